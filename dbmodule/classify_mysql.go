@@ -1,0 +1,209 @@
+package dbmodule
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+func recogniseMySQL(my *mysql.MySQLError) Error {
+	e := Error{Kind: mySQLKind(my), Code: strconv.Itoa(int(my.Number))}
+	switch e.Kind {
+	case ErrUnique:
+		if _, key, ok := duplicateEntry(my.Message); ok {
+			// MySQL 8 puts the table before the key, MariaDB doesn't.
+			if table, name, qualified := strings.Cut(key, "."); qualified {
+				e.Table, key = table, name
+			}
+			e.Constraint = key
+		}
+	case ErrForeignKey:
+		e.Constraint = between(my.Message, "CONSTRAINT `", "`")
+		e.Column = between(my.Message, "FOREIGN KEY (`", "`)")
+		e.Column = strings.ReplaceAll(e.Column, "`, `", ", ")
+		e.Table = lastName(between(my.Message, "fails (", ", CONSTRAINT"))
+	case ErrCheck:
+		if e.Constraint = between(my.Message, "CONSTRAINT `", "` failed for"); e.Constraint != "" { // MariaDB
+			_, table, _ := strings.Cut(my.Message, "` failed for ")
+			e.Table = lastName(table)
+		} else {
+			e.Constraint = between(my.Message, "Check constraint '", "' is violated")
+		}
+	case ErrNotNull:
+		if e.Column = between(my.Message, "Column '", "' cannot be null"); e.Column == "" {
+			e.Column = between(my.Message, "Field '", "' doesn't have a default value")
+		}
+	case ErrValue:
+		e.Table, e.Column = valueColumn(my.Message)
+	}
+	return e
+}
+
+// mySQLKind knows the numbers of MySQL, MariaDB, Galera and, by their
+// documentation only, ProxySQL (9001) and TiDB (8002 to 9007).
+func mySQLKind(my *mysql.MySQLError) error {
+	if noSpaceLeft(my) {
+		return ErrDiskFull
+	}
+	switch my.Number {
+	case 1062, 1586, 1022, 1169, 1761, 1859: // duplicates, the last two by way of a cascade and an ALTER TABLE
+		return ErrUnique
+	case 1216, 1217, 1451, 1452:
+		return ErrForeignKey
+	case 3819, 4025, 1369: // MySQL, MariaDB, WITH CHECK OPTION of a view
+		return ErrCheck
+	case 1048, 1364, 1263, 1138:
+		return ErrNotNull
+	case 1406, 1264, 1265, 1292, 1366, 1367, 1411, 1441, 1690, 1365, // length, range, truncation, type, division by zero
+		1300, 3854, 1977, // characters
+		3140, 3141, 3143, 3144, 3146, 3147, 3150, 3157, 4037, 4038, // JSON
+		1153, 1118, 1301, 1416, 1525: // packet, row, result, geometry, other types
+		return ErrValue
+	case 1213, 1205, 1020, 1412, 1613, 1614, 1615, 1689, 3101, 3572, 8002, 8022, 8028, 9004, 9007:
+		return ErrConflict
+	case 1180: // error during COMMIT; 149 is Galera's certification failure
+		if strings.HasPrefix(my.Message, "Got error 149 ") {
+			return ErrConflict
+		}
+		return ErrCommitUnknown
+	case 3024, 1969, 1317:
+		return ErrTimeout
+	case 1290: // some option prevents it, but which?
+		if option := strings.ToLower(my.Message); strings.Contains(option, "read-only") || strings.Contains(option, "read_only") {
+			return ErrReadOnly
+		}
+		return nil
+	case 1792, 1836, 1874, 1036, 3989:
+		return ErrReadOnly
+	case 1021, 1114, 3675:
+		return ErrDiskFull
+	case 1044, 1045, 1129, 1130, 1142, 1143, 1227, 1370, 1698, 1820, 1862, 3118, 3159, 4151:
+		return ErrAccessDenied
+	case 1049:
+		return ErrNoDatabase
+	case 126, 127, 1034, 1035, 1194, 1195, 1712:
+		return ErrCorrupt
+	case 1037, 1038, 1040, 1041, 1203, 1206, 1226, 1637, // resources
+		1042, 1043, 1053, 1077, 1078, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3032, 3168, 4031, // connection
+		2002, 2003, 2006, 2013, // a client's numbers, which proxies pass on
+		1047,                         // Galera: not part of a quorum
+		8027, 9001, 9002, 9003, 9005: // ProxySQL, TiDB
+		return ErrUnavailable
+	}
+	return nil
+}
+
+// noSpaceLeft finds the operating system's ENOSPC (28) in the messages that
+// carry its numbers.
+func noSpaceLeft(my *mysql.MySQLError) bool {
+	switch my.Number {
+	case 3, 20, 1004, 1005, 1006, 1026, 1030:
+		for _, sign := range [...]string{"rrno: 28 ", "rrcode: 28 ", "error 28 "} {
+			if strings.Contains(my.Message, sign) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func endsMySQLTransaction(my *mysql.MySQLError) bool {
+	switch my.Number {
+	case 1213, 1020, 1206, 1613, 1614, 1180, 3101, 8002, 8022, 8028, 9007:
+		return true
+	case 1305:
+		// A savepoint that is gone: its transaction was rolled back, for
+		// example by a lock timeout under innodb_rollback_on_timeout. Without
+		// that option a lock timeout (1205) undoes its statement only.
+		return strings.HasPrefix(my.Message, "SAVEPOINT ")
+	}
+	return discardsMySQLConn(my) && mySQLKind(my) != ErrReadOnly
+}
+
+func discardsMySQLConn(my *mysql.MySQLError) bool {
+	switch my.Number {
+	case 1053, 1077, 1078, 1079, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1927, 3032, 3168, 4031,
+		2002, 2003, 2006, 2013, 1047, 1180, 9001,
+		1836, 1874:
+		return true
+	case 1290:
+		return mySQLKind(my) == ErrReadOnly
+	}
+	return false
+}
+
+// mySQLText is the message without values.
+func mySQLText(kind error, my *mysql.MySQLError) string {
+	message := my.Message
+	switch {
+	case kind == ErrUnique:
+		if before, key, ok := duplicateEntry(message); ok {
+			message = before + "'…' for key '" + key + "'"
+		} else {
+			message = withoutQuoted(message)
+		}
+	case kind == ErrValue && my.Number != 1406 && my.Number != 1264 && my.Number != 1265, mySQLKind(my) == nil:
+		message = withoutQuoted(message)
+	}
+	return (&mysql.MySQLError{Number: my.Number, SQLState: my.SQLState, Message: message}).Error()
+}
+
+// duplicateEntry takes "Duplicate entry 'a' for key 'k'" apart. The value may
+// hold quotes, and the words around it too, so the key is looked for from the
+// end.
+func duplicateEntry(message string) (before, key string, ok bool) {
+	const entry, forKey = "Duplicate entry ", " for key '"
+	i := strings.LastIndex(message, forKey)
+	if i < 0 || !strings.HasPrefix(message, entry) {
+		return "", "", false
+	}
+	key, _, ok = strings.Cut(message[i+len(forKey):], "'")
+	return entry, key, ok
+}
+
+// valueColumn reads "… for column 'c' at row 1" and MariaDB's "… for column
+// `d`.`t`.`c` at row 1", from the end: a value may stand before.
+func valueColumn(message string) (table, column string) {
+	const forColumn, atRow = " column ", " at row "
+	end := strings.LastIndex(message, atRow)
+	if end < 0 {
+		return "", ""
+	}
+	start := strings.LastIndex(message[:end], forColumn)
+	if start < 0 {
+		return "", ""
+	}
+	name := message[start+len(forColumn) : end]
+	switch {
+	case len(name) > 2 && name[0] == '\'' && name[len(name)-1] == '\'' && strings.Count(name, "'") == 2:
+		return "", name[1 : len(name)-1]
+	case len(name) > 2 && name[0] == '`' && name[len(name)-1] == '`':
+		parts := strings.Split(name[1:len(name)-1], "`.`")
+		if len(parts) > 1 {
+			table = parts[len(parts)-2]
+		}
+		return table, parts[len(parts)-1]
+	}
+	return "", ""
+}
+
+// between returns what stands after the first prefix and before the next
+// suffix, "" when they do not both occur.
+func between(s, prefix, suffix string) string {
+	_, rest, found := strings.Cut(s, prefix)
+	if !found {
+		return ""
+	}
+	inner, _, found := strings.Cut(rest, suffix)
+	if !found {
+		return ""
+	}
+	return inner
+}
+
+// lastName returns c of `a`.`b`.`c`.
+func lastName(quoted string) string {
+	quoted = strings.TrimSuffix(strings.TrimSpace(quoted), "`")
+	return quoted[strings.LastIndexByte(quoted, '`')+1:]
+}

@@ -1,0 +1,141 @@
+package dbmodule
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is everything that decides how a database is reached and what is
+// logged about it. The tags name the environment variables for a reader such
+// as envconfig; this package reads no environment itself. The zero value is
+// not usable: start from [DefaultConfig].
+type Config struct {
+	// URL says which database. SQLAlchemy's forms are accepted verbatim.
+	URL URL `envconfig:"DATABASE_URL" default:"sqlite+aiosqlite:///./openhands.db" desc:"database to use, in SQLAlchemy's URL form"`
+
+	// Echo logs statements.
+	Echo EchoMode `envconfig:"DATABASE_ECHO" default:"false" desc:"log every statement (true), and its result rows too (debug)"`
+	// EchoHideParameters keeps row values out of the log.
+	EchoHideParameters bool `envconfig:"DATABASE_ECHO_HIDE_PARAMETERS" default:"false" desc:"log statements without the values in them"`
+	// SlowQuery is the duration from which a statement is logged even when
+	// Echo is off; 0 turns that off.
+	SlowQuery time.Duration `envconfig:"DATABASE_SLOW_QUERY" default:"500ms" desc:"log statements slower than this even when echo is off (0 = never)"`
+	// BunDebug is the value of Bun's own BUNDEBUG: empty or 0 is off, 1 logs
+	// failing statements, 2 all of them.
+	BunDebug string `envconfig:"BUNDEBUG" desc:"Bun's own debug log: 1 failing statements, 2 all of them"`
+
+	// PoolSize is how many connections are kept open; 0 keeps all.
+	PoolSize int `envconfig:"DATABASE_POOL_SIZE" default:"5" desc:"connections kept in the pool (0 = no limit)"`
+	// MaxOverflow is how many more may be open while in use; -1 sets no limit.
+	MaxOverflow int `envconfig:"DATABASE_MAX_OVERFLOW" default:"10" desc:"connections allowed beyond the pool size while in use (-1 = no limit)"`
+	// PoolTimeout is how long a session waits for a connection before
+	// [ErrPoolTimeout].
+	PoolTimeout time.Duration `envconfig:"DATABASE_POOL_TIMEOUT" default:"30s" desc:"how long to wait for a free connection"`
+	// PoolRecycle is the age at which a connection is replaced; 0 or less
+	// keeps it for ever.
+	PoolRecycle time.Duration `envconfig:"DATABASE_POOL_RECYCLE" default:"-1s" desc:"replace connections older than this (-1s = never)"`
+	// PoolPrePing tests each connection when it is taken from the pool.
+	PoolPrePing bool `envconfig:"DATABASE_POOL_PRE_PING" default:"false" desc:"test a connection each time it is taken from the pool"`
+
+	// Schema is what the start does about tables.
+	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" desc:"at start: create missing tables (create) or leave the schema alone (none)"`
+}
+
+// DefaultConfig returns the defaults that the tags of [Config] name.
+func DefaultConfig() Config {
+	u, err := ParseURL("sqlite+aiosqlite:///./openhands.db")
+	if err != nil {
+		u = URL{} // Validate then says that there is no URL
+	}
+	return Config{
+		URL:         u,
+		Echo:        EchoOff,
+		SlowQuery:   500 * time.Millisecond,
+		PoolSize:    5,
+		MaxOverflow: 10,
+		PoolTimeout: 30 * time.Second,
+		PoolRecycle: -time.Second,
+		Schema:      SchemaCreate,
+	}
+}
+
+// Validate reports every setting that can't be used, joined, each with its
+// variable's name and what it takes.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(name string, value any, takes string) {
+		errs = append(errs, fmt.Errorf("dbmodule: %s=%v: %s", name, value, takes))
+	}
+	if c.URL.IsZero() {
+		errs = append(errs, errors.New("dbmodule: DATABASE_URL is not set: name a database, for example sqlite:///./openhands.db"))
+	}
+	if !c.Echo.valid() {
+		bad("DATABASE_ECHO", c.Echo, "takes false, true or debug")
+	}
+	if c.SlowQuery < 0 {
+		bad("DATABASE_SLOW_QUERY", c.SlowQuery, "takes a duration of 0 or more, for example 500ms")
+	}
+	if c.PoolSize < 0 {
+		bad("DATABASE_POOL_SIZE", c.PoolSize, "takes 0 (no limit) or more")
+	}
+	if c.MaxOverflow < -1 {
+		bad("DATABASE_MAX_OVERFLOW", c.MaxOverflow, "takes -1 (no limit) or more")
+	}
+	if c.PoolTimeout <= 0 {
+		bad("DATABASE_POOL_TIMEOUT", c.PoolTimeout, "takes a duration above 0, for example 30s")
+	}
+	if !c.Schema.valid() {
+		bad("DATABASE_SCHEMA", c.Schema, "takes create or none")
+	}
+	return errors.Join(errs...)
+}
+
+// EchoMode says how much of the traffic with the database is logged.
+type EchoMode string
+
+// The values of DATABASE_ECHO.
+const (
+	EchoOff   EchoMode = "false"
+	EchoOn    EchoMode = "true"
+	EchoDebug EchoMode = "debug"
+)
+
+func (m EchoMode) valid() bool { return m == EchoOff || m == EchoOn || m == EchoDebug }
+
+// UnmarshalText accepts false, true and debug, and 0 and 1 as other boolean
+// settings do.
+func (m *EchoMode) UnmarshalText(text []byte) error {
+	switch s := string(text); s {
+	case "0", "f", "F", "FALSE", "False", "off", "no":
+		*m = EchoOff
+	case "1", "t", "T", "TRUE", "True", "on", "yes":
+		*m = EchoOn
+	default:
+		if *m = EchoMode(s); !m.valid() {
+			return fmt.Errorf("dbmodule: echo mode %q: takes false, true or debug", s)
+		}
+	}
+	return nil
+}
+
+// SchemaMode says what the start does about the models' tables.
+type SchemaMode string
+
+// The values of DATABASE_SCHEMA.
+const (
+	// SchemaCreate creates the models' tables that are not there.
+	SchemaCreate SchemaMode = "create"
+	// SchemaNone leaves the schema to somebody else.
+	SchemaNone SchemaMode = "none"
+)
+
+func (m SchemaMode) valid() bool { return m == SchemaCreate || m == SchemaNone }
+
+// UnmarshalText accepts create and none.
+func (m *SchemaMode) UnmarshalText(text []byte) error {
+	if *m = SchemaMode(text); !m.valid() {
+		return fmt.Errorf("dbmodule: schema mode %q: takes create or none", string(text))
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package dbmodule_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+func open(t *testing.T, rawURL string, log *zap.Logger) *dbmodule.Database {
+	t.Helper()
+	cfg := dbmodule.DefaultConfig()
+	u, err := dbmodule.ParseURL(rawURL)
+	require.NoError(t, err)
+	cfg.URL = u
+	db, err := dbmodule.Open(cfg, log)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, db.Close()) })
+	return db
+}
+
+func TestConnectWaitsForAServerAndSaysSo(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"postgresql", "mysql"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			// A port that nobody listens on.
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			address := listener.Addr().String()
+			require.NoError(t, listener.Close())
+
+			core, logs := observer.New(zap.WarnLevel)
+			db := open(t, fmt.Sprintf("%s://me:s3cret@%s/things", scheme, address), zap.New(core))
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			err = db.Connect(ctx)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, dbmodule.ErrUnavailable, "the error says what was wrong, not only that time ran out")
+			assert.Contains(t, err.Error(), address)
+			assert.NotContains(t, err.Error(), "s3cret")
+			waiting := logs.FilterMessage("waiting for the database").All()
+			require.NotEmpty(t, waiting)
+			assert.NotContains(t, fmt.Sprint(waiting), "s3cret")
+		})
+	}
+}
+
+func TestConnectDoesNotWaitForWhatWaitingDoesNotMend(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]string{
+		"missing folder": "sqlite:///" + filepath.Join(t.TempDir(), "nowhere", "x.db"),
+		"a folder":       "sqlite:///" + t.TempDir(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := open(t, url, nil).Connect(t.Context())
+			require.Error(t, err)
+			assert.Contains(t, err.Error(), "dbmodule: connect to sqlite")
+		})
+	}
+}
+
+func TestOpenReportsEverySettingThatIsWrong(t *testing.T) {
+	t.Parallel()
+	_, err := dbmodule.Open(dbmodule.Config{PoolSize: -1, MaxOverflow: -2, Echo: "loud", Schema: "drop", SlowQuery: -1}, nil)
+	require.Error(t, err)
+	for _, name := range []string{
+		"DATABASE_URL", "DATABASE_ECHO", "DATABASE_SLOW_QUERY", "DATABASE_POOL_SIZE", "DATABASE_MAX_OVERFLOW",
+		"DATABASE_POOL_TIMEOUT", "DATABASE_SCHEMA",
+	} {
+		assert.Contains(t, err.Error(), name)
+	}
+}
+
+func TestOpenRefusesWhatIsNoModel(t *testing.T) {
+	t.Parallel()
+	cfg := dbmodule.DefaultConfig()
+	for _, model := range []any{nil, Account{}, 7, new(int)} {
+		_, err := dbmodule.Open(cfg, nil, dbmodule.WithModels(model))
+		require.ErrorContains(t, err, "pointer to a struct", "%T", model)
+	}
+}
+
+func TestInMemoryDatabase(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	memory, other := open(t, "sqlite://", nil), open(t, "sqlite://", nil)
+	for _, db := range []*dbmodule.Database{memory, other} {
+		require.NoError(t, db.Connect(ctx))
+		_, err := db.DB().NewCreateTable().Model((*Account)(nil)).Exec(ctx)
+		require.NoError(t, err)
+	}
+	require.NoError(t, memory.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+		return insert(ctx, s, "a")
+	}))
+	assert.Equal(t, []string{"a"}, names(t, memory), "readers share the writer's database")
+	assert.Empty(t, names(t, other), "databases are apart")
+
+	// Readers and writers side by side.
+	done := make(chan error)
+	go func() {
+		for i := range 50 {
+			if err := memory.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+				return insert(ctx, s, fmt.Sprint("w", i))
+			}); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for range 50 {
+		names(t, memory)
+	}
+	require.NoError(t, <-done)
+	assert.Len(t, names(t, memory), 51)
+	s := memory.Sessions().New(dbmodule.ReadOnly())
+	require.ErrorIs(t, insert(ctx, s, "b"), dbmodule.ErrReadOnly)
+	require.NoError(t, s.Close())
+}
+
+func TestSQLitePragmasHoldOnEveryConnection(t *testing.T) {
+	t.Parallel()
+	db := open(t, "sqlite+aiosqlite:///"+filepath.Join(t.TempDir(), "with space & %3F%23.db"), nil)
+	require.NoError(t, db.Connect(t.Context()))
+	var sessions []*dbmodule.Session
+	for _, options := range [][]dbmodule.SessionOption{{}, {dbmodule.ReadOnly()}, {dbmodule.ReadOnly()}} {
+		s := db.Sessions().New(options...)
+		sessions = append(sessions, s)
+		for pragma, want := range map[string]string{"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000"} {
+			var got string
+			require.NoError(t, s.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
+			assert.Equal(t, want, got, pragma)
+		}
+		if !s.ReadOnly() {
+			var synchronous int
+			require.NoError(t, s.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&synchronous))
+			assert.Equal(t, 2, synchronous, "commits are durable")
+		}
+	}
+	for _, s := range sessions {
+		require.NoError(t, s.Close())
+	}
+}

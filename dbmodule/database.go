@@ -1,0 +1,305 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+	"go.uber.org/zap"
+)
+
+// Database is one database with its pools, sessions and models. It is safe
+// for concurrent use. Whoever opened it closes it.
+type Database struct {
+	config   Config
+	log      *zap.Logger
+	pools    pools
+	db       *bun.DB
+	readers  *bun.DB
+	sessions *SessionFactory
+	models   []any
+	tables   TableManager
+	// closeConnected undoes what pools.connected did.
+	closeConnected func() error
+}
+
+// Option configures [Open].
+type Option func(*Database)
+
+// WithModels names the models whose tables belong to this database, as nil
+// pointers: (*Book)(nil).
+func WithModels(models ...any) Option {
+	return func(d *Database) { d.models = append(d.models, models...) }
+}
+
+// WithTables supplies what creates and drops tables; autogen.NewTables makes it.
+func WithTables(tables TableManager) Option { return func(d *Database) { d.tables = tables } }
+
+// Open makes a Database from its settings. It does no I/O: a wrong setting or
+// model is an error here, an unreachable server one of [Database.Connect].
+// log may be nil.
+func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = zap.NewNop()
+	}
+	d := &Database{config: cfg, log: log}
+	for _, opt := range opts {
+		opt(d)
+	}
+
+	opened, err := openPools(cfg, newRowLog(cfg, log))
+	if err != nil {
+		return nil, err
+	}
+	d.pools = opened
+	d.db = bun.NewDB(opened.writer, opened.dialect)
+	d.readers = d.db
+	if opened.reader != opened.writer {
+		d.readers = bun.NewDB(opened.reader, opened.dialect)
+	}
+	d.addHooks()
+	if err := registerModels(d.db, d.models); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+
+	writer := newPool(d.db, cfg.PoolTimeout)
+	reader := writer
+	if d.readers != d.db {
+		reader = newPool(d.readers, cfg.PoolTimeout)
+	}
+	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader}
+	return d, nil
+}
+
+func (d *Database) addHooks() {
+	for _, hook := range []bun.QueryHook{
+		newQueryLog(d.config, d.Engine(), d.log),
+		bunDebugHook(d.config.BunDebug, d.log),
+	} {
+		if hook == nil {
+			continue
+		}
+		d.db.AddQueryHook(hook)
+		if d.readers != d.db {
+			d.readers.AddQueryHook(hook)
+		}
+	}
+}
+
+// registerModels makes the models known to Bun. A model with an m2m relation
+// needs its join table's model first, and value groups come in any order.
+func registerModels(db *bun.DB, models []any) (err error) {
+	var with, without []any
+	for _, model := range models {
+		t := reflect.TypeOf(model)
+		if t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+			return fmt.Errorf("dbmodule: model %T: want a pointer to a struct, for example (*Book)(nil)", model)
+		}
+		if hasM2M(t.Elem()) {
+			with = append(with, model)
+		} else {
+			without = append(without, model)
+		}
+	}
+	// Bun panics on a model that it can't map.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("dbmodule: register models: %v", cause)
+		}
+	}()
+	db.RegisterModel(append(without, with...)...)
+	return nil
+}
+
+func hasM2M(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if strings.Contains(t.Field(i).Tag.Get("bun"), "m2m:") {
+			return true
+		}
+	}
+	return false
+}
+
+// connectPauses are the waits between attempts to connect; the last repeats.
+var connectPauses = [...]time.Duration{
+	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
+}
+
+// Connect waits until the database answers, and logs what it waits for. It
+// ends early on what waiting does not mend, such as a wrong password or a
+// missing database, and when ctx ends; the error says which database and why.
+func (d *Database) Connect(ctx context.Context) error {
+	for attempt := 0; ; attempt++ {
+		err := d.connect(ctx)
+		if err == nil {
+			return nil
+		}
+		where := fmt.Sprintf("dbmodule: connect to %s", d.config.URL)
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", where, errors.Join(context.Cause(ctx), withoutContext(err)))
+		}
+		if !isUnavailable(err) || d.Engine() == SQLite {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		wait := connectPauses[min(attempt, len(connectPauses)-1)]
+		d.log.Warn("waiting for the database", zap.Stringer("database", d.config.URL), zap.Error(err), zap.Duration("retry_in", wait))
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("%s: %w", where, errors.Join(context.Cause(ctx), err))
+		case <-timer.C:
+		}
+	}
+}
+
+func (d *Database) connect(ctx context.Context) error {
+	if err := d.Ping(ctx); err != nil {
+		return err
+	}
+	if d.pools.connected == nil || d.closeConnected != nil {
+		return nil
+	}
+	closeFunc, err := d.pools.connected(ctx)
+	if err != nil {
+		return err
+	}
+	if closeFunc == nil {
+		closeFunc = func() error { return nil }
+	}
+	d.closeConnected = closeFunc
+	return nil
+}
+
+// Ping asks the database for an answer, on the writer and on the readers.
+func (d *Database) Ping(ctx context.Context) error {
+	if err := d.pools.writer.PingContext(ctx); err != nil {
+		return err
+	}
+	if d.pools.reader == d.pools.writer {
+		return nil
+	}
+	return d.pools.reader.PingContext(ctx)
+}
+
+// Close closes all connections after waiting for statements in progress.
+// Sessions that are open lose their transactions. It may be called more than
+// once.
+func (d *Database) Close() error {
+	errs := []error{d.readers.Close(), d.db.Close()}
+	if d.closeConnected != nil {
+		errs = append(errs, d.closeConnected())
+		d.closeConnected = func() error { return nil }
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("dbmodule: close: %w", err)
+	}
+	return nil
+}
+
+// DB returns the Bun database on the primary; on SQLite that is the one
+// writer connection, so a transaction or rows left open on it hold up every
+// writer. Sessions are the better way for most code. The Database closes it.
+func (d *Database) DB() *bun.DB { return d.db }
+
+// Sessions returns the factory of sessions on this database.
+func (d *Database) Sessions() *SessionFactory { return d.sessions }
+
+// Engine names the engine.
+func (d *Database) Engine() Engine { return d.config.URL.Engine() }
+
+// URL returns the database's URL; it prints without its password.
+func (d *Database) URL() URL { return d.config.URL }
+
+// Models returns the models whose tables belong to this database.
+func (d *Database) Models() []any { return append([]any(nil), d.models...) }
+
+// Stats describes the pools at this moment.
+func (d *Database) Stats() PoolStats {
+	stats := PoolStats{}.plus(d.pools.writer)
+	if d.pools.reader != d.pools.writer {
+		stats = stats.plus(d.pools.reader)
+	}
+	return stats
+}
+
+// SchemaState says whether the tables that the models need are there.
+type SchemaState struct {
+	Ready bool `json:"ready"`
+	// Missing names the tables that are not there.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// SchemaState looks for the models' tables. Without a TableManager it can't
+// tell and reports ready.
+func (d *Database) SchemaState(ctx context.Context) (SchemaState, error) {
+	if d.tables == nil || len(d.models) == 0 {
+		return SchemaState{Ready: true}, nil
+	}
+	s := d.sessions.New(ReadOnly())
+	missing, err := d.tables.Missing(ctx, s, d.models)
+	if err = errors.Join(err, s.Close()); err != nil {
+		return SchemaState{}, fmt.Errorf("dbmodule: read schema: %w", err)
+	}
+	return SchemaState{Ready: len(missing) == 0, Missing: missing}, nil
+}
+
+// errNoTables says how to get a TableManager.
+var errNoTables = errors.New("no table manager: add autogen.Module to the application, or set DATABASE_SCHEMA=none")
+
+// CreateTables creates those of the models' tables that are not there, with
+// indexes and constraints, and touches nothing else.
+func (d *Database) CreateTables(ctx context.Context) error {
+	return d.changeTables(ctx, "create tables", func(conn bun.Conn) ([]string, error) {
+		return d.tables.Create(ctx, conn, d.models)
+	})
+}
+
+// DropTables drops the models' tables with everything in them, and nothing
+// else.
+func (d *Database) DropTables(ctx context.Context) error {
+	return d.changeTables(ctx, "drop tables", func(conn bun.Conn) ([]string, error) {
+		return d.tables.Drop(ctx, conn, d.models)
+	})
+}
+
+func (d *Database) changeTables(ctx context.Context, what string, change func(bun.Conn) ([]string, error)) error {
+	if len(d.models) == 0 {
+		return nil
+	}
+	if d.tables == nil {
+		return fmt.Errorf("dbmodule: %s: %w", what, errNoTables)
+	}
+	conn, err := d.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("dbmodule: %s: %w", what, err)
+	}
+	changed, err := change(conn)
+	if err = errors.Join(err, conn.Close()); err != nil {
+		return fmt.Errorf("dbmodule: %s: %w", what, err)
+	}
+	if len(changed) > 0 {
+		d.log.Info(what, zap.Strings("tables", changed))
+	}
+	return nil
+}
+
+func isUnavailable(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, driver.ErrBadConn)
+}
+
+// withoutContext drops an error that only repeats that a context ended.
+func withoutContext(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

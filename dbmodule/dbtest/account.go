@@ -1,0 +1,49 @@
+package dbtest
+
+import (
+	"fmt"
+	"os"
+	osuser "os/user"
+	"strconv"
+)
+
+// account is whom a server runs as. The zero value is the user of this
+// process.
+type account struct {
+	other    bool
+	uid, gid int
+}
+
+// serverAccount returns the zero value for an ordinary user. For root, as
+// whom no server starts, it is the named user, or nobody.
+func serverAccount(name string) (account, error) {
+	if os.Geteuid() != 0 {
+		return account{}, nil
+	}
+	u, err := osuser.Lookup(name)
+	if err != nil {
+		if u, err = osuser.Lookup("nobody"); err != nil {
+			return account{}, fmt.Errorf("dbtest: find a user to run the server as instead of root: %w", err)
+		}
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return account{}, fmt.Errorf("dbtest: read user %s: %w", u.Username, err)
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return account{}, fmt.Errorf("dbtest: read user %s: %w", u.Username, err)
+	}
+	return account{other: true, uid: uid, gid: gid}, nil
+}
+
+// own gives a file of this process to the account.
+func (a account) own(path string) error {
+	if !a.other {
+		return nil
+	}
+	if err := os.Chown(path, a.uid, a.gid); err != nil {
+		return fmt.Errorf("dbtest: give file to the server's user: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package dbtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// dropLimit bounds the clean-up of one database.
+const dropLimit = 20 * time.Second
+
+// freshDatabase creates a database beside the one that adminURL names and
+// drops it when t ends.
+func freshDatabase(t testing.TB, engine dbmodule.Engine, adminURL, name string) string {
+	t.Helper()
+	create := "CREATE DATABASE " + name + " TEMPLATE template0 ENCODING 'UTF8'"
+	if engine == dbmodule.MySQL {
+		create = "CREATE DATABASE " + name + " CHARACTER SET utf8mb4"
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), connectLimit)
+	defer cancel()
+	if err := administer(ctx, adminURL, create); err != nil {
+		t.Fatalf("dbtest: create database: %v", err)
+	}
+	t.Cleanup(func() {
+		// The test's own context has ended by now.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), dropLimit)
+		defer cancel()
+		if err := dropDatabase(ctx, engine, adminURL, name); err != nil {
+			t.Errorf("dbtest: drop database: %v", err)
+		}
+	})
+	return withDatabase(adminURL, name)
+}
+
+// dropDatabase ends the connections that are still open to the database first.
+func dropDatabase(ctx context.Context, engine dbmodule.Engine, adminURL, name string) error {
+	if engine == dbmodule.PostgreSQL {
+		return administer(ctx, adminURL, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+	}
+	db, err := openAdmin(ctx, adminURL)
+	if err != nil {
+		return err
+	}
+	// An open transaction on one of the tables would hold up the drop.
+	var ids []int64
+	err = db.DB().NewRaw("SELECT id FROM information_schema.processlist WHERE db = ?", name).Scan(ctx, &ids)
+	for _, id := range ids {
+		// It may have ended by itself meanwhile.
+		_, _ = db.DB().ExecContext(ctx, fmt.Sprintf("KILL %d", id))
+	}
+	_, dropErr := db.DB().ExecContext(ctx, "DROP DATABASE IF EXISTS "+name)
+	return errors.Join(err, dropErr, db.Close())
+}
+
+func administer(ctx context.Context, adminURL, statement string) error {
+	db, err := openAdmin(ctx, adminURL)
+	if err != nil {
+		return err
+	}
+	_, err = db.DB().ExecContext(ctx, statement)
+	return errors.Join(err, db.Close())
+}
+
+// openAdmin connects for one piece of work. No connection is kept between
+// tests: it would be a goroutine that a test's leak check finds.
+func openAdmin(ctx context.Context, adminURL string) (*dbmodule.Database, error) {
+	u, err := dbmodule.ParseURL(adminURL)
+	if err != nil {
+		return nil, err
+	}
+	cfg := dbmodule.DefaultConfig()
+	cfg.URL = u
+	db, err := dbmodule.Open(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+	if err := db.Connect(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// withDatabase names another database in a URL. It works on the text since
+// URLs with several hosts are none to net/url.
+func withDatabase(rawURL, name string) string {
+	head, query, hasQuery := strings.Cut(rawURL, "?")
+	host := 0
+	if i := strings.Index(head, "://"); i >= 0 {
+		host = i + len("://")
+	}
+	if i := strings.LastIndex(head[host:], "@"); i >= 0 {
+		host += i + 1
+	}
+	if i := strings.Index(head[host:], "/"); i >= 0 {
+		head = head[:host+i]
+	}
+	head += "/" + name
+	if hasQuery {
+		head += "?" + query
+	}
+	return head
+}
+
+// namer makes names that are unique even when many processes test against one
+// server.
+type namer struct {
+	process string
+	serial  *atomic.Int64
+}
+
+func newNamer() namer {
+	return namer{process: strings.ToLower(rand.Text()[:10]), serial: new(atomic.Int64)}
+}
+
+// maxName is PostgreSQL's limit; MariaDB allows one more.
+const maxName = 63
+
+// next returns a name that needs no quotes on any engine and ends with what
+// the test is called, for who looks at a server while it runs.
+func (n namer) next(test string) string {
+	name := fmt.Sprintf("dbtest_%s_%d_", n.process, n.serial.Add(1))
+	for _, r := range strings.ToLower(test) {
+		if len(name) == maxName {
+			break
+		}
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			r = '_'
+		}
+		name += string(r)
+	}
+	return name
+}

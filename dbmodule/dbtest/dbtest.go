@@ -1,0 +1,106 @@
+// Package dbtest gives each test a fresh, empty database of its own on every
+// engine that dbmodule serves. [Each] is all that most tests need:
+//
+//	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+//		db := dbtest.Open(t, cfg, dbmodule.WithModels((*Book)(nil)))
+//		…
+//	})
+//
+// SQLite is always there. PostgreSQL and MariaDB are taken from the URLs in
+// DBTEST_POSTGRES_URL and DBTEST_MYSQL_URL, whose user must be allowed to
+// create databases. Where a URL is not set, the first test that needs the
+// engine starts a throwaway server from the binaries of this machine, and the
+// tests of the process share it. It listens on the loopback interface and on a
+// unix socket, asks for a password that was made up for it, and ends with its
+// folder when the test process ends, however that ends; there is no TestMain
+// to write.
+//
+// A test on an engine that is not installed is skipped with the reason.
+// DBTEST_REQUIRE turns that into a failure: all, or a list such as
+// "postgresql,mysql".
+package dbtest
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zaptest"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// shared holds the servers of this process. Starting one takes about half a
+// second, and package testing offers no other place that outlives a test.
+var shared = newKit(os.Getenv)
+
+// connectLimit bounds how long a test waits for a database that should answer.
+const connectLimit = 30 * time.Second
+
+// Engines lists the engines that [Each] runs on: SQLite, PostgreSQL and MySQL,
+// whose tests run on MariaDB unless DBTEST_MYSQL_URL names something else.
+func Engines() []dbmodule.Engine {
+	return []dbmodule.Engine{dbmodule.SQLite, dbmodule.PostgreSQL, dbmodule.MySQL}
+}
+
+// Each runs fn once an engine, as parallel subtests named after the engines
+// ("sqlite", "postgresql", "mysql"). cfg holds dbmodule's defaults and the URL
+// of a database that is empty, belongs to that subtest alone and is dropped
+// after it, open connections or not.
+func Each(t *testing.T, fn func(t *testing.T, cfg dbmodule.Config)) {
+	t.Helper()
+	for _, engine := range Engines() {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			fn(t, Config(t, engine))
+		})
+	}
+}
+
+// Config returns dbmodule's defaults with the URL of a fresh, empty database
+// of the engine, which is dropped when t ends. It skips t when the engine is
+// not installed, unless DBTEST_REQUIRE names it.
+func Config(t testing.TB, engine dbmodule.Engine) dbmodule.Config {
+	t.Helper()
+	return configFor(t, URL(t, engine))
+}
+
+// URL is [Config] for tests that start a program: it returns the URL of a
+// fresh database as DATABASE_URL takes it, password included.
+func URL(t testing.TB, engine dbmodule.Engine) string {
+	t.Helper()
+	return shared.database(t, engine)
+}
+
+// Open opens a database, waits up to 30 seconds until it answers, logs to t
+// and closes it when t ends. What goes wrong fails t.
+func Open(t testing.TB, cfg dbmodule.Config, opts ...dbmodule.Option) *dbmodule.Database {
+	t.Helper()
+	db, err := dbmodule.Open(cfg, zaptest.NewLogger(t), opts...)
+	if err != nil {
+		t.Fatalf("dbtest: open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("dbtest: close: %v", err)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), connectLimit)
+	defer cancel()
+	if err := db.Connect(ctx); err != nil {
+		t.Fatalf("dbtest: open: %v", err)
+	}
+	return db
+}
+
+func configFor(t testing.TB, rawURL string) dbmodule.Config {
+	t.Helper()
+	u, err := dbmodule.ParseURL(rawURL)
+	if err != nil {
+		t.Fatalf("dbtest: read the database's URL: %v", err)
+	}
+	cfg := dbmodule.DefaultConfig()
+	cfg.URL = u
+	return cfg
+}

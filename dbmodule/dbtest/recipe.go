@@ -1,0 +1,103 @@
+package dbtest
+
+import (
+	"cmp"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// recipe is how the servers of one engine are found, made, run and ended.
+type recipe struct {
+	engine dbmodule.Engine
+	// variable names the environment variable with the URL of a server that
+	// somebody else runs.
+	variable string
+	// account is the user to run the server as when root runs the tests:
+	// neither server starts as root.
+	account string
+	// path is PATH, for the programs that the binaries call.
+	path string
+	// folders are looked through for the binaries, in this order.
+	folders []string
+	find    func(folders []string) (binaries, error)
+	// initialise writes what it needs into the layout and returns the command
+	// that makes an empty data directory.
+	initialise func(b binaries, l layout, o serverOptions) ([]string, error)
+	// serve returns the command that runs the server.
+	serve func(b binaries, l layout, port int, o serverOptions) []string
+	// shutdown ends the server as an administrator would; discard ends one
+	// whose data nobody wants, leaving nothing behind in the system.
+	shutdown, discard syscall.Signal
+	// database names one that is there from the start, and empty.
+	database string
+	// socket is where the server listens beside its port, in the way that
+	// clients name it.
+	socket func(l layout) string
+}
+
+// binaries are the two programs of an engine.
+type binaries struct{ initialise, serve string }
+
+// user is the administrator of every throwaway server.
+const user = "dbtest"
+
+// maxConnections leaves room for many pools at once.
+const maxConnections = 500
+
+// layout is the folder of one server; everything that belongs to it is inside.
+type layout struct {
+	folder   string
+	password string
+}
+
+func (l layout) data() string   { return filepath.Join(l.folder, "data") }
+func (l layout) log() string    { return filepath.Join(l.folder, "log") }
+func (l layout) secret() string { return filepath.Join(l.folder, "secret") }
+
+// executable finds the first of the names in a folder.
+func executable(folder string, names ...string) string {
+	for _, name := range names {
+		if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// searchPath is PATH's folders and then those where packages put servers.
+func searchPath(path string, installed []string) []string {
+	var folders []string
+	for _, folder := range filepath.SplitList(path) {
+		if filepath.IsAbs(folder) {
+			folders = append(folders, folder)
+		}
+	}
+	return append(folders, installed...)
+}
+
+// glob lists the folders of the patterns; of one pattern, those with the
+// highest version number first.
+func glob(patterns ...string) []string {
+	number := regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
+	version := func(path string) float64 {
+		n, err := strconv.ParseFloat(number.FindString(path), 64)
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	var folders []string
+	for _, pattern := range patterns {
+		// A pattern that can't be read would be a mistake in this package.
+		matches, _ := filepath.Glob(pattern)
+		slices.SortStableFunc(matches, func(a, b string) int { return cmp.Compare(version(b), version(a)) })
+		folders = append(folders, matches...)
+	}
+	return folders
+}

@@ -1,0 +1,383 @@
+package dbtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+const (
+	// startLimit bounds making a data directory and the server's first answer.
+	startLimit = 60 * time.Second
+	// endLimit bounds how long a server may take to end when asked to.
+	endLimit = 10 * time.Second
+	// startAttempts is how often a server that ends at once is started: its
+	// port may have been taken meanwhile, or memory of the one that was killed
+	// may not be free yet.
+	startAttempts = 5
+)
+
+// Server is a throwaway database server of one test, for tests of what
+// happens when the server fails. Its address and password stay the same over
+// restarts. Commits survive Kill; see [Durable] for more. It is safe for
+// concurrent use.
+type Server struct {
+	recipe   recipe
+	binaries binaries
+	options  serverOptions
+	layout   layout
+	account  account
+
+	mu       sync.Mutex
+	port     int
+	process  *process // nil when none is running
+	paused   []int
+	watchdog *watchdog // nil after Stop
+}
+
+// ServerOption changes how [StartServer] runs the server.
+type ServerOption func(*serverOptions)
+
+type serverOptions struct {
+	durable  bool
+	settings []string
+}
+
+// Durable leaves the engine's own settings for durability in place: every
+// commit is synced to the disk, as in production. Without it nothing is.
+func Durable() ServerOption { return func(o *serverOptions) { o.durable = true } }
+
+// WithSettings passes settings to the server, each as name=value in the
+// engine's own spelling, such as "max_connections=5".
+func WithSettings(settings ...string) ServerOption {
+	return func(o *serverOptions) { o.settings = append(o.settings, settings...) }
+}
+
+// StartServer starts a server for t alone and stops it when t ends. It always
+// starts one from this machine's binaries, whatever the DBTEST_*_URL variables
+// say; where they are missing, it skips or fails t as [Config] does. SQLite has
+// no server and fails t.
+func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Server {
+	t.Helper()
+	r, ok := shared.recipes[engine]
+	if !ok {
+		t.Fatalf("dbtest: start server: %q has none", engine)
+	}
+	var o serverOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	s, err := startServer(t.Context(), r, o)
+	if err != nil {
+		shared.giveUp(t, engine, err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func startServer(ctx context.Context, r recipe, o serverOptions) (_ *Server, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+
+	s := &Server{recipe: r, options: o}
+	if s.binaries, err = r.find(r.folders); err != nil {
+		return nil, err
+	}
+	if s.account, err = serverAccount(r.account); err != nil {
+		return nil, err
+	}
+	// The signs after the text make every test decode a URL that needs it.
+	s.layout.password = rand.Text() + "@:/%"
+	if s.layout.folder, err = os.MkdirTemp("", "dbtest-"); err != nil {
+		return nil, fmt.Errorf("dbtest: make folder: %w", err)
+	}
+	if err = s.account.own(s.layout.folder); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.layout.folder))
+	}
+	if s.watchdog, err = startWatchdog(s.account, s.layout.folder, r.discard); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.layout.folder))
+	}
+	if err = s.create(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// URL returns the server's URL as DATABASE_URL takes it, password included.
+// It names a database that was empty at first.
+func (s *Server) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.url()
+}
+
+func (s *Server) url() string {
+	u := url.URL{
+		Scheme: string(s.recipe.engine),
+		User:   url.UserPassword(user, s.layout.password),
+		Host:   net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),
+		Path:   "/" + s.recipe.database,
+	}
+	return u.String()
+}
+
+// Config returns dbmodule's defaults with the server's URL.
+func (s *Server) Config(t testing.TB) dbmodule.Config {
+	t.Helper()
+	return configFor(t, s.URL())
+}
+
+// Socket returns where the server listens beside its port, as URLs name it:
+// the folder of the unix socket for PostgreSQL, the socket for MariaDB. The
+// same user and password are asked for there.
+func (s *Server) Socket() string { return s.recipe.socket(s.layout) }
+
+// Kill ends every process of the server at once, as a crash does, and returns
+// when they are gone. A server that is not running is left alone.
+func (s *Server) Kill() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return nil
+	}
+	// Frozen first, so that no process can make another meanwhile.
+	family, err := s.process.freeze()
+	if err != nil {
+		family = []int{s.process.pid}
+	}
+	for _, pid := range family {
+		if err := kill(pid); err != nil {
+			return fmt.Errorf("dbtest: kill server: %w", err)
+		}
+	}
+	return s.awaitEnd()
+}
+
+// Pause stops every process of the server in its tracks: connections stay
+// open and nothing answers. It needs Linux.
+func (s *Server) Pause() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return errors.New("dbtest: pause server: it is not running")
+	}
+	family, err := s.process.freeze()
+	s.paused = family
+	return errors.Join(err, s.watchdog.paused(family))
+}
+
+// Resume lets a paused server go on.
+func (s *Server) Resume() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resume()
+}
+
+func (s *Server) resume() error {
+	if len(s.paused) == 0 {
+		return nil
+	}
+	var errs []error
+	// The main process last: it must not see its children stopped.
+	for i := len(s.paused) - 1; i >= 0; i-- {
+		errs = append(errs, resume(s.paused[i]))
+	}
+	s.paused = nil
+	return errors.Join(append(errs, s.watchdog.resumed())...)
+}
+
+// Restart starts the server again, on the same address and with the same
+// data, and returns when it answers. One that still runs is first shut down,
+// in the way that cuts its clients off.
+func (s *Server) Restart(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watchdog == nil {
+		return errors.New("dbtest: restart server: it was stopped for good")
+	}
+	if err := s.end(s.recipe.shutdown); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	return s.launch(ctx, func() error { return nil })
+}
+
+// Stop ends the server for good and removes its data. It may be called more
+// than once; [StartServer] calls it when the test ends.
+func (s *Server) Stop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watchdog == nil {
+		return nil
+	}
+	err := s.end(s.recipe.discard)
+	err = errors.Join(err, s.watchdog.release())
+	s.watchdog = nil
+	return err
+}
+
+// create makes the data directory and starts the server for the first time.
+func (s *Server) create(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	command, err := s.recipe.initialise(s.binaries, s.layout, s.options)
+	if err != nil {
+		return err
+	}
+	if err := s.account.own(s.layout.secret()); err != nil {
+		return err
+	}
+	if err := s.run(command); err != nil {
+		return err
+	}
+	status, err := s.process.await(ctx)
+	err = errors.Join(err, s.forget())
+	if err != nil || status != 0 {
+		return s.explain("make data directory", errors.Join(err, fmt.Errorf("%s ended with status %d", command[0], status)))
+	}
+	err = s.launch(ctx, func() (err error) {
+		s.port, err = freePort(ctx)
+		return err
+	})
+	// The server has read it.
+	return errors.Join(err, os.Remove(s.layout.secret()))
+}
+
+// launch starts the server until it answers; each attempt begins with prepare.
+func (s *Server) launch(ctx context.Context, prepare func() error) error {
+	for attempt := 1; ; attempt++ {
+		if err := prepare(); err != nil {
+			return err
+		}
+		if err := s.run(s.recipe.serve(s.binaries, s.layout, s.port, s.options)); err != nil {
+			return err
+		}
+		err := s.awaitAnswer(ctx)
+		if err == nil {
+			return nil
+		}
+		if s.process.exited() {
+			if forgetErr := s.forget(); forgetErr != nil {
+				return forgetErr
+			}
+			if attempt < startAttempts && pause(ctx, 200*time.Millisecond) == nil {
+				continue
+			}
+		}
+		return s.explain("start server", err)
+	}
+}
+
+func (s *Server) run(command []string) error {
+	log, err := os.OpenFile(s.layout.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("dbtest: open log: %w", err)
+	}
+	s.process, err = startProcess(s.account, s.layout.folder, s.recipe.path, log, command)
+	return errors.Join(err, log.Close())
+}
+
+var errEnded = errors.New("it ended by itself")
+
+func (s *Server) awaitAnswer(ctx context.Context) error {
+	u, err := dbmodule.ParseURL(s.url())
+	if err != nil {
+		return err
+	}
+	cfg := dbmodule.DefaultConfig()
+	cfg.URL = u
+	for {
+		err := ping(ctx, cfg)
+		if err == nil {
+			return nil
+		}
+		if s.process.exited() {
+			return errEnded
+		}
+		if pauseErr := pause(ctx, 10*time.Millisecond); pauseErr != nil {
+			return errors.Join(pauseErr, err)
+		}
+	}
+}
+
+func ping(ctx context.Context, cfg dbmodule.Config) error {
+	db, err := dbmodule.Open(cfg, nil)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return errors.Join(db.Ping(ctx), db.Close())
+}
+
+// end sends a signal to the server, if it runs, and kills it when that does
+// not end it in time.
+func (s *Server) end(with os.Signal) error {
+	if s.process == nil {
+		return nil
+	}
+	err := s.resume()
+	err = errors.Join(err, s.process.signal(with))
+	return errors.Join(err, s.awaitEnd())
+}
+
+func (s *Server) awaitEnd() error {
+	err := s.process.end(endLimit)
+	return errors.Join(err, s.forget())
+}
+
+// forget drops a process that has ended.
+func (s *Server) forget() error {
+	s.process, s.paused = nil, nil
+	return s.watchdog.forget()
+}
+
+// explain adds the end of the server's log to an error.
+func (s *Server) explain(what string, cause error) error {
+	const tail = 3000
+	log, err := os.ReadFile(s.layout.log())
+	if err != nil {
+		return errors.Join(fmt.Errorf("dbtest: %s: %w", what, cause), err)
+	}
+	if len(log) > tail {
+		log = log[len(log)-tail:]
+	}
+	return fmt.Errorf("dbtest: %s: %w; its log ends:\n%s", what, cause, strings.TrimSpace(string(log)))
+}
+
+func freePort(ctx context.Context) (int, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("dbtest: find free port: %w", err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

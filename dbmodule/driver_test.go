@@ -1,0 +1,187 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// fakeDriver plays a driver whose connections break on cue. These tests stand
+// inside the package since no real server breaks at an exact statement.
+type fakeDriver struct {
+	execs, commits int
+	execErr        error
+	commitErr      error
+	queryErr       error
+}
+
+func (f *fakeDriver) pool(engine Engine) *sql.DB {
+	cfg := DefaultConfig()
+	c := newConnector(cfg, nil, func(context.Context) (driver.Conn, error) { return &fakeConn{f}, nil })
+	c.engine = engine
+	return sql.OpenDB(c)
+}
+
+type fakeConn struct{ f *fakeDriver }
+
+func (c *fakeConn) Prepare(string) (driver.Stmt, error) { return nil, errors.New("not used") }
+func (c *fakeConn) Close() error                        { return nil }
+func (c *fakeConn) Begin() (driver.Tx, error)           { return &fakeTx{c.f}, nil }
+func (c *fakeConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+	return &fakeTx{c.f}, nil
+}
+
+func (c *fakeConn) ExecContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Result, error) {
+	if query == "COMMIT" {
+		return driver.ResultNoRows, (&fakeTx{c.f}).Commit()
+	}
+	c.f.execs++
+	return driver.RowsAffected(1), c.f.execErr
+}
+
+func (c *fakeConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return &fakeRows{c.f}, nil
+}
+
+type fakeTx struct{ f *fakeDriver }
+
+func (t *fakeTx) Commit() error   { t.f.commits++; return t.f.commitErr }
+func (t *fakeTx) Rollback() error { return nil }
+
+type fakeRows struct{ f *fakeDriver }
+
+func (r *fakeRows) Columns() []string         { return []string{"n"} }
+func (r *fakeRows) Close() error              { return nil }
+func (r *fakeRows) Next([]driver.Value) error { return r.f.queryErr }
+
+func TestStatementsAreNeverRepeatedBehindTheCallersBack(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []Engine{PostgreSQL, MySQL} {
+		f := &fakeDriver{execErr: driver.ErrBadConn}
+		db := f.pool(engine)
+		_, err := db.ExecContext(t.Context(), "INSERT INTO t VALUES (1)")
+		require.ErrorIs(t, err, ErrUnavailable)
+		require.NotErrorIs(t, err, driver.ErrBadConn)
+		assert.Equal(t, 1, f.execs)
+		assert.Zero(t, db.Stats().Idle, "the connection is dropped")
+		require.NoError(t, db.Close())
+	}
+}
+
+func TestCommitOutcomes(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		err     error
+		unknown bool
+	}{
+		"connection lost":          {io.ErrUnexpectedEOF, true},
+		"driver says safe":         {driver.ErrBadConn, true},
+		"deadline":                 {context.DeadlineExceeded, true},
+		"server shut down":         {&pgconn.PgError{Code: "57P01"}, true},
+		"completion unknown":       {&pgconn.PgError{Code: "40003"}, true},
+		"serialization failure":    {&pgconn.PgError{Code: "40001"}, false},
+		"deferred unique violated": {&pgconn.PgError{Code: "23505"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, engine := range []Engine{PostgreSQL, MySQL} {
+				f := &fakeDriver{commitErr: test.err}
+				db := f.pool(engine)
+				tx, err := db.BeginTx(t.Context(), nil)
+				require.NoError(t, err)
+				err = tx.Commit()
+				require.Error(t, err)
+				assert.Equal(t, test.unknown, errors.Is(err, ErrCommitUnknown))
+				assert.False(t, test.unknown && retryable(err), "an unknown commit is never repeated")
+				assert.NotErrorIs(t, err, driver.ErrBadConn)
+				assert.Equal(t, 1, f.commits)
+				if test.unknown {
+					assert.Zero(t, db.Stats().Idle, "the connection is dropped")
+				}
+				require.NoError(t, db.Close())
+			}
+		})
+	}
+}
+
+func TestErrorsWhileReadingRowsAreTyped(t *testing.T) {
+	t.Parallel()
+	f := &fakeDriver{queryErr: &pgconn.PgError{Code: "40001"}}
+	db := f.pool(PostgreSQL)
+	defer func() { require.NoError(t, db.Close()) }()
+	rows, err := db.QueryContext(t.Context(), "SELECT n FROM t")
+	require.NoError(t, err)
+	assert.False(t, rows.Next())
+	require.ErrorIs(t, rows.Err(), ErrConflict)
+	require.NoError(t, rows.Close())
+}
+
+func TestServerSideRollbackStopsThePlainTransactionToo(t *testing.T) {
+	t.Parallel()
+	f := &fakeDriver{}
+	db := f.pool(SQLite)
+	defer func() { require.NoError(t, db.Close()) }()
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	f.execErr = driver.ErrBadConn
+	_, err = tx.ExecContext(t.Context(), "INSERT INTO t VALUES (1)")
+	require.Error(t, err)
+	f.execErr = nil
+	_, err = tx.ExecContext(t.Context(), "INSERT INTO t VALUES (2)")
+	require.ErrorIs(t, err, ErrPendingRollback)
+	assert.Equal(t, 1, f.execs, "the second statement must not be sent")
+	require.ErrorIs(t, tx.Commit(), ErrPendingRollback)
+	assert.Zero(t, f.commits)
+}
+
+func TestSavepointVerb(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]struct {
+		verb verb
+		name string
+	}{
+		"SAVEPOINT a":                      {savepoint, "a"},
+		"release savepoint A;":             {release, "A"},
+		"RELEASE a":                        {release, "a"},
+		"ROLLBACK TO SAVEPOINT a":          {rollbackTo, "a"},
+		"rollback work to a":               {rollbackTo, "a"},
+		" ROLLBACK TRANSACTION TO a":       {rollbackTo, "a"},
+		"ROLLBACK":                         {otherVerb, ""},
+		"SELECT 1":                         {otherVerb, ""},
+		"":                                 {otherVerb, ""},
+		"SELECT savepoint FROM x":          {otherVerb, ""},
+		"REPLACE INTO savepoint VALUES(1)": {otherVerb, ""},
+	} {
+		verb, name := savepointVerb(query)
+		assert.Equal(t, want.verb, verb, query)
+		assert.Equal(t, want.name, name, query)
+	}
+}
+
+func TestPlainSelect(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]bool{
+		"SELECT 1":                              true,
+		`select "a" from t where x = 'for sure'`: true,
+		"SELECT * FROM t WHERE a IN (1) ORDER BY a": true,
+		"SELECT * FROM t FOR UPDATE":                false,
+		"SELECT * FROM t\nfor share":                false,
+		"SELECT * FROM t LOCK IN SHARE MODE":        false,
+		"SELECT 1 INTO x":                           false,
+		"SELECT 1; DELETE FROM t":                   false,
+		"SELECTED":                                  false,
+		"WITH x AS (DELETE FROM t) SELECT 1":        false,
+		"INSERT INTO t VALUES (1)":                  false,
+		"PRAGMA user_version":                       false,
+		"":                                          false,
+	} {
+		assert.Equal(t, want, plainSelect(query), query)
+	}
+}

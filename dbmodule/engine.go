@@ -1,0 +1,69 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/uptrace/bun/schema"
+)
+
+// Engine names a family of databases that share a dialect and a driver.
+type Engine string
+
+// The engines that a [URL] can name. MariaDB is served by MySQL.
+const (
+	SQLite     Engine = "sqlite"
+	PostgreSQL Engine = "postgresql"
+	MySQL      Engine = "mysql"
+)
+
+// pools is what an engine opens for one URL. Nothing in it has done I/O.
+type pools struct {
+	// writer is the primary: every transaction that may write runs on it.
+	writer *sql.DB
+	// reader serves read-only sessions; it is writer itself where the engine
+	// has no reason to keep the two apart.
+	reader  *sql.DB
+	dialect schema.Dialect
+	// connected, if not nil, runs once after the first connection, for what
+	// needs the server; what it returns, if not nil, runs when all is closed.
+	connected func(ctx context.Context) (closeFunc func() error, err error)
+}
+
+func openPools(cfg Config, rows rowLogFunc) (pools, error) {
+	switch engine := cfg.URL.Engine(); engine {
+	case SQLite:
+		return openSQLite(cfg, rows)
+	case PostgreSQL:
+		return openPostgreSQL(cfg, rows)
+	case MySQL:
+		return openMySQL(cfg, rows)
+	default:
+		return pools{}, fmt.Errorf("dbmodule: open: no engine %q", engine)
+	}
+}
+
+// limitPool applies SQLAlchemy's pool settings to a database/sql pool:
+// pool_size connections are kept, max_overflow more may be open for as long
+// as they are in use.
+func limitPool(db *sql.DB, cfg Config) {
+	open := 0 // unlimited
+	if cfg.PoolSize > 0 && cfg.MaxOverflow >= 0 {
+		open = cfg.PoolSize + cfg.MaxOverflow
+	}
+	idle := cfg.PoolSize
+	if idle == 0 {
+		idle = 1 << 16 // pool_size=0 means "keep all of them"
+	}
+	db.SetMaxOpenConns(open)
+	db.SetMaxIdleConns(idle)
+	db.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))
+}
+
+// rowLogFunc logs one row of a result, for DATABASE_ECHO=debug.
+type rowLogFunc = func(columns []string, row []driver.Value)
+
+// openerFunc makes one connection of an engine's own driver.
+type openerFunc func(ctx context.Context) (driver.Conn, error)

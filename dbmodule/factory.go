@@ -1,0 +1,119 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// SessionFactory makes sessions of one database: SQLAlchemy's sessionmaker.
+// It is safe for concurrent use and what handlers and stores should be given.
+type SessionFactory struct {
+	engine Engine
+	writer *pool
+	reader *pool
+}
+
+// Engine names the engine behind the sessions.
+func (f *SessionFactory) Engine() Engine { return f.engine }
+
+// New makes a session. It does no I/O; the caller closes the session.
+func (f *SessionFactory) New(opts ...SessionOption) *Session {
+	s := &Session{factory: f}
+	for _, opt := range opts {
+		opt(&s.options)
+	}
+	return s
+}
+
+// InTx runs fn as one unit of work: it commits when fn returns nil and rolls
+// back when fn returns an error or panics. fn's error is returned as it is,
+// joined with a failing rollback's.
+//
+// When the database reports a conflict ([ErrConflict]) or the connection is
+// lost ([ErrUnavailable]) before anything was committed, fn runs again with a
+// new session, after a growing random pause, up to MaxAttempts times while ctx
+// lasts: whatever else fn does must bear repetition, or belongs into
+// [Session.AfterCommit]. A commit whose outcome is unknown
+// ([ErrCommitUnknown]) is never repeated, nor is anything after fn committed
+// by itself.
+func (f *SessionFactory) InTx(
+	ctx context.Context, fn func(ctx context.Context, s *Session) error, opts ...SessionOption,
+) error {
+	for attempt := 1; ; attempt++ {
+		s := f.New(opts...)
+		err := runInTx(ctx, s, fn)
+		if err == nil || s.commits > 0 || !retryable(err) {
+			return err
+		}
+		if attempt >= s.options.attempts() {
+			return fmt.Errorf("dbmodule: gave up after %d attempts: %w", attempt, err)
+		}
+		if !pause(ctx, attempt) {
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+func runInTx(ctx context.Context, s *Session, fn func(ctx context.Context, s *Session) error) (err error) {
+	// Runs on a panic too, which then goes on.
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := fn(ctx, s); err != nil {
+		return err
+	}
+	return s.Commit(ctx)
+}
+
+func (f *SessionFactory) pool(readOnly bool) *pool {
+	if readOnly {
+		return f.reader
+	}
+	return f.writer
+}
+
+// SessionOption changes what [SessionFactory.New] makes.
+type SessionOption func(*sessionOptions)
+
+type sessionOptions struct {
+	readOnly    bool
+	snapshot    bool
+	isolation   sql.IsolationLevel
+	maxAttempts int
+}
+
+const defaultAttempts = 10
+
+func (o sessionOptions) attempts() int {
+	if o.maxAttempts > 0 {
+		return o.maxAttempts
+	}
+	return defaultAttempts
+}
+
+// ReadOnly makes a session that refuses to write, with [ErrReadOnly]. On SQLite
+// it uses the reader connections. A SELECT without locks runs by itself,
+// without a transaction, and sees what is committed at that moment; add
+// [Snapshot] when several must agree. A function that writes inside a SELECT is
+// not noticed on PostgreSQL and MySQL.
+func ReadOnly() SessionOption { return func(o *sessionOptions) { o.readOnly = true } }
+
+// Snapshot makes a read-only session whose statements all see the database as
+// it was at the first of them (REPEATABLE READ on PostgreSQL and MySQL).
+func Snapshot() SessionOption {
+	return func(o *sessionOptions) {
+		o.readOnly, o.snapshot = true, true
+		o.isolation = sql.LevelRepeatableRead
+	}
+}
+
+// Isolation sets the level of the session's transactions. Without it the
+// server's default holds: READ COMMITTED on PostgreSQL, REPEATABLE READ on
+// MySQL. SQLite is always serializable and ignores it.
+func Isolation(level sql.IsolationLevel) SessionOption {
+	return func(o *sessionOptions) { o.isolation = level }
+}
+
+// MaxAttempts bounds how often [SessionFactory.InTx] runs a unit of work that
+// meets conflicts; the default is 10, and 1 turns repetition off.
+func MaxAttempts(n int) SessionOption { return func(o *sessionOptions) { o.maxAttempts = max(n, 1) } }

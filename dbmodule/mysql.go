@@ -1,0 +1,46 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/uptrace/bun/dialect/mysqldialect"
+)
+
+func openMySQL(cfg Config, rows rowLogFunc) (pools, error) {
+	config, err := cfg.URL.mysqlConfig()
+	if err != nil {
+		return pools{}, err
+	}
+	inner, err := mysql.NewConnector(config)
+	if err != nil {
+		// The driver's text can carry the DSN, and with it the password.
+		return pools{}, fmt.Errorf("dbmodule: open %s: the driver refused the settings", cfg.URL)
+	}
+	db := sql.OpenDB(newConnector(cfg, rows, inner.Connect))
+	limitPool(db, cfg)
+
+	dialect := &lateMySQLDialect{Dialect: mysqldialect.New()}
+	return pools{writer: db, reader: db, dialect: dialect, connected: func(ctx context.Context) (func() error, error) {
+		return nil, dialect.discover(ctx, db)
+	}}, nil
+}
+
+// lateMySQLDialect asks the server for its version when it is connected.
+// Bun's own dialect asks inside bun.NewDB: a constructor that does I/O, and
+// whose failure leaves the features wrong for the life of the process.
+type lateMySQLDialect struct{ *mysqldialect.Dialect }
+
+// Init does nothing; discover runs the dialect's own once the server answers.
+func (*lateMySQLDialect) Init(*sql.DB) {}
+
+func (d *lateMySQLDialect) discover(ctx context.Context, db *sql.DB) error {
+	var version string
+	if err := db.QueryRowContext(ctx, "SELECT version()").Scan(&version); err != nil {
+		return fmt.Errorf("read the server's version: %w", err)
+	}
+	d.Dialect.Init(db)
+	return nil
+}

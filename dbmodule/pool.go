@@ -1,0 +1,156 @@
+package dbmodule
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// pool hands connections to sessions. Beyond database/sql it bounds the wait
+// and knows who holds what.
+type pool struct {
+	db      *bun.DB
+	timeout time.Duration
+
+	mu      sync.Mutex
+	holders map[*heldConn]struct{}
+}
+
+func newPool(db *bun.DB, timeout time.Duration) *pool {
+	return &pool{db: db, timeout: timeout, holders: make(map[*heldConn]struct{})}
+}
+
+// heldConn is a connection in the hands of one session.
+type heldConn struct {
+	pool  *pool
+	conn  bun.Conn
+	raw   *conn
+	since time.Time
+	// stack is where the session took it, innermost frame first.
+	stack [12]uintptr
+}
+
+// take waits for a connection, at most until ctx ends or pool_timeout has
+// passed. The caller gives it back.
+func (p *pool) take(ctx context.Context) (*heldConn, error) {
+	waitCtx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	taken, err := p.db.Conn(waitCtx)
+	if err != nil {
+		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			return nil, p.timedOut()
+		}
+		return nil, fmt.Errorf("dbmodule: connect: %w", err)
+	}
+	held := &heldConn{pool: p, conn: taken, since: time.Now()}
+	if err := taken.Raw(func(driverConn any) error {
+		raw, ok := driverConn.(*conn)
+		if !ok {
+			return fmt.Errorf("dbmodule: connect: unexpected driver connection %T", driverConn)
+		}
+		held.raw = raw
+		return nil
+	}); err != nil {
+		return nil, errors.Join(err, taken.Close())
+	}
+	runtime.Callers(4, held.stack[:])
+	p.mu.Lock()
+	p.holders[held] = struct{}{}
+	p.mu.Unlock()
+	return held, nil
+}
+
+func (h *heldConn) giveBack() error {
+	h.pool.mu.Lock()
+	delete(h.pool.holders, h)
+	h.pool.mu.Unlock()
+	// database/sql closed it already when it reported driver.ErrBadConn.
+	if err := h.conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
+		return fmt.Errorf("dbmodule: give connection back: %w", err)
+	}
+	return nil
+}
+
+// timedOut names the sessions that have held their connections longest.
+func (p *pool) timedOut() error {
+	p.mu.Lock()
+	held := make([]*heldConn, 0, len(p.holders))
+	for h := range p.holders {
+		held = append(held, h)
+	}
+	p.mu.Unlock()
+	slices.SortFunc(held, func(a, b *heldConn) int { return cmp.Compare(a.since.UnixNano(), b.since.UnixNano()) })
+
+	var longest []string
+	for _, h := range held[:min(3, len(held))] {
+		longest = append(longest, fmt.Sprintf("for %s by %s", time.Since(h.since).Round(time.Millisecond), h.taker()))
+	}
+	stats := p.db.Stats()
+	err := fmt.Errorf("dbmodule: connect: %w after %s: %d of %d connections in use",
+		ErrPoolTimeout, p.timeout, stats.InUse, stats.MaxOpenConnections)
+	if len(longest) > 0 {
+		err = fmt.Errorf("%w, longest held %s", err, strings.Join(longest, "; "))
+	}
+	return err
+}
+
+// taker is the innermost function outside this module's libraries and Bun
+// that was using the session when it took the connection.
+func (h *heldConn) taker() string {
+	frames := runtime.CallersFrames(h.stack[:])
+	for {
+		frame, more := frames.Next()
+		if frame.Function != "" && !plumbing(frame.Function) {
+			return fmt.Sprintf("%s (line %d)", frame.Function, frame.Line)
+		}
+		if !more {
+			return "an unknown caller"
+		}
+	}
+}
+
+func plumbing(function string) bool {
+	for _, prefix := range [...]string{
+		"github.com/openhands-go/server/dbmodule.", "github.com/uptrace/bun.", "github.com/uptrace/bun/",
+		"database/sql.", "runtime.",
+	} {
+		if strings.HasPrefix(function, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// PoolStats describes a database's connections at one moment, readers and
+// writer together.
+type PoolStats struct {
+	// MaxOpen is the limit, 0 when there is none.
+	MaxOpen int `json:"max_open"`
+	// Open counts the connections that exist: InUse plus Idle.
+	Open  int `json:"open"`
+	InUse int `json:"in_use"`
+	Idle  int `json:"idle"`
+	// WaitCount and WaitDuration add up all waits for a connection so far.
+	WaitCount    int64         `json:"wait_count"`
+	WaitDuration time.Duration `json:"wait_duration_ns"`
+}
+
+func (s PoolStats) plus(db *sql.DB) PoolStats {
+	stats := db.Stats()
+	s.MaxOpen += stats.MaxOpenConnections
+	s.Open += stats.OpenConnections
+	s.InUse += stats.InUse
+	s.Idle += stats.Idle
+	s.WaitCount += stats.WaitCount
+	s.WaitDuration += stats.WaitDuration
+	return s
+}

@@ -1,0 +1,183 @@
+package dbmodule_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+func small(cfg *dbmodule.Config) {
+	cfg.PoolSize, cfg.MaxOverflow, cfg.PoolTimeout = 1, 1, 100*time.Millisecond
+}
+
+func TestFullPoolIsAnErrorThatNamesTheHolder(t *testing.T) {
+	t.Parallel()
+	eachWith(t, small, func(t *testing.T, db *dbmodule.Database) {
+		ctx := t.Context()
+		for _, options := range [][]dbmodule.SessionOption{{}, {dbmodule.ReadOnly()}} {
+			limit := 2
+			if db.Engine() == dbmodule.SQLite && len(options) == 0 {
+				limit = 1 // one writer
+			}
+			var held []*dbmodule.Session
+			for range limit {
+				s := db.Sessions().New(options...)
+				holdConnection(ctx, t, s)
+				held = append(held, s)
+			}
+			late := db.Sessions().New(options...)
+			err := late.NewSelect().Model((*Account)(nil)).Scan(ctx, new([]Account))
+			require.ErrorIs(t, err, dbmodule.ErrPoolTimeout)
+			require.NotErrorIs(t, err, dbmodule.ErrUnavailable)
+			assert.Contains(t, err.Error(), "holdConnection", "the error says who holds the connections")
+			for _, s := range held {
+				require.NoError(t, s.Close())
+			}
+			require.NoError(t, late.NewSelect().Model((*Account)(nil)).Scan(ctx, new([]Account)))
+			require.NoError(t, late.Close())
+		}
+		assert.Zero(t, db.Stats().InUse)
+	})
+}
+
+func holdConnection(ctx context.Context, t *testing.T, s *dbmodule.Session) {
+	t.Helper()
+	require.NoError(t, s.NewSelect().Model((*Account)(nil)).Scan(ctx, new([]Account)))
+}
+
+func TestWaitingForAConnectionObeysTheContext(t *testing.T) {
+	t.Parallel()
+	eachWith(t, func(cfg *dbmodule.Config) { small(cfg); cfg.PoolTimeout = time.Minute }, func(t *testing.T, db *dbmodule.Database) {
+		for range db.Stats().MaxOpen {
+			s := db.Sessions().New()
+			t.Cleanup(func() { assert.NoError(t, s.Close()) })
+			if db.Engine() != dbmodule.SQLite || db.Stats().InUse == 0 {
+				holdConnection(t.Context(), t, s)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		err := insert(ctx, db.Sessions().New(), "a")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, dbmodule.ErrPoolTimeout)
+	})
+}
+
+func TestOverflowConnectionsAreClosedAfterUse(t *testing.T) {
+	t.Parallel()
+	eachWith(t, func(cfg *dbmodule.Config) { cfg.PoolSize, cfg.MaxOverflow = 2, 3 }, func(t *testing.T, db *dbmodule.Database) {
+		base := 0
+		if db.Engine() == dbmodule.SQLite {
+			base = 1 // the writer
+		}
+		assert.Equal(t, 5+base, db.Stats().MaxOpen)
+		var held []*dbmodule.Session
+		for range 5 {
+			s := db.Sessions().New(dbmodule.ReadOnly())
+			holdConnection(t.Context(), t, s)
+			held = append(held, s)
+		}
+		assert.Equal(t, 5, db.Stats().InUse)
+		for _, s := range held {
+			require.NoError(t, s.Close())
+		}
+		assert.Equal(t, 2+base, db.Stats().Idle)
+	})
+}
+
+// The default of other drivers: of 16 writers that read first, nearly all
+// fail with "database is locked".
+func TestManyWritersNeverSeeALockedDatabase(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		const writers, rounds = 16, 10
+		var wg sync.WaitGroup
+		errs := make([]error, writers)
+		for writer := range writers {
+			wg.Go(func() {
+				for round := range rounds {
+					errs[writer] = errors.Join(errs[writer], func() error {
+						s := db.Sessions().New()
+						if _, err := s.NewSelect().Model((*Account)(nil)).Count(t.Context()); err != nil {
+							return errors.Join(err, s.Close())
+						}
+						if err := insert(t.Context(), s, fmt.Sprint(writer, "-", round)); err != nil {
+							return errors.Join(err, s.Close())
+						}
+						return errors.Join(s.Commit(t.Context()), s.Close())
+					}())
+				}
+			})
+		}
+		wg.Wait()
+		require.NoError(t, errors.Join(errs...))
+		assert.Len(t, names(t, db), writers*rounds)
+	})
+}
+
+func TestPrePingReplacesDeadConnections(t *testing.T) {
+	t.Parallel()
+	eachWith(t, func(cfg *dbmodule.Config) { cfg.PoolPrePing = true }, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() == dbmodule.SQLite {
+			return // no server that could drop a connection
+		}
+		killOthers(t, db)
+		require.NoError(t, insert(t.Context(), db.DB(), "a"))
+	})
+}
+
+func TestSessionsReplaceConnectionsThatWentStale(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() == dbmodule.SQLite {
+			return // no server that could drop a connection
+		}
+		killOthers(t, db)
+		s := db.Sessions().New()
+		require.NoError(t, insert(t.Context(), s, "a"))
+		require.NoError(t, s.Commit(t.Context()))
+		killOthers(t, db)
+		assert.Equal(t, []string{"a"}, names(t, db))
+	})
+}
+
+// killOthers fills the pool and makes the server drop all of its idle
+// connections.
+func killOthers(t *testing.T, db *dbmodule.Database) {
+	t.Helper()
+	ctx := t.Context()
+	killer, err := db.DB().Conn(ctx)
+	require.NoError(t, err)
+	var sessions []*dbmodule.Session
+	var ids []int64
+	identify := "SELECT pg_backend_pid()"
+	if db.Engine() == dbmodule.MySQL {
+		identify = "SELECT CONNECTION_ID()"
+	}
+	for range 3 {
+		s := db.Sessions().New()
+		var id int64
+		require.NoError(t, s.QueryRowContext(ctx, identify).Scan(&id))
+		sessions, ids = append(sessions, s), append(ids, id)
+	}
+	for _, s := range sessions {
+		require.NoError(t, s.Close())
+	}
+	for _, id := range ids {
+		kill := "SELECT pg_terminate_backend(?, 5000)"
+		if db.Engine() == dbmodule.MySQL {
+			kill = "KILL ?"
+		}
+		_, err := killer.ExecContext(ctx, kill, id)
+		require.NoError(t, err)
+	}
+	require.NoError(t, killer.Close())
+}

@@ -1,0 +1,106 @@
+package dbmodule_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+)
+
+func TestReadOnlySessionReadsAndRefusesToWrite(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		ctx := t.Context()
+		require.NoError(t, insert(ctx, db.DB(), "a"))
+		for name, options := range map[string][]dbmodule.SessionOption{
+			"read-only": {dbmodule.ReadOnly()}, "snapshot": {dbmodule.Snapshot()},
+		} {
+			t.Run(name, func(t *testing.T) {
+				s := db.Sessions().New(options...)
+				defer func() { assert.NoError(t, s.Close()) }()
+				assert.True(t, s.ReadOnly())
+				require.NoError(t, s.NewSelect().Model(new(Account)).Limit(1).Scan(ctx))
+				require.ErrorIs(t, insert(ctx, s, "b"), dbmodule.ErrReadOnly)
+				require.NoError(t, s.Rollback(ctx))
+				_, err := s.ExecContext(ctx, "UPDATE accounts SET balance = 1")
+				require.ErrorIs(t, err, dbmodule.ErrReadOnly)
+				require.NoError(t, s.Rollback(ctx))
+				_, err = s.NewDelete().Model((*Account)(nil)).Where("1 = 1").Exec(ctx)
+				require.ErrorIs(t, err, dbmodule.ErrReadOnly)
+			})
+		}
+		assert.Equal(t, []string{"a"}, names(t, db))
+		assert.Zero(t, db.Stats().InUse)
+		// The connections that were refused a write are usable for writing.
+		require.NoError(t, insert(ctx, db.DB(), "b"))
+	})
+}
+
+func TestSnapshotSeesOneState(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		ctx := t.Context()
+		require.NoError(t, insert(ctx, db.DB(), "a"))
+		count := func(s *dbmodule.Session) int64 {
+			n, err := s.NewSelect().Model((*Account)(nil)).Count(ctx)
+			require.NoError(t, err)
+			return n
+		}
+		plain, snapshot := db.Sessions().New(dbmodule.ReadOnly()), db.Sessions().New(dbmodule.Snapshot())
+		assert.Equal(t, []int64{1, 1}, []int64{count(plain), count(snapshot)})
+		require.NoError(t, insert(ctx, db.DB(), "b"))
+		assert.Equal(t, []int64{2, 1}, []int64{count(plain), count(snapshot)})
+		require.NoError(t, plain.Close())
+		require.NoError(t, snapshot.Close())
+	})
+}
+
+func TestReadOnlySelectNeedsNoTransaction(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		cfg.Echo = dbmodule.EchoOn
+		core, logs := observer.New(zap.InfoLevel)
+		db, err := dbmodule.Open(cfg, zap.New(core))
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, db.Close()) })
+		begins := func(query string) bool {
+			logs.TakeAll()
+			s := db.Sessions().New(dbmodule.ReadOnly())
+			_, err := s.NewRaw(query).Exec(t.Context())
+			require.NoError(t, err, query)
+			rows, err := s.QueryContext(t.Context(), query)
+			require.NoError(t, err, query)
+			require.NoError(t, rows.Close())
+			require.NoError(t, s.Close())
+			for _, entry := range logs.TakeAll() {
+				if entry.ContextMap()["statement"] == "BEGIN" {
+					return true
+				}
+			}
+			return false
+		}
+		one := func(query string) bool {
+			logs.TakeAll()
+			s := db.Sessions().New(dbmodule.ReadOnly())
+			rows, err := s.QueryContext(t.Context(), query)
+			require.NoError(t, err, query)
+			require.NoError(t, rows.Close())
+			require.NoError(t, s.Close())
+			for _, entry := range logs.TakeAll() {
+				if entry.ContextMap()["statement"] == "BEGIN" {
+					return true
+				}
+			}
+			return false
+		}
+		assert.False(t, one("SELECT 1"))
+		assert.False(t, one("select\n1"))
+		assert.True(t, one("WITH x AS (SELECT 1) SELECT * FROM x"))
+		assert.True(t, begins("SELECT 1"), "Exec can't be told from a write")
+	})
+}

@@ -1,0 +1,504 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
+)
+
+// settleTimeout bounds the ROLLBACK that Close and a cancelled unit of work
+// send; past it the connection is dropped, which rolls back as well.
+const settleTimeout = 5 * time.Second
+
+// Session is a unit of work over Bun, with the semantics of SQLAlchemy's
+// Session. It is a bun.IDB: whatever takes one takes a session.
+//
+// A session does nothing until its first statement, which takes a connection
+// from the pool and begins a transaction. It keeps both until Commit,
+// Rollback or Close, and can be used again afterwards. Whoever made a session
+// closes it; Close rolls back what was not committed.
+//
+// A statement that fails outside a savepoint ends the transaction: until
+// Rollback or Close every use answers [ErrPendingRollback] with the first
+// error, and Commit stores nothing. A row that is not there ([ErrNotFound])
+// is no failure.
+//
+// A session belongs to one goroutine at a time. Two that use it at once get
+// [ErrConcurrentUse], not a data race. Rows from QueryContext must be closed
+// before the next statement.
+//
+// The transaction does not end with the context of the statement that began
+// it; each statement, Commit and Rollback obey their own.
+type Session struct {
+	factory *SessionFactory
+	options sessionOptions
+
+	// mu is only ever tried: it detects use by two goroutines.
+	mu     sync.Mutex
+	sealed error
+
+	held    *heldConn // the connection, nil until the first statement
+	tx      bun.Tx
+	inTx    bool
+	endTx   context.CancelFunc
+	hooks   []func(ctx context.Context)
+	commits int
+}
+
+var _ bun.IDB = (*Session)(nil)
+
+// ReadOnly reports whether the session refuses to write.
+func (s *Session) ReadOnly() bool { return s.options.readOnly }
+
+// Active reports whether the session holds a connection: whether a statement
+// ran since it was made, committed or rolled back.
+func (s *Session) Active() bool {
+	if !s.mu.TryLock() {
+		return true // in use at this moment
+	}
+	defer s.mu.Unlock()
+	return s.held != nil
+}
+
+// AfterCommit registers fn to run after the next commit that succeeds, with
+// Commit's context, in the order of registration. Hooks registered inside a
+// savepoint that is rolled back, and all hooks at Rollback and Close, are
+// dropped. A hook may use the session. It must not be called concurrently
+// with other methods.
+func (s *Session) AfterCommit(fn func(ctx context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hooks = append(s.hooks, fn)
+}
+
+// keepHooks drops the hooks beyond the first n, none when n is negative, and
+// returns how many there are.
+func (s *Session) keepHooks(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n >= 0 && n < len(s.hooks) {
+		s.hooks = s.hooks[:n]
+	}
+	return len(s.hooks)
+}
+
+// Commit stores what the session did, gives its connection back and runs the
+// after-commit hooks. Without a transaction it only runs the hooks.
+//
+// Any error means that the hooks did not run. [ErrCommitUnknown] means that the
+// outcome could not be learnt; after every other error nothing is stored. A
+// context that ends before COMMIT is sent rolls back.
+func (s *Session) Commit(ctx context.Context) error {
+	hooks, err := s.commit(ctx)
+	for _, hook := range hooks {
+		hook(ctx)
+	}
+	return err
+}
+
+func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+
+	hooks := s.hooks
+	s.hooks = nil
+	if !s.inTx {
+		return hooks, s.release()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.rollback())
+	}
+
+	stop := context.AfterFunc(ctx, s.endTx)
+	err := s.tx.Commit()
+	stop()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release())
+	}
+	s.commits++
+	// The connection could not be given back: not a reason to report a
+	// stored transaction as failed. The pool drops such a connection.
+	_ = s.release()
+	return hooks, nil
+}
+
+// Rollback undoes what the session did since it began and gives its
+// connection back. Without a transaction it does nothing. ctx only bounds the
+// wait: a rollback that can't be sent drops the connection, which has the
+// same effect.
+func (s *Session) Rollback(ctx context.Context) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if s.inTx {
+		stop := context.AfterFunc(ctx, s.endTx)
+		defer stop()
+	}
+	return s.rollback()
+}
+
+// Close rolls back what was not committed and gives the connection back. It
+// may be called any number of times; a closed session can be used again.
+func (s *Session) Close() error {
+	if !s.mu.TryLock() {
+		return fmt.Errorf("dbmodule: close: %w", ErrConcurrentUse)
+	}
+	defer s.mu.Unlock()
+	return s.rollback()
+}
+
+// Seal closes the session for good: every later use returns reason. It is for
+// owners whose unit of work has ended while others may still hold the
+// session, such as an HTTP response that has begun.
+func (s *Session) Seal(reason error) error {
+	if reason == nil {
+		reason = ErrSessionClosed
+	}
+	if !s.mu.TryLock() {
+		return fmt.Errorf("dbmodule: seal: %w", ErrConcurrentUse)
+	}
+	defer s.mu.Unlock()
+	s.sealed = reason
+	return s.rollback()
+}
+
+// InNested runs fn inside a savepoint: SQLAlchemy's begin_nested. On nil the
+// savepoint is released; on an error or a panic the work since then is undone
+// while the transaction goes on. An error of fn is returned as it is.
+func (s *Session) InNested(ctx context.Context, fn func(ctx context.Context) error) error {
+	return s.RunInTx(ctx, nil, func(ctx context.Context, _ bun.Tx) error { return fn(ctx) })
+}
+
+// RunInTx is InNested for code written against bun.IDB; the tx given to fn and
+// the session itself both work inside the savepoint. Options are ignored: a
+// savepoint has none.
+func (s *Session) RunInTx(
+	ctx context.Context, _ *sql.TxOptions, fn func(ctx context.Context, tx bun.Tx) error,
+) (err error) {
+	savepoint, err := s.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	hooks := s.keepHooks(-1)
+	done := false
+	defer func() {
+		if done {
+			return
+		}
+		s.keepHooks(hooks)
+		if undo := savepoint.Rollback(); undo != nil {
+			err = errors.Join(err, fmt.Errorf("dbmodule: roll back to savepoint: %w", undo))
+		}
+	}()
+	if err := fn(ctx, savepoint); err != nil {
+		return err
+	}
+	if err := savepoint.Commit(); err != nil {
+		return fmt.Errorf("dbmodule: release savepoint: %w", err)
+	}
+	done = true
+	return nil
+}
+
+// BeginTx begins a savepoint, which the returned tx commits or rolls back by
+// itself. Options are ignored. [Session.InNested] is harder to get wrong.
+func (s *Session) BeginTx(ctx context.Context, _ *sql.TxOptions) (bun.Tx, error) {
+	if err := s.enter(); err != nil {
+		return bun.Tx{}, err
+	}
+	defer s.mu.Unlock()
+	if err := s.begin(ctx); err != nil {
+		return bun.Tx{}, err
+	}
+	// The savepoint keeps ctx for its own RELEASE: one that may end earlier
+	// than the transaction must not take that along.
+	return s.tx.BeginTx(context.WithoutCancel(ctx), nil)
+}
+
+// ExecContext runs a statement with Bun's placeholders.
+func (s *Session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	return s.tx.ExecContext(ctx, query, args...)
+}
+
+// QueryContext runs a query with Bun's placeholders. The caller closes the
+// rows before the session's next statement.
+func (s *Session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if s.autocommits(query) {
+		return s.readRows(ctx, func(conn bun.Conn) (*sql.Rows, error) { return conn.QueryContext(ctx, query, args...) })
+	}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	return s.tx.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext runs a query with Bun's placeholders that gives at most one
+// row. Errors, the session's own too, come from the row's Scan.
+func (s *Session) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if err := s.enter(); err != nil {
+		return failedRow(ctx, err)
+	}
+	defer s.mu.Unlock()
+	if s.autocommits(query) {
+		return s.readRow(ctx, func(conn bun.Conn) *sql.Row { return conn.QueryRowContext(ctx, query, args...) })
+	}
+	if err := s.begin(ctx); err != nil {
+		return failedRow(ctx, err)
+	}
+	return s.tx.QueryRowContext(ctx, query, args...)
+}
+
+// enter admits one goroutine; the caller unlocks mu.
+func (s *Session) enter() error {
+	if !s.mu.TryLock() {
+		return fmt.Errorf("dbmodule: session: %w", ErrConcurrentUse)
+	}
+	if s.sealed != nil {
+		s.mu.Unlock()
+		return s.sealed
+	}
+	return nil
+}
+
+// begin makes sure that a transaction is open. A connection that went stale
+// in the pool is replaced: nothing has been sent on it yet.
+func (s *Session) begin(ctx context.Context) error {
+	if s.inTx {
+		return nil
+	}
+	for {
+		if err := s.hold(ctx); err != nil {
+			return err
+		}
+		s.held.raw.strict = true
+		err := s.beginOn(ctx, s.held.conn)
+		if err == nil {
+			return nil
+		}
+		stale := s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		err = errors.Join(fmt.Errorf("dbmodule: begin: %w", err), s.release())
+		if !stale {
+			return err
+		}
+	}
+}
+
+func (s *Session) beginOn(ctx context.Context, conn bun.Conn) error {
+	// The transaction outlives the statement that begins it, but waiting for
+	// BEGIN must not outlive that statement's context.
+	txCtx, endTx := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, endTx)
+	tx, err := conn.BeginTx(txCtx, &sql.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly})
+	if !stop() && err == nil {
+		err = errors.Join(ctx.Err(), tx.Rollback())
+	}
+	if err != nil {
+		endTx()
+		return err
+	}
+	s.tx, s.endTx, s.inTx = tx, endTx, true
+	return nil
+}
+
+// autocommits tells a query that a read-only session may run without a
+// transaction: one SELECT that takes no locks. Everything else runs in a
+// read-only transaction, where the database refuses what writes.
+func (s *Session) autocommits(query string) bool {
+	return s.options.readOnly && !s.options.snapshot && !s.inTx && plainSelect(query)
+}
+
+// read runs a SELECT outside a transaction. It is repeated on another
+// connection when the one from the pool turns out to be stale.
+func (s *Session) read(ctx context.Context, query func(bun.Conn) error) error {
+	for {
+		if err := s.hold(ctx); err != nil {
+			return err
+		}
+		err := query(s.held.conn)
+		if err == nil || !s.held.raw.broken {
+			return err
+		}
+		stale := s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		if err = errors.Join(err, s.release()); !stale {
+			return err
+		}
+	}
+}
+
+func (s *Session) readRows(ctx context.Context, query func(bun.Conn) (*sql.Rows, error)) (rows *sql.Rows, err error) {
+	err = s.read(ctx, func(conn bun.Conn) (err error) {
+		rows, err = query(conn)
+		return err
+	})
+	return rows, err
+}
+
+func (s *Session) readRow(ctx context.Context, query func(bun.Conn) *sql.Row) (row *sql.Row) {
+	if err := s.read(ctx, func(conn bun.Conn) error {
+		row = query(conn)
+		return row.Err()
+	}); err != nil && row == nil {
+		return failedRow(ctx, err)
+	}
+	return row
+}
+
+// hold makes sure that the session has a connection.
+func (s *Session) hold(ctx context.Context) error {
+	if s.held != nil {
+		return nil
+	}
+	held, err := s.factory.pool(s.options.readOnly).take(ctx)
+	if err != nil {
+		return err
+	}
+	s.held = held
+	return nil
+}
+
+func (s *Session) rollback() error {
+	s.hooks = nil
+	if !s.inTx {
+		return s.release()
+	}
+	timer := time.AfterFunc(settleTimeout, s.endTx)
+	defer timer.Stop()
+	err := s.tx.Rollback()
+	if errors.Is(err, sql.ErrTxDone) {
+		err = nil // a COMMIT or ROLLBACK sent as text can't be told apart
+	}
+	return errors.Join(err, s.release())
+}
+
+// release gives the connection back and forgets the transaction.
+func (s *Session) release() error {
+	if s.endTx != nil {
+		s.endTx()
+	}
+	s.tx, s.inTx, s.endTx = bun.Tx{}, false, nil
+	held := s.held
+	s.held = nil
+	if held == nil {
+		return nil
+	}
+	return held.giveBack()
+}
+
+// builder is the session as Bun's query builders see it: they have already
+// rendered the arguments and run the query hooks themselves.
+type builder Session
+
+func (b *builder) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	s := (*Session)(b)
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	return s.tx.Tx.ExecContext(ctx, query, args...)
+}
+
+func (b *builder) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s := (*Session)(b)
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if s.autocommits(query) {
+		return s.readRows(ctx, func(conn bun.Conn) (*sql.Rows, error) { return conn.Conn.QueryContext(ctx, query, args...) })
+	}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	return s.tx.Tx.QueryContext(ctx, query, args...)
+}
+
+func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	s := (*Session)(b)
+	if err := s.enter(); err != nil {
+		return failedRow(ctx, err)
+	}
+	defer s.mu.Unlock()
+	if s.autocommits(query) {
+		return s.readRow(ctx, func(conn bun.Conn) *sql.Row { return conn.Conn.QueryRowContext(ctx, query, args...) })
+	}
+	if err := s.begin(ctx); err != nil {
+		return failedRow(ctx, err)
+	}
+	return s.tx.Tx.QueryRowContext(ctx, query, args...)
+}
+
+func (s *Session) bun() *bun.DB { return s.factory.pool(s.options.readOnly).db }
+
+func (s *Session) conn() bun.IConn { return (*builder)(s) }
+
+// Dialect returns the dialect of the session's database.
+func (s *Session) Dialect() schema.Dialect { return s.bun().Dialect() }
+
+// NewValues builds a VALUES query on this session.
+func (s *Session) NewValues(model any) *bun.ValuesQuery { return s.bun().NewValues(model).Conn(s.conn()) }
+
+// NewSelect builds a SELECT on this session.
+func (s *Session) NewSelect() *bun.SelectQuery { return s.bun().NewSelect().Conn(s.conn()) }
+
+// NewInsert builds an INSERT on this session.
+func (s *Session) NewInsert() *bun.InsertQuery { return s.bun().NewInsert().Conn(s.conn()) }
+
+// NewUpdate builds an UPDATE on this session.
+func (s *Session) NewUpdate() *bun.UpdateQuery { return s.bun().NewUpdate().Conn(s.conn()) }
+
+// NewDelete builds a DELETE on this session.
+func (s *Session) NewDelete() *bun.DeleteQuery { return s.bun().NewDelete().Conn(s.conn()) }
+
+// NewMerge builds a MERGE on this session.
+func (s *Session) NewMerge() *bun.MergeQuery { return s.bun().NewMerge().Conn(s.conn()) }
+
+// NewRaw builds a query from SQL text with Bun's placeholders.
+func (s *Session) NewRaw(query string, args ...any) *bun.RawQuery {
+	return s.bun().NewRaw(query, args...).Conn(s.conn())
+}
+
+// NewCreateTable builds a CREATE TABLE on this session.
+func (s *Session) NewCreateTable() *bun.CreateTableQuery { return s.bun().NewCreateTable().Conn(s.conn()) }
+
+// NewDropTable builds a DROP TABLE on this session.
+func (s *Session) NewDropTable() *bun.DropTableQuery { return s.bun().NewDropTable().Conn(s.conn()) }
+
+// NewCreateIndex builds a CREATE INDEX on this session.
+func (s *Session) NewCreateIndex() *bun.CreateIndexQuery { return s.bun().NewCreateIndex().Conn(s.conn()) }
+
+// NewDropIndex builds a DROP INDEX on this session.
+func (s *Session) NewDropIndex() *bun.DropIndexQuery { return s.bun().NewDropIndex().Conn(s.conn()) }
+
+// NewTruncateTable builds a TRUNCATE TABLE on this session.
+func (s *Session) NewTruncateTable() *bun.TruncateTableQuery {
+	return s.bun().NewTruncateTable().Conn(s.conn())
+}
+
+// NewAddColumn builds an ALTER TABLE ADD COLUMN on this session.
+func (s *Session) NewAddColumn() *bun.AddColumnQuery { return s.bun().NewAddColumn().Conn(s.conn()) }
+
+// NewDropColumn builds an ALTER TABLE DROP COLUMN on this session.
+func (s *Session) NewDropColumn() *bun.DropColumnQuery { return s.bun().NewDropColumn().Conn(s.conn()) }

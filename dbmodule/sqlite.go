@@ -1,0 +1,101 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"modernc.org/sqlite"
+)
+
+// memorySerial keeps the in-memory databases of one process apart: each
+// Database has its own, shared by all of its connections.
+var memorySerial atomic.Int64
+
+// openSQLite keeps one connection for writing, so that writers queue in the
+// pool instead of meeting SQLITE_BUSY, and query-only connections for
+// reading, which WAL lets proceed beside it.
+func openSQLite(cfg Config, rows rowLogFunc) (pools, error) {
+	options := cfg.URL.sqliteOptions()
+	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: options.path}).EscapedPath()}).String()
+	if options.memory {
+		name = "file:/openhands-" + strconv.FormatInt(memorySerial.Add(1), 10)
+	}
+
+	writer := sql.OpenDB(newConnector(cfg, rows, sqliteOpener(name, sqliteQuery(options, false))))
+	writer.SetMaxOpenConns(1)
+	writer.SetMaxIdleConns(1)
+
+	reader := sql.OpenDB(newConnector(cfg, rows, sqliteOpener(name, sqliteQuery(options, true))))
+	limitPool(reader, cfg)
+	if !options.memory {
+		writer.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))
+	}
+
+	p := pools{writer: writer, reader: reader, dialect: sqlitedialect.New()}
+	if options.memory {
+		anchor := sqliteOpener(name, sqliteQuery(options, true))
+		p.connected = func(ctx context.Context) (func() error, error) {
+			// An in-memory database ends with its last connection: this one
+			// is in no pool that could drop it.
+			conn, err := anchor(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return conn.Close, nil
+		}
+	}
+	return p, nil
+}
+
+// sqliteQuery renders the settings as the driver's DSN parameters. They stand
+// in the DSN since a PRAGMA sent by Exec would reach one connection only.
+func sqliteQuery(options sqliteOptions, reader bool) url.Values {
+	q := url.Values{}
+	pragma := func(name, value string) { q.Add("_pragma", name+"("+value+")") }
+
+	pragma("busy_timeout", strconv.FormatInt(options.busyTimeout.Milliseconds(), 10))
+	pragma("foreign_keys", "1")
+	switch {
+	case reader || options.readOnly:
+		pragma("query_only", "1")
+	case !options.memory:
+		pragma("journal_mode", "WAL")
+	}
+	if !reader {
+		pragma("synchronous", options.synchronous)
+		// A transaction that reads first and writes later can't be upgraded
+		// under WAL once another wrote in between: take the lock at once.
+		if !options.readOnly {
+			q.Set("_txlock", "immediate")
+		}
+	}
+	if options.memory {
+		q.Set("vfs", "memdb")
+	}
+	if options.readOnly {
+		q.Set("mode", "ro")
+	}
+	q.Set("_time_format", "sqlite")
+	return q
+}
+
+func sqliteOpener(name string, query url.Values) openerFunc {
+	dsn := name + "?" + query.Encode()
+	return func(context.Context) (driver.Conn, error) {
+		conn, err := (&sqlite.Driver{}).Open(dsn)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", name, err)
+		}
+		if conn == nil {
+			return nil, errors.New("open " + name + ": the driver gave no connection")
+		}
+		return conn, nil
+	}
+}

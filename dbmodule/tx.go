@@ -1,0 +1,115 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// tx is a transaction of a conn.
+type tx struct {
+	driver.Tx
+	conn *conn
+	// ctx bounds COMMIT and ROLLBACK; it is the one BeginTx was given.
+	ctx context.Context
+}
+
+// Commit answers nil only for a transaction that is stored whole. A
+// transaction that lost statements is rolled back instead; a commit whose
+// reply did not arrive is [ErrCommitUnknown].
+func (t *tx) Commit() error {
+	if pending := t.conn.pending(); pending != nil {
+		return errors.Join(pending, t.Rollback())
+	}
+	if err := t.ctx.Err(); err != nil {
+		return errors.Join(fmt.Errorf("dbmodule: commit: %w", err), t.Rollback())
+	}
+	err := t.send()
+	if err == nil {
+		t.conn.end()
+		return nil
+	}
+	if t.definite(err) {
+		defer t.conn.end()
+		if t.conn.engine() == SQLite {
+			// SQLite keeps a transaction open whose COMMIT it refused. The
+			// error says "no transaction is active" where it did not.
+			_ = t.Tx.Rollback()
+		}
+		return t.conn.typed(err)
+	}
+	t.conn.broken = true
+	t.conn.end()
+	return &Error{Kind: ErrCommitUnknown, Engine: t.conn.engine(), cause: withoutBadConn(err)}
+}
+
+// send commits. MySQL's driver gives Commit no context, so that a stalled
+// server would hold it for ever: the statement form has one.
+func (t *tx) send() error {
+	if t.conn.engine() == MySQL {
+		if execer, ok := t.conn.Conn.(driver.ExecerContext); ok {
+			_, err := execer.ExecContext(t.ctx, "COMMIT", nil)
+			return err
+		}
+	}
+	return t.Tx.Commit()
+}
+
+// definite tells a refusal by the database, after which nothing is stored,
+// from an answer that did not come.
+func (t *tx) definite(err error) bool {
+	if errors.Is(err, pgx.ErrTxCommitRollback) {
+		return true
+	}
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+		switch {
+		case pg.Code == "40003", len(pg.Code) == 5 && pg.Code[:2] == "08", len(pg.Code) == 5 && pg.Code[:3] == "57P":
+			return false // the backend ended before it could say
+		}
+		return true
+	}
+	if my := (*mysql.MySQLError)(nil); errors.As(err, &my) {
+		switch my.Number {
+		case 1053, 1180, 1317: // shutdown, error during COMMIT, interrupted
+			return false
+		}
+		return true
+	}
+	if lite := (*sqlite.Error)(nil); errors.As(err, &lite) {
+		return lite.Code()&0xff != sqlite3.SQLITE_IOERR
+	}
+	return false
+}
+
+// Rollback ends the transaction. A connection on which that fails is dropped,
+// which makes the server roll back; the error is only worth telling where the
+// connection seemed healthy.
+func (t *tx) Rollback() error {
+	gone := t.conn.broken || t.conn.lost != nil && t.conn.engine() == SQLite
+	defer t.conn.end()
+	err := t.Tx.Rollback()
+	if err == nil || gone && t.conn.engine() == SQLite {
+		return nil
+	}
+	gone = gone || !t.conn.IsValid() || t.ctx.Err() != nil
+	t.conn.broken = true
+	err = classify(t.conn.engine(), withoutBadConn(err))
+	if gone || errors.Is(err, errConnLost) || errors.Is(err, ErrUnavailable) {
+		return nil
+	}
+	return fmt.Errorf("dbmodule: rollback: %w", err)
+}
+
+func withoutBadConn(err error) error {
+	if errors.Is(err, driver.ErrBadConn) {
+		return errConnLost
+	}
+	return err
+}
