@@ -168,8 +168,8 @@ func TestSavepointVerb(t *testing.T) {
 func TestPlainSelect(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]bool{
-		"SELECT 1":                              true,
-		`select "a" from t where x = 'for sure'`: true,
+		"SELECT 1":                                  true,
+		`select "a" from t where x = 'for sure'`:    true,
 		"SELECT * FROM t WHERE a IN (1) ORDER BY a": true,
 		"SELECT * FROM t FOR UPDATE":                false,
 		"SELECT * FROM t\nfor share":                false,

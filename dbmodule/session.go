@@ -458,7 +458,9 @@ func (s *Session) conn() bun.IConn { return (*builder)(s) }
 func (s *Session) Dialect() schema.Dialect { return s.bun().Dialect() }
 
 // NewValues builds a VALUES query on this session.
-func (s *Session) NewValues(model any) *bun.ValuesQuery { return s.bun().NewValues(model).Conn(s.conn()) }
+func (s *Session) NewValues(model any) *bun.ValuesQuery {
+	return s.bun().NewValues(model).Conn(s.conn())
+}
 
 // NewSelect builds a SELECT on this session.
 func (s *Session) NewSelect() *bun.SelectQuery { return s.bun().NewSelect().Conn(s.conn()) }
@@ -481,13 +483,17 @@ func (s *Session) NewRaw(query string, args ...any) *bun.RawQuery {
 }
 
 // NewCreateTable builds a CREATE TABLE on this session.
-func (s *Session) NewCreateTable() *bun.CreateTableQuery { return s.bun().NewCreateTable().Conn(s.conn()) }
+func (s *Session) NewCreateTable() *bun.CreateTableQuery {
+	return s.bun().NewCreateTable().Conn(s.conn())
+}
 
 // NewDropTable builds a DROP TABLE on this session.
 func (s *Session) NewDropTable() *bun.DropTableQuery { return s.bun().NewDropTable().Conn(s.conn()) }
 
 // NewCreateIndex builds a CREATE INDEX on this session.
-func (s *Session) NewCreateIndex() *bun.CreateIndexQuery { return s.bun().NewCreateIndex().Conn(s.conn()) }
+func (s *Session) NewCreateIndex() *bun.CreateIndexQuery {
+	return s.bun().NewCreateIndex().Conn(s.conn())
+}
 
 // NewDropIndex builds a DROP INDEX on this session.
 func (s *Session) NewDropIndex() *bun.DropIndexQuery { return s.bun().NewDropIndex().Conn(s.conn()) }

@@ -27,6 +27,8 @@ type mysqlOptions struct {
 	programName      string
 	tls              mysqlTLS
 	variables        map[string]string // name → SQL expression
+	// initCommand gives more of them, from free text; it may be nil.
+	initCommand func() map[string]string
 }
 
 // The words of ssl_mode, the MySQL client's.
@@ -149,7 +151,11 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			return err
 		},
 		"init_command": func(value string) error {
-			return readInitCommand(value, o.variables)
+			variables, err := readInitCommand(value)
+			if err == nil {
+				o.initCommand = func() map[string]string { return variables }
+			}
+			return err
 		},
 
 		"autocommit":    choice(&discard, "true", "false", "1", "0"),
@@ -226,15 +232,16 @@ func strictMode(value string) (string, error) {
 
 // readInitCommand takes the one statement that the driver can send by itself:
 // SET of session variables.
-func readInitCommand(command string, variables map[string]string) error {
+func readInitCommand(command string) (map[string]string, error) {
 	wrong := errors.New("takes SET variable = value, …, for session variables; nothing else can be sent at connect")
 	verb, list, _ := strings.Cut(strings.TrimRight(strings.TrimSpace(command), "; "), " ")
 	if !strings.EqualFold(verb, "SET") {
-		return wrong
+		return nil, wrong
 	}
+	variables := map[string]string{}
 	items, ok := splitTopLevel(list)
 	if !ok {
-		return wrong
+		return nil, wrong
 	}
 	for _, item := range items {
 		name, value, found := strings.Cut(item, "=")
@@ -244,23 +251,23 @@ func readInitCommand(command string, variables map[string]string) error {
 		}
 		value = strings.TrimSpace(value)
 		if !found || value == "" || !isWord(name) || strings.ContainsAny(name, "-.") {
-			return wrong
+			return nil, wrong
 		}
 		switch name {
 		case "time_zone":
-			return errors.New("cannot set time_zone: times are always UTC")
+			return nil, errors.New("cannot set time_zone: times are always UTC")
 		case "sql_mode":
 			mode, err := strictMode(strings.Trim(value, `'"`))
 			if err != nil {
-				return errors.New("sets sql_mode to something else than a literal list of SQL modes: use the option sql_mode")
+				return nil, errors.New("sets sql_mode to something else than a literal list of SQL modes: use the option sql_mode")
 			}
 			value = mode
 		case "autocommit", "character_set_client", "character_set_connection", "character_set_results", "collation_connection":
-			return fmt.Errorf("cannot set %s: the driver relies on it", name)
+			return nil, fmt.Errorf("cannot set %s: the driver relies on it", name)
 		}
 		variables[name] = value
 	}
-	return nil
+	return variables, nil
 }
 
 // splitTopLevel cuts at commas outside quotes and parentheses; not ok when
@@ -328,6 +335,9 @@ func (u URL) mysqlConfig() (*mysql.Config, error) {
 	c.MultiStatements = false
 	c.ConnectionAttributes = "program_name:" + o.programName
 	c.Params = maps.Clone(o.variables)
+	if o.initCommand != nil {
+		maps.Copy(c.Params, o.initCommand())
+	}
 	// Every error is returned too; the default logger writes to stderr.
 	c.Logger = &mysql.NopLogger{}
 	if err := c.Apply(mysql.Charset("utf8mb4", o.collation), mysql.EnableCompression(o.compress)); err != nil {

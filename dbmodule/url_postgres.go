@@ -29,6 +29,7 @@ type postgresOptions struct {
 	settings    map[string]string // libpq keywords without secrets
 	runtime     map[string]string // parameters the server sets for a session
 	sslPassword secret
+	commandLine secret // the server's options parameter, which is free text
 
 	connectTimeout  time.Duration // 0: no limit
 	keepAlive       net.KeepAliveConfig
@@ -133,7 +134,7 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 		"keepalives_count":    count(&o.keepAlive.Count, 1000),
 
 		"application_name": runtime("application_name"),
-		"options":          runtime("options"),
+		"options":          hidden(&o.commandLine),
 		"search_path":      runtime("search_path"),
 		"timezone":         runtime("timezone"),
 		"client_encoding":  only("Go's strings are UTF-8", "utf8", "utf-8", "auto"),
@@ -301,6 +302,9 @@ func (u URL) pgxConfig() (*pgx.ConnConfig, error) {
 
 	// Replaced, since pgx also fills it from PGOPTIONS, PGTZ and PGAPPNAME.
 	config.RuntimeParams = maps.Clone(o.runtime)
+	if o.commandLine != nil {
+		config.RuntimeParams["options"] = o.commandLine.reveal()
+	}
 	if p.password != nil {
 		config.Password = p.password.reveal()
 	}
