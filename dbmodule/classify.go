@@ -106,21 +106,8 @@ func lostConnection(err error) bool {
 }
 
 // refusedHandshake tells what stops client and server from coming together
-// however often they try.
+// however often they try. With several addresses, all must have refused.
 func refusedHandshake(err error) bool {
-	var (
-		verification *tls.CertificateVerificationError
-		header       tls.RecordHeaderError
-		alert        tls.AlertError
-		authority    x509.UnknownAuthorityError
-		hostname     x509.HostnameError
-		invalid      x509.CertificateInvalidError
-	)
-	switch {
-	case errors.As(err, &verification), errors.As(err, &header), errors.As(err, &alert),
-		errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &invalid):
-		return true
-	}
 	for _, refused := range [...]error{
 		mysql.ErrNoTLS, mysql.ErrCleartextPassword, mysql.ErrNativePassword, mysql.ErrOldPassword,
 		mysql.ErrUnknownPlugin, mysql.ErrOldProtocol,
@@ -129,18 +116,40 @@ func refusedHandshake(err error) bool {
 			return true
 		}
 	}
-	// pgx has no type for these.
 	var pg *pgconn.ConnectError
 	if !errors.As(err, &pg) {
-		return false
+		return refusedTLS(err)
 	}
-	text := pg.Unwrap().Error()
-	for _, part := range [...]string{"server refused TLS connection", "channel binding", "SCRAM"} {
-		if strings.Contains(text, part) {
-			return true
+	attempts := []error{pg.Unwrap()}
+	if joined, ok := attempts[0].(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of them is looked at
+		attempts = joined.Unwrap()
+	}
+	for _, attempt := range attempts {
+		if !refusedTLS(attempt) && !refusedByPgx(attempt) {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+func refusedTLS(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		header       tls.RecordHeaderError
+		alert        tls.AlertError
+		authority    x509.UnknownAuthorityError
+		hostname     x509.HostnameError
+		invalid      x509.CertificateInvalidError
+	)
+	return errors.As(err, &verification) || errors.As(err, &header) || errors.As(err, &alert) ||
+		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+}
+
+// refusedByPgx tells refusals that pgx has no type for.
+func refusedByPgx(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "server refused TLS connection") ||
+		strings.Contains(text, "channel binding") || strings.Contains(text, "SCRAM")
 }
 
 // endsTransaction tells errors after which the server has rolled the whole

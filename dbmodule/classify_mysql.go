@@ -27,6 +27,11 @@ func recogniseMySQL(my *mysql.MySQLError) Error {
 		if e.Constraint = between(my.Message, "CONSTRAINT `", "` failed for"); e.Constraint != "" { // MariaDB
 			_, table, _ := strings.Cut(my.Message, "` failed for ")
 			e.Table = lastName(table)
+			// How MariaDB names the checks that belong to a column, such as
+			// that of its JSON type.
+			if column, ok := strings.CutPrefix(e.Constraint, e.Table+"."); ok {
+				e.Column = column
+			}
 		} else {
 			e.Constraint = between(my.Message, "Check constraint '", "' is violated")
 		}
@@ -143,6 +148,8 @@ func mySQLText(kind error, my *mysql.MySQLError) string {
 		} else {
 			message = withoutQuoted(message)
 		}
+	case my.Number == 1644: // SIGNAL
+		message = "raised by a function"
 	case kind == ErrValue && my.Number != 1406 && my.Number != 1264 && my.Number != 1265, mySQLKind(my) == nil:
 		message = withoutQuoted(message)
 	}

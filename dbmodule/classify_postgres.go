@@ -9,11 +9,10 @@ import (
 // recognisePostgreSQL reads the SQLSTATE: its five characters first, then
 // its class, the first two of them.
 func recognisePostgreSQL(pg *pgconn.PgError) Error {
-	e := Error{
+	return Error{
 		Kind: postgreSQLKind(pg), Code: pg.Code,
 		Constraint: pg.ConstraintName, Table: pg.TableName, Column: pg.ColumnName,
 	}
-	return e
 }
 
 func postgreSQLKind(pg *pgconn.PgError) error {

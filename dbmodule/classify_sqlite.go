@@ -97,7 +97,8 @@ func endsSQLiteTransaction(err error) bool {
 	if !errors.As(err, &lite) {
 		return false
 	}
-	if lite.Code() == sqlite3.SQLITE_ABORT_ROLLBACK {
+	switch lite.Code() {
+	case sqlite3.SQLITE_ABORT_ROLLBACK, sqlite3.SQLITE_CONSTRAINT_TRIGGER: // the latter for RAISE(ROLLBACK) too
 		return true
 	}
 	switch lite.Code() & 0xff {
@@ -112,6 +113,20 @@ func endsSQLiteTransaction(err error) bool {
 		}
 	}
 	return false
+}
+
+// sqliteText is the message without values: those of errors about values, of
+// the ones that SQLite has no code for, and of an application's own triggers.
+func sqliteText(lite sqliteError) string {
+	message := lite.Error()
+	if lite.Code() == sqlite3.SQLITE_CONSTRAINT_TRIGGER {
+		return "constraint failed: raised by a trigger (" + strconv.Itoa(lite.Code()) + ")"
+	}
+	switch lite.Code() & 0xff {
+	case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
+		return withoutQuoted(message)
+	}
+	return message
 }
 
 func discardsSQLiteConn(err error) bool {

@@ -10,10 +10,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun/dialect/feature"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
 func open(t *testing.T, rawURL string, log *zap.Logger) *dbmodule.Database {
@@ -151,4 +153,12 @@ func TestSQLitePragmasHoldOnEveryConnection(t *testing.T) {
 	for _, s := range sessions {
 		require.NoError(t, s.Close())
 	}
+}
+
+// Bun learns what a MySQL server can do from its version, which is only known
+// once the server answered.
+func TestMySQLFeaturesAreKnownAfterConnect(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
+	assert.True(t, db.DB().HasFeature(feature.InsertReturning) || db.DB().HasFeature(feature.CTE))
 }

@@ -82,7 +82,7 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 func (d *Database) addHooks() {
 	for _, hook := range []bun.QueryHook{
 		newQueryLog(d.config, d.Engine(), d.log),
-		bunDebugHook(d.config.BunDebug, d.log),
+		newBunDebug(d.config, d.Engine(), d.log),
 	} {
 		if hook == nil {
 			continue

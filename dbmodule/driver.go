@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 )
 
 // Between database/sql and each engine's driver stands a connection of ours.
@@ -53,6 +54,10 @@ func (refusingDriver) Open(string) (driver.Conn, error) {
 // the driver: with the original, database/sql would send it again.
 var errConnLost = errors.New("the connection was lost")
 
+// unrenderable starts what Bun puts into a statement in place of a value that
+// it can't write there, such as a string with a NUL for PostgreSQL.
+const unrenderable = "?!("
+
 // conn is one connection. database/sql serialises its use.
 type conn struct {
 	driver.Conn
@@ -79,6 +84,9 @@ func (c *conn) sent(query string, err error) error {
 		return err
 	}
 	err = c.typed(err)
+	if strings.Contains(query, unrenderable) {
+		err = &Error{Kind: ErrValue, Engine: c.engine(), cause: err}
+	}
 	c.failed(err, endsTransaction(c.engine(), err) || c.broken)
 	return err
 }

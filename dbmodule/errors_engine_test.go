@@ -63,6 +63,16 @@ func TestEnginesErrorsHaveTheirType(t *testing.T) {
 	})
 }
 
+func TestTextWithNULIsAValueError(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() == dbmodule.MySQL {
+			return // Bun's dialect drops the NUL before a statement is made
+		}
+		require.ErrorIs(t, insert(t.Context(), db.DB(), "a\x00b"), dbmodule.ErrValue)
+	})
+}
+
 func TestDeferredConstraintFailsTheCommitForCertain(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {

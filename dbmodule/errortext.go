@@ -3,6 +3,7 @@ package dbmodule
 import (
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,6 +23,10 @@ func driverText(kind, err error) string {
 	if errors.As(err, &my) {
 		return mySQLText(kind, my)
 	}
+	var lite sqliteError
+	if errors.As(err, &lite) {
+		return sqliteText(lite)
+	}
 	return err.Error()
 }
 
@@ -34,7 +39,8 @@ func textWithoutValues(err error) string {
 	}
 	var pg *pgconn.PgError
 	var my *mysql.MySQLError
-	if errors.As(err, &pg) || errors.As(err, &my) {
+	var lite sqliteError
+	if errors.As(err, &pg) || errors.As(err, &my) || errors.As(err, &lite) {
 		return driverText(nil, err)
 	}
 	return withoutQuoted(err.Error())
@@ -45,18 +51,15 @@ func textWithoutValues(err error) string {
 // escapes, so nothing in between can be trusted. Servers that speak other
 // languages use other marks.
 func withoutQuoted(message string) string {
-	const opening, closing = "'\"«„“‘", "'\"»“”’"
-	start := strings.IndexAny(message, opening)
+	const marks = "'\"«»‹›„“”‘’「」"
+	start := strings.IndexAny(message, marks)
 	if start < 0 {
 		return message
 	}
-	end := strings.LastIndexAny(message, closing)
+	end := strings.LastIndexAny(message, marks)
 	if end <= start {
 		return message[:start] + "…"
 	}
-	for _, r := range message[end:] {
-		end += len(string(r))
-		break
-	}
-	return message[:start] + "'…'" + message[end:]
+	_, size := utf8.DecodeRuneInString(message[end:])
+	return message[:start] + "'…'" + message[end+size:]
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
 func small(cfg *dbmodule.Config) {
@@ -150,12 +151,13 @@ func TestSessionsReplaceConnectionsThatWentStale(t *testing.T) {
 }
 
 // killOthers fills the pool and makes the server drop all of its idle
-// connections.
+// connections. The one that says so stays in use, or it would be taken next.
 func killOthers(t *testing.T, db *dbmodule.Database) {
 	t.Helper()
 	ctx := t.Context()
 	killer, err := db.DB().Conn(ctx)
 	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, killer.Close()) })
 	var sessions []*dbmodule.Session
 	var ids []int64
 	identify := "SELECT pg_backend_pid()"
@@ -179,5 +181,37 @@ func killOthers(t *testing.T, db *dbmodule.Database) {
 		_, err := killer.ExecContext(ctx, kill, id)
 		require.NoError(t, err)
 	}
-	require.NoError(t, killer.Close())
+}
+
+// Two databases on one file are what two processes are to SQLite: only
+// BEGIN IMMEDIATE lets transactions that read first and write later coexist.
+func TestTwoProcessesOnOneSQLiteFile(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.Config(t, dbmodule.SQLite)
+	both := []*dbmodule.Database{dbtest.Open(t, cfg), dbtest.Open(t, cfg)}
+	_, err := both[0].DB().NewCreateTable().Model((*Account)(nil)).Exec(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, insert(t.Context(), both[0].DB(), "x"))
+	var wg sync.WaitGroup
+	errs := make([]error, len(both))
+	for i, db := range both {
+		wg.Go(func() {
+			for range 50 {
+				errs[i] = errors.Join(errs[i], db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+					account := new(Account)
+					if err := s.NewSelect().Model(account).Where("name = 'x'").Scan(ctx); err != nil {
+						return err
+					}
+					account.Balance++
+					_, err := s.NewUpdate().Model(account).WherePK().Exec(ctx)
+					return err
+				}, dbmodule.MaxAttempts(1)))
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
+	account := new(Account)
+	require.NoError(t, both[0].DB().NewSelect().Model(account).Scan(t.Context()))
+	assert.EqualValues(t, 100, account.Balance)
 }

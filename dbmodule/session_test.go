@@ -275,6 +275,8 @@ func TestAfterCommitHooks(t *testing.T) {
 		require.NoError(t, s.Rollback(ctx))
 		hook("closed")
 		require.NoError(t, s.Close())
+		require.NoError(t, s.Commit(ctx))
+		assert.Empty(t, ran)
 
 		require.NoError(t, insert(ctx, s, "a"))
 		hook("failed")

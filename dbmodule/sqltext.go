@@ -11,14 +11,14 @@ import "strings"
 // lists and custom appenders still bring values along, and builders whose
 // model changed while the query ran can't be rendered again.
 //
-// At most limit bytes are produced.
+// A result longer than limit bytes is cut there.
 func statementWithoutValues(engine Engine, query string, limit int) string {
 	m := sqlMasker{engine: engine, query: query, out: make([]byte, 0, min(len(query), limit))}
-	for m.pos < len(m.query) {
-		if len(m.out) >= limit {
-			return cutText(string(m.out), limit) + "…"
-		}
+	for m.pos < len(m.query) && len(m.out) <= limit {
 		m.next()
+	}
+	if len(m.out) > limit {
+		return cutText(string(m.out), limit) + "…"
 	}
 	return string(m.out)
 }
@@ -93,9 +93,13 @@ func (m *sqlMasker) copy(end int) {
 	m.pos, m.word = end, ""
 }
 
+// space puts a space in place of a comment and the space after it.
 func (m *sqlMasker) space(end int) {
 	if len(m.out) > 0 && m.out[len(m.out)-1] > ' ' {
 		m.out = append(m.out, ' ')
+	}
+	for end < len(m.query) && m.query[end] <= ' ' {
+		end++
 	}
 	m.pos = end
 }

@@ -77,10 +77,11 @@ func (t *tx) definite(err error) bool {
 	}
 	if my := (*mysql.MySQLError)(nil); errors.As(err, &my) {
 		switch my.Number {
-		case 1053, 1180, 1317: // shutdown, error during COMMIT, interrupted
+		case 1053, 1317: // shutdown, interrupted
 			return false
 		}
-		return true
+		// Classification tells the errors during COMMIT (1180) apart.
+		return !errors.Is(classify(t.conn.engine(), err), ErrCommitUnknown)
 	}
 	if lite := (*sqlite.Error)(nil); errors.As(err, &lite) {
 		return lite.Code()&0xff != sqlite3.SQLITE_IOERR

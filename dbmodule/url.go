@@ -2,8 +2,12 @@ package dbmodule
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/user"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap/zapcore"
@@ -109,10 +113,10 @@ func (u URL) GoString() string { return fmt.Sprintf("dbmodule.URL(%q)", u.String
 // Format prints u masked, whatever the verb.
 func (u URL) Format(f fmt.State, verb rune) {
 	if verb == 'v' && f.Flag('#') {
-		io.WriteString(f, u.GoString()) //nolint:errcheck // fmt.State has no use for the error
+		_, _ = io.WriteString(f, u.GoString()) // a fmt.State keeps no error
 		return
 	}
-	fmt.Fprintf(f, fmt.FormatString(f, verb), u.String())
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), u.String())
 }
 
 // MarshalText returns [URL.String]: what it writes can be read by a person,
@@ -139,6 +143,20 @@ func (u *URL) UnmarshalText(text []byte) error {
 	}
 	*u = parsed
 	return nil
+}
+
+// account returns the user to log in as: the URL's, or the one that this
+// process runs as, which is what the Python drivers fall back to. They look at
+// $USER first; this does not look at the environment.
+func (p *urlParts) account() (string, error) {
+	if p.user != "" {
+		return p.user, nil
+	}
+	account, err := user.LookupId(strconv.Itoa(os.Getuid()))
+	if err != nil {
+		return "", errors.New("the URL names no user and this process's account has no name: write user@ before the host")
+	}
+	return account.Username, nil
 }
 
 // maskedURL renders the parts again, so that spelling which was ambiguous in

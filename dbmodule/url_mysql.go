@@ -313,8 +313,12 @@ func (u URL) mysqlConfig() (*mysql.Config, error) {
 	}
 	p, o := u.parts, u.parts.mysql
 
+	name, err := p.account()
+	if err != nil {
+		return nil, fmt.Errorf("dbmodule: configure MySQL driver: %w", err)
+	}
 	c := mysql.NewConfig()
-	c.User, c.Passwd, c.DBName = p.user, p.password.reveal(), p.database
+	c.User, c.Passwd, c.DBName = name, p.password.reveal(), p.database
 	host := p.hosts[0]
 	if host.host == "" {
 		host.host = "localhost"
@@ -344,11 +348,11 @@ func (u URL) mysqlConfig() (*mysql.Config, error) {
 		return nil, errors.New("dbmodule: configure MySQL driver: the driver refused the settings")
 	}
 	if o.tls.mode != tlsDisabled {
-		name := host.host
+		serverName := host.host
 		if c.Net == "unix" {
-			name = "localhost"
+			serverName = "localhost"
 		}
-		config, err := o.tls.config(name)
+		config, err := o.tls.config(serverName)
 		if err != nil {
 			return nil, fmt.Errorf("dbmodule: configure MySQL driver: %w", err)
 		}

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -262,13 +261,9 @@ func (u URL) pgxConfig() (*pgx.ConnConfig, error) {
 	}
 	p, o := u.parts, u.parts.postgres
 
-	name := p.user
-	if name == "" {
-		account, err := user.LookupId(strconv.Itoa(os.Getuid()))
-		if err != nil {
-			return nil, errors.New("dbmodule: configure pgx: the URL names no user and the account has no name: write user@ before the host")
-		}
-		name = account.Username
+	name, err := p.account()
+	if err != nil {
+		return nil, fmt.Errorf("dbmodule: configure pgx: %w", err)
 	}
 	hosts, ports := make([]string, len(p.hosts)), make([]string, len(p.hosts))
 	for i, h := range p.hosts {
@@ -345,7 +340,7 @@ func parsePgxSettings(settings map[string]string, sslPassword secret) (*pgx.Conn
 	// wants a service file, and stops without one. Give it an empty service
 	// of ours, beneath the settings, and see whether that was the reason.
 	if file, fileErr := emptyServiceFile(); fileErr == nil {
-		defer os.Remove(file)
+		defer func() { _ = os.Remove(file) }() // left behind, it is an empty service
 		settings = maps.Clone(settings)
 		settings["service"], settings["servicefile"] = emptyService, file
 		if config, err = pgx.ParseConfigWithOptions(keywordValues(settings), options); err == nil {

@@ -172,7 +172,7 @@ func TestParseURLNetwork(t *testing.T) {
 					t.Fatal(err)
 				}
 				got.address = config.Addr
-				if config.User != want.user || config.Passwd != want.password || config.DBName != want.database {
+				if config.User == "" || want.user != "" && config.User != want.user || config.Passwd != want.password || config.DBName != want.database {
 					t.Errorf("the driver gets user %q, password %q, database %q", config.User, config.Passwd, config.DBName)
 				}
 			}
@@ -473,6 +473,16 @@ func TestCutUserinfo(t *testing.T) {
 			t.Errorf("%q: got %q %q %t %q, want %q", s, user, password, has, rest, m)
 		}
 	}
+}
+
+func ExampleParseURL() {
+	u, err := dbmodule.ParseURL("postgresql+asyncpg://app:p%40ss@db1,db2:5433/openhands?ssl=require")
+	fmt.Println(u, u.Engine(), u.Database(), err)
+	_, err = dbmodule.ParseURL("postgresql://app:secret@db1:port/openhands")
+	fmt.Println(err != nil)
+	// Output:
+	// postgresql+asyncpg://app:***@db1,db2:5433/openhands?ssl=require postgresql openhands <nil>
+	// true
 }
 
 // FuzzParseURL checks that nothing panics and that a password, wherever the

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	osuser "os/user"
+	"path/filepath"
 	"strconv"
 )
 
@@ -46,4 +47,24 @@ func (a account) own(path string) error {
 		return fmt.Errorf("dbtest: give file to the server's user: %w", err)
 	}
 	return nil
+}
+
+// reaches tells whether the account can enter the folders above path, which
+// a TMPDIR of root's own would not allow.
+func (a account) reaches(path string) error {
+	if !a.other {
+		return nil
+	}
+	for folder := filepath.Dir(path); ; folder = filepath.Dir(folder) {
+		info, err := os.Stat(folder)
+		if err != nil {
+			return fmt.Errorf("dbtest: look at temporary folder: %w", err)
+		}
+		if info.Mode().Perm()&0o001 == 0 {
+			return fmt.Errorf("dbtest: start server: root runs the tests, and the server's own user can't enter %s: set TMPDIR to a folder that everybody can enter", folder)
+		}
+		if folder == filepath.Dir(folder) {
+			return nil
+		}
+	}
 }

@@ -67,6 +67,8 @@ FLUSH PRIVILEGES;
 	return []string{
 		b.initialise, "--no-defaults", "--datadir=" + l.data(), "--skip-test-db", "--skip-name-resolve",
 		"--auth-root-authentication-method=normal", "--innodb-flush-method=nosync", mariaDBLogSize,
+		// A starting server removes what others left in a shared folder.
+		"--tmpdir=" + l.folder,
 	}, nil
 }
 

@@ -58,7 +58,9 @@ func initialisePostgreSQL(b binaries, l layout, o serverOptions) ([]string, erro
 	command := []string{
 		b.initialise, "--pgdata", l.data(), "--username", user, "--pwfile", l.secret(), "--auth", "scram-sha-256",
 		// The same on every machine, whatever its language.
-		"--encoding", "UTF8", "--locale", "C", "--wal-segsize", "1",
+		"--encoding", "UTF8", "--locale", "C",
+		// Small files of log: a new database is a few of them, not one of 16 MiB.
+		"--wal-segsize", "1",
 	}
 	if !o.durable {
 		command = append(command, "--no-sync")

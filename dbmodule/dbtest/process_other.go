@@ -5,6 +5,7 @@ package dbtest
 import (
 	"context"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -24,8 +25,8 @@ func spawn(account, string, []string, *os.File, *os.File, ...string) (*process, 
 func (*process) exited() bool                       { return true }
 func (*process) await(context.Context) (int, error) { return -1, errPlatform }
 func (*process) end(time.Duration) error            { return errPlatform }
-func (*process) signal(os.Signal) error             { return errPlatform }
-func (*process) freeze() ([]int, error)             { return nil, errPlatform }
+func (*process) signal(syscall.Signal) error        { return errPlatform }
+func (p *process) freeze() ([]int, error)           { return []int{p.pid}, errPlatform }
 
-func kill(int) error   { return errPlatform }
-func resume(int) error { return errPlatform }
+func killFamily([]int) error { return errPlatform }
+func resume(int) error       { return errPlatform }

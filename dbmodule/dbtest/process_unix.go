@@ -100,67 +100,106 @@ func (p *process) end(limit time.Duration) error {
 	return nil
 }
 
-func (p *process) signal(s os.Signal) error {
-	return signal(p.pid, s.(syscall.Signal))
-}
+func (p *process) signal(s syscall.Signal) error { return signal(p.pid, s) }
 
 // freeze stops the process and its children, and returns their ids, its own
-// first.
+// first. When it returns, none of them runs any more.
 func (p *process) freeze() ([]int, error) {
 	family := []int{p.pid}
-	if err := signal(p.pid, syscall.SIGSTOP); err != nil {
-		return nil, err
+	if err := stop(p.pid); err != nil {
+		return family, err
 	}
-	// A child made just before the stop may show up only in the next round.
-	for {
-		found, err := children(p.pid)
-		if err != nil {
-			return family, err
-		}
-		fresh := false
-		for _, pid := range found {
-			if slices.Contains(family, pid) {
-				continue
-			}
-			if err := signal(pid, syscall.SIGSTOP); err != nil {
-				return family, err
-			}
-			family, fresh = append(family, pid), true
-		}
-		if !fresh {
-			return family, nil
-		}
+	// No more can be made from here on.
+	found, err := children(p.pid)
+	family = append(family, found...)
+	for _, pid := range found {
+		err = errors.Join(err, stop(pid))
 	}
+	return family, err
 }
 
-// children reads the kernel's process table.
-func children(parent int) ([]int, error) {
-	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		return nil, fmt.Errorf("dbtest: find the server's processes: %w", err)
+// stop returns when all threads have come to a halt: the signal alone lets
+// them run on until each notices it.
+func stop(pid int) error {
+	return errors.Join(signal(pid, syscall.SIGSTOP), awaitStates(pid, "TtZX"))
+}
+
+// killFamily ends what freeze returned. The children are nobody's to wait for
+// by asking, so the process table has to tell.
+func killFamily(family []int) error {
+	var errs []error
+	for _, pid := range family {
+		errs = append(errs, kill(pid))
 	}
-	tables, err := filepath.Glob("/proc/[0-9]*/stat")
+	for _, pid := range family[1:] {
+		errs = append(errs, awaitStates(pid, "ZX"))
+	}
+	return errors.Join(errs...)
+}
+
+// awaitStates waits until every thread of a process is in one of the states,
+// which the kernel abbreviates: T and t are stopped, Z and X have ended.
+func awaitStates(pid int, states string) error {
+	for until := time.Now().Add(endLimit); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		threads, err := processTable(fmt.Sprintf("/proc/%d/task/[0-9]*/stat", pid))
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(threads, func(e entry) bool { return !strings.Contains(states, e.state) }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("dbtest: signal process %d: it has not obeyed after %v", pid, endLimit)
+}
+
+func children(parent int) ([]int, error) {
+	table, err := processTable("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil, err
 	}
 	var found []int
-	for _, table := range tables {
-		text, err := os.ReadFile(table)
+	for _, e := range table {
+		if e.parent == parent {
+			found = append(found, e.id)
+		}
+	}
+	return found, nil
+}
+
+// entry is one line of the kernel's process table.
+type entry struct {
+	id, parent int
+	state      string
+}
+
+func processTable(pattern string) ([]entry, error) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		return nil, fmt.Errorf("dbtest: read process table: %w", err)
+	}
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("dbtest: read process table: %w", err)
+	}
+	var table []entry
+	for _, file := range files {
+		text, err := os.ReadFile(file)
 		if err != nil {
 			continue // it ended meanwhile
 		}
-		// "pid (name) state parent …", where the name may hold anything.
+		// "id (name) state parent …", where the name may hold anything.
 		line := string(text)
 		fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
-		if len(fields) < 2 || fields[1] != strconv.Itoa(parent) {
+		if len(fields) < 2 {
 			continue
 		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(table)))
-		if err != nil {
-			return nil, err
+		id, idErr := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		parent, parentErr := strconv.Atoi(fields[1])
+		if err := errors.Join(idErr, parentErr); err != nil {
+			return nil, fmt.Errorf("dbtest: read process table: %w", err)
 		}
-		found = append(found, pid)
+		table = append(table, entry{id: id, parent: parent, state: fields[0]})
 	}
-	return found, nil
+	return table, nil
 }
 
 func kill(pid int) error   { return signal(pid, syscall.SIGKILL) }

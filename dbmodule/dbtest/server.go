@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,9 +24,8 @@ const (
 	// endLimit bounds how long a server may take to end when asked to.
 	endLimit = 10 * time.Second
 	// startAttempts is how often a server that ends at once is started: its
-	// port may have been taken meanwhile, or memory of the one that was killed
-	// may not be free yet.
-	startAttempts = 5
+	// port may have been taken since it was found free.
+	startAttempts = 3
 )
 
 // Server is a throwaway database server of one test, for tests of what
@@ -106,7 +106,7 @@ func startServer(ctx context.Context, r recipe, o serverOptions) (_ *Server, err
 	if s.layout.folder, err = os.MkdirTemp("", "dbtest-"); err != nil {
 		return nil, fmt.Errorf("dbtest: make folder: %w", err)
 	}
-	if err = s.account.own(s.layout.folder); err != nil {
+	if err = errors.Join(s.account.own(s.layout.folder), s.account.reaches(s.layout.folder)); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.layout.folder))
 	}
 	if s.watchdog, err = startWatchdog(s.account, s.layout.folder, r.discard); err != nil {
@@ -148,22 +148,19 @@ func (s *Server) Config(t testing.TB) dbmodule.Config {
 func (s *Server) Socket() string { return s.recipe.socket(s.layout) }
 
 // Kill ends every process of the server at once, as a crash does, and returns
-// when they are gone. A server that is not running is left alone.
+// when they are gone. (Without Linux's /proc, it ends the main process, which
+// the others follow.) A server that is not running is left alone.
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process == nil {
 		return nil
 	}
-	// Frozen first, so that no process can make another meanwhile.
-	family, err := s.process.freeze()
-	if err != nil {
-		family = []int{s.process.pid}
-	}
-	for _, pid := range family {
-		if err := kill(pid); err != nil {
-			return fmt.Errorf("dbtest: kill server: %w", err)
-		}
+	// Frozen first, so that no process can make another meanwhile. Where that
+	// is not possible, the others notice that the main process is gone.
+	family, _ := s.process.freeze()
+	if err := killFamily(family); err != nil {
+		return err
 	}
 	return s.awaitEnd()
 }
@@ -178,7 +175,10 @@ func (s *Server) Pause() error {
 	}
 	family, err := s.process.freeze()
 	s.paused = family
-	return errors.Join(err, s.watchdog.paused(family))
+	if err = errors.Join(err, s.watchdog.paused(family)); err != nil {
+		return errors.Join(err, s.resume())
+	}
+	return nil
 }
 
 // Resume lets a paused server go on.
@@ -227,7 +227,8 @@ func (s *Server) Stop() error {
 		return nil
 	}
 	err := s.end(s.recipe.discard)
-	err = errors.Join(err, s.watchdog.release())
+	// The watchdog removes the folder, unless its user can't reach it.
+	err = errors.Join(err, s.watchdog.release(), os.RemoveAll(s.layout.folder))
 	s.watchdog = nil
 	return err
 }
@@ -328,7 +329,7 @@ func ping(ctx context.Context, cfg dbmodule.Config) error {
 
 // end sends a signal to the server, if it runs, and kills it when that does
 // not end it in time.
-func (s *Server) end(with os.Signal) error {
+func (s *Server) end(with syscall.Signal) error {
 	if s.process == nil {
 		return nil
 	}

@@ -94,7 +94,7 @@ func TestPauseReachesOpenConnections(t *testing.T) {
 		db := dbtest.Open(t, server.Config(t))
 		conn, err := db.DB().Conn(t.Context())
 		require.NoError(t, err)
-		defer conn.Close()
+		defer func() { assert.NoError(t, conn.Close()) }()
 		query := func(limit time.Duration) error {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()

@@ -1,0 +1,48 @@
+package httpmodule
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+const headerAPIKey = "X-Session-API-Key"
+
+// authenticate asks for the key on every route that is not open, unknown
+// ones included.
+func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if s.keyDigest == nil || s.open[c.Request().Method+" "+c.Path()] || s.authorized(c.Request().Header) {
+			return next(c)
+		}
+		return &HTTPError{
+			Status: http.StatusUnauthorized,
+			Detail: "Unauthorized: send the server's key as " + headerAPIKey + " or as a bearer token",
+			Header: http.Header{"Www-Authenticate": {"Bearer"}},
+		}
+	}
+}
+
+// authorized compares what a client sent in constant time, whatever its
+// length.
+func (s *Server) authorized(header http.Header) bool {
+	if s.isKey(header.Get(headerAPIKey)) {
+		return true
+	}
+	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") && s.isKey(strings.TrimSpace(token))
+}
+
+func (s *Server) isKey(sent string) bool {
+	digest := sha256.Sum256([]byte(sent))
+	return subtle.ConstantTimeCompare(digest[:], s.keyDigest) == 1
+}
+
+// openRoute lets a route be called without a key.
+func (s *Server) openRoute(method, path string) { s.open[method+" "+path] = true }
+
+// echoPath turns huma's notation of a path into Echo's.
+func echoPath(path string) string { return strings.NewReplacer("{", ":", "}", "").Replace(path) }

@@ -1,0 +1,73 @@
+package httpmodule
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+func bodyTooLarge(limit int64) *HTTPError {
+	return &HTTPError{
+		Status: http.StatusRequestEntityTooLarge,
+		Detail: fmt.Sprintf("The request body is larger than %d bytes", limit),
+	}
+}
+
+// bodyUnread is the answer when reading the body fails.
+func bodyUnread(err error) *HTTPError {
+	var tooLarge *http.MaxBytesError
+	var netError net.Error
+	switch {
+	case errors.As(err, &tooLarge):
+		return bodyTooLarge(tooLarge.Limit)
+	case errors.As(err, &netError) && netError.Timeout():
+		return &HTTPError{Status: http.StatusRequestTimeout, Detail: "The request body did not arrive in time"}
+	default:
+		return &HTTPError{Status: http.StatusBadRequest, Detail: "The request body is incomplete"}
+	}
+}
+
+// limitBody refuses bodies beyond the limit: at once when the length is
+// announced, else where the handler reads past the limit.
+func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.ContentLength > s.config.BodyLimit {
+			return bodyTooLarge(s.config.BodyLimit)
+		}
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(nil, r.Body, s.config.BodyLimit)
+		}
+		return next(c)
+	}
+}
+
+const (
+	// net/http swallows this much of a body that nobody read.
+	swallowed = 256 << 10
+	// restLimit and restTimeout bound what is read to be thrown away.
+	restLimit   = 32 << 20
+	restTimeout = 5 * time.Second
+)
+
+// discardRest reads what a client still sends of a large body before it is
+// answered an error: one that is busy sending may see its connection reset
+// and never learn the reason.
+func discardRest(r *http.Request, body io.Reader, w http.ResponseWriter) {
+	if body == nil || body == http.NoBody || r.ContentLength >= 0 && r.ContentLength <= swallowed {
+		return
+	}
+	if r.Header.Get("Expect") != "" {
+		return // such a client waits for the answer before it sends
+	}
+	// net/http sets the deadline anew for the connection's next request.
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(restTimeout)); err != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, body, restLimit) // best effort
+}

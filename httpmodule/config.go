@@ -1,0 +1,144 @@
+package httpmodule
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is everything that decides how the server listens and answers. The
+// tags name the environment variables for a reader such as envconfig; this
+// package reads no environment itself. The zero value is not usable: start
+// from [DefaultConfig].
+type Config struct {
+	// Host is the address to listen on; empty means every address.
+	Host string `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on"`
+	// Port is the TCP port; 0 picks a free one, which [Server.Addr] tells.
+	Port int `envconfig:"PORT" default:"3000" desc:"port to listen on (0 = any free one)"`
+
+	// SessionAPIKey is what clients must send; empty asks for nothing.
+	SessionAPIKey Secret `envconfig:"SESSION_API_KEY" desc:"key that clients send as X-Session-API-Key or bearer token (empty = none needed)"`
+	// AllowInsecure permits a Host that others can reach without a key.
+	AllowInsecure bool `envconfig:"ALLOW_INSECURE" default:"false" desc:"allow to listen beyond this machine without SESSION_API_KEY"`
+	// CORSOrigins are the web origins that browsers may call from: exact ones,
+	// such as https://app.example.com, or * for all. Empty turns CORS off.
+	CORSOrigins []string `envconfig:"CORS_ORIGINS" desc:"web origins that may call the API, separated by commas (* = all, empty = none)"`
+
+	// BodyLimit is the largest request body in bytes; a larger one is a 413.
+	BodyLimit int64 `envconfig:"BODY_LIMIT" default:"16777216" desc:"largest request body in bytes"`
+	// HeaderLimit is the largest request header in bytes; a larger one is a 431.
+	HeaderLimit int `envconfig:"HEADER_LIMIT" default:"65536" desc:"largest request header in bytes"`
+
+	// RequestTimeout ends the context of a request, which answers 504. It does
+	// not interrupt a handler that ignores its context.
+	RequestTimeout time.Duration `envconfig:"REQUEST_TIMEOUT" default:"30s" desc:"how long a request may take (0 = no limit)"`
+	// ReadHeaderTimeout, ReadTimeout, WriteTimeout and IdleTimeout are those
+	// of http.Server. A handler that streams for longer than WriteTimeout
+	// extends it with http.ResponseController.
+	ReadHeaderTimeout time.Duration `envconfig:"READ_HEADER_TIMEOUT" default:"10s" desc:"how long a client may take to send a header (0 = no limit)"`
+	ReadTimeout       time.Duration `envconfig:"READ_TIMEOUT" default:"60s" desc:"how long a client may take to send a request (0 = no limit)"`
+	WriteTimeout      time.Duration `envconfig:"WRITE_TIMEOUT" default:"90s" desc:"how long a response may take, from the end of the request's header (0 = no limit)"`
+	IdleTimeout       time.Duration `envconfig:"IDLE_TIMEOUT" default:"120s" desc:"how long an unused connection is kept (0 = READ_TIMEOUT)"`
+
+	// ShutdownDelay is how long /ready answers 503 at a stop while the server
+	// still accepts connections, for load balancers that need to notice.
+	ShutdownDelay time.Duration `envconfig:"SHUTDOWN_DELAY" default:"0s" desc:"at a stop: keep accepting for this long while /ready says no"`
+	// ShutdownTimeout is how long requests in progress may take to end at a
+	// stop before their connections are closed.
+	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"20s" desc:"at a stop: how long requests in progress may take to end"`
+}
+
+// DefaultConfig returns the defaults that the tags of [Config] name.
+func DefaultConfig() Config {
+	return Config{
+		Host:              "127.0.0.1",
+		Port:              3000,
+		BodyLimit:         16 << 20,
+		HeaderLimit:       64 << 10,
+		RequestTimeout:    30 * time.Second,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      90 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ShutdownTimeout:   20 * time.Second,
+	}
+}
+
+// Validate reports every setting that can't be used, joined, each with its
+// variable's name and what it takes.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(name string, value any, takes string) {
+		errs = append(errs, fmt.Errorf("httpmodule: %s=%v: %s", name, value, takes))
+	}
+	if c.Port < 0 || c.Port > 65535 {
+		bad("PORT", c.Port, "takes 0 (any free port) to 65535")
+	}
+	if c.BodyLimit <= 0 {
+		bad("BODY_LIMIT", c.BodyLimit, "takes a number of bytes above 0")
+	}
+	if c.HeaderLimit <= 0 {
+		bad("HEADER_LIMIT", c.HeaderLimit, "takes a number of bytes above 0")
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"REQUEST_TIMEOUT", c.RequestTimeout},
+		{"READ_HEADER_TIMEOUT", c.ReadHeaderTimeout},
+		{"READ_TIMEOUT", c.ReadTimeout},
+		{"WRITE_TIMEOUT", c.WriteTimeout},
+		{"IDLE_TIMEOUT", c.IdleTimeout},
+		{"SHUTDOWN_DELAY", c.ShutdownDelay},
+	} {
+		if d.value < 0 {
+			bad(d.name, d.value, "takes a duration of 0 or more, for example 30s")
+		}
+	}
+	if c.ShutdownTimeout <= 0 {
+		bad("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, "takes a duration above 0, for example 20s")
+	}
+	for _, origin := range c.CORSOrigins {
+		if !validOrigin(origin) {
+			bad("CORS_ORIGINS", origin, "takes * or scheme://host[:port] without a path")
+		}
+	}
+	if c.SessionAPIKey == "" && !c.AllowInsecure && !loopback(c.Host) {
+		errs = append(errs, fmt.Errorf(
+			"httpmodule: HOST=%s: others could reach the server without a key: set SESSION_API_KEY, or ALLOW_INSECURE=true if that is meant",
+			c.Host))
+	}
+	return errors.Join(errs...)
+}
+
+// StopTimeout is how long stopping the server may take in all: what a caller
+// of [Server.Stop] should grant at least. An fx application needs more for the
+// rest of its hooks; its default of 15s is less: see fx.StopTimeout.
+func (c Config) StopTimeout() time.Duration {
+	return c.ShutdownDelay + c.ShutdownTimeout + cutOffTimeout
+}
+
+// address is what the server is asked to listen on.
+func (c Config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// loopback tells hosts that only this machine reaches. Names other than
+// localhost count as reachable: what they resolve to may change.
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func validOrigin(origin string) bool {
+	if origin == "*" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == origin
+}

@@ -1,0 +1,88 @@
+package httpmodule
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"github.com/swaggest/swgui"
+	"github.com/swaggest/swgui/v5emb"
+)
+
+const (
+	pathDocs    = "/docs"
+	pathOpenAPI = "/openapi.json"
+)
+
+// docs is Swagger UI from the binary itself: no network, no other host.
+type docs struct {
+	page   []byte
+	policy string
+	assets http.Handler
+}
+
+func newDocs(title string) (*docs, error) {
+	handler := v5emb.NewHandlerWithConfig(swgui.Config{
+		Title:       title,
+		SwaggerJSON: pathOpenAPI,
+		BasePath:    pathDocs,
+		SettingsUI: map[string]string{
+			"persistAuthorization": "true",
+			"tryItOutEnabled":      "true",
+		},
+	})
+	page := capture{header: http.Header{}}
+	handler.ServeHTTP(&page, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: pathDocs}})
+	if page.status >= 400 || page.Len() == 0 {
+		return nil, errors.New("httpmodule: render documentation page: no page")
+	}
+	return &docs{page: page.Bytes(), policy: contentPolicy(page.Bytes()), assets: handler}, nil
+}
+
+// inlineScript finds the scripts that stand in the page itself.
+var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
+
+// contentPolicy allows what the page needs and nothing else: files of this
+// server and the very scripts that are in the page. Swagger UI sets styles
+// and uses images as data URLs.
+func contentPolicy(page []byte) string {
+	scripts := "script-src 'self'"
+	for _, match := range inlineScript.FindAllSubmatch(page, -1) {
+		sum := sha256.Sum256(match[1])
+		scripts += fmt.Sprintf(" 'sha256-%s'", base64.StdEncoding.EncodeToString(sum[:]))
+	}
+	return strings.Join([]string{
+		"default-src 'none'", scripts, "style-src 'self' 'unsafe-inline'", "img-src 'self' data:",
+		"font-src 'self' data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+	}, "; ")
+}
+
+func (d *docs) servePage(c echo.Context) error {
+	c.Response().Header().Set("Content-Security-Policy", d.policy)
+	return c.HTMLBlob(http.StatusOK, d.page)
+}
+
+func (d *docs) serveAsset(c echo.Context) error {
+	if c.Param("*") == "" {
+		return d.servePage(c)
+	}
+	d.assets.ServeHTTP(c.Response(), c.Request())
+	return nil
+}
+
+// capture is a response in memory.
+type capture struct {
+	bytes.Buffer
+	header http.Header
+	status int
+}
+
+func (c *capture) Header() http.Header    { return c.header }
+func (c *capture) WriteHeader(status int) { c.status = status }

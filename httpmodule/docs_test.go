@@ -1,0 +1,76 @@
+package httpmodule_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openhands-go/server/httpmodule"
+)
+
+func TestDocsNeedNoNetwork(t *testing.T) {
+	t.Parallel()
+	f := serve(t, testConfig(), nil)
+	page := f.do(http.MethodGet, "/docs", "")
+	require.Equal(t, 200, page.status)
+	assert.Contains(t, page.header.Get("Content-Type"), "text/html")
+	policy := page.header.Get("Content-Security-Policy")
+	assert.Contains(t, policy, "default-src 'none'")
+	assert.Contains(t, policy, "'sha256-")
+
+	found := 0
+	for _, match := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page.body, -1) {
+		assert.True(t, strings.HasPrefix(match[1], "/docs/"), match[1])
+		got := f.do(http.MethodGet, match[1], "")
+		assert.Equal(t, 200, got.status, match[1])
+		assert.NotEmpty(t, got.body, match[1])
+		found++
+	}
+	assert.GreaterOrEqual(t, found, 3)
+	assert.Equal(t, 404, f.do(http.MethodGet, "/docs/nothing.js", "").status)
+}
+
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	f := serve(t, testConfig(), func(*fixture) httpmodule.Routes {
+		return func(_ *echo.Echo, api huma.API) {
+			huma.Register(api, huma.Operation{Method: http.MethodPost, Path: "/items/{id}"},
+				func(context.Context, *validated) (*struct{ Body httpmodule.Raw[[]textOutput] }, error) {
+					return nil, nil
+				})
+		}
+	})
+	got := f.do(http.MethodGet, "/openapi.json", "")
+	require.Equal(t, 200, got.status)
+	document, err := f.server.OpenAPI()
+	require.NoError(t, err)
+	assert.Equal(t, string(document), got.body)
+	assert.NotContains(t, got.body, "problem+json")
+	assert.NotContains(t, got.body, "$schema")
+
+	var parsed struct {
+		OpenAPI    string
+		Info       struct{ Title, Version string }
+		Paths      map[string]map[string]struct{ Responses map[string]any }
+		Components struct{ SecuritySchemes, Schemas map[string]any }
+		Security   []map[string][]string
+	}
+	require.NoError(t, json.Unmarshal(document, &parsed))
+	assert.True(t, strings.HasPrefix(parsed.OpenAPI, "3.1"))
+	assert.Equal(t, "Test", parsed.Info.Title)
+	assert.Equal(t, "1.2.3", parsed.Info.Version)
+	assert.Contains(t, parsed.Paths, "/items/{id}")
+	assert.Contains(t, parsed.Paths, "/ready")
+	assert.Len(t, parsed.Components.SecuritySchemes, 2)
+	assert.Len(t, parsed.Security, 2)
+	assert.Contains(t, parsed.Components.Schemas, "FieldError")
+	assert.NotContains(t, parsed.Components.Schemas, "ErrorDetail", "huma's own errors are not ours")
+}

@@ -1,0 +1,63 @@
+package httpmodule_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+func TestRequestSessionOnEveryEngine(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		db := dbtest.Open(t, cfg)
+		table := `CREATE TABLE items (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100) NOT NULL UNIQUE, parent BIGINT)`
+		switch db.Engine() {
+		case dbmodule.SQLite:
+			table = createItems
+		case dbmodule.PostgreSQL:
+			table = `CREATE TABLE items (id BIGSERIAL PRIMARY KEY, name VARCHAR(100) NOT NULL UNIQUE,
+				parent BIGINT REFERENCES items (id) DEFERRABLE INITIALLY DEFERRED)`
+		}
+		_, err := db.DB().ExecContext(t.Context(), table)
+		require.NoError(t, err)
+		f := serveOn(t, db, testConfig(), func(f *fixture) httpmodule.Routes {
+			return func(e *echo.Echo, api huma.API) {
+				do := func(path string, fn func(context.Context, *dbmodule.Session) error) {
+					both(e, api, path, func(ctx context.Context) (int, error) {
+						return http.StatusCreated, fn(ctx, httpmodule.Session(ctx, f.db.Sessions()))
+					})
+				}
+				do("/store", func(ctx context.Context, s *dbmodule.Session) error { return insert(ctx, s, "a") })
+				do("/fail", func(ctx context.Context, s *dbmodule.Session) error {
+					return errors.Join(insert(ctx, s, "b"), httpmodule.NewError(http.StatusTeapot, ""))
+				})
+				do("/swallow", func(ctx context.Context, s *dbmodule.Session) error {
+					err := insert(ctx, s, "c")
+					_ = insert(ctx, s, "a")
+					return err
+				})
+				do("/orphan", func(ctx context.Context, s *dbmodule.Session) error { return insertOrphan(ctx, s, "d") })
+			}
+		})
+		assert.Equal(t, 201, f.do(http.MethodPost, "/plain/store", "").status)
+		assert.Equal(t, 409, f.do(http.MethodPost, "/typed/store", "").status, "unique")
+		assert.Equal(t, 418, f.do(http.MethodPost, "/typed/fail", "").status)
+		assert.Equal(t, 409, f.do(http.MethodPost, "/plain/swallow", "").status, "half a transaction")
+		if db.Engine() != dbmodule.MySQL { // it has no deferred constraints
+			assert.Equal(t, 409, f.do(http.MethodPost, "/plain/orphan", "").status)
+			assert.Equal(t, 409, f.do(http.MethodPost, "/typed/orphan", "").status)
+		}
+		assert.Equal(t, []string{"a"}, f.names())
+		f.idle()
+	})
+}

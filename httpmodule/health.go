@@ -1,0 +1,176 @@
+package httpmodule
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Paths of the probes.
+const (
+	pathAlive      = "/alive"
+	pathHealth     = "/health"
+	pathReady      = "/ready"
+	pathServerInfo = "/server_info"
+)
+
+const (
+	// readyTimeout bounds how long the database may take to answer a probe.
+	readyTimeout = 2 * time.Second
+	// readyMaxAge is how long an answer serves: probes need no key, and must
+	// not be a way to keep the database busy.
+	readyMaxAge = time.Second
+)
+
+// registerOwn registers the server's own routes.
+func (s *Server) registerOwn() {
+	open := []map[string][]string{}
+	huma.Register(s.api, huma.Operation{
+		Method: http.MethodGet, Path: pathAlive, OperationID: "alive", Tags: []string{"server"}, Security: open,
+		Summary: "Say whether the process answers",
+	}, func(context.Context, *struct{}) (*aliveOutput, error) {
+		return &aliveOutput{Body: aliveBody{Status: "ok"}}, nil
+	})
+	huma.Register(s.api, huma.Operation{
+		Method: http.MethodGet, Path: pathHealth, OperationID: "health", Tags: []string{"server"}, Security: open,
+		Summary: "Say whether the process answers",
+	}, func(context.Context, *struct{}) (*aliveOutput, error) {
+		return &aliveOutput{Body: aliveBody{Status: "ok"}}, nil
+	})
+	huma.Register(s.api, huma.Operation{
+		Method: http.MethodGet, Path: pathReady, OperationID: "ready", Tags: []string{"server"}, Security: open,
+		Summary:     "Say whether requests would succeed: the database answers and its tables are there",
+		Description: "503 with the reasons when they would not, and from the moment the server is told to stop.",
+	}, s.ready)
+	huma.Register(s.api, huma.Operation{
+		Method: http.MethodGet, Path: pathServerInfo, OperationID: "server-info", Tags: []string{"server"},
+		Summary: "Describe the server",
+	}, s.serverInfo)
+
+	s.openRoute(http.MethodGet, pathOpenAPI)
+	s.echo.GET(pathOpenAPI, s.serveOpenAPI)
+	s.openRoute(http.MethodGet, pathDocs)
+	s.echo.GET(pathDocs, s.docs.servePage)
+	s.openRoute(http.MethodGet, pathDocs+"/*")
+	s.echo.GET(pathDocs+"/*", s.docs.serveAsset)
+}
+
+type aliveBody struct {
+	Status string `json:"status" example:"ok"`
+}
+
+type aliveOutput struct{ Body aliveBody }
+
+type readyOutput struct {
+	Status int
+	Body   readiness
+}
+
+// readiness is the body of /ready.
+type readiness struct {
+	Status string `json:"status" enum:"ready,not ready"`
+	// Detail is there when the server is not ready, as in every error, and
+	// Message is where OpenHands' clients look for it.
+	Detail   string            `json:"detail,omitempty" doc:"the reasons, when not ready"`
+	Message  string            `json:"message,omitempty" doc:"the same"`
+	Reasons  []string          `json:"reasons,omitempty"`
+	Database databaseReadiness `json:"database"`
+}
+
+type databaseReadiness struct {
+	Engine string                `json:"engine"`
+	Schema *dbmodule.SchemaState `json:"schema,omitempty" doc:"absent when the database does not answer"`
+	Pool   dbmodule.PoolStats    `json:"pool"`
+}
+
+func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
+	schema, reasons := s.probe.ask(ctx, s.database, s.log)
+	if s.draining.Load() {
+		reasons = append([]string{"the server is stopping"}, reasons...)
+	}
+	out := &readyOutput{Status: http.StatusOK, Body: readiness{
+		Status:  "ready",
+		Reasons: reasons,
+		Database: databaseReadiness{
+			Engine: string(s.database.Engine()),
+			Schema: schema,
+			Pool:   s.database.Stats(),
+		},
+	}}
+	if len(reasons) > 0 {
+		out.Status, out.Body.Status = http.StatusServiceUnavailable, "not ready"
+		out.Body.Detail = "Not ready: " + strings.Join(reasons, "; ")
+		out.Body.Message = out.Body.Detail
+	}
+	return out, nil
+}
+
+// probe asks the database how it is, one asker at a time, and remembers the
+// answer for a moment.
+type probe struct {
+	mu      sync.Mutex
+	asked   time.Time
+	schema  *dbmodule.SchemaState
+	reasons []string
+}
+
+// ask returns the schema's state, nil when the database does not answer, and
+// what is wrong, in words for anyone: the errors themselves go to the log.
+func (p *probe) ask(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmodule.SchemaState, []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.asked) >= readyMaxAge {
+		// Others get this answer too: it must not end with this request.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
+		defer cancel()
+		p.schema, p.reasons = inspect(ctx, db, log)
+		p.asked = time.Now()
+	}
+	return p.schema, p.reasons
+}
+
+func inspect(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmodule.SchemaState, []string) {
+	if err := db.Ping(ctx); err != nil {
+		log.Warn("not ready", zap.Error(err))
+		return nil, []string{"the database does not answer"}
+	}
+	schema, err := db.SchemaState(ctx)
+	if err != nil {
+		log.Warn("not ready", zap.Error(err))
+		return nil, []string{"the database's schema can't be read"}
+	}
+	if !schema.Ready {
+		return &schema, []string{"tables are missing: " + strings.Join(schema.Missing, ", ")}
+	}
+	return &schema, nil
+}
+
+type serverInfoOutput struct{ Body serverInfo }
+
+// serverInfo is the body of /server_info, with the names that OpenHands'
+// agent server uses.
+type serverInfo struct {
+	Title    string  `json:"title"`
+	Version  string  `json:"version"`
+	Uptime   float64 `json:"uptime" doc:"seconds since the server was made"`
+	IdleTime float64 `json:"idle_time" doc:"seconds since the last request that was neither a probe nor this one"`
+	Docs     string  `json:"docs" doc:"path of the API documentation"`
+}
+
+func (s *Server) serverInfo(context.Context, *struct{}) (*serverInfoOutput, error) {
+	now := time.Now()
+	return &serverInfoOutput{Body: serverInfo{
+		Title:    s.info.Title,
+		Version:  s.info.Version,
+		Uptime:   now.Sub(s.created).Seconds(),
+		IdleTime: now.Sub(time.Unix(0, s.lastRequest.Load())).Seconds(),
+		Docs:     pathDocs,
+	}}, nil
+}

@@ -1,0 +1,119 @@
+package httpmodule_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	f := serve(t, testConfig(), nil)
+	got := f.do(http.MethodGet, "/alive", "")
+	assert.Equal(t, answer{200, got.header, `{"status":"ok"}`}, got)
+	got = f.do(http.MethodGet, "/health", "")
+	assert.Equal(t, answer{200, got.header, `{"status":"ok"}`}, got)
+
+	var ready struct {
+		Status   string
+		Database struct {
+			Engine string
+			Schema struct{ Ready bool }
+			Pool   map[string]any
+		}
+	}
+	got = f.do(http.MethodGet, "/ready", "")
+	require.NoError(t, json.Unmarshal([]byte(got.body), &ready))
+	assert.Equal(t, 200, got.status)
+	assert.Equal(t, "ready", ready.Status)
+	assert.Equal(t, "sqlite", ready.Database.Engine)
+	assert.True(t, ready.Database.Schema.Ready)
+	assert.Contains(t, ready.Database.Pool, "in_use")
+
+	var info map[string]any
+	got = f.do(http.MethodGet, "/server_info", "")
+	require.NoError(t, json.Unmarshal([]byte(got.body), &info))
+	assert.Equal(t, "Test", info["title"])
+	assert.Equal(t, "1.2.3", info["version"])
+	assert.Contains(t, info, "uptime")
+	assert.Contains(t, info, "idle_time")
+}
+
+// missingTables is a TableManager on whose database something is missing.
+type missingTables struct{}
+
+func (missingTables) Create(context.Context, bun.Conn, []any) ([]string, error) { return nil, nil }
+func (missingTables) Drop(context.Context, bun.Conn, []any) ([]string, error)   { return nil, nil }
+func (missingTables) Missing(context.Context, bun.IDB, []any) ([]string, error) {
+	return []string{"items", "parts"}, nil
+}
+
+func TestNotReady(t *testing.T) {
+	t.Parallel()
+	cfg := dbmodule.DefaultConfig()
+	u, err := dbmodule.ParseURL("sqlite:///" + filepath.Join(t.TempDir(), "test.db"))
+	require.NoError(t, err)
+	cfg.URL = u
+	db, err := dbmodule.Open(cfg, nil, dbmodule.WithModels((*Item)(nil)), dbmodule.WithTables(missingTables{}))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	ready := func() answer {
+		server, err := httpmodule.New(testConfig(), httpmodule.Info{}, nil, db)
+		require.NoError(t, err)
+		require.NoError(t, server.Start(t.Context()))
+		f := &fixture{t: t, server: server, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+		got := f.do(http.MethodGet, "/ready", "")
+		require.NoError(t, server.Stop(t.Context()))
+		return got
+	}
+	got := ready()
+	assert.Equal(t, 503, got.status)
+	assert.Contains(t, got.body, `"detail":"Not ready: tables are missing: items, parts"`)
+
+	require.NoError(t, db.Close())
+	got = ready()
+	assert.Equal(t, 503, got.status)
+	assert.Contains(t, got.body, `"reasons":["the database does not answer"]`)
+}
+
+func TestAuthentication(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig()
+	cfg.SessionAPIKey = "the key"
+	f := serve(t, cfg, nil)
+	for _, path := range []string{"/alive", "/health", "/ready", "/openapi.json", "/docs", "/docs/", "/docs/swagger-ui.css"} {
+		assert.Equal(t, 200, f.do(http.MethodGet, path, "").status, path)
+	}
+	for _, path := range []string{"/server_info", "/nowhere", "/openapi.json/", "/docsx"} {
+		got := f.do(http.MethodGet, path, "")
+		assert.Equal(t, 401, got.status, path)
+		assert.Equal(t, "Bearer", got.header.Get("WWW-Authenticate"))
+		assert.Contains(t, got.body, `{"detail":"`)
+	}
+	cases := []struct {
+		header, value string
+		status        int
+	}{
+		{"X-Session-API-Key", "the key", 200},
+		{"X-Session-API-Key", "the kez", 401},
+		{"X-Session-API-Key", "the key and more", 401},
+		{"Authorization", "Bearer the key", 200},
+		{"Authorization", "bearer the key", 200},
+		{"Authorization", "Bearer wrong", 401},
+		{"Authorization", "Basic the key", 401},
+		{"Authorization", "the key", 401},
+		{"Authorization", "Bearer", 401},
+	}
+	for _, tc := range cases {
+		assert.Equal(t, tc.status, f.do(http.MethodGet, "/server_info", "", tc.header, tc.value).status, tc.header+": "+tc.value)
+	}
+}

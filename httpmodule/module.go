@@ -1,0 +1,69 @@
+package httpmodule
+
+import (
+	"context"
+
+	"go.uber.org/fx"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Module adds a running [Server] to an fx application. It needs a [Config], a
+// *zap.Logger and a *dbmodule.Database in the graph, takes an [Info] if there
+// is one, the routes of [AsRoutes] and the rows of [AsErrorMappings].
+//
+// The application's start listens, after the database is connected; its stop
+// drains the server before the database closes, whatever the order of the
+// modules. When serving fails in between, the application shuts down with
+// exit code 1.
+//
+// fx grants all stop hooks together 15s unless told otherwise: give the
+// application fx.StopTimeout(cfg.StopTimeout() + some seconds), or draining
+// is cut short.
+var Module = fx.Module("httpmodule", fx.Provide(newServer), fx.Invoke(func(*Server) {}))
+
+type params struct {
+	fx.In
+
+	Config     Config
+	Info       Info `optional:"true"`
+	Log        *zap.Logger
+	Database   *dbmodule.Database
+	Lifecycle  fx.Lifecycle
+	Shutdowner fx.Shutdowner
+	Routes     []Routes       `group:"httpmodule.routes"`
+	Errors     []ErrorMapping `group:"httpmodule.errors"`
+}
+
+// newServer makes a server and ties it to the application's life cycle. As it
+// takes the database, the database's hooks stand before the server's.
+func newServer(p params) (*Server, error) {
+	s, err := New(p.Config, p.Info, p.Log, p.Database, p.Routes...)
+	if err != nil {
+		return nil, err
+	}
+	s.MapErrors(p.Errors...)
+	p.Lifecycle.Append(fx.Hook{OnStop: s.Stop})
+	p.Lifecycle.Append(fx.Hook{OnStart: func(ctx context.Context) error {
+		if err := s.Start(ctx); err != nil {
+			return err
+		}
+		go s.watch(p.Shutdowner)
+		return nil
+	}})
+	return s, nil
+}
+
+// watch ends the application when serving fails.
+func (s *Server) watch(shutdowner fx.Shutdowner) {
+	<-s.running.done
+	select {
+	case err := <-s.failed:
+		s.log.Error("server failed", zap.Error(err))
+		if err := shutdowner.Shutdown(fx.ExitCode(1)); err != nil {
+			s.log.Error("shut down", zap.Error(err))
+		}
+	default:
+	}
+}

@@ -1,0 +1,85 @@
+package httpmodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+)
+
+// Names of the security schemes in the document.
+const (
+	schemeAPIKey = "SessionAPIKey"
+	schemeBearer = "Bearer"
+)
+
+// newDocument begins the OpenAPI document.
+func (s *Server) newDocument() *huma.OpenAPI {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	// What huma documents as its error is ours.
+	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[errorModel]())
+	return &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info:    &huma.Info{Title: s.info.Title, Version: s.info.Version},
+		Components: &huma.Components{
+			Schemas: registry,
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				schemeAPIKey: {Type: "apiKey", In: "header", Name: headerAPIKey, Description: "The server's SESSION_API_KEY, if it has one"},
+				schemeBearer: {Type: "http", Scheme: "bearer", Description: "The same key as a bearer token"},
+			},
+		},
+		Security:       []map[string][]string{{schemeAPIKey: {}}, {schemeBearer: {}}},
+		OnAddOperation: []huma.AddOpFunc{documentErrors},
+	}
+}
+
+// documentErrors corrects the media type of error responses.
+func documentErrors(_ *huma.OpenAPI, op *huma.Operation) {
+	const theirs = "application/problem+json"
+	for _, response := range op.Responses {
+		if content, ok := response.Content[theirs]; ok {
+			delete(response.Content, theirs)
+			response.Content["application/json"] = content
+		}
+	}
+}
+
+// errorModel documents the body of every error.
+type errorModel struct {
+	Detail detail `json:"detail"`
+}
+
+type detail struct{}
+
+// Schema documents a text or a list of findings.
+func (detail) Schema(registry huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Description: "a text, or the list of what is wrong with the request",
+		AnyOf: []*huma.Schema{
+			{Type: huma.TypeString},
+			{Type: huma.TypeArray, Items: registry.Schema(reflect.TypeFor[FieldError](), true, "")},
+		},
+	}
+}
+
+// OpenAPI returns the OpenAPI 3.1 document as JSON. The first call, or the
+// first request for /openapi.json, fixes it.
+func (s *Server) OpenAPI() ([]byte, error) { return s.document() }
+
+func (s *Server) encodeDocument() ([]byte, error) {
+	document, err := json.Marshal(s.api.OpenAPI())
+	if err != nil {
+		return nil, fmt.Errorf("httpmodule: encode OpenAPI document: %w", err)
+	}
+	return document, nil
+}
+
+func (s *Server) serveOpenAPI(c echo.Context) error {
+	document, err := s.document()
+	if err != nil {
+		return err
+	}
+	return c.JSONBlob(200, document)
+}

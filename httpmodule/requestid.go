@@ -1,0 +1,37 @@
+package httpmodule
+
+import (
+	"context"
+	"crypto/rand"
+)
+
+const headerRequestID = "X-Request-ID"
+
+// maxRequestID bounds the identifiers that are taken over from clients: they
+// end up in every log line of the request.
+const maxRequestID = 128
+
+// RequestID returns the identifier of the request that ctx belongs to: the
+// client's X-Request-ID if that was sane, else one made for it. It is empty
+// outside a request.
+func RequestID(ctx context.Context) string {
+	if r := requestOf(ctx); r != nil {
+		return r.id
+	}
+	return ""
+}
+
+// requestID takes over the client's identifier or makes one.
+func requestID(sent string) string {
+	if sent == "" || len(sent) > maxRequestID {
+		return rand.Text()
+	}
+	for i := range len(sent) {
+		switch c := sent[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return rand.Text()
+		}
+	}
+	return sent
+}

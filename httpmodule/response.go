@@ -1,0 +1,174 @@
+package httpmodule
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// errReplaced is what a handler gets from writing a response that has been
+// replaced, because the request's unit of work could not be stored.
+var errReplaced = errors.New("httpmodule: write response: replaced by an error, because nothing could be stored")
+
+// request is what this package knows of one request.
+type request struct {
+	server *Server
+	id     string
+	http   *http.Request
+	// ctx is the request's context with its deadline.
+	ctx      context.Context
+	work     *unitOfWork
+	response *response
+	// body is the request's body without a limit.
+	body io.Reader
+}
+
+type requestKey struct{}
+
+// requestOf returns the request that ctx belongs to, or nil.
+func requestOf(ctx context.Context) *request {
+	r, _ := ctx.Value(requestKey{}).(*request)
+	return r
+}
+
+// response stands between Echo's response and net/http's. Before the first
+// byte leaves it settles the request's unit of work, and sends the error
+// instead when that fails. It also counts for the access log.
+type response struct {
+	http.ResponseWriter
+
+	request *request
+	echo    *echo.Response
+	// baseline is the header before the handler touched it.
+	baseline http.Header
+
+	wrote    bool
+	replaced bool
+	status   int
+	bytes    int64
+}
+
+// Unwrap serves http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader settles the unit of work, then sends the header.
+func (w *response) WriteHeader(status int) {
+	if w.wrote {
+		return
+	}
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		w.ResponseWriter.WriteHeader(status) // not the response yet
+		return
+	}
+	w.wrote = true
+	if w.settle(status) {
+		w.status = status
+		w.send(status)
+	}
+}
+
+// send sends the header; it is where every status but an implicit 200 goes.
+func (w *response) send(status int) {
+	if status >= 400 {
+		discardRest(w.request.http, w.request.body, w.ResponseWriter)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends part of the body.
+func (w *response) Write(b []byte) (int, error) {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.replaced {
+		return 0, errReplaced
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// FlushError sends what is buffered, the header first.
+func (w *response) FlushError() error {
+	if !w.wrote {
+		// Echo believes in the header only when it wrote it itself.
+		w.echo.WriteHeader(w.echo.Status)
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Flush is FlushError for callers of http.Flusher.
+func (w *response) Flush() { _ = w.FlushError() }
+
+// Hijack settles the unit of work and hands the connection over.
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !w.wrote {
+		w.wrote = true
+		if !w.settle(http.StatusSwitchingProtocols) {
+			return nil, nil, errReplaced
+		}
+		w.status = http.StatusSwitchingProtocols
+		w.echo.Status = w.status
+	}
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.echo.Committed = true
+	} else {
+		w.wrote = false // an error can still be answered
+	}
+	return conn, rw, err
+}
+
+// finish settles the unit of work of a handler that wrote nothing; net/http
+// then answers an empty 200.
+func (w *response) finish() {
+	if w.wrote {
+		return
+	}
+	w.wrote = true
+	if w.settle(http.StatusOK) {
+		w.status = http.StatusOK
+	}
+}
+
+// settle ends the unit of work. When it can't be stored, settle sends the
+// error and reports false.
+func (w *response) settle(status int) bool {
+	err := w.request.work.settle(w.request.ctx, status)
+	if err == nil {
+		return true
+	}
+	answer := w.request.server.resolve(w.request.ctx, err)
+	if answer.Status < 400 {
+		answer = &HTTPError{Status: http.StatusInternalServerError, Detail: "Internal Server Error", Cause: err}
+	}
+	w.request.server.logAnswer(w.request.ctx, answer)
+
+	header := w.Header()
+	clear(header)
+	for name, values := range w.baseline {
+		header[name] = values
+	}
+	w.replaced = true
+	w.status = answer.Status
+	w.echo.Status = answer.Status
+	w.echo.Committed = true
+	answer.writeTo(&replacement{w})
+	return false
+}
+
+// replacement writes the error that takes a response's place.
+type replacement struct{ *response }
+
+func (w *replacement) WriteHeader(status int) { w.send(status) }
+
+func (w *replacement) Write(b []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}

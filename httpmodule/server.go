@@ -1,0 +1,311 @@
+package httpmodule
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+	gommon "github.com/labstack/gommon/log"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Info names the server in its documentation and in /server_info.
+type Info struct {
+	// Title is "Server" when empty.
+	Title string
+	// Version is "0.0.0-dev" when empty: OpenHands' clients want x.y.z.
+	Version string
+}
+
+// Server is an HTTP server with its routes. It is made by [New], started
+// once and stopped once.
+type Server struct {
+	config   Config
+	info     Info
+	log      *zap.Logger
+	database *dbmodule.Database
+
+	echo     *echo.Echo
+	api      huma.API
+	docs     *docs
+	document func() ([]byte, error)
+	mappings []ErrorMapping
+
+	// keyDigest is of the key that clients must send; nil asks for none.
+	keyDigest []byte
+	// open routes need no key, probes are quiet in the log and don't count as
+	// use; both by method and route, or route.
+	open   map[string]bool
+	probes map[string]bool
+
+	created     time.Time
+	lastRequest atomic.Int64
+	draining    atomic.Bool
+	inFlight    atomic.Int64
+	probe       probe
+
+	mu      sync.Mutex
+	running *running
+	stopped bool
+	failed  chan error
+}
+
+// running is what a started server holds.
+type running struct {
+	listener net.Listener
+	server   *http.Server
+	// cancel ends the contexts of all requests.
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
+}
+
+// New makes a server with its own routes (/alive, /health, /ready,
+// /server_info, /openapi.json, /docs) and the given ones. It does no I/O: a
+// wrong setting or route is an error here, a taken port one of
+// [Server.Start]. The database is asked by /ready and belongs to the caller,
+// who closes it after Stop. log may be nil.
+func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, routes ...Routes) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if database == nil {
+		return nil, errors.New("httpmodule: make server: there is no database")
+	}
+	if log == nil {
+		log = zap.NewNop()
+	}
+	if info.Title == "" {
+		info.Title = "Server"
+	}
+	if info.Version == "" {
+		info.Version = "0.0.0-dev"
+	}
+	page, err := newDocs(info.Title)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config:   cfg,
+		info:     info,
+		log:      log,
+		database: database,
+		docs:     page,
+		mappings: defaultMappings(),
+		open:     make(map[string]bool),
+		probes:   map[string]bool{pathAlive: true, pathHealth: true, pathReady: true, pathServerInfo: true},
+		created:  time.Now(),
+		failed:   make(chan error, 1),
+	}
+	s.lastRequest.Store(s.created.UnixNano())
+	s.document = sync.OnceValues(s.encodeDocument)
+	if cfg.SessionAPIKey != "" {
+		digest := sha256.Sum256([]byte(cfg.SessionAPIKey))
+		s.keyDigest = digest[:]
+		s.config.SessionAPIKey = "" // whatever prints this server can't show it
+	}
+
+	e := echo.New()
+	e.Logger.SetLevel(gommon.OFF) // what it has to say comes as errors too
+	e.HTTPErrorHandler = s.handleError
+	e.JSONSerializer = echoJSON{}
+	e.Use(s.pipeline, s.cors, s.authenticate, s.limitBody, rememberHeader)
+	s.echo = e
+	s.api = s.newAPI(e)
+	if err := s.register(routes); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// MapErrors adds rows to the table from errors to answers, before those that
+// are there. It must not be called after Start.
+func (s *Server) MapErrors(mappings ...ErrorMapping) {
+	s.mappings = append(append([]ErrorMapping(nil), mappings...), s.mappings...)
+}
+
+// Echo returns the router. Routes and middleware may be added until Start.
+func (s *Server) Echo() *echo.Echo { return s.echo }
+
+// API returns the typed API on the same router. Operations may be added until
+// Start.
+func (s *Server) API() huma.API { return s.api }
+
+// ServeHTTP answers one request: for tests, and for mounting the server in
+// another one.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
+	s.echo.ServeHTTP(w, r)
+}
+
+// Addr returns where the server listens, as host:port: after Start with the
+// real port, before it as configured.
+func (s *Server) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		return s.config.address()
+	}
+	return s.running.listener.Addr().String()
+}
+
+// Start listens, and returns when connections are accepted; an address that
+// can't be had is an error that says what to do. ctx bounds only the call.
+// Serving goes on in the background until Stop; see [Server.Failed].
+func (s *Server) Start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil || s.stopped {
+		return errors.New("httpmodule: start server: it was started or stopped before")
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", s.config.address())
+	if err != nil {
+		return listenError(s.config.address(), err)
+	}
+	if _, err := s.document(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	errorLog, err := zap.NewStdLogAt(s.log, zapcore.WarnLevel)
+	if err != nil {
+		return errors.Join(fmt.Errorf("httpmodule: start server: %w", err), listener.Close())
+	}
+
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r := &running{
+		listener: listener,
+		server: &http.Server{
+			Handler:           s,
+			ReadHeaderTimeout: s.config.ReadHeaderTimeout,
+			ReadTimeout:       s.config.ReadTimeout,
+			WriteTimeout:      s.config.WriteTimeout,
+			IdleTimeout:       s.config.IdleTimeout,
+			MaxHeaderBytes:    s.config.HeaderLimit,
+			ErrorLog:          errorLog,
+			BaseContext:       func(net.Listener) context.Context { return base },
+		},
+		cancel: cancel,
+		done:   make(chan struct{}),
+	}
+	s.running = r
+	go s.serve(r)
+	s.log.Info("listening", zap.String("url", "http://"+listener.Addr().String()), zap.String("docs", "http://"+listener.Addr().String()+pathDocs))
+	return nil
+}
+
+func (s *Server) serve(r *running) {
+	defer close(r.done)
+	err := r.server.Serve(r.listener)
+	if errors.Is(err, http.ErrServerClosed) {
+		return
+	}
+	r.err = fmt.Errorf("httpmodule: serve on %s: %w", r.listener.Addr(), err)
+	s.failed <- r.err
+}
+
+// Failed delivers the error when serving ends by itself, at most once. The
+// server is still to be stopped then.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Stop ends the server: /ready says no, after SHUTDOWN_DELAY no connection is
+// accepted any more, requests in progress get SHUTDOWN_TIMEOUT to end, then
+// their contexts end and their connections are closed. It returns when no
+// handler uses the database any more, or when ctx ends, with an error that
+// tells when requests were cut off. Stopping a server that does not run does
+// nothing.
+func (s *Server) Stop(ctx context.Context) error {
+	s.draining.Store(true)
+	s.mu.Lock()
+	r, again := s.running, s.stopped
+	s.stopped = true
+	s.mu.Unlock()
+	if r == nil || again {
+		return nil
+	}
+	defer r.cancel()
+
+	pause(ctx, s.config.ShutdownDelay)
+	drainCtx, cancel := context.WithTimeout(ctx, s.config.ShutdownTimeout)
+	defer cancel()
+	err := r.server.Shutdown(drainCtx)
+	if err == nil && s.inFlight.Load() > 0 {
+		err = s.await(drainCtx) // connections that handlers took over
+	}
+	if err != nil {
+		cut := s.inFlight.Load()
+		r.cancel()
+		err = errors.Join(
+			fmt.Errorf("httpmodule: stop server: %d requests cut off after SHUTDOWN_TIMEOUT: %w", cut, err),
+			r.server.Close(),
+		)
+		lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutOffTimeout)
+		defer cancel()
+		if awaitErr := s.await(lastCtx); awaitErr != nil {
+			err = errors.Join(err, fmt.Errorf("httpmodule: stop server: %d handlers ignore that their requests have ended", s.inFlight.Load()))
+		}
+	}
+	<-r.done
+	return errors.Join(err, r.err)
+}
+
+// cutOffTimeout is what handlers get to notice that their requests were cut
+// off, before the database is closed under them.
+const cutOffTimeout = 2 * time.Second
+
+// await waits until no handler runs.
+func (s *Server) await(ctx context.Context) error {
+	const tick = 5 * time.Millisecond
+	for s.inFlight.Load() > 0 {
+		if !pause(ctx, tick) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// pause waits and reports whether ctx lasted.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// listenError says what to do about an address that can't be had.
+func listenError(address string, err error) error {
+	var inner *net.OpError
+	cause := err
+	if errors.As(err, &inner) {
+		cause = inner.Err // the address stands there already
+	}
+	advice := "check HOST and PORT"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		advice = "another process uses it: stop that, or set PORT to another one (0 picks a free one)"
+	case errors.Is(err, syscall.EACCES):
+		advice = "not permitted: set PORT to one above 1023"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		advice = "not an address of this machine: set HOST, for example to 127.0.0.1"
+	}
+	return fmt.Errorf("httpmodule: listen on %s: %s: %w", address, advice, cause)
+}

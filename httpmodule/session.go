@@ -1,0 +1,208 @@
+package httpmodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// ErrResponseBegun is what the sessions of a request return once its response
+// has begun: what they did is stored or undone by then, and what came later
+// would be lost. Work beyond the response belongs into a unit of work of its
+// own: SessionFactory.InTx.
+var ErrResponseBegun = errors.New("httpmodule: session: the response has begun and the request's unit of work has ended with it")
+
+// ErrNoRequest is what a session returns that was asked for with a context
+// that belongs to no request.
+var ErrNoRequest = errors.New("httpmodule: session: the context belongs to no request of this server; outside one use SessionFactory.InTx")
+
+// Session returns the session that the request of ctx has with a factory. It
+// is made on first use and the same for everything in the request; it belongs
+// to the request's goroutine, as any session does, and nobody but this
+// package closes it.
+//
+// For GET, HEAD and OPTIONS it is read-only, works until the handler returns,
+// also while a response is streamed, and is then closed. For all other
+// methods it ends before the first byte of the response leaves. It is
+// committed when the status is below 400. It is rolled back when that is 400
+// or above, when the handler returned an error or panicked, and when the
+// client has gone. A commit that fails replaces the response by the error's.
+// Sessions of several factories are committed one after the other, in the
+// order of first use: the first that fails undoes itself and those after it,
+// not those before.
+//
+// Outside a request every use of the session returns [ErrNoRequest].
+func Session(ctx context.Context, sessions *dbmodule.SessionFactory) *dbmodule.Session {
+	r := requestOf(ctx)
+	if r == nil {
+		return sealed(sessions, ErrNoRequest)
+	}
+	return r.work.session(sessions)
+}
+
+// sealed makes a session whose every use returns reason. Nothing is open that
+// sealing could fail to close.
+func sealed(sessions *dbmodule.SessionFactory, reason error) *dbmodule.Session {
+	s := sessions.New()
+	_ = s.Seal(reason)
+	return s
+}
+
+// unitOfWork is what a request does in databases.
+type unitOfWork struct {
+	log      *zap.Logger
+	readOnly bool
+
+	mu       sync.Mutex
+	failed   bool
+	settled  bool // the response has begun
+	ended    bool // the handler has returned
+	sessions []factorySession
+}
+
+type factorySession struct {
+	factory *dbmodule.SessionFactory
+	session *dbmodule.Session
+}
+
+func newUnitOfWork(method string, log *zap.Logger) *unitOfWork {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return &unitOfWork{log: log, readOnly: true}
+	default:
+		return &unitOfWork{log: log}
+	}
+}
+
+func (u *unitOfWork) session(factory *dbmodule.SessionFactory) *dbmodule.Session {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, s := range u.sessions {
+		if s.factory == factory {
+			return s.session
+		}
+	}
+	if u.ended || u.settled && !u.readOnly {
+		return sealed(factory, ErrResponseBegun)
+	}
+	var opts []dbmodule.SessionOption
+	if u.readOnly {
+		opts = append(opts, dbmodule.ReadOnly())
+	}
+	s := factory.New(opts...)
+	u.sessions = append(u.sessions, factorySession{factory, s})
+	return s
+}
+
+// fail makes settle roll back whatever the status.
+func (u *unitOfWork) fail() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.failed = true
+}
+
+// settle ends the unit of work because the response begins: it commits or
+// rolls back. On an error nothing of the failing session is stored, unless
+// that is dbmodule.ErrCommitUnknown. Only the first call does anything.
+func (u *unitOfWork) settle(ctx context.Context, status int) error {
+	u.mu.Lock()
+	first := !u.settled
+	u.settled = true
+	failed := u.failed || status >= 400
+	sessions := u.sessions
+	u.mu.Unlock() // after-commit hooks may ask for sessions
+	if !first || u.readOnly {
+		return nil
+	}
+
+	var err error
+	for i, s := range sessions {
+		if err == nil && !failed {
+			if err = u.commit(ctx, s.session); err != nil && i > 0 {
+				// Whatever the client is told, somebody should know.
+				err = fmt.Errorf("httpmodule: commit session %d of %d, those before it are stored: %w", i+1, len(sessions), err)
+				u.log.Error("request stored in part", zap.String("request_id", RequestID(ctx)), zap.Error(err))
+			}
+		}
+		if sealErr := s.session.Seal(ErrResponseBegun); sealErr != nil {
+			u.sealLater(s.session, sealErr)
+		}
+	}
+	return err
+}
+
+// commit commits one session. A panic of an after-commit hook comes when the
+// data is stored already: the response stays what it was.
+func (u *unitOfWork) commit(ctx context.Context, s *dbmodule.Session) (err error) {
+	defer func() {
+		cause := recover()
+		switch {
+		case cause == nil:
+		case s.Active():
+			err = &panicError{value: cause, stack: debug.Stack()}
+		default:
+			u.log.Error("after-commit hook panicked", zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))
+		}
+	}()
+	return s.Commit(ctx)
+}
+
+// release gives the connections of read-only sessions back early, because
+// the handler has returned and its answer is complete.
+func (u *unitOfWork) release() {
+	if !u.readOnly {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, s := range u.sessions {
+		_ = s.session.Close() // end tries again, and tells
+	}
+}
+
+// end closes what the request still has open.
+func (u *unitOfWork) end() {
+	u.mu.Lock()
+	u.ended = true
+	sessions := u.sessions
+	u.mu.Unlock()
+	for _, s := range sessions {
+		if err := s.session.Seal(ErrResponseBegun); err != nil {
+			u.sealLater(s.session, err)
+		}
+	}
+}
+
+const (
+	sealPause    = 10 * time.Millisecond
+	sealAttempts = 1000
+)
+
+// sealLater copes with a session that could not be sealed. A goroutine that
+// the handler left behind may still be inside a statement; the context of
+// that is about to end.
+func (u *unitOfWork) sealLater(s *dbmodule.Session, err error) {
+	if !errors.Is(err, dbmodule.ErrConcurrentUse) {
+		// The connection was dropped instead, which rolls back too.
+		u.log.Warn("session did not close cleanly", zap.Error(err))
+		return
+	}
+	u.log.Warn("session in use after its request", zap.Error(err))
+	go func() {
+		for range sealAttempts {
+			time.Sleep(sealPause)
+			if err := s.Seal(ErrResponseBegun); !errors.Is(err, dbmodule.ErrConcurrentUse) {
+				return
+			}
+		}
+		u.log.Error("session still in use long after its request: its connection is lost to the pool")
+	}()
+}
