@@ -97,8 +97,16 @@ type outcome struct {
 	skipped, failed string
 }
 
-func (o *outcome) Skip(args ...any)                { o.skipped = fmt.Sprint(args...); runtime.Goexit() }
-func (o *outcome) Fatal(args ...any)               { o.failed = fmt.Sprint(args...); runtime.Goexit() }
+func (o *outcome) Skip(args ...any) {
+	o.skipped = fmt.Sprint(args...)
+	runtime.Goexit()
+}
+
+func (o *outcome) Fatal(args ...any) {
+	o.failed = fmt.Sprint(args...)
+	runtime.Goexit()
+}
+
 func (o *outcome) Fatalf(text string, args ...any) { o.Fatal(fmt.Sprintf(text, args...)) }
 
 // ended runs fn as the body of a test.

@@ -1,0 +1,583 @@
+package autogen
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/schema"
+	bunschema "github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Realm converts models into the schemas that hold their tables on the
+// engine, without a database. The default schema, whichever that is for a
+// connection, has the name "" and is always there, first; schemas that models
+// name follow. Tables and what belongs to them come in the order of the
+// alphabet, columns in that of the struct's fields.
+//
+// Models are pointers to structs; nil ones do. The error names the model and
+// the column or relation that can't be converted.
+func Realm(name dbmodule.Engine, models ...any) (*schema.Realm, error) {
+	e, err := engineOf(name)
+	if err != nil {
+		return nil, err
+	}
+	return convert(e, models)
+}
+
+func convert(e engine, models []any) (*schema.Realm, error) {
+	types, err := structTypes(models)
+	if err != nil {
+		return nil, err
+	}
+	// The connection's own dialect is shared and may know these models half.
+	tables, err := bunTables(e.newDialect(), types)
+	if err != nil {
+		return nil, err
+	}
+	c := converter{
+		engine:  e,
+		realm:   schema.NewRealm(schema.New("")),
+		names:   names{},
+		byName:  map[tableName]*model{},
+		byModel: map[*bunschema.Table]*model{},
+	}
+	for _, table := range tables {
+		if err := c.add(table); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(c.models, func(a, b *model) int { return compareNames(a.name, b.name) })
+	for _, m := range c.models {
+		c.place(m)
+		if err := c.claimNames(m); err != nil {
+			return nil, m.wrap(err)
+		}
+	}
+	for _, step := range []func(*model) error{c.columns, c.keys, c.checks, c.comments} {
+		for _, m := range c.models {
+			if err := step(m); err != nil {
+				return nil, m.wrap(err)
+			}
+		}
+	}
+	// Foreign keys look at columns and keys of other tables.
+	for _, m := range c.models {
+		if err := errors.Join(c.foreignKeys(m), e.finish(m.table)); err != nil {
+			return nil, m.wrap(err)
+		}
+	}
+	return c.realm, nil
+}
+
+type converter struct {
+	engine  engine
+	realm   *schema.Realm
+	names   names
+	models  []*model
+	byName  map[tableName]*model
+	byModel map[*bunschema.Table]*model
+}
+
+type model struct {
+	bun   *bunschema.Table
+	name  tableName
+	table *schema.Table
+	// unique are the sets of columns that identify a row.
+	unique [][]string
+}
+
+func (m *model) wrap(err error) error {
+	return fmt.Errorf("autogen: model %s: %w", m.bun.Type, err)
+}
+
+func (m *model) column(name string) (*schema.Column, error) {
+	column, ok := m.table.Column(name)
+	if !ok {
+		return nil, fmt.Errorf("no column %q", name)
+	}
+	return column, nil
+}
+
+func (c *converter) add(table *bunschema.Table) error {
+	name, err := nameOf(c.engine, table)
+	if err != nil {
+		return err
+	}
+	m := &model{bun: table, name: name}
+	if other, ok := c.byName[name]; ok {
+		return fmt.Errorf("autogen: models %s and %s: both have the table %s", other.bun.Type, table.Type, name)
+	}
+	c.byName[name] = m
+	c.byModel[table] = m
+	c.models = append(c.models, m)
+	return nil
+}
+
+// place makes the model's table in its schema.
+func (c *converter) place(m *model) {
+	s, ok := c.realm.Schema(m.name.schema)
+	if !ok {
+		s = schema.New(m.name.schema)
+		c.realm.AddSchemas(s)
+	}
+	m.table = schema.NewTable(m.name.name)
+	s.AddTables(m.table)
+}
+
+// claimNames takes the names that the model's author chose, before others are
+// made.
+func (c *converter) claimNames(m *model) error {
+	var chosen []string
+	if indexer, ok := m.bun.ZeroIface.(dbmodule.Indexer); ok {
+		for _, index := range indexer.Indexes() {
+			chosen = append(chosen, index.Name)
+		}
+	}
+	if checker, ok := m.bun.ZeroIface.(dbmodule.Checker); ok {
+		for _, check := range checker.Checks() {
+			chosen = append(chosen, check.Name)
+		}
+	}
+	for _, name := range chosen {
+		if name == "" {
+			continue
+		}
+		if err := errors.Join(checkName(c.engine, name), c.names.take(m.name, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *converter) columns(m *model) error {
+	if len(m.bun.Fields) == 0 {
+		return errors.New("it has no columns")
+	}
+	var primary []*schema.Column
+	for _, field := range m.bun.Fields {
+		if _, twice := m.table.Column(field.Name); twice {
+			return fmt.Errorf("column %s: two fields have it", field.Name)
+		}
+		column, err := c.column(field)
+		if err != nil {
+			return fmt.Errorf("column %s: %w", field.Name, err)
+		}
+		m.table.AddColumns(column)
+		if field.IsPK {
+			primary = append(primary, column)
+		}
+	}
+	if len(primary) > 0 {
+		m.table.SetPrimaryKey(schema.NewPrimaryKey(primary...))
+		m.unique = append(m.unique, columnNames(primary))
+	}
+	for _, field := range m.bun.Fields {
+		if !field.Identity && !field.AutoIncrement {
+			continue
+		}
+		column, err := m.column(field.Name)
+		if err == nil {
+			err = c.engine.identify(m.table, column)
+		}
+		if err != nil {
+			return fmt.Errorf("column %s: %w", field.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c *converter) column(field *bunschema.Field) (*schema.Column, error) {
+	if err := checkName(c.engine, field.Name); err != nil {
+		return nil, err
+	}
+	declared, collation, err := declaredType(field)
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.engine.parseType(declared)
+	if err != nil {
+		return nil, err
+	}
+	numbered := field.Identity || field.AutoIncrement
+	column := schema.NewColumn(field.Name).SetType(t).SetNull(!field.NotNull && !field.IsPK && !numbered)
+	if collation != "" {
+		c.engine.collate(column, collation)
+	}
+	if strings.Count(field.SQLDefault, "'")%2 != 0 {
+		return nil, fmt.Errorf(`default %s: a quote is not closed; a value with a comma stands as default:\"…\" in the tag`, field.SQLDefault)
+	}
+	if d, ok := parseDefault(field.SQLDefault); ok {
+		if numbered {
+			return nil, errors.New("it has a default and is numbered by the database")
+		}
+		if d, err = fit(d, t); err != nil {
+			return nil, err
+		}
+		column.SetDefault(c.engine.defaultOf(t, d))
+	}
+	return column, nil
+}
+
+// fit turns a literal into one of the column's type.
+func fit(d defaultValue, t schema.Type) (defaultValue, error) {
+	_, isBool := t.(*schema.BoolType)
+	switch {
+	case d.kind > defaultBool:
+		return d, nil
+	case isBool:
+		value, ok := d.truth()
+		if !ok {
+			return d, fmt.Errorf("default %q is no truth value", d.text)
+		}
+		d = defaultValue{defaultBool, "false"}
+		if value {
+			d.text = "true"
+		}
+	case isNumber(t):
+		if d.kind == defaultBool || !reNumber.MatchString(d.text) {
+			return d, fmt.Errorf("default %q is no number", d.text)
+		}
+		d.kind = defaultNumber
+	default:
+		d.kind = defaultString
+	}
+	return d, nil
+}
+
+// keys adds what Bun's unique tags and the model's Indexes ask for.
+func (c *converter) keys(m *model) error {
+	var indexes []*schema.Index
+	for _, group := range slices.Sorted(maps.Keys(m.bun.Unique)) {
+		fields := m.bun.Unique[group]
+		sets := [][]*bunschema.Field{fields}
+		if group == "" {
+			sets = sets[:0]
+			for _, field := range fields {
+				sets = append(sets, []*bunschema.Field{field})
+			}
+		}
+		for _, set := range sets {
+			parts := make([]string, len(set))
+			for i, field := range set {
+				parts[i] = field.Name
+			}
+			index, err := c.index(m, dbmodule.Index{Columns: parts, Unique: true})
+			if err != nil {
+				return fmt.Errorf("unique tag on %s: %w", strings.Join(parts, ", "), err)
+			}
+			indexes = append(indexes, index)
+		}
+	}
+	if indexer, ok := m.bun.ZeroIface.(dbmodule.Indexer); ok {
+		for _, asked := range indexer.Indexes() {
+			index, err := c.index(m, asked)
+			if err != nil {
+				return fmt.Errorf("index on %s: %w", strings.Join(asked.Columns, ", "), err)
+			}
+			indexes = append(indexes, index)
+		}
+	}
+	slices.SortFunc(indexes, func(a, b *schema.Index) int { return strings.Compare(a.Name, b.Name) })
+	for i, index := range indexes {
+		if i > 0 && indexes[i-1].Name == index.Name {
+			return fmt.Errorf("index %s: it is asked for twice", index.Name)
+		}
+	}
+	m.table.AddIndexes(indexes...)
+	return nil
+}
+
+func (c *converter) index(m *model, asked dbmodule.Index) (*schema.Index, error) {
+	if len(asked.Columns) == 0 {
+		return nil, errors.New("it has no columns")
+	}
+	index := schema.NewIndex(asked.Name).SetUnique(asked.Unique)
+	var columns, parts []string
+	for _, text := range asked.Columns {
+		name, desc := direction(text)
+		column, err := m.column(name)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(columns, name) {
+			return nil, fmt.Errorf("column %s is in it twice", name)
+		}
+		index.AddParts(schema.NewColumnPart(column).SetDesc(desc))
+		columns = append(columns, name)
+		if desc {
+			name += "_desc"
+		}
+		parts = append(parts, name)
+	}
+	where := strings.TrimSpace(asked.Where)
+	if where != "" {
+		if err := c.engine.index(index, where); err != nil {
+			return nil, err
+		}
+	}
+	if index.Name == "" {
+		prefix := "ix"
+		if asked.Unique {
+			prefix = "uq"
+		}
+		index.Name = c.names.build(prefix, m.name, parts, where)
+	}
+	if asked.Unique && where == "" {
+		m.unique = append(m.unique, columns)
+	}
+	return index, nil
+}
+
+// direction takes ASC or DESC off the end of a column of an index.
+func direction(text string) (column string, desc bool) {
+	text = strings.TrimSpace(text)
+	if i := strings.LastIndexByte(text, ' '); i > 0 {
+		switch strings.ToUpper(text[i+1:]) {
+		case "DESC":
+			return strings.TrimSpace(text[:i]), true
+		case "ASC":
+			return strings.TrimSpace(text[:i]), false
+		}
+	}
+	return text, false
+}
+
+func (c *converter) checks(m *model) error {
+	checker, ok := m.bun.ZeroIface.(dbmodule.Checker)
+	if !ok {
+		return nil
+	}
+	var checks []*schema.Check
+	for _, asked := range checker.Checks() {
+		expression := strings.TrimSpace(asked.Expression)
+		if expression == "" {
+			return fmt.Errorf("check %q: it has no expression", asked.Name)
+		}
+		name := asked.Name
+		if name == "" {
+			name = c.names.build("ck", m.name, nil, expression)
+		}
+		checks = append(checks, schema.NewCheck().SetName(name).SetExpr(wrap(expression)))
+	}
+	slices.SortFunc(checks, func(a, b *schema.Check) int { return strings.Compare(a.Name, b.Name) })
+	for i, check := range checks {
+		if i > 0 && checks[i-1].Name == check.Name {
+			return fmt.Errorf("check %s: it is asked for twice", check.Name)
+		}
+	}
+	m.table.AddChecks(checks...)
+	return nil
+}
+
+func (c *converter) comments(m *model) error {
+	commenter, ok := m.bun.ZeroIface.(dbmodule.Commenter)
+	if !ok {
+		return nil
+	}
+	text, err := c.engine.comment(commenter.TableComment())
+	if err != nil {
+		return err
+	}
+	if text != "" {
+		m.table.SetComment(text)
+	}
+	texts := commenter.ColumnComments()
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		column, err := m.column(name)
+		if err != nil {
+			return fmt.Errorf("column comments: %w", err)
+		}
+		text, err := c.engine.comment(texts[name])
+		if err != nil {
+			return fmt.Errorf("column %s: %w", name, err)
+		}
+		if text != "" {
+			column.SetComment(text)
+		}
+	}
+	return nil
+}
+
+func (c *converter) foreignKeys(m *model) error {
+	var keys []*schema.ForeignKey
+	for _, name := range slices.Sorted(maps.Keys(m.bun.Relations)) {
+		relation := m.bun.Relations[name]
+		key, err := c.foreignKey(m, relation)
+		if err != nil {
+			return fmt.Errorf("relation %s: %w", name, err)
+		}
+		if key == nil {
+			continue
+		}
+		same := slices.IndexFunc(keys, func(other *schema.ForeignKey) bool { return sameColumns(key, other) })
+		if same < 0 {
+			keys = append(keys, key)
+			continue
+		}
+		if err := mergeActions(keys[same], key); err != nil {
+			return fmt.Errorf("relation %s: %w", name, err)
+		}
+	}
+	// The names depend on the order, and that must not on Go's field names.
+	slices.SortFunc(keys, func(a, b *schema.ForeignKey) int {
+		if order := slices.Compare(columnNames(a.Columns), columnNames(b.Columns)); order != 0 {
+			return order
+		}
+		return strings.Compare(a.RefTable.Name, b.RefTable.Name)
+	})
+	for _, key := range keys {
+		key.Symbol = c.names.build("fk", m.name, columnNames(key.Columns), "")
+		if slices.ContainsFunc(m.table.ForeignKeys, func(other *schema.ForeignKey) bool { return other.Symbol == key.Symbol }) {
+			key.Symbol = c.names.build("fk", m.name, columnNames(key.Columns), key.RefTable.Name)
+		}
+		for _, column := range key.Columns {
+			column.ForeignKeys = append(column.ForeignKeys, key)
+		}
+		m.table.AddForeignKeys(key)
+	}
+	return nil
+}
+
+// foreignKey converts a relation; it is nil where that is no foreign key.
+func (c *converter) foreignKey(m *model, relation *bunschema.Relation) (*schema.ForeignKey, error) {
+	switch {
+	case len(relation.Condition) > 0 || len(relation.BasePKs) == 0:
+		return nil, nil
+	case relation.Type == bunschema.BelongsToRelation:
+	case relation.Type == bunschema.HasOneRelation:
+		// Usually the other table refers to this one, by a relation of its
+		// own. Only a column that is not this table's key can refer there.
+		for _, field := range relation.BasePKs {
+			if field.IsPK {
+				return nil, nil
+			}
+		}
+	default:
+		return nil, nil
+	}
+	columns, refColumns := fieldNames(relation.BasePKs), fieldNames(relation.JoinPKs)
+	target := c.target(relation.JoinTable)
+	if target == nil {
+		return nil, fmt.Errorf("it refers to the table %s of the model %s, which is not among the models",
+			relation.JoinTable.Name, relation.JoinTable.Type)
+	}
+	if !identifies(target.unique, refColumns) {
+		if relation.Type == bunschema.HasOneRelation {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("it refers to %s(%s), which is neither a primary key nor unique",
+			target.name, strings.Join(refColumns, ", "))
+	}
+
+	key := schema.NewForeignKey("").SetTable(m.table).SetRefTable(target.table)
+	for i := range columns {
+		column, err := m.column(columns[i])
+		if err != nil {
+			return nil, err
+		}
+		refColumn, err := target.column(refColumns[i])
+		if err != nil {
+			return nil, err
+		}
+		key.Columns = append(key.Columns, column)
+		key.RefColumns = append(key.RefColumns, refColumn)
+	}
+	var err error
+	if key.OnUpdate, err = c.action("on_update", relation.OnUpdate, key); err != nil {
+		return nil, err
+	}
+	key.OnDelete, err = c.action("on_delete", relation.OnDelete, key)
+	return key, err
+}
+
+// target finds the model that a relation leads to. A model that extends
+// another shares its table.
+func (c *converter) target(table *bunschema.Table) *model {
+	for other, m := range c.byModel {
+		if other.Type == table.Type {
+			return m
+		}
+	}
+	name, err := nameOf(c.engine, table)
+	if err != nil {
+		return nil
+	}
+	return c.byName[name]
+}
+
+// action reads Bun's "ON DELETE CASCADE". The default is left out.
+func (c *converter) action(option, clause string, key *schema.ForeignKey) (schema.ReferenceOption, error) {
+	_, rule, _ := strings.Cut(strings.TrimPrefix(clause, "ON "), " ")
+	switch action := schema.ReferenceOption(strings.ToUpper(strings.TrimSpace(rule))); action {
+	case "", schema.NoAction:
+		return "", nil
+	case schema.Cascade, schema.Restrict:
+		return action, nil
+	case schema.SetDefault:
+		if c.engine.name() == dbmodule.MySQL {
+			return "", fmt.Errorf("%s:SET DEFAULT: MySQL's tables don't have that", option)
+		}
+		return action, nil
+	case schema.SetNull:
+		for _, column := range key.Columns {
+			if !column.Type.Null {
+				return "", fmt.Errorf("%s:SET NULL: column %s is not null", option, column.Name)
+			}
+		}
+		return action, nil
+	default:
+		return "", fmt.Errorf("%s:%s: want CASCADE, RESTRICT, SET NULL, SET DEFAULT or NO ACTION", option, rule)
+	}
+}
+
+// mergeActions joins two relations over the same columns into one key.
+func mergeActions(key, other *schema.ForeignKey) error {
+	for _, pair := range []struct {
+		option string
+		to     *schema.ReferenceOption
+		from   schema.ReferenceOption
+	}{{"on_update", &key.OnUpdate, other.OnUpdate}, {"on_delete", &key.OnDelete, other.OnDelete}} {
+		switch {
+		case *pair.to == "":
+			*pair.to = pair.from
+		case pair.from != "" && pair.from != *pair.to:
+			return fmt.Errorf("%s:%s: another relation over the same columns has %s", pair.option, pair.from, *pair.to)
+		}
+	}
+	return nil
+}
+
+func sameColumns(a, b *schema.ForeignKey) bool {
+	return a.RefTable == b.RefTable &&
+		slices.Equal(columnNames(a.Columns), columnNames(b.Columns)) &&
+		slices.Equal(columnNames(a.RefColumns), columnNames(b.RefColumns))
+}
+
+// identifies says whether the columns, in whichever order, are one of sets.
+func identifies(sets [][]string, columns []string) bool {
+	columns = slices.Sorted(slices.Values(columns))
+	return slices.ContainsFunc(sets, func(set []string) bool {
+		return slices.Equal(slices.Sorted(slices.Values(set)), columns)
+	})
+}
+
+func columnNames(columns []*schema.Column) []string {
+	names := make([]string, len(columns))
+	for i, column := range columns {
+		names[i] = column.Name
+	}
+	return names
+}
+
+func fieldNames(fields []*bunschema.Field) []string {
+	names := make([]string, len(fields))
+	for i, field := range fields {
+		names[i] = field.Name
+	}
+	return names
+}

@@ -1,0 +1,59 @@
+// Package autogen turns Bun models into atlas schemas, and from them creates,
+// drops and compares tables on SQLite, PostgreSQL and MySQL or MariaDB.
+//
+// [Module] supplies the table manager that dbmodule.Module asks for;
+// [NewTables] makes one without fx. [Realm], [Plan], [Inspect] and [Diff] are
+// the steps in between, for tools that work with schemas themselves.
+//
+// # Types
+//
+// A type tag means the same on every engine: the spellings of the three are
+// understood on all of them. Without a tag the Go type decides.
+//
+//	Go or tag                      SQLite     PostgreSQL        MySQL, MariaDB
+//	bool                           boolean    boolean           bool
+//	int, int64, uint, uint64       integer    bigint            bigint
+//	int32, uint16                  integer    integer           int
+//	int8, int16, uint8             integer    smallint          smallint
+//	uint32                         integer    bigint            bigint
+//	float32                        real       real              double
+//	float64                        real       double precision  double
+//	string, type:varchar           varchar    character varying varchar(255)
+//	type:text                      text       text              longtext
+//	[]byte, type:blob, type:bytea  blob       bytea             longblob
+//	[n]byte, n up to 255           blob       bytea             binary(n)
+//	time.Time, type:timestamptz    timestamp  timestamptz       datetime(6)
+//	uuid.UUID, type:uuid           varchar    uuid              char(36)
+//	map, slice, struct, type:jsonb text       jsonb             json
+//	json.RawMessage                text       jsonb             json
+//	type:numeric(p,s)              numeric    numeric(p,s)      decimal(p,s)
+//	net.IP, netip.Addr             varchar    inet              varchar(64)
+//
+// JSON is text on SQLite because a column declared json would turn a document
+// that is a number into a number. SQLite keeps a numeric of more than 15
+// digits inexactly. On MySQL a column of a key needs a length, and numeric
+// needs its precision: without one it would round to whole numbers. There a
+// tag like type:varchar(64) collate utf8mb4_bin makes comparisons exact;
+// elsewhere they are and the collation is ignored. The type of an unsigned
+// integer holds all of its values except those of uint and uint64 above
+// 2^63-1. MySQL tables are InnoDB with utf8mb4.
+//
+// # Defaults
+//
+// The text of a default tag is a literal ('text', 1.5, true) or an
+// expression. now() and current_timestamp work on all engines, and so do
+// gen_random_uuid() and uuid(); other expressions are passed on as they are.
+//
+// # Keys, indexes, foreign keys
+//
+// Names are made of a prefix (uq_, ix_, fk_, ck_), the table and the columns,
+// and end in a hash where that is longer than 63 bytes. A unique tag becomes
+// a unique index; unique:group makes one of all columns in the group. Every
+// belongs-to relation becomes a foreign key with the actions of its on_delete
+// and on_update options (CASCADE, RESTRICT, SET NULL, SET DEFAULT, NO
+// ACTION), and so does a has-one relation whose own columns are not its
+// primary key and that joins a key. What it refers to must be the primary key
+// or unique, in a table of the same models. A relation with a join_on
+// condition is none. autoincrement and identity mean the same: the database
+// numbers the rows, and the column is not null.
+package autogen

@@ -1,0 +1,116 @@
+package autogen
+
+import (
+	"context"
+	"fmt"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/schema"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+	bunschema "github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// engine is what the engines do differently. Implementations hold no state.
+type engine interface {
+	name() dbmodule.Engine
+
+	// newDialect makes a dialect that knows no models yet.
+	newDialect() bunschema.Dialect
+	// parseType reads a type in any engine's spelling.
+	parseType(declared string) (schema.Type, error)
+	// defaultOf renders a column's default; nil means that it has none.
+	defaultOf(t schema.Type, d defaultValue) schema.Expr
+	// identify makes the database number the column.
+	identify(t *schema.Table, c *schema.Column) error
+	// collate sets the collation that a type tag asked for.
+	collate(c *schema.Column, collation string)
+	// finish sets what every table has, and checks what only the whole table
+	// shows.
+	finish(t *schema.Table) error
+	// index sets a partial index's condition.
+	index(i *schema.Index, where string) error
+	// comment checks the text of a comment; empty means that it keeps none.
+	comment(text string) (string, error)
+	// schemaName checks the schema of a model that names one.
+	schemaName(name string) (string, error)
+	// measure returns the length of an identifier, the longest that it can
+	// have (0 is without limit), and what these count.
+	measure(name string) (length, longest int, unit string)
+	// identQuotes are the characters that an identifier can't have.
+	identQuotes() string
+
+	planner() migrate.PlanApplier
+	open(db schema.ExecQuerier) (migrate.Driver, error)
+	// normalize removes from an inspected table what the server added to it.
+	normalize(live, want *schema.Table)
+
+	// exclusive runs fn while no other process creates or drops tables, in
+	// one transaction where DDL has one.
+	exclusive(ctx context.Context, conn bun.Conn, fn func(db bun.IConn) error) error
+	// unenforced runs fn with the connection's foreign keys not enforced,
+	// where dropping or creating tables in a cycle needs that.
+	unenforced(ctx context.Context, conn bun.Conn, fn func() error) error
+	// forwardReferences says that a table can be created before one that it
+	// refers to; enforced, that it can even while foreign keys are enforced.
+	forwardReferences() (possible, enforced bool)
+	// prepare makes what must be there before the tables.
+	prepare(ctx context.Context, db bun.IConn, tables []tableName) error
+	// find looks for the tables and views that have these names.
+	find(ctx context.Context, db bun.IConn, tables []tableName) (map[tableName]relation, error)
+	// references lists the foreign keys that lead to these tables.
+	references(ctx context.Context, db bun.IConn, tables []relation) ([]reference, error)
+	// dropStatements drops tables, of which each comes before those that it
+	// refers to unless they form a cycle.
+	dropStatements(tables []relation) []string
+}
+
+// tableName is a table as a model names it; schema is empty for the default.
+type tableName struct{ schema, name string }
+
+func (n tableName) String() string {
+	if n.schema == "" {
+		return n.name
+	}
+	return n.schema + "." + n.name
+}
+
+// relation is a table or view as the database names it.
+type relation struct {
+	tableName
+	isTable bool
+}
+
+// reference is a foreign key between two tables of the database.
+type reference struct {
+	constraint    string
+	child, parent tableName
+}
+
+func engineOf(name dbmodule.Engine) (engine, error) {
+	switch name {
+	case dbmodule.SQLite:
+		return sqliteEngine{}, nil
+	case dbmodule.PostgreSQL:
+		return postgresEngine{}, nil
+	case dbmodule.MySQL:
+		return mysqlEngine{}, nil
+	default:
+		return nil, fmt.Errorf("autogen: no engine %q", name)
+	}
+}
+
+func engineOfDialect(d bunschema.Dialect) (engine, error) {
+	switch d.Name() {
+	case dialect.SQLite:
+		return sqliteEngine{}, nil
+	case dialect.PG:
+		return postgresEngine{}, nil
+	case dialect.MySQL:
+		return mysqlEngine{}, nil
+	default:
+		return nil, fmt.Errorf("autogen: no engine for Bun's dialect %s", d.Name())
+	}
+}

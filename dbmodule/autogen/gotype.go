@@ -1,0 +1,152 @@
+package autogen
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/uptrace/bun/dialect"
+	bunschema "github.com/uptrace/bun/schema"
+)
+
+var (
+	reSpaces  = regexp.MustCompile(`\s+`)
+	reCharset = regexp.MustCompile(`(?i) (character set|charset) \w+`)
+	reCollate = regexp.MustCompile(`(?i)^(.*) collate "?([\w.-]+)"?$`)
+	// Collations that MySQL could mean: a character set and a rule, or binary.
+	reMySQLCollation = regexp.MustCompile(`^([a-z0-9]+_[a-z0-9_]+|binary)$`)
+)
+
+// declaredType returns the type that the field asks for, in the spelling of
+// whichever engine, and the collation in its tag.
+func declaredType(f *bunschema.Field) (declared, collation string, err error) {
+	tag, ok := f.Tag.Option("type")
+	if !ok {
+		declared, err = goType(f, f.IndirectType)
+		return declared, "", err
+	}
+	tag = strings.TrimSpace(reSpaces.ReplaceAllString(tag, " "))
+	withCharset := tag
+	tag = reCharset.ReplaceAllString(tag, "")
+	if m := reCollate.FindStringSubmatch(tag); m != nil {
+		tag, collation = m[1], strings.ToLower(m[2])
+		if !reMySQLCollation.MatchString(collation) {
+			return "", "", fmt.Errorf("collation %q is none of MySQL's: other engines' are not supported in a type tag", collation)
+		}
+	}
+	if tag == "" {
+		return "", "", errors.New("the type tag is empty")
+	}
+	if withCharset != tag && collation == "" {
+		return "", "", errors.New("a character set in a type tag needs its collation: the collation alone does")
+	}
+	return tag, collation, nil
+}
+
+// goTypes are the types whose column Bun leaves out or gets too small.
+var goTypes = map[string]string{
+	"database/sql.NullInt32":          "integer",
+	"database/sql.NullInt16":          "smallint",
+	"database/sql.NullByte":           "smallint",
+	"encoding/json.RawMessage":        "jsonb",
+	"github.com/google/uuid.NullUUID": "uuid",
+	"net.IP":                          "inet",
+	"net.IPNet":                       "cidr",
+	"net/netip.Addr":                  "inet",
+	"net/netip.Prefix":                "cidr",
+	"time.Time":                       "timestamptz",
+	"database/sql.NullTime":           "timestamptz",
+}
+
+func goType(f *bunschema.Field, t reflect.Type) (string, error) {
+	if f.Tag.HasOption("msgpack") {
+		return "blob", nil
+	}
+	for _, option := range []string{"array", "hstore", "composite"} {
+		if f.Tag.HasOption(option) && f.DiscoveredSQLType != "" && isPostgres(f) {
+			return f.DiscoveredSQLType, nil
+		}
+	}
+	if known, ok := goTypes[t.PkgPath()+"."+t.Name()]; ok {
+		return known, nil
+	}
+	if t.PkgPath() == "database/sql" && strings.HasPrefix(t.Name(), "Null[") {
+		value, _ := t.FieldByName("V")
+		return goType(f, value.Type)
+	}
+	switch t.Kind() {
+	case reflect.Uint16:
+		return "integer", nil
+	case reflect.Uint32:
+		return "bigint", nil
+	case reflect.Array:
+		return arrayType(t), nil
+	case reflect.Slice, reflect.Map, reflect.Struct:
+		// What a Valuer of these kinds stores only its author knows: there
+		// Bun's guess stands, and a type tag is better.
+		if bunschema.DiscoverSQLType(t) == "VARCHAR" && !isValuer(t) {
+			return "jsonb", nil
+		}
+	}
+	if discovered := bunschema.DiscoverSQLType(t); discovered != "" {
+		if discovered == "TIMESTAMP" {
+			return "timestamptz", nil
+		}
+		return discovered, nil
+	}
+	return "", fmt.Errorf("no column type for Go's %s: give the field a type tag", t)
+}
+
+func arrayType(t reflect.Type) string {
+	switch bytes := t.Elem().Kind() == reflect.Uint8; {
+	case bytes && t.Len() == 16 && t.Name() == "UUID":
+		return "uuid"
+	case bytes && t.Len() <= 255:
+		return "binary(" + strconv.Itoa(t.Len()) + ")"
+	case bytes:
+		return "blob"
+	default:
+		return "jsonb"
+	}
+}
+
+func isPostgres(f *bunschema.Field) bool {
+	return f.Table.Dialect().Name() == dialect.PG
+}
+
+func isValuer(t reflect.Type) bool {
+	valuer := reflect.TypeFor[driver.Valuer]()
+	return t.Implements(valuer) || reflect.PointerTo(t).Implements(valuer)
+}
+
+// typeName is a type taken apart for a look in a table of aliases.
+type typeName struct {
+	// base is in small letters and without arguments: "timestamp with time zone".
+	base string
+	// args are the arguments with their parentheses, or empty.
+	args string
+	// array says that it ended in brackets.
+	array bool
+}
+
+// splitType takes a type apart: timestamp(3) with time zone has the base
+// "timestamp with time zone" and the arguments "(3)".
+func splitType(declared string) typeName {
+	var n typeName
+	head := declared
+	if open := strings.IndexByte(declared, '['); open > 0 && strings.HasSuffix(declared, "]") {
+		n.array = true
+		head = declared[:open]
+	}
+	open, end := strings.IndexByte(head, '('), strings.LastIndexByte(head, ')')
+	if open >= 0 && end > open {
+		n.args = head[open : end+1]
+		head = strings.TrimSpace(head[:open]) + " " + strings.TrimSpace(head[end+1:])
+	}
+	n.base = strings.ToLower(strings.TrimSpace(head))
+	return n
+}

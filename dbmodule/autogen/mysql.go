@@ -1,0 +1,358 @@
+package autogen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/mysql"
+	"ariga.io/atlas/sql/schema"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/mysqldialect"
+	bunschema "github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+type mysqlEngine struct{}
+
+func (mysqlEngine) name() dbmodule.Engine                        { return dbmodule.MySQL }
+func (mysqlEngine) newDialect() bunschema.Dialect                { return mysqldialect.New() }
+func (mysqlEngine) identQuotes() string                          { return "`" }
+func (mysqlEngine) forwardReferences() (possible, enforced bool) { return true, false }
+func (mysqlEngine) schemaName(name string) (string, error)       { return name, nil }
+
+// planner plans for MySQL 8. What that writes for tables, MariaDB reads from
+// 10.4 on; the plans differ in changes to columns only.
+func (mysqlEngine) planner() migrate.PlanApplier { return mysql.DefaultPlan }
+
+func (mysqlEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return mysql.Open(db) }
+
+// mysqlTypes maps other engines' types, and those of its own that hold less
+// here than elsewhere; the rest is passed on.
+var mysqlTypes = map[string]string{
+	"boolean":                     "bool",
+	"integer":                     "int",
+	"integer unsigned":            "int unsigned",
+	"int2":                        "smallint",
+	"int4":                        "int",
+	"int8":                        "bigint",
+	"real":                        "double",
+	"float":                       "double",
+	"float4":                      "double",
+	"float8":                      "double",
+	"double precision":            "double",
+	"character varying":           "varchar",
+	"nvarchar":                    "varchar",
+	"citext":                      "varchar",
+	"character":                   "char",
+	"nchar":                       "char",
+	"text":                        "longtext",
+	"clob":                        "longtext",
+	"xml":                         "longtext",
+	"blob":                        "longblob",
+	"bytea":                       "longblob",
+	"timestamp":                   "datetime",
+	"timestamptz":                 "datetime",
+	"timestamp with time zone":    "datetime",
+	"timestamp without time zone": "datetime",
+	"timetz":                      "time",
+	"time with time zone":         "time",
+	"time without time zone":      "time",
+	"jsonb":                       "json",
+	"hstore":                      "json",
+	"uuid":                        "char(36)",
+	"inet":                        "varchar(64)",
+	"cidr":                        "varchar(64)",
+	"macaddr":                     "varchar(64)",
+	"dec":                         "decimal",
+	"numeric":                     "decimal",
+}
+
+// mysqlArgs are the arguments of types that would mean too little without.
+var mysqlArgs = map[string]string{"varchar": "(255)", "datetime": "(6)", "time": "(6)"}
+
+func (mysqlEngine) parseType(declared string) (schema.Type, error) {
+	n := splitType(declared)
+	if n.array {
+		n = typeName{base: "json"}
+	}
+	base, args := n.base, n.args
+	if known, ok := mysqlTypes[base]; ok {
+		base = known
+		switch known {
+		case "double", "longtext", "longblob", "json", "char(36)", "varchar(64)":
+			args = "" // what a size means elsewhere it doesn't here
+		}
+	}
+	if args == "" {
+		args = mysqlArgs[base]
+	}
+	if base == "decimal" && args == "" {
+		return nil, fmt.Errorf("type %q needs its precision and scale on MySQL, for example numeric(20,6): without them it holds whole numbers only", declared)
+	}
+	spelled := base + args
+	if head, rest, ok := strings.Cut(base, " "); ok {
+		spelled = head + args + " " + rest
+	}
+	t, err := mysql.ParseType(spelled)
+	if err != nil {
+		return nil, fmt.Errorf("type %q: %w", declared, err)
+	}
+	if _, unsupported := t.(*schema.UnsupportedType); unsupported {
+		return nil, fmt.Errorf("MySQL has no type %q", declared)
+	}
+	return t, nil
+}
+
+func (mysqlEngine) defaultOf(t schema.Type, d defaultValue) schema.Expr {
+	switch d.kind {
+	case defaultString:
+		literal := strings.ReplaceAll(quote(d.text), `\`, `\\`)
+		if isLong(t) {
+			// MySQL has only expressions as defaults of these.
+			return &schema.RawExpr{X: wrap(literal)}
+		}
+		return &schema.Literal{V: literal}
+	case defaultNumber:
+		return &schema.Literal{V: d.text}
+	case defaultBool:
+		return &schema.Literal{V: bit(d)}
+	case defaultNow:
+		tt, ok := t.(*schema.TimeType)
+		if !ok {
+			return &schema.RawExpr{X: "(now())"}
+		}
+		if tt.T != mysql.TypeDateTime && tt.T != mysql.TypeTimestamp {
+			return &schema.RawExpr{X: "(current_timestamp())"}
+		}
+		if tt.Precision != nil && *tt.Precision > 0 {
+			return &schema.RawExpr{X: fmt.Sprintf("current_timestamp(%d)", *tt.Precision)}
+		}
+		return &schema.RawExpr{X: "current_timestamp"}
+	case defaultUUID:
+		return &schema.RawExpr{X: "(uuid())"}
+	}
+	return &schema.RawExpr{X: wrap(d.text)}
+}
+
+func (mysqlEngine) identify(t *schema.Table, c *schema.Column) error {
+	if !isInteger(c) {
+		return errors.New("MySQL can only number integers")
+	}
+	if t.PrimaryKey == nil || t.PrimaryKey.Parts[0].C != c {
+		return errors.New("MySQL can only number the first column of the primary key")
+	}
+	c.AddAttrs(&mysql.AutoIncrement{})
+	return nil
+}
+
+func (mysqlEngine) measure(name string) (length, longest int, unit string) {
+	return utf8.RuneCountInString(name), 64, "characters"
+}
+
+// comment refuses what the planner, which writes Go's escapes, would distort.
+func (mysqlEngine) comment(text string) (string, error) {
+	quoted := strings.HasPrefix(text, "'") && strings.HasSuffix(text, "'") || strings.HasPrefix(text, `"`) && strings.HasSuffix(text, `"`)
+	strange := strings.ContainsFunc(text, func(r rune) bool {
+		return !strconv.IsPrint(r) && r != '\n' && r != '\t' && r != '\r' || r == utf8.RuneError
+	})
+	if quoted || strange {
+		return "", fmt.Errorf("comment %q: on MySQL it can't stand in quotes as a whole or have characters that don't print", text)
+	}
+	return text, nil
+}
+
+func (mysqlEngine) collate(c *schema.Column, collation string) {
+	charset, _, _ := strings.Cut(collation, "_")
+	c.SetCharset(charset).SetCollation(collation)
+}
+
+func (mysqlEngine) index(i *schema.Index, _ string) error {
+	if i.Unique {
+		return errors.New("MySQL has no unique index with a condition")
+	}
+	return nil
+}
+
+func (mysqlEngine) finish(t *schema.Table) error {
+	t.SetCharset("utf8mb4")
+	t.AddAttrs(&mysql.Engine{V: mysql.EngineInnoDB})
+
+	var keys []*schema.Column
+	if t.PrimaryKey != nil {
+		for _, part := range t.PrimaryKey.Parts {
+			keys = append(keys, part.C)
+		}
+	}
+	for _, index := range t.Indexes {
+		for _, part := range index.Parts {
+			keys = append(keys, part.C)
+		}
+	}
+	for _, key := range t.ForeignKeys {
+		keys = append(keys, key.Columns...)
+	}
+	for _, column := range keys {
+		if isLong(column.Type.Type) {
+			return fmt.Errorf("column %s: MySQL needs a length for a column of a key: give it a type tag, for example type:varchar(255)", column.Name)
+		}
+	}
+	return nil
+}
+
+// isLong says that a column's values are of a kind that has no literal
+// defaults and no keys without a length.
+func isLong(t schema.Type) bool {
+	switch t := t.(type) {
+	case *schema.JSONType:
+		return true
+	case *schema.StringType:
+		return strings.HasSuffix(t.T, "text")
+	case *schema.BinaryType:
+		return strings.HasSuffix(t.T, "blob")
+	}
+	return false
+}
+
+// tablesLock is the lock of whoever creates or drops tables in the
+// connection's database. Names of locks belong to the server and have at most
+// 64 characters.
+const tablesLock = "CONCAT('dbmodule.tables.', SHA1(DATABASE()))"
+
+// lockPoll is how long one attempt to get the lock lasts, in seconds: short,
+// so that no read timeout of the connection ends it.
+const lockPoll = 1
+
+func (mysqlEngine) exclusive(ctx context.Context, conn bun.Conn, fn func(bun.IConn) error) (err error) {
+	for got := 0; got != 1; {
+		var answer *int
+		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+tablesLock+", ?)", lockPoll).Scan(&answer); err != nil {
+			return fmt.Errorf("autogen: wait for the lock on tables: %w", err)
+		}
+		if answer == nil {
+			return errors.New("autogen: wait for the lock on tables: the server refused it: is a database selected?")
+		}
+		got = *answer
+		if err := ctx.Err(); err != nil && got != 1 {
+			return fmt.Errorf("autogen: wait for the lock on tables: %w", err)
+		}
+	}
+	defer func() {
+		if _, releaseErr := conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK("+tablesLock+")"); releaseErr != nil {
+			err = errors.Join(err, fmt.Errorf("autogen: release the lock on tables: %w", releaseErr), discard(conn))
+		}
+	}()
+	return fn(conn)
+}
+
+func (mysqlEngine) unenforced(ctx context.Context, conn bun.Conn, fn func() error) error {
+	return switched(ctx, conn, "SELECT @@SESSION.foreign_key_checks", "SET SESSION foreign_key_checks = 0", "SET SESSION foreign_key_checks = 1", fn)
+}
+
+func (mysqlEngine) prepare(context.Context, bun.IConn, []tableName) error { return nil }
+
+func (mysqlEngine) find(ctx context.Context, db bun.IConn, tables []tableName) (map[tableName]relation, error) {
+	var schemas []string
+	for _, table := range tables {
+		if table.schema != "" && !slices.Contains(schemas, table.schema) {
+			schemas = append(schemas, table.schema)
+		}
+	}
+	type row struct {
+		relation
+		isDefault bool
+	}
+	var all []row
+	rows := query(ctx, db, `SELECT table_schema, table_name, table_type = 'BASE TABLE', table_schema = DATABASE(), @@lower_case_table_names
+FROM information_schema.tables
+WHERE (table_schema = DATABASE() OR table_schema IN (?)) AND table_name IN (?)`, bun.List(schemas), bun.List(baseNames(tables)))
+	var r row
+	var folding int
+	for rows.next(&r.schema, &r.tableName.name, &r.isTable, &r.isDefault, &folding) {
+		all = append(all, r)
+	}
+	same := func(a, b string) bool { return a == b || folding != 0 && strings.EqualFold(a, b) }
+	found := map[tableName]relation{}
+	for _, table := range tables {
+		for _, r := range all {
+			inSchema := same(r.schema, table.schema) || table.schema == "" && r.isDefault
+			if inSchema && same(r.tableName.name, table.name) {
+				found[table] = r.relation
+			}
+		}
+	}
+	return found, rows.err("look for tables")
+}
+
+func (mysqlEngine) references(ctx context.Context, db bun.IConn, tables []relation) ([]reference, error) {
+	ours := map[tableName]bool{}
+	var names []string
+	for _, table := range tables {
+		ours[table.tableName] = true
+		names = append(names, table.name)
+	}
+	var references []reference
+	rows := query(ctx, db, `SELECT constraint_name, constraint_schema, table_name, unique_constraint_schema, referenced_table_name
+FROM information_schema.referential_constraints WHERE referenced_table_name IN (?)`, bun.List(names))
+	var r reference
+	for rows.next(&r.constraint, &r.child.schema, &r.child.name, &r.parent.schema, &r.parent.name) {
+		if ours[r.parent] {
+			references = append(references, r)
+		}
+	}
+	return references, rows.err("look for foreign keys")
+}
+
+func (mysqlEngine) dropStatements(tables []relation) []string {
+	statements := make([]string, len(tables))
+	for i, table := range tables {
+		statements[i] = "DROP TABLE " + quoteIdent(table.schema, '`') + "." + quoteIdent(table.name, '`')
+	}
+	return statements
+}
+
+// normalize removes character sets and collations that columns have from
+// their table, that of the table itself, and the indexes that MySQL made for
+// foreign keys.
+func (mysqlEngine) normalize(live, want *schema.Table) {
+	collation := collationOf(live.Attrs)
+	for _, column := range live.Columns {
+		if collationOf(column.Attrs) == collation {
+			column.UnsetCharset().UnsetCollation()
+		}
+		wanted, ok := want.Column(column.Name)
+		if ok {
+			normalizeDefault(column, wanted)
+		}
+	}
+	live.Attrs = schema.RemoveAttr[*schema.Collation](live.Attrs)
+	live.Indexes = slices.DeleteFunc(live.Indexes, func(index *schema.Index) bool {
+		_, isKey := live.ForeignKey(index.Name)
+		_, wanted := want.Index(index.Name)
+		return isKey && !wanted
+	})
+}
+
+// normalizeDefault spells the default of a long column, a literal to MariaDB,
+// as the expression that MySQL wants it to be.
+func normalizeDefault(live, want *schema.Column) {
+	literal, ok := live.Default.(*schema.Literal)
+	if _, expression := want.Default.(*schema.RawExpr); ok && expression && isLong(want.Type.Type) {
+		live.Default = &schema.RawExpr{X: wrap(literal.V)}
+	}
+}
+
+func collationOf(attrs []schema.Attr) string {
+	for _, attr := range attrs {
+		if collation, ok := attr.(*schema.Collation); ok {
+			return collation.V
+		}
+	}
+	return ""
+}

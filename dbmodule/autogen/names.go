@@ -1,0 +1,78 @@
+package autogen
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// longestMade is the length in bytes that names made here keep to: that of
+// the strictest engine, so that they are the same on all.
+const longestMade = 63
+
+// names makes the names of indexes and constraints. On one engine or another
+// they are unique in a schema, so they are on all.
+type names map[string]string
+
+// build returns the name of what belongs to the table and parts; what tells
+// apart two things with the same parts.
+func (n names) build(prefix string, table tableName, parts []string, what string) string {
+	identity := strings.Join(append([]string{prefix, table.String(), what}, parts...), "\x00")
+	name := prefix + "_" + table.name
+	for _, part := range parts {
+		name += "_" + part
+	}
+	if what != "" {
+		name += "_" + shortHash(what)
+	}
+	if len(name) > longestMade {
+		name = hashed(name, identity)
+	}
+	key := table.schema + "\x00" + name
+	if owner, taken := n[key]; taken && owner != identity {
+		// a_b(c) and a(b_c) meet here.
+		name = hashed(name, identity)
+		key = table.schema + "\x00" + name
+	}
+	n[key] = identity
+	return name
+}
+
+// take claims a name that a model gave.
+func (n names) take(table tableName, name string) error {
+	key := table.schema + "\x00" + name
+	if _, taken := n[key]; taken {
+		return fmt.Errorf("name %q is used twice", name)
+	}
+	n[key] = table.String() + "\x00" + name
+	return nil
+}
+
+// hashed cuts a name, at a whole character, so that a hash of identity fits.
+func hashed(name, identity string) string {
+	hash := "_" + shortHash(identity)
+	cut := min(len(name), longestMade-len(hash))
+	for cut > 0 && cut < len(name) && !utf8.RuneStart(name[cut]) {
+		cut--
+	}
+	return name[:cut] + hash
+}
+
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:4])
+}
+
+// checkName refuses identifiers that the engine would cut or that the planner,
+// which doesn't escape them, would break.
+func checkName(e engine, name string) error {
+	if length, longest, unit := e.measure(name); longest > 0 && length > longest {
+		return fmt.Errorf("name %q has %d %s, and %s takes %d", name, length, unit, e.name(), longest)
+	}
+	if !utf8.ValidString(name) || strings.ContainsAny(name, e.identQuotes()+"\x00") {
+		return fmt.Errorf("name %q has a character that names can't have", name)
+	}
+	return nil
+}

@@ -1,0 +1,280 @@
+package autogen
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/schema"
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Tables creates and drops the tables of models. It holds no state and is
+// safe for concurrent use, by many processes too.
+type Tables struct{}
+
+var _ dbmodule.TableManager = Tables{}
+
+// NewTables makes a [Tables], for dbmodule.WithTables.
+func NewTables() Tables { return Tables{} }
+
+// Create creates those of the models' tables that are not there, with their
+// columns, keys, indexes, checks and comments, and returns their names in the
+// order of creation. Like SQLAlchemy's create_all it leaves tables and views
+// that exist exactly as they are, whatever they look like: changing them is
+// the work of migrations.
+//
+// On SQLite and PostgreSQL all tables are created or none. On MySQL, whose
+// DDL has no transactions, each table is created completely or not at all:
+// after an error, and with it, Create returns the tables that it made, and
+// another call makes the others. Processes that create tables at the same
+// time wait for one another. On PostgreSQL the schemas that models name are
+// created too.
+//
+// conn must be in no transaction.
+func (Tables) Create(ctx context.Context, conn bun.Conn, models []any) (created []string, err error) {
+	e, err := engineOfDialect(conn.Dialect())
+	if err != nil {
+		return nil, err
+	}
+	realm, err := convert(e, models)
+	if err != nil {
+		return nil, err
+	}
+	tables := tablesOf(realm)
+	// Most starts find everything there and need no lock.
+	if missing, err := missingTables(ctx, e, conn, tables); err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	err = createUnenforced(ctx, e, conn, tables, func() error {
+		return e.exclusive(ctx, conn, func(db bun.IConn) error {
+			created, err = createMissing(ctx, e, db, tables)
+			return err
+		})
+	})
+	if err != nil && e.name() != dbmodule.MySQL {
+		created = nil
+	}
+	return created, err
+}
+
+// createUnenforced lifts the enforcement of foreign keys if tables in a cycle
+// can't be created under it.
+func createUnenforced(ctx context.Context, e engine, conn bun.Conn, tables []*schema.Table, fn func() error) error {
+	possible, enforced := e.forwardReferences()
+	cyclic := slices.ContainsFunc(createOrder(tables), func(c creation) bool { return len(c.later) > 0 })
+	if possible && !enforced && cyclic {
+		return e.unenforced(ctx, conn, fn)
+	}
+	return fn()
+}
+
+func createMissing(ctx context.Context, e engine, db bun.IConn, tables []*schema.Table) ([]string, error) {
+	tables, err := missingTables(ctx, e, db, tables)
+	if err != nil || len(tables) == 0 {
+		return nil, err
+	}
+	if err := e.prepare(ctx, db, namesOf(tables)); err != nil {
+		return nil, err
+	}
+	statements, err := planTables(ctx, e, createOrder(tables))
+	if err != nil {
+		return nil, err
+	}
+	var created []string
+	for _, s := range statements {
+		if _, err := db.ExecContext(ctx, s.sql); err != nil {
+			return created, fmt.Errorf("autogen: create table %s: %w", s.table, err)
+		}
+		if s.last {
+			created = append(created, s.table.String())
+		}
+	}
+	return created, nil
+}
+
+// Drop drops those of the models' tables that are there, with all their rows,
+// and returns their names in that order. It drops nothing else: no view, no
+// schema, and no table that only looks alike. A foreign key from a table that
+// is not among the models is an error that names it, and nothing is dropped.
+//
+// On SQLite and PostgreSQL all tables are dropped or none; on MySQL, after an
+// error, Drop returns those that are gone. Processes that create or drop
+// tables at the same time wait for one another.
+//
+// conn must be in no transaction.
+func (Tables) Drop(ctx context.Context, conn bun.Conn, models []any) (dropped []string, err error) {
+	e, err := engineOfDialect(conn.Dialect())
+	if err != nil {
+		return nil, err
+	}
+	tables, err := tableNames(e, conn.Dialect(), models)
+	if err != nil {
+		return nil, err
+	}
+	if found, err := findTables(ctx, e, conn, tables); err != nil || len(found) == 0 {
+		return nil, err
+	}
+	err = e.unenforced(ctx, conn, func() error {
+		return e.exclusive(ctx, conn, func(db bun.IConn) error {
+			dropped, err = dropFound(ctx, e, db, tables)
+			return err
+		})
+	})
+	if err != nil && e.name() != dbmodule.MySQL {
+		dropped = nil
+	}
+	return dropped, err
+}
+
+func dropFound(ctx context.Context, e engine, db bun.IConn, names []tableName) ([]string, error) {
+	found, err := findTables(ctx, e, db, names)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	tables := make([]relation, 0, len(found))
+	shown := map[tableName]string{}
+	for name, table := range found {
+		tables = append(tables, table)
+		shown[table.tableName] = name.String()
+	}
+	references, err := e.references(ctx, db, tables)
+	if err != nil {
+		return nil, err
+	}
+	var strangers []string
+	for _, r := range references {
+		if _, ours := shown[r.child]; !ours {
+			strangers = append(strangers, fmt.Sprintf("table %s refers to %s", r.child, shown[r.parent]))
+		}
+	}
+	if len(strangers) > 0 {
+		slices.Sort(strangers)
+		return nil, fmt.Errorf("autogen: drop tables: %s: a table of none of the models; nothing was dropped",
+			strings.Join(slices.Compact(strangers), ", "))
+	}
+	tables = dropOrder(tables, references)
+	statements := e.dropStatements(tables)
+	var dropped []string
+	for i, s := range statements {
+		if _, err := db.ExecContext(ctx, s); err != nil {
+			return dropped, fmt.Errorf("autogen: drop tables: %w", err)
+		}
+		if len(statements) == len(tables) {
+			dropped = append(dropped, shown[tables[i].tableName])
+		}
+	}
+	if len(dropped) == 0 {
+		for _, table := range tables {
+			dropped = append(dropped, shown[table.tableName])
+		}
+	}
+	return dropped, nil
+}
+
+// Missing names those of the models' tables that are not there, in the order
+// of the alphabet, by one query on the catalog. A view counts as a table.
+func (Tables) Missing(ctx context.Context, db bun.IDB, models []any) ([]string, error) {
+	e, err := engineOfDialect(db.Dialect())
+	if err != nil {
+		return nil, err
+	}
+	names, err := tableNames(e, db.Dialect(), models)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	found, err := e.find(ctx, db, names)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	for _, name := range names {
+		if _, ok := found[name]; !ok {
+			missing = append(missing, name.String())
+		}
+	}
+	return missing, nil
+}
+
+func missingTables(ctx context.Context, e engine, db bun.IConn, tables []*schema.Table) ([]*schema.Table, error) {
+	if len(tables) == 0 {
+		return nil, nil
+	}
+	found, err := e.find(ctx, db, namesOf(tables))
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(tables), func(t *schema.Table) bool {
+		_, ok := found[nameOfTable(t)]
+		return ok
+	}), nil
+}
+
+func findTables(ctx context.Context, e engine, db bun.IConn, names []tableName) (map[tableName]relation, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	found, err := e.find(ctx, db, names)
+	for name, relation := range found {
+		if !relation.isTable {
+			delete(found, name)
+		}
+	}
+	return found, err
+}
+
+func tablesOf(realm *schema.Realm) []*schema.Table {
+	var tables []*schema.Table
+	for _, s := range realm.Schemas {
+		tables = append(tables, s.Tables...)
+	}
+	return tables
+}
+
+func namesOf(tables []*schema.Table) []tableName {
+	names := make([]tableName, len(tables))
+	for i, table := range tables {
+		names[i] = nameOfTable(table)
+	}
+	return names
+}
+
+// baseNames returns the names without their schemas, for a catalog query.
+func baseNames(tables []tableName) []string {
+	names := make([]string, len(tables))
+	for i, table := range tables {
+		names[i] = table.name
+	}
+	return names
+}
+
+// inTx runs fn in a transaction: committed if it returns nil.
+func inTx(ctx context.Context, conn bun.Conn, opts *sql.TxOptions, fn func(tx bun.Tx) error) (err error) {
+	tx, err := conn.BeginTx(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("autogen: begin: %w", err)
+	}
+	done := false
+	defer func() {
+		if done {
+			return
+		}
+		// An error, or a panic on its way. A context that ended has rolled back.
+		if rollbackErr := tx.Rollback(); rollbackErr != nil && !errors.Is(rollbackErr, sql.ErrTxDone) {
+			err = errors.Join(err, fmt.Errorf("autogen: roll back: %w", rollbackErr))
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	done = true
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("autogen: commit: %w", err)
+	}
+	return nil
+}
