@@ -121,7 +121,7 @@ func refusedHandshake(err error) bool {
 		return refusedTLS(err)
 	}
 	attempts := []error{pg.Unwrap()}
-	if joined, ok := attempts[0].(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of them is looked at
+	if joined, ok := attempts[0].(interface{ Unwrap() []error }); ok { // each of them is looked at
 		attempts = joined.Unwrap()
 	}
 	for _, attempt := range attempts {

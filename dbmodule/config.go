@@ -70,6 +70,9 @@ func (c Config) Validate() error {
 	if c.URL.IsZero() {
 		errs = append(errs, errors.New("dbmodule: DATABASE_URL is not set: name a database, for example sqlite:///./openhands.db"))
 	}
+	if err := c.URL.invalid(); err != nil {
+		errs = append(errs, fmt.Errorf("dbmodule: DATABASE_URL: %w", err))
+	}
 	if !c.Echo.valid() {
 		bad("DATABASE_ECHO", c.Echo, "takes false, true or debug")
 	}

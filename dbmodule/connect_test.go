@@ -84,6 +84,20 @@ func TestOpenReportsEverySettingThatIsWrong(t *testing.T) {
 	}
 }
 
+// envconfig's errors repeat the value that could not be read.
+func TestURLForEnvconfigKeepsItsErrorToItself(t *testing.T) {
+	t.Parallel()
+	cfg := dbmodule.DefaultConfig()
+	require.NoError(t, cfg.URL.Decode("postgresql://me:s3cret@127.0.0.1:many/x"))
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg.URL), "s3cret")
+	_, err := dbmodule.Open(cfg, nil)
+	require.ErrorContains(t, err, "DATABASE_URL: ")
+	assert.NotContains(t, err.Error(), "s3cret")
+	require.Error(t, cfg.URL.Decode(""))
+	require.NoError(t, cfg.URL.Decode("sqlite://"))
+	require.NoError(t, cfg.Validate())
+}
+
 func TestOpenRefusesWhatIsNoModel(t *testing.T) {
 	t.Parallel()
 	cfg := dbmodule.DefaultConfig()

@@ -2,6 +2,7 @@ package dbmodule
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -80,6 +81,7 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 }
 
 func (d *Database) addHooks() {
+	separate := d.readers != d.db
 	for _, hook := range []bun.QueryHook{
 		newQueryLog(d.config, d.Engine(), d.log),
 		newBunDebug(d.config, d.Engine(), d.log),
@@ -87,9 +89,11 @@ func (d *Database) addHooks() {
 		if hook == nil {
 			continue
 		}
-		d.db.AddQueryHook(hook)
-		if d.readers != d.db {
-			d.readers.AddQueryHook(hook)
+		d.db = d.db.WithQueryHook(hook)
+		if separate {
+			d.readers = d.readers.WithQueryHook(hook)
+		} else {
+			d.readers = d.db
 		}
 	}
 }
@@ -121,7 +125,11 @@ func registerModels(db *bun.DB, models []any) (err error) {
 
 func hasM2M(t reflect.Type) bool {
 	for i := range t.NumField() {
-		if strings.Contains(t.Field(i).Tag.Get("bun"), "m2m:") {
+		field := t.Field(i)
+		if strings.Contains(field.Tag.Get("bun"), "m2m:") {
+			return true
+		}
+		if field.Anonymous && field.Type.Kind() == reflect.Struct && hasM2M(field.Type) {
 			return true
 		}
 	}
@@ -283,7 +291,11 @@ func (d *Database) changeTables(ctx context.Context, what string, change func(bu
 		return fmt.Errorf("dbmodule: %s: %w", what, err)
 	}
 	changed, err := change(conn)
-	if err = errors.Join(err, conn.Close()); err != nil {
+	// database/sql closes a connection by itself when its context ended.
+	if closeErr := conn.Close(); !errors.Is(closeErr, sql.ErrConnDone) {
+		err = errors.Join(err, closeErr)
+	}
+	if err != nil {
 		return fmt.Errorf("dbmodule: %s: %w", what, err)
 	}
 	if len(changed) > 0 {

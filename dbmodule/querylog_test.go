@@ -52,7 +52,7 @@ func logged(t *testing.T, hooks ...func(*zap.Logger) bun.QueryHook) (*bun.DB, *o
 	}
 	core, logs := observer.New(zapcore.InfoLevel)
 	for _, hook := range hooks {
-		db.AddQueryHook(hook(zap.New(core)))
+		db = db.WithQueryHook(hook(zap.New(core)))
 	}
 	return db, logs
 }

@@ -27,6 +27,9 @@ type URL struct {
 }
 
 type urlParts struct {
+	// invalid is why there is nothing else here; see Decode.
+	invalid error
+
 	engine   Engine
 	masked   string
 	user     string
@@ -134,8 +137,7 @@ func (u URL) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 }
 
 // UnmarshalText sets u to what [ParseURL] makes of text, or leaves u alone
-// and returns ParseURL's error, which does not repeat text. A caller that
-// adds text to the error on its own, as envconfig.ParseError does, reveals it.
+// and returns ParseURL's error, which does not repeat text.
 func (u *URL) UnmarshalText(text []byte) error {
 	parsed, err := ParseURL(string(text))
 	if err != nil {
@@ -143,6 +145,27 @@ func (u *URL) UnmarshalText(text []byte) error {
 	}
 	*u = parsed
 	return nil
+}
+
+// Decode is UnmarshalText for envconfig, whose errors repeat the value, and
+// with it the password: of a text that is no URL, u keeps the reason, which
+// [Config.Validate] and [Open] report without the text. Only an empty text is
+// an error here.
+func (u *URL) Decode(text string) error {
+	err := u.UnmarshalText([]byte(text))
+	if err == nil || text == "" {
+		return err
+	}
+	*u = URL{parts: &urlParts{invalid: errors.Unwrap(err), masked: "(invalid)"}}
+	return nil
+}
+
+// invalid returns why u can't be used, nil if it can or is not set.
+func (u URL) invalid() error {
+	if u.parts == nil {
+		return nil
+	}
+	return u.parts.invalid
 }
 
 // account returns the user to log in as: the URL's, or the one that this

@@ -32,7 +32,7 @@ func TestTypedOperations(t *testing.T) {
 	cfg := testConfig()
 	cfg.SessionAPIKey = "k"
 	f := serve(t, cfg, func(*fixture) httpmodule.Routes {
-		return func(e *echo.Echo, api huma.API) {
+		return func(_ *echo.Echo, api huma.API) {
 			huma.Post(api, "/titles", func(_ context.Context, in *titled) (*textOutput, error) {
 				return &textOutput{Status: http.StatusCreated, Body: in.Body.Title}, nil
 			})

@@ -41,8 +41,10 @@ func TestErrorTable(t *testing.T) {
 		{"unavailable", dbmodule.ErrUnavailable, 503, "", "5", true},
 		{"read-only", dbmodule.ErrReadOnly, 503, "", "5", true},
 		{"commit unknown", dbmodule.ErrCommitUnknown, 503, "The outcome is unknown: the database did not say whether the change was stored", "5", true},
-		{"commit unknown, as the connection broke", errors.Join(dbmodule.ErrUnavailable, dbmodule.ErrCommitUnknown), 503,
-			"The outcome is unknown: the database did not say whether the change was stored", "5", true},
+		{
+			"commit unknown, as the connection broke", errors.Join(dbmodule.ErrUnavailable, dbmodule.ErrCommitUnknown), 503,
+			"The outcome is unknown: the database did not say whether the change was stored", "5", true,
+		},
 		{"disk full", dbmodule.ErrDiskFull, 507, "", "5", true},
 		{"statement timeout", dbmodule.ErrTimeout, 504, "", "", true},
 		{"deadline", context.DeadlineExceeded, 504, "", "", true},
@@ -276,7 +278,7 @@ func TestBodyLimit(t *testing.T) {
 	cfg := testConfig()
 	cfg.BodyLimit = 2 << 20
 	type raw struct{ RawBody []byte }
-	f := serve(t, cfg, func(f *fixture) httpmodule.Routes {
+	f := serve(t, cfg, func(*fixture) httpmodule.Routes {
 		return func(e *echo.Echo, api huma.API) {
 			huma.Register(api, huma.Operation{Method: http.MethodPost, Path: "/typed"},
 				func(_ context.Context, in *raw) (*textOutput, error) {

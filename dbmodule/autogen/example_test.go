@@ -32,7 +32,7 @@ func ExampleNewTables() {
 		fmt.Println(err)
 		return
 	}
-	defer db.Close() //nolint:errcheck // an in-memory database has nothing to lose
+	defer db.Close() // an in-memory database has nothing to lose
 
 	ctx := context.Background()
 	fmt.Println(db.Connect(ctx), db.CreateTables(ctx))

@@ -1,0 +1,42 @@
+# `make test` is what .ci/run calls. `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# Kept between runs and not committed: a newer Node.js where the machine's is too old.
+KEPT := $(CURDIR)/.ci/kept
+export PATH := $(KEPT)/node/bin:$(PATH)
+
+.PHONY: help
+help: ## list the targets
+	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: build
+build: ## build the server as ./openhands-server
+	go build -trimpath -o openhands-server .
+
+.PHONY: unit
+unit: ## run the Go tests with whatever engines this machine has, without npm client and browser
+	go test $$(go list ./... | grep -v /app/e2e)
+
+.PHONY: test
+test: tools lint ## run everything: checks, tests on every engine, npm client, browser
+	@echo 'go test -race -shuffle=on ./... (DBTEST_REQUIRE=all)'
+	@DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=12m ./...
+
+.PHONY: e2e
+e2e: tools ## run the npm client, the browser and the composed program against the built server
+	@DBTEST_REQUIRE=all go test -race -count=1 -v ./app/e2e
+
+.PHONY: lint
+lint: ## check format, vet, lint and go.mod
+	@.ci/step gofmt .ci/formatted
+	@.ci/step vet go vet ./...
+	@.ci/step golangci go run $(GOLANGCI) run
+	@.ci/step tidy go mod tidy -diff
+
+.PHONY: tools
+tools: ## install what the tests need, or say what to install
+	@.ci/step tools .ci/tools $(KEPT)

@@ -1,0 +1,97 @@
+// Package apptest serves the application's routes to tests, on every engine.
+package apptest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/webhooks"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// Server is the application's routes on an empty database.
+type Server struct {
+	DB            *dbmodule.Database
+	Sessions      *dbmodule.SessionFactory
+	Conversations *conversations.Store
+	Events        *events.Store
+
+	handler http.Handler
+}
+
+// New makes the tables in the database at cfg.URL and the routes over it. All
+// ends with the test.
+func New(t *testing.T, cfg dbmodule.Config) *Server {
+	t.Helper()
+	db := dbtest.Open(t, cfg,
+		dbmodule.WithModels((*conversations.Conversation)(nil), (*events.Event)(nil)),
+		dbmodule.WithTables(autogen.NewTables()))
+	require.NoError(t, db.CreateTables(t.Context()))
+	c := conversations.NewStore()
+	e := events.NewStore(c)
+	sessions := db.Sessions()
+	handler, err := httpmodule.New(httpmodule.DefaultConfig(), httpmodule.Info{Title: "Test", Version: "1.0.0"},
+		zap.NewNop(), db,
+		conversations.NewRoutes(sessions, c, e),
+		events.NewRoutes(sessions, e, c),
+		webhooks.NewRoutes(sessions, c, e),
+	)
+	require.NoError(t, err)
+	return &Server{DB: db, Sessions: sessions, Conversations: c, Events: e, handler: handler}
+}
+
+// Each runs fn on every engine, in parallel.
+func Each(t *testing.T, fn func(t *testing.T, s *Server)) {
+	t.Helper()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) { fn(t, New(t, cfg)) })
+}
+
+// Answer is a response.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// Do sends a request; an empty body is none.
+func (s *Server) Do(t testing.TB, method, path, body string) Answer {
+	t.Helper()
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), method, path, reader)
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return Answer{Status: w.Code, Header: w.Header(), Body: w.Body.String()}
+}
+
+// JSON sends a request, expects status and decodes the answer into a T.
+func JSON[T any](t testing.TB, s *Server, method, path, body string, status int) T {
+	t.Helper()
+	answer := s.Do(t, method, path, body)
+	require.Equal(t, status, answer.Status, "%s %s: %s", method, path, answer.Body)
+	require.Contains(t, answer.Header.Get("Content-Type"), "application/json")
+	var value T
+	require.NoError(t, json.Unmarshal([]byte(answer.Body), &value), answer.Body)
+	return value
+}
+
+// Page is a page of T.
+type Page[T any] struct {
+	Items      []T     `json:"items"`
+	NextPageID *string `json:"next_page_id"`
+}

@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/fx"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+func newServeCommand(s streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Serve HTTP until SIGINT or SIGTERM (what the program does without a command)",
+		Long: "Connects to the database, creates the tables that are not there, and serves HTTP until\n" +
+			"SIGINT or SIGTERM. Requests in progress then get SHUTDOWN_TIMEOUT to end; a second\nsignal ends at once.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), s) },
+	}
+}
+
+// errServerDied ends a program whose server stopped serving; why stands in the
+// log already.
+var errServerDied = errors.New("app: the server ended by itself: the log says why")
+
+func serve(ctx context.Context, s streams) error {
+	cfg, settings := readSettings()
+	if err := problemsOf(settings); err != nil {
+		return err
+	}
+	log := newLogger(cfg.Log, s.err)
+	for _, sentence := range misspelt(settings) {
+		log.Warn(sentence)
+	}
+	var (
+		server   *httpmodule.Server
+		database *dbmodule.Database
+		tables   recordedTables
+	)
+	work := func(ctx context.Context, application *fx.App) error {
+		b := newBanner(ctx, server, database, tables.created)
+		if cfg.Log.Format.on(s.err) == LogConsole {
+			s.complain(b.String())
+		} else {
+			log.Info("serving", b.fields()...)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case end := <-application.Wait():
+			if end.ExitCode != exitOK {
+				return errServerDied
+			}
+			return nil // a signal, which run sees too
+		}
+	}
+	return run(ctx, cfg, log, work, Module, tables.record(), fx.Populate(&server, &database))
+}

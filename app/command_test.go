@@ -1,0 +1,167 @@
+package app_test
+
+import (
+	"encoding/json"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"serv"}, `openhands-server: there is no command "serv": did you mean "serve"?`},
+		{[]string{"dance"}, `openhands-server: there is no command "dance"`},
+		{[]string{"--loud"}, "openhands-server: unknown flag: --loud"},
+		{[]string{"version", "--loud"}, "openhands-server: unknown flag: --loud"},
+		{[]string{"version", "now"}, `openhands-server: openhands-server version takes no argument, got "now"`},
+		{[]string{"config", "--format", "yaml"}, `openhands-server: --format takes table or json, not "yaml"`},
+		{[]string{"db"}, "openhands-server: db needs one of its commands: create-tables, drop-tables"},
+		{[]string{"db", "drop-table"}, `openhands-server: there is no command "drop-table": did you mean "drop-tables"?`},
+		{[]string{"db", "drop-tables"}, "openhands-server: db drop-tables deletes data and can't ask here: pass --yes if that is meant"},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			t.Parallel()
+			r := call(t, test.args...)
+			if r.code != 2 || r.stdout != "" {
+				t.Errorf("exit code %d, stdout %q", r.code, r.stdout)
+			}
+			first, hint, _ := strings.Cut(r.stderr, "\n")
+			if first != test.want || !strings.HasSuffix(hint, " --help.\n") {
+				t.Errorf("got %q, want %q and a hint", r.stderr, test.want)
+			}
+		})
+	}
+}
+
+func TestHelpNamesTheCommands(t *testing.T) {
+	t.Parallel()
+	r := call(t, "--help")
+	if r.code != 0 || r.stderr != "" {
+		t.Fatalf("%+v", r)
+	}
+	for _, command := range []string{"serve", "db", "config", "openapi", "version"} {
+		if !regexp.MustCompile(`(?m)^  ` + command + ` `).MatchString(r.stdout) {
+			t.Errorf("no %s in\n%s", command, r.stdout)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	r := call(t, "version")
+	if r.code != 0 || !regexp.MustCompile(`^openhands-server \d+\.\d+\.\d+\S* .*go1\.\d+\S*\n$`).MatchString(r.stdout) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Not parallel: it sets environment variables.
+func TestOpenAPINeedsNeitherSettingsNorDatabase(t *testing.T) {
+	environment(t, map[string]string{"DATABASE_URL": "broken", "PORT": "broken"})
+	folder := t.TempDir()
+	t.Chdir(folder)
+	r := call(t, "openapi")
+	if r.code != 0 || r.stderr != "" {
+		t.Fatalf("exit code %d: %s", r.code, r.stderr)
+	}
+	var document struct {
+		OpenAPI string                    `json:"openapi"`
+		Paths   map[string]map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &document); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(document.OpenAPI, "3.1") {
+		t.Errorf("version %q", document.OpenAPI)
+	}
+	for _, path := range []string{"/alive", "/ready", "/api/conversations", "/api/conversations/{conversation_id}/events", "/api/v1/webhooks/conversations"} {
+		if len(document.Paths[path]) == 0 {
+			t.Errorf("no %s in the document", path)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(folder, "*")); len(left) > 0 {
+		t.Errorf("it left %v", left)
+	}
+}
+
+// Not parallel: it sets environment variables.
+func TestTables(t *testing.T) {
+	environment(t, map[string]string{"DATABASE_URL": "sqlite:///" + filepath.Join(t.TempDir(), "test.db"), "LOG_LEVEL": "warn"})
+	for _, step := range []struct{ args, want string }{
+		{"db drop-tables --yes", "there are no tables to drop\n"},
+		{"db create-tables", "created conversations, events\n"},
+		{"db create-tables", "all tables are there already\n"},
+		{"db drop-tables --yes", "dropped events, conversations\n"},
+		{"db drop-tables --yes", "there are no tables to drop\n"},
+	} {
+		r := call(t, strings.Fields(step.args)...)
+		if r.code != 0 || r.stdout != step.want || r.stderr != "" {
+			t.Errorf("%s: %+v, want %q", step.args, r, step.want)
+		}
+	}
+}
+
+// Not parallel: it sets environment variables.
+func TestFailuresAreOneSentence(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	sqlite := "sqlite:///" + filepath.Join(t.TempDir(), "test.db")
+
+	for name, test := range map[string]struct {
+		variables map[string]string
+		args      string
+		want      []string
+	}{
+		"taken port": {
+			map[string]string{"DATABASE_URL": sqlite, "PORT": port},
+			"serve",
+			[]string{"listen on 127.0.0.1:" + port, "another process uses it", "PORT"},
+		},
+		"no database server": {
+			map[string]string{"DATABASE_URL": "postgresql://u:" + password + "@127.0.0.1:1/db", "START_TIMEOUT": "200ms"},
+			"serve",
+			[]string{"connect to postgresql://u:***@127.0.0.1:1/db", "START_TIMEOUT=200ms", "connection refused"},
+		},
+		"no database server, db": {
+			map[string]string{"DATABASE_URL": "mysql://u:" + password + "@127.0.0.1:1/db", "START_TIMEOUT": "200ms"},
+			"db create-tables",
+			[]string{"connect to mysql://u:***@127.0.0.1:1/db", "START_TIMEOUT=200ms", "connection refused"},
+		},
+		"no such folder": {
+			map[string]string{"DATABASE_URL": "sqlite:////no/such/folder/test.db"},
+			"serve",
+			[]string{"connect to sqlite:////no/such/folder/test.db"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.variables["LOG_LEVEL"] = "error"
+			environment(t, test.variables)
+			r := call(t, strings.Fields(test.args)...)
+			if r.code != 1 || r.stdout != "" {
+				t.Errorf("exit code %d, stdout %q", r.code, r.stdout)
+			}
+			if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "openhands-server: ") {
+				t.Errorf("not one line: %q", r.stderr)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(r.stderr, want) {
+					t.Errorf("no %q in %q", want, r.stderr)
+				}
+			}
+			for _, noise := range []string{password, "fx.", "dig", "hook", "could not build", "dbmodule: ", "httpmodule: "} {
+				if strings.Contains(r.stderr, noise) {
+					t.Errorf("%q in %q", noise, r.stderr)
+				}
+			}
+		})
+	}
+}

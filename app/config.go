@@ -1,0 +1,102 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// Config is every setting of the server. The zero value is not usable: start
+// from [DefaultConfig] or [ReadConfig].
+type Config struct {
+	Database dbmodule.Config
+	HTTP     httpmodule.Config
+	Log      LogConfig
+
+	// StartTimeout is how long the start may take, most of which is waiting
+	// for the database.
+	StartTimeout time.Duration `envconfig:"START_TIMEOUT" default:"1m" desc:"how long to wait at start for the database and its tables"`
+}
+
+// LogConfig says what is logged, and how. The log goes to standard error.
+type LogConfig struct {
+	Level  zapcore.Level `envconfig:"LOG_LEVEL" default:"info" desc:"least severe entries to log: debug, info, warn or error"`
+	Format LogFormat     `envconfig:"LOG_FORMAT" default:"auto" desc:"form of the log: console, json, or auto (console on a terminal, json elsewhere)"`
+}
+
+// DefaultConfig returns the defaults that the tags of [Config] name.
+func DefaultConfig() Config {
+	return Config{
+		Database:     dbmodule.DefaultConfig(),
+		HTTP:         httpmodule.DefaultConfig(),
+		Log:          LogConfig{Level: zapcore.InfoLevel, Format: LogAuto},
+		StartTimeout: time.Minute,
+	}
+}
+
+// Validate reports every setting that can't be used, joined, each with its
+// variable's name and what it takes.
+func (c Config) Validate() error {
+	var errs []error
+	errs = append(errs, c.Database.Validate(), c.HTTP.Validate())
+	if c.Log.Level < zapcore.DebugLevel || c.Log.Level > zapcore.ErrorLevel {
+		errs = append(errs, fmt.Errorf("app: LOG_LEVEL=%s: takes debug, info, warn or error", c.Log.Level))
+	}
+	if !c.Log.Format.valid() {
+		errs = append(errs, errors.New("app: LOG_FORMAT: takes auto, console or json"))
+	}
+	if c.StartTimeout <= 0 {
+		errs = append(errs, fmt.Errorf("app: START_TIMEOUT=%s: takes a duration above 0, for example 1m", c.StartTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+// stopTimeout is longer than what the parts take for themselves at a stop.
+func (c Config) stopTimeout() time.Duration {
+	const margin = 15 * time.Second
+	return c.HTTP.ShutdownDelay + c.HTTP.ShutdownTimeout + margin
+}
+
+// ReadConfig reads the environment. The error is a *[ConfigError] with
+// everything that is wrong; the Config then has defaults in those places.
+func ReadConfig() (Config, error) {
+	cfg, settings := readSettings()
+	return cfg, problemsOf(settings)
+}
+
+func problemsOf(settings []*setting) error {
+	var problems []Problem
+	for _, s := range settings {
+		problems = append(problems, s.problems...)
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return &ConfigError{Problems: problems}
+}
+
+// Problem is what is wrong with one setting. It holds no secret.
+type Problem struct {
+	// Name is the environment variable.
+	Name string
+	// Text is for people: what is wrong, and what the setting takes.
+	Text string
+}
+
+// ConfigError is everything that is wrong with the environment.
+type ConfigError struct{ Problems []Problem }
+
+// Error lists the problems in one line.
+func (e *ConfigError) Error() string {
+	texts := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		texts[i] = p.Text
+	}
+	return "app: read settings: " + strings.Join(texts, "; ")
+}

@@ -1,0 +1,139 @@
+package conversations
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+func (h *handlers) registerAppView(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "search-app-conversations", Method: http.MethodGet, Path: appRoot + "/search", Tags: []string{appTag},
+		Summary: "List conversations by pages",
+		Errors:  []int{http.StatusUnprocessableEntity},
+	}, h.appSearch)
+	huma.Register(api, huma.Operation{
+		OperationID: "count-app-conversations", Method: http.MethodGet, Path: appRoot + "/count", Tags: []string{appTag},
+		Summary: "Count the conversations that a search with the same filter lists",
+		Errors:  []int{http.StatusUnprocessableEntity},
+	}, h.appCount)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-app-conversations", Method: http.MethodGet, Path: appRoot, Tags: []string{appTag},
+		Summary:     "Get several conversations",
+		Description: "In the order of ids, null for each that does not exist.",
+		Errors:      []int{http.StatusUnprocessableEntity},
+	}, h.appBatch)
+	huma.Register(api, huma.Operation{
+		OperationID: "update-app-conversation", Method: http.MethodPatch, Path: appByID, Tags: []string{appTag},
+		Summary: "Change a conversation's title, tags or public flag",
+		Errors:  []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, h.appUpdate)
+	wire.Document(api, http.MethodPatch, appByID, reflect.TypeFor[appUpdateBody](), json.RawMessage(`{"public":true}`))
+	huma.Register(api, huma.Operation{
+		OperationID: "delete-app-conversation", Method: http.MethodDelete, Path: appByID, Tags: []string{appTag},
+		Summary:     "Delete a conversation and its events",
+		Description: "Conversations that it is the parent of stay.",
+		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, h.remove)
+}
+
+// appUpdateBody documents what appUpdate reads.
+type appUpdateBody struct {
+	Title  string            `json:"title,omitempty" minLength:"1" maxLength:"200"`
+	Tags   map[string]string `json:"tags,omitempty" doc:"Keys of a-z and 0-9, values up to 256 characters"`
+	Public bool              `json:"public,omitempty"`
+}
+
+// AppFilter is the filter that search and count share, sub-conversations included.
+type AppFilter struct {
+	TitleContains string `query:"title__contains" doc:"In the title, whatever the case"`
+	CreatedFrom   string `query:"created_at__gte" doc:"Created at or after this ISO 8601 time; without an offset it is UTC"`
+	Created       string `query:"created_at__lt" doc:"Created before this time"`
+	UpdatedFrom   string `query:"updated_at__gte" doc:"Changed at or after this time"`
+	Updated       string `query:"updated_at__lt" doc:"Changed before this time"`
+	SandboxID     string `query:"sandbox_id__eq"`
+	IncludeSub    bool   `query:"include_sub_conversations" doc:"Also conversations that have a parent"`
+}
+
+func (in *AppFilter) filter() (Filter, error) {
+	f := Filter{TitleContains: in.TitleContains, SandboxID: in.SandboxID, TopLevel: !in.IncludeSub}
+	var err error
+	if f.CreatedFrom, err = wire.QueryTime(in.CreatedFrom, "created_at__gte"); err != nil {
+		return f, err
+	}
+	if f.Created, err = wire.QueryTime(in.Created, "created_at__lt"); err != nil {
+		return f, err
+	}
+	if f.UpdatedFrom, err = wire.QueryTime(in.UpdatedFrom, "updated_at__gte"); err != nil {
+		return f, err
+	}
+	if f.Updated, err = wire.QueryTime(in.Updated, "updated_at__lt"); err != nil {
+		return f, err
+	}
+	if err := wire.QueryText(in.TitleContains, "title__contains"); err != nil {
+		return f, err
+	}
+	return f, wire.QueryText(in.SandboxID, "sandbox_id__eq")
+}
+
+type appSearchInput struct {
+	AppFilter
+	Order string `query:"sort_order" enum:"CREATED_AT,CREATED_AT_DESC,UPDATED_AT,UPDATED_AT_DESC" default:"CREATED_AT_DESC"`
+	PageInput
+}
+
+type appPage struct {
+	Items      []*AppInfo `json:"items" nullable:"false"`
+	NextPageID *string    `json:"next_page_id" doc:"null after the last page"`
+}
+
+type appPageOutput struct{ Body appPage }
+
+func (h *handlers) appSearch(ctx context.Context, in *appSearchInput) (*appPageOutput, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	s := httpmodule.Session(ctx, h.sessions)
+	rows, next, err := h.store.Page(ctx, s, f, in.Order, in.PageID, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	items, err := shown(ctx, h.store, s, rows, (*Conversation).AppInfo)
+	if err != nil {
+		return nil, err
+	}
+	return &appPageOutput{Body: appPage{Items: items, NextPageID: nextPage(next)}}, nil
+}
+
+func (h *handlers) appCount(ctx context.Context, in *AppFilter) (*countOutput, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	n, err := h.store.Count(ctx, httpmodule.Session(ctx, h.sessions), f)
+	return &countOutput{Body: n}, err
+}
+
+type appBatchOutput struct{ Body []*AppInfo }
+
+func (h *handlers) appBatch(ctx context.Context, in *idsInput) (*appBatchOutput, error) {
+	items, err := batch(ctx, h, in, (*Conversation).AppInfo)
+	return &appBatchOutput{Body: items}, err
+}
+
+type appInfoOutput struct{ Body *AppInfo }
+
+func (h *handlers) appUpdate(ctx context.Context, in *changeInput) (*appInfoOutput, error) {
+	c, sub, err := h.change(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return &appInfoOutput{Body: c.AppInfo(sub)}, nil
+}

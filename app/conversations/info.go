@@ -1,0 +1,217 @@
+package conversations
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/openhands-go/server/app/wire"
+)
+
+// Info is a conversation as agent servers show it.
+type Info struct {
+	ID                       string            `json:"id" format:"uuid" doc:"The conversation's UUID, dashed"`
+	Title                    *string           `json:"title"`
+	ExecutionStatus          string            `json:"execution_status" doc:"What the agent was doing when it was last heard of" example:"idle"`
+	Agent                    json.RawMessage   `json:"agent" doc:"The agent as it was given, secrets masked"`
+	Workspace                json.RawMessage   `json:"workspace" doc:"The workspace as it was given, secrets masked"`
+	ConfirmationPolicy       json.RawMessage   `json:"confirmation_policy"`
+	ActivatedKnowledgeSkills json.RawMessage   `json:"activated_knowledge_skills" doc:"Names of skills"`
+	InvokedSkills            json.RawMessage   `json:"invoked_skills" doc:"Names of skills"`
+	MaxIterations            int64             `json:"max_iterations"`
+	StuckDetection           bool              `json:"stuck_detection"`
+	Stats                    json.RawMessage   `json:"stats" doc:"Metrics by usage"`
+	Tags                     map[string]string `json:"tags"`
+	ParentConversationID     *string           `json:"parent_conversation_id"`
+	SubConversationIDs       []string          `json:"sub_conversation_ids" nullable:"false"`
+	LeafEventID              *string           `json:"leaf_event_id"`
+	PersistenceDir           json.RawMessage   `json:"persistence_dir"`
+	HookConfig               json.RawMessage   `json:"hook_config"`
+	SecurityAnalyzer         json.RawMessage   `json:"security_analyzer"`
+	AgentState               json.RawMessage   `json:"agent_state"`
+	BlockedActions           json.RawMessage   `json:"blocked_actions"`
+	BlockedMessages          json.RawMessage   `json:"blocked_messages"`
+	LastUserMessageID        json.RawMessage   `json:"last_user_message_id"`
+	ForkedFromConversationID json.RawMessage   `json:"forked_from_conversation_id"`
+	ForkedFromEventID        json.RawMessage   `json:"forked_from_event_id"`
+	CurrentModelID           json.RawMessage   `json:"current_model_id"`
+	AvailableModels          json.RawMessage   `json:"available_models"`
+	RuntimeModelSwitch       json.RawMessage   `json:"supports_runtime_model_switch"`
+	LaunchedAgentProfile     json.RawMessage   `json:"launched_agent_profile"`
+	ClientTools              json.RawMessage   `json:"client_tools"`
+	CreatedAt                string            `json:"created_at" format:"date-time" doc:"UTC"`
+	UpdatedAt                string            `json:"updated_at" format:"date-time" doc:"UTC"`
+}
+
+// AppInfo is a conversation as the app server shows it: no agent server runs it
+// here, so it has no sandbox and no URL.
+type AppInfo struct {
+	ID                   string            `json:"id" doc:"The conversation's UUID in 32 hex digits"`
+	CreatedByUserID      *string           `json:"created_by_user_id"`
+	SandboxID            *string           `json:"sandbox_id"`
+	SelectedRepository   json.RawMessage   `json:"selected_repository"`
+	SelectedBranch       json.RawMessage   `json:"selected_branch"`
+	GitProvider          json.RawMessage   `json:"git_provider"`
+	Title                *string           `json:"title"`
+	Trigger              json.RawMessage   `json:"trigger"`
+	PRNumber             json.RawMessage   `json:"pr_number" doc:"Numbers of pull requests"`
+	LLMModel             *string           `json:"llm_model"`
+	Workspace            *AppWorkspace     `json:"workspace"`
+	AgentKind            string            `json:"agent_kind" doc:"openhands or acp"`
+	Metrics              Metrics           `json:"metrics"`
+	Public               bool              `json:"public"`
+	Tags                 map[string]string `json:"tags"`
+	ParentConversationID *string           `json:"parent_conversation_id"`
+	SubConversationIDs   []string          `json:"sub_conversation_ids" nullable:"false"`
+	SandboxStatus        string            `json:"sandbox_status" enum:"MISSING"`
+	ExecutionStatus      string            `json:"execution_status"`
+	ConversationURL      *string           `json:"conversation_url"`
+	SessionAPIKey        *string           `json:"session_api_key"`
+	CreatedAt            string            `json:"created_at" format:"date-time" doc:"UTC"`
+	UpdatedAt            string            `json:"updated_at" format:"date-time" doc:"UTC"`
+}
+
+// AppWorkspace is what the app server's clients see of a workspace.
+type AppWorkspace struct {
+	WorkingDir *string `json:"working_dir"`
+}
+
+// Metrics are a conversation's costs as far as its agent server has reported them.
+type Metrics struct {
+	AccumulatedCost       float64    `json:"accumulated_cost"`
+	MaxBudgetPerTask      *float64   `json:"max_budget_per_task"`
+	AccumulatedTokenUsage TokenUsage `json:"accumulated_token_usage"`
+}
+
+// TokenUsage counts tokens in 64 bits.
+type TokenUsage struct {
+	Model            string `json:"model"`
+	PromptTokens     int64  `json:"prompt_tokens"`
+	CompletionTokens int64  `json:"completion_tokens"`
+	CacheReadTokens  int64  `json:"cache_read_tokens"`
+	CacheWriteTokens int64  `json:"cache_write_tokens"`
+	ReasoningTokens  int64  `json:"reasoning_tokens"`
+	ContextWindow    int64  `json:"context_window"`
+	PerTurnToken     int64  `json:"per_turn_token"`
+	ResponseID       string `json:"response_id"`
+}
+
+// Info shows c, whose children are sub.
+func (c *Conversation) Info(sub []string) *Info {
+	d := c.details()
+	return &Info{
+		ID:                       c.ID,
+		Title:                    c.Title,
+		ExecutionStatus:          c.ExecutionStatus,
+		Agent:                    json.RawMessage(c.Agent),
+		Workspace:                json.RawMessage(c.Workspace),
+		ConfirmationPolicy:       json.RawMessage(c.ConfirmationPolicy),
+		ActivatedKnowledgeSkills: d.get("activated_knowledge_skills", "[]"),
+		InvokedSkills:            d.get("invoked_skills", "[]"),
+		MaxIterations:            c.MaxIterations,
+		StuckDetection:           c.StuckDetection,
+		Stats:                    json.RawMessage(c.Stats),
+		Tags:                     c.tags(),
+		ParentConversationID:     c.ParentID,
+		SubConversationIDs:       append([]string{}, sub...),
+		LeafEventID:              c.LeafEventID,
+		PersistenceDir:           d.get("persistence_dir", `"workspace/conversations"`),
+		HookConfig:               d.get("hook_config", "null"),
+		SecurityAnalyzer:         d.get("security_analyzer", "null"),
+		AgentState:               d.get("agent_state", "{}"),
+		BlockedActions:           d.get("blocked_actions", "{}"),
+		BlockedMessages:          d.get("blocked_messages", "{}"),
+		LastUserMessageID:        d.get("last_user_message_id", "null"),
+		ForkedFromConversationID: d.get("forked_from_conversation_id", "null"),
+		ForkedFromEventID:        d.get("forked_from_event_id", "null"),
+		CurrentModelID:           d.get("current_model_id", "null"),
+		AvailableModels:          d.get("available_models", "[]"),
+		RuntimeModelSwitch:       d.get("supports_runtime_model_switch", "false"),
+		LaunchedAgentProfile:     d.get("launched_agent_profile", "null"),
+		ClientTools:              d.get("client_tools", "[]"),
+		CreatedAt:                rfc3339(c.CreatedAt),
+		UpdatedAt:                rfc3339(c.UpdatedAt),
+	}
+}
+
+// AppInfo shows c, whose children are sub, to the app server's clients.
+func (c *Conversation) AppInfo(sub []string) *AppInfo {
+	d := c.details()
+	info := &AppInfo{
+		ID:                 wire.HexID(c.ID),
+		CreatedByUserID:    c.CreatedByUserID,
+		SandboxID:          c.SandboxID,
+		SelectedRepository: d.get("selected_repository", "null"),
+		SelectedBranch:     d.get("selected_branch", "null"),
+		GitProvider:        d.get("git_provider", "null"),
+		Title:              c.Title,
+		Trigger:            d.get("trigger", "null"),
+		PRNumber:           wire.Raw(c.PRNumbers, "[]"),
+		LLMModel:           c.LLMModel,
+		AgentKind:          c.AgentKind,
+		Metrics: Metrics{
+			AccumulatedCost:  c.AccumulatedCost,
+			MaxBudgetPerTask: c.MaxBudgetPerTask,
+			AccumulatedTokenUsage: TokenUsage{
+				PromptTokens:     c.PromptTokens,
+				CompletionTokens: c.CompletionTokens,
+				CacheReadTokens:  c.CacheReadTokens,
+				CacheWriteTokens: c.CacheWriteTokens,
+				ReasoningTokens:  c.ReasoningTokens,
+				ContextWindow:    c.ContextWindow,
+				PerTurnToken:     c.PerTurnToken,
+			},
+		},
+		Public:             c.Public,
+		Tags:               c.tags(),
+		SubConversationIDs: make([]string, len(sub)),
+		SandboxStatus:      "MISSING",
+		ExecutionStatus:    c.ExecutionStatus,
+		CreatedAt:          rfc3339(c.CreatedAt),
+		UpdatedAt:          rfc3339(c.UpdatedAt),
+	}
+	if c.LLMModel != nil {
+		info.Metrics.AccumulatedTokenUsage.Model = *c.LLMModel
+	}
+	if workspace, err := wire.ParseObject([]byte(c.Workspace)); err == nil {
+		if dir, err := workspace.String("working_dir", 0); err == nil && dir != nil {
+			info.Workspace = &AppWorkspace{WorkingDir: dir}
+		}
+	}
+	if c.ParentID != nil {
+		hex := wire.HexID(*c.ParentID)
+		info.ParentConversationID = &hex
+	}
+	for i, id := range sub {
+		info.SubConversationIDs[i] = wire.HexID(id)
+	}
+	return info
+}
+
+func rfc3339(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+// details are the members that are given back as they came.
+type details map[string]json.RawMessage
+
+func (c *Conversation) details() details {
+	var d details
+	// The column holds what fill has marshalled; if anything else, nothing is known.
+	if json.Unmarshal([]byte(c.Details), &d) != nil {
+		return nil
+	}
+	return d
+}
+
+func (d details) get(name, fallback string) json.RawMessage {
+	if value, ok := d[name]; ok {
+		return value
+	}
+	return json.RawMessage(fallback)
+}
+
+func (c *Conversation) tags() map[string]string {
+	tags := map[string]string{}
+	if json.Unmarshal([]byte(c.Tags), &tags) != nil || tags == nil {
+		return map[string]string{}
+	}
+	return tags
+}

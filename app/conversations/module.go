@@ -1,0 +1,19 @@
+// Package conversations stores conversations and serves them twice: as agent
+// servers do below /api/conversations, and as OpenHands' app server does below
+// /api/v1/app-conversations.
+package conversations
+
+import (
+	"go.uber.org/fx"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// Module adds the model, the [Store] and the routes. It needs a [Recorder],
+// which package events provides.
+var Module = fx.Module("conversations",
+	dbmodule.Models((*Conversation)(nil)),
+	fx.Provide(NewStore),
+	httpmodule.AsRoutes(NewRoutes),
+)

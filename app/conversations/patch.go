@@ -1,0 +1,299 @@
+package conversations
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"regexp"
+	"time"
+
+	"github.com/openhands-go/server/app/wire"
+)
+
+const (
+	maxTitle    = 200
+	maxTagValue = 256
+	maxName     = 255
+	maxStatus   = 64
+)
+
+var tagKey = regexp.MustCompile(`^[a-z0-9]+$`)
+
+// kept are the members of a ConversationInfo that are stored and given back as
+// they came, redacted. What a ConversationInfo has besides them and the columns,
+// such as its secret registry, is not stored at all.
+var kept = [...]string{
+	"activated_knowledge_skills", "invoked_skills", "blocked_actions", "blocked_messages",
+	"last_user_message_id", "persistence_dir", "security_analyzer", "hook_config", "agent_state",
+	"forked_from_conversation_id", "forked_from_event_id", "current_model_id", "available_models",
+	"supports_runtime_model_switch", "launched_agent_profile", "client_tools",
+	"selected_repository", "selected_branch", "git_provider", "trigger",
+}
+
+// Patch is what a writer says of a conversation: nil members are not mentioned.
+type Patch struct {
+	ID       string
+	ParentID *string
+	Title    *string
+	Status   *string
+
+	Agent, Workspace, ConfirmationPolicy, Stats, Tags, PRNumbers []byte
+	// Details are members to set in the conversation's details.
+	Details map[string]json.RawMessage
+
+	MaxIterations   *int64
+	StuckDetection  *bool
+	LeafEventID     *string
+	CreatedByUserID *string
+	SandboxID       *string
+	Public          *bool
+	CreatedAt       *time.Time
+	UpdatedAt       *time.Time
+
+	// digest is a hash of what was read.
+	digest string
+}
+
+// ParsePatch reads a conversation as agent servers and clients write it: a
+// ConversationInfo, whose identifier is id, or a StartConversationRequest, where
+// it is conversation_id. Secrets are masked. Mistakes are [wire.Invalid], below "body".
+func ParsePatch(raw []byte) (*Patch, error) {
+	object, err := wire.ParseObject(raw)
+	if err != nil {
+		return nil, wire.Under(err, "body")
+	}
+	p, err := parsePatch(object)
+	if err != nil {
+		return nil, wire.Under(err, "body")
+	}
+	sum := sha256.Sum256(raw)
+	p.digest = hex.EncodeToString(sum[:])
+	return p, nil
+}
+
+func parsePatch(o wire.Object) (*Patch, error) {
+	r := reader{object: o}
+	p := &Patch{
+		ID:                 r.id("id", "conversation_id"),
+		ParentID:           r.parent(),
+		Title:              r.text("title", 0),
+		Status:             r.text("execution_status", maxStatus),
+		Agent:              r.document("agent"),
+		Workspace:          r.document("workspace"),
+		ConfirmationPolicy: r.document("confirmation_policy"),
+		Stats:              r.document("stats"),
+		Tags:               r.tags(),
+		PRNumbers:          r.list("pr_number"),
+		MaxIterations:      r.count("max_iterations"),
+		StuckDetection:     r.flag("stuck_detection"),
+		LeafEventID:        r.text("leaf_event_id", maxName),
+		CreatedByUserID:    r.text("user_id", maxName),
+		SandboxID:          r.text("sandbox_id", maxName),
+		Public:             r.flag("public"),
+		CreatedAt:          r.time("created_at"),
+		UpdatedAt:          r.time("updated_at"),
+	}
+	if p.Status != nil && *p.Status == "" {
+		r.fail(wire.NewInvalid("string_too_short", "String should have at least 1 character", "execution_status"))
+	}
+	for _, name := range kept {
+		if !o.Has(name) {
+			continue
+		}
+		if p.Details == nil {
+			p.Details = map[string]json.RawMessage{}
+		}
+		p.Details[name] = r.redacted(name)
+	}
+	return p, r.err
+}
+
+// ParseUpdate reads the body of a PATCH: title, tags and, for the app-server
+// view, public; others are ignored.
+func ParseUpdate(raw []byte) (*Patch, error) {
+	object, err := wire.ParseObject(raw)
+	if err != nil {
+		return nil, wire.Under(err, "body")
+	}
+	r := reader{object: object}
+	p := &Patch{Title: r.text("title", maxTitle), Tags: r.tags(), Public: r.flag("public")}
+	if p.Title != nil && *p.Title == "" {
+		r.fail(wire.NewInvalid("string_too_short", "String should have at least 1 character", "title"))
+	}
+	return p, wire.Under(r.err, "body")
+}
+
+// reader takes an object's members and keeps the first mistake.
+type reader struct {
+	object wire.Object
+	err    error
+}
+
+func (r *reader) fail(err error) {
+	if r.err == nil && err != nil {
+		r.err = err
+	}
+}
+
+func (r *reader) text(name string, maxRunes int) *string {
+	s, err := r.object.String(name, maxRunes)
+	r.fail(err)
+	return s
+}
+
+func (r *reader) id(names ...string) string {
+	for _, name := range names {
+		s := r.text(name, 0)
+		if s == nil {
+			continue
+		}
+		id, err := wire.ParseID(*s)
+		r.fail(wire.Under(err, name))
+		return id
+	}
+	return ""
+}
+
+func (r *reader) parent() *string {
+	if id := r.id("parent_conversation_id"); id != "" {
+		return &id
+	}
+	return nil
+}
+
+func (r *reader) flag(name string) *bool {
+	b, err := r.object.Bool(name)
+	r.fail(err)
+	return b
+}
+
+func (r *reader) count(name string) *int64 {
+	n, err := r.object.Int(name)
+	r.fail(err)
+	if n != nil && *n < 1 {
+		r.fail(wire.NewInvalid("greater_than_equal", "Input should be greater than or equal to 1", name))
+	}
+	return n
+}
+
+func (r *reader) time(name string) *time.Time {
+	s := r.text(name, 0)
+	if s == nil {
+		return nil
+	}
+	t, err := wire.ParseTime(*s)
+	r.fail(wire.Under(err, name))
+	return &t
+}
+
+func (r *reader) redacted(name string) json.RawMessage {
+	masked, err := wire.RedactMember(name, r.object[name])
+	r.fail(wire.Under(err, name))
+	return masked
+}
+
+func (r *reader) document(name string) []byte {
+	return r.shaped(name, '{', "model_attributes_type", "Input should be an object")
+}
+
+func (r *reader) list(name string) []byte {
+	return r.shaped(name, '[', "list_type", "Input should be a valid list")
+}
+
+func (r *reader) shaped(name string, first byte, kind, msg string) []byte {
+	if !r.object.Has(name) {
+		return nil
+	}
+	if wire.Kind(r.object[name]) != first {
+		r.fail(wire.NewInvalid(kind, msg, name))
+		return nil
+	}
+	return r.redacted(name)
+}
+
+func (r *reader) tags() []byte {
+	tags, err := r.object.Object("tags")
+	r.fail(err)
+	if tags == nil {
+		return nil
+	}
+	clean := make(map[string]string, len(tags))
+	for key := range tags {
+		if !tagKey.MatchString(key) {
+			r.fail(wire.NewInvalid("tag_key",
+				"Tag keys should be lowercase alphanumeric", "tags", key))
+			return nil
+		}
+		value, err := tags.String(key, maxTagValue)
+		if err == nil && value == nil {
+			err = wire.NewInvalid("string_type", "Input should be a valid string", key)
+		}
+		if err != nil {
+			r.fail(wire.Under(err, "tags"))
+			return nil
+		}
+		clean[key] = *value
+	}
+	text, err := json.Marshal(clean)
+	r.fail(err)
+	return text
+}
+
+// ParseState reads the value of a ConversationStateUpdateEvent: key names one
+// member, or "full_state" (in older writers "__full_state__") an object of all.
+// Keys that no column depends on, and values of an unexpected shape, give nil:
+// the event itself keeps them, and refusing it would lose it.
+func ParseState(key string, value []byte) *Patch {
+	var object wire.Object
+	switch key {
+	case "full_state", "__full_state__":
+		full, err := wire.ParseObject(value)
+		if err != nil {
+			return nil
+		}
+		object = full
+	case "execution_status", "stats", "leaf_event_id":
+		object = wire.Object{key: value}
+	default:
+		return nil
+	}
+	p := &Patch{}
+	for _, name := range [...]string{"execution_status", "stats", "leaf_event_id"} {
+		if member, ok := object[name]; ok {
+			part, err := parsePatch(wire.Object{name: member})
+			if err != nil {
+				continue
+			}
+			p.merge(part)
+		}
+	}
+	if p.Status == nil && p.Stats == nil && p.LeafEventID == nil {
+		return nil
+	}
+	return p
+}
+
+func (p *Patch) merge(part *Patch) {
+	p.Merge(part, 0, map[string]int64{})
+}
+
+// Merge takes over what part says of the state, unless times knows of something
+// newer; times is for Merge alone, one map a Patch.
+func (p *Patch) Merge(part *Patch, micros int64, times map[string]int64) {
+	newer := func(name string) bool {
+		if at, ok := times[name]; ok && at > micros {
+			return false
+		}
+		times[name] = micros
+		return true
+	}
+	if part.Status != nil && newer("status") {
+		p.Status = part.Status
+	}
+	if part.Stats != nil && newer("stats") {
+		p.Stats = part.Stats
+	}
+	if part.LeafEventID != nil && newer("leaf") {
+		p.LeafEventID = part.LeafEventID
+	}
+}

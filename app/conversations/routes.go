@@ -1,0 +1,430 @@
+package conversations
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// Recorder stores the message that a conversation begins with.
+type Recorder interface {
+	// CheckMessage says what is wrong with a message; nothing is stored.
+	CheckMessage(message []byte) error
+	// RecordMessage stores a message that was checked, in db's transaction.
+	RecordMessage(ctx context.Context, db bun.IDB, conversationID string, message []byte) error
+}
+
+const (
+	tag     = "Conversations"
+	root    = "/api/conversations"
+	byID    = root + "/{conversation_id}"
+	appTag  = "App conversations"
+	appRoot = "/api/v1/app-conversations"
+	appByID = appRoot + "/{conversation_id}"
+)
+
+type handlers struct {
+	sessions *dbmodule.SessionFactory
+	store    *Store
+	recorder Recorder
+}
+
+// NewRoutes makes the routes of both views.
+func NewRoutes(sessions *dbmodule.SessionFactory, store *Store, recorder Recorder) httpmodule.Routes {
+	h := &handlers{sessions: sessions, store: store, recorder: recorder}
+	return func(_ *echo.Echo, api huma.API) {
+		h.registerAgentView(api)
+		h.registerAppView(api)
+		wire.Unsupported(api, tag, byID, map[string]string{
+			"/run":                            "run",
+			"/goal":                           "goal",
+			"/goal/stop":                      "goal-stop",
+			"/goal/resume":                    "goal-resume",
+			"/pause":                          "pause",
+			"/interrupt":                      "interrupt",
+			"/condense":                       "condense",
+			"/ask_agent":                      "ask_agent",
+			"/fork":                           "fork",
+			"/navigate":                       "navigate",
+			"/secrets":                        "secrets",
+			"/confirmation_policy":            "confirmation_policy",
+			"/security_analyzer":              "security_analyzer",
+			"/switch_profile":                 "switch_profile",
+			"/switch_llm":                     "switch_llm",
+			"/switch_acp_model":               "switch_acp_model",
+			"/events/respond_to_confirmation": "respond_to_confirmation",
+		})
+		wire.Unsupported(api, appTag, appRoot, map[string]string{
+			"":              "starting a conversation",
+			"/stream-start": "starting a conversation by stream",
+		})
+	}
+}
+
+func (h *handlers) registerAgentView(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "create-conversation", Method: http.MethodPost, Path: root, Tags: []string{tag},
+		Summary: "Create a conversation",
+		Description: "Stores a conversation: 201 when it is new, 200 with the stored one when its conversation_id exists. " +
+			"An initial_message becomes its first event. No agent is started.",
+		DefaultStatus: http.StatusCreated,
+		Errors:        []int{http.StatusUnprocessableEntity, http.StatusNotImplemented},
+	}, h.create)
+	wire.Document(api, http.MethodPost, root, reflect.TypeFor[createBody](), createExample)
+
+	huma.Register(api, huma.Operation{
+		OperationID: "search-conversations", Method: http.MethodGet, Path: root + "/search", Tags: []string{tag},
+		Summary: "List conversations by pages",
+		Errors:  []int{http.StatusUnprocessableEntity},
+	}, h.search)
+	huma.Register(api, huma.Operation{
+		OperationID: "count-conversations", Method: http.MethodGet, Path: root + "/count", Tags: []string{tag},
+		Summary: "Count conversations",
+		Errors:  []int{http.StatusUnprocessableEntity},
+	}, h.count)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-conversations", Method: http.MethodGet, Path: root, Tags: []string{tag},
+		Summary:     "Get several conversations",
+		Description: "In the order of ids, null for each that does not exist.",
+		Errors:      []int{http.StatusUnprocessableEntity},
+	}, h.batch)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-conversation", Method: http.MethodGet, Path: byID, Tags: []string{tag},
+		Summary: "Get a conversation",
+		Errors:  []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, h.get)
+	huma.Register(api, huma.Operation{
+		OperationID: "update-conversation", Method: http.MethodPatch, Path: byID, Tags: []string{tag},
+		Summary:     "Change a conversation's title or tags",
+		Description: "What is left out or null stays; tags replace all tags. What an agent server pushes later does not undo it.",
+		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, h.update)
+	wire.Document(api, http.MethodPatch, byID, reflect.TypeFor[updateBody](), updateExample)
+	huma.Register(api, huma.Operation{
+		OperationID: "delete-conversation", Method: http.MethodDelete, Path: byID, Tags: []string{tag},
+		Summary:     "Delete a conversation and its events",
+		Description: "Conversations that it is the parent of stay.",
+		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, h.remove)
+}
+
+// createBody documents what create reads.
+type createBody struct {
+	ConversationID       string            `json:"conversation_id,omitempty" format:"uuid" doc:"Made up when left out"`
+	Agent                map[string]any    `json:"agent,omitempty" doc:"Kept as it is, secrets masked"`
+	Workspace            map[string]any    `json:"workspace,omitempty" doc:"Kept as it is, secrets masked"`
+	InitialMessage       map[string]any    `json:"initial_message,omitempty" doc:"The first event: {role, content}"`
+	Title                string            `json:"title,omitempty" minLength:"1" maxLength:"200"`
+	Tags                 map[string]string `json:"tags,omitempty" doc:"Keys of a-z and 0-9, values up to 256 characters"`
+	MaxIterations        int64             `json:"max_iterations,omitempty" minimum:"1" default:"500"`
+	StuckDetection       bool              `json:"stuck_detection,omitempty" default:"true"`
+	ParentConversationID string            `json:"parent_conversation_id,omitempty" format:"uuid" doc:"Must exist"`
+}
+
+// updateBody documents what update reads.
+type updateBody struct {
+	Title string            `json:"title,omitempty" minLength:"1" maxLength:"200"`
+	Tags  map[string]string `json:"tags,omitempty" doc:"Keys of a-z and 0-9, values up to 256 characters"`
+}
+
+var (
+	createExample = json.RawMessage(`{"agent":{"kind":"Agent","llm":{"model":"openhands/claude-sonnet","api_key":"sk-…"}},` +
+		`"workspace":{"kind":"LocalWorkspace","working_dir":"workspace/project"},` +
+		`"initial_message":{"role":"user","content":[{"type":"text","text":"Flip a coin!"}]}}`)
+	updateExample = json.RawMessage(`{"title":"Coin flips","tags":{"team":"probability"}}`)
+)
+
+type bodyInput struct{ RawBody []byte }
+
+// PathInput names a conversation. It is exported, as all that inputs embed, because
+// huma finds no parameters in embedded types that are not.
+type PathInput struct {
+	ID string `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits"`
+}
+
+type infoOutput struct {
+	Status int
+	Body   *Info
+}
+
+func (h *handlers) create(ctx context.Context, in *bodyInput) (*infoOutput, error) {
+	p, err := ParsePatch(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTitle(p.Title); err != nil {
+		return nil, err
+	}
+	message, err := h.initialMessage(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	p.CreatedAt, p.UpdatedAt = nil, nil // ours to say
+	if p.ID == "" {
+		if p.ID, err = wire.NewID(); err != nil {
+			return nil, err
+		}
+	}
+	var c *Conversation
+	err = h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+		var err error
+		if p.ParentID != nil {
+			if err := h.checkParent(ctx, s, p); err != nil {
+				return err
+			}
+		}
+		if c, err = h.store.Insert(ctx, s, p); err != nil || message == nil {
+			return err
+		}
+		if err = h.recorder.RecordMessage(ctx, s, p.ID, message); err != nil {
+			return err
+		}
+		c, err = h.store.Get(ctx, s, p.ID)
+		return err
+	})
+	if errors.Is(err, dbmodule.ErrUnique) {
+		out, err := h.read(ctx, p.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &infoOutput{Status: http.StatusOK, Body: out}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &infoOutput{Status: http.StatusCreated, Body: c.Info(nil)}, nil
+}
+
+func (h *handlers) initialMessage(body []byte) ([]byte, error) {
+	object, err := wire.ParseObject(body)
+	if err != nil {
+		return nil, wire.Under(err, "body")
+	}
+	if !object.Has("initial_message") {
+		return nil, nil
+	}
+	message := object["initial_message"]
+	if err := h.recorder.CheckMessage(message); err != nil {
+		return nil, wire.Under(err, "body", "initial_message")
+	}
+	return message, nil
+}
+
+func (h *handlers) checkParent(ctx context.Context, db bun.IDB, p *Patch) error {
+	err := h.store.Exists(ctx, db, *p.ParentID)
+	if errors.Is(err, dbmodule.ErrNotFound) {
+		return wire.NewInvalid("value_error", "The parent conversation does not exist", "body", "parent_conversation_id")
+	}
+	return err
+}
+
+func checkTitle(title *string) error {
+	if title == nil {
+		return nil
+	}
+	if *title == "" {
+		return wire.NewInvalid("string_too_short", "String should have at least 1 character", "body", "title")
+	}
+	return wire.Under(wire.CheckText(*title, maxTitle), "body", "title")
+}
+
+// read reads one conversation outside of the request's session.
+func (h *handlers) read(ctx context.Context, id string) (*Info, error) {
+	var info *Info
+	err := h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+		var err error
+		info, err = h.info(ctx, s, id)
+		return err
+	})
+	return info, err
+}
+
+func (h *handlers) info(ctx context.Context, db bun.IDB, id string) (*Info, error) {
+	c, err := h.store.Get(ctx, db, id)
+	if err != nil {
+		return nil, wire.NotFound(err, "Conversation")
+	}
+	children, err := h.store.Children(ctx, db, []string{id})
+	if err != nil {
+		return nil, err
+	}
+	return c.Info(children[id]), nil
+}
+
+type searchInput struct {
+	Status string `query:"status" enum:"idle,running,paused,waiting_for_confirmation,finished,error,stuck,deleting" doc:"Only conversations with this execution_status"`
+	Order  string `query:"sort_order" enum:"CREATED_AT,CREATED_AT_DESC,UPDATED_AT,UPDATED_AT_DESC" default:"CREATED_AT_DESC"`
+	PageInput
+}
+
+// PageInput chooses a page.
+type PageInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"100" doc:"The most items of a page"`
+	PageID string `query:"page_id" doc:"The next_page_id of the page before"`
+}
+
+type infoPage struct {
+	Items      []*Info `json:"items" nullable:"false"`
+	NextPageID *string `json:"next_page_id" doc:"null after the last page"`
+}
+
+type infoPageOutput struct{ Body infoPage }
+
+func (h *handlers) search(ctx context.Context, in *searchInput) (*infoPageOutput, error) {
+	s := httpmodule.Session(ctx, h.sessions)
+	rows, next, err := h.store.Page(ctx, s, Filter{Status: in.Status}, in.Order, in.PageID, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	items, err := shown(ctx, h.store, s, rows, (*Conversation).Info)
+	if err != nil {
+		return nil, err
+	}
+	return &infoPageOutput{Body: infoPage{Items: items, NextPageID: nextPage(next)}}, nil
+}
+
+func nextPage(id string) *string {
+	if id == "" {
+		return nil
+	}
+	return &id
+}
+
+// shown turns rows into what a view shows of them.
+func shown[T any](
+	ctx context.Context, store *Store, db bun.IDB, rows []*Conversation, show func(*Conversation, []string) *T,
+) ([]*T, error) {
+	ids := make([]string, 0, len(rows))
+	for _, c := range rows {
+		if c != nil {
+			ids = append(ids, c.ID)
+		}
+	}
+	children, err := store.Children(ctx, db, ids)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]*T, len(rows))
+	for i, c := range rows {
+		if c != nil {
+			items[i] = show(c, children[c.ID])
+		}
+	}
+	return items, nil
+}
+
+type countInput struct {
+	Status string `query:"status" enum:"idle,running,paused,waiting_for_confirmation,finished,error,stuck,deleting" doc:"Only conversations with this execution_status"`
+}
+
+type countOutput struct{ Body int64 }
+
+func (h *handlers) count(ctx context.Context, in *countInput) (*countOutput, error) {
+	n, err := h.store.Count(ctx, httpmodule.Session(ctx, h.sessions), Filter{Status: in.Status})
+	return &countOutput{Body: n}, err
+}
+
+type idsInput struct {
+	IDs []string `query:"ids,explode" required:"true" maxItems:"100" doc:"UUIDs, dashed or as 32 hex digits; repeat the parameter"`
+}
+
+type batchOutput struct{ Body []*Info }
+
+func (h *handlers) batch(ctx context.Context, in *idsInput) (*batchOutput, error) {
+	items, err := batch(ctx, h, in, (*Conversation).Info)
+	return &batchOutput{Body: items}, err
+}
+
+func batch[T any](
+	ctx context.Context, h *handlers, in *idsInput, show func(*Conversation, []string) *T,
+) ([]*T, error) {
+	ids, err := wire.QueryIDs(in.IDs, "ids")
+	if err != nil {
+		return nil, err
+	}
+	s := httpmodule.Session(ctx, h.sessions)
+	rows, err := h.store.Batch(ctx, s, ids)
+	if err != nil {
+		return nil, err
+	}
+	return shown(ctx, h.store, s, rows, show)
+}
+
+type getOutput struct{ Body *Info }
+
+func (h *handlers) get(ctx context.Context, in *PathInput) (*getOutput, error) {
+	id, err := wire.PathID(in.ID, "conversation_id")
+	if err != nil {
+		return nil, err
+	}
+	info, err := h.info(ctx, httpmodule.Session(ctx, h.sessions), id)
+	return &getOutput{Body: info}, err
+}
+
+type changeInput struct {
+	PathInput
+	RawBody []byte
+}
+
+type updateOutput struct {
+	Body struct {
+		*Info
+		Success bool `json:"success"`
+	}
+}
+
+func (h *handlers) update(ctx context.Context, in *changeInput) (*updateOutput, error) {
+	c, sub, err := h.change(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := &updateOutput{}
+	// Agent servers answer {"success":true}, their client expects the conversation.
+	out.Body.Info, out.Body.Success = c.Info(sub), true
+	return out, nil
+}
+
+func (h *handlers) change(ctx context.Context, in *changeInput) (c *Conversation, sub []string, err error) {
+	id, err := wire.PathID(in.ID, "conversation_id")
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := ParseUpdate(in.RawBody)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+		var err error
+		if c, err = h.store.Update(ctx, s, id, p); err != nil {
+			return err
+		}
+		children, err := h.store.Children(ctx, s, []string{id})
+		sub = children[id]
+		return err
+	})
+	return c, sub, wire.NotFound(err, "Conversation")
+}
+
+func (h *handlers) remove(ctx context.Context, in *PathInput) (*wire.SuccessOutput, error) {
+	id, err := wire.PathID(in.ID, "conversation_id")
+	if err != nil {
+		return nil, err
+	}
+	err = h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+		return h.store.Delete(ctx, s, id)
+	})
+	if err != nil {
+		return nil, wire.NotFound(err, "Conversation")
+	}
+	return wire.Done(), nil
+}

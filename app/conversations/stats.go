@@ -1,0 +1,58 @@
+package conversations
+
+import (
+	"encoding/json"
+	"math"
+)
+
+// usage is what a writer's stats sum up to.
+type usage struct {
+	cost                                      float64
+	budget                                    *float64
+	prompt, completion, cacheRead, cacheWrite int64
+	reasoning, contextWindow, perTurn         int64
+}
+
+// sumStats adds up the usages of a stats document. A number that is not one is
+// left out; the document itself is kept.
+func sumStats(stats []byte) usage {
+	var document struct {
+		Usages map[string]json.RawMessage `json:"usage_to_metrics"`
+	}
+	if json.Unmarshal(stats, &document) != nil {
+		return usage{}
+	}
+	var sum usage
+	for _, raw := range document.Usages {
+		var metrics struct {
+			Cost   float64  `json:"accumulated_cost"`
+			Budget *float64 `json:"max_budget_per_task"`
+			Tokens *struct {
+				Prompt        int64 `json:"prompt_tokens"`
+				Completion    int64 `json:"completion_tokens"`
+				CacheRead     int64 `json:"cache_read_tokens"`
+				CacheWrite    int64 `json:"cache_write_tokens"`
+				Reasoning     int64 `json:"reasoning_tokens"`
+				ContextWindow int64 `json:"context_window"`
+				PerTurn       int64 `json:"per_turn_token"`
+			} `json:"accumulated_token_usage"`
+		}
+		if json.Unmarshal(raw, &metrics) != nil {
+			continue
+		}
+		sum.cost = min(sum.cost+metrics.Cost, math.MaxFloat64)
+		if sum.budget == nil {
+			sum.budget = metrics.Budget
+		}
+		if t := metrics.Tokens; t != nil {
+			sum.prompt += t.Prompt
+			sum.completion += t.Completion
+			sum.cacheRead += t.CacheRead
+			sum.cacheWrite += t.CacheWrite
+			sum.reasoning += t.Reasoning
+			sum.contextWindow = max(sum.contextWindow, t.ContextWindow)
+			sum.perTurn = max(sum.perTurn, t.PerTurn)
+		}
+	}
+	return sum
+}

@@ -1,0 +1,489 @@
+package conversations
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"github.com/openhands-go/server/app/paging"
+	"github.com/openhands-go/server/app/wire"
+)
+
+// Store reads and writes conversations through whatever session it is given. It
+// holds nothing and is safe for concurrent use. A missing conversation is
+// dbmodule.ErrNotFound (sql.ErrNoRows), possibly wrapped.
+type Store struct{}
+
+// NewStore makes a Store.
+func NewStore() *Store { return &Store{} }
+
+// Sort orders of listings. Both have the id as tie-breaker.
+const (
+	CreatedAt     = "CREATED_AT"
+	CreatedAtDesc = "CREATED_AT_DESC"
+	UpdatedAt     = "UPDATED_AT"
+	UpdatedAtDesc = "UPDATED_AT_DESC"
+)
+
+// Filter chooses conversations. Its zero value chooses all.
+type Filter struct {
+	Status string
+	// TitleContains is looked for in titles, whatever the case. It reads every
+	// title that the other conditions leave.
+	TitleContains        string
+	SandboxID            string
+	CreatedFrom, Created *time.Time // at or after; before
+	UpdatedFrom, Updated *time.Time // at or after; before
+	// TopLevel leaves out conversations that have a parent.
+	TopLevel bool
+}
+
+func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+	if f.Status != "" {
+		q = q.Where("conversation.execution_status = ?", f.Status)
+	}
+	if f.TitleContains != "" {
+		q = q.Where("conversation.title_folded LIKE ? ESCAPE '!'", "%"+EscapeLike(wire.Fold(f.TitleContains))+"%")
+	}
+	if f.SandboxID != "" {
+		q = q.Where("conversation.sandbox_id = ?", f.SandboxID)
+	}
+	if f.CreatedFrom != nil {
+		q = q.Where("conversation.created_at >= ?", *f.CreatedFrom)
+	}
+	if f.Created != nil {
+		q = q.Where("conversation.created_at < ?", *f.Created)
+	}
+	if f.UpdatedFrom != nil {
+		q = q.Where("conversation.updated_at >= ?", *f.UpdatedFrom)
+	}
+	if f.Updated != nil {
+		q = q.Where("conversation.updated_at < ?", *f.Updated)
+	}
+	if f.TopLevel {
+		q = q.Where("conversation.parent_conversation_id IS NULL")
+	}
+	return q
+}
+
+// EscapeLike makes text match itself in LIKE … ESCAPE '!'. The backslash will
+// not do: engines disagree on it inside literals.
+func EscapeLike(text string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
+}
+
+// Page lists up to limit conversations after pageID, "" for the first page, and
+// returns the next page's id, "" after the last. A page_id of another listing,
+// order or origin is a [wire.Invalid].
+func (*Store) Page(
+	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
+) ([]*Conversation, string, error) {
+	column, direction, after := "created_at", "ASC", ">"
+	if order == UpdatedAt || order == UpdatedAtDesc {
+		column = "updated_at"
+	}
+	if order == CreatedAtDesc || order == UpdatedAtDesc {
+		direction, after = "DESC", "<"
+	}
+	var rows []*Conversation
+	q := f.apply(db.NewSelect().Model(&rows)).
+		OrderExpr("conversation.? ?, conversation.id ?", bun.Ident(column), bun.Safe(direction), bun.Safe(direction)).
+		Limit(int64(limit) + 1)
+	if pageID != "" {
+		cursor, err := paging.Decode(pageID, "conversations", order)
+		if err != nil {
+			return nil, "", err
+		}
+		at := time.UnixMicro(cursor.Micros).UTC()
+		// Spelled out, since MySQL finds no range in a comparison of rows.
+		q = q.Where("conversation.? ?= ?", bun.Ident(column), bun.Safe(after), at).
+			Where("(conversation.? ? ? OR conversation.id ? ?)",
+				bun.Ident(column), bun.Safe(after), at, bun.Safe(after), cursor.ID)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, "", fmt.Errorf("conversations: list: %w", err)
+	}
+	if len(rows) <= limit {
+		return rows, "", nil
+	}
+	rows = rows[:limit]
+	last := rows[limit-1]
+	at := last.CreatedAt
+	if column == "updated_at" {
+		at = last.UpdatedAt
+	}
+	next, err := paging.Encode("conversations", order, paging.Cursor{Micros: at.UnixMicro(), ID: last.ID})
+	return rows, next, err
+}
+
+// Count counts the conversations that Page lists.
+func (*Store) Count(ctx context.Context, db bun.IDB, f Filter) (int64, error) {
+	var n int64
+	err := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)")).Scan(ctx, &n)
+	if err != nil {
+		return 0, fmt.Errorf("conversations: count: %w", err)
+	}
+	return n, nil
+}
+
+// Get reads one conversation.
+func (*Store) Get(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
+	c := new(Conversation)
+	if err := db.NewSelect().Model(c).Where("conversation.id = ?", id).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("conversations: get %s: %w", id, err)
+	}
+	return c, nil
+}
+
+// Exists returns nil or what Get would, without reading the row.
+func (*Store) Exists(ctx context.Context, db bun.IDB, id string) error {
+	_, err := (*Store)(nil).EventCount(ctx, db, id)
+	return err
+}
+
+// EventCount is how many events a conversation has.
+func (*Store) EventCount(ctx context.Context, db bun.IDB, id string) (int64, error) {
+	var n int64
+	err := db.NewSelect().Model((*Conversation)(nil)).Column("event_count").
+		Where("conversation.id = ?", id).Scan(ctx, &n)
+	if err != nil {
+		return 0, fmt.Errorf("conversations: get %s: %w", id, err)
+	}
+	return n, nil
+}
+
+// Batch reads conversations in the order of ids, nil where there is none.
+func (*Store) Batch(ctx context.Context, db bun.IDB, ids []string) ([]*Conversation, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var rows []*Conversation
+	if err := db.NewSelect().Model(&rows).Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("conversations: get %d: %w", len(ids), err)
+	}
+	byID := make(map[string]*Conversation, len(rows))
+	for _, row := range rows {
+		byID[row.ID] = row
+	}
+	ordered := make([]*Conversation, len(ids))
+	for i, id := range ids {
+		ordered[i] = byID[id]
+	}
+	return ordered, nil
+}
+
+// Children lists the ids of the conversations that name one of parents as
+// theirs, oldest first.
+func (*Store) Children(ctx context.Context, db bun.IDB, parents []string) (map[string][]string, error) {
+	children := map[string][]string{}
+	if len(parents) == 0 {
+		return children, nil
+	}
+	var rows []struct {
+		ID       string `bun:"id"`
+		ParentID string `bun:"parent_conversation_id"`
+	}
+	err := db.NewSelect().Model((*Conversation)(nil)).Column("id", "parent_conversation_id").
+		Where("conversation.parent_conversation_id IN (?)", bun.List(parents)).
+		Order("conversation.created_at", "conversation.id").Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("conversations: list children: %w", err)
+	}
+	for _, row := range rows {
+		children[row.ParentID] = append(children[row.ParentID], row.ID)
+	}
+	return children, nil
+}
+
+// Insert writes a new conversation. One that exists already is
+// dbmodule.ErrUnique, and db's transaction is lost by it.
+func (*Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation, error) {
+	now := wire.Now()
+	c := blank(p.ID, now)
+	if p.CreatedAt != nil {
+		c.CreatedAt = *p.CreatedAt
+		c.UpdatedAt = later(*p.CreatedAt, p.UpdatedAt)
+	}
+	p.fill(c)
+	if _, err := db.NewInsert().Model(c).Returning("NULL").Exec(ctx); err != nil {
+		return nil, fmt.Errorf("conversations: insert %s: %w", p.ID, err)
+	}
+	return c, nil
+}
+
+// Put writes what an agent server says of a conversation, new or not, in db's
+// transaction. The conversation's created_at, its events and what a client has
+// set stay as they are. What was the last to be put changes nothing when it is put
+// again, and neither does what is older than that by its updated_at: events may
+// have told more since.
+func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
+	c, created, err := s.lock(ctx, db, p.ID, p)
+	if err != nil || created {
+		return err
+	}
+	if p.digest == c.InfoDigest || p.UpdatedAt != nil && p.UpdatedAt.UnixMicro() < c.InfoMicros {
+		return nil
+	}
+	pushed := *p
+	if c.TitlePinned {
+		pushed.Title = nil
+	}
+	if c.TagsPinned {
+		pushed.Tags = nil
+	}
+	pushed.fill(c)
+	pushed.stamp(c)
+	if pushed.UpdatedAt == nil {
+		pushed.UpdatedAt = now()
+	}
+	c.UpdatedAt = later(c.UpdatedAt, pushed.UpdatedAt)
+	return s.save(ctx, db, c)
+}
+
+// Update changes what a client may: title, tags, public.
+func (s *Store) Update(ctx context.Context, db bun.IDB, id string, p *Patch) (*Conversation, error) {
+	c, err := s.lockExisting(ctx, db, id)
+	if err != nil {
+		return nil, err
+	}
+	c.TitlePinned = c.TitlePinned || p.Title != nil
+	c.TagsPinned = c.TagsPinned || p.Tags != nil
+	p.fill(c)
+	c.UpdatedAt = later(c.UpdatedAt, now())
+	return c, s.save(ctx, db, c)
+}
+
+// Delete deletes a conversation with its events. Conversations that name it as
+// their parent stay.
+func (*Store) Delete(ctx context.Context, db bun.IDB, id string) error {
+	result, err := db.NewDelete().Model((*Conversation)(nil)).Where("id = ?", id).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("conversations: delete %s: %w", id, err)
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return fmt.Errorf("conversations: delete %s: %w", id, err)
+	}
+	return nil
+}
+
+// Lock holds a conversation's row until db's transaction ends and returns it. A
+// conversation that is not there is made, with nothing known of it but its id:
+// its events may come first, and must not be lost. Of one that is there, only what
+// Advance needs is read. Writers of events lock the
+// conversation before anything else, so that they queue up instead of
+// deadlocking, and what they read afterwards is what earlier ones committed.
+func (s *Store) Lock(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
+	// Not the agent and the like, which can be large.
+	c, _, err := s.lock(ctx, db, id, &Patch{ID: id},
+		"id", "agent_kind", "execution_status", "leaf_event_id", "state_micros", "updated_at")
+	return c, err
+}
+
+// lock is Lock; a conversation that it makes has p's content. It reads columns,
+// agent_kind among them, or all.
+func (s *Store) lock(
+	ctx context.Context, db bun.IDB, id string, p *Patch, columns ...string,
+) (c *Conversation, created bool, err error) {
+	if db.Dialect().Name() != dialect.MySQL {
+		c, err = s.lockExisting(ctx, db, id, columns...)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return c, false, err
+		}
+	}
+	// On MySQL this comes first even if the row is there: to look for a missing
+	// row FOR UPDATE locks a gap that other writers' inserts then deadlock on,
+	// and a failing plain insert or an ignored one locks the row shared.
+	c = blank(id, wire.Now())
+	c.AgentKind = placeholder
+	insert := db.NewInsert().Model(c).Returning("NULL")
+	if db.Dialect().Name() == dialect.MySQL {
+		insert = insert.On("DUPLICATE KEY UPDATE").Set("id = id")
+	} else {
+		insert = insert.On("CONFLICT (id) DO NOTHING")
+	}
+	if _, err = insert.Exec(ctx); err != nil {
+		return nil, false, fmt.Errorf("conversations: insert %s: %w", id, err)
+	}
+	if c, err = s.lockExisting(ctx, db, id, columns...); err != nil || c.AgentKind != placeholder {
+		return c, false, err
+	}
+	fresh := blank(id, wire.Now())
+	if p.CreatedAt != nil {
+		fresh.CreatedAt = *p.CreatedAt
+		fresh.UpdatedAt = later(*p.CreatedAt, p.UpdatedAt)
+	}
+	p.fill(fresh)
+	p.stamp(fresh)
+	return fresh, true, s.save(ctx, db, fresh)
+}
+
+// placeholder marks a row that this transaction has inserted: how many rows an
+// upsert says it affected differs between engines and drivers.
+const placeholder = "?"
+
+func (*Store) lockExisting(ctx context.Context, db bun.IDB, id string, columns ...string) (*Conversation, error) {
+	c := new(Conversation)
+	q := db.NewSelect().Model(c).Column(columns...).Where("conversation.id = ?", id)
+	if db.Dialect().Name() != dialect.SQLite {
+		// SQLite's one writer began IMMEDIATE: it is alone.
+		q = q.For("UPDATE")
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, fmt.Errorf("conversations: lock %s: %w", id, err)
+	}
+	return c, nil
+}
+
+// save writes a locked conversation back.
+func (*Store) save(ctx context.Context, db bun.IDB, c *Conversation) error {
+	if _, err := db.NewUpdate().Model(c).WherePK().Exec(ctx); err != nil {
+		return fmt.Errorf("conversations: update %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+// Advance records in a locked conversation that added events were stored and
+// what the newest state among them is. state and its time may be missing.
+func (*Store) Advance(
+	ctx context.Context, db bun.IDB, c *Conversation, added int, state *Patch, stateMicros int64,
+) error {
+	q := db.NewUpdate().Model((*Conversation)(nil)).Where("id = ?", c.ID).
+		Set("event_count = event_count + ?", added).
+		Set("updated_at = ?", later(c.UpdatedAt, now()))
+	if state != nil && stateMicros >= c.StateMicros {
+		changed := *c
+		state.fill(&changed)
+		q = q.Set("state_micros = ?", stateMicros).
+			Set("execution_status = ?", changed.ExecutionStatus).
+			Set("leaf_event_id = ?", changed.LeafEventID)
+		if state.Stats != nil {
+			q = q.Set("stats = ?", changed.Stats).
+				Set("accumulated_cost = ?", changed.AccumulatedCost).
+				Set("max_budget_per_task = ?", changed.MaxBudgetPerTask).
+				Set("prompt_tokens = ?", changed.PromptTokens).
+				Set("completion_tokens = ?", changed.CompletionTokens).
+				Set("cache_read_tokens = ?", changed.CacheReadTokens).
+				Set("cache_write_tokens = ?", changed.CacheWriteTokens).
+				Set("reasoning_tokens = ?", changed.ReasoningTokens).
+				Set("context_window = ?", changed.ContextWindow).
+				Set("per_turn_token = ?", changed.PerTurnToken)
+		}
+	}
+	if _, err := q.Exec(ctx); err != nil {
+		return fmt.Errorf("conversations: update %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+func now() *time.Time {
+	t := wire.Now()
+	return &t
+}
+
+func later(a time.Time, b *time.Time) time.Time {
+	if b != nil && b.After(a) {
+		return *b
+	}
+	return a
+}
+
+// fill writes what the patch mentions into c, timestamps excepted.
+func (p *Patch) fill(c *Conversation) {
+	if p.ParentID != nil {
+		c.ParentID = p.ParentID
+	}
+	if p.Title != nil {
+		folded := wire.Fold(*p.Title)
+		c.Title, c.TitleFolded = p.Title, &folded
+	}
+	set(&c.ExecutionStatus, p.Status)
+	if p.Agent != nil {
+		c.Agent = string(p.Agent)
+		c.LLMModel, c.AgentKind = describe(p.Agent)
+	}
+	setText(&c.Workspace, p.Workspace)
+	setText(&c.ConfirmationPolicy, p.ConfirmationPolicy)
+	setText(&c.Tags, p.Tags)
+	setText(&c.PRNumbers, p.PRNumbers)
+	if p.Stats != nil {
+		c.Stats = string(p.Stats)
+		u := sumStats(p.Stats)
+		c.AccumulatedCost, c.MaxBudgetPerTask = u.cost, u.budget
+		c.PromptTokens, c.CompletionTokens = u.prompt, u.completion
+		c.CacheReadTokens, c.CacheWriteTokens = u.cacheRead, u.cacheWrite
+		c.ReasoningTokens, c.ContextWindow, c.PerTurnToken = u.reasoning, u.contextWindow, u.perTurn
+	}
+	if len(p.Details) > 0 {
+		details := map[string]json.RawMessage{}
+		// What is stored was written by the line below; an unreadable one starts over.
+		if json.Unmarshal([]byte(c.Details), &details) != nil {
+			details = map[string]json.RawMessage{}
+		}
+		maps.Copy(details, p.Details)
+		if text, err := json.Marshal(details); err == nil {
+			c.Details = string(text)
+		}
+	}
+	set(&c.MaxIterations, p.MaxIterations)
+	set(&c.StuckDetection, p.StuckDetection)
+	set(&c.Public, p.Public)
+	if p.LeafEventID != nil {
+		c.LeafEventID = p.LeafEventID
+	}
+	if p.CreatedByUserID != nil {
+		c.CreatedByUserID = p.CreatedByUserID
+	}
+	if p.SandboxID != nil {
+		c.SandboxID = p.SandboxID
+	}
+}
+
+// stamp records in c that p was the last that was put.
+func (p *Patch) stamp(c *Conversation) {
+	c.InfoDigest = p.digest
+	if p.UpdatedAt != nil {
+		c.InfoMicros = p.UpdatedAt.UnixMicro()
+	}
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func setText(to *string, from []byte) {
+	if from != nil {
+		*to = string(from)
+	}
+}
+
+// describe reads an agent's model and kind.
+func describe(agent []byte) (model *string, kind string) {
+	kind = "openhands"
+	o, err := wire.ParseObject(agent)
+	if err != nil {
+		return nil, kind
+	}
+	if name, err := o.String("kind", 0); err == nil && name != nil && *name == "ACPAgent" {
+		kind = "acp"
+	}
+	if llm, err := o.Object("llm"); err == nil && llm != nil {
+		if name, err := llm.String("model", 0); err == nil {
+			model = name
+		}
+	}
+	return model, kind
+}

@@ -1,0 +1,81 @@
+package events
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openhands-go/server/app/wire"
+)
+
+func (h *handlers) registerAppView(api huma.API) {
+	missing := []int{http.StatusNotFound, http.StatusUnprocessableEntity}
+	huma.Register(api, huma.Operation{
+		OperationID: "search-app-events", Method: http.MethodGet, Path: appRoot + "/search", Tags: []string{appTag},
+		Summary:     "List a conversation's events by pages",
+		Description: "Each event byte for byte as it came.",
+		Errors:      missing,
+	}, h.appSearch)
+	huma.Register(api, huma.Operation{
+		OperationID: "count-app-events", Method: http.MethodGet, Path: appRoot + "/count", Tags: []string{appTag},
+		Summary: "Count a conversation's events",
+		Errors:  missing,
+	}, h.appCount)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-app-events", Method: http.MethodGet, Path: appRoot, Tags: []string{appTag},
+		Summary:     "Get several events",
+		Description: "In the order of the ids, null for each that does not exist.",
+		Errors:      missing,
+	}, h.appBatch)
+}
+
+// AppFilterInput is what search and count share in the app-server view.
+type AppFilterInput struct {
+	Kind   string `query:"kind__eq" doc:"Only this kind, such as MessageEvent"`
+	From   string `query:"timestamp__gte" doc:"At or after this ISO 8601 time; without an offset it compares with those of events as they are"`
+	Before string `query:"timestamp__lt" doc:"Before this time"`
+}
+
+func (in *AppFilterInput) filter() (Filter, error) {
+	if err := wire.QueryText(in.Kind, "kind__eq"); err != nil {
+		return Filter{}, err
+	}
+	return (&FilterInput{Kind: in.Kind, From: in.From, Before: in.Before}).filter()
+}
+
+type appSearchInput struct {
+	PathInput
+	AppFilterInput
+	PageInput
+}
+
+func (h *handlers) appSearch(ctx context.Context, in *appSearchInput) (*pageOutput, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	return h.page(ctx, in.ID, f, in.PageInput)
+}
+
+type appCountInput struct {
+	PathInput
+	AppFilterInput
+}
+
+func (h *handlers) appCount(ctx context.Context, in *appCountInput) (*countOutput, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	return h.number(ctx, in.ID, f)
+}
+
+type appBatchInput struct {
+	Conversation string   `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits"`
+	IDs          []string `query:"id,explode" required:"true" maxItems:"100" doc:"Ids of events; repeat the parameter"`
+}
+
+func (h *handlers) appBatch(ctx context.Context, in *appBatchInput) (*listOutput, error) {
+	return h.list(ctx, in.Conversation, in.IDs, []any{"query", "id"})
+}

@@ -1,0 +1,55 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+)
+
+// maxPiece bounds the text of one statement on MySQL and MariaDB, which take
+// 16 MiB at once unless told otherwise: escaping can double it.
+const maxPiece = 3 << 20
+
+// insertLarge writes an event whose texts do not fit into one statement there:
+// first without them, then piece by piece. It reports false when one will do.
+func insertLarge(ctx context.Context, db bun.IDB, e *Event) (bool, error) {
+	size := len(e.Payload)
+	if e.Body != nil {
+		size += len(*e.Body)
+	}
+	if db.Dialect().Name() != dialect.MySQL || size <= maxPiece {
+		return false, nil
+	}
+	row := *e
+	row.Payload = ""
+	if e.Body != nil {
+		row.Body = new(string)
+	}
+	if err := insertRows(ctx, db, []*Event{&row}); err != nil {
+		return true, err
+	}
+	if err := appendText(ctx, db, e, "payload", e.Payload); err != nil || e.Body == nil {
+		return true, err
+	}
+	return true, appendText(ctx, db, e, "body", *e.Body)
+}
+
+func appendText(ctx context.Context, db bun.IDB, e *Event, column, text string) error {
+	for len(text) > 0 {
+		end := min(len(text), maxPiece)
+		for end < len(text) && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		_, err := db.NewUpdate().Model((*Event)(nil)).
+			Set("? = CONCAT(?, ?)", bun.Ident(column), bun.Ident(column), text[:end]).
+			Where("conversation_id = ?", e.ConversationID).Where("id = ?", e.ID).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("events: append to %s: %w", column, err)
+		}
+		text = text[end:]
+	}
+	return nil
+}

@@ -1,0 +1,328 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/app/paging"
+	"github.com/openhands-go/server/app/wire"
+)
+
+// Store reads and writes events through whatever session it is given. It is
+// safe for concurrent use.
+type Store struct{ conversations *conversations.Store }
+
+// NewStore makes a Store beside a store of their conversations.
+func NewStore(c *conversations.Store) *Store { return &Store{conversations: c} }
+
+// Sort orders of listings; events of one timestamp come in the order of arrival.
+const (
+	Timestamp     = "TIMESTAMP"
+	TimestampDesc = "TIMESTAMP_DESC"
+)
+
+// Filter chooses events of a conversation. Its zero value chooses all.
+type Filter struct {
+	Kind   string
+	Source string
+	// Body is looked for in the text of messages, whatever the case. It reads
+	// every message of the conversation that the other conditions leave.
+	Body   string
+	From   *time.Time // at or after
+	Before *time.Time
+}
+
+func (f Filter) empty() bool { return f == Filter{} }
+
+func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuery {
+	q = q.Where("event.conversation_id = ?", conversationID)
+	kind := f.Kind
+	if strings.HasPrefix(kind, "openhands.") {
+		// Older clients name the Python class with its module.
+		kind = kind[strings.LastIndexByte(kind, '.')+1:]
+	}
+	if f.Body != "" && kind == "" {
+		kind = kindMessage // only messages have a body, and this has an index
+	}
+	if kind != "" {
+		q = q.Where("event.kind = ?", kind)
+	}
+	if f.Source != "" {
+		q = q.Where("event.source = ?", f.Source)
+	}
+	if f.Body != "" {
+		q = q.Where("event.body LIKE ? ESCAPE '!'", "%"+conversations.EscapeLike(wire.Fold(f.Body))+"%")
+	}
+	if f.From != nil {
+		q = q.Where("event.ts >= ?", f.From.UnixMicro())
+	}
+	if f.Before != nil {
+		q = q.Where("event.ts < ?", f.Before.UnixMicro())
+	}
+	return q
+}
+
+// Add stores the events that the conversation does not have yet, in db's
+// transaction, and says how many those were. Events that it has, by their ids,
+// change nothing, and neither does what they say of the state. A conversation
+// that is not there is made.
+//
+// Add holds the conversation until the transaction ends: batches for one
+// conversation are stored one after the other.
+func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batch []*Incoming) (int, error) {
+	if len(batch) == 0 {
+		return 0, nil
+	}
+	c, err := s.conversations.Lock(ctx, db, conversationID)
+	if err != nil {
+		return 0, err
+	}
+	added, err := s.unknown(ctx, db, conversationID, batch)
+	if err != nil || len(added) == 0 {
+		return 0, err
+	}
+	if err := s.insert(ctx, db, conversationID, added); err != nil {
+		return 0, err
+	}
+	state, micros := newestState(added, c.StateMicros)
+	if err := s.conversations.Advance(ctx, db, c, len(added), state, micros); err != nil {
+		return 0, err
+	}
+	return len(added), nil
+}
+
+// chunk is how many ids a statement asks for.
+const chunk = 500
+
+// unknown leaves out events that are stored and repetitions within the batch.
+func (*Store) unknown(
+	ctx context.Context, db bun.IDB, conversationID string, batch []*Incoming,
+) ([]*Incoming, error) {
+	known := make(map[string]bool, len(batch))
+	ids := make([]string, 0, len(batch))
+	for _, e := range batch {
+		ids = append(ids, e.ID)
+	}
+	for len(ids) > 0 {
+		part := ids[:min(len(ids), chunk)]
+		ids = ids[len(part):]
+		var found []string
+		err := db.NewSelect().Model((*Event)(nil)).Column("id").
+			Where("event.conversation_id = ?", conversationID).
+			Where("event.id IN (?)", bun.List(part)).Scan(ctx, &found)
+		if err != nil {
+			return nil, fmt.Errorf("events: look up: %w", err)
+		}
+		for _, id := range found {
+			known[id] = true
+		}
+	}
+	var added []*Incoming
+	for _, e := range batch {
+		if !known[e.ID] {
+			known[e.ID] = true
+			added = append(added, e)
+		}
+	}
+	return added, nil
+}
+
+// maxStatement bounds an insert's payloads, so that the statement stays below
+// what servers take at once even if each byte has to be escaped. One event alone
+// may be larger: see insertLarge.
+const maxStatement = 1 << 20
+
+func (*Store) insert(ctx context.Context, db bun.IDB, conversationID string, added []*Incoming) error {
+	for len(added) > 0 {
+		added[0].ConversationID = conversationID
+		if done, err := insertLarge(ctx, db, &added[0].Event); err != nil {
+			return err
+		} else if done {
+			added = added[1:]
+			continue
+		}
+		var rows []*Event
+		size := 0
+		for _, e := range added {
+			if len(rows) > 0 && (size+len(e.Payload) > maxStatement || len(rows) == 100) {
+				break
+			}
+			e.ConversationID = conversationID
+			size += len(e.Payload)
+			rows = append(rows, &e.Event)
+		}
+		added = added[len(rows):]
+		if err := insertRows(ctx, db, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertRows(ctx context.Context, db bun.IDB, rows []*Event) error {
+	if _, err := db.NewInsert().Model(&rows).ExcludeColumn("seq").Returning("NULL").Exec(ctx); err != nil {
+		return fmt.Errorf("events: insert %d: %w", len(rows), err)
+	}
+	return nil
+}
+
+// newestState is what the events say of the state in the order of their times,
+// leaving out what is older than since, and the time of the newest that says something.
+func newestState(added []*Incoming, since int64) (*conversations.Patch, int64) {
+	var state *conversations.Patch
+	times := map[string]int64{}
+	newest := since
+	for _, e := range added {
+		if e.State == nil || e.Micros < since {
+			continue
+		}
+		if state == nil {
+			state = &conversations.Patch{}
+		}
+		state.Merge(e.State, e.Micros, times)
+		newest = max(newest, e.Micros)
+	}
+	return state, newest
+}
+
+// Page lists up to limit events of a conversation after pageID, "" for the first
+// page, as they came, and the next page's id, "" after the last.
+func (*Store) Page(
+	ctx context.Context, db bun.IDB, conversationID string, f Filter, order, pageID string, limit int,
+) (payloads []string, next string, err error) {
+	direction, after := "ASC", ">"
+	if order == TimestampDesc {
+		direction, after = "DESC", "<"
+	}
+	scope := "events:" + conversationID
+	var rows []struct {
+		Seq     int64  `bun:"seq"`
+		Micros  int64  `bun:"ts"`
+		Payload string `bun:"payload"`
+	}
+	q := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).
+		Column("seq", "ts", "payload").
+		OrderExpr("event.ts ?, event.seq ?", bun.Safe(direction), bun.Safe(direction)).
+		Limit(int64(limit) + 1)
+	if pageID != "" {
+		cursor, err := paging.Decode(pageID, scope, order)
+		if err != nil {
+			return nil, "", err
+		}
+		// Spelled out, since MySQL finds no range in a comparison of rows.
+		q = q.Where("event.ts ?= ?", bun.Safe(after), cursor.Micros).
+			Where("(event.ts ? ? OR event.seq ? ?)", bun.Safe(after), cursor.Micros, bun.Safe(after), cursor.Seq)
+	}
+	if err := q.Scan(ctx, &rows); err != nil {
+		return nil, "", fmt.Errorf("events: list: %w", err)
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last := rows[limit-1]
+		next, err = paging.Encode(scope, order, paging.Cursor{Micros: last.Micros, Seq: last.Seq})
+		if err != nil {
+			return nil, "", err
+		}
+	}
+	payloads = make([]string, len(rows))
+	for i := range rows {
+		payloads[i] = rows[i].Payload
+	}
+	return payloads, next, nil
+}
+
+// Count counts the events that Page lists. Without a filter it reads the
+// conversation's counter, and a conversation that is not there is
+// dbmodule.ErrNotFound.
+func (s *Store) Count(ctx context.Context, db bun.IDB, conversationID string, f Filter) (int64, error) {
+	if f.empty() {
+		return s.conversations.EventCount(ctx, db, conversationID)
+	}
+	var n int64
+	err := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).ColumnExpr("count(*)").Scan(ctx, &n)
+	if err != nil {
+		return 0, fmt.Errorf("events: count: %w", err)
+	}
+	return n, nil
+}
+
+// Get reads one event as it came.
+func (*Store) Get(ctx context.Context, db bun.IDB, conversationID, id string) (string, error) {
+	var payload string
+	err := db.NewSelect().Model((*Event)(nil)).Column("payload").
+		Where("event.conversation_id = ?", conversationID).Where("event.id = ?", id).Scan(ctx, &payload)
+	if err != nil {
+		return "", fmt.Errorf("events: get: %w", err)
+	}
+	return payload, nil
+}
+
+// Batch reads events as they came in the order of ids, "" where there is none.
+func (*Store) Batch(ctx context.Context, db bun.IDB, conversationID string, ids []string) ([]string, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var rows []struct {
+		ID      string `bun:"id"`
+		Payload string `bun:"payload"`
+	}
+	err := db.NewSelect().Model((*Event)(nil)).Column("id", "payload").
+		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(ids)).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("events: get %d: %w", len(ids), err)
+	}
+	byID := make(map[string]string, len(rows))
+	for _, row := range rows {
+		byID[row.ID] = row.Payload
+	}
+	payloads := make([]string, len(ids))
+	for i, id := range ids {
+		payloads[i] = byID[id]
+	}
+	return payloads, nil
+}
+
+// FinalResponse is the text of the agent's last message or finish, "" if there
+// is none. It looks back through the conversation's actions for the latter.
+func (*Store) FinalResponse(ctx context.Context, db bun.IDB, conversationID string) (string, error) {
+	var last struct {
+		Seq     int64  `bun:"seq"`
+		Micros  int64  `bun:"ts"`
+		Payload string `bun:"payload"`
+	}
+	found := false
+	// One kind at a time: that is the order of an index, both together is not.
+	for _, kind := range [...]string{kindMessage, kindAction} {
+		rows := []struct {
+			Seq     int64  `bun:"seq"`
+			Micros  int64  `bun:"ts"`
+			Payload string `bun:"payload"`
+		}{}
+		q := db.NewSelect().Model((*Event)(nil)).Column("seq", "ts", "payload").
+			Where("event.conversation_id = ?", conversationID).
+			Where("event.kind = ?", kind).Where("event.final = ?", true).
+			Order("event.ts DESC", "event.seq DESC").Limit(1)
+		if found {
+			q = q.Where("event.ts >= ?", last.Micros)
+		}
+		if err := q.Scan(ctx, &rows); err != nil {
+			return "", fmt.Errorf("events: find the final response: %w", err)
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		row := rows[0]
+		if !found || row.Micros > last.Micros || row.Micros == last.Micros && row.Seq > last.Seq {
+			last, found = row, true
+		}
+	}
+	if !found {
+		return "", nil
+	}
+	return FinalResponse(last.Payload), nil
+}

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// ownPrefix begins the names of variables that are ours alone.
+const ownPrefix = "DATABASE_"
+
+// misspelt returns a sentence for each variable of the environment that looks
+// like a setting and is none.
+func misspelt(settings []*setting) []string {
+	var names []string
+	for _, s := range settings {
+		names = append(names, s.name)
+	}
+	var sentences []string
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if slices.Contains(names, name) {
+			continue
+		}
+		near := nearest(name, names)
+		switch {
+		case near != "":
+			sentences = append(sentences, name+" is not a setting and is ignored: did you mean "+near+"?")
+		case strings.HasPrefix(strings.ToUpper(name), ownPrefix):
+			sentences = append(sentences, name+" is not a setting and is ignored: see "+program+" config")
+		}
+	}
+	slices.Sort(sentences)
+	return sentences
+}
+
+// nearest returns the setting that a name is a misspelling of, or "". Short
+// names are too much like each other: HOST and HOME.
+func nearest(name string, settings []string) string {
+	const shortest = 8
+	bare := func(s string) string { return strings.ReplaceAll(strings.ToUpper(s), "_", "") }
+	best, bestDistance := "", 3
+	for _, s := range settings {
+		if len(s) < shortest || len(name) < shortest {
+			continue
+		}
+		if d := editDistance(bare(name), bare(s)); d < bestDistance {
+			best, bestDistance = s, d
+		}
+	}
+	return best
+}
+
+// editDistance counts the letters to add, remove or change between two words.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

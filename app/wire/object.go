@@ -1,0 +1,159 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// Object is a JSON object's members by their exact names, each value as it was
+// written; of a repeated name the last value, as in Python and JavaScript.
+type Object map[string]json.RawMessage
+
+// CheckJSON says what is wrong with raw as one JSON document in UTF-8, if
+// anything. It accepts what encoding/json does: up to 10,000 levels.
+func CheckJSON(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return NewInvalid("json_invalid", "JSON must be encoded as UTF-8")
+	}
+	if json.Valid(raw) {
+		return nil
+	}
+	msg := "JSON decode error"
+	var value json.RawMessage
+	err := json.Unmarshal(raw, &value)
+	var syntax *json.SyntaxError
+	switch {
+	case len(bytes.TrimSpace(raw)) == 0:
+		msg += ": the body is empty"
+	case errors.As(err, &syntax):
+		msg += ": " + syntax.Error()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		msg += ": the text ends too early"
+	}
+	return NewInvalid("json_invalid", msg)
+}
+
+// ParseObject reads raw as a JSON object in UTF-8.
+func ParseObject(raw []byte) (Object, error) {
+	if err := CheckJSON(raw); err != nil {
+		return nil, err
+	}
+	return members(raw)
+}
+
+// members splits a valid document.
+func members(raw []byte) (Object, error) {
+	if Kind(raw) != '{' {
+		return nil, NewInvalid("model_attributes_type", "Input should be an object")
+	}
+	var object Object
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, NewInvalid("json_invalid", "JSON decode error: "+err.Error())
+	}
+	return object, nil
+}
+
+// ParseArray reads raw as a JSON array in UTF-8 and returns its elements as they
+// were written, without the white space around them.
+func ParseArray(raw []byte) ([]json.RawMessage, error) {
+	if err := CheckJSON(raw); err != nil {
+		return nil, err
+	}
+	if Kind(raw) != '[' {
+		return nil, NewInvalid("list_type", "Input should be a valid list")
+	}
+	var elements []json.RawMessage
+	if err := json.Unmarshal(raw, &elements); err != nil {
+		return nil, NewInvalid("json_invalid", "JSON decode error: "+err.Error())
+	}
+	return elements, nil
+}
+
+// Kind is the first byte of a valid JSON value: one of { [ " t f n - or a digit;
+// 0 for nothing.
+func Kind(raw []byte) byte {
+	raw = bytes.TrimLeft(raw, " \t\r\n")
+	if len(raw) == 0 {
+		return 0
+	}
+	return raw[0]
+}
+
+// Has says whether the object has a value of that name that is not null.
+func (o Object) Has(name string) bool {
+	kind := Kind(o[name])
+	return kind != 0 && kind != 'n'
+}
+
+// String is the member's text; nil when it is missing or null. maxRunes limits
+// its length in characters, 0 for no limit. NUL, which PostgreSQL cannot hold, is refused.
+func (o Object) String(name string, maxRunes int) (*string, error) {
+	if !o.Has(name) {
+		return nil, nil
+	}
+	if Kind(o[name]) != '"' {
+		return nil, NewInvalid("string_type", "Input should be a valid string", name)
+	}
+	var s string
+	if err := json.Unmarshal(o[name], &s); err != nil {
+		return nil, NewInvalid("string_type", "Input should be a valid string", name)
+	}
+	if err := CheckText(s, maxRunes); err != nil {
+		return nil, Under(err, name)
+	}
+	return &s, nil
+}
+
+// Object is the member as an object; nil when it is missing or null.
+func (o Object) Object(name string) (Object, error) {
+	if !o.Has(name) {
+		return nil, nil
+	}
+	object, err := members(o[name])
+	return object, Under(err, name)
+}
+
+// Int is the member as a whole number of 64 bits; nil when it is missing or null.
+func (o Object) Int(name string) (*int64, error) {
+	if !o.Has(name) {
+		return nil, nil
+	}
+	var n int64
+	if err := json.Unmarshal(o[name], &n); err != nil {
+		return nil, NewInvalid("int_type", "Input should be a valid integer", name)
+	}
+	return &n, nil
+}
+
+// Bool is the member as a boolean; nil when it is missing or null.
+func (o Object) Bool(name string) (*bool, error) {
+	if !o.Has(name) {
+		return nil, nil
+	}
+	var b bool
+	if err := json.Unmarshal(o[name], &b); err != nil {
+		return nil, NewInvalid("bool_type", "Input should be a valid boolean", name)
+	}
+	return &b, nil
+}
+
+// CheckText refuses NUL and more than maxRunes characters; 0 means no limit.
+func CheckText(s string, maxRunes int) error {
+	if strings.ContainsRune(s, 0) {
+		return NewInvalid("string_nul", "String should not contain the NUL character")
+	}
+	if maxRunes > 0 && utf8.RuneCountInString(s) > maxRunes {
+		return NewInvalid("string_too_long", "String should have at most "+itoa(maxRunes)+" characters")
+	}
+	return nil
+}
+
+// Fold is the form in which text is compared when case does not matter: lower
+// case by Unicode's rules on every engine, NUL replaced.
+func Fold(s string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.ToValidUTF8(s, "\uFFFD")), "\x00", "\uFFFD")
+}

@@ -1,0 +1,95 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// Success is what writers are told.
+type Success struct {
+	Success bool `json:"success" example:"true"`
+}
+
+// SuccessOutput is a response of [Success].
+type SuccessOutput struct{ Body Success }
+
+// Done is the answer to a writer whose data is stored.
+func Done() *SuccessOutput { return &SuccessOutput{Body: Success{Success: true}} }
+
+// Document describes the body of an operation, registered before, that reads it
+// raw. It is for the
+// API's documentation only.
+func Document(api huma.API, method, path string, body reflect.Type, example any) {
+	item := api.OpenAPI().Paths[path]
+	if item == nil {
+		return
+	}
+	op := map[string]*huma.Operation{
+		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPatch: item.Patch,
+	}[method]
+	if op == nil {
+		return
+	}
+	op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {
+		Schema:  api.OpenAPI().Components.Schemas.Schema(body, true, op.OperationID),
+		Example: example,
+	}}}
+}
+
+// NotFound turns a missing row into a 404 that says what is missing, and leaves
+// every other error as it is.
+func NotFound(err error, what string) error {
+	if errors.Is(err, dbmodule.ErrNotFound) {
+		return httpmodule.NewError(http.StatusNotFound, what+" not found")
+	}
+	return err
+}
+
+// PathID reads the identifier in a path's parameter of that name.
+func PathID(value, name string) (string, error) {
+	id, err := ParseID(value)
+	return id, Under(err, "path", name)
+}
+
+// QueryIDs reads the identifiers of a query's repeated parameter of that name.
+func QueryIDs(values []string, name string) ([]string, error) {
+	ids := make([]string, len(values))
+	for i, value := range values {
+		id, err := ParseID(value)
+		if err != nil {
+			return nil, Under(err, "query", name, i)
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
+
+// Unsupported registers operations that only a server with an agent can do: they
+// answer 501 and say so. paths follow prefix.
+func Unsupported(api huma.API, tag, prefix string, paths map[string]string) {
+	for path, what := range paths {
+		huma.Register(api, huma.Operation{
+			OperationID: strings.ReplaceAll(strings.ToLower("unsupported "+tag+" "+what), " ", "-"),
+			Method:      http.MethodPost,
+			Path:        prefix + path,
+			Summary:     "Not offered: " + what,
+			Description: "There is no agent in this server: it stores conversations that agent servers push to it.",
+			Tags:        []string{tag},
+			Errors:      []int{http.StatusNotImplemented},
+		}, func(context.Context, *struct{}) (*SuccessOutput, error) { return nil, NoAgent(what) })
+	}
+}
+
+// NoAgent is the answer to a request that needs an agent: 501.
+func NoAgent(what string) error {
+	return httpmodule.NewError(http.StatusNotImplemented,
+		"There is no agent in this server, so it does not offer "+what+": it stores what agent servers push to it")
+}
