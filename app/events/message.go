@@ -50,18 +50,18 @@ func parseMessage(raw []byte) (*message, error) {
 }
 
 func checkContent(raw []byte) error {
-	parts, err := wire.ParseArray(raw)
+	parts, err := wire.Elements(raw)
 	if err != nil {
 		return err
 	}
 	for i, raw := range parts {
-		part, err := wire.ParseObject(raw)
+		part, err := wire.Members(raw)
 		if err != nil {
 			return wire.Under(err, i)
 		}
 		switch kind := looseText(part["type"]); {
 		case kind == "image" || kind == "" && part.Has("image_urls"):
-			urls, err := wire.ParseArray(part["image_urls"])
+			urls, err := wire.Elements(part["image_urls"])
 			if err != nil {
 				return wire.NewInvalid("list_type", "Input should be a valid list", i, "image_urls")
 			}

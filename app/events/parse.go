@@ -48,8 +48,9 @@ func ParseBatch(raw []byte, at time.Time) ([]*Incoming, error) {
 	return batch, nil
 }
 
+// parse reads an event that is known to be valid JSON.
 func parse(raw []byte, at time.Time) (*Incoming, error) {
-	object, err := wire.ParseObject(raw)
+	object, err := wire.Members(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -140,17 +141,17 @@ func texts(content []byte) []string {
 	if wire.Kind(content) == '"' {
 		return []string{looseText(content)}
 	}
-	elements, err := wire.ParseArray(content)
+	elements, err := wire.Elements(content)
 	if err != nil {
 		return nil
 	}
 	var parts []string
 	for _, element := range elements {
-		object, err := wire.ParseObject(element)
+		object, err := wire.Members(element)
 		if err != nil {
 			continue
 		}
-		if urls, err := wire.ParseArray(object["image_urls"]); err == nil {
+		if urls, err := wire.Elements(object["image_urls"]); err == nil {
 			parts = append(parts, fmt.Sprintf("[Image: %d URLs]", len(urls)))
 			continue
 		}
@@ -182,7 +183,7 @@ func finishes(action wire.Object) bool {
 
 // FinalResponse is the text that an event with Final set ends with.
 func FinalResponse(payload string) string {
-	object, err := wire.ParseObject([]byte(payload))
+	object, err := wire.Members([]byte(payload))
 	if err != nil {
 		return ""
 	}

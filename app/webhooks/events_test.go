@@ -68,13 +68,14 @@ func TestEventsComeBackByteForByte(t *testing.T) {
 	})
 }
 
-// An event just below the body limit, much of which has to be escaped.
+// An event that takes more than the 16 MiB that MariaDB reads at once when it is
+// escaped.
 func TestLargestEvent(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		const unit = `\\\\é😀`
 		event := `{"id":"1","kind":"MessageEvent","llm_message":{"content":[{"type":"text","text":"` +
-			strings.Repeat(unit, 15<<20/len(unit)) + `"}]}}`
+			strings.Repeat(unit, 9<<20/len(unit)) + `"}]}}`
 		apptest.JSON[wire.Success](t, s, http.MethodPost, push, "["+event+"]", http.StatusOK)
 		answer := s.Do(t, http.MethodGet, list+"/1", "")
 		require.Equal(t, http.StatusOK, answer.Status)

@@ -42,11 +42,12 @@ func ParseObject(raw []byte) (Object, error) {
 	if err := CheckJSON(raw); err != nil {
 		return nil, err
 	}
-	return members(raw)
+	return Members(raw)
 }
 
-// members splits a valid document.
-func members(raw []byte) (Object, error) {
+// Members is [ParseObject] for what is known to be valid JSON in UTF-8, such as
+// a part of what was parsed.
+func Members(raw []byte) (Object, error) {
 	if Kind(raw) != '{' {
 		return nil, NewInvalid("model_attributes_type", "Input should be an object")
 	}
@@ -63,6 +64,11 @@ func ParseArray(raw []byte) ([]json.RawMessage, error) {
 	if err := CheckJSON(raw); err != nil {
 		return nil, err
 	}
+	return Elements(raw)
+}
+
+// Elements is [ParseArray] for what is known to be valid JSON in UTF-8.
+func Elements(raw []byte) ([]json.RawMessage, error) {
 	if Kind(raw) != '[' {
 		return nil, NewInvalid("list_type", "Input should be a valid list")
 	}
@@ -113,7 +119,7 @@ func (o Object) Object(name string) (Object, error) {
 	if !o.Has(name) {
 		return nil, nil
 	}
-	object, err := members(o[name])
+	object, err := Members(o[name])
 	return object, Under(err, name)
 }
 
