@@ -103,6 +103,19 @@ func (c *conn) typed(err error) error {
 	return err
 }
 
+// Close closes the connection. That the other side has closed it before is
+// nothing that whoever closes needs to know.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	if err == nil || c.broken || errors.Is(err, driver.ErrBadConn) {
+		return nil
+	}
+	if err = classify(c.engine(), err); errors.Is(err, ErrUnavailable) {
+		return nil
+	}
+	return err
+}
+
 func (c *conn) Prepare(query string) (driver.Stmt, error) {
 	if err := c.admits(query); err != nil {
 		return nil, err

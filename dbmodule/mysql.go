@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/uptrace/bun/dialect/mysqldialect"
@@ -35,6 +36,22 @@ type lateMySQLDialect struct{ *mysqldialect.Dialect }
 
 // Init does nothing; discover runs the dialect's own once the server answers.
 func (*lateMySQLDialect) Init(*sql.DB) {}
+
+// AppendString writes a NUL as MySQL's \0 escape; Bun's dialect drops it.
+func (d *lateMySQLDialect) AppendString(b []byte, s string) []byte {
+	if strings.IndexByte(s, 0) < 0 {
+		return d.Dialect.AppendString(b, s)
+	}
+	b = append(b, '\'')
+	for i, part := range strings.Split(s, "\x00") {
+		if i > 0 {
+			b = append(b, '\\', '0')
+		}
+		quoted := d.Dialect.AppendString(nil, part)
+		b = append(b, quoted[1:len(quoted)-1]...)
+	}
+	return append(b, '\'')
+}
 
 func (d *lateMySQLDialect) discover(ctx context.Context, db *sql.DB) error {
 	var version string

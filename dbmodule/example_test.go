@@ -1,0 +1,106 @@
+package dbmodule_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
+)
+
+type Song struct {
+	bun.BaseModel `bun:"table:songs"`
+
+	ID    int64  `bun:"id,pk,autoincrement"`
+	Title string `bun:"title,notnull,unique"`
+}
+
+// openSongs opens an in-memory database with one table, without fx.
+func openSongs(ctx context.Context) (*dbmodule.Database, error) {
+	cfg := dbmodule.DefaultConfig()
+	url, err := dbmodule.ParseURL("sqlite://")
+	if err != nil {
+		return nil, err
+	}
+	cfg.URL = url
+	db, err := dbmodule.Open(cfg, nil, dbmodule.WithModels((*Song)(nil)), dbmodule.WithTables(autogen.NewTables()))
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Connect(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := db.CreateTables(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func ExampleOpen() {
+	ctx := context.Background()
+	db, err := openSongs(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = db.Close() }() // nothing in memory is worth an error
+	state, err := db.SchemaState(ctx)
+	fmt.Println(db.Engine(), state.Ready, err)
+	// Output: sqlite true <nil>
+}
+
+func ExampleSessionFactory_InTx() {
+	ctx := context.Background()
+	db, err := openSongs(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = db.Close() }()
+	add := func(title string) error {
+		return db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+			s.AfterCommit(func(context.Context) { fmt.Println("stored", title) })
+			_, err := s.NewInsert().Model(&Song{Title: title}).Exec(ctx)
+			return err
+		})
+	}
+	fmt.Println(add("Autumn Leaves"))
+	fmt.Println(errors.Is(add("Autumn Leaves"), dbmodule.ErrUnique))
+	// Output:
+	// stored Autumn Leaves
+	// <nil>
+	// true
+}
+
+func ExampleSessionFactory_New() {
+	ctx := context.Background()
+	db, err := openSongs(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = db.Close() }()
+	s := db.Sessions().New()
+	defer func() { _ = s.Close() }() // rolls back what was not committed
+	for _, title := range []string{"So What", "So What", "Blue in Green"} {
+		err := s.InNested(ctx, func(ctx context.Context) error {
+			_, err := s.NewInsert().Model(&Song{Title: title}).Exec(ctx)
+			return err
+		})
+		if err != nil && !errors.Is(err, dbmodule.ErrUnique) {
+			fmt.Println(err)
+			return
+		}
+	}
+	if err := s.Commit(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	var titles []string
+	err = s.NewSelect().Model((*Song)(nil)).Column("title").Order("id").Scan(ctx, &titles)
+	fmt.Println(titles, err)
+	// Output: [So What Blue in Green] <nil>
+}
