@@ -103,17 +103,14 @@ func (c *conn) typed(err error) error {
 	return err
 }
 
-// Close closes the connection. That the other side has closed it before is
-// nothing that whoever closes needs to know.
+// Close closes the connection. A server is told so as a courtesy: that it
+// could not be told, since it was gone already, is not worth an error.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
-	if err == nil || c.broken || errors.Is(err, driver.ErrBadConn) {
+	if err == nil || c.engine() != SQLite {
 		return nil
 	}
-	if err = classify(c.engine(), err); errors.Is(err, ErrUnavailable) {
-		return nil
-	}
-	return err
+	return classify(c.engine(), err)
 }
 
 func (c *conn) Prepare(query string) (driver.Stmt, error) {
