@@ -20,7 +20,7 @@ type Config struct {
 	EchoHideParameters bool `envconfig:"DATABASE_ECHO_HIDE_PARAMETERS" default:"false" desc:"log statements without the values in them"`
 	// SlowQuery is the duration from which a statement is logged even when
 	// Echo is off; 0 turns that off.
-	SlowQuery time.Duration `envconfig:"DATABASE_SLOW_QUERY" default:"500ms" desc:"log statements slower than this even when echo is off (0 = never)"`
+	SlowQuery time.Duration `envconfig:"DATABASE_SLOW_QUERY" default:"500ms" desc:"log statements slower than this, values included unless hidden, even when echo is off (0 = never)"`
 	// BunDebug is the value of Bun's own BUNDEBUG: empty or 0 is off, 1 logs
 	// failing statements, 2 all of them.
 	BunDebug string `envconfig:"BUNDEBUG" desc:"Bun's own debug log: 1 failing statements, 2 all of them"`

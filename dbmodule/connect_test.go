@@ -59,15 +59,15 @@ func TestConnectWaitsForAServerAndSaysSo(t *testing.T) {
 
 func TestConnectDoesNotWaitForWhatWaitingDoesNotMend(t *testing.T) {
 	t.Parallel()
-	for name, url := range map[string]string{
-		"missing folder": "sqlite:///" + filepath.Join(t.TempDir(), "nowhere", "x.db"),
-		"a folder":       "sqlite:///" + t.TempDir(),
+	for name, test := range map[string]struct{ url, want string }{
+		"missing folder": {"sqlite:///" + filepath.Join(t.TempDir(), "nowhere", "x.db"), "nowhere does not exist: create it"},
+		"a folder":       {"sqlite:///" + t.TempDir(), "is a folder: name a file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := open(t, url, nil).Connect(t.Context())
-			require.Error(t, err)
-			assert.Contains(t, err.Error(), "dbmodule: connect to sqlite")
+			err := open(t, test.url, nil).Connect(t.Context())
+			require.ErrorContains(t, err, "dbmodule: connect to sqlite")
+			require.ErrorContains(t, err, test.want)
 		})
 	}
 }

@@ -154,7 +154,10 @@ func (d *Database) Connect(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", where, errors.Join(context.Cause(ctx), withoutContext(err)))
 		}
-		if !isUnavailable(err) || d.Engine() == SQLite {
+		if d.Engine() == SQLite {
+			return fmt.Errorf("%s: %w", where, errors.Join(err, noFile(d.config.URL.Path())))
+		}
+		if !isUnavailable(err) {
 			return fmt.Errorf("%s: %w", where, err)
 		}
 		wait := connectPauses[min(attempt, len(connectPauses)-1)]

@@ -6,7 +6,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync/atomic"
 
@@ -84,6 +87,27 @@ func sqliteQuery(options sqliteOptions, reader bool) url.Values {
 	}
 	q.Set("_time_format", "sqlite")
 	return q
+}
+
+// noFile says why there can be no database file at path, as far as that shows.
+// SQLite itself only says that it is unable to open it.
+func noFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil //nolint:nilerr // a hint that can't be given
+	}
+	if info, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the folder %s does not exist: create it", folder)
+	} else if err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is no folder", folder)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file", path)
+	}
+	return fmt.Errorf("this process must be allowed to write to the folder %s and to the file", folder)
 }
 
 func sqliteOpener(name string, query url.Values) openerFunc {

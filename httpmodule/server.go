@@ -50,6 +50,9 @@ type Server struct {
 	open   map[string]bool
 	probes map[string]bool
 
+	// crossOrigin is nil when every origin may write.
+	crossOrigin *http.CrossOriginProtection
+
 	created     time.Time
 	lastRequest atomic.Int64
 	draining    atomic.Bool
@@ -93,6 +96,10 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 	if info.Version == "" {
 		info.Version = "0.0.0-dev"
 	}
+	crossOrigin, err := newCrossOrigin(cfg)
+	if err != nil {
+		return nil, err
+	}
 	page, err := newDocs(info.Title)
 	if err != nil {
 		return nil, err
@@ -103,11 +110,13 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 		log:      log,
 		database: database,
 		docs:     page,
-		mappings: defaultMappings(),
-		open:     make(map[string]bool),
-		probes:   map[string]bool{pathAlive: true, pathHealth: true, pathReady: true, pathServerInfo: true},
-		created:  time.Now(),
-		failed:   make(chan error, 1),
+
+		crossOrigin: crossOrigin,
+		mappings:    defaultMappings(),
+		open:        make(map[string]bool),
+		probes:      map[string]bool{pathAlive: true, pathHealth: true, pathReady: true, pathServerInfo: true},
+		created:     time.Now(),
+		failed:      make(chan error, 1),
 	}
 	s.lastRequest.Store(s.created.UnixNano())
 	s.document = sync.OnceValues(s.encodeDocument)
@@ -121,7 +130,7 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 	e.Logger.SetLevel(gommon.OFF) // what it has to say comes as errors too
 	e.HTTPErrorHandler = s.handleError
 	e.JSONSerializer = echoJSON{}
-	e.Use(s.pipeline, s.cors, s.authenticate, s.limitBody, rememberHeader)
+	e.Use(s.pipeline, s.cors, s.refuseCrossOrigin, s.authenticate, s.limitBody, rememberHeader)
 	s.echo = e
 	s.api = s.newAPI(e)
 	if err := s.register(routes); err != nil {

@@ -25,8 +25,7 @@ type SuccessOutput struct{ Body Success }
 func Done() *SuccessOutput { return &SuccessOutput{Body: Success{Success: true}} }
 
 // Document describes the body of an operation, registered before, that reads it
-// raw. It is for the
-// API's documentation only.
+// raw. It is for the API's documentation only.
 func Document(api huma.API, method, path string, body reflect.Type, example any) {
 	item := api.OpenAPI().Paths[path]
 	if item == nil {
@@ -84,8 +83,23 @@ func Unsupported(api huma.API, tag, prefix string, paths map[string]string) {
 			Description: "There is no agent in this server: it stores conversations that agent servers push to it.",
 			Tags:        []string{tag},
 			Errors:      []int{http.StatusNotImplemented},
+			Parameters:  pathParameters(prefix + path),
 		}, func(context.Context, *struct{}) (*SuccessOutput, error) { return nil, NoAgent(what) })
 	}
+}
+
+// pathParameters documents the parameters of a path that a handler ignores.
+func pathParameters(path string) []*huma.Param {
+	var all []*huma.Param
+	for _, part := range strings.Split(path, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			all = append(all, &huma.Param{
+				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true,
+				Schema: &huma.Schema{Type: huma.TypeString},
+			})
+		}
+	}
+	return all
 }
 
 // NoAgent is the answer to a request that needs an agent: 501.
