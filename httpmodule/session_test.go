@@ -127,7 +127,7 @@ func TestRequestSessionIsOnePerRequestAndFactory(t *testing.T) {
 			})
 			both(e, api, "/late", func(ctx context.Context) (int, error) {
 				one, two := httpmodule.Session(ctx, f.db.Sessions()), httpmodule.Session(ctx, other.Sessions())
-				return http.StatusOK, errors.Join(insertOrphan(ctx, one, "one"), insert(ctx, two, "two-late"))
+				return http.StatusOK, errors.Join(insertOrphan(ctx, one, "one-late"), insert(ctx, two, "two-late"))
 			})
 		}
 	})

@@ -21,10 +21,11 @@ type Conversation struct {
 	Title    *string `bun:"title,type:text"`
 	// TitleFolded is the title as title__contains compares it.
 	TitleFolded *string `bun:"title_folded,type:text"`
-	// TitlePinned and TagsPinned say that a client has set them: what an agent
-	// server pushes later leaves them alone.
-	TitlePinned bool `bun:"title_pinned,notnull"`
-	TagsPinned  bool `bun:"tags_pinned,notnull"`
+	// TitlePinned, TagsPinned and PublicPinned say that a client has set them:
+	// what an agent server pushes later leaves them alone.
+	TitlePinned  bool `bun:"title_pinned,notnull"`
+	TagsPinned   bool `bun:"tags_pinned,notnull"`
+	PublicPinned bool `bun:"public_pinned,notnull"`
 
 	ExecutionStatus string `bun:"execution_status,notnull,type:varchar(64) collate utf8mb4_bin"`
 	// StateMicros is the time of the event that last changed the state, in

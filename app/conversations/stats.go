@@ -40,19 +40,32 @@ func sumStats(stats []byte) usage {
 		if json.Unmarshal(raw, &metrics) != nil {
 			continue
 		}
-		sum.cost = min(sum.cost+metrics.Cost, math.MaxFloat64)
+		sum.cost = min(max(sum.cost+metrics.Cost, -math.MaxFloat64), math.MaxFloat64)
 		if sum.budget == nil {
 			sum.budget = metrics.Budget
 		}
 		if t := metrics.Tokens; t != nil {
-			sum.prompt += t.Prompt
-			sum.completion += t.Completion
-			sum.cacheRead += t.CacheRead
-			sum.cacheWrite += t.CacheWrite
-			sum.reasoning += t.Reasoning
+			sum.prompt = saturated(sum.prompt, t.Prompt)
+			sum.completion = saturated(sum.completion, t.Completion)
+			sum.cacheRead = saturated(sum.cacheRead, t.CacheRead)
+			sum.cacheWrite = saturated(sum.cacheWrite, t.CacheWrite)
+			sum.reasoning = saturated(sum.reasoning, t.Reasoning)
 			sum.contextWindow = max(sum.contextWindow, t.ContextWindow)
 			sum.perTurn = max(sum.perTurn, t.PerTurn)
 		}
 	}
 	return sum
+}
+
+// saturated adds without wrapping around: a count that can't be right must not
+// turn negative.
+func saturated(a, b int64) int64 {
+	switch sum := a + b; {
+	case a > 0 && b > 0 && sum < 0:
+		return math.MaxInt64
+	case a < 0 && b < 0 && sum >= 0:
+		return math.MinInt64
+	default:
+		return sum
+	}
 }

@@ -239,6 +239,9 @@ func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
 	if c.TagsPinned {
 		pushed.Tags = nil
 	}
+	if c.PublicPinned {
+		pushed.Public = nil
+	}
 	pushed.fill(c)
 	pushed.stamp(c)
 	if pushed.UpdatedAt == nil {
@@ -256,6 +259,7 @@ func (s *Store) Update(ctx context.Context, db bun.IDB, id string, p *Patch) (*C
 	}
 	c.TitlePinned = c.TitlePinned || p.Title != nil
 	c.TagsPinned = c.TagsPinned || p.Tags != nil
+	c.PublicPinned = c.PublicPinned || p.Public != nil
 	p.fill(c)
 	c.UpdatedAt = later(c.UpdatedAt, now())
 	return c, s.save(ctx, db, c)

@@ -18,6 +18,10 @@ const (
 
 const (
 	version = 1
+	// minMicros and maxMicros bound what a database can compare with a time: the
+	// years 1 to 9999.
+	minMicros = -62135596800000000
+	maxMicros = 253402300799999999
 	// maxToken is far above any token we make.
 	maxToken = 1024
 )
@@ -72,6 +76,9 @@ func Decode(pageID, scope, order string) (Cursor, error) {
 		if id, err := wire.ParseID(t.ID); err != nil || id != t.ID {
 			return Cursor{}, invalid
 		}
+	}
+	if t.Micros < minMicros || t.Micros > maxMicros || t.ID == "" && t.Seq < 1 {
+		return Cursor{}, invalid
 	}
 	// What we gave out encodes to itself: nothing else is ours.
 	if again, err := Encode(scope, order, t.Cursor); err != nil || again != pageID {

@@ -19,7 +19,7 @@ const id = "0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, c := range []paging.Cursor{
-		{}, {Micros: math.MinInt64, Seq: math.MaxInt64}, {Micros: math.MaxInt64, ID: id}, {Micros: -1, Seq: 1},
+		{Seq: 1}, {Micros: -62135596800000000, Seq: math.MaxInt64}, {Micros: 253402300799999999, ID: id}, {Micros: -1, Seq: 1},
 	} {
 		token, err := paging.Encode("events:"+id, "TIMESTAMP", c)
 		require.NoError(t, err)
@@ -43,14 +43,15 @@ func requireInvalid(t *testing.T, err error) {
 func TestInvalid(t *testing.T) {
 	t.Parallel()
 	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	valid := `{"v":1,"s":"s","o":"o","t":5}`
+	valid := `{"v":1,"s":"s","o":"o","t":5,"n":7}`
 	_, err := paging.Decode(encode(valid), "s", "o")
 	require.NoError(t, err)
 	for _, token := range []string{
 		"", "x", "0", "100", id, encode(""), encode("{"), encode("null"), encode("[]"), encode(`{"v":1}`),
-		encode(`{"v":2,"s":"s","o":"o","t":5}`), encode(`{"v":1,"s":"s","o":"o","t":"5"}`), encode(`{"v":1,"s":"s","o":"o","t":5.5}`),
-		encode(`{"v":1,"s":"s","o":"o","t":5,"x":1}`), encode(`{"v":1,"s":"s","o":"o","t":05}`), encode(` ` + valid),
-		encode(`{"v":1,"s":"s","o":"o","t":5,"i":"x' OR 1=1"}`), encode(`{"v":1,"s":"s","o":"o","t":99999999999999999999}`),
+		encode(`{"v":2,"s":"s","o":"o","t":5,"n":7}`), encode(`{"v":1,"s":"s","o":"o","t":5}`), encode(`{"v":1,"s":"s","o":"o","t":9223372036854775807,"n":7}`),
+		encode(`{"v":1,"s":"s","o":"o","t":-9223372036854775808,"n":7}`), encode(`{"v":1,"s":"s","o":"o","t":"5","n":7}`), encode(`{"v":1,"s":"s","o":"o","t":5.5,"n":7}`),
+		encode(`{"v":1,"s":"s","o":"o","t":5,"n":7,"x":1}`), encode(`{"v":1,"s":"s","o":"o","t":05,"n":7}`), encode(` ` + valid),
+		encode(`{"v":1,"s":"s","o":"o","t":5,"i":"x' OR 1=1"}`), encode(`{"v":1,"s":"s","o":"o","t":99999999999999999999,"n":7}`),
 		encode(valid) + "=", base64.StdEncoding.EncodeToString([]byte(valid)) + "=", encode(valid) + "\n", strings.Repeat("A", 5000),
 	} {
 		_, err := paging.Decode(token, "s", "o")

@@ -46,6 +46,8 @@ type frame struct {
 	below sensitivity
 	// value is what the member being read is.
 	value sensitivity
+	// kind is set while the member named kind is read.
+	kind bool
 }
 
 type redactor struct {
@@ -69,10 +71,7 @@ func (r *redactor) take(token json.Token) {
 		f.wantKey = false
 		name, _ := token.(string)
 		f.value = max(f.below, classify(name))
-		if name == "kind" {
-			// The discriminator of a secret's source; without it the rest means nothing.
-			f.value = public
-		}
+		f.kind = name == "kind"
 		return
 	}
 	here := public
@@ -87,7 +86,8 @@ func (r *redactor) take(token json.Token) {
 		r.frames = append(r.frames, frame{object: value == '{', wantKey: value == '{', below: here})
 		return
 	case string:
-		if here != public && value != "" {
+		source := top >= 0 && r.frames[top].kind && secretSource(value)
+		if here != public && value != "" && !source {
 			r.mask()
 		}
 	case json.Number:
@@ -105,6 +105,14 @@ func (r *redactor) valueEnds() {
 	}
 	f := &r.frames[len(r.frames)-1]
 	f.wantKey = f.object
+}
+
+// secretSource tells the discriminator of a secret's source, StaticSecret and
+// the like: without it the rest means nothing.
+func secretSource(value string) bool {
+	return strings.HasSuffix(value, "Secret") && !strings.ContainsFunc(value, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+	})
 }
 
 // mask replaces the scalar that the decoder has just read.
