@@ -117,9 +117,6 @@ func sqliteOpener(name string, query url.Values) openerFunc {
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", name, err)
 		}
-		if conn == nil {
-			return nil, errors.New("open " + name + ": the driver gave no connection")
-		}
 		return conn, nil
 	}
 }

@@ -1,0 +1,114 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
+)
+
+// builder is the session as Bun's query builders see it: they have already
+// rendered the arguments and run the query hooks themselves.
+type builder Session
+
+func (b *builder) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	s := (*Session)(b)
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	return s.tx.Tx.ExecContext(ctx, query, args...)
+}
+
+func (b *builder) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s := (*Session)(b)
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if s.autocommits(query) {
+		return s.readRows(ctx, func(conn bun.Conn) (*sql.Rows, error) { return conn.Conn.QueryContext(ctx, query, args...) })
+	}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	return s.tx.Tx.QueryContext(ctx, query, args...)
+}
+
+func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	s := (*Session)(b)
+	if err := s.enter(); err != nil {
+		return failedRow(ctx, err)
+	}
+	defer s.mu.Unlock()
+	if s.autocommits(query) {
+		return s.readRow(ctx, func(conn bun.Conn) *sql.Row { return conn.Conn.QueryRowContext(ctx, query, args...) })
+	}
+	if err := s.begin(ctx); err != nil {
+		return failedRow(ctx, err)
+	}
+	return s.tx.Tx.QueryRowContext(ctx, query, args...)
+}
+
+func (s *Session) bun() *bun.DB { return s.factory.pool(s.options.readOnly).db }
+
+func (s *Session) conn() bun.IConn { return (*builder)(s) }
+
+// Dialect returns the dialect of the session's database.
+func (s *Session) Dialect() schema.Dialect { return s.bun().Dialect() }
+
+// NewValues builds a VALUES query on this session.
+func (s *Session) NewValues(model any) *bun.ValuesQuery {
+	return s.bun().NewValues(model).Conn(s.conn())
+}
+
+// NewSelect builds a SELECT on this session.
+func (s *Session) NewSelect() *bun.SelectQuery { return s.bun().NewSelect().Conn(s.conn()) }
+
+// NewInsert builds an INSERT on this session.
+func (s *Session) NewInsert() *bun.InsertQuery { return s.bun().NewInsert().Conn(s.conn()) }
+
+// NewUpdate builds an UPDATE on this session.
+func (s *Session) NewUpdate() *bun.UpdateQuery { return s.bun().NewUpdate().Conn(s.conn()) }
+
+// NewDelete builds a DELETE on this session.
+func (s *Session) NewDelete() *bun.DeleteQuery { return s.bun().NewDelete().Conn(s.conn()) }
+
+// NewMerge builds a MERGE on this session.
+func (s *Session) NewMerge() *bun.MergeQuery { return s.bun().NewMerge().Conn(s.conn()) }
+
+// NewRaw builds a query from SQL text with Bun's placeholders.
+func (s *Session) NewRaw(query string, args ...any) *bun.RawQuery {
+	return s.bun().NewRaw(query, args...).Conn(s.conn())
+}
+
+// NewCreateTable builds a CREATE TABLE on this session.
+func (s *Session) NewCreateTable() *bun.CreateTableQuery {
+	return s.bun().NewCreateTable().Conn(s.conn())
+}
+
+// NewDropTable builds a DROP TABLE on this session.
+func (s *Session) NewDropTable() *bun.DropTableQuery { return s.bun().NewDropTable().Conn(s.conn()) }
+
+// NewCreateIndex builds a CREATE INDEX on this session.
+func (s *Session) NewCreateIndex() *bun.CreateIndexQuery {
+	return s.bun().NewCreateIndex().Conn(s.conn())
+}
+
+// NewDropIndex builds a DROP INDEX on this session.
+func (s *Session) NewDropIndex() *bun.DropIndexQuery { return s.bun().NewDropIndex().Conn(s.conn()) }
+
+// NewTruncateTable builds a TRUNCATE TABLE on this session.
+func (s *Session) NewTruncateTable() *bun.TruncateTableQuery {
+	return s.bun().NewTruncateTable().Conn(s.conn())
+}
+
+// NewAddColumn builds an ALTER TABLE ADD COLUMN on this session.
+func (s *Session) NewAddColumn() *bun.AddColumnQuery { return s.bun().NewAddColumn().Conn(s.conn()) }
+
+// NewDropColumn builds an ALTER TABLE DROP COLUMN on this session.
+func (s *Session) NewDropColumn() *bun.DropColumnQuery { return s.bun().NewDropColumn().Conn(s.conn()) }
