@@ -61,6 +61,38 @@ func TestVersion(t *testing.T) {
 }
 
 // Not parallel: it sets environment variables.
+// Tools refuse a document with a path whose parameters it does not declare.
+func TestOpenAPIDeclaresEveryPathParameter(t *testing.T) {
+	t.Parallel()
+	var document struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
+		}
+	}
+	if err := json.Unmarshal([]byte(call(t, "openapi").stdout), &document); err != nil {
+		t.Fatal(err)
+	}
+	braced := regexp.MustCompile(`\{([^}]*)\}`)
+	found := 0
+	for path, operations := range document.Paths {
+		for method, operation := range operations {
+			declared := map[string]bool{}
+			for _, p := range operation.Parameters {
+				declared[p.Name] = declared[p.Name] || p.In == "path"
+			}
+			for _, name := range braced.FindAllStringSubmatch(path, -1) {
+				found++
+				if !declared[name[1]] {
+					t.Errorf("%s %s does not declare %s", method, path, name[1])
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no path has a parameter")
+	}
+}
+
 func TestOpenAPINeedsNeitherSettingsNorDatabase(t *testing.T) {
 	environment(t, map[string]string{"DATABASE_URL": "broken", "PORT": "broken"})
 	folder := t.TempDir()

@@ -218,7 +218,9 @@ func (d *Database) Close() error {
 
 // DB returns the Bun database on the primary; on SQLite that is the one
 // writer connection, so a transaction or rows left open on it hold up every
-// writer. Sessions are the better way for most code. The Database closes it.
+// writer. It waits for a connection as long as the context lasts: only sessions
+// know pool_timeout. They are the better way for most code. The Database
+// closes it.
 func (d *Database) DB() *bun.DB { return d.db }
 
 // Sessions returns the factory of sessions on this database.

@@ -282,16 +282,16 @@ type rows struct {
 
 func (r *rows) Next(dest []driver.Value) error {
 	err := r.Rows.Next(dest)
-	switch {
-	case err == nil:
-		if r.conn.connector.rowLog != nil {
-			r.conn.connector.rowLog(r.Columns(), dest)
-		}
-		return nil
-	case errors.Is(err, io.EOF) && err == io.EOF: //nolint:errorlint // the protocol of driver.Rows is io.EOF itself; a wrapped one is a broken connection
+	if err == io.EOF { //nolint:errorlint // the protocol of driver.Rows is io.EOF itself; a wrapped one is a broken connection
 		return err
 	}
-	return r.conn.sent("", err)
+	if err != nil {
+		return r.conn.sent("", err)
+	}
+	if r.conn.connector.rowLog != nil {
+		r.conn.connector.rowLog(r.Columns(), dest)
+	}
+	return nil
 }
 
 func (r *rows) HasNextResultSet() bool {

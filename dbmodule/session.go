@@ -356,8 +356,8 @@ func (s *Session) readRow(ctx context.Context, query func(bun.Conn) *sql.Row) (r
 	if err := s.read(ctx, func(conn bun.Conn) error {
 		row = query(conn)
 		return row.Err()
-	}); err != nil && row == nil {
-		return failedRow(ctx, err)
+	}); err != nil {
+		return failedRow(ctx, err) // row may be one of an earlier attempt
 	}
 	return row
 }
