@@ -132,7 +132,7 @@ func (g *Graph) one(s symbol) (*node, error) {
 // relativeToName resolves a relative symbol that has a name; nil is base.
 func (g *Graph) relativeToName(s symbol, clip bool) (*node, error) {
 	from := symbol{text: s.text, name: s.name}
-	if s.steps < 0 {
+	if s.steps <= 0 {
 		from.label = s.label
 	}
 	start, err := g.one(from)

@@ -63,7 +63,7 @@ func library() []folder {
 }
 
 // ids names the revisions of steps.
-func ids(steps []migrate.Step) string {
+func stepIDs(steps []migrate.Step) string {
 	names := make([]string, len(steps))
 	for i, step := range steps {
 		names[i] = step.Revision.ID

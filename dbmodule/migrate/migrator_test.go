@@ -38,7 +38,7 @@ func TestUpgradeAndDowngrade(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", step.target, err)
 			}
-			if got := ids(ran); got != step.ran {
+			if got := stepIDs(ran); got != step.ran {
 				t.Errorf("%s: ran %q, want %q", step.target, got, step.ran)
 			}
 			if got := current(t, m, db); got != step.current {
@@ -77,7 +77,7 @@ func TestFailingStatement(t *testing.T) {
 		ran, err := m.Upgrade(t.Context(), db, "head")
 		var failed *migrate.StatementError
 		if !errors.As(err, &failed) || failed.Index != 3 || failed.Total != 4 || failed.Line != 4 || len(ran) != 0 {
-			t.Fatalf("ran %q, %v", ids(ran), err)
+			t.Fatalf("ran %q, %v", stepIDs(ran), err)
 		}
 		t.Log(err)
 		if got := current(t, m, db); got != "" {
@@ -107,8 +107,8 @@ func TestFailingStatement(t *testing.T) {
 		}
 		broken.up = "CREATE TABLE one (id INTEGER PRIMARY KEY);\nINSERT INTO one VALUES (1);\nCREATE TABLE two (id INTEGER PRIMARY KEY);\nCREATE TABLE three (id INTEGER PRIMARY KEY);"
 		m = newMigrator(t, source(broken))
-		if ran, err := m.Upgrade(t.Context(), db, "head"); err != nil || ids(ran) != "a1" {
-			t.Fatalf("mended: ran %q, %v", ids(ran), err)
+		if ran, err := m.Upgrade(t.Context(), db, "head"); err != nil || stepIDs(ran) != "a1" {
+			t.Fatalf("mended: ran %q, %v", stepIDs(ran), err)
 		}
 		if got := tables(t, db); got != "one three two" {
 			t.Errorf("tables %q", got)

@@ -69,8 +69,8 @@ func TestWrittenSQLIsWhatRuns(t *testing.T) {
 			t.Errorf("%d entries, %v", len(history), err)
 		}
 		// The history that was written holds up: its own runner goes on from it.
-		if ran, err := m.Upgrade(t.Context(), db, "head"); err != nil || ids(ran) != "a1 b2 c3" {
-			t.Errorf("ran %s, %v", ids(ran), err)
+		if ran, err := m.Upgrade(t.Context(), db, "head"); err != nil || stepIDs(ran) != "a1 b2 c3" {
+			t.Errorf("ran %s, %v", stepIDs(ran), err)
 		}
 	})
 }
