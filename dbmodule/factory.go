@@ -80,6 +80,8 @@ type sessionOptions struct {
 	snapshot    bool
 	isolation   sql.IsolationLevel
 	maxAttempts int
+	// ungated looks at the database while a migration keeps others out.
+	ungated bool
 }
 
 const defaultAttempts = 10
