@@ -11,8 +11,14 @@ import (
 
 // dialect is what the engines do differently about running revisions.
 type dialect interface {
-	// lock waits until no other process migrates the database.
+	// lock waits until no other process migrates the database, where one lock
+	// lasts the whole run.
 	lock(ctx context.Context) (unlock func() error, err error)
+	// claim takes the lock that lasts one transaction, where there is such; it
+	// reports false, and who has it, if another process is in one.
+	claim(ctx context.Context, tx bun.Tx) (got bool, holder string, err error)
+	// span keeps other processes out between the transactions of one revision.
+	span(ctx context.Context) (release func() error, err error)
 	// keepLock fails once the lock is lost.
 	keepLock(ctx context.Context, tx bun.Tx) error
 	// atomic says that DDL can be rolled back.

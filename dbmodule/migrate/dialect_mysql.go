@@ -100,6 +100,12 @@ func (d *mysqlDialect) limitSession(ctx context.Context) error {
 	return nil
 }
 
+func (d *mysqlDialect) claim(context.Context, bun.Tx) (bool, string, error) { return true, "", nil }
+
+func (d *mysqlDialect) span(context.Context) (func() error, error) {
+	return func() error { return nil }, nil
+}
+
 func (d *mysqlDialect) keepLock(ctx context.Context, tx bun.Tx) error {
 	if d.lease == nil {
 		return nil

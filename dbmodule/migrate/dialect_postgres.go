@@ -14,44 +14,98 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// postgresDialect holds an advisory lock in a transaction of its own: unlike a
-// session's lock it also holds behind a pooler that shares connections between
-// transactions, since an open transaction keeps its connection. That
-// transaction has no snapshot, so CREATE INDEX CONCURRENTLY does not wait for
-// it, and it is polled for, since a waiting statement would have one.
+// postgresDialect takes an advisory lock in each transaction, which ends with
+// it: a revision and its lock can't part, not even behind a pooler that shares
+// connections between transactions, or when the process dies while the server
+// still works for it. Whoever waits asks again and again, in a transaction of
+// its own: a statement that waits would have a snapshot, which CREATE INDEX
+// CONCURRENTLY waits for in turn.
+//
+// A revision of several transactions also holds a second lock, in a
+// transaction on a second connection, that has no snapshot.
 type postgresDialect struct {
-	run  *run
-	held bun.Tx
+	run *run
+	// spanning is the transaction with the second lock.
+	spanning *bun.Tx
 }
 
-// postgresLock is the advisory lock of whoever migrates a database: "dbrevise"
-// as a number.
-const postgresLock = 0x6462726576697365
+// The advisory locks of whoever migrates a database, as numbers: "dbrevise" is
+// held exclusively in each transaction, "dbrevisf" by a revision of several.
+// All others' transactions share the second.
+const (
+	postgresLock = 0x6462726576697365
+	postgresSpan = 0x6462726576697366
+)
 
 func (d *postgresDialect) atomic() bool                  { return true }
 func (d *postgresDialect) isolation() sql.IsolationLevel { return sql.LevelReadCommitted }
 
-func (d *postgresDialect) lock(ctx context.Context) (unlock func() error, err error) {
+func (d *postgresDialect) lock(context.Context) (func() error, error) {
+	return func() error { return nil }, nil
+}
+
+func (d *postgresDialect) claim(ctx context.Context, tx bun.Tx) (got bool, holder string, err error) {
+	if d.spanning == nil {
+		if got, err = tryLock(ctx, tx, "pg_try_advisory_xact_lock_shared", postgresSpan); !got || err != nil {
+			return false, d.holder(ctx, tx, postgresSpan), err
+		}
+	}
+	if got, err = tryLock(ctx, tx, "pg_try_advisory_xact_lock", postgresLock); !got || err != nil {
+		return false, d.holder(ctx, tx, postgresLock), err
+	}
+	return true, "", nil
+}
+
+func tryLock(ctx context.Context, tx bun.Tx, function string, key int64) (got bool, err error) {
+	err = tx.NewRaw("SELECT "+function+"(?)", key).Scan(ctx, &got)
+	return got, err
+}
+
+func (d *postgresDialect) span(ctx context.Context) (release func() error, err error) {
 	conn, err := d.run.db.DB().Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := d.run.waiting()
 	for {
-		// The lock ends with the run, not with ctx: an unfinished revision
-		// must be rolled back before another process may begin.
-		tx, got, err := d.try(ctx, conn)
+		tx, holder, err := d.trySpan(ctx, conn)
+		if err == nil && holder == "" {
+			d.spanning = &tx
+			return func() error {
+				d.spanning = nil
+				return errors.Join(endLock(tx), giveBack(conn))
+			}, nil
+		}
+		if err == nil {
+			err = w.pause(ctx, holder)
+		}
 		if err != nil {
 			return nil, errors.Join(err, giveBack(conn))
 		}
-		if got {
-			d.held = tx
-			return func() error { return errors.Join(endLock(tx), giveBack(conn)) }, nil
-		}
-		if err := w.pause(ctx, d.holder(ctx, conn)); err != nil {
-			return nil, errors.Join(err, giveBack(conn))
+	}
+}
+
+// trySpan begins a transaction with the second lock, or says who has it. The
+// transaction ends with the run, not with ctx: what is unfinished is recorded
+// before another process may begin.
+func (d *postgresDialect) trySpan(ctx context.Context, conn bun.Conn) (tx bun.Tx, holder string, err error) {
+	tx, err = conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return tx, "", err
+	}
+	// It is idle for as long as statements take, which servers can forbid.
+	err = execute(ctx, tx, "SELECT set_config(name, '0', true) FROM pg_settings "+
+		"WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')")
+	if err == nil {
+		var got bool
+		if got, err = tryLock(ctx, tx, "pg_try_advisory_xact_lock", postgresSpan); got && err == nil {
+			return tx, "", nil
 		}
 	}
+	if err == nil {
+		holder = d.holder(ctx, tx, postgresSpan)
+	}
+	return tx, holder, errors.Join(err, endLock(tx))
 }
 
 func endLock(tx bun.Tx) error {
@@ -61,50 +115,33 @@ func endLock(tx bun.Tx) error {
 	return nil
 }
 
-func (d *postgresDialect) try(ctx context.Context, conn bun.Conn) (tx bun.Tx, got bool, err error) {
-	tx, err = conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
-	if err != nil {
-		return tx, false, err
-	}
-	defer func() {
-		if !got {
-			err = errors.Join(err, endLock(tx))
-		}
-	}()
-	// It is idle for as long as a revision takes, which servers can forbid.
-	if err := execute(ctx, tx, "SELECT set_config(name, '0', true) FROM pg_settings "+
-		"WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')"); err != nil {
-		return tx, false, err
-	}
-	err = tx.NewRaw("SELECT pg_try_advisory_xact_lock(?)", int64(postgresLock)).Scan(ctx, &got)
-	return tx, got, err
-}
-
-// holder describes who has the lock.
-func (d *postgresDialect) holder(ctx context.Context, conn bun.Conn) string {
+// holder describes who has a lock.
+func (d *postgresDialect) holder(ctx context.Context, db bun.IDB, key int64) string {
+	const unknown = "another process that migrates"
 	var pid int
 	var name, address string
-	err := conn.NewRaw(`SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'this machine')
+	err := db.NewRaw(`SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'this machine')
 FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-AND l.classid = ? AND l.objid = ? LIMIT 1`, int64(postgresLock)>>32, int64(postgresLock)&0xffffffff).Scan(ctx, &pid, &name, &address)
+WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_backend_pid()
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND l.classid = ? AND l.objid = ? LIMIT 1`, key>>32, key&0xffffffff).Scan(ctx, &pid, &name, &address)
 	if err != nil {
-		return "" // it ended meanwhile, or this user may not look
+		return unknown // it ended meanwhile, or this user may not look
 	}
-	return strings.TrimSpace(fmt.Sprintf("server process %d of a client on %s %s", pid, address, name))
+	return strings.TrimSpace(fmt.Sprintf("%s: server process %d of a client on %s %s", unknown, pid, address, name))
 }
 
 func (d *postgresDialect) keepLock(ctx context.Context, _ bun.Tx) error {
-	if err := execute(ctx, d.held, "SELECT 1"); err != nil {
+	if d.spanning == nil {
+		return nil
+	}
+	if err := execute(ctx, *d.spanning, "SELECT 1"); err != nil {
 		return fmt.Errorf("the lock on revisions was lost: %w", err)
 	}
 	return nil
 }
 
 func (d *postgresDialect) limitLocks(ctx context.Context, tx bun.Tx) error {
-	if err := d.keepLock(ctx, tx); err != nil {
-		return err
-	}
 	limit := d.run.db.LockTimeout()
 	if limit == 0 {
 		return nil

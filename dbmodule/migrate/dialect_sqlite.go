@@ -32,6 +32,16 @@ type trigger struct{ name, table, sql string }
 func (d *sqliteDialect) lock(context.Context) (func() error, error) {
 	return func() error { return nil }, nil
 }
+
+func (d *sqliteDialect) claim(context.Context, bun.Tx) (bool, string, error) { return true, "", nil }
+
+// span does nothing: SQLite has no lock that lasts longer than a transaction
+// and that a crash frees. A statement marked no-transaction may therefore run
+// in two processes that migrate at once.
+func (d *sqliteDialect) span(context.Context) (func() error, error) {
+	return func() error { return nil }, nil
+}
+
 func (d *sqliteDialect) keepLock(context.Context, bun.Tx) error   { return nil }
 func (d *sqliteDialect) atomic() bool                             { return true }
 func (d *sqliteDialect) isolation() sql.IsolationLevel            { return sql.LevelDefault }

@@ -12,7 +12,12 @@ import (
 
 // piecewise runs a step whose statements can't share a transaction, and
 // records each one's completion, so that the next run goes on after it.
-func (r *run) piecewise(ctx context.Context, p Progress, w work) error {
+func (r *run) piecewise(ctx context.Context, p Progress, w work) (err error) {
+	release, err := r.dialect.span(ctx)
+	if err != nil {
+		return r.named(err, p.Step)
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	entry, err := r.resume(ctx, p.Step, w)
 	if err != nil {
 		return r.named(err, p.Step)

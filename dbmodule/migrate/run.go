@@ -118,20 +118,41 @@ func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) (err er
 	return nil
 }
 
+// begin begins a transaction that has the lock.
 func (r *run) begin(ctx context.Context) (bun.Tx, error) {
 	w := r.waiting()
 	for {
-		tx, err := r.conn.BeginTx(ctx, &sql.TxOptions{Isolation: r.dialect.isolation()})
-		if err == nil {
+		tx, holder, err := r.tryBegin(ctx)
+		if err == nil && holder == "" {
 			return tx, nil
 		}
-		if r.engine != dbmodule.SQLite || !errors.Is(err, dbmodule.ErrConflict) {
+		if err != nil {
 			return bun.Tx{}, fmt.Errorf("begin: %w", err)
 		}
-		if waitErr := w.pause(ctx, "another process that writes to the file"); waitErr != nil {
-			return bun.Tx{}, errors.Join(err, waitErr)
+		if err := w.pause(ctx, holder); err != nil {
+			return bun.Tx{}, fmt.Errorf("wait for %s: %w", holder, err)
 		}
 	}
+}
+
+// tryBegin begins a transaction unless another process holds the lock: then it
+// says who.
+func (r *run) tryBegin(ctx context.Context) (tx bun.Tx, holder string, err error) {
+	tx, err = r.conn.BeginTx(ctx, &sql.TxOptions{Isolation: r.dialect.isolation()})
+	if err != nil {
+		if r.engine == dbmodule.SQLite && errors.Is(err, dbmodule.ErrConflict) {
+			return tx, "another process that writes to the file", nil
+		}
+		return tx, "", err
+	}
+	got, holder, err := r.dialect.claim(ctx, tx)
+	if got {
+		return tx, "", nil
+	}
+	if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+		err = errors.Join(err, undo)
+	}
+	return tx, holder, err
 }
 
 // lockWait is a wait for another process, reported now and then.
