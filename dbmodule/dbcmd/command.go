@@ -40,7 +40,7 @@ func New(config Config) *cobra.Command {
 			return usage(cmd, "%s needs one of its commands: see %s --help", cmd.Name(), cmd.CommandPath())
 		},
 	}
-	t.root.PersistentFlags().StringVar(&t.dir, dirFlag, config.Dir, "folder of the revisions")
+	t.root.PersistentFlags().StringVar(&t.dir, dirFlag, config.Dir, "`FOLDER` of the revisions")
 	t.root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
 	t.root.SetHelpFunc(t.help)
 	t.groups = t.order()

@@ -70,7 +70,7 @@ func (t *tree) checkModels(cmd *cobra.Command) ([]finding, error) {
 		if !d.Empty() {
 			findings = append(findings, finding{
 				where: path.Join(t.dir, snapshotName(d.engine)),
-				text:  fmt.Sprintf("the models have changed: run \"%s --autogenerate\": %s", t.path("revision"), operations(d.Draft)),
+				text:  fmt.Sprintf("new upgrade operations detected: %s: run \"%s --autogenerate\"", operations(d.Draft), t.path("revision")),
 			})
 		}
 	}

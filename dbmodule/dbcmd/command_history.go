@@ -44,7 +44,7 @@ func (t *tree) historyCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&revRange, "rev-range", "r", "", "list these only: [START]:[END]")
+	cmd.Flags().StringVarP(&revRange, "rev-range", "r", "", "list these only: `[START]:[END]`")
 	addVerbose(cmd, &verbose)
 	cmd.Flags().BoolVarP(&current, "indicate-current", "i", false, "mark where the database is")
 	return cmd

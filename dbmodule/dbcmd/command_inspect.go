@@ -39,7 +39,7 @@ func (t *tree) inspectCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "hcl", "form of the output: hcl or sql")
+	cmd.Flags().StringVar(&format, "format", "hcl", "`FORM` of the output: hcl or sql")
 	return cmd
 }
 

@@ -37,7 +37,7 @@ func (t *tree) mergeCommand() *cobra.Command {
 			return t.write(cmd, files)
 		},
 	}
-	cmd.Flags().StringVarP(&message, "message", "m", "", "what the revision does, in one line")
+	cmd.Flags().StringVarP(&message, "message", "m", "", "`TEXT` that says in one line what the revision does")
 	addBranchLabel(cmd, &labels)
 	addRevID(cmd, &revID)
 	return cmd

@@ -48,25 +48,25 @@ func (t *tree) revisionCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&f.message, "message", "m", "", "what the revision does, in one line")
+	flags.StringVarP(&f.message, "message", "m", "", "`TEXT` that says in one line what the revision does")
 	flags.BoolVar(&f.autogenerate, "autogenerate", false, "write the SQL that leads to the models")
 	flags.BoolVar(&f.live, "live", false, "with --autogenerate: compare with the database rather than with the snapshot")
-	flags.StringVar(&f.head, "head", "head", "revision that the new one follows")
+	flags.StringVar(&f.head, "head", "head", "`REVISION` that the new one follows")
 	flags.BoolVar(&f.splice, "splice", false, "allow --head to be no head: begin a branch there")
 	addBranchLabel(cmd, &f.branchLabels)
-	flags.StringArrayVar(&f.dependsOn, "depends-on", nil, "revision that must be applied before this one (repeatable)")
+	flags.StringArrayVar(&f.dependsOn, "depends-on", nil, "`REVISION` that must be applied before this one (repeatable)")
 	addRevID(cmd, &f.revID)
 	flags.BoolVar(&f.asText, "sql", false, "print the files instead of writing them")
-	flags.StringArrayVar(&f.rename, "rename", nil, "with --autogenerate: old=new of a table, table.old=table.new of a column (repeatable)")
+	flags.StringArrayVar(&f.rename, "rename", nil, "with --autogenerate: `OLD=NEW` table, or table.old=table.new for a column (repeatable)")
 	return cmd
 }
 
 func addBranchLabel(cmd *cobra.Command, labels *[]string) {
-	cmd.Flags().StringArrayVar(labels, "branch-label", nil, "name for the branch that begins here (repeatable)")
+	cmd.Flags().StringArrayVar(labels, "branch-label", nil, "`LABEL` for the branch that begins here (repeatable)")
 }
 
 func addRevID(cmd *cobra.Command, id *string) {
-	cmd.Flags().StringVar(id, "rev-id", "", "id of the revision, instead of a new one")
+	cmd.Flags().StringVar(id, "rev-id", "", "`ID` of the revision, instead of a new one")
 }
 
 func (t *tree) revision(cmd *cobra.Command, f revisionFlags) error {

@@ -36,6 +36,7 @@ func (t *tree) stampCommand() *cobra.Command {
 			}
 		}
 		return t.migrating(cmd, func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error {
+			t.tellStale(cmd, m.Graph())
 			done, err := m.Stamp(ctx, db, purge, args...)
 			if err != nil {
 				return err

@@ -48,6 +48,6 @@ func (t *tree) statusCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "table", "form of the output: table or json")
+	cmd.Flags().StringVar(&format, "format", "table", "`FORM` of the output: table or json")
 	return cmd
 }

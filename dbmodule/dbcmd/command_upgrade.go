@@ -65,6 +65,7 @@ func (t *tree) run(cmd *cobra.Command, target string, steps stepsFunc) error {
 		return err
 	}
 	return t.migrating(cmd, func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error {
+		t.tellStale(cmd, m.Graph())
 		done, err := steps(ctx, m, db)
 		if err != nil || len(done) > 0 {
 			return err

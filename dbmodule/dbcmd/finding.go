@@ -2,7 +2,6 @@ package dbcmd
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -16,28 +15,35 @@ type finding struct {
 	note bool
 }
 
-// conclude prints the findings and fails if one is a problem. Otherwise it
-// prints fine.
+func (f finding) String() string { return f.where + ": " + f.text }
+
+// conclude prints the findings and fails if one is a problem; a single one is
+// the error's text alone. Without problems it prints fine.
 func conclude(cmd *cobra.Command, findings []finding, fine string) error {
-	problems := 0
+	var problems []finding
+	for _, f := range findings {
+		if !f.note {
+			problems = append(problems, f)
+		}
+	}
 	for _, f := range findings {
 		kind := "problem"
-		if f.note {
+		switch {
+		case f.note:
 			kind = "note"
-		} else {
-			problems++
+		case len(problems) == 1:
+			continue
 		}
-		if err := say(cmd, "%s: %s: %s\n", kind, f.where, f.text); err != nil {
+		if err := say(cmd, "%s: %s\n", kind, f); err != nil {
 			return err
 		}
 	}
-	if problems > 0 {
-		first := findings[slices.IndexFunc(findings, func(f finding) bool { return !f.note })]
-		text := fmt.Sprintf("%s: %s", first.where, first.text)
-		if problems > 1 {
-			text = fmt.Sprintf("%s, the first of which is: %s", plural(problems, "problem"), text)
-		}
-		return fmt.Errorf("dbcmd: %s: %s", cmd.Name(), text)
+	switch len(problems) {
+	case 0:
+		return say(cmd, "%s\n", fine)
+	case 1:
+		return fmt.Errorf("dbcmd: %s: %s", cmd.Name(), problems[0])
+	default:
+		return fmt.Errorf("dbcmd: %s: %s, the first of which is: %s", cmd.Name(), plural(len(problems), "problem"), problems[0])
 	}
-	return say(cmd, "%s\n", fine)
 }
