@@ -205,12 +205,3 @@ func (d *postgresDialect) hint(err error) string {
 	}
 	return ""
 }
-
-// codeOf returns the engine's own code of an error, or "".
-func codeOf(err error) string {
-	var known *dbmodule.Error
-	if errors.As(err, &known) {
-		return known.Code
-	}
-	return ""
-}

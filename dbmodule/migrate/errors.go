@@ -3,7 +3,11 @@ package migrate
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/openhands-go/server/dbmodule"
 )
@@ -123,8 +127,22 @@ func (e *IrreversibleError) Error() string {
 		e.Revision.ID, e.Revision.Message, e.Revision.Folder, directivePrefix+markDowngrade)
 }
 
-// isDefinite tells that the server itself refused a statement.
+// isDefinite tells that the server itself refused a statement, so that nothing
+// of it is in doubt.
 func isDefinite(err error) bool {
-	var known *dbmodule.Error
-	return errors.As(err, &known) && known.Code != ""
+	return codeOf(err) != "" && !errors.Is(err, dbmodule.ErrUnavailable)
+}
+
+// codeOf returns the server's own code of an error: a SQLSTATE on PostgreSQL,
+// a number on MySQL; "" for what no such server said.
+func codeOf(err error) string {
+	var pg *pgconn.PgError
+	var my *mysql.MySQLError
+	switch {
+	case errors.As(err, &pg):
+		return pg.Code
+	case errors.As(err, &my):
+		return strconv.Itoa(int(my.Number))
+	}
+	return ""
 }

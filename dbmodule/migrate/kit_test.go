@@ -14,7 +14,7 @@ import (
 // folder is the text of a revision's files.
 type folder struct {
 	id, revises, dependsOn, labels string
-	// up and down are for all engines, unless the other maps have an engine's.
+	// up is for all engines, unless ups has those of single ones; down for all.
 	up, down string
 	ups      map[dbmodule.Engine]string
 }
@@ -32,7 +32,9 @@ func source(folders ...folder) migrate.Source {
 			}
 			files[f.id+"/"+name+".sql"] = &fstest.MapFile{Data: []byte(text)}
 		}
-		write("all", f.up)
+		if len(f.ups) == 0 {
+			write("all", f.up)
+		}
 		for engine, up := range f.ups {
 			write(string(engine), up)
 		}

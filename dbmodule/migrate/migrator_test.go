@@ -71,8 +71,7 @@ func TestUpgradeAndDowngrade(t *testing.T) {
 func TestFailingStatement(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
-		broken := folder{id: "a1", up: "CREATE TABLE one (id INTEGER PRIMARY KEY);\nINSERT INTO one VALUES (1);\nCREATE TABLE two (id NOTYPE(;\nCREATE TABLE three (id INTEGER PRIMARY KEY);"}
-		broken.up = "CREATE TABLE one (id INTEGER PRIMARY KEY);\nINSERT INTO one VALUES (1);\nINSERT INTO nowhere VALUES (1);\nCREATE TABLE three (id INTEGER PRIMARY KEY);"
+		broken := folder{id: "a1", up: "CREATE TABLE one (id INTEGER PRIMARY KEY);\nINSERT INTO one VALUES (1);\nINSERT INTO nowhere VALUES (1);\nCREATE TABLE three (id INTEGER PRIMARY KEY);"}
 		m := newMigrator(t, source(broken))
 		ran, err := m.Upgrade(t.Context(), db, "head")
 		var failed *migrate.StatementError

@@ -109,7 +109,13 @@ func scannerOptions(engine dbmodule.Engine) atlas.ScannerOptions {
 // runner's hands.
 var reTransaction = regexp.MustCompile(`(?i)^(begin|start\s+transaction|commit|rollback|end)\b(\s+(work|transaction|immediate|exclusive|deferred))*\s*;?$`)
 
+// reBackslashQuote matches what the scanner takes for the end of a string.
+var reBackslashQuote = regexp.MustCompile(`(?i)\be'(?:[^'\\]|''|\\[^'])*\\'`)
+
 func splitStatements(engine dbmodule.Engine, s section) ([]Statement, error) {
+	if at := reBackslashQuote.FindStringIndex(s.text); at != nil && engine == dbmodule.PostgreSQL {
+		return nil, fmt.Errorf("line %d: a string E'…' has the quote \\': write it as '' instead", s.line+strings.Count(s.text[:at[0]], "\n"))
+	}
 	scanner := atlas.Scanner{ScannerOptions: scannerOptions(engine)}
 	scanned, err := scanner.Scan(s.text)
 	if err != nil {

@@ -157,7 +157,7 @@ func parseScripts(folder string, texts map[string]string) (map[dbmodule.Engine]S
 		script, err := ParseScript(engine, text)
 		script.File = path.Join(folder, base+".sql")
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", script.File, err))
+			errs = append(errs, fmt.Errorf("%s, read as %s's: %w", script.File, engine, err))
 		}
 		scripts[engine] = script
 	}

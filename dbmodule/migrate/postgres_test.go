@@ -1,0 +1,55 @@
+package migrate_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+)
+
+// CREATE INDEX CONCURRENTLY runs outside a transaction, does not wait for the
+// lock's own, and leaves an invalid index when it fails: that one is replaced.
+func TestConcurrently(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.PostgreSQL))
+	const index = "CREATE UNIQUE INDEX CONCURRENTLY uq ON books (title);\nINSERT INTO books (id, title) VALUES (3, 'three');"
+	table := folder{id: "a1", up: "CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT);\nINSERT INTO books VALUES (1, 'one'), (2, 'one');"}
+	up := func(text string) folder {
+		return folder{id: "b2", revises: "a1", up: "INSERT INTO books (id, title) VALUES (9, 'nine');\n" + text}
+	}
+
+	_, err := newMigrator(t, source(table, up(index))).Upgrade(t.Context(), db, "head")
+	if err == nil || !strings.Contains(err.Error(), `put the line "-- migrate:no-transaction" right before it`) {
+		t.Fatalf("unmarked: %v", err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM books"); n != 2 {
+		t.Errorf("unmarked: %d rows", n)
+	}
+
+	m := newMigrator(t, source(table, up("-- migrate:no-transaction\n"+index)))
+	if _, err := m.Upgrade(t.Context(), db, "head"); err == nil || !strings.Contains(err.Error(), "statements 1 to 1 stay done") {
+		t.Fatalf("duplicates: %v", err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE c.relname = 'uq' AND NOT i.indisvalid"); n != 1 {
+		t.Errorf("%d invalid indexes: the server left none, and this test shows nothing", n)
+	}
+	if s := state(t, m, db); len(s.Dirty) != 1 {
+		t.Errorf("%+v", s)
+	}
+	if _, err := db.DB().ExecContext(t.Context(), "DELETE FROM books WHERE id = 2"); err != nil {
+		t.Fatal(err)
+	}
+	if steps, err := m.Upgrade(t.Context(), db, "head"); err != nil || stepIDs(steps) != "b2" {
+		t.Fatal(stepIDs(steps), err)
+	}
+	for query, want := range map[string]int{
+		"SELECT count(*) FROM books": 3,
+		"SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE c.relname = 'uq' AND i.indisvalid": 1,
+		"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'":                                                             0,
+	} {
+		if got := count(t, db, query); got != want {
+			t.Errorf("%s: %d, want %d", query, got, want)
+		}
+	}
+}
