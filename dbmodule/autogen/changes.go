@@ -170,10 +170,14 @@ func renamedConstraint(drop, add schema.Change) (from, to string, ok bool) {
 
 // sameKey compares all of a foreign key but its name.
 func sameKey(a, b *schema.ForeignKey) bool {
+	return sameReference(a, b) && action(a.OnUpdate) == action(b.OnUpdate) && action(a.OnDelete) == action(b.OnDelete)
+}
+
+// sameReference compares what foreign keys ask of rows.
+func sameReference(a, b *schema.ForeignKey) bool {
 	return nameOfTable(a.RefTable) == nameOfTable(b.RefTable) &&
 		slices.Equal(columnNames(a.Columns), columnNames(b.Columns)) &&
-		slices.Equal(columnNames(a.RefColumns), columnNames(b.RefColumns)) &&
-		action(a.OnUpdate) == action(b.OnUpdate) && action(a.OnDelete) == action(b.OnDelete)
+		slices.Equal(columnNames(a.RefColumns), columnNames(b.RefColumns))
 }
 
 // action spells the default out.

@@ -64,6 +64,10 @@ type (
 		V int64
 		W string
 	}
+	numberAndNumber struct {
+		V int64
+		W int64
+	}
 	numberAndNotNull struct {
 		V int64
 		W string `bun:",notnull,default:'it''s'"`

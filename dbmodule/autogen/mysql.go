@@ -32,7 +32,9 @@ func (mysqlEngine) schemaName(name string) (string, error)       { return name, 
 func (mysqlEngine) planner() migrate.PlanApplier { return mysql.DefaultPlan }
 
 func (mysqlEngine) differ() schema.Differ { return mysql.DefaultDiff }
-func (mysqlEngine) hcl() hclCodec         { return hclCodec{mysql.MarshalHCL, mysql.EvalHCL} }
+func (mysqlEngine) hcl() hclCodec {
+	return hclCodec{marshal: mysql.MarshalHCL.MarshalSpec, eval: mysql.EvalHCL}
+}
 
 func (mysqlEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return mysql.Open(db) }
 

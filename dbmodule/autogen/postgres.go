@@ -28,7 +28,9 @@ func (postgresEngine) forwardReferences() (possible, enforced bool) { return fal
 func (postgresEngine) schemaName(name string) (string, error)       { return name, nil }
 
 func (postgresEngine) differ() schema.Differ { return postgres.DefaultDiff }
-func (postgresEngine) hcl() hclCodec         { return hclCodec{postgres.MarshalHCL, postgres.EvalHCL} }
+func (postgresEngine) hcl() hclCodec {
+	return hclCodec{marshal: marshalPostgres, eval: postgres.EvalHCL}
+}
 
 func (postgresEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return postgres.Open(db) }
 

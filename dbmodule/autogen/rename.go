@@ -231,10 +231,7 @@ func listed[T any](things []T, text func(T) string) string {
 	if len(things) == 0 || len(things) > mostListed {
 		return ""
 	}
-	names := make([]string, len(things))
-	for i, thing := range things {
-		names[i] = text(thing)
-	}
+	names := namesIn(things, text)
 	slices.Sort(names)
 	return " (one of " + strings.Join(names, ", ") + ")"
 }

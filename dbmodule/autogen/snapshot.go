@@ -10,13 +10,14 @@ import (
 	"ariga.io/atlas/schemahcl"
 	"ariga.io/atlas/sql/schema"
 	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/openhands-go/server/dbmodule"
 )
 
 // hclCodec writes and reads an engine's schemas in atlas's language.
 type hclCodec struct {
-	marshal schemahcl.MarshalerFunc
+	marshal func(any) ([]byte, error)
 	eval    schemahcl.EvalFunc
 }
 
@@ -44,7 +45,7 @@ func MarshalSnapshot(engine dbmodule.Engine, realm *schema.Realm) ([]byte, error
 		}
 		sortSchema(s)
 	}
-	text, err := e.hcl().marshal.MarshalSpec(realm)
+	text, err := e.hcl().marshal(realm)
 	if err != nil {
 		return nil, fmt.Errorf("autogen: write snapshot: %w", err)
 	}
@@ -61,11 +62,7 @@ func ParseSnapshot(engine dbmodule.Engine, text []byte, filename string) (*schem
 	}
 	realm := schema.NewRealm()
 	if len(bytes.TrimSpace(text)) > 0 {
-		parser := hclparse.NewParser()
-		if _, diagnostics := parser.ParseHCL(text, filename); diagnostics.HasErrors() {
-			return nil, fmt.Errorf("autogen: read snapshot: %w", diagnostics)
-		}
-		if err := e.hcl().eval(parser, realm, nil); err != nil {
+		if err := evalSnapshot(e, text, filename, realm); err != nil {
 			return nil, fmt.Errorf("autogen: read snapshot %s: %w", filename, err)
 		}
 	}
@@ -79,6 +76,62 @@ func ParseSnapshot(engine dbmodule.Engine, text []byte, filename string) (*schem
 	}
 	slices.SortFunc(realm.Schemas, func(a, b *schema.Schema) int { return strings.Compare(a.Name, b.Name) })
 	return realm, nil
+}
+
+// evalSnapshot also refuses what atlas would read over: a merge that went
+// wrong must not look like a table or column that is gone.
+func evalSnapshot(e engine, text []byte, filename string, realm *schema.Realm) error {
+	parser := hclparse.NewParser()
+	file, diagnostics := parser.ParseHCL(text, filename)
+	if diagnostics.HasErrors() {
+		return diagnostics
+	}
+	if body, ok := file.Body.(*hclsyntax.Body); ok {
+		for _, block := range body.Blocks {
+			if block.Type != "table" && block.Type != "schema" {
+				return fmt.Errorf("line %d: no %q is known", block.TypeRange.Start.Line, block.Type)
+			}
+		}
+	}
+	if err := e.hcl().eval(parser, realm, nil); err != nil {
+		return err
+	}
+	for _, table := range tablesOf(realm) {
+		if table.Schema == nil {
+			return fmt.Errorf("table %s has no schema", table.Name)
+		}
+		if twice, ok := duplicate(namesIn(table.Schema.Tables, func(t *schema.Table) string { return t.Name })); ok {
+			return fmt.Errorf("table %s stands there twice", twice)
+		}
+		for what, names := range map[string][]string{
+			"column":      columnNames(table.Columns),
+			"index":       namesIn(table.Indexes, func(i *schema.Index) string { return i.Name }),
+			"foreign key": namesIn(table.ForeignKeys, func(k *schema.ForeignKey) string { return k.Symbol }),
+			"check":       namesIn(checksOf(table), func(c *schema.Check) string { return c.Name }),
+		} {
+			if twice, ok := duplicate(names); ok {
+				return fmt.Errorf("table %s: %s %s stands there twice", table.Name, what, twice)
+			}
+		}
+	}
+	return nil
+}
+
+func namesIn[T any](things []T, name func(T) string) []string {
+	names := make([]string, len(things))
+	for i, thing := range things {
+		names[i] = name(thing)
+	}
+	return names
+}
+
+func duplicate(names []string) (string, bool) {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // sortSchema sorts what has no order of its own. The database's catalog and a

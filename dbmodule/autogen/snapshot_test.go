@@ -97,7 +97,11 @@ func TestSnapshotGivesTheSameDraft(t *testing.T) {
 
 func TestSnapshotErrors(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{`table "books" {`, `nonsense {}`, "schema \"default\" {}\ntable \"a\" {\n  schema = schema.other\n}"} {
+	const twice = "schema \"default\" {}\ntable \"a\" {\n  schema = schema.default\n  column \"b\" {\n    type = int\n  }\n}\n"
+	_, tables, _ := strings.Cut(twice, "\n")
+	for _, text := range []string{
+		twice + tables, strings.Replace(twice, "  column", "  column \"b\" {\n    type = text\n  }\n  column", 1), `table "books" {`, `nonsense {}`, "schema \"default\" {}\ntable \"a\" {\n  schema = schema.other\n}",
+	} {
 		_, err := autogen.ParseSnapshot(dbmodule.PostgreSQL, []byte(text), "migrations/schema.hcl")
 		if err == nil || !strings.HasPrefix(err.Error(), "autogen: ") || !strings.Contains(err.Error(), "migrations/schema.hcl") {
 			t.Errorf("%s: error = %v, want one that names the file", text, err)

@@ -25,7 +25,9 @@ func (sqliteEngine) planner() migrate.PlanApplier                 { return sqlit
 func (sqliteEngine) forwardReferences() (possible, enforced bool) { return true, true }
 
 func (sqliteEngine) differ() schema.Differ { return sqlite.DefaultDiff }
-func (sqliteEngine) hcl() hclCodec         { return hclCodec{sqlite.MarshalHCL, sqlite.EvalHCL} }
+func (sqliteEngine) hcl() hclCodec {
+	return hclCodec{marshal: sqlite.MarshalHCL.MarshalSpec, eval: sqlite.EvalHCL}
+}
 
 func (sqliteEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return sqlite.Open(db) }
 

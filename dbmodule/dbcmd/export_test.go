@@ -1,0 +1,7 @@
+package dbcmd
+
+// For the tests.
+var (
+	LayOut = layOut
+	Slug   = slug
+)

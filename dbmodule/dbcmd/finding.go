@@ -1,0 +1,49 @@
+package dbcmd
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// finding is something that check or lint has to say.
+type finding struct {
+	// where is a file or folder, or what else it is about.
+	where string
+	text  string
+	// note is for a person to know, and no reason to fail.
+	note bool
+}
+
+func (f finding) String() string { return f.where + ": " + f.text }
+
+// conclude prints the findings and fails if one is a problem; a single one is
+// the error's text alone. Without problems it prints fine.
+func conclude(cmd *cobra.Command, findings []finding, fine string) error {
+	var problems []finding
+	for _, f := range findings {
+		if !f.note {
+			problems = append(problems, f)
+		}
+	}
+	for _, f := range findings {
+		kind := "problem"
+		switch {
+		case f.note:
+			kind = "note"
+		case len(problems) == 1:
+			continue
+		}
+		if err := say(cmd, "%s: %s\n", kind, f); err != nil {
+			return err
+		}
+	}
+	switch len(problems) {
+	case 0:
+		return say(cmd, "%s\n", fine)
+	case 1:
+		return fmt.Errorf("dbcmd: %s: %s", cmd.Name(), problems[0])
+	default:
+		return fmt.Errorf("dbcmd: %s: %s, the first of which is: %s", cmd.Name(), plural(len(problems), "problem"), problems[0])
+	}
+}
