@@ -76,7 +76,7 @@ func refuses(err error) bool {
 
 // What symbols are for which the graph deviates.
 var (
-	onBranch      = regexp.MustCompile(`@([^b]|b[^a])`) // not label@base
+	onBranch      = regexp.MustCompile(`@(.{0,3}$|[^b]|b[^a])`) // not label@base
 	belowBase     = regexp.MustCompile(`^(.*@)?base-[1-9]`)
 	counted       = regexp.MustCompile(`^[^@]*[+-]|@[^@]*[+-]`)
 	countedOnly   = regexp.MustCompile(`^[+-]`)
@@ -499,26 +499,26 @@ func randomTarget(random *rand.Rand, h history) string {
 		return id()
 	}
 	name := func() string {
-		switch random.IntN(8) {
-		case 0:
+		switch random.IntN(12) {
+		case 0, 1:
 			return "head"
-		case 1:
+		case 2, 3:
 			return "heads"
-		case 2:
+		case 4:
 			return "base"
-		case 3:
+		case 5:
 			full := id()
 			return full[:1+random.IntN(len(full))]
-		case 4:
+		case 6:
 			return label()
-		case 5:
+		case 7:
 			return []string{"nothing", "abcdef", "a", "lab", "1"}[random.IntN(5)]
 		default:
 			return id()
 		}
 	}
-	steps := fmt.Sprintf("%+d", random.IntN(9)-4)
-	switch random.IntN(6) {
+	steps := fmt.Sprintf("%+d", []int{-4, -3, -2, -1, -1, 0, 1, 1, 2, 3, 4}[random.IntN(11)])
+	switch random.IntN(9) {
 	case 0:
 		return steps
 	case 1:
@@ -526,7 +526,9 @@ func randomTarget(random *rand.Rand, h history) string {
 	case 2:
 		return label() + "@" + steps
 	case 3:
-		return label() + "@" + name() + []string{"", "", "", steps}[random.IntN(4)]
+		return label() + "@" + []string{"head", "heads", "base"}[random.IntN(3)]
+	case 4:
+		return label() + "@" + name() + []string{"", "", steps}[random.IntN(3)]
 	default:
 		return name()
 	}
