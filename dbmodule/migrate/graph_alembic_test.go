@@ -290,7 +290,7 @@ func answerOf(g *migrate.Graph, q query) (a answer) {
 		a.Text = printedOf(g)
 	case "new":
 		var r *migrate.Revision
-		r, err = g.Plan(migrate.NewRevision{ID: q.ID, Heads: q.Targets, Splice: q.Splice, DependsOn: q.Depends})
+		r, err = g.PlanRevision(migrate.NewRevision{ID: q.ID, Heads: q.Targets, Splice: q.Splice, DependsOn: q.Depends})
 		if err == nil {
 			a.IDs, a.Text = r.DownRevisions, r.DependsOn
 		}

@@ -43,7 +43,7 @@ func TestPlanNewRevision(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test.plan.Message = "say why"
-			r, err := test.graph.Plan(test.plan)
+			r, err := test.graph.PlanRevision(test.plan)
 			if err != nil {
 				if test.want == "" || !strings.Contains(kindOf(err), test.want) || strings.Count(err.Error(), "migrate: ") != 1 {
 					t.Errorf("got %v, want %q", err, test.want)

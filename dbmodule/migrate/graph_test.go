@@ -74,9 +74,27 @@ func TestLabelReachesDownALine(t *testing.T) {
 	if got := line.Labels("aa01"); !reflect.DeepEqual(got, []string{"late"}) {
 		t.Errorf("in a line: got %v", got)
 	}
+	dependent := graph(t, "aa01", "aa02 < aa01", "aa03 < aa02 @ late", "bb01 + aa03,late")
+	if got := dependent.Labels("aa01"); !reflect.DeepEqual(got, []string{"late"}) {
+		t.Errorf("with a dependency that has two names: got %v", got)
+	}
+	merged := graph(t, "aa01", "bb01", "aa02 < aa01", "cc01 < aa02,bb01 @ late")
+	if got := merged.Labels("aa02"); len(got) > 0 {
+		t.Errorf("below a merge point: got %v", got)
+	}
 	branched := graph(t, "aa01", "aa02 < aa01", "bb02 < aa01", "aa03 < aa02 @ late")
 	if got := branched.Labels("aa01"); len(got) > 0 {
 		t.Errorf("below a branch point: got %v", got)
+	}
+}
+
+// A dependency that an ancestor has too does not count again: else the walk
+// would come to it early, and turn from yy01 to zz01 before it.
+func TestOrderWithDependencyOfAncestor(t *testing.T) {
+	t.Parallel()
+	g := graph(t, "dd01", "xx01", "yy01", "zz01 + dd01", "bb02 < xx01,yy01,zz01", "cc03 < bb02 + dd01")
+	if got := strings.Join(ids(g.Revisions()), " "); got != "dd01 zz01 yy01 xx01 bb02 cc03" {
+		t.Errorf("got %s", got)
 	}
 }
 
