@@ -32,7 +32,8 @@ func New(config Config) *cobra.Command {
 		Short: "Migrate the database, and write the revisions that do it",
 		Long: "Migrates the database from revision to revision, and writes revisions from the\n" +
 			"models. Names, flags and the grammar of REVISION are Alembic's.",
-		Args: cobra.ArbitraryArgs, // RunE tells what is wrong with them
+		SilenceUsage: true,
+		Args:         cobra.ArbitraryArgs, // RunE tells what is wrong with them
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return t.unknown(cmd, args[0])
@@ -40,7 +41,7 @@ func New(config Config) *cobra.Command {
 			return usage(cmd, "%s needs one of its commands: see %s --help", cmd.Name(), cmd.CommandPath())
 		},
 	}
-	t.root.PersistentFlags().StringVar(&t.dir, dirFlag, config.Dir, "`FOLDER` of the revisions")
+	t.root.PersistentFlags().StringVar(&t.dir, dirFlag, config.Dir, "the revisions are in `FOLDER`")
 	t.root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
 	t.root.SetHelpFunc(t.help)
 	t.groups = t.order()

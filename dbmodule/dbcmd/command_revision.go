@@ -102,7 +102,7 @@ func (t *tree) revision(cmd *cobra.Command, f revisionFlags) error {
 	if err != nil {
 		return err
 	}
-	tellDrafts(cmd, drafts)
+	tellWarnings(cmd, drafts)
 	return t.finish(cmd, files, f.asText)
 }
 
@@ -160,17 +160,4 @@ func (t *tree) generate(cmd *cobra.Command, f revisionFlags, renames []autogen.R
 		drafts[at].Draft, err = t.liveDraft(ctx, cmd, db, renames)
 		return err
 	})
-}
-
-// tellDrafts names what a person should look at before it runs.
-func tellDrafts(cmd *cobra.Command, drafts []draft) {
-	for _, d := range drafts {
-		for _, warning := range d.Warnings {
-			direction := "upgrade"
-			if warning.Down {
-				direction = "downgrade"
-			}
-			tell(cmd, "WARNING: %s, %s: %s\n", d.engine, direction, warning.Text)
-		}
-	}
 }

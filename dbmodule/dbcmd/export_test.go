@@ -2,6 +2,7 @@ package dbcmd
 
 // For the tests.
 var (
-	LayOut = layOut
-	Slug   = slug
+	LayOut        = layOut
+	Slug          = slug
+	Interruptible = interruptible
 )

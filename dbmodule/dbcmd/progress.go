@@ -62,7 +62,10 @@ func (p *progress) waiting(e migrate.Progress) {
 	if who == "" {
 		who = "another process that migrates this database"
 	}
-	p.line("Waiting for %s, for %s so far", who, e.Elapsed.Round(time.Second))
+	if so := e.Elapsed.Round(time.Second); so > 0 {
+		who += fmt.Sprintf(", for %s so far", so)
+	}
+	p.line("Waiting for %s", who)
 }
 
 // begin draws the bar of a revision.

@@ -146,6 +146,9 @@ func restored(ctx context.Context, r *migrate.Revision, before, after *schema.Sc
 	}
 	var missing []string
 	for _, change := range plan.Changes {
+		if hasPrefixFold(change.Cmd, "pragma ") {
+			continue
+		}
 		missing = append(missing, firstLine(change.Cmd))
 	}
 	return &finding{

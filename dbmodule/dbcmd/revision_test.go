@@ -1,6 +1,7 @@
 package dbcmd_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -51,6 +52,9 @@ CREATE TABLE "books" (
 CREATE INDEX "ix_books_title" ON "books" ("title");
 
 -- migrate:downgrade
+-- WARNING: authors: the table is dropped with all its rows [drop-table]
+-- WARNING: books: the table is dropped with all its rows [drop-table]
+
 DROP TABLE "books";
 DROP TABLE "authors";
 `, read("postgresql.sql"))
@@ -110,7 +114,7 @@ func TestWarningsAreWritten(t *testing.T) {
 	p.must("revision", "-m", "create", "--rev-id", "one", "--autogenerate")
 	p.config.Models = modelsV1()
 	r := p.must("revision", "-m", "drop", "--rev-id", "two", "--autogenerate", "--rename", "books.name=title")
-	require.Contains(t, r.stderr, "WARNING: postgresql, upgrade: ")
+	require.Regexp(t, regexp.MustCompile(`(?m)^WARNING: authors\(born\): .* \[drop-column\], on sqlite, postgresql, mysql$`), r.stderr)
 	require.NotContains(t, r.stdout, "WARNING")
 	text, err := os.ReadFile(filepath.Join(p.folder("two"), "postgresql.sql"))
 	require.NoError(t, err)
@@ -121,31 +125,53 @@ func TestWarningsAreWritten(t *testing.T) {
 // A revision that can't be written leaves everything as it was.
 func TestRevisionIsWrittenWhole(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(t *testing.T, dir string){
-		"while it is written": func(t *testing.T, dir string) {
-			require.NoError(t, os.MkdirAll(filepath.Join(dir, "snapshot", ".new-sqlite.hcl"), 0o755))
+	for name, spoil := range map[string]func(snapshots string) error{
+		"while it is written": func(snapshots string) error {
+			return errors.Join(os.WriteFile(filepath.Join(snapshots, "sqlite.hcl"), []byte("<<<<<<<"), 0o644),
+				os.Mkdir(filepath.Join(snapshots, ".new-sqlite.hcl"), 0o755))
 		},
-		"while it is moved": func(t *testing.T, dir string) {
-			// The name is taken by a folder, once the snapshots have been read.
-			require.NoError(t, os.Remove(filepath.Join(dir, "snapshot", "sqlite.hcl")))
-			require.NoError(t, os.MkdirAll(filepath.Join(dir, "snapshot", "sqlite.hcl", "x"), 0o755))
+		"while it is moved": func(snapshots string) error {
+			return errors.Join(os.Remove(filepath.Join(snapshots, "sqlite.hcl")),
+				os.WriteFile(filepath.Join(snapshots, "mysql.hcl"), []byte("<<<<<<<"), 0o644),
+				os.MkdirAll(filepath.Join(snapshots, "sqlite.hcl", "x"), 0o755),
+				os.WriteFile(filepath.Join(snapshots, "sqlite.hcl", "x", "y"), nil, 0o644))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProgram(t)
-			p.config.Engines = []dbmodule.Engine{dbmodule.MySQL}
-			p.config.Models = modelsV1()
+			p := newProgram(t, modelsV1()...)
 			p.must("init")
-			p.must("revision", "-m", "one", "--rev-id", "one")
-			spoil(t, p.config.Dir)
+			p.must("revision", "-m", "mine", "--head", "base")
+			p.must("revision", "-m", "theirs", "--head", "base")
+			require.NoError(t, spoil(filepath.Join(p.config.Dir, "snapshot")))
 			before := p.contents()
-			p.config.Engines = nil
-			r := p.try("merge", "one")
-			require.Error(t, r.err)
+			p.fails([]string{"write " + p.config.Dir, "sqlite.hcl"}, "merge", "heads")
 			require.Equal(t, before, p.contents())
 		})
 	}
+}
+
+// After a conflict in version control the models say what the schema is.
+func TestMergeMendsSnapshots(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t, modelsV1()...)
+	p.must("init")
+	p.must("revision", "-m", "mine", "--autogenerate", "--rev-id", "mine")
+	p.must("revision", "-m", "theirs", "--head", "base", "--rev-id", "theirs")
+	path := filepath.Join(p.config.Dir, "snapshot", "mysql.hcl")
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte("<<<<<<< mine\n"+string(good)+">>>>>>>\n"), 0o644))
+	r := p.must("merge", "mine", "theirs", "-m", "both", "--rev-id", "both")
+	require.Contains(t, r.stderr, `snapshot/mysql.hcl can't be read and is written anew from the models: run "program db lint"`)
+	mended, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(good), string(mended))
+	p.must("check", "--offline")
+	p.must("lint")
+	require.True(t, isUsage(p.fails([]string{"needs several revisions"}, "merge", "both").err))
+	require.True(t, isUsage(p.fails([]string{"merge needs the revisions to merge"}, "merge").err))
+	require.Contains(t, p.must("show", "both").stdout, "Merges: mine, theirs\n")
 }
 
 // contents maps the files below the folder of revisions to their texts.
@@ -167,7 +193,7 @@ func TestRevisionRefuses(t *testing.T) {
 	p.must("init")
 	p.must("revision", "-m", "one", "--rev-id", "one")
 	p.must("revision", "-m", "two", "--rev-id", "two")
-	p.fails([]string{"one", "--splice"}, "revision", "-m", "x", "--head", "one")
+	p.fails([]string{"one", "splice"}, "revision", "-m", "x", "--head", "one")
 	p.fails([]string{"one"}, "revision", "-m", "x", "--rev-id", "one")
 	p.fails([]string{"head"}, "revision", "-m", "x", "--rev-id", "head")
 	p.fails([]string{"nosuch"}, "revision", "-m", "x", "--head", "nosuch")

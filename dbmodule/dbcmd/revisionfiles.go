@@ -81,9 +81,9 @@ func draftedFiles(r *migrate.Revision, drafts []draft) (revisionFiles, error) {
 		up, down := section{statements: d.Up}, section{statements: d.Down}
 		for _, warning := range d.Warnings {
 			if warning.Down {
-				down.warnings = append(down.warnings, warning.Text)
+				down.warnings = append(down.warnings, warningText(warning))
 			} else {
-				up.warnings = append(up.warnings, warning.Text)
+				up.warnings = append(up.warnings, warningText(warning))
 			}
 		}
 		text, err := sqlFile(d.engine, up, down)

@@ -33,7 +33,7 @@ func (s status) summary() string {
 		ids  []string
 		what string
 	}{
-		{s.State.Unknown, "at %d revisions that this program does not know"},
+		{s.State.Unknown, "%d unknown to this program"},
 		{s.State.Dirty, "%d done in part"},
 		{s.State.Pending, "%d pending"},
 		{s.State.Drifted, "%d changed after they had been applied"},
