@@ -1,8 +1,6 @@
 package app
 
 import (
-	"cmp"
-	"os"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -22,7 +20,7 @@ func newDBCommand(s streams) *cobra.Command {
 		Sources:  []migrate.Source{migrations.Source()},
 		Build:    string(build()),
 		Settings: func() (dbcmd.Settings, error) { return databaseSettings(s) },
-		Editor:   cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")),
+		Editor:   editor(),
 	})
 }
 

@@ -1,8 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -59,6 +61,9 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// editor is the command line of the user's editor, "" if none is set.
+func editor() string { return cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")) }
 
 // stopTimeout is longer than what the parts take for themselves at a stop.
 func (c Config) stopTimeout() time.Duration {

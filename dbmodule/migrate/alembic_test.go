@@ -99,8 +99,8 @@ func TestAlembicSharesTheVersionTable(t *testing.T) {
 				t.Fatal(err)
 			}
 			db := dbtest.Open(t, cfg)
-			m := newMigrator(t, source(library()...))
-			alembic := alembicCommand(t, raw, library())
+			m := newMigrator(t, source(bookshop()...))
+			alembic := alembicCommand(t, raw, bookshop())
 
 			// Alembic first: its table is taken over.
 			alembic("stamp", "a1")
@@ -134,23 +134,23 @@ func TestAlembicSharesTheVersionTable(t *testing.T) {
 // Behind this package's table Alembic's is the same to the letter.
 func TestAlembicMakesTheSameTable(t *testing.T) {
 	t.Parallel()
-	text := func(make func(url string, db *dbmodule.Database)) string {
+	text := func(prepare func(url string, db *dbmodule.Database)) string {
 		raw := dbtest.URL(t, dbmodule.SQLite)
 		cfg := dbmodule.DefaultConfig()
 		if err := cfg.URL.UnmarshalText([]byte(raw)); err != nil {
 			t.Fatal(err)
 		}
 		db := dbtest.Open(t, cfg)
-		make(raw, db)
+		prepare(raw, db)
 		var sql string
 		if err := db.DB().NewRaw("SELECT sql FROM sqlite_master WHERE name = 'alembic_version'").Scan(t.Context(), &sql); err != nil {
 			t.Fatal(err)
 		}
 		return strings.Join(strings.Fields(sql), " ")
 	}
-	theirs := text(func(url string, _ *dbmodule.Database) { alembicCommand(t, url, library())("stamp", "a1") })
+	theirs := text(func(url string, _ *dbmodule.Database) { alembicCommand(t, url, bookshop())("stamp", "a1") })
 	ours := text(func(_ string, db *dbmodule.Database) {
-		if err := newMigrator(t, source(library()...)).EnsureVersion(t.Context(), db); err != nil {
+		if err := newMigrator(t, source(bookshop()...)).EnsureVersion(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
 	})

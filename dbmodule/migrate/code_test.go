@@ -32,7 +32,7 @@ func TestCode(t *testing.T) {
 			_, err := db.NewDelete().Model((*author)(nil)).Where("1 = 1").Exec(ctx)
 			return err
 		}
-		src := source(library()[0], folder{id: "b2", revises: "a1", ups: map[dbmodule.Engine]string{"none": ""}})
+		src := source(bookshop()[0], folder{id: "b2", revises: "a1", ups: map[dbmodule.Engine]string{"none": ""}})
 		delete(src.FS.(fstest.MapFS), "b2/none.sql")
 		src.Code = []migrate.Code{{Revision: "b2", Upgrade: insert, Downgrade: remove}}
 		m := newMigrator(t, src)

@@ -51,8 +51,8 @@ func newMigrator(t *testing.T, sources ...migrate.Source) *migrate.Migrator {
 	return m
 }
 
-// library is a history of three revisions.
-func library() []folder {
+// bookshop is a history of three revisions.
+func bookshop() []folder {
 	return []folder{
 		{id: "a1", up: "CREATE TABLE authors (id INTEGER PRIMARY KEY, name VARCHAR(50) NOT NULL);", down: "DROP TABLE authors;"},
 		{
@@ -101,7 +101,7 @@ func count(t *testing.T, db *dbmodule.Database, query string) int {
 	return n
 }
 
-// tables lists the tables of the library that are there.
+// tables lists the tables of the bookshop that are there.
 func tables(t *testing.T, db *dbmodule.Database) string {
 	t.Helper()
 	query := "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"

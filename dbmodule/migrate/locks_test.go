@@ -30,7 +30,7 @@ func lockers(t *testing.T, fn func(t *testing.T, cfg dbmodule.Config)) {
 func blocked(t *testing.T, cfg dbmodule.Config) (*dbmodule.Database, *migrate.Migrator, *dbmodule.Session) {
 	t.Helper()
 	db := dbtest.Open(t, cfg)
-	m := newMigrator(t, source(library()[0], folder{id: "b2", revises: "a1", up: "INSERT INTO authors (id, name) VALUES (5, 'five');\nALTER TABLE authors ADD COLUMN age INTEGER;"}))
+	m := newMigrator(t, source(bookshop()[0], folder{id: "b2", revises: "a1", up: "INSERT INTO authors (id, name) VALUES (5, 'five');\nALTER TABLE authors ADD COLUMN age INTEGER;"}))
 	if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestLease(t *testing.T) {
 	t.Run("a dead holder's expires", func(t *testing.T) {
 		t.Parallel()
 		db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
-		m := leased(t, library()...)
+		m := leased(t, bookshop()...)
 		if err := m.EnsureVersion(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func TestLease(t *testing.T) {
 	t.Run("one that was taken is noticed", func(t *testing.T) {
 		t.Parallel()
 		db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
-		m := leased(t, library()...).With(migrate.WithProgress(func(p migrate.Progress) {
+		m := leased(t, bookshop()...).With(migrate.WithProgress(func(p migrate.Progress) {
 			if p.Phase == migrate.PhaseRunning && p.Step.Revision.ID == "b2" {
 				if _, err := db.DB().ExecContext(t.Context(), "UPDATE "+migrate.LeaseTable+" SET owner = 'another'"); err != nil {
 					t.Error(err)

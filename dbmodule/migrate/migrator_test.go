@@ -11,7 +11,7 @@ import (
 func TestUpgradeAndDowngrade(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
-		m := newMigrator(t, source(library()...))
+		m := newMigrator(t, source(bookshop()...))
 		if s := state(t, m, db); len(s.Current) != 0 || len(s.Pending) != 3 || s.Ready() {
 			t.Errorf("before: %+v", s)
 		}

@@ -70,7 +70,7 @@ func (a *application) state(t *testing.T) dbmodule.SchemaState {
 func TestSchemaModes(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		one, all := source(library()[0]), source(library()...)
+		one, all := source(bookshop()[0]), source(bookshop()...)
 		with := func(mode dbmodule.SchemaMode) dbmodule.Config { cfg := cfg; cfg.Schema = mode; return cfg }
 
 		// check refuses an empty database, and says what to do.
@@ -123,7 +123,7 @@ func TestCreateStamps(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
 		cfg.Schema = dbmodule.SchemaCreate
 		for range 2 {
-			a := newApplication(cfg, []migrate.Source{source(library()...)})
+			a := newApplication(cfg, []migrate.Source{source(bookshop()...)})
 			if err := a.start(t); err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +147,7 @@ func TestModeNeedsRevisions(t *testing.T) {
 // slow is a source whose last revision waits until it may go on, or is told to
 // stop, and then fails with err.
 func slow(begun chan<- struct{}, goOn <-chan struct{}, err error) migrate.Source {
-	folders := append(library()[:1], folder{id: "b2", revises: "a1", ups: map[dbmodule.Engine]string{dbmodule.SQLite: "SELECT 1;"}})
+	folders := append(bookshop()[:1], folder{id: "b2", revises: "a1", ups: map[dbmodule.Engine]string{dbmodule.SQLite: "SELECT 1;"}})
 	s := source(folders...)
 	delete(s.FS.(fstest.MapFS), "b2/sqlite.sql")
 	s.Code = []migrate.Code{{Revision: "b2", Upgrade: func(ctx context.Context, _ bun.IDB) error {
@@ -225,7 +225,7 @@ func TestStopDuringMigration(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.stop(t)
-		m := newMigrator(t, source(library()[0]))
+		m := newMigrator(t, source(bookshop()[0]))
 		if got := current(t, m, dbtest.Open(t, cfg)); got != "a1" {
 			t.Errorf("at %q", got)
 		}

@@ -16,7 +16,7 @@ import (
 func TestWrittenSQLIsWhatRuns(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
-		m := newMigrator(t, source(library()...))
+		m := newMigrator(t, source(bookshop()...))
 		apply := func(down bool, target string) string {
 			t.Helper()
 			plan := m.PlanUpgrade

@@ -71,7 +71,7 @@ func TestBadRevisions(t *testing.T) {
 
 func TestWhatIsNoRevisionIsIgnored(t *testing.T) {
 	t.Parallel()
-	files := source(library()...).FS.(fstest.MapFS)
+	files := source(bookshop()...).FS.(fstest.MapFS)
 	for _, name := range []string{"README.md", "migrations.go", ".git/config", "_draft/x.sql", migrate.SnapshotFolder + "/sqlite.hcl", "a1/notes.txt"} {
 		files[name] = &fstest.MapFile{Data: []byte("x")}
 	}

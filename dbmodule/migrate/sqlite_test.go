@@ -82,7 +82,8 @@ func TestSQLiteRefusesWhatBreaksForeignKeys(t *testing.T) {
 		},
 		"one more than before": {
 			"PRAGMA foreign_keys = off;INSERT INTO children VALUES (5, 55);PRAGMA foreign_keys = on",
-			"INSERT INTO children VALUES (6, 66);", []string{"children that refer to parents"},
+			"INSERT INTO children VALUES (6, 66);",
+			[]string{"children that refer to parents"},
 		},
 		"a trigger that no longer fits": {
 			"", "CREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP VIEW names;\nDROP TRIGGER children_logged;\n" +

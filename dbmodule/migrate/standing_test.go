@@ -16,13 +16,13 @@ import (
 func TestOlderBuild(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
-		newer := library()
+		newer := bookshop()
 		newer[2].labels = "extra"
 		m := newMigrator(t, source(newer...))
 		if _, err := m.Upgrade(t.Context(), db, "head"); err != nil {
 			t.Fatal(err)
 		}
-		old := newMigrator(t, source(library()[:1]...))
+		old := newMigrator(t, source(bookshop()[:1]...))
 		s := state(t, old, db)
 		if !s.Ready() || !slices.Equal(s.Ahead, []string{"b2", "c3"}) || s.Behind() || len(s.Unknown) > 0 {
 			t.Errorf("%+v", s)
@@ -46,7 +46,7 @@ func TestOlderBuild(t *testing.T) {
 func TestIrreversible(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
-	folders := library()
+	folders := bookshop()
 	folders[1].down = "-"
 	m := newMigrator(t, source(folders...))
 	if _, err := m.Upgrade(t.Context(), db, "head"); err != nil {
@@ -67,10 +67,10 @@ func TestIrreversible(t *testing.T) {
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
-		if _, err := newMigrator(t, source(library()...)).Upgrade(t.Context(), db, "head"); err != nil {
+		if _, err := newMigrator(t, source(bookshop()...)).Upgrade(t.Context(), db, "head"); err != nil {
 			t.Fatal(err)
 		}
-		edited := library()
+		edited := bookshop()
 		edited[0].up = "-- a comment\n" + strings.ReplaceAll(edited[0].up, ";", ";\n\n")
 		if s := state(t, newMigrator(t, source(edited...)), db); len(s.Drifted) > 0 {
 			t.Errorf("comments and empty lines: %+v", s)
@@ -96,7 +96,7 @@ func TestDrift(t *testing.T) {
 func TestStamp(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
-		m := newMigrator(t, source(library()...))
+		m := newMigrator(t, source(bookshop()...))
 		for _, step := range []struct {
 			target, current string
 			purge           bool
@@ -136,7 +136,7 @@ func TestStamp(t *testing.T) {
 func TestStampSettles(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
-	folders := library()
+	folders := bookshop()
 	folders[1].up = "CREATE TABLE books (id INTEGER PRIMARY KEY);\nDROP TABLE nothing;"
 	m := newMigrator(t, source(folders...))
 	if _, err := m.Upgrade(t.Context(), db, "head"); err == nil {
@@ -170,7 +170,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 		}
 		return dbtest.Open(t, cfg)
 	}
-	m := newMigrator(t, source(library()...))
+	m := newMigrator(t, source(bookshop()...))
 	if _, err := m.Upgrade(t.Context(), open(""), "a1"); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestTablesWithoutRevision(t *testing.T) {
 		if _, err := db.DB().ExecContext(t.Context(), "CREATE TABLE authors (id INTEGER PRIMARY KEY)"); err != nil {
 			t.Fatal(err)
 		}
-		m := newMigrator(t, source(library()...))
+		m := newMigrator(t, source(bookshop()...))
 		_, err := m.Upgrade(t.Context(), db, "head")
 		if err == nil || !strings.Contains(err.Error(), "record that by stamp a1") {
 			t.Fatal(err)
