@@ -30,10 +30,13 @@ type LogConfig struct {
 	Format LogFormat     `envconfig:"LOG_FORMAT" default:"auto" desc:"form of the log: console, json, or auto (console on a terminal, json elsewhere)"`
 }
 
-// DefaultConfig returns the defaults that the tags of [Config] name.
+// DefaultConfig returns the defaults that the tags of [Config] name, but for
+// those that the server has of its own: it has revisions, so it migrates.
 func DefaultConfig() Config {
+	database := dbmodule.DefaultConfig()
+	database.Schema = dbmodule.SchemaMigrate
 	return Config{
-		Database:     dbmodule.DefaultConfig(),
+		Database:     database,
 		HTTP:         httpmodule.DefaultConfig(),
 		Log:          LogConfig{Level: zapcore.InfoLevel, Format: LogAuto},
 		StartTimeout: time.Minute,

@@ -2,7 +2,6 @@ package autogen
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 
 	"ariga.io/atlas/sql/mysql"
@@ -218,5 +217,3 @@ func attrOf[T schema.Attr](attrs []schema.Attr) (T, bool) {
 	var none T
 	return none, false
 }
-
-func sameType(a, b schema.Type) bool { return reflect.DeepEqual(a, b) }

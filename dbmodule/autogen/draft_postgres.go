@@ -62,14 +62,13 @@ func (e postgresEngine) draft(ctx context.Context, from, to *schema.Realm, chang
 // postgresAlter sorts the changes of a table: what can't stand in the same
 // statement, and what must see the rows filled.
 type postgresAlter struct {
-	engine  postgresEngine
-	table   *schema.Table
-	before  []string
-	first   []schema.Change
-	fill    []string
-	second  []schema.Change
-	after   []string
-	comment []schema.Change
+	engine postgresEngine
+	table  *schema.Table
+	before []string
+	first  []schema.Change
+	fill   []string
+	second []schema.Change
+	after  []string
 }
 
 func (e postgresEngine) alter(ctx context.Context, modify *schema.ModifyTable) ([]string, error) {

@@ -47,9 +47,11 @@ type (
 	commentTwo struct{ plain }
 )
 
-func (indexV) Indexes() []dbmodule.Index    { return []dbmodule.Index{{Columns: []string{"v"}}} }
-func (indexVW) Indexes() []dbmodule.Index   { return []dbmodule.Index{{Columns: []string{"v", "w"}}} }
+func (indexV) Indexes() []dbmodule.Index  { return []dbmodule.Index{{Columns: []string{"v"}}} }
+func (indexVW) Indexes() []dbmodule.Index { return []dbmodule.Index{{Columns: []string{"v", "w"}}} }
+
 func (indexDesc) Indexes() []dbmodule.Index { return []dbmodule.Index{{Columns: []string{"v DESC"}}} }
+
 func (indexByName) Indexes() []dbmodule.Index {
 	return []dbmodule.Index{{Name: "by_v", Columns: []string{"v"}}}
 }

@@ -73,7 +73,7 @@ type (
 		From   string `bun:"type:varchar(20),unique"`
 		Group  string `bun:"type:varchar(40),notnull,default:'?'"`
 		Where  int64
-		Straße string `bun:"it's größer,type:varchar(9)"`
+		Straße string `bun:"größe in m²,type:varchar(9)"`
 	}
 	many struct {
 		bun.BaseModel `bun:"table:things"`
@@ -118,6 +118,36 @@ type (
 		Article   *labelled `bun:"rel:belongs-to,join:article_id=id"`
 		LabelID   int64     `bun:",pk"`
 		Label     *label    `bun:"rel:belongs-to,join:label_id=id"`
+	}
+	farSeat struct {
+		bun.BaseModel `bun:"table:a_table_with_a_name_of_nearly_the_longest_that_there_is_62b"`
+
+		Row int64 `bun:",pk"`
+		Col int64 `bun:",notnull"`
+	}
+	farSeatPair struct {
+		bun.BaseModel `bun:"table:a_table_with_a_name_of_nearly_the_longest_that_there_is_63by"`
+
+		Row int64 `bun:",pk"`
+		Col int64 `bun:",pk"`
+	}
+	named struct {
+		bun.BaseModel `bun:"table:names"`
+
+		Name string `bun:"type:varchar(20),pk"`
+	}
+	namedNumber struct {
+		bun.BaseModel `bun:"table:names"`
+
+		ID   int64  `bun:",pk,autoincrement"`
+		Name string `bun:"type:varchar(20),notnull"`
+	}
+	childOfText struct {
+		bun.BaseModel `bun:"table:children"`
+
+		ID      int64       `bun:",pk"`
+		OwnerID string      `bun:"type:varchar(20)"`
+		Owner   *parentText `bun:"rel:belongs-to,join:owner_id=id"`
 	}
 	auditOld struct {
 		bun.BaseModel `bun:"table:audit.logs"`
@@ -213,6 +243,28 @@ func tableChanges() []change {
 			work: []string{`INSERT INTO seats ("row", col) VALUES (1, 3)`},
 		},
 		{
+			name:    "table with the longest name renamed, another primary key",
+			renames: []string{"a_table_with_a_name_of_nearly_the_longest_that_there_is_62b=a_table_with_a_name_of_nearly_the_longest_that_there_is_63by"},
+			old:     []any{(*farSeat)(nil)}, new: []any{(*farSeatPair)(nil)},
+			rows: []string{`INSERT INTO a_table_with_a_name_of_nearly_the_longest_that_there_is_62b ("row", col) VALUES (1, 2)`},
+			up:   []string{"a_table_with_a_name_of_nearly_the_longest_that_there_is_63by WHERE col = 2"},
+			down: []string{"a_table_with_a_name_of_nearly_the_longest_that_there_is_62b WHERE col = 2"},
+		},
+		{
+			name: "number becomes the primary key",
+			old:  []any{(*named)(nil)}, new: []any{(*namedNumber)(nil)},
+			rows: []string{"INSERT INTO names (name) VALUES ('a')", "INSERT INTO names (name) VALUES ('b')"},
+			up:   []string{"names AS a JOIN names AS b ON a.name = 'a' AND b.name = 'b' AND a.id <> b.id"},
+			down: []string{"names WHERE name = 'b'"},
+			work: []string{"INSERT INTO names (name) VALUES ('b')"},
+		},
+		{
+			name: "key that children have to text, and renamed there", renames: []string{"children.parent_id=owner_id"},
+			old: []any{(*parent)(nil), (*childKey)(nil)}, new: []any{(*parentText)(nil), (*childOfText)(nil)},
+			rows: familyRows,
+			up:   []string{"parents AS p JOIN children AS c ON c.owner_id = p.id AND p.code = 'a'"}, down: family,
+		},
+		{
 			name: "rows begin to be numbered",
 			old:  []any{(*ticketByHand)(nil)}, new: []any{(*ticket)(nil)},
 			rows: ticketRows,
@@ -238,7 +290,6 @@ func tableChanges() []change {
 			rows: []string{`INSERT INTO "order" (id, "select", "group") VALUES (1, 'x', 5)`},
 			up:   []string{`"order" WHERE id = 1 AND "from" = 'x' AND "group" = '5'`},
 			down: []string{`"order" WHERE id = 1 AND "select" = 'x' AND "group" = 5`},
-			only: []dbmodule.Engine{dbmodule.PostgreSQL, dbmodule.MySQL},
 		},
 		{
 			name: "much at once", renames: []string{"things.old=new"},

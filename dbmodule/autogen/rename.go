@@ -45,7 +45,7 @@ type renaming struct {
 	to     string
 	// before and after are the checks that speak of the column.
 	before, after []*schema.Check
-	// keyed says that the table has a primary key.
+	// keyed says that the table has a primary key with PostgreSQL's own name.
 	keyed bool
 }
 
@@ -124,9 +124,13 @@ func (r renamer) table(hint Rename) (renaming, error) {
 	case taken:
 		return renaming{}, fmt.Errorf("the table %s is there already: leave the hint out", name)
 	}
+	keyed := table.PrimaryKey != nil && slices.Contains([]string{"", primaryKeyName(old.name)}, table.PrimaryKey.Name)
+	if keyed {
+		table.PrimaryKey.Name = ""
+	}
 	table.Name = name.name
 	r.tables[old] = name
-	return renaming{schema: old.schema, table: old.name, to: name.name, keyed: table.PrimaryKey != nil}, nil
+	return renaming{schema: old.schema, table: old.name, to: name.name, keyed: keyed}, nil
 }
 
 func (r renamer) column(hint Rename) (renaming, error) {

@@ -7,10 +7,29 @@ import (
 	"testing"
 
 	"ariga.io/atlas/sql/schema"
+	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
 )
+
+// tricky has texts that mean something to the language of snapshots.
+type tricky struct {
+	bun.BaseModel `bun:"table:${tricky}"`
+
+	ID    int64  `bun:",pk"`
+	Text  string `bun:"a.b ${c} %{d},type:varchar(90),default:'${e} %{f} \\\\n \"g\" it''s'"`
+	Words string `bun:"type:varchar(90),default:'heredoc <<EOT'"`
+}
+
+func (tricky) TableComment() string { return "${a} %{b}\n\"c\" \\d it's" }
+func (tricky) ColumnComments() map[string]string {
+	return map[string]string{"words": "sql(\"timestamptz(0)\")\n  type = sql(\"time(0)\")\n"}
+}
+
+func (tricky) Checks() []dbmodule.Check {
+	return []dbmodule.Check{{Name: "c${d}", Expression: "words <> '${e} \\d \"f\"'"}}
+}
 
 func marshal(t *testing.T, engine dbmodule.Engine, r *schema.Realm) []byte {
 	t.Helper()
@@ -34,7 +53,7 @@ func parse(t *testing.T, engine dbmodule.Engine, text []byte) *schema.Realm {
 // leaves no difference and writing it again the same bytes.
 func TestSnapshotSaysAll(t *testing.T) {
 	t.Parallel()
-	states := map[string][]any{"everything": append(library(), (*values)(nil)), "nothing": nil}
+	states := map[string][]any{"everything": append(library(), (*values)(nil)), "nothing": nil, "tricky": {(*tricky)(nil)}}
 	for _, c := range matrix() {
 		states[c.name+", old"], states[c.name+", new"] = c.old, c.new
 	}

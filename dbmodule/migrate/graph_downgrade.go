@@ -108,7 +108,7 @@ func (g *Graph) downgradeRoots(label string, end *node) ([]*node, error) {
 	if label == "" || len(roots) < 2 {
 		return roots, g.checkLabel(label)
 	}
-	branch, err := g.branch(label)
+	branch, err := g.named(label)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package migrate
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -87,18 +86,11 @@ func didYouMean(near []string) string {
 
 func commas(ids []string) string { return strings.Join(ids, ", ") }
 
-// partOfError is an error of this package within another one of it.
+// unprefixed returns an error of this package to be wrapped by one which has
+// the package's prefix itself.
+func unprefixed(err error) error { return partOfError{err} }
+
 type partOfError struct{ error }
 
 func (e partOfError) Error() string { return strings.TrimPrefix(e.error.Error(), "migrate: ") }
 func (e partOfError) Unwrap() error { return e.error }
-
-// unprefixed returns err so that it can be wrapped by an error which has the
-// package's prefix itself.
-func unprefixed(err error) error {
-	var part partOfError
-	if errors.As(err, &part) {
-		return err
-	}
-	return partOfError{err}
-}

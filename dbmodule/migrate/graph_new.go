@@ -20,10 +20,10 @@ type NewRevision struct {
 	DependsOn    []string
 }
 
-// Plan returns the revision as it would be: with the ids of what it follows
-// and depends on, labels of dependencies kept. It is an error if the graph
-// would not take it.
-func (g *Graph) Plan(n NewRevision) (*Revision, error) {
+// PlanRevision returns the revision as it would be: with the ids of what it
+// follows and depends on, labels of dependencies kept. It is an error if the
+// graph would not take it.
+func (g *Graph) PlanRevision(n NewRevision) (*Revision, error) {
 	parents, err := g.newParents(n)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import "slices"
 // strand is a place up to which a walk down the graph has come.
 type strand struct {
 	at    *node
-	below set // what is at or below it
+	below set // what is at or below it, and may be done
 }
 
 // sorted returns the nodes, those that come after others first, in Alembic's
@@ -60,8 +60,8 @@ func (s *sorter) descend(current int) bool {
 		return false
 	}
 	if len(n.below) == 1 {
-		// The set serves on: to make it anew at each step of a long history is slow.
-		delete(s.strands[current].below, n)
+		// The set, though n is done, serves on: to make it anew at each step of a
+		// long history is slow.
 		s.strands[current].at = below[0]
 		return true
 	}

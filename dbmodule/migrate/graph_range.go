@@ -98,7 +98,7 @@ func (r *rangeSearch) resolveEnd() (err error) {
 // countStart resolves a start of -2 or label@-2.
 func (r *rangeSearch) countStart(s symbol) error {
 	if s.steps >= 0 {
-		return fmt.Errorf("migrate: a range that starts at %s: count down from its end, as in -2:", s.text)
+		return fmt.Errorf("migrate: start a range at %s: -2: counts down from its end, and nothing counts up to its start", s.text)
 	}
 	if err := r.g.checkLabel(s.label); err != nil {
 		return err

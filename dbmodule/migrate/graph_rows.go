@@ -17,14 +17,8 @@ func (rows *versionRows) upgrade(n *node) Step {
 // it. What n came after becomes a row unless another one still implies it.
 func (rows *versionRows) downgrade(n *node) Step {
 	step := Step{Revision: n.rev, Direction: Downgrade, From: []string{n.rev.ID}, To: idsOf(n.parents)}
-	others := slices.DeleteFunc(slices.Clone(*rows), func(m *node) bool { return m == n })
-	implied := closure(stepBelow, others...)
-	for _, m := range n.below {
-		for a := range closure(stepBelow, m) {
-			implied[a] = implied[a] || a != m
-		}
-	}
-	exposed := filter(n.below, func(m *node) bool { return !implied[m] })
+	others := filter(*rows, func(m *node) bool { return m != n })
+	exposed := notImplied(n.below, others)
 	if len(exposed) == 0 {
 		step.Deletes = []string{n.rev.ID}
 	} else {
@@ -36,6 +30,20 @@ func (rows *versionRows) downgrade(n *node) Step {
 	}
 	*rows = append(others, exposed...)
 	return step
+}
+
+// notImplied returns the nodes that come before none of the others, nor before
+// each other.
+func notImplied(nodes, others []*node) []*node {
+	implied := closure(stepBelow, others...)
+	if len(nodes) > 1 {
+		for _, m := range nodes {
+			for a := range closure(stepBelow, m) {
+				implied[a] = implied[a] || a != m
+			}
+		}
+	}
+	return filter(nodes, func(m *node) bool { return !implied[m] })
 }
 
 // stamp returns the step that puts n in the place of what is on its line, the

@@ -58,7 +58,7 @@ func (p *stampPlan) add(target string) error {
 func (p *stampPlan) clear(label string) error {
 	var line set
 	if label != "" {
-		branch, err := p.g.branch(label)
+		branch, err := p.g.named(label)
 		if err != nil {
 			return err
 		}

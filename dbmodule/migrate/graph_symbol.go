@@ -174,7 +174,7 @@ func (g *Graph) belowHeads(s symbol) ([]*node, error) {
 // isOn reports whether the node is on the branch of the label, or in line with
 // the revision if it is one's id.
 func (g *Graph) isOn(n *node, label string) bool {
-	branch, err := g.branch(label)
+	branch, err := g.named(label)
 	if err != nil {
 		return false
 	}
@@ -198,7 +198,7 @@ func (g *Graph) lineOf(label string) (set, error) {
 	if label == "" {
 		return nil, nil
 	}
-	branch, err := g.branch(label)
+	branch, err := g.named(label)
 	if err != nil {
 		return nil, err
 	}
@@ -209,9 +209,6 @@ func (g *Graph) checkLabel(label string) error {
 	_, err := g.lineOf(label)
 	return err
 }
-
-// branch returns what stands before an "@": a label, or a revision.
-func (g *Graph) branch(label string) (*node, error) { return g.named(label) }
 
 // ident returns the revision of an id, a label or the beginning of one, which
 // is on the branch unless label is "".
@@ -241,7 +238,7 @@ func (g *Graph) ident(name, label string) (*node, error) {
 	return n, nil
 }
 
-// named is ident on any branch.
+// named is ident on any branch. It finds what stands before an "@", too.
 func (g *Graph) named(name string) (*node, error) { return g.ident(name, "") }
 
 // shortestFull is the least length of ids and labels that can be shortened.
@@ -302,12 +299,4 @@ func checkOverlap(nodes []*node, recorded bool) error {
 		}
 	}
 	return nil
-}
-
-func ids(revisions []*Revision) []string {
-	texts := make([]string, len(revisions))
-	for i, r := range revisions {
-		texts[i] = r.ID
-	}
-	return texts
 }

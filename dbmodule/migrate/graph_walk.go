@@ -25,11 +25,6 @@ func (s set) any(is func(*node) bool) bool {
 	return false
 }
 
-// hasAny reports whether one of the nodes is in the set.
-func (s set) hasAny(nodes []*node) bool {
-	return slices.ContainsFunc(nodes, func(n *node) bool { return s[n] })
-}
-
 // without returns the nodes that are in s only.
 func (s set) without(other set) set {
 	rest := maps.Clone(s)

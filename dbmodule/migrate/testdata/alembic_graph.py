@@ -5,17 +5,24 @@ writes one line with the answer to each query, or {"error": ...} if the graph
 is refused.
 """
 
+import io
 import json
+import os
 import sys
+import tempfile
 import types
 import warnings
 from unittest import mock
 
+from alembic import command
+from alembic.config import Config
 from alembic.runtime.migration import HeadMaintainer
 from alembic.script.base import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 
 warnings.simplefilter("ignore")
+FOLDER = tempfile.TemporaryDirectory()
+os.mkdir(os.path.join(FOLDER.name, "versions"))
 
 
 def upgrade():
@@ -63,7 +70,7 @@ def script(revision):
 
 def directory(revisions):
     scripts = [script(r) for r in revisions]
-    d = ScriptDirectory.__new__(ScriptDirectory)
+    d = ScriptDirectory(FOLDER.name)
     d.revision_map = RevisionMap(lambda: scripts)
     d.revision_map._revision_map
     # Sets of Alembic have whichever order Python gives them: let it be the
@@ -92,7 +99,8 @@ def steps(planned, rows):
                 "deletes": maintainer.deletes,
                 "inserts": maintainer.inserts,
                 "updates": maintainer.updates,
-                "open": bool(before.difference(step.from_revisions)),
+                "open": bool(before.difference(step.from_revisions))
+                or step.should_unmerge_branches(before),
                 "rows": sorted(maintainer.heads),
             }
         )
@@ -134,14 +142,27 @@ def texts(d, q):
     return {"text": out}
 
 
+def printed(d, q):
+    """What the commands print that need no database."""
+    out = []
+
+    def run(fn, *args, **kw):
+        config = Config(stdout=io.StringIO())
+        fn(config, *args, **kw)
+        out.append(config.stdout.getvalue())
+
+    with mock.patch.object(ScriptDirectory, "from_config", lambda config: d):
+        for verbose in (False, True):
+            run(command.heads, verbose)
+            run(command.heads, verbose, resolve_dependencies=True)
+            run(command.branches, verbose)
+            run(command.history, None, verbose)
+        run(command.show, "heads")
+    return {"text": out}
+
+
 def new(d, q):
     """What ScriptDirectory.generate_revision writes into the new file."""
-    d.timezone = None
-    d.versions_ = d.dir = "/nowhere"
-    d.version_locations = None
-    d.truncate_slug_length = 40
-    d.file_template = "%(rev)s"
-    d.hook_config = {}
     written = {}
     d._generate_template = lambda src, dest, **kw: written.update(kw)
     with mock.patch.object(Script, "_from_path", lambda *a: None):
@@ -177,6 +198,7 @@ ASK = {
     ),
     "history": lambda d, q: ids(history(d, q)),
     "texts": texts,
+    "printed": printed,
     "new": new,
 }
 
