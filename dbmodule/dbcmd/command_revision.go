@@ -122,7 +122,7 @@ func (t *tree) plan(cmd *cobra.Command, n migrate.NewRevision) (*migrate.Revisio
 	if n.Message == "" {
 		n.Message = "empty message"
 	}
-	r, err := graph.Plan(n)
+	r, err := graph.PlanRevision(n)
 	if err != nil {
 		return nil, err
 	}
