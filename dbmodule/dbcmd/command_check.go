@@ -2,6 +2,7 @@ package dbcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -37,14 +38,11 @@ func (t *tree) checkCommand() *cobra.Command {
 				return err
 			}
 			if !offline {
-				err = t.connected(cmd, func(ctx context.Context, db *dbmodule.Database) error {
-					found, err := t.checkDatabase(ctx, cmd, m, db, live)
-					findings = append(findings, found...)
-					return err
-				})
-			}
-			if err != nil {
-				return err
+				found, err := t.checkConnected(cmd, m, live)
+				if err != nil {
+					return errors.Join(list(cmd, findings), err)
+				}
+				findings = append(findings, found...)
 			}
 			return conclude(cmd, findings, "No new upgrade operations detected.")
 		},
@@ -92,6 +90,17 @@ func operations(d autogen.Draft) string {
 		texts = append(texts, plural(more, "more statement"))
 	}
 	return strings.Join(texts, "; ")
+}
+
+func (t *tree) checkConnected(cmd *cobra.Command, m *migrate.Migrator, live bool) (findings []finding, err error) {
+	err = t.connected(cmd, func(ctx context.Context, db *dbmodule.Database) error {
+		findings, err = t.checkDatabase(ctx, cmd, m, db, live)
+		return err
+	})
+	if errors.Is(err, errNoSettings) {
+		err = fmt.Errorf("%w; --offline asks none", err)
+	}
+	return findings, err
 }
 
 // checkDatabase finds what is wrong with the database.

@@ -24,6 +24,7 @@ func (t *tree) downgradeCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	relative := acceptRelative(cmd)
+	cmd.ValidArgsFunction = t.completeRevisions("-1", "base")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		args = relative.among(args)
 		if err := arguments(cmd, args, 1, 1, "a revision to go back to"); err != nil {

@@ -19,6 +19,7 @@ func (t *tree) editCommand() *cobra.Command {
 		Example: t.examples("edit head", "edit 1f0c"),
 	}
 	relative := acceptRelative(cmd)
+	cmd.ValidArgsFunction = t.completeRevisions("head", currentSymbol)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		args = relative.among(args)
 		if err := arguments(cmd, args, 1, 1, "a revision"); err != nil {

@@ -19,7 +19,7 @@ func (t *tree) initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [DIRECTORY]",
 		Short: "Begin a folder of revisions",
-		Long: "Makes the folder of revisions, \"" + t.config.Dir + "\" unless another is named: a Go package that\n" +
+		Long: "Makes the folder of revisions, that of --dir unless another is named: a Go package that\n" +
 			"embeds the revisions into the program, and the folder snapshot, which describes the\n" +
 			"schema that they lead to. Commit both. Give the package's Source to the program's\n" +
 			"db command and to its migrations at start.",
@@ -67,6 +67,8 @@ func (t *tree) initFolder(cmd *cobra.Command, dir string) error {
 	if err := (fileSet{dir: filepath.Dir(full), folder: filepath.Base(full), files: files}).write(); err != nil {
 		return err
 	}
+	tell(cmd, "Give Source() of the package in %s to the program's db command and to its start; then: %s -m \"create tables\" --autogenerate\n",
+		filepath.Base(full), t.path("revision"))
 	return say(cmd, "  Creating directory %s ...  done\n  Generating %s ...  done\n  Creating directory %s ...  done\n",
 		full, filepath.Join(full, packageFile), filepath.Join(full, migrate.SnapshotFolder))
 }

@@ -18,7 +18,8 @@ func (t *tree) mergeCommand() *cobra.Command {
 			"do after two people wrote a revision at the same time. It has no SQL of its own; put\n" +
 			"some into its all.sql if the branches need it. If version control has left the\n" +
 			"snapshot with conflicts, it is written anew from the models.",
-		Example: t.examples(`merge heads -m "merge books and prices"`, `merge -m "merge" 1f0c 7ab3`),
+		ValidArgsFunction: t.completeRevisions("heads"),
+		Example:           t.examples(`merge heads -m "merge books and prices"`, `merge -m "merge" 1f0c 7ab3`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := arguments(cmd, args, 1, -1, "the revisions to merge, or heads"); err != nil {
 				return err

@@ -18,6 +18,7 @@ func (t *tree) showCommand() *cobra.Command {
 		Example: t.examples("show head", "show 1f0c", "show current"),
 	}
 	relative := acceptRelative(cmd)
+	cmd.ValidArgsFunction = t.completeRevisions("head", "heads", currentSymbol)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		args = relative.among(args)
 		if err := arguments(cmd, args, 1, 1, "a revision"); err != nil {

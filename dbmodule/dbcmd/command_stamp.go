@@ -22,6 +22,7 @@ func (t *tree) stampCommand() *cobra.Command {
 	relative := acceptRelative(cmd)
 	cmd.Flags().BoolVar(&purge, "purge", false, "erase the version table's entries before stamping")
 	cmd.Flags().BoolVar(&sql, "sql", false, "print the SQL instead of running it; needs no connection")
+	cmd.ValidArgsFunction = t.completeRevisions("head", "heads", "base")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		args = relative.among(args)
 		if err := arguments(cmd, args, 1, -1, "a revision to note, or several"); err != nil {

@@ -33,6 +33,7 @@ func (t *tree) upgradeCommand() *cobra.Command {
 		Example: t.examples("upgrade", "upgrade --dry-run", "upgrade +1", "upgrade heads", "upgrade 1f0c2d:head --sql > upgrade.sql"),
 	}
 	f.add(cmd)
+	cmd.ValidArgsFunction = t.completeRevisions("head", "heads", "+1")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := arguments(cmd, args, 0, 1, "one revision"); err != nil {
 			return err

@@ -2,6 +2,7 @@ package dbcmd
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -26,17 +27,12 @@ func conclude(cmd *cobra.Command, findings []finding, fine string) error {
 			problems = append(problems, f)
 		}
 	}
-	for _, f := range findings {
-		kind := "problem"
-		switch {
-		case f.note:
-			kind = "note"
-		case len(problems) == 1:
-			continue
-		}
-		if err := say(cmd, "%s: %s\n", kind, f); err != nil {
-			return err
-		}
+	listed := findings
+	if len(problems) == 1 {
+		listed = slices.DeleteFunc(slices.Clone(findings), func(f finding) bool { return !f.note })
+	}
+	if err := list(cmd, listed); err != nil {
+		return err
 	}
 	switch len(problems) {
 	case 0:
@@ -46,4 +42,18 @@ func conclude(cmd *cobra.Command, findings []finding, fine string) error {
 	default:
 		return fmt.Errorf("dbcmd: %s: %s, the first of which is: %s", cmd.Name(), plural(len(problems), "problem"), problems[0])
 	}
+}
+
+// list prints findings.
+func list(cmd *cobra.Command, findings []finding) error {
+	for _, f := range findings {
+		kind := "problem"
+		if f.note {
+			kind = "note"
+		}
+		if err := say(cmd, "%s: %s\n", kind, f); err != nil {
+			return err
+		}
+	}
+	return nil
 }

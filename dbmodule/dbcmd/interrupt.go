@@ -17,9 +17,12 @@ const sameSignal = 100 * time.Millisecond
 // process as if nobody listened.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, func() {
+	over := context.AfterFunc(ctx, func() {
 		time.Sleep(sameSignal)
 		stop()
 	})
-	return ctx, stop
+	return ctx, func() {
+		over()
+		stop()
+	}
 }

@@ -37,8 +37,8 @@ func statementsOf(t *testing.T, engine dbmodule.Engine, script string) []string 
 	var statements []string
 	for _, s := range parsed.Upgrade {
 		text := s.Text
-		if real, ok := shown[text]; ok {
-			text = real
+		if original, ok := shown[text]; ok {
+			text = original
 		}
 		statements = append(statements, text)
 	}
