@@ -48,6 +48,10 @@ type Session struct {
 	endTx   context.CancelFunc
 	hooks   []func(ctx context.Context)
 	commits int
+	// commitUnknown is set when the last COMMIT got no answer; unanswered are
+	// the hooks that wait for one.
+	commitUnknown bool
+	unanswered    []func(ctx context.Context)
 }
 
 var _ bun.IDB = (*Session)(nil)
@@ -95,10 +99,14 @@ func (s *Session) keepHooks(n int) int {
 // context that ends before COMMIT is sent rolls back.
 func (s *Session) Commit(ctx context.Context) error {
 	hooks, err := s.commit(ctx)
+	runHooks(ctx, hooks)
+	return err
+}
+
+func runHooks(ctx context.Context, hooks []func(context.Context)) {
 	for _, hook := range hooks {
 		hook(ctx)
 	}
-	return err
 }
 
 func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
@@ -120,6 +128,9 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	err := s.tx.Commit()
 	stop()
 	if err != nil {
+		if s.commitUnknown = errors.Is(err, ErrCommitUnknown); s.commitUnknown {
+			s.unanswered = hooks
+		}
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release())
 	}
 	s.commits++
