@@ -206,6 +206,9 @@ func (d *Database) Ping(ctx context.Context) error {
 // once.
 func (d *Database) Close() error {
 	errs := []error{d.readers.Close(), d.db.Close()}
+	if d.pools.closing != nil {
+		d.pools.closing()
+	}
 	if d.closeConnected != nil {
 		errs = append(errs, d.closeConnected())
 		d.closeConnected = func() error { return nil }
@@ -271,7 +274,7 @@ var errNoTables = errors.New("no table manager: add autogen.Module to the applic
 // CreateTables creates those of the models' tables that are not there, with
 // indexes and constraints, and touches nothing else.
 func (d *Database) CreateTables(ctx context.Context) error {
-	return d.changeTables(ctx, "create tables", func(conn bun.Conn) ([]string, error) {
+	return d.changeTables(ctx, "create tables", func(ctx context.Context, conn bun.Conn) ([]string, error) {
 		return d.tables.Create(ctx, conn, d.models)
 	})
 }
@@ -279,23 +282,24 @@ func (d *Database) CreateTables(ctx context.Context) error {
 // DropTables drops the models' tables with everything in them, and nothing
 // else.
 func (d *Database) DropTables(ctx context.Context) error {
-	return d.changeTables(ctx, "drop tables", func(conn bun.Conn) ([]string, error) {
+	return d.changeTables(ctx, "drop tables", func(ctx context.Context, conn bun.Conn) ([]string, error) {
 		return d.tables.Drop(ctx, conn, d.models)
 	})
 }
 
-func (d *Database) changeTables(ctx context.Context, what string, change func(bun.Conn) ([]string, error)) error {
+func (d *Database) changeTables(ctx context.Context, what string, change func(context.Context, bun.Conn) ([]string, error)) error {
 	if len(d.models) == 0 {
 		return nil
 	}
 	if d.tables == nil {
 		return fmt.Errorf("dbmodule: %s: %w", what, errNoTables)
 	}
+	ctx = WithStatementTimeout(ctx, 0) // another process may be at it, and tables may be large
 	conn, err := d.db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("dbmodule: %s: %w", what, err)
 	}
-	changed, err := change(conn)
+	changed, err := change(ctx, conn)
 	// database/sql closes a connection by itself when its context ended.
 	if closeErr := conn.Close(); !errors.Is(closeErr, sql.ErrConnDone) {
 		err = errors.Join(err, closeErr)

@@ -11,9 +11,14 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// settleTimeout bounds the ROLLBACK that Close and a cancelled unit of work
-// send; past it the connection is dropped, which rolls back as well.
-const settleTimeout = 5 * time.Second
+const (
+	// settleTimeout bounds the ROLLBACK that Close and a cancelled unit of
+	// work send; past it the connection is dropped, which rolls back as well.
+	settleTimeout = 5 * time.Second
+	// lateSettle bounds it once the context of the last statement has ended:
+	// who waits beyond a deadline should not wait long.
+	lateSettle = 100 * time.Millisecond
+)
 
 // Session is a unit of work over Bun, with the semantics of SQLAlchemy's
 // Session. It is a bun.IDB: whatever takes one takes a session.
@@ -46,6 +51,7 @@ type Session struct {
 	tx      bun.Tx
 	inTx    bool
 	endTx   context.CancelFunc
+	last    context.Context // of the last statement in the transaction
 	hooks   []func(ctx context.Context)
 	commits int
 	// commitUnknown is set when the last COMMIT got no answer; unanswered are
@@ -121,6 +127,7 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 		return hooks, s.release()
 	}
 	if err := ctx.Err(); err != nil {
+		s.last = ctx
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.rollback())
 	}
 
@@ -294,6 +301,7 @@ func (s *Session) enter() error {
 // in the pool is replaced: nothing has been sent on it yet.
 func (s *Session) begin(ctx context.Context) error {
 	if s.inTx {
+		s.last = ctx
 		return nil
 	}
 	for {
@@ -326,7 +334,7 @@ func (s *Session) beginOn(ctx context.Context, conn bun.Conn) error {
 		endTx()
 		return err
 	}
-	s.tx, s.endTx, s.inTx = tx, endTx, true
+	s.tx, s.endTx, s.inTx, s.last = tx, endTx, true, ctx
 	return nil
 }
 
@@ -393,6 +401,8 @@ func (s *Session) rollback() error {
 	}
 	timer := time.AfterFunc(settleTimeout, s.endTx)
 	defer timer.Stop()
+	stop := context.AfterFunc(s.last, func() { timer.Reset(lateSettle) })
+	defer stop()
 	err := s.tx.Rollback()
 	if errors.Is(err, sql.ErrTxDone) {
 		err = nil // a COMMIT or ROLLBACK sent as text can't be told apart
@@ -405,7 +415,7 @@ func (s *Session) release() error {
 	if s.endTx != nil {
 		s.endTx()
 	}
-	s.tx, s.inTx, s.endTx = bun.Tx{}, false, nil
+	s.tx, s.inTx, s.endTx, s.last = bun.Tx{}, false, nil, nil
 	held := s.held
 	s.held = nil
 	if held == nil {
