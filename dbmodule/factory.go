@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // SessionFactory makes sessions of one database: SQLAlchemy's sessionmaker.
@@ -47,6 +48,7 @@ func (f *SessionFactory) InTx(
 		if err := s.options.validKey(); err != nil {
 			return err
 		}
+		began := time.Now()
 		err := runInTx(ctx, s, fn)
 		if errors.Is(err, errStored) {
 			runHooks(ctx, unanswered)
@@ -61,7 +63,7 @@ func (f *SessionFactory) InTx(
 		if attempt >= s.options.attempts() {
 			return fmt.Errorf("dbmodule: gave up after %d attempts: %w", attempt, err)
 		}
-		if !pause(ctx, attempt) {
+		if !pause(ctx, attempt, time.Since(began)) {
 			return errors.Join(err, ctx.Err())
 		}
 	}
