@@ -166,14 +166,14 @@ func TestFailuresAreOneSentence(t *testing.T) {
 			[]string{"listen on 127.0.0.1:" + port, "another process uses it", "PORT"},
 		},
 		"no database server": {
-			map[string]string{"DATABASE_URL": "postgresql://u:" + password + "@127.0.0.1:1/db", "START_TIMEOUT": "200ms"},
+			map[string]string{"DATABASE_URL": "postgresql://u:" + password + "@127.0.0.1:1/db", "START_TIMEOUT": "2s"},
 			"serve",
-			[]string{"connect to postgresql://u:***@127.0.0.1:1/db", "START_TIMEOUT=200ms", "connection refused"},
+			[]string{"connect to postgresql://u:***@127.0.0.1:1/db", "START_TIMEOUT=2s", "connection refused"},
 		},
 		"no database server, db": {
-			map[string]string{"DATABASE_URL": "mysql://u:" + password + "@127.0.0.1:1/db", "START_TIMEOUT": "200ms"},
+			map[string]string{"DATABASE_URL": "mysql://u:" + password + "@127.0.0.1:1/db", "START_TIMEOUT": "2s"},
 			"db upgrade",
-			[]string{"connect to mysql://u:***@127.0.0.1:1/db", "within 200ms", "connection refused"},
+			[]string{"connect to mysql://u:***@127.0.0.1:1/db", "within 2s", "connection refused"},
 		},
 		"no such folder": {
 			map[string]string{"DATABASE_URL": "sqlite:////no/such/folder/test.db"},

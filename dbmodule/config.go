@@ -30,13 +30,25 @@ type Config struct {
 	// MaxOverflow is how many more may be open while in use; -1 sets no limit.
 	MaxOverflow int `envconfig:"DATABASE_MAX_OVERFLOW" default:"10" desc:"connections allowed beyond the pool size while in use (-1 = no limit)"`
 	// PoolTimeout is how long a session waits for a connection before
-	// [ErrPoolTimeout].
-	PoolTimeout time.Duration `envconfig:"DATABASE_POOL_TIMEOUT" default:"30s" desc:"how long to wait for a free connection"`
+	// [ErrPoolTimeout]. The default is shorter than SQLAlchemy's 30s, so that
+	// within a request's usual 30s a full pool is told as what it is.
+	PoolTimeout time.Duration `envconfig:"DATABASE_POOL_TIMEOUT" default:"10s" desc:"how long to wait for a free connection"`
 	// PoolRecycle is the age at which a connection is replaced; 0 or less
 	// keeps it for ever.
 	PoolRecycle time.Duration `envconfig:"DATABASE_POOL_RECYCLE" default:"-1s" desc:"replace connections older than this (-1s = never)"`
 	// PoolPrePing tests each connection when it is taken from the pool.
 	PoolPrePing bool `envconfig:"DATABASE_POOL_PRE_PING" default:"false" desc:"test a connection each time it is taken from the pool"`
+
+	// ConnectTimeout is how long an attempt to connect to one host may take
+	// before it counts as [ErrUnavailable]. A URL's own connect_timeout wins.
+	// SQLite has no use for it.
+	ConnectTimeout time.Duration `envconfig:"DATABASE_CONNECT_TIMEOUT" default:"10s" desc:"how long an attempt to connect may take (0 = no limit)"`
+	// StatementTimeout is how long the database may take to answer a
+	// statement, a COMMIT, or a call for the next row, before the statement is
+	// given up here and on the server: [ErrTimeout], for a COMMIT
+	// [ErrCommitUnknown]. See [WithStatementTimeout] for exceptions. It is
+	// kept by this side, so it holds when the server hangs and behind poolers.
+	StatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"20s" desc:"how long the database may take to answer a statement (0 = no limit)"`
 
 	// Schema is what the start does about tables.
 	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`
@@ -58,8 +70,12 @@ func DefaultConfig() Config {
 		SlowQuery:   500 * time.Millisecond,
 		PoolSize:    5,
 		MaxOverflow: 10,
-		PoolTimeout: 30 * time.Second,
+		PoolTimeout: 10 * time.Second,
 		PoolRecycle: -time.Second,
+
+		ConnectTimeout:   defaultConnectTimeout,
+		StatementTimeout: 20 * time.Second,
+
 		Schema:      SchemaCreate,
 		LockTimeout: 10 * time.Second,
 	}
@@ -92,6 +108,12 @@ func (c Config) Validate() error {
 	}
 	if c.PoolTimeout <= 0 {
 		bad("DATABASE_POOL_TIMEOUT", c.PoolTimeout, "takes a duration above 0, for example 30s")
+	}
+	if c.ConnectTimeout < 0 {
+		bad("DATABASE_CONNECT_TIMEOUT", c.ConnectTimeout, "takes a duration of 0 (no limit) or more, for example 10s")
+	}
+	if c.StatementTimeout < 0 {
+		bad("DATABASE_STATEMENT_TIMEOUT", c.StatementTimeout, "takes a duration of 0 (no limit) or more, for example 20s")
 	}
 	if !c.Schema.valid() {
 		bad("DATABASE_SCHEMA", c.Schema, schemaModes)

@@ -212,6 +212,9 @@ func (d *Database) Ping(ctx context.Context) error {
 // once.
 func (d *Database) Close() error {
 	errs := []error{d.readers.Close(), d.db.Close()}
+	if d.pools.closing != nil {
+		d.pools.closing()
+	}
 	if d.closeConnected != nil {
 		errs = append(errs, d.closeConnected())
 		d.closeConnected = func() error { return nil }
@@ -264,7 +267,7 @@ func (d *Database) CreateTables(ctx context.Context) error {
 }
 
 func (d *Database) createTables(ctx context.Context) ([]string, error) {
-	return d.changeTables(ctx, "create tables", func(conn bun.Conn) ([]string, error) {
+	return d.changeTables(ctx, "create tables", func(ctx context.Context, conn bun.Conn) ([]string, error) {
 		return d.tables.Create(ctx, conn, d.models)
 	})
 }
@@ -272,24 +275,25 @@ func (d *Database) createTables(ctx context.Context) ([]string, error) {
 // DropTables drops the models' tables with everything in them, and nothing
 // else.
 func (d *Database) DropTables(ctx context.Context) error {
-	_, err := d.changeTables(ctx, "drop tables", func(conn bun.Conn) ([]string, error) {
+	_, err := d.changeTables(ctx, "drop tables", func(ctx context.Context, conn bun.Conn) ([]string, error) {
 		return d.tables.Drop(ctx, conn, d.models)
 	})
 	return err
 }
 
-func (d *Database) changeTables(ctx context.Context, what string, change func(bun.Conn) ([]string, error)) ([]string, error) {
+func (d *Database) changeTables(ctx context.Context, what string, change func(context.Context, bun.Conn) ([]string, error)) ([]string, error) {
 	if len(d.models) == 0 {
 		return nil, nil
 	}
 	if d.tables == nil {
 		return nil, fmt.Errorf("dbmodule: %s: %w", what, errNoTables)
 	}
+	ctx = WithStatementTimeout(ctx, 0) // another process may be at it, and tables may be large
 	conn, err := d.db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("dbmodule: %s: %w", what, err)
 	}
-	changed, err := change(conn)
+	changed, err := change(ctx, conn)
 	// database/sql closes a connection by itself when its context ended.
 	if closeErr := conn.Close(); !errors.Is(closeErr, sql.ErrConnDone) {
 		err = errors.Join(err, closeErr)

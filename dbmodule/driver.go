@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // Between database/sql and each engine's driver stands a connection of ours.
@@ -20,25 +21,66 @@ import (
 //     answers that for statements the server may have run),
 //   - a transaction that lost statements can't be committed,
 //   - a commit whose outcome is unknown is told apart from a failed one,
-//   - connections to a server that is gone or turned read-only are dropped.
+//   - connections to a server that is gone or turned read-only are dropped,
+//   - no answer is waited for without a limit (see limit),
+//   - a statement whose caller went away ends on the server too (see killer).
 
 type connector struct {
 	engine  Engine
 	open    openerFunc
 	prePing bool
 	rowLog  rowLogFunc
+	// connectTimeout bounds an attempt to connect, statementTimeout a wait for
+	// an answer; 0 does not.
+	connectTimeout, statementTimeout time.Duration
+	// opened, if not nil, returns what ends the work that the server still
+	// does for a connection which its driver has closed.
+	opened func(ctx context.Context, inner driver.Conn) (abandon func(ctx context.Context), err error)
 }
 
 func newConnector(cfg Config, rows rowLogFunc, open openerFunc) *connector {
-	return &connector{engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, rowLog: rows}
+	return &connector{
+		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, rowLog: rows,
+		connectTimeout: cfg.URL.connectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
+	}
 }
 
+// callerKey is the context's key for the context of who waits in the pool.
+type callerKey struct{}
+
+// Connect makes a connection within the connect timeout. How long its caller
+// would wait for one that is in use does not count here.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if caller, ok := ctx.Value(callerKey{}).(context.Context); ok {
+		ctx = caller
+	}
+	if c.connectTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.connectTimeout)
+		defer cancel()
+	}
 	inner, err := c.open(ctx)
 	if err != nil {
-		return nil, classify(c.engine, err)
+		return nil, c.unconnected(err)
 	}
-	return &conn{Conn: inner, connector: c}, nil
+	made := &conn{Conn: inner, connector: c}
+	if c.opened != nil {
+		if made.abandon, err = c.opened(ctx, inner); err != nil {
+			return nil, errors.Join(c.unconnected(err), made.Close())
+		}
+	}
+	return made, nil
+}
+
+// unconnected types the error of an attempt to connect. One that ran out of
+// time found the server unavailable, whoever set the time.
+func (c *connector) unconnected(err error) error {
+	err = classify(c.engine, err)
+	var typed *Error
+	if !errors.As(err, &typed) && errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Kind: ErrUnavailable, Engine: c.engine, cause: fmt.Errorf("no connection in time: %w", err)}
+	}
+	return err
 }
 
 // Driver satisfies driver.Connector; connections are made by Connect alone.
@@ -68,6 +110,8 @@ type conn struct {
 	reused bool
 	// broken connections are not given back to the pool.
 	broken bool
+	// abandon, if not nil, ends what the server still does for it.
+	abandon func(ctx context.Context)
 	txState
 }
 
@@ -90,6 +134,38 @@ func (c *conn) sent(query string, err error) error {
 	c.failed(err, endsTransaction(c.engine(), err) || c.broken)
 	return err
 }
+
+// answered is sent for a statement that had a limit.
+func (c *conn) answered(l *limit, query string, err error) error {
+	if err == nil {
+		return c.sent(query, nil)
+	}
+	if l.late() {
+		// The driver gave the connection up; SQLite, which has none, may have
+		// rolled the transaction back.
+		c.broken = c.broken || c.engine() != SQLite
+		err = l.explain(c.engine(), err)
+		c.failed(err, true)
+	}
+	c.abandoned(l)
+	return c.sent(query, err)
+}
+
+// abandoned ends the work that the server still does for a caller who went
+// away. A connection that its driver kept open was not in the middle of any.
+func (c *conn) abandoned(l *limit) {
+	if c.abandon == nil || l.ctx.Err() == nil {
+		return
+	}
+	if validator, ok := c.Conn.(driver.Validator); ok && validator.IsValid() {
+		return
+	}
+	c.broken = true
+	c.abandon(l.caller)
+	c.abandon = nil // once is enough
+}
+
+func (c *conn) limit(ctx context.Context) *limit { return newLimit(ctx, c.connector.statementTimeout) }
 
 func (c *conn) typed(err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
@@ -132,9 +208,11 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
-	inner, err := preparer.PrepareContext(ctx, query)
+	l := c.limit(ctx)
+	defer l.end()
+	inner, err := preparer.PrepareContext(l.ctx, query)
 	if err != nil {
-		return nil, c.sent(query, err)
+		return nil, c.answered(l, query, err)
 	}
 	return &stmt{Stmt: inner, conn: c, query: query}, nil
 }
@@ -147,8 +225,10 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
-	result, err := execer.ExecContext(ctx, query, args)
-	return result, c.sent(query, err)
+	l := c.limit(ctx)
+	defer l.end()
+	result, err := execer.ExecContext(l.ctx, query, args)
+	return result, c.answered(l, query, err)
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -159,11 +239,19 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
-	inner, err := queryer.QueryContext(ctx, query, args)
-	if err = c.sent(query, err); err != nil {
+	l := c.limit(ctx)
+	inner, err := queryer.QueryContext(l.ctx, query, args)
+	return c.result(l, query, inner, err)
+}
+
+// result wraps the rows of a query, which keep its limit.
+func (c *conn) result(l *limit, query string, inner driver.Rows, err error) (driver.Rows, error) {
+	if err = c.answered(l, query, err); err != nil {
+		l.end()
 		return nil, err
 	}
-	return &rows{Rows: inner, conn: c}, nil
+	l.stop()
+	return &rows{Rows: inner, conn: c, limit: l}, nil
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -175,16 +263,20 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if c.engine() == SQLite {
 		opts.Isolation = 0 // SQLite has one level, serializable
 	}
-	inner, err := beginner.BeginTx(ctx, opts)
+	l := c.limit(ctx)
+	inner, err := beginner.BeginTx(l.ctx, opts)
 	if err != nil {
-		if errors.Is(err, driver.ErrBadConn) {
+		defer l.end()
+		if errors.Is(err, driver.ErrBadConn) && !l.late() {
 			c.broken = true
 			return nil, err // nothing has begun: database/sql may take another
 		}
-		return nil, c.typed(err)
+		c.abandoned(l)
+		return nil, c.typed(l.explain(c.engine(), err))
 	}
+	l.stop()
 	c.begin()
-	return &tx{Tx: inner, conn: c, ctx: ctx}, nil
+	return &tx{Tx: inner, conn: c, limit: l}, nil
 }
 
 func (c *conn) Ping(ctx context.Context) error {
@@ -192,7 +284,9 @@ func (c *conn) Ping(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	err := pinger.Ping(ctx)
+	l := c.limit(ctx)
+	defer l.end()
+	err := l.explain(c.engine(), pinger.Ping(l.ctx))
 	if err == nil {
 		return nil
 	}
@@ -211,7 +305,9 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	c.reused = true
 	c.txState = txState{}
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
-		if err := resetter.ResetSession(ctx); err != nil {
+		l := c.limit(ctx)
+		defer l.end()
+		if err := resetter.ResetSession(l.ctx); err != nil {
 			return err
 		}
 	}
@@ -254,8 +350,10 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if err := s.conn.admits(s.query); err != nil {
 		return nil, err
 	}
-	result, err := execer.ExecContext(ctx, args)
-	return result, s.conn.sent(s.query, err)
+	l := s.conn.limit(ctx)
+	defer l.end()
+	result, err := execer.ExecContext(l.ctx, args)
+	return result, s.conn.answered(l, s.query, err)
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -266,32 +364,45 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err := s.conn.admits(s.query); err != nil {
 		return nil, err
 	}
-	inner, err := queryer.QueryContext(ctx, args)
-	if err = s.conn.sent(s.query, err); err != nil {
-		return nil, err
-	}
-	return &rows{Rows: inner, conn: s.conn}, nil
+	l := s.conn.limit(ctx)
+	inner, err := queryer.QueryContext(l.ctx, args)
+	return s.conn.result(l, s.query, inner, err)
 }
 
 // rows types the errors that a driver reports while a result is read, and
 // logs each row for DATABASE_ECHO=debug.
 type rows struct {
 	driver.Rows
-	conn *conn
+	conn  *conn
+	limit *limit
 }
 
 func (r *rows) Next(dest []driver.Value) error {
+	r.limit.start(0)
 	err := r.Rows.Next(dest)
+	r.limit.stop()
 	if err == io.EOF { //nolint:errorlint // the protocol of driver.Rows is io.EOF itself; a wrapped one is a broken connection
 		return err
 	}
 	if err != nil {
-		return r.conn.sent("", err)
+		return r.conn.answered(r.limit, "", err)
 	}
 	if r.conn.connector.rowLog != nil {
 		r.conn.connector.rowLog(r.Columns(), dest)
 	}
 	return nil
+}
+
+// Close reads what is left of the result, if the driver has to.
+func (r *rows) Close() error {
+	r.limit.start(0)
+	defer r.limit.end()
+	err := r.Rows.Close()
+	r.conn.abandoned(r.limit)
+	if err == nil {
+		return nil
+	}
+	return r.conn.answered(r.limit, "", err)
 }
 
 func (r *rows) HasNextResultSet() bool {
@@ -303,11 +414,13 @@ func (r *rows) HasNextResultSet() bool {
 
 func (r *rows) NextResultSet() error {
 	if sets, ok := r.Rows.(driver.RowsNextResultSet); ok {
+		r.limit.start(0)
 		err := sets.NextResultSet()
+		r.limit.stop()
 		if err == io.EOF { //nolint:errorlint // as in Next
 			return err
 		}
-		return r.conn.sent("", err)
+		return r.conn.answered(r.limit, "", err)
 	}
 	return io.EOF
 }

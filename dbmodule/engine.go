@@ -30,6 +30,8 @@ type pools struct {
 	// connected, if not nil, runs once after the first connection, for what
 	// needs the server; what it returns, if not nil, runs when all is closed.
 	connected func(ctx context.Context) (closeFunc func() error, err error)
+	// closing, if not nil, runs when the pools are closed.
+	closing func()
 }
 
 func openPools(cfg Config, rows rowLogFunc) (pools, error) {

@@ -31,10 +31,11 @@ var (
 	// made stale. Nothing of it is stored once it is rolled back, and running
 	// it again may succeed; [SessionFactory.InTx] does.
 	ErrConflict = errors.New("conflict with another transaction")
-	// ErrTimeout: the server gave the statement up, by its own time limit or
-	// because somebody cancelled it. The caller's context ending is not this
-	// but context.Canceled or context.DeadlineExceeded.
-	ErrTimeout = errors.New("statement cancelled by the server")
+	// ErrTimeout: the statement was given up, by DATABASE_STATEMENT_TIMEOUT, by
+	// a time limit of the server's or because somebody cancelled it there. The
+	// caller's context ending is not this but context.Canceled or
+	// context.DeadlineExceeded.
+	ErrTimeout = errors.New("statement took too long")
 	// ErrPoolTimeout: no connection of the pool became free in time.
 	ErrPoolTimeout = errors.New("no free connection")
 	// ErrUnavailable: the server can't be reached, is starting, stopping or

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // SessionFactory makes sessions of one database: SQLAlchemy's sessionmaker.
@@ -36,21 +37,33 @@ func (f *SessionFactory) New(opts ...SessionOption) *Session {
 // new session, after a growing random pause, up to MaxAttempts times while ctx
 // lasts: whatever else fn does must bear repetition, or belongs into
 // [Session.AfterCommit]. A commit whose outcome is unknown
-// ([ErrCommitUnknown]) is never repeated, nor is anything after fn committed
-// by itself.
+// ([ErrCommitUnknown]) is never repeated without an [IdempotencyKey], nor is
+// anything after fn committed by itself.
 func (f *SessionFactory) InTx(
 	ctx context.Context, fn func(ctx context.Context, s *Session) error, opts ...SessionOption,
 ) error {
+	var unanswered []func(context.Context)
 	for attempt := 1; ; attempt++ {
 		s := f.New(opts...)
-		err := runInTx(ctx, s, fn)
-		if err == nil || s.commits > 0 || !retryable(err) {
+		if err := s.options.validKey(); err != nil {
 			return err
+		}
+		began := time.Now()
+		err := runInTx(ctx, s, fn)
+		if errors.Is(err, errStored) {
+			runHooks(ctx, unanswered)
+			return nil
+		}
+		if err == nil || s.commits > 0 || !s.repeatable(err) {
+			return err
+		}
+		if s.commitUnknown {
+			unanswered = s.unanswered // if the key is found, that attempt stored it
 		}
 		if attempt >= s.options.attempts() {
 			return fmt.Errorf("dbmodule: gave up after %d attempts: %w", attempt, err)
 		}
-		if !pause(ctx, attempt) {
+		if !pause(ctx, attempt, time.Since(began)) {
 			return errors.Join(err, ctx.Err())
 		}
 	}
@@ -59,10 +72,23 @@ func (f *SessionFactory) InTx(
 func runInTx(ctx context.Context, s *Session, fn func(ctx context.Context, s *Session) error) (err error) {
 	// Runs on a panic too, which then goes on.
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.claim(ctx); err != nil {
+		return err
+	}
 	if err := fn(ctx, s); err != nil {
 		return err
 	}
 	return s.Commit(ctx)
+}
+
+// repeatable tells errors after which the session's unit of work may run
+// again. Its own COMMIT without an answer is one when a key tells whether the
+// work is stored; somebody else's, which fn returned, is not.
+func (s *Session) repeatable(err error) bool {
+	if s.commitUnknown {
+		return s.options.key != nil
+	}
+	return retryable(err)
 }
 
 func (f *SessionFactory) pool(readOnly bool) *pool {
@@ -82,6 +108,8 @@ type sessionOptions struct {
 	maxAttempts int
 	// ungated looks at the database while a migration keeps others out.
 	ungated bool
+	// key is the idempotency key, nil for none.
+	key *string
 }
 
 const defaultAttempts = 10

@@ -11,7 +11,7 @@ import (
 )
 
 func openMySQL(cfg Config, rows rowLogFunc) (pools, error) {
-	config, err := cfg.URL.mysqlConfig()
+	config, err := cfg.URL.mysqlConfig(cfg.ConnectTimeout)
 	if err != nil {
 		return pools{}, err
 	}
@@ -20,11 +20,14 @@ func openMySQL(cfg Config, rows rowLogFunc) (pools, error) {
 		// The driver's text can carry the DSN, and with it the password.
 		return pools{}, fmt.Errorf("dbmodule: open %s: the driver refused the settings", cfg.URL)
 	}
-	db := sql.OpenDB(newConnector(cfg, rows, inner.Connect))
+	killer := newKiller(inner.Connect)
+	connector := newConnector(cfg, rows, inner.Connect)
+	connector.opened = killer.opened
+	db := sql.OpenDB(connector)
 	limitPool(db, cfg)
 
 	dialect := &lateMySQLDialect{Dialect: mysqldialect.New()}
-	return pools{writer: db, reader: db, dialect: dialect, connected: func(ctx context.Context) (func() error, error) {
+	return pools{writer: db, reader: db, dialect: dialect, closing: killer.wait, connected: func(ctx context.Context) (func() error, error) {
 		return nil, dialect.discover(ctx, db)
 	}}, nil
 }

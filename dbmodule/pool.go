@@ -40,17 +40,15 @@ type heldConn struct {
 	stack [12]uintptr
 }
 
-// take waits for a connection, at most until ctx ends or pool_timeout has
-// passed. The caller gives it back.
+// take waits for a connection that is in use, at most until ctx ends or
+// pool_timeout has passed; making a new one has the connect timeout instead.
+// The caller gives it back.
 func (p *pool) take(ctx context.Context) (*heldConn, error) {
-	waitCtx, cancel := context.WithTimeout(ctx, p.timeout)
+	waitCtx, cancel := context.WithTimeout(context.WithValue(ctx, callerKey{}, ctx), p.timeout)
 	defer cancel()
 	taken, err := p.db.Conn(waitCtx)
 	if err != nil {
-		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			return nil, p.timedOut()
-		}
-		return nil, fmt.Errorf("dbmodule: connect: %w", err)
+		return nil, p.notTaken(ctx, err)
 	}
 	held := &heldConn{pool: p, conn: taken, since: time.Now()}
 	if err := taken.Raw(func(driverConn any) error {
@@ -70,6 +68,19 @@ func (p *pool) take(ctx context.Context) (*heldConn, error) {
 	return held, nil
 }
 
+// notTaken says why there is no connection. Whoever ran out of time in the
+// queue, by pool_timeout or by a deadline of their own, learns who was in front.
+func (p *pool) notTaken(ctx context.Context, err error) error {
+	switch {
+	case isUnavailable(err) || !errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("dbmodule: connect: %w", err)
+	case ctx.Err() == nil:
+		return p.queued(fmt.Errorf("%w after %s", ErrPoolTimeout, p.timeout))
+	default:
+		return p.queued(err)
+	}
+}
+
 func (h *heldConn) giveBack() error {
 	h.pool.mu.Lock()
 	delete(h.pool.holders, h)
@@ -81,8 +92,8 @@ func (h *heldConn) giveBack() error {
 	return nil
 }
 
-// timedOut names the sessions that have held their connections longest.
-func (p *pool) timedOut() error {
+// queued adds the sessions that have held their connections longest.
+func (p *pool) queued(cause error) error {
 	p.mu.Lock()
 	held := make([]*heldConn, 0, len(p.holders))
 	for h := range p.holders {
@@ -96,8 +107,7 @@ func (p *pool) timedOut() error {
 		longest = append(longest, fmt.Sprintf("for %s by %s", time.Since(h.since).Round(time.Millisecond), h.taker()))
 	}
 	stats := p.db.Stats()
-	err := fmt.Errorf("dbmodule: connect: %w after %s: %d of %d connections in use",
-		ErrPoolTimeout, p.timeout, stats.InUse, stats.MaxOpenConnections)
+	err := fmt.Errorf("dbmodule: connect: %w: %d of %d connections in use", cause, stats.InUse, stats.MaxOpenConnections)
 	if len(longest) > 0 {
 		err = fmt.Errorf("%w, longest held %s", err, strings.Join(longest, "; "))
 	}

@@ -2,18 +2,22 @@ package dbmodule
 
 import (
 	"database/sql"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
 
 func openPostgreSQL(cfg Config, rows rowLogFunc) (pools, error) {
-	config, err := cfg.URL.pgxConfig()
+	config, err := cfg.URL.pgxConfig(cfg.ConnectTimeout)
 	if err != nil {
 		return pools{}, err
 	}
-	inner := stdlib.GetConnector(*config)
-	db := sql.OpenDB(newConnector(cfg, rows, inner.Connect))
+	inner := newConnector(cfg, rows, stdlib.GetConnector(*config).Connect)
+	if len(cfg.URL.parts.hosts) > 1 {
+		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
+	}
+	db := sql.OpenDB(inner)
 	limitPool(db, cfg)
 	return pools{writer: db, reader: db, dialect: pgdialect.New()}, nil
 }

@@ -16,14 +16,19 @@ func retryable(err error) bool {
 	return errors.Is(err, ErrConflict) || isUnavailable(err)
 }
 
-// maxPause bounds the pause between two attempts.
-const maxPause = time.Second
+const (
+	// minPause and maxPause bound what the pause between two attempts grows
+	// from and to.
+	minPause = 5 * time.Millisecond
+	maxPause = time.Second
+)
 
 // pause waits before attempt+1: twice as long each time, with full jitter so
-// that units of work that met do not meet again. It reports false when ctx
-// ended first.
-func pause(ctx context.Context, attempt int) bool {
-	longest := min(5*time.Millisecond<<min(attempt, 10), maxPause)
+// that units of work that met do not meet again. It grows from what the
+// attempt took: on a busy server those that met are slow to be done. It
+// reports false when ctx ended first.
+func pause(ctx context.Context, attempt int, took time.Duration) bool {
+	longest := min(min(max(took, minPause), maxPause)<<min(attempt, 10), maxPause)
 	timer := time.NewTimer(rand.N(longest)) //nolint:gosec // jitter needs no secret
 	defer timer.Stop()
 	select {

@@ -11,9 +11,14 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// settleTimeout bounds the ROLLBACK that Close and a cancelled unit of work
-// send; past it the connection is dropped, which rolls back as well.
-const settleTimeout = 5 * time.Second
+const (
+	// settleTimeout bounds the ROLLBACK that Close and a cancelled unit of
+	// work send; past it the connection is dropped, which rolls back as well.
+	settleTimeout = 5 * time.Second
+	// lateSettle bounds it once the context of the last statement has ended:
+	// who waits beyond a deadline should not wait long.
+	lateSettle = 100 * time.Millisecond
+)
 
 // Session is a unit of work over Bun, with the semantics of SQLAlchemy's
 // Session. It is a bun.IDB: whatever takes one takes a session.
@@ -46,8 +51,13 @@ type Session struct {
 	tx      bun.Tx
 	inTx    bool
 	endTx   context.CancelFunc
+	last    context.Context // of the last statement in the transaction
 	hooks   []func(ctx context.Context)
 	commits int
+	// commitUnknown is set when the last COMMIT got no answer; unanswered are
+	// the hooks that wait for one.
+	commitUnknown bool
+	unanswered    []func(ctx context.Context)
 }
 
 var _ bun.IDB = (*Session)(nil)
@@ -95,10 +105,14 @@ func (s *Session) keepHooks(n int) int {
 // context that ends before COMMIT is sent rolls back.
 func (s *Session) Commit(ctx context.Context) error {
 	hooks, err := s.commit(ctx)
+	runHooks(ctx, hooks)
+	return err
+}
+
+func runHooks(ctx context.Context, hooks []func(context.Context)) {
 	for _, hook := range hooks {
 		hook(ctx)
 	}
-	return err
 }
 
 func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
@@ -113,6 +127,7 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 		return hooks, s.release()
 	}
 	if err := ctx.Err(); err != nil {
+		s.last = ctx
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.rollback())
 	}
 
@@ -120,6 +135,9 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	err := s.tx.Commit()
 	stop()
 	if err != nil {
+		if s.commitUnknown = errors.Is(err, ErrCommitUnknown); s.commitUnknown {
+			s.unanswered = hooks
+		}
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release())
 	}
 	s.commits++
@@ -283,6 +301,7 @@ func (s *Session) enter() error {
 // in the pool is replaced: nothing has been sent on it yet.
 func (s *Session) begin(ctx context.Context) error {
 	if s.inTx {
+		s.last = ctx
 		return nil
 	}
 	for {
@@ -315,7 +334,7 @@ func (s *Session) beginOn(ctx context.Context, conn bun.Conn) error {
 		endTx()
 		return err
 	}
-	s.tx, s.endTx, s.inTx = tx, endTx, true
+	s.tx, s.endTx, s.inTx, s.last = tx, endTx, true, ctx
 	return nil
 }
 
@@ -388,6 +407,8 @@ func (s *Session) rollback() error {
 	}
 	timer := time.AfterFunc(settleTimeout, s.endTx)
 	defer timer.Stop()
+	stop := context.AfterFunc(s.last, func() { timer.Reset(lateSettle) })
+	defer stop()
 	err := s.tx.Rollback()
 	if errors.Is(err, sql.ErrTxDone) {
 		err = nil // a COMMIT or ROLLBACK sent as text can't be told apart
@@ -400,7 +421,7 @@ func (s *Session) release() error {
 	if s.endTx != nil {
 		s.endTx()
 	}
-	s.tx, s.inTx, s.endTx = bun.Tx{}, false, nil
+	s.tx, s.inTx, s.endTx, s.last = bun.Tx{}, false, nil, nil
 	held := s.held
 	s.held = nil
 	if held == nil {

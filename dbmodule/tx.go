@@ -1,7 +1,6 @@
 package dbmodule
 
 import (
-	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -17,8 +16,9 @@ import (
 type tx struct {
 	driver.Tx
 	conn *conn
-	// ctx bounds COMMIT and ROLLBACK; it is the one BeginTx was given.
-	ctx context.Context
+	// limit bounds COMMIT and ROLLBACK; its caller is the context that BeginTx
+	// was given.
+	limit *limit
 }
 
 // Commit answers nil only for a transaction that is stored whole. A
@@ -28,10 +28,12 @@ func (t *tx) Commit() error {
 	if pending := t.conn.pending(); pending != nil {
 		return errors.Join(pending, t.Rollback())
 	}
-	if err := t.ctx.Err(); err != nil {
+	if err := t.limit.caller.Err(); err != nil {
 		return errors.Join(fmt.Errorf("dbmodule: commit: %w", err), t.Rollback())
 	}
-	err := t.send()
+	defer t.limit.end()
+	t.limit.start(0)
+	err := t.send("COMMIT", t.Tx.Commit)
 	if err == nil {
 		t.conn.end()
 		return nil
@@ -47,19 +49,24 @@ func (t *tx) Commit() error {
 	}
 	t.conn.broken = true
 	t.conn.end()
-	return &Error{Kind: ErrCommitUnknown, Engine: t.conn.engine(), cause: withoutBadConn(err)}
+	cause := withoutBadConn(err)
+	if t.limit.late() {
+		cause = t.limit.explain(t.conn.engine(), err)
+	}
+	return &Error{Kind: ErrCommitUnknown, Engine: t.conn.engine(), cause: cause}
 }
 
-// send commits. MySQL's driver gives Commit no context, so that a stalled
-// server would hold it for ever: the statement form has one.
-func (t *tx) send() error {
+// send ends the transaction. MySQL's driver gives Commit and Rollback no
+// context, so that a stalled server would hold them for ever: the statements
+// have one.
+func (t *tx) send(statement string, method func() error) error {
 	if t.conn.engine() == MySQL {
 		if execer, ok := t.conn.Conn.(driver.ExecerContext); ok {
-			_, err := execer.ExecContext(t.ctx, "COMMIT", nil)
+			_, err := execer.ExecContext(t.limit.ctx, statement, nil)
 			return err
 		}
 	}
-	return t.Tx.Commit()
+	return method()
 }
 
 // definite tells a refusal by the database, after which nothing is stored,
@@ -95,11 +102,13 @@ func (t *tx) definite(err error) bool {
 func (t *tx) Rollback() error {
 	gone := t.conn.broken || t.conn.lost != nil && t.conn.engine() == SQLite
 	defer t.conn.end()
-	err := t.Tx.Rollback()
+	defer t.limit.end()
+	t.limit.start(settleTimeout)
+	err := t.send("ROLLBACK", t.Tx.Rollback)
 	if err == nil || gone && t.conn.engine() == SQLite {
 		return nil
 	}
-	gone = gone || !t.conn.IsValid() || t.ctx.Err() != nil
+	gone = gone || !t.conn.IsValid() || t.limit.ctx.Err() != nil
 	t.conn.broken = true
 	err = classify(t.conn.engine(), withoutBadConn(err))
 	if gone || errors.Is(err, errConnLost) || errors.Is(err, ErrUnavailable) {

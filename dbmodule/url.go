@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.uber.org/zap/zapcore"
 )
@@ -158,6 +159,21 @@ func (u *URL) Decode(text string) error {
 	}
 	*u = URL{parts: &urlParts{invalid: errors.Unwrap(err), masked: "(invalid)"}}
 	return nil
+}
+
+// connectTimeout is the URL's own, or else the given one; 0 is no limit.
+func (u URL) connectTimeout(otherwise time.Duration) time.Duration {
+	own := unset
+	switch u.Engine() {
+	case PostgreSQL:
+		own = u.parts.postgres.connectTimeout
+	case MySQL:
+		own = u.parts.mysql.connectTimeout
+	}
+	if own == unset {
+		return otherwise
+	}
+	return own
 }
 
 // invalid returns why u can't be used, nil if it can or is not set.

@@ -19,7 +19,7 @@ import (
 // mysqlOptions is what a MySQL or MariaDB URL says beyond its parts.
 type mysqlOptions struct {
 	collation        string
-	connectTimeout   time.Duration // 0: no limit
+	connectTimeout   time.Duration // 0: no limit; unset: the configuration's
 	readTimeout      time.Duration // 0: no limit
 	writeTimeout     time.Duration // 0: no limit
 	maxAllowedPacket int           // 0: what the server says
@@ -51,7 +51,7 @@ type mysqlTLS struct {
 // the URL replace it.
 func (p *urlParts) readMySQLOptions(query []urlOption) error {
 	o := mysqlOptions{
-		connectTimeout: defaultConnectTimeout,
+		connectTimeout: unset,
 		programName:    defaultApplicationName,
 		variables: map[string]string{
 			"time_zone": "'+00:00'",
@@ -300,14 +300,14 @@ func splitTopLevel(list string) (items []string, ok bool) {
 	return append(items, list[start:]), quote == 0 && depth == 0
 }
 
-// mysqlConfig returns the settings for go-sql-driver, from the URL alone:
-// utf8mb4 with the server's own collation of it, times in UTC on both sides,
+// mysqlConfig returns the settings for go-sql-driver, from the URL and, when it
+// has none, a connect timeout: utf8mb4 with the server's own collation of it, times in UTC on both sides,
 // strict mode added to the server's, matching (not changed) rows counted,
 // values put into the text here, so that no prepared statement stays on the
 // server, and one statement a call. Packets are as large as the server takes.
 // It reads the files that the ssl options name. The caller owns the result,
 // which holds the password: it must not be printed.
-func (u URL) mysqlConfig() (*mysql.Config, error) {
+func (u URL) mysqlConfig(connectTimeout time.Duration) (*mysql.Config, error) {
 	if u.Engine() != MySQL {
 		return nil, errors.New("dbmodule: configure MySQL driver: the URL is not MySQL's")
 	}
@@ -332,7 +332,7 @@ func (u URL) mysqlConfig() (*mysql.Config, error) {
 		c.Net, c.Addr = "tcp", net.JoinHostPort(host.host, strconv.Itoa(int(host.port)))
 	}
 	c.Loc, c.ParseTime = time.UTC, true
-	c.Timeout, c.ReadTimeout, c.WriteTimeout = o.connectTimeout, o.readTimeout, o.writeTimeout
+	c.Timeout, c.ReadTimeout, c.WriteTimeout = u.connectTimeout(connectTimeout), o.readTimeout, o.writeTimeout
 	c.MaxAllowedPacket = o.maxAllowedPacket
 	c.ClientFoundRows = true
 	c.InterpolateParams = true

@@ -21,7 +21,11 @@ import (
 // defaultApplicationName is what servers are told unless the URL says else.
 const defaultApplicationName = "openhands-server"
 
-const defaultConnectTimeout = 10 * time.Second
+const (
+	defaultConnectTimeout = 10 * time.Second
+	// unset is a connect timeout that a URL does not mention.
+	unset time.Duration = -1
+)
 
 // postgresOptions is what a PostgreSQL URL says beyond its parts.
 type postgresOptions struct {
@@ -30,7 +34,7 @@ type postgresOptions struct {
 	sslPassword secret
 	commandLine secret // the server's options parameter, which is free text
 
-	connectTimeout  time.Duration // 0: no limit
+	connectTimeout  time.Duration // 0: no limit; unset: the configuration's
 	keepAlive       net.KeepAliveConfig
 	minTLS          uint16
 	queryMode       pgx.QueryExecMode
@@ -43,7 +47,7 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 	o := postgresOptions{
 		settings:        map[string]string{"sslmode": "prefer", "target_session_attrs": "any"},
 		runtime:         map[string]string{"application_name": defaultApplicationName},
-		connectTimeout:  defaultConnectTimeout,
+		connectTimeout:  unset,
 		keepAlive:       net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 9},
 		queryMode:       pgx.QueryExecModeExec,
 		statementsLimit: 512,
@@ -246,8 +250,8 @@ func serverDuration(runtime map[string]string, name, value string) error {
 	return nil
 }
 
-// pgxConfig returns the settings for pgx, from the URL alone: PG* variables,
-// service files, ~/.pgpass and ~/.postgresql do not take part, though pgx
+// pgxConfig returns the settings for pgx, from the URL and, when it has none,
+// a connect timeout for each host. PG* variables, service files, ~/.pgpass and ~/.postgresql do not take part, though pgx
 // reads them. Without a user it is the operating system's account; without a
 // host, the local socket if there is one, otherwise localhost.
 //
@@ -255,7 +259,7 @@ func serverDuration(runtime map[string]string, name, value string) error {
 // server, and so safe behind a pooler that changes servers between
 // transactions. The caller owns the result, which holds the password: it must
 // not be printed.
-func (u URL) pgxConfig() (*pgx.ConnConfig, error) {
+func (u URL) pgxConfig(connectTimeout time.Duration) (*pgx.ConnConfig, error) {
 	if u.Engine() != PostgreSQL {
 		return nil, errors.New("dbmodule: configure pgx: the URL is not PostgreSQL's")
 	}
@@ -303,8 +307,8 @@ func (u URL) pgxConfig() (*pgx.ConnConfig, error) {
 	if p.password != nil {
 		config.Password = p.password.reveal()
 	}
-	config.ConnectTimeout = o.connectTimeout
-	dialer := &net.Dialer{Timeout: o.connectTimeout, KeepAliveConfig: o.keepAlive}
+	config.ConnectTimeout = u.connectTimeout(connectTimeout)
+	dialer := &net.Dialer{Timeout: config.ConnectTimeout, KeepAliveConfig: o.keepAlive}
 	if !o.keepAlive.Enable {
 		dialer.KeepAlive = -1
 	}

@@ -149,7 +149,7 @@ func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, plan plan
 	}
 	m.running.Add(1)
 	defer m.running.Add(-1)
-	err = m.exclusively(ctx, db, func(r *run) error {
+	err = m.exclusively(ctx, db, func(ctx context.Context, r *run) error {
 		steps, err := r.standing.plan(plan)
 		if err != nil {
 			return err
@@ -165,7 +165,7 @@ func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, plan plan
 // not complete counts as settled. With purge the version table is emptied
 // first, whatever it holds.
 func (m *Migrator) Stamp(ctx context.Context, db *dbmodule.Database, purge bool, targets ...string) (steps []Step, err error) {
-	err = m.exclusively(ctx, db, func(r *run) error {
+	err = m.exclusively(ctx, db, func(ctx context.Context, r *run) error {
 		steps, err = r.stamp(ctx, purge, targets)
 		return err
 	})
@@ -174,7 +174,7 @@ func (m *Migrator) Stamp(ctx context.Context, db *dbmodule.Database, purge bool,
 
 // EnsureVersion makes the version table and the history where they are not.
 func (m *Migrator) EnsureVersion(ctx context.Context, db *dbmodule.Database) error {
-	return m.exclusively(ctx, db, func(*run) error { return nil })
+	return m.exclusively(ctx, db, func(context.Context, *run) error { return nil })
 }
 
 // Current returns the rows of the version table, sorted; none if there is no
@@ -237,7 +237,9 @@ func (m *Migrator) StampHeads(ctx context.Context, db *dbmodule.Database) error 
 
 // exclusively runs fn while no other process migrates the database, with the
 // two tables in place.
-func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn func(*run) error) (err error) {
+func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn func(ctx context.Context, r *run) error) (err error) {
+	// A revision takes as long as it takes.
+	ctx = dbmodule.WithStatementTimeout(ctx, 0)
 	dedicated, closeFunc, err := db.Dedicated(ctx, connections)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -261,7 +263,7 @@ func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn fu
 	if r.standing, err = m.read(ctx, conn); err != nil {
 		return err
 	}
-	return fn(r)
+	return fn(ctx, r)
 }
 
 // connections is how many a run may have: one works, one holds the lock.

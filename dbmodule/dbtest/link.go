@@ -1,0 +1,90 @@
+package dbtest
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// link is one connection through a [Proxy].
+type link struct {
+	proxy          *Proxy
+	client, server net.Conn
+	once           sync.Once
+	gone           chan struct{}
+	// lose is set from the moment that a COMMIT passes whose reply is to be
+	// lost: by then every earlier reply has passed.
+	lose atomic.Bool
+}
+
+// forward returns when the link has ended.
+func (l *link) forward() {
+	var wg sync.WaitGroup
+	wg.Go(func() { l.pass(l.client, l.server, l.spot()) })
+	wg.Go(func() { l.pass(l.server, l.client, l.drop) })
+	wg.Wait()
+}
+
+// pass copies until one side ends; look sees the bytes first and says whether
+// to go on.
+func (l *link) pass(from, to net.Conn, look func([]byte) bool) {
+	defer l.end()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			select {
+			case <-l.proxy.gate():
+			case <-l.gone:
+				return
+			}
+			if !look(buffer[:n]) {
+				l.cut()
+				return
+			}
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// spot watches what the client says for a COMMIT.
+func (l *link) spot() func([]byte) bool {
+	commits := newCommitSpotter(l.proxy.engine)
+	return func(b []byte) bool {
+		if commits.spot(b) && l.proxy.takeSwallow() {
+			l.lose.Store(true)
+		}
+		return true
+	}
+}
+
+func (l *link) drop([]byte) bool {
+	if !l.lose.Load() {
+		return true
+	}
+	l.proxy.hasSwallowed()
+	return false
+}
+
+func (l *link) end() {
+	l.once.Do(func() {
+		close(l.gone)
+		_ = l.client.Close()
+		_ = l.server.Close()
+	})
+}
+
+// cut ends the link by resets.
+func (l *link) cut() {
+	for _, conn := range [...]net.Conn{l.client, l.server} {
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+	}
+	l.end()
+}

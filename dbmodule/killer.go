@@ -1,0 +1,146 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// killTimeout bounds the side connection that ends abandoned statements.
+const killTimeout = 5 * time.Second
+
+// killer ends statements on a MySQL or MariaDB server whose callers went away.
+// The driver then only closes the connection, which the server notices when it
+// wants to answer: until that it computes, with its rows locked. One side
+// connection at a time is opened for all that there is to end.
+type killer struct {
+	open openerFunc
+
+	mu      sync.Mutex
+	victims []mysqlThread
+	busy    bool
+	wg      sync.WaitGroup
+}
+
+// mysqlThread is a connection as the server knows it. Behind a proxy the side
+// connection may lead to another server, on which the number is somebody
+// else's.
+type mysqlThread struct {
+	id     int64
+	server string
+}
+
+func newKiller(open openerFunc) *killer { return &killer{open: open} }
+
+// opened asks a new connection for its number, and returns what ends it.
+func (k *killer) opened(ctx context.Context, inner driver.Conn) (func(context.Context), error) {
+	thread, err := readThread(ctx, inner)
+	if refused := (*mysql.MySQLError)(nil); errors.As(err, &refused) {
+		return nil, nil // a server or proxy that does not tell: nothing to end by
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) { k.kill(ctx, thread) }, nil
+}
+
+// kill returns at once.
+func (k *killer) kill(ctx context.Context, thread mysqlThread) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.victims = append(k.victims, thread)
+	if k.busy {
+		return
+	}
+	k.busy = true
+	ctx = context.WithoutCancel(ctx) // it has ended
+	k.wg.Go(func() { k.work(ctx) })
+}
+
+// work ends what is to be ended until nothing is left.
+func (k *killer) work(ctx context.Context) {
+	for {
+		k.mu.Lock()
+		victims := k.victims
+		k.victims = nil
+		k.busy = len(victims) > 0
+		k.mu.Unlock()
+		if len(victims) == 0 {
+			return
+		}
+		// Best effort: the server ends them later by itself, and when it can't
+		// be reached it has other troubles.
+		_ = k.killAll(ctx, victims)
+	}
+}
+
+func (k *killer) killAll(ctx context.Context, victims []mysqlThread) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, killTimeout)
+	defer cancel()
+	side, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, side.Close()) }()
+	self, err := readThread(ctx, side)
+	if err != nil {
+		return err
+	}
+	execer, ok := side.(driver.ExecerContext)
+	if !ok {
+		return errors.New("dbmodule: end statement: the driver takes no context")
+	}
+	for _, victim := range victims {
+		// Numbers grow for as long as a server runs: a higher one than this
+		// connection's is from before a restart, and may be somebody else's.
+		if victim.server != self.server || victim.id >= self.id {
+			continue
+		}
+		// The number may be gone already.
+		_, killErr := execer.ExecContext(ctx, fmt.Sprintf("KILL %d", victim.id), nil)
+		err = errors.Join(err, killErr)
+	}
+	return err
+}
+
+// wait returns when nothing is being ended any more.
+func (k *killer) wait() { k.wg.Wait() }
+
+func readThread(ctx context.Context, conn driver.Conn) (thread mysqlThread, err error) {
+	queryer, ok := conn.(driver.QueryerContext)
+	if !ok {
+		return thread, errors.New("dbmodule: read connection's number: the driver takes no context")
+	}
+	rows, err := queryer.QueryContext(ctx, "SELECT CONNECTION_ID(), CONCAT(@@hostname, ':', @@port, ':', @@server_id)", nil)
+	if err != nil {
+		return thread, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	values := make([]driver.Value, 2)
+	if err := rows.Next(values); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return thread, err
+	}
+	if thread.id, err = strconv.ParseInt(mysqlText(values[0]), 10, 64); err != nil {
+		return thread, fmt.Errorf("dbmodule: read connection's number: %w", err)
+	}
+	thread.server = mysqlText(values[1])
+	return thread, nil
+}
+
+// mysqlText is a value as text, in whichever form the driver gives it.
+func mysqlText(value driver.Value) string {
+	if b, ok := value.([]byte); ok {
+		return string(b)
+	}
+	return fmt.Sprint(value)
+}
