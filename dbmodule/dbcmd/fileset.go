@@ -12,8 +12,8 @@ import (
 
 // fileSet is what a command writes into the folder of revisions: everything,
 // or nothing of it. What is being written has a name that begins with a dot,
-// which neither Go's embed nor migrate reads, so that a process that dies
-// leaves nothing that counts.
+// which migrate does not read, so that a process that dies leaves nothing that
+// counts.
 type fileSet struct {
 	dir string
 	// folder is a new folder with files.
@@ -65,10 +65,14 @@ func (s fileSet) stage(undo *[]func() error) ([]move, error) {
 			return nil, fmt.Errorf("%s: %w", s.folder, fs.ErrExist)
 		}
 		staged := filepath.Join(s.dir, ".new-"+s.folder)
-		if err := os.Mkdir(staged, folderMode); err != nil {
+		// A process that died may have left one.
+		if err := os.RemoveAll(staged); err != nil {
 			return nil, err
 		}
 		*undo = append(*undo, func() error { return os.RemoveAll(staged) })
+		if err := os.Mkdir(staged, folderMode); err != nil {
+			return nil, err
+		}
 		if err := writeFiles(staged, s.files); err != nil {
 			return nil, err
 		}

@@ -151,6 +151,23 @@ func TestRevisionIsWrittenWhole(t *testing.T) {
 	}
 }
 
+// What a process left that died while it wrote is in nobody's way.
+func TestRevisionAfterACrash(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.must("init")
+	p.must("revision", "-m", "x", "--rev-id", "one")
+	folder := p.folder("one")
+	staged := filepath.Join(p.config.Dir, ".new-"+filepath.Base(folder))
+	require.NoError(t, os.Rename(folder, staged))
+	require.NoError(t, os.WriteFile(filepath.Join(staged, "half"), nil, 0o644))
+	require.Equal(t, "", p.must("heads").stdout)
+	p.must("revision", "-m", "x", "--rev-id", "one")
+	require.Equal(t, "one (head)\n", p.must("heads").stdout)
+	require.NoDirExists(t, staged)
+	require.NoFileExists(t, filepath.Join(p.folder("one"), "half"))
+}
+
 // After a conflict in version control the models say what the schema is.
 func TestMergeMendsSnapshots(t *testing.T) {
 	t.Parallel()
