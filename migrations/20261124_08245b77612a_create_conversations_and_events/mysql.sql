@@ -63,8 +63,8 @@ CREATE TABLE `events` (
 ) CHARSET utf8mb4 ENGINE InnoDB;
 
 -- migrate:downgrade
--- WARNING: the table is dropped with all its rows
--- WARNING: the table is dropped with all its rows
+-- WARNING: conversations: the table is dropped with all its rows [drop-table]
+-- WARNING: events: the table is dropped with all its rows [drop-table]
 
 DROP TABLE `events`;
 DROP TABLE `conversations`;

@@ -62,8 +62,8 @@ CREATE INDEX `ix_events_conversation_id_ts_seq` ON `events` (`conversation_id`, 
 CREATE UNIQUE INDEX `uq_events_conversation_id_id` ON `events` (`conversation_id`, `id`);
 
 -- migrate:downgrade
--- WARNING: the table is dropped with all its rows
--- WARNING: the table is dropped with all its rows
+-- WARNING: conversations: the table is dropped with all its rows [drop-table]
+-- WARNING: events: the table is dropped with all its rows [drop-table]
 
 DROP TABLE `events`;
 DROP TABLE `conversations`;
