@@ -6,6 +6,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
 // CREATE INDEX CONCURRENTLY runs outside a transaction, does not wait for the
@@ -51,5 +52,35 @@ func TestConcurrently(t *testing.T) {
 		if got := count(t, db, query); got != want {
 			t.Errorf("%s: %d, want %d", query, got, want)
 		}
+	}
+}
+
+// A revision of several transactions stops once its lock is gone, before it
+// records anything more.
+func TestSpanningLockIsLost(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.PostgreSQL))
+	m := newMigrator(t, source(bookshop()[0], folder{
+		id: "b2", revises: "a1",
+		up: "INSERT INTO authors (id, name) VALUES (1, 'one');\n-- migrate:no-transaction\nVACUUM authors;\nINSERT INTO authors (id, name) VALUES (2, 'two');",
+	}))
+	killing := m.With(migrate.WithProgress(func(p migrate.Progress) {
+		if p.Phase == migrate.PhaseStatement && p.Step.Revision.ID == "b2" && p.Statement == 1 {
+			if n := count(t, db, "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"); n != 1 {
+				t.Errorf("%d locks are held between the transactions, want 1", n)
+			}
+		}
+	}))
+	if _, err := killing.Upgrade(t.Context(), db, "head"); err == nil || !strings.Contains(err.Error(), "the lock on revisions was lost") {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM authors"); n != 1 || current(t, m, db) != "a1" {
+		t.Errorf("%d rows, at %s", n, current(t, m, db))
+	}
+	if steps, err := m.Upgrade(t.Context(), db, "head"); err != nil || stepIDs(steps) != "b2" {
+		t.Errorf("%s, %v", stepIDs(steps), err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM authors"); n != 2 {
+		t.Errorf("%d rows", n)
 	}
 }
