@@ -110,14 +110,14 @@ func (a sqliteAlter) simple() bool {
 }
 
 // addable says that ADD COLUMN takes the column. A default must be the same
-// for all rows, and a column without one can't be NOT NULL.
+// for all rows.
 func addable(c *schema.Column) bool {
 	if len(c.ForeignKeys) > 0 || numbered(c) {
 		return false
 	}
 	switch x := c.Default.(type) {
 	case nil:
-		return c.Type.Null
+		return true
 	case *schema.Literal:
 		return !strings.HasPrefix(strings.ToUpper(x.V), "CURRENT_")
 	}

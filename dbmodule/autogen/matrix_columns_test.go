@@ -231,6 +231,14 @@ func columnChanges() []change {
 			up:   []string{"things WHERE id = 1 AND v = 'abc'"},
 		},
 		{
+			name: "bytes to text on SQLite",
+			old:  thing[binary](), new: thing[text](),
+			rows: things2("X'616263'", "NULL"),
+			up:   []string{"things WHERE id = 1 AND typeof(v) = 'text' AND v = 'abc'"},
+			down: []string{"things WHERE id = 1 AND typeof(v) = 'blob' AND v = X'616263'"},
+			only: []dbmodule.Engine{dbmodule.SQLite},
+		},
+		{
 			name: "text to JSON",
 			old:  thing[varchar255](), new: thing[document](),
 			rows: things2(`'[1]'`, "NULL"),

@@ -119,6 +119,35 @@ type (
 		LabelID   int64     `bun:",pk"`
 		Label     *label    `bun:"rel:belongs-to,join:label_id=id"`
 	}
+	seatRow struct {
+		bun.BaseModel `bun:"table:seats"`
+
+		Row  int64  `bun:",pk"`
+		Name string `bun:"type:varchar(20)"`
+	}
+	ticket32 struct {
+		bun.BaseModel `bun:"table:tickets"`
+
+		ID   int32  `bun:",pk,autoincrement"`
+		Name string `bun:"type:varchar(20)"`
+	}
+	kid struct {
+		bun.BaseModel `bun:"table:kids"`
+
+		ID       int64   `bun:",pk"`
+		ParentID int64   `bun:",unique"`
+		Parent   *parent `bun:"rel:belongs-to,join:parent_id=id"`
+	}
+	kidRenamed struct {
+		bun.BaseModel `bun:"table:offspring"`
+
+		ID      int64   `bun:",pk"`
+		OwnerID int64   `bun:",unique"`
+		Owner   *parent `bun:"rel:belongs-to,join:owner_id=id"`
+	}
+	exactly struct {
+		V string `bun:"type:varchar(50) collate utf8mb4_bin"`
+	}
 	farSeat struct {
 		bun.BaseModel `bun:"table:a_table_with_a_name_of_nearly_the_longest_that_there_is_62b"`
 
@@ -164,6 +193,18 @@ type (
 		Parent   *parent `bun:"rel:belongs-to,join:parent_id=id"`
 	}
 )
+
+func (kid) Indexes() []dbmodule.Index {
+	return []dbmodule.Index{{Columns: []string{"parent_id DESC", "id"}}}
+}
+
+func (kid) Checks() []dbmodule.Check { return []dbmodule.Check{{Expression: "parent_id > 0"}} }
+
+func (kidRenamed) Indexes() []dbmodule.Index {
+	return []dbmodule.Index{{Columns: []string{"owner_id DESC", "id"}}}
+}
+
+func (kidRenamed) Checks() []dbmodule.Check { return []dbmodule.Check{{Expression: "owner_id > 0"}} }
 
 func (manyMore) Indexes() []dbmodule.Index {
 	return []dbmodule.Index{{Columns: []string{"a", "b DESC"}}}
@@ -249,6 +290,33 @@ func tableChanges() []change {
 			rows: []string{`INSERT INTO a_table_with_a_name_of_nearly_the_longest_that_there_is_62b ("row", col) VALUES (1, 2)`},
 			up:   []string{"a_table_with_a_name_of_nearly_the_longest_that_there_is_63by WHERE col = 2"},
 			down: []string{"a_table_with_a_name_of_nearly_the_longest_that_there_is_62b WHERE col = 2"},
+		},
+		{
+			name: "table with keys, indexes and checks renamed, and a column of all", renames: []string{"kids=offspring", "kids.parent_id=owner_id"},
+			old: []any{(*parent)(nil), (*kid)(nil)}, new: []any{(*parent)(nil), (*kidRenamed)(nil)},
+			rows: append(familyRows[:2:2], "INSERT INTO kids (id, parent_id) VALUES (10, 1)"),
+			up:   []string{"parents AS p JOIN offspring AS c ON c.owner_id = p.id AND p.code = 'a'"},
+			down: []string{"parents AS p JOIN kids AS c ON c.parent_id = p.id AND p.code = 'a'"},
+		},
+		{
+			name: "column of the primary key dropped",
+			old:  []any{(*seatPair)(nil)}, new: []any{(*seatRow)(nil)},
+			work: []string{`INSERT INTO seats ("row", name) VALUES (1, 'a')`},
+		},
+		{
+			name: "numbered key, width",
+			old:  []any{(*ticket32)(nil)}, new: []any{(*ticket)(nil)},
+			rows: numberedRows,
+			up:   []string{"tickets WHERE id = 1 AND name = 'a'"}, down: []string{"tickets WHERE id = 2 AND name = 'b'"},
+			work: []string{"INSERT INTO tickets (name) VALUES ('c')", "INSERT INTO tickets (id) SELECT 3000000000 FROM tickets WHERE id = 3"},
+		},
+		{
+			name: "collation added",
+			old:  thing[varchar50](), new: thing[exactly](),
+			rows: things2("'a'", "'A'"),
+			up:   []string{"things WHERE v = 'a'"},
+			work: []string{"INSERT INTO things (id, v) SELECT 3, v FROM things WHERE v = 'A'"},
+			only: []dbmodule.Engine{dbmodule.MySQL},
 		},
 		{
 			name: "number becomes the primary key",

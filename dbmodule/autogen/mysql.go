@@ -33,7 +33,7 @@ func (mysqlEngine) planner() migrate.PlanApplier { return mysql.DefaultPlan }
 
 func (mysqlEngine) differ() schema.Differ { return mysql.DefaultDiff }
 func (mysqlEngine) hcl() hclCodec {
-	return hclCodec{marshal: mysql.MarshalHCL.MarshalSpec, eval: mysql.EvalHCL}
+	return hclCodec{marshal: marshalMySQL, eval: mysql.EvalHCL}
 }
 
 func (mysqlEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return mysql.Open(db) }
@@ -397,4 +397,11 @@ func collationOf(attrs []schema.Attr) string {
 	return ""
 }
 
-func (mysqlEngine) overlooked(_, _ *schema.Column) schema.ChangeKind { return schema.NoChange }
+// overlooked is a collation that a column gets or loses, which atlas compares
+// with the table's, and that is not said.
+func (mysqlEngine) overlooked(from, to *schema.Column) schema.ChangeKind {
+	if collationOf(from.Attrs) != collationOf(to.Attrs) {
+		return schema.ChangeCollate
+	}
+	return schema.NoChange
+}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
 )
 
@@ -75,6 +76,34 @@ func TestNoHintNoRename(t *testing.T) {
 		draft := compare(t, engine, realm(t, engine, thing[number]()...), realm(t, engine, thing[renamedNumber]()...))
 		if len(draft.Warnings) == 0 || draft.Warnings[0].Code != autogen.DropColumn || strings.Contains(strings.Join(draft.Up, ""), "RENAME COLUMN") {
 			t.Errorf("%s: %+v", engine, draft)
+		}
+	}
+}
+
+// What a rename gives another name is renamed too and not made again, where
+// the engine can.
+func TestRenamesAreCheap(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		change, engines, never string
+	}{
+		{"names that need quotes", "postgresql mysql", "CREATE UNIQUE INDEX|ADD UNIQUE INDEX"},
+		{"column of a foreign key renamed", "postgresql", "ADD CONSTRAINT"},
+		{"column of a foreign key renamed", "mysql", "ADD INDEX"},
+		{"column in a check without a name renamed", "postgresql", "ADD CONSTRAINT"},
+		{"column in a condition renamed", "postgresql", "CREATE INDEX"},
+		{"column in a check renamed", "postgresql sqlite", "CONSTRAINT"},
+	}
+	for _, tt := range tests {
+		for engine := range strings.FieldsSeq(tt.engines) {
+			c, engine := changeNamed(t, tt.change), dbmodule.Engine(engine)
+			draft := compare(t, engine, realm(t, engine, c.old...), realm(t, engine, c.new...), c.hints(t)...)
+			text := strings.Join(append(draft.Up, draft.Down...), ";\n")
+			for never := range strings.SplitSeq(tt.never, "|") {
+				if strings.Contains(text, never) {
+					t.Errorf("%s on %s:\n%s", tt.change, engine, text)
+				}
+			}
 		}
 	}
 }

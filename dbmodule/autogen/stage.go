@@ -104,6 +104,7 @@ func (s *stages) moves(e engine, key *schema.ForeignKey) bool {
 	return false
 }
 
+// movesColumn says that a column changes in a way that a foreign key forbids.
 func movesColumn(e engine, change schema.Change, columns []*schema.Column) bool {
 	modify, ok := change.(*schema.ModifyColumn)
 	if !ok || !slices.Contains(columnNames(columns), modify.From.Name) {
@@ -116,6 +117,8 @@ func movesColumn(e engine, change schema.Change, columns []*schema.Column) bool 
 	return modify.Change.Is(kinds)
 }
 
+// movesIndex says that a key goes that is, or could be, the one that a foreign
+// key to these columns stands on.
 func movesIndex(change schema.Change, columns []*schema.Column) bool {
 	var index *schema.Index
 	switch change := change.(type) {
@@ -130,16 +133,7 @@ func movesIndex(change schema.Change, columns []*schema.Column) bool {
 	default:
 		return false
 	}
-	return index.Unique && identifies([][]string{partNames(index)}, columnNames(columns)) ||
-		change != nil && isPrimaryChange(change) && identifies([][]string{partNames(index)}, columnNames(columns))
-}
-
-func isPrimaryChange(change schema.Change) bool {
-	switch change.(type) {
-	case *schema.DropPrimaryKey, *schema.ModifyPrimaryKey:
-		return true
-	}
-	return false
+	return identifies([][]string{partNames(index)}, columnNames(columns))
 }
 
 // partNames are the columns of an index without expressions.

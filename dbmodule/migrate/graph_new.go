@@ -57,9 +57,6 @@ func (g *Graph) newParents(n NewRevision) ([]*node, error) {
 			return nil, newHeadError(err)
 		}
 		for _, p := range nodes {
-			if slices.Contains(parents, p) {
-				return nil, fmt.Errorf("migrate: the new revision would follow %s twice: name it once", p.rev.ID)
-			}
 			if !n.Splice && !p.isHead() {
 				return nil, fmt.Errorf("migrate: %s is not a head, %s follows it already: name a head, or branch off here with splice", p.rev.ID, commas(idsOf(p.next)))
 			}

@@ -80,6 +80,7 @@ func TestUpgradePlan(t *testing.T) {
 		{"heads", "dd05, ee06", "ee06 -> ee07: ee06>ee07"},
 		{"aa01", "aa02", ""},
 		{"base", "aa02", ""},
+		{"+1", "aa01, aa01", "aa01 -> aa02: aa01>aa02"},
 		{"aa02", "zz09", "unknown"},
 		{"zz09", "aa02", "unknown"},
 		{"aa02", "aa01, aa02", "also aa01, which comes before it"},
@@ -138,6 +139,15 @@ func TestDowngradeLeavesNoRowThatIsImplied(t *testing.T) {
 	t.Parallel()
 	g := graph(t, "aa01", "aa02 < aa01", "bb01", "bb02 < bb01,aa02 + aa01")
 	if got := planned(g.DowngradePlan("aa02", []string{"bb02"})); got != "bb02 -> bb01, aa02: +bb01 bb02>aa02" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// What a row depends on stays, even if it branches off where a count ends.
+func TestDowngradeByCountStaysOnTheBranch(t *testing.T) {
+	t.Parallel()
+	g := graph(t, "pp01", "ss02 < pp01", "rr02 < pp01 + ss02")
+	if got := planned(g.DowngradePlan("-1", []string{"rr02"})); got != "rr02 -> pp01: rr02>ss02" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -105,12 +105,13 @@ func TestGet(t *testing.T) {
 
 func TestUnknownRevisionSuggests(t *testing.T) {
 	t.Parallel()
-	g := graph(t, "1f0c2d9a4b7e @ books", "2a9d55e01c3f < 1f0c2d9a4b7e")
+	g := graph(t, "1f0c2d9a4b7e @ books", "2a9d55e01c3f < 1f0c2d9a4b7e @ v1")
 	for symbol, want := range map[string][]string{
 		"1f0c2d9a4b78":  {"1f0c2d9a4b7e"},
 		"1f0cd9a4b7e":   {"1f0c2d9a4b7e"},
 		"bokos":         {"books"},
 		"book":          nil, // a part of it is enough
+		"xy":            nil, // as near to "v1" as to anything
 		"somethingelse": nil,
 	} {
 		_, err := g.Get(symbol)
