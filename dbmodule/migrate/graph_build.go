@@ -63,7 +63,7 @@ func (b *builder) nameBranches() {
 }
 
 func (b *builder) nameBranch(n *node, label string) {
-	if err := CheckID(label); err != nil {
+	if err := CheckLabel(label); err != nil {
 		b.fail("%s has a branch label that can't be one: %w", place(n.rev), err)
 		return
 	}

@@ -1,7 +1,10 @@
 package migrate_test
 
 import (
+	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/openhands-go/server/dbmodule"
@@ -82,5 +85,38 @@ func TestSpanningLockIsLost(t *testing.T) {
 	}
 	if n := count(t, db, "SELECT count(*) FROM authors"); n != 2 {
 		t.Errorf("%d rows", n)
+	}
+}
+
+// Revisions of several transactions are run by one process, too, and no other
+// begins anything between their transactions.
+func TestMarkedRevisionsAtOnce(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.Config(t, dbmodule.PostgreSQL)
+	cfg.PoolSize = 1
+	folders := []folder{{id: "r0", up: "CREATE TABLE ledger (revision INTEGER NOT NULL);"}}
+	for i := range 6 {
+		folders = append(folders, folder{
+			id: fmt.Sprintf("r%d", i+1), revises: fmt.Sprintf("r%d", i),
+			up: fmt.Sprintf("INSERT INTO ledger VALUES (%d);\n-- migrate:no-transaction\nSELECT pg_sleep(0.05);\nINSERT INTO ledger VALUES (%d);", i, i),
+		})
+	}
+	var wg sync.WaitGroup
+	var ran atomic.Int32
+	for range 6 {
+		db := dbtest.Open(t, cfg)
+		m := newMigrator(t, source(folders...))
+		wg.Go(func() {
+			steps, err := m.Upgrade(t.Context(), db, "head")
+			if err != nil {
+				t.Error(err)
+			}
+			ran.Add(int32(len(steps)))
+		})
+	}
+	wg.Wait()
+	db := dbtest.Open(t, cfg)
+	if n := count(t, db, "SELECT count(*) FROM ledger"); n != 12 || ran.Load() != 7 {
+		t.Errorf("%d rows, %d revisions ran; want 12, 7", n, ran.Load())
 	}
 }

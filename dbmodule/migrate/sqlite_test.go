@@ -44,6 +44,9 @@ func TestSQLiteRebuildKeepsWhatBelongsToTheTable(t *testing.T) {
 	if _, err := m.Upgrade(t.Context(), db, "head"); err != nil {
 		t.Fatal(err)
 	}
+	if n := count(t, db, "SELECT count(*) FROM children"); n != 1 {
+		t.Errorf("%d children: the old table's end took them along", n)
+	}
 	logged := count(t, db, "SELECT count(*) FROM log")
 	for _, statement := range []string{
 		"INSERT INTO parents (id, name) VALUES (8, 'eight')", // logs two
