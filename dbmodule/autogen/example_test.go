@@ -39,7 +39,7 @@ func ExampleNewTables() {
 	fmt.Println(db.SchemaState(ctx))
 	// Output:
 	// <nil> <nil>
-	// {true []} <nil>
+	// {true [] <nil>} <nil>
 }
 
 func ExamplePlan() {

@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"ariga.io/atlas/sql/schema"
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
+	revisions "github.com/openhands-go/server/dbmodule/migrate"
 )
 
 // change is one kind of difference between two states of the models.
@@ -106,10 +108,17 @@ func empty(t *testing.T, d database) {
 	if err := d.db.NewRaw(queries[d.engine]).Scan(ctx, &statements); err != nil {
 		t.Fatal(err)
 	}
-	if d.engine == dbmodule.MySQL {
+	switch d.engine {
+	case dbmodule.MySQL:
 		statements = slices.Concat([]string{"SET foreign_key_checks = 0"}, statements, []string{"SET foreign_key_checks = 1"})
+	case dbmodule.SQLite:
+		statements = slices.Concat([]string{"PRAGMA foreign_keys = off"}, statements, []string{"PRAGMA foreign_keys = on"})
 	}
-	if err := tryMigrate(ctx, t, d, statements); err != nil {
+	conn, err := d.db.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(execRaw(ctx, conn, statements...), conn.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -230,7 +239,7 @@ func describe(t *testing.T, d database, models []any) string {
 	return strings.Join(lines, "\n")
 }
 
-// migrate runs a revision's statements as the runner of migrations does.
+// migrate runs statements as a revision, by what runs revisions.
 func migrate(t *testing.T, d database, statements []string) {
 	t.Helper()
 	if err := tryMigrate(t.Context(), t, d, statements); err != nil {
@@ -238,52 +247,36 @@ func migrate(t *testing.T, d database, statements []string) {
 	}
 }
 
+// tryMigrate makes a history of one revision of the statements, and runs it on
+// the database as if that had none yet.
 func tryMigrate(ctx context.Context, t *testing.T, d database, statements []string) error {
 	t.Helper()
-	begin, end := "BEGIN", "COMMIT"
-	switch d.engine {
-	case dbmodule.MySQL:
-		begin, end = "DO 1", "DO 1"
-	case dbmodule.SQLite:
-		begin = "BEGIN IMMEDIATE"
-	}
-	conn, err := d.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	return errors.Join(func() (err error) {
-		if d.engine == dbmodule.SQLite {
-			if err := execRaw(ctx, conn, "PRAGMA foreign_keys = off"); err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, execRaw(ctx, conn, "PRAGMA foreign_keys = on")) }()
-		}
-		if err := execRaw(ctx, conn, begin); err != nil {
-			return err
-		}
-		if err := errors.Join(execRaw(ctx, conn, statements...), violations(ctx, d, conn)); err != nil {
-			return errors.Join(err, execRaw(ctx, conn, "ROLLBACK"))
-		}
-		return execRaw(ctx, conn, end)
-	}(), conn.Close())
-}
-
-func violations(ctx context.Context, d database, conn bun.Conn) error {
-	if d.engine != dbmodule.SQLite {
-		return nil
-	}
-	var n int
-	if err := conn.Conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM pragma_foreign_key_check").Scan(&n); err != nil || n != 0 {
-		return fmt.Errorf("%d rows violate foreign keys, %w", n, err)
-	}
-	return nil
-}
-
-func execRaw(ctx context.Context, conn bun.Conn, statements ...string) error {
 	for _, s := range statements {
 		if strings.HasSuffix(s, ";") {
 			return fmt.Errorf("%s: ends in a semicolon", s)
 		}
+	}
+	text := "-- migrate:upgrade\n" + strings.Join(statements, ";\n") + ";\n"
+	script, err := revisions.ParseScript(d.engine, text)
+	if err != nil || len(script.Upgrade) != len(statements) {
+		return fmt.Errorf("%d statements became %d in a file: %w", len(statements), len(script.Upgrade), err)
+	}
+	m, err := revisions.New([]revisions.Source{{FS: fstest.MapFS{
+		"a1/" + revisions.RevisionFile:    {Data: []byte("test\n\nRevision ID: a1\nRevises:\n")},
+		"a1/" + string(d.engine) + ".sql": {Data: []byte(text)},
+	}}})
+	if err != nil {
+		return err
+	}
+	if _, err := m.Stamp(ctx, d.whole, true, "base"); err != nil {
+		return err
+	}
+	_, err = m.Upgrade(ctx, d.whole, "a1")
+	return err
+}
+
+func execRaw(ctx context.Context, conn bun.Conn, statements ...string) error {
+	for _, s := range statements {
 		if _, err := conn.Conn.ExecContext(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s, err)
 		}

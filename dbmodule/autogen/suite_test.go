@@ -13,6 +13,8 @@ import (
 type database struct {
 	engine dbmodule.Engine
 	db     *bun.DB
+	// whole is what runs revisions.
+	whole *dbmodule.Database
 	// again opens the same database as another process would.
 	again func() *bun.DB
 }
@@ -22,7 +24,8 @@ type database struct {
 func each(t *testing.T, models []any, fn func(t *testing.T, d database)) {
 	t.Helper()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		open := func() *bun.DB { return dbtest.Open(t, cfg, dbmodule.WithModels(models...)).DB() }
-		fn(t, database{engine: cfg.URL.Engine(), db: open(), again: open})
+		open := func() *dbmodule.Database { return dbtest.Open(t, cfg, dbmodule.WithModels(models...)) }
+		whole := open()
+		fn(t, database{engine: cfg.URL.Engine(), db: whole.DB(), whole: whole, again: func() *bun.DB { return open().DB() }})
 	})
 }

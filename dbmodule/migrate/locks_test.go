@@ -196,3 +196,27 @@ func TestLease(t *testing.T) {
 		}
 	})
 }
+
+// A version table that somebody changes meanwhile, who knows no lock, is left
+// as it is.
+func TestVersionTableIsChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	lockers(t, func(t *testing.T, cfg dbmodule.Config) {
+		db := dbtest.Open(t, cfg)
+		m := newMigrator(t, source(bookshop()...))
+		if _, err := m.Upgrade(t.Context(), db, "b2"); err != nil {
+			t.Fatal(err)
+		}
+		meddling := m.With(migrate.WithProgress(func(p migrate.Progress) {
+			if p.Phase == migrate.PhaseStatement && p.Statement == p.Statements {
+				if _, err := db.DB().ExecContext(t.Context(), "UPDATE alembic_version SET version_num = 'a1'"); err != nil {
+					t.Error(err)
+				}
+			}
+		}))
+		_, err := meddling.Upgrade(t.Context(), db, "head")
+		if err == nil || !strings.Contains(err.Error(), "another process changed the version table") || current(t, m, db) != "a1" {
+			t.Errorf("%v, at %s", err, current(t, m, db))
+		}
+	})
+}

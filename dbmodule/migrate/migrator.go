@@ -143,8 +143,10 @@ func (s *standing) plan(plan planFunc) ([]Step, error) {
 
 // migrate runs the steps of a plan.
 func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, plan planFunc) (done []Step, err error) {
-	// Most starts find everything applied and need no lock.
-	if steps, err := m.plan(ctx, db.DB(), plan); err != nil || len(steps) == 0 {
+	// Most starts find everything applied and need no lock. What looks half
+	// done may be what another process is at.
+	var dirty *DirtyError
+	if steps, err := m.plan(ctx, db.DB(), plan); !errors.As(err, &dirty) && (err != nil || len(steps) == 0) {
 		return nil, err
 	}
 	m.running.Add(1)
@@ -260,8 +262,15 @@ func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn fu
 	if err := r.ensureTables(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if r.standing, err = m.read(ctx, conn); err != nil {
-		return err
+	// In a transaction of its own: it begins when nobody else is at work.
+	var readErr error
+	if err := r.transaction(ctx, func(tx bun.Tx) error {
+		r.standing, readErr = m.read(ctx, tx)
+		return readErr
+	}); readErr != nil {
+		return readErr
+	} else if err != nil {
+		return fmt.Errorf("migrate: look where the database stands: %w", err)
 	}
 	return fn(ctx, r)
 }

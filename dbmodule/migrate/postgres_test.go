@@ -1,7 +1,6 @@
 package migrate_test
 
 import (
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -88,35 +87,37 @@ func TestSpanningLockIsLost(t *testing.T) {
 	}
 }
 
-// Revisions of several transactions are run by one process, too, and no other
-// begins anything between their transactions.
-func TestMarkedRevisionsAtOnce(t *testing.T) {
+// While a revision of several transactions runs, nobody else begins anything
+// between them, not on another branch either.
+func TestNothingBetweenTransactions(t *testing.T) {
 	t.Parallel()
 	cfg := dbtest.Config(t, dbmodule.PostgreSQL)
-	cfg.PoolSize = 1
-	folders := []folder{{id: "r0", up: "CREATE TABLE ledger (revision INTEGER NOT NULL);"}}
-	for i := range 6 {
-		folders = append(folders, folder{
-			id: fmt.Sprintf("r%d", i+1), revises: fmt.Sprintf("r%d", i),
-			up: fmt.Sprintf("INSERT INTO ledger VALUES (%d);\n-- migrate:no-transaction\nSELECT pg_sleep(0.05);\nINSERT INTO ledger VALUES (%d);", i, i),
-		})
+	db, other := dbtest.Open(t, cfg), dbtest.Open(t, cfg)
+	folders := []folder{
+		{id: "a1", up: "CREATE TABLE one (id INTEGER);\n-- migrate:no-transaction\nSELECT pg_sleep(0.7);\nINSERT INTO one VALUES (1);"},
+		{id: "b2", up: "CREATE TABLE two (id INTEGER);"},
 	}
+	var finished atomic.Bool
 	var wg sync.WaitGroup
-	var ran atomic.Int32
-	for range 6 {
-		db := dbtest.Open(t, cfg)
-		m := newMigrator(t, source(folders...))
-		wg.Go(func() {
-			steps, err := m.Upgrade(t.Context(), db, "head")
-			if err != nil {
-				t.Error(err)
-			}
-			ran.Add(int32(len(steps)))
-		})
+	m := newMigrator(t, source(folders...))
+	upgrading := m.With(migrate.WithProgress(func(p migrate.Progress) {
+		switch {
+		case p.Phase == migrate.PhaseStatement && p.Statement == 1:
+			wg.Go(func() {
+				if steps, err := m.Upgrade(t.Context(), other, "b2"); err != nil || stepIDs(steps) != "b2" {
+					t.Error(stepIDs(steps), err)
+				}
+				finished.Store(true)
+			})
+		case p.Phase == migrate.PhaseStatement && finished.Load():
+			t.Error("another revision was run in between")
+		}
+	}))
+	if steps, err := upgrading.Upgrade(t.Context(), db, "a1"); err != nil || stepIDs(steps) != "a1" {
+		t.Error(stepIDs(steps), err)
 	}
 	wg.Wait()
-	db := dbtest.Open(t, cfg)
-	if n := count(t, db, "SELECT count(*) FROM ledger"); n != 12 || ran.Load() != 7 {
-		t.Errorf("%d rows, %d revisions ran; want 12, 7", n, ran.Load())
+	if got := current(t, m, db); got != "a1 b2" {
+		t.Errorf("at %s", got)
 	}
 }
