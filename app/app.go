@@ -11,29 +11,32 @@ import (
 	"github.com/openhands-go/server/app/webhooks"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
+	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/migrations"
 )
 
 // Module is the whole server. It needs a [Config] and a *zap.Logger in the
 // graph, and serves from the application's start to its stop.
 //
 //	Config ─┬─ dbmodule.Config ──── dbmodule ── *Database, *SessionFactory
-//	        │       autogen ── TableManager ┘             │
+//	        │   migrations ── Migrator ─────┤             │
+//	        │      autogen ── TableManager ─┘             │
 //	        └─ httpmodule.Config ──────── httpmodule ─────┤
 //	           features: models ── dbmodule, routes ┘     │
 //	                     stores ──────────────────────────┘
-var Module = fx.Module("app", databaseModule, httpmodule.Module)
-
-// databaseModule is the server without its HTTP side: what the db commands
-// need. The features' routes are there too, but nothing asks for them.
-var databaseModule = fx.Options(
+var Module = fx.Module("app",
 	fx.Provide(
 		func(cfg Config) (dbmodule.Config, httpmodule.Config) { return cfg.Database, cfg.HTTP },
 		info,
 	),
+	fx.Supply(build()),
 	dbmodule.Module,
 	autogen.Module,
+	migrate.Module,
+	migrate.Revisions(migrations.Source()),
 
+	httpmodule.Module,
 	conversations.Module,
 	events.Module,
 	webhooks.Module,

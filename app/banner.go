@@ -19,20 +19,18 @@ type banner struct {
 	engine   dbmodule.Engine
 	database string
 	tables   int
-	created  []string
-	missing  []string
+	state    dbmodule.SchemaState
 	unknown  error // why the schema's state could not be read
 }
 
-func newBanner(ctx context.Context, server *httpmodule.Server, database *dbmodule.Database, created []string) banner {
+func newBanner(ctx context.Context, server *httpmodule.Server, database *dbmodule.Database) banner {
 	state, err := database.SchemaState(ctx)
 	return banner{
 		url:      visitURL(server.Addr()),
 		engine:   database.Engine(),
 		database: describeURL(database.URL()),
 		tables:   len(database.Models()),
-		created:  created,
-		missing:  state.Missing,
+		state:    state,
 		unknown:  err,
 	}
 }
@@ -65,15 +63,34 @@ func describeURL(u dbmodule.URL) string {
 	}
 }
 
+// revisions are those that the database is at.
+func (b banner) revisions() []string {
+	if b.state.Revisions == nil {
+		return nil
+	}
+	return b.state.Revisions.Current
+}
+
+// hindering is what keeps the schema from being ready.
+func (b banner) hindering() []string {
+	if b.state.Ready {
+		return nil
+	}
+	hindering, _ := b.state.Problems()
+	return hindering
+}
+
 func (b banner) schema() string {
 	text := fmt.Sprintf("%d tables", b.tables)
-	switch {
+	switch hindering, current := b.hindering(), b.revisions(); {
 	case b.unknown != nil:
 		text += ", state unknown: " + oneLine(b.unknown.Error())
-	case len(b.missing) > 0:
-		text += fmt.Sprintf(", %d missing (%s): run %s db create-tables", len(b.missing), strings.Join(b.missing, ", "), program)
-	case len(b.created) > 0:
-		text += fmt.Sprintf(", %d created now (%s)", len(b.created), strings.Join(b.created, ", "))
+	case b.state.Revisions != nil && b.state.Revisions.Migrating:
+		text += ", " + hindering[0]
+	case len(hindering) > 0:
+		text += ", not ready: " + strings.Join(hindering, "; ") + ": see " + program + " db status"
+	case len(current) > 0:
+		text += ", at revision " + strings.Join(current, ", ")
 	default:
 		text += ", all there"
 	}
@@ -102,8 +119,8 @@ func (b banner) fields() []zap.Field {
 		zap.String("engine", string(b.engine)),
 		zap.String("database", b.database),
 		zap.Int("tables", b.tables),
-		zap.Strings("created", b.created),
-		zap.Strings("missing", b.missing),
+		zap.Strings("revisions", b.revisions()),
+		zap.Strings("hindering", b.hindering()),
 		zap.Error(b.unknown),
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/dig"
+
+	"github.com/openhands-go/server/dbmodule/dbcmd"
 )
 
 // The exit codes of [Main].
@@ -35,8 +37,13 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return exitOK
 	}
 	var usage *usageError
-	if errors.As(err, &usage) {
+	var dbUsage *dbcmd.UsageError
+	switch {
+	case errors.As(err, &usage):
 		s.complain(fmt.Sprintf("%s: %s\nSee %s --help.\n", program, usage.text, usage.command))
+		return exitUsage
+	case errors.As(err, &dbUsage):
+		s.complain(fmt.Sprintf("%s: %s\nSee %s --help.\n", program, dbUsage.Text, dbUsage.Command))
 		return exitUsage
 	}
 	s.complain(explain(err))
@@ -73,7 +80,7 @@ func explain(err error) string {
 }
 
 // packageNames are of use to programmers only.
-var packageNames = strings.NewReplacer("app: ", "", "dbmodule: ", "", "httpmodule: ", "")
+var packageNames = strings.NewReplacer("app: ", "", "dbmodule: ", "", "httpmodule: ", "", "dbcmd: ", "", "migrate: ", "", "autogen: ", "")
 
 // oneLine joins the lines of joined errors.
 func oneLine(text string) string {

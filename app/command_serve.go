@@ -15,8 +15,8 @@ func newServeCommand(s streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Serve HTTP until SIGINT or SIGTERM (what the program does without a command)",
-		Long: "Connects to the database, creates the tables that are not there, and serves HTTP until\n" +
-			"SIGINT or SIGTERM. Requests in progress then get SHUTDOWN_TIMEOUT to end; a second\nsignal ends at once.",
+		Long: "Connects to the database, brings its schema up to date, and serves HTTP until SIGINT\n" +
+			"or SIGTERM. Requests in progress then get SHUTDOWN_TIMEOUT to end; a second\nsignal ends at once.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), s) },
 	}
@@ -38,10 +38,9 @@ func serve(ctx context.Context, s streams) error {
 	var (
 		server   *httpmodule.Server
 		database *dbmodule.Database
-		tables   recordedTables
 	)
 	work := func(ctx context.Context, application *fx.App) error {
-		b := newBanner(ctx, server, database, tables.created)
+		b := newBanner(ctx, server, database)
 		if cfg.Log.Format.on(s.err) == LogConsole {
 			s.complain(b.String())
 		} else {
@@ -57,5 +56,5 @@ func serve(ctx context.Context, s streams) error {
 			return nil // a signal, which run sees too
 		}
 	}
-	return run(ctx, cfg, log, work, Module, tables.record(), fx.Populate(&server, &database))
+	return run(ctx, cfg, log, work, Module, fx.Populate(&server, &database))
 }

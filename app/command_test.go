@@ -21,9 +21,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"version", "--loud"}, "openhands-server: unknown flag: --loud"},
 		{[]string{"version", "now"}, `openhands-server: openhands-server version takes no argument, got "now"`},
 		{[]string{"config", "--format", "yaml"}, `openhands-server: --format takes table or json, not "yaml"`},
-		{[]string{"db"}, "openhands-server: db needs one of its commands: create-tables, drop-tables"},
-		{[]string{"db", "drop-table"}, `openhands-server: there is no command "drop-table": did you mean "drop-tables"?`},
-		{[]string{"db", "drop-tables"}, "openhands-server: db drop-tables deletes data and can't ask here: pass --yes if that is meant"},
+		{[]string{"db"}, "openhands-server: db needs one of its commands: see openhands-server db --help"},
+		{[]string{"db", "upgrad"}, `openhands-server: there is no command "upgrad": did you mean "upgrade"?`},
+		{[]string{"db", "downgrade"}, "openhands-server: downgrade needs a revision to go back to: see the examples of openhands-server db downgrade --help"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			t.Parallel()
@@ -122,18 +122,25 @@ func TestOpenAPINeedsNeitherSettingsNorDatabase(t *testing.T) {
 }
 
 // Not parallel: it sets environment variables.
-func TestTables(t *testing.T) {
+func TestDatabaseCommands(t *testing.T) {
 	environment(t, map[string]string{"DATABASE_URL": "sqlite:///" + filepath.Join(t.TempDir(), "test.db"), "LOG_LEVEL": "warn"})
-	for _, step := range []struct{ args, want string }{
-		{"db drop-tables --yes", "there are no tables to drop\n"},
-		{"db create-tables", "created conversations, events\n"},
-		{"db create-tables", "all tables are there already\n"},
-		{"db drop-tables --yes", "dropped events, conversations\n"},
-		{"db drop-tables --yes", "there are no tables to drop\n"},
+	for _, step := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"db current --check-heads", 1, ""},
+		{"db upgrade", 0, ""},
+		{"db upgrade", 0, ""},
+		{"db current --check-heads", 0, "(head)\n"},
+		{"db check", 0, ""},
+		{"db lint", 0, ""},
+		{"db downgrade base", 0, ""},
+		{"db current", 0, ""},
 	} {
 		r := call(t, strings.Fields(step.args)...)
-		if r.code != 0 || r.stdout != step.want || r.stderr != "" {
-			t.Errorf("%s: %+v, want %q", step.args, r, step.want)
+		if r.code != step.code || !strings.HasSuffix(r.stdout, step.want) {
+			t.Errorf("%s: %+v, want %d and %q", step.args, r, step.code, step.want)
 		}
 	}
 }
@@ -165,8 +172,8 @@ func TestFailuresAreOneSentence(t *testing.T) {
 		},
 		"no database server, db": {
 			map[string]string{"DATABASE_URL": "mysql://u:" + password + "@127.0.0.1:1/db", "START_TIMEOUT": "2s"},
-			"db create-tables",
-			[]string{"connect to mysql://u:***@127.0.0.1:1/db", "START_TIMEOUT=2s", "connection refused"},
+			"db upgrade",
+			[]string{"connect to mysql://u:***@127.0.0.1:1/db", "within 2s", "connection refused"},
 		},
 		"no such folder": {
 			map[string]string{"DATABASE_URL": "sqlite:////no/such/folder/test.db"},

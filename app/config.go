@@ -1,8 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -30,10 +32,13 @@ type LogConfig struct {
 	Format LogFormat     `envconfig:"LOG_FORMAT" default:"auto" desc:"form of the log: console, json, or auto (console on a terminal, json elsewhere)"`
 }
 
-// DefaultConfig returns the defaults that the tags of [Config] name.
+// DefaultConfig returns the defaults that the tags of [Config] name, but for
+// those that the server has of its own: it has revisions, so it migrates.
 func DefaultConfig() Config {
+	database := dbmodule.DefaultConfig()
+	database.Schema = dbmodule.SchemaMigrate
 	return Config{
-		Database:     dbmodule.DefaultConfig(),
+		Database:     database,
 		HTTP:         httpmodule.DefaultConfig(),
 		Log:          LogConfig{Level: zapcore.InfoLevel, Format: LogAuto},
 		StartTimeout: time.Minute,
@@ -56,6 +61,9 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// editor is the command line of the user's editor, "" if none is set.
+func editor() string { return cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")) }
 
 // stopTimeout is longer than what the parts take for themselves at a stop.
 func (c Config) stopTimeout() time.Duration {

@@ -84,7 +84,7 @@ func TestReadConfigProblems(t *testing.T) {
 		{"negative", map[string]string{"DATABASE_POOL_SIZE": "-1"}, []string{"DATABASE_POOL_SIZE=-1: takes 0"}},
 		{"not a boolean", map[string]string{"ALLOW_INSECURE": "si"}, []string{"ALLOW_INSECURE: takes true or false"}},
 		{"echo", map[string]string{"DATABASE_ECHO": "verbose"}, []string{"DATABASE_ECHO: takes false, true or debug"}},
-		{"schema", map[string]string{"DATABASE_SCHEMA": "upgrade"}, []string{"DATABASE_SCHEMA: takes create or none"}},
+		{"schema", map[string]string{"DATABASE_SCHEMA": "upgrade"}, []string{"DATABASE_SCHEMA: takes migrate, check, create or none"}},
 		{"level", map[string]string{"LOG_LEVEL": "trace"}, []string{"LOG_LEVEL: takes debug, info, warn or error"}},
 		{"level that hides errors", map[string]string{"LOG_LEVEL": "fatal"}, []string{"LOG_LEVEL=fatal: takes debug, info, warn or error"}},
 		{"format", map[string]string{"LOG_FORMAT": "xml"}, []string{"LOG_FORMAT: takes auto, console or json"}},

@@ -103,8 +103,12 @@ var known = []string{
 	"github.com/labstack/echo/v4",
 	"github.com/openhands-go/server/dbmodule",
 	"github.com/openhands-go/server/dbmodule/autogen",
+	"github.com/openhands-go/server/dbmodule/dbcmd",
 	"github.com/openhands-go/server/dbmodule/dbtest",
+	"github.com/openhands-go/server/dbmodule/migrate",
 	"github.com/openhands-go/server/httpmodule",
+	"github.com/spf13/cobra",
+	"github.com/uptrace/bun",
 	"go.uber.org/fx",
 	"go.uber.org/zap",
 }

@@ -58,7 +58,7 @@ func TestNoSecretInAnyOutput(t *testing.T) {
 				set[name] = value
 			}
 			environment(t, set)
-			for _, args := range [][]string{{"config"}, {"config", "--format", "json"}, {"serve"}, {"db", "create-tables"}} {
+			for _, args := range [][]string{{"config"}, {"config", "--format", "json"}, {"serve"}, {"db", "upgrade"}} {
 				ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 				r := callWithin(ctx, args...)
 				cancel()

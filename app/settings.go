@@ -65,6 +65,7 @@ func settingsOf(v reflect.Value) []*setting {
 			all = append(all, settingsOf(v.Field(i))...)
 			continue
 		}
+		field.Tag = ownDefault(name, field.Tag)
 		all = append(all, &setting{
 			name:     name,
 			fallback: field.Tag.Get("default"),
@@ -74,6 +75,15 @@ func settingsOf(v reflect.Value) []*setting {
 		})
 	}
 	return all
+}
+
+// ownDefault puts the server's default in the place of its library's.
+func ownDefault(name string, tag reflect.StructTag) reflect.StructTag {
+	if name != "DATABASE_SCHEMA" {
+		return tag
+	}
+	library, own := tag.Get("default"), string(DefaultConfig().Database.Schema)
+	return reflect.StructTag(strings.Replace(string(tag), `default:"`+library+`"`, `default:"`+own+`"`, 1))
 }
 
 // read sets the field from the environment. Each field is read as a struct of
@@ -103,7 +113,7 @@ func (s *setting) unreadable() string {
 	case dbmodule.EchoMode:
 		return "takes false, true or debug"
 	case dbmodule.SchemaMode:
-		return "takes create or none"
+		return "takes migrate, check, create or none"
 	case zapcore.Level:
 		return "takes debug, info, warn or error"
 	case LogFormat:

@@ -51,7 +51,11 @@ type Config struct {
 	StatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"20s" desc:"how long the database may take to answer a statement (0 = no limit)"`
 
 	// Schema is what the start does about tables.
-	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" desc:"at start: create missing tables (create) or leave the schema alone (none)"`
+	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`
+	// LockTimeout bounds how long a DDL statement of a revision waits for
+	// others' transactions on its table, on PostgreSQL and MySQL; 0 waits as
+	// long as the server lets it.
+	LockTimeout time.Duration `envconfig:"DATABASE_LOCK_TIMEOUT" default:"10s" desc:"how long a revision's statement waits for a lock on its table before it tries again (0 = the server's own limit)"`
 }
 
 // DefaultConfig returns the defaults that the tags of [Config] name.
@@ -72,7 +76,8 @@ func DefaultConfig() Config {
 		ConnectTimeout:   defaultConnectTimeout,
 		StatementTimeout: 20 * time.Second,
 
-		Schema: SchemaCreate,
+		Schema:      SchemaCreate,
+		LockTimeout: 10 * time.Second,
 	}
 }
 
@@ -111,7 +116,10 @@ func (c Config) Validate() error {
 		bad("DATABASE_STATEMENT_TIMEOUT", c.StatementTimeout, "takes a duration of 0 (no limit) or more, for example 20s")
 	}
 	if !c.Schema.valid() {
-		bad("DATABASE_SCHEMA", c.Schema, "takes create or none")
+		bad("DATABASE_SCHEMA", c.Schema, schemaModes)
+	}
+	if c.LockTimeout < 0 {
+		bad("DATABASE_LOCK_TIMEOUT", c.LockTimeout, "takes a duration of 0 or more, for example 10s")
 	}
 	return errors.Join(errs...)
 }
@@ -144,23 +152,44 @@ func (m *EchoMode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// SchemaMode says what the start does about the models' tables.
+// SchemaMode says what the start does about the schema.
 type SchemaMode string
 
 // The values of DATABASE_SCHEMA.
 const (
-	// SchemaCreate creates the models' tables that are not there.
+	// SchemaMigrate runs the revisions that the database lacks. What takes
+	// longer than the start may is finished while the application already
+	// runs; until then sessions answer [ErrUnavailable].
+	SchemaMigrate SchemaMode = "migrate"
+	// SchemaCheck refuses to start on a database that lacks revisions or on
+	// which one is half done. A database that is ahead is fine.
+	SchemaCheck SchemaMode = "check"
+	// SchemaCreate creates the models' tables that are not there. If all of
+	// them were missing and there are revisions, these are stamped: the
+	// tables are what they lead to.
 	SchemaCreate SchemaMode = "create"
 	// SchemaNone leaves the schema to somebody else.
 	SchemaNone SchemaMode = "none"
 )
 
-func (m SchemaMode) valid() bool { return m == SchemaCreate || m == SchemaNone }
+// schemaModes says what DATABASE_SCHEMA takes.
+const schemaModes = "takes migrate, check, create or none"
 
-// UnmarshalText accepts create and none.
+func (m SchemaMode) valid() bool {
+	switch m {
+	case SchemaMigrate, SchemaCheck, SchemaCreate, SchemaNone:
+		return true
+	}
+	return false
+}
+
+// needsMigrator reports whether the mode is about revisions.
+func (m SchemaMode) needsMigrator() bool { return m == SchemaMigrate || m == SchemaCheck }
+
+// UnmarshalText accepts the four modes.
 func (m *SchemaMode) UnmarshalText(text []byte) error {
 	if *m = SchemaMode(text); !m.valid() {
-		return fmt.Errorf("dbmodule: schema mode %q: takes create or none", string(text))
+		return fmt.Errorf("dbmodule: schema mode %q: %s", string(text), schemaModes)
 	}
 	return nil
 }

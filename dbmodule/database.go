@@ -25,6 +25,9 @@ type Database struct {
 	sessions *SessionFactory
 	models   []any
 	tables   TableManager
+	migrator Migrator
+	// gate keeps sessions out during a migration in the background.
+	gate gate
 	// closeConnected undoes what pools.connected did.
 	closeConnected func() error
 }
@@ -40,6 +43,9 @@ func WithModels(models ...any) Option {
 
 // WithTables supplies what creates and drops tables; autogen.NewTables makes it.
 func WithTables(tables TableManager) Option { return func(d *Database) { d.tables = tables } }
+
+// WithMigrator supplies what runs revisions; migrate.New makes it.
+func WithMigrator(migrator Migrator) Option { return func(d *Database) { d.migrator = migrator } }
 
 // Open makes a Database from its settings. It does no I/O: a wrong setting or
 // model is an error here, an unreachable server one of [Database.Connect].
@@ -71,10 +77,10 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 
-	writer := newPool(d.db, cfg.PoolTimeout)
+	writer := newPool(d.db, cfg.PoolTimeout, &d.gate)
 	reader := writer
 	if d.readers != d.db {
-		reader = newPool(d.readers, cfg.PoolTimeout)
+		reader = newPool(d.readers, cfg.PoolTimeout, &d.gate)
 	}
 	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader}
 	return d, nil
@@ -232,6 +238,9 @@ func (d *Database) Sessions() *SessionFactory { return d.sessions }
 // Engine names the engine.
 func (d *Database) Engine() Engine { return d.config.URL.Engine() }
 
+// LockTimeout returns the setting of that name.
+func (d *Database) LockTimeout() time.Duration { return d.config.LockTimeout }
+
 // URL returns the database's URL; it prints without its password.
 func (d *Database) URL() URL { return d.config.URL }
 
@@ -247,33 +256,17 @@ func (d *Database) Stats() PoolStats {
 	return stats
 }
 
-// SchemaState says whether the tables that the models need are there.
-type SchemaState struct {
-	Ready bool `json:"ready"`
-	// Missing names the tables that are not there.
-	Missing []string `json:"missing,omitempty"`
-}
-
-// SchemaState looks for the models' tables. Without a TableManager it can't
-// tell and reports ready.
-func (d *Database) SchemaState(ctx context.Context) (SchemaState, error) {
-	if d.tables == nil || len(d.models) == 0 {
-		return SchemaState{Ready: true}, nil
-	}
-	s := d.sessions.New(ReadOnly())
-	missing, err := d.tables.Missing(ctx, s, d.models)
-	if err = errors.Join(err, s.Close()); err != nil {
-		return SchemaState{}, fmt.Errorf("dbmodule: read schema: %w", err)
-	}
-	return SchemaState{Ready: len(missing) == 0, Missing: missing}, nil
-}
-
 // errNoTables says how to get a TableManager.
 var errNoTables = errors.New("no table manager: add autogen.Module to the application, or set DATABASE_SCHEMA=none")
 
 // CreateTables creates those of the models' tables that are not there, with
 // indexes and constraints, and touches nothing else.
 func (d *Database) CreateTables(ctx context.Context) error {
+	_, err := d.createTables(ctx)
+	return err
+}
+
+func (d *Database) createTables(ctx context.Context) ([]string, error) {
 	return d.changeTables(ctx, "create tables", func(ctx context.Context, conn bun.Conn) ([]string, error) {
 		return d.tables.Create(ctx, conn, d.models)
 	})
@@ -282,22 +275,23 @@ func (d *Database) CreateTables(ctx context.Context) error {
 // DropTables drops the models' tables with everything in them, and nothing
 // else.
 func (d *Database) DropTables(ctx context.Context) error {
-	return d.changeTables(ctx, "drop tables", func(ctx context.Context, conn bun.Conn) ([]string, error) {
+	_, err := d.changeTables(ctx, "drop tables", func(ctx context.Context, conn bun.Conn) ([]string, error) {
 		return d.tables.Drop(ctx, conn, d.models)
 	})
+	return err
 }
 
-func (d *Database) changeTables(ctx context.Context, what string, change func(context.Context, bun.Conn) ([]string, error)) error {
+func (d *Database) changeTables(ctx context.Context, what string, change func(context.Context, bun.Conn) ([]string, error)) ([]string, error) {
 	if len(d.models) == 0 {
-		return nil
+		return nil, nil
 	}
 	if d.tables == nil {
-		return fmt.Errorf("dbmodule: %s: %w", what, errNoTables)
+		return nil, fmt.Errorf("dbmodule: %s: %w", what, errNoTables)
 	}
 	ctx = WithStatementTimeout(ctx, 0) // another process may be at it, and tables may be large
 	conn, err := d.db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("dbmodule: %s: %w", what, err)
+		return nil, fmt.Errorf("dbmodule: %s: %w", what, err)
 	}
 	changed, err := change(ctx, conn)
 	// database/sql closes a connection by itself when its context ended.
@@ -305,12 +299,12 @@ func (d *Database) changeTables(ctx context.Context, what string, change func(co
 		err = errors.Join(err, closeErr)
 	}
 	if err != nil {
-		return fmt.Errorf("dbmodule: %s: %w", what, err)
+		return nil, fmt.Errorf("dbmodule: %s: %w", what, err)
 	}
 	if len(changed) > 0 {
 		d.log.Info(what, zap.Strings("tables", changed))
 	}
-	return nil
+	return changed, nil
 }
 
 func isUnavailable(err error) bool {

@@ -106,6 +106,8 @@ type sessionOptions struct {
 	snapshot    bool
 	isolation   sql.IsolationLevel
 	maxAttempts int
+	// ungated looks at the database while a migration keeps others out.
+	ungated bool
 	// key is the idempotency key, nil for none.
 	key *string
 }

@@ -12,8 +12,9 @@ import (
 
 // Module supplies *Database, *bun.DB and *SessionFactory to an fx application.
 // It needs a [Config] and a *zap.Logger in the graph, takes the models of
-// [Models], and creates tables when autogen.Module is there too. The pool is
-// opened when the application starts and closed when it has stopped
+// [Models], and at the start does what DATABASE_SCHEMA says: it runs revisions
+// when migrate.Module is there too, or creates tables when autogen.Module is.
+// The pool is opened when the application starts and closed when it has stopped
 // everything that depends on it.
 var Module = fx.Module("dbmodule", fx.Provide(New))
 
@@ -26,6 +27,10 @@ type Params struct {
 	Lifecycle fx.Lifecycle
 	Models    []any        `group:"dbmodule.models"`
 	Tables    TableManager `optional:"true"`
+	Migrator  Migrator     `optional:"true"`
+	// Shutdowner ends the application when a migration fails that had outlived
+	// the start. fx supplies it.
+	Shutdowner fx.Shutdowner `optional:"true"`
 }
 
 // Result is what [New] adds to the graph.
@@ -43,7 +48,13 @@ func New(p Params) (Result, error) {
 	if p.Config.Schema == SchemaCreate && len(p.Models) > 0 && p.Tables == nil {
 		return Result{}, fmt.Errorf("dbmodule: DATABASE_SCHEMA=create: %w", errNoTables)
 	}
+	if p.Config.Schema.needsMigrator() && p.Migrator == nil {
+		return Result{}, fmt.Errorf("dbmodule: DATABASE_SCHEMA=%s: %w", p.Config.Schema, errNoMigrator)
+	}
 	opts := []Option{WithModels(p.Models...)}
+	if p.Migrator != nil {
+		opts = append(opts, WithMigrator(p.Migrator))
+	}
 	if p.Tables != nil {
 		opts = append(opts, WithTables(p.Tables))
 	}
@@ -56,8 +67,9 @@ func New(p Params) (Result, error) {
 	// its own, before the one that opens.
 	p.Lifecycle.Append(fx.Hook{OnStop: func(context.Context) error { return d.Close() }})
 	p.Lifecycle.Append(fx.Hook{OnStart: orClose(d, d.Connect)})
-	if p.Config.Schema == SchemaCreate {
-		p.Lifecycle.Append(fx.Hook{OnStart: orClose(d, d.CreateTables)})
+	s := &schemaStart{d: d, shutdowner: p.Shutdowner, log: d.log}
+	if start := s.start(); start != nil {
+		p.Lifecycle.Append(fx.Hook{OnStart: orClose(d, start), OnStop: s.stop})
 	}
 	return Result{Database: d, DB: d.DB(), Sessions: d.Sessions()}, nil
 }

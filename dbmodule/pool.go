@@ -20,13 +20,14 @@ import (
 type pool struct {
 	db      *bun.DB
 	timeout time.Duration
+	gate    *gate
 
 	mu      sync.Mutex
 	holders map[*heldConn]struct{}
 }
 
-func newPool(db *bun.DB, timeout time.Duration) *pool {
-	return &pool{db: db, timeout: timeout, holders: make(map[*heldConn]struct{})}
+func newPool(db *bun.DB, timeout time.Duration, g *gate) *pool {
+	return &pool{db: db, timeout: timeout, gate: g, holders: make(map[*heldConn]struct{})}
 }
 
 // heldConn is a connection in the hands of one session.

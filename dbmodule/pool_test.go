@@ -16,7 +16,7 @@ import (
 )
 
 func small(cfg *dbmodule.Config) {
-	cfg.PoolSize, cfg.MaxOverflow, cfg.PoolTimeout = 1, 1, 100*time.Millisecond
+	cfg.PoolSize, cfg.MaxOverflow, cfg.PoolTimeout = 1, 1, 2*time.Second // longer than connecting takes on a busy machine
 }
 
 func TestFullPoolIsAnErrorThatNamesTheHolder(t *testing.T) {

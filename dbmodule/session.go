@@ -386,7 +386,13 @@ func (s *Session) hold(ctx context.Context) error {
 	if s.held != nil {
 		return nil
 	}
-	held, err := s.factory.pool(s.options.readOnly).take(ctx)
+	pool := s.factory.pool(s.options.readOnly)
+	if !s.options.ungated {
+		if err := pool.gate.pass(); err != nil {
+			return err
+		}
+	}
+	held, err := pool.take(ctx)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (s *Server) registerOwn() {
 	})
 	huma.Register(s.api, huma.Operation{
 		Method: http.MethodGet, Path: pathReady, OperationID: "ready", Tags: []string{"server"}, Security: open,
-		Summary:     "Say whether requests would succeed: the database answers and its tables are there",
+		Summary:     "Say whether requests would succeed: the database answers and its schema is the one that is needed",
 		Description: "503 with the reasons when they would not, and from the moment the server is told to stop.",
 	}, s.ready)
 	huma.Register(s.api, huma.Operation{
@@ -146,10 +146,11 @@ func inspect(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmo
 		log.Warn("not ready", zap.Error(err))
 		return nil, []string{"the database's schema can't be read"}
 	}
-	if !schema.Ready {
-		return &schema, []string{"tables are missing: " + strings.Join(schema.Missing, ", ")}
+	if schema.Ready {
+		return &schema, nil
 	}
-	return &schema, nil
+	hindering, _ := schema.Problems()
+	return &schema, hindering
 }
 
 type serverInfoOutput struct{ Body serverInfo }

@@ -85,6 +85,54 @@ func TestNotReady(t *testing.T) {
 	assert.Contains(t, got.body, `"reasons":["the database does not answer"]`)
 }
 
+// standing is a Migrator of a database in some state.
+type standing struct {
+	dbmodule.Migrator
+	state dbmodule.RevisionState
+}
+
+func (s standing) State(context.Context, bun.IDB) (dbmodule.RevisionState, error) {
+	return s.state, nil
+}
+
+func TestReadyTellsAboutRevisions(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		state  dbmodule.RevisionState
+		status int
+		want   []string
+	}{
+		"up to date": {dbmodule.RevisionState{Current: []string{"a1"}}, 200, []string{`"current":["a1"]`}},
+		"behind":     {dbmodule.RevisionState{Pending: []string{"b2", "c3"}}, 503, []string{"the schema is behind: revisions are pending: b2, c3", `"pending":["b2","c3"]`}},
+		"dirty":      {dbmodule.RevisionState{Dirty: []string{"b2"}}, 503, []string{"revisions are not complete: b2"}},
+		"unknown":    {dbmodule.RevisionState{Unknown: []string{"x"}}, 503, []string{"does not know: x"}},
+		"migrating":  {dbmodule.RevisionState{Migrating: true}, 503, []string{"revisions are being applied"}},
+		"ahead":      {dbmodule.RevisionState{Ahead: []string{"d4"}}, 200, []string{`"ahead":["d4"]`}},
+		"drifted":    {dbmodule.RevisionState{Drifted: []string{"a1"}}, 200, []string{`"drifted":["a1"]`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := dbmodule.DefaultConfig()
+			u, err := dbmodule.ParseURL("sqlite:///" + filepath.Join(t.TempDir(), "test.db"))
+			require.NoError(t, err)
+			cfg.URL, cfg.Schema = u, dbmodule.SchemaCheck
+			db, err := dbmodule.Open(cfg, nil, dbmodule.WithMigrator(standing{state: test.state}))
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = db.Close() })
+			server, err := httpmodule.New(testConfig(), httpmodule.Info{}, nil, db)
+			require.NoError(t, err)
+			require.NoError(t, server.Start(t.Context()))
+			f := &fixture{t: t, server: server, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+			got := f.do(http.MethodGet, "/ready", "")
+			require.NoError(t, server.Stop(t.Context()))
+			assert.Equal(t, test.status, got.status)
+			for _, want := range test.want {
+				assert.Contains(t, got.body, want)
+			}
+		})
+	}
+}
+
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig()

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -42,7 +43,9 @@ func New(t *testing.T, cfg dbmodule.Config) *Server {
 	c := conversations.NewStore()
 	e := events.NewStore(c)
 	sessions := db.Sessions()
-	handler, err := httpmodule.New(httpmodule.DefaultConfig(), httpmodule.Info{Title: "Test", Version: "1.0.0"},
+	cfgHTTP := httpmodule.DefaultConfig()
+	cfgHTTP.RequestTimeout = 5 * time.Minute // the machine may be busy: no test here is about time
+	handler, err := httpmodule.New(cfgHTTP, httpmodule.Info{Title: "Test", Version: "1.0.0"},
 		zap.NewNop(), db,
 		conversations.NewRoutes(sessions, c, e),
 		events.NewRoutes(sessions, e, c),

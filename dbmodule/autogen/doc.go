@@ -5,6 +5,11 @@
 // [NewTables] makes one without fx. [Realm], [Plan], [Inspect] and [Diff] are
 // the steps in between, for tools that work with schemas themselves.
 //
+// [Compare] drafts a revision from a snapshot of the schema to the models,
+// [CompareLive] from a database: SQL up and down, and what to look at before
+// it runs. [MarshalSnapshot] and [ParseSnapshot] keep a schema beside the
+// code. Nothing here runs what it drafts.
+//
 // # Types
 //
 // A type tag means the same on every engine: the spellings of the three are
@@ -55,5 +60,22 @@
 // primary key and that joins a key. What it refers to must be the primary key
 // or unique, in a table of the same models. A relation with a join_on
 // condition is none. autoincrement and identity mean the same: the database
-// numbers the rows, and the column is not null.
+// numbers the rows, and the column is not null. On MySQL the index that a
+// foreign key needs is part of the model, with the key's name.
+//
+// # Drafts
+//
+// A draft is complete: after the way up nothing differs from the models, and
+// after the way down nothing from what was before, but for the order of
+// columns and rows that were dropped. Data that can stay stays: NULLs become
+// the default of a column that is now not null, texts become numbers and
+// numbers texts, counters go on. What is renamed is so by a hint only (see
+// [Rename]), and what refers to it follows.
+//
+// SQLite alters a table where it can, and makes it anew where it can't.
+// PostgreSQL converts with USING where it has no cast of its own. On MySQL the
+// statements are those that MariaDB (10.5.2 or later, the tested one) and, by
+// its documentation, MySQL 8.0.19 or later understand alike. There and on
+// PostgreSQL foreign keys that stand on what changes go first and come back
+// last.
 package autogen

@@ -43,6 +43,15 @@ type engine interface {
 	identQuotes() string
 
 	planner() migrate.PlanApplier
+	differ() schema.Differ
+	hcl() hclCodec
+	// overlooked returns how a column changes in ways that atlas's differ
+	// doesn't see.
+	overlooked(from, to *schema.Column) schema.ChangeKind
+	// rename renders a rename as statements.
+	rename(r renaming) []string
+	// draft renders changes between two schemas as statements for a file.
+	draft(ctx context.Context, from, to *schema.Realm, changes []schema.Change) ([]string, error)
 	open(db schema.ExecQuerier) (migrate.Driver, error)
 	// normalize removes from an inspected table what the server added to it.
 	normalize(live, want *schema.Table)

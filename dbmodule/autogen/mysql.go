@@ -27,9 +27,14 @@ func (mysqlEngine) identQuotes() string                          { return "`" }
 func (mysqlEngine) forwardReferences() (possible, enforced bool) { return true, false }
 func (mysqlEngine) schemaName(name string) (string, error)       { return name, nil }
 
-// planner plans for MySQL 8. What that writes for tables, MariaDB reads from
-// 10.4 on; the plans differ in changes to columns only.
+// planner plans for MySQL 8. What that writes MariaDB reads from 10.5.2 on,
+// but for changes of checks: see mysqlAlter.
 func (mysqlEngine) planner() migrate.PlanApplier { return mysql.DefaultPlan }
+
+func (mysqlEngine) differ() schema.Differ { return mysql.DefaultDiff }
+func (mysqlEngine) hcl() hclCodec {
+	return hclCodec{marshal: marshalMySQL, eval: mysql.EvalHCL}
+}
 
 func (mysqlEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return mysql.Open(db) }
 
@@ -183,6 +188,7 @@ func (mysqlEngine) index(i *schema.Index, _ string) error {
 func (mysqlEngine) finish(t *schema.Table) error {
 	t.SetCharset("utf8mb4")
 	t.AddAttrs(&mysql.Engine{V: mysql.EngineInnoDB})
+	supportKeys(t)
 
 	var keys []*schema.Column
 	if t.PrimaryKey != nil {
@@ -204,6 +210,26 @@ func (mysqlEngine) finish(t *schema.Table) error {
 		}
 	}
 	return nil
+}
+
+// supportKeys adds the indexes that MySQL would make for foreign keys by
+// itself, with the names that it would give them. Said by the models, they go
+// with their keys; MySQL would leave them there, or drop them unasked once
+// another index does.
+func supportKeys(t *schema.Table) {
+	for _, key := range t.ForeignKeys {
+		supports := func(index *schema.Index) bool {
+			return len(index.Parts) >= len(key.Columns) && !slices.ContainsFunc(key.Columns, func(c *schema.Column) bool {
+				part := index.Parts[slices.Index(key.Columns, c)]
+				return part.C != c || part.Desc
+			})
+		}
+		if t.PrimaryKey != nil && supports(t.PrimaryKey) || slices.ContainsFunc(t.Indexes, supports) {
+			continue
+		}
+		t.AddIndexes(schema.NewIndex(key.Symbol).AddColumns(key.Columns...))
+	}
+	slices.SortFunc(t.Indexes, func(a, b *schema.Index) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // isLong says that a column's values are of a kind that has no literal
@@ -318,8 +344,8 @@ func (mysqlEngine) dropStatements(tables []relation) []string {
 }
 
 // normalize removes character sets and collations that columns have from
-// their table, that of the table itself, and the indexes that MySQL made for
-// foreign keys.
+// their table, and that of the table itself, the number of the next row, and
+// RESTRICT, which MySQL says where nothing was said.
 func (mysqlEngine) normalize(live, want *schema.Table) {
 	collation := collationOf(live.Attrs)
 	for _, column := range live.Columns {
@@ -332,11 +358,25 @@ func (mysqlEngine) normalize(live, want *schema.Table) {
 		}
 	}
 	live.Attrs = schema.RemoveAttr[*schema.Collation](live.Attrs)
-	live.Indexes = slices.DeleteFunc(live.Indexes, func(index *schema.Index) bool {
-		_, isKey := live.ForeignKey(index.Name)
-		_, wanted := want.Index(index.Name)
-		return isKey && !wanted
-	})
+	live.Attrs = schema.RemoveAttr[*mysql.AutoIncrement](live.Attrs)
+	if inUse, ok := attrOf[*mysql.Engine](live.Attrs); ok {
+		inUse.Default = false
+	}
+	for _, key := range live.ForeignKeys {
+		if wanted, ok := want.ForeignKey(key.Symbol); ok {
+			key.OnUpdate = spelledLike(key.OnUpdate, wanted.OnUpdate)
+			key.OnDelete = spelledLike(key.OnDelete, wanted.OnDelete)
+		}
+	}
+}
+
+// spelledLike returns rule as wanted spells it, if the two mean the same.
+func spelledLike(rule, wanted schema.ReferenceOption) schema.ReferenceOption {
+	strict := func(r schema.ReferenceOption) bool { return r == schema.Restrict || action(r) == schema.NoAction }
+	if strict(rule) && strict(wanted) {
+		return wanted
+	}
+	return rule
 }
 
 // normalizeDefault spells the default of a long column, a literal to MariaDB,
@@ -355,4 +395,13 @@ func collationOf(attrs []schema.Attr) string {
 		}
 	}
 	return ""
+}
+
+// overlooked is a collation that a column gets or loses, which atlas compares
+// with the table's, and that is not said.
+func (mysqlEngine) overlooked(from, to *schema.Column) schema.ChangeKind {
+	if collationOf(from.Attrs) != collationOf(to.Attrs) {
+		return schema.ChangeCollate
+	}
+	return schema.NoChange
 }

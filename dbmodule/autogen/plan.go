@@ -36,9 +36,9 @@ type statement struct {
 }
 
 // planTables plans the tables one by one, since atlas's own order of tables
-// in a cycle detaches more than the cycle.
-func planTables(ctx context.Context, e engine, creations []creation) ([]statement, error) {
-	forward, _ := e.forwardReferences()
+// in a cycle detaches more than the cycle. forward says that a table can be
+// created before one that it refers to.
+func planTables(ctx context.Context, e engine, creations []creation, forward bool) ([]statement, error) {
 	var statements, keys []statement
 	for _, c := range creations {
 		table := c.table

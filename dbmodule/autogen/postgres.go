@@ -27,6 +27,11 @@ func (postgresEngine) planner() migrate.PlanApplier                 { return pos
 func (postgresEngine) forwardReferences() (possible, enforced bool) { return false, false }
 func (postgresEngine) schemaName(name string) (string, error)       { return name, nil }
 
+func (postgresEngine) differ() schema.Differ { return postgres.DefaultDiff }
+func (postgresEngine) hcl() hclCodec {
+	return hclCodec{marshal: marshalPostgres, eval: postgres.EvalHCL}
+}
+
 func (postgresEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return postgres.Open(db) }
 
 // postgresTypes maps other engines' types; all others are PostgreSQL's own.
@@ -214,28 +219,6 @@ func (postgresEngine) dropStatements(tables []relation) []string {
 	return []string{"DROP TABLE " + strings.Join(quoted, ", ")}
 }
 
-// normalize puts the predicate of a partial index, which PostgreSQL rewrites,
-// back as the model has it. So an index is told apart by its name; that of a
-// model's index has a hash of the predicate in it.
-func (postgresEngine) normalize(live, want *schema.Table) {
-	for _, index := range live.Indexes {
-		wanted, ok := want.Index(index.Name)
-		if !ok {
-			continue
-		}
-		predicate := predicateOf(wanted)
-		if predicate == nil || predicateOf(index) == nil {
-			continue
-		}
-		schema.ReplaceOrAppend(&index.Attrs, predicate)
-	}
-}
+func (postgresEngine) normalize(_, _ *schema.Table) {}
 
-func predicateOf(index *schema.Index) *postgres.IndexPredicate {
-	for _, attr := range index.Attrs {
-		if predicate, ok := attr.(*postgres.IndexPredicate); ok {
-			return predicate
-		}
-	}
-	return nil
-}
+func (postgresEngine) overlooked(_, _ *schema.Column) schema.ChangeKind { return schema.NoChange }

@@ -24,6 +24,11 @@ func (sqliteEngine) identQuotes() string                          { return "`\"'
 func (sqliteEngine) planner() migrate.PlanApplier                 { return sqlite.DefaultPlan }
 func (sqliteEngine) forwardReferences() (possible, enforced bool) { return true, true }
 
+func (sqliteEngine) differ() schema.Differ { return sqlite.DefaultDiff }
+func (sqliteEngine) hcl() hclCodec {
+	return hclCodec{marshal: sqlite.MarshalHCL.MarshalSpec, eval: sqlite.EvalHCL}
+}
+
 func (sqliteEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return sqlite.Open(db) }
 
 // sqliteTypes are declared so that SQLite's rule, which goes by parts of the

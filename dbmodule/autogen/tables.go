@@ -82,7 +82,8 @@ func createMissing(ctx context.Context, e engine, db bun.IConn, tables []*schema
 	if err := e.prepare(ctx, db, namesOf(tables)); err != nil {
 		return nil, err
 	}
-	statements, err := planTables(ctx, e, createOrder(tables))
+	forward, _ := e.forwardReferences()
+	statements, err := planTables(ctx, e, createOrder(tables), forward)
 	if err != nil {
 		return nil, err
 	}

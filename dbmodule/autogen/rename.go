@@ -1,0 +1,241 @@
+package autogen
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/schema"
+)
+
+// Rename says that what the models now call one name is what the snapshot or
+// the database calls another: without it a comparison sees a drop and an add.
+type Rename struct {
+	// From and To are names of tables ("books"; "audit.logs" with a schema)
+	// or of columns with their tables ("books.title"). In To the table can be
+	// left out.
+	From, To string
+}
+
+// ParseRename reads a hint: old=new for a table, table.old=table.new or
+// table.old=new for a column. Whether there are such tables and columns only
+// a comparison can say.
+func ParseRename(hint string) (Rename, error) {
+	from, to, ok := strings.Cut(hint, "=")
+	r := Rename{From: strings.TrimSpace(from), To: strings.TrimSpace(to)}
+	if !ok || strings.Contains(r.To, "=") || !isPath(r.From) || !isPath(r.To) {
+		return Rename{}, fmt.Errorf("autogen: rename hint %q: write old=new for a table, or table.old=table.new for a column", hint)
+	}
+	return r, nil
+}
+
+// String returns the hint.
+func (r Rename) String() string { return r.From + "=" + r.To }
+
+func isPath(name string) bool {
+	parts := strings.Split(name, ".")
+	return len(parts) <= 3 && !slices.Contains(parts, "")
+}
+
+// renaming is a rename that was found possible.
+type renaming struct {
+	schema, table string
+	// column is empty where the table itself is renamed.
+	column string
+	to     string
+	// before and after are the checks that speak of the column.
+	before, after []*schema.Check
+	// keyed says that the table has a primary key with PostgreSQL's own name.
+	keyed bool
+}
+
+func (r renaming) reversed() renaming {
+	reversed := r
+	reversed.before, reversed.after = r.after, r.before
+	if r.column == "" {
+		reversed.table, reversed.to = r.to, r.table
+	} else {
+		reversed.column, reversed.to = r.to, r.column
+	}
+	return reversed
+}
+
+func (r renaming) at() tableName { return tableName{schema: r.schema, name: r.table} }
+
+// renamer applies hints to the old schema, so that a comparison with the new
+// one finds only what else changed.
+type renamer struct {
+	from, to *schema.Realm
+	// tables has the new names of tables that were renamed.
+	tables map[tableName]tableName
+}
+
+// rename changes from, and returns what was done in that order: tables first,
+// so that the hints of columns can name either.
+func rename(from, to *schema.Realm, hints []Rename) ([]renaming, error) {
+	r := renamer{from: from, to: to, tables: map[tableName]tableName{}}
+	var done []renaming
+	var columns []Rename
+	for _, hint := range hints {
+		if !r.isTable(hint) {
+			columns = append(columns, hint)
+			continue
+		}
+		renamed, err := r.table(hint)
+		if err != nil {
+			return nil, fmt.Errorf("autogen: rename hint %q: %w", hint, err)
+		}
+		done = append(done, renamed)
+	}
+	for _, hint := range columns {
+		renamed, err := r.column(hint)
+		if err != nil {
+			return nil, fmt.Errorf("autogen: rename hint %q: %w", hint, err)
+		}
+		done = append(done, renamed)
+	}
+	return done, nil
+}
+
+// isTable tells a hint for a table from one for a column: "a.b" can be both.
+func (r renamer) isTable(hint Rename) bool {
+	_, exists := tableAt(r.from, pathOf(hint.From))
+	return exists || !strings.Contains(hint.From, ".")
+}
+
+func (r renamer) table(hint Rename) (renaming, error) {
+	old, name := pathOf(hint.From), pathOf(hint.To)
+	if !strings.Contains(hint.To, ".") {
+		name.schema = old.schema
+	}
+	table, exists := tableAt(r.from, old)
+	_, wanted := tableAt(r.to, name)
+	_, kept := tableAt(r.to, old)
+	_, taken := tableAt(r.from, name)
+	switch {
+	case !exists:
+		return renaming{}, fmt.Errorf("no table %s is there: write the name that it has now before the =%s", old, listed(tablesOf(r.from), nameText))
+	case old.schema != name.schema:
+		return renaming{}, fmt.Errorf("a rename can't move table %s to another schema: write %s", old, Rename{hint.From, tableName{old.schema, name.name}.String()})
+	case !wanted:
+		return renaming{}, fmt.Errorf("no model has the table %s: write the name that a model gives it after the =%s", name, listed(tablesOf(r.to), nameText))
+	case kept:
+		return renaming{}, fmt.Errorf("a model still has the table %s: a table can be renamed only if its old name is free; leave the hint out", old)
+	case taken:
+		return renaming{}, fmt.Errorf("the table %s is there already: leave the hint out", name)
+	}
+	keyed := table.PrimaryKey != nil && slices.Contains([]string{"", primaryKeyName(old.name)}, table.PrimaryKey.Name)
+	if keyed {
+		table.PrimaryKey.Name = ""
+	}
+	table.Name = name.name
+	r.tables[old] = name
+	return renaming{schema: old.schema, table: old.name, to: name.name, keyed: keyed}, nil
+}
+
+func (r renamer) column(hint Rename) (renaming, error) {
+	owner, old := splitLast(hint.From)
+	name := hint.To
+	at := r.now(owner)
+	if strings.Contains(hint.To, ".") {
+		var path string
+		path, name = splitLast(hint.To)
+		if r.now(path) != at {
+			return renaming{}, fmt.Errorf("a rename can't move a column to another table: write %s", Rename{hint.From, at.String() + "." + name})
+		}
+	}
+	table, exists := tableAt(r.from, at)
+	want, wanted := tableAt(r.to, at)
+	if !exists || !wanted {
+		return renaming{}, fmt.Errorf("no table %s is there both in the models and before: write table.old=table.new with the name of one that stays%s", at, listed(tablesOf(r.to), nameText))
+	}
+	column, exists := table.Column(old)
+	_, wanted = want.Column(name)
+	_, kept := want.Column(old)
+	_, taken := table.Column(name)
+	switch {
+	case !exists:
+		return renaming{}, fmt.Errorf("table %s has no column %s: write the name that it has now before the =%s", at, old, listed(table.Columns, columnText))
+	case !wanted:
+		return renaming{}, fmt.Errorf("the model of table %s has no column %s: write the name that it has there after the =%s", at, name, listed(want.Columns, columnText))
+	case kept:
+		return renaming{}, fmt.Errorf("the model of table %s still has the column %s: a column can be renamed only if its old name is free; leave the hint out", at, old)
+	case taken:
+		return renaming{}, fmt.Errorf("table %s has a column %s already: leave the hint out", at, name)
+	}
+	column.Name = name
+	renamed := renaming{schema: at.schema, table: at.name, column: old, to: name}
+	renamed.before, renamed.after = renameInTexts(table, old, name)
+	return renamed, nil
+}
+
+// now returns the new name of a table that a hint names by either.
+func (r renamer) now(path string) tableName {
+	at := pathOf(path)
+	if renamed, ok := r.tables[at]; ok {
+		return renamed
+	}
+	return at
+}
+
+// renameInTexts renames the column where checks and conditions of indexes
+// speak of it, as engines do, and returns those checks as they were and are.
+func renameInTexts(table *schema.Table, old, name string) (before, after []*schema.Check) {
+	for i, attr := range table.Attrs {
+		check, ok := attr.(*schema.Check)
+		if !ok {
+			continue
+		}
+		text, found := replaceIdent(check.Expr, old, name)
+		if !found {
+			continue
+		}
+		renamed := *check
+		renamed.Expr = text
+		table.Attrs[i] = &renamed
+		before, after = append(before, check), append(after, &renamed)
+	}
+	for _, index := range table.Indexes {
+		if p := predicateText(index); p != nil {
+			*p, _ = replaceIdent(*p, old, name)
+		}
+	}
+	return before, after
+}
+
+func tableAt(realm *schema.Realm, name tableName) (*schema.Table, bool) {
+	s, ok := realm.Schema(name.schema)
+	if !ok {
+		return nil, false
+	}
+	return s.Table(name.name)
+}
+
+// pathOf reads schema.table, or a table alone.
+func pathOf(path string) tableName {
+	if schemaName, name, ok := strings.Cut(path, "."); ok {
+		return tableName{schema: schemaName, name: name}
+	}
+	return tableName{name: path}
+}
+
+func splitLast(path string) (head, last string) {
+	i := strings.LastIndexByte(path, '.')
+	return path[:max(i, 0)], path[i+1:]
+}
+
+func nameText(t *schema.Table) string    { return nameOfTable(t).String() }
+func columnText(c *schema.Column) string { return c.Name }
+
+// mostListed bounds how many names an error lists.
+const mostListed = 20
+
+// listed lists what could be meant.
+func listed[T any](things []T, text func(T) string) string {
+	if len(things) == 0 || len(things) > mostListed {
+		return ""
+	}
+	names := namesIn(things, text)
+	slices.Sort(names)
+	return " (one of " + strings.Join(names, ", ") + ")"
+}

@@ -1,0 +1,238 @@
+package autogen
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"ariga.io/atlas/sql/schema"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// stages are changes in the order in which PostgreSQL and MySQL take them:
+// foreign keys go first and come last, so that no change of a table meets one,
+// and tables in a cycle need no order.
+type stages struct {
+	goneKeys, newKeys     []*schema.ForeignKey
+	goneTables, newTables []*schema.Table
+	// changed tables, without their foreign keys.
+	changed []*schema.ModifyTable
+}
+
+// stagesOf sorts changes between two realms into stages.
+func stagesOf(e engine, from, to *schema.Realm, changes []schema.Change) stages {
+	var s stages
+	for _, change := range changes {
+		switch change := change.(type) {
+		case *schema.AddTable:
+			s.newTables = append(s.newTables, change.T)
+		case *schema.DropTable:
+			s.goneTables = append(s.goneTables, change.T)
+		case *schema.ModifyTable:
+			s.change(change)
+		}
+	}
+	s.unsettle(e, from, to)
+	byName := func(a, b *schema.ModifyTable) int { return compareNames(nameOfTable(a.T), nameOfTable(b.T)) }
+	slices.SortFunc(s.changed, byName)
+	s.changed = slices.DeleteFunc(s.changed, func(m *schema.ModifyTable) bool { return len(m.Changes) == 0 })
+	return s
+}
+
+func (s *stages) change(modify *schema.ModifyTable) {
+	rest := &schema.ModifyTable{T: modify.T}
+	for _, change := range modify.Changes {
+		switch change := change.(type) {
+		case *schema.AddForeignKey:
+			s.newKeys = append(s.newKeys, change.F)
+		case *schema.DropForeignKey:
+			s.goneKeys = append(s.goneKeys, change.F)
+		case *schema.ModifyForeignKey:
+			s.goneKeys = append(s.goneKeys, change.From)
+			s.newKeys = append(s.newKeys, change.To)
+		default:
+			rest.Changes = append(rest.Changes, change)
+		}
+	}
+	s.changed = append(s.changed, rest)
+}
+
+// unsettle takes away, for the time of the changes, the foreign keys that
+// stay but stand on what changes.
+func (s *stages) unsettle(e engine, from, to *schema.Realm) {
+	for _, table := range tablesOf(from) {
+		now, stays := tableAt(to, nameOfTable(table))
+		if !stays {
+			continue
+		}
+		for _, key := range table.ForeignKeys {
+			i := slices.IndexFunc(now.ForeignKeys, func(other *schema.ForeignKey) bool { return sameKey(key, other) })
+			if i < 0 || slices.Contains(s.goneKeys, key) || !s.moves(e, key) {
+				continue
+			}
+			s.goneKeys = append(s.goneKeys, key)
+			s.newKeys = append(s.newKeys, now.ForeignKeys[i])
+			s.settleName(key.Symbol)
+		}
+	}
+}
+
+// settleName forgets the rename of a key that is made anew anyway.
+func (s *stages) settleName(symbol string) {
+	for _, modify := range s.changed {
+		modify.Changes = slices.DeleteFunc(modify.Changes, func(change schema.Change) bool {
+			renamed, ok := change.(renameConstraint)
+			return ok && renamed.from == symbol
+		})
+	}
+}
+
+// moves says whether a column of the foreign key, or the key of the other
+// table that it leads to, changes under it.
+func (s *stages) moves(e engine, key *schema.ForeignKey) bool {
+	for _, modify := range s.changed {
+		child := nameOfTable(modify.T) == nameOfTable(key.Table)
+		parent := nameOfTable(modify.T) == nameOfTable(key.RefTable)
+		for _, change := range modify.Changes {
+			if child && movesColumn(e, change, key.Columns) ||
+				parent && (movesColumn(e, change, key.RefColumns) || movesIndex(change, key.RefColumns)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// movesColumn says that a column changes in a way that a foreign key forbids.
+func movesColumn(e engine, change schema.Change, columns []*schema.Column) bool {
+	modify, ok := change.(*schema.ModifyColumn)
+	if !ok || !slices.Contains(columnNames(columns), modify.From.Name) {
+		return false
+	}
+	kinds := schema.ChangeType
+	if e.name() == dbmodule.MySQL {
+		kinds |= schema.ChangeNull | schema.ChangeCharset | schema.ChangeCollate
+	}
+	return modify.Change.Is(kinds)
+}
+
+// movesIndex says that a key goes that is, or could be, the one that a foreign
+// key to these columns stands on.
+func movesIndex(change schema.Change, columns []*schema.Column) bool {
+	var index *schema.Index
+	switch change := change.(type) {
+	case *schema.DropPrimaryKey:
+		index = change.P
+	case *schema.ModifyPrimaryKey:
+		index = change.From
+	case *schema.DropIndex:
+		index = change.I
+	case *schema.ModifyIndex:
+		index = change.From
+	default:
+		return false
+	}
+	return identifies([][]string{partNames(index)}, columnNames(columns))
+}
+
+// partNames are the columns of an index without expressions.
+func partNames(index *schema.Index) []string {
+	var names []string
+	for _, part := range index.Parts {
+		if part.C != nil {
+			names = append(names, part.C.Name)
+		}
+	}
+	return names
+}
+
+// statements renders the stages; change does it for a changed table.
+func (s *stages) statements(ctx context.Context, e engine, change func(*schema.ModifyTable) ([]string, error)) ([]string, error) {
+	creations := createOrder(s.goneTables)
+	for _, c := range creations {
+		s.goneKeys = append(s.goneKeys, c.later...)
+	}
+	out, err := planKeys(ctx, e, s.goneKeys, func(key *schema.ForeignKey) schema.Change { return &schema.DropForeignKey{F: key} })
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(creations)
+	for _, c := range creations {
+		out = append(out, "DROP TABLE "+quotedName(e, nameOfTable(c.table)))
+	}
+	for _, modify := range s.changed {
+		changed, err := change(modify)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, changed...)
+	}
+	created, err := planTables(ctx, e, createOrder(s.newTables), false)
+	if err != nil {
+		return nil, err
+	}
+	for _, statement := range created {
+		out = append(out, statement.sql)
+	}
+	keys, err := planKeys(ctx, e, s.newKeys, func(key *schema.ForeignKey) schema.Change { return &schema.AddForeignKey{F: key} })
+	return append(out, keys...), err
+}
+
+// planKeys makes one statement a table.
+func planKeys(ctx context.Context, e engine, keys []*schema.ForeignKey, change func(*schema.ForeignKey) schema.Change) ([]string, error) {
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, func(a, b *schema.ForeignKey) int {
+		if c := compareNames(nameOfTable(a.Table), nameOfTable(b.Table)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.Symbol, b.Symbol)
+	})
+	var out []string
+	for len(keys) > 0 {
+		table := keys[0].Table
+		modify := &schema.ModifyTable{T: table}
+		for len(keys) > 0 && nameOfTable(keys[0].Table) == nameOfTable(table) {
+			modify.Changes = append(modify.Changes, change(keys[0]))
+			keys = keys[1:]
+		}
+		planned, err := planModify(ctx, e, modify.T, modify.Changes)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, planned...)
+	}
+	return out, nil
+}
+
+// planModify lets atlas render changes of one table.
+func planModify(ctx context.Context, e engine, table *schema.Table, changes []schema.Change) ([]string, error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	planned, err := planChange(ctx, e, table, &schema.ModifyTable{T: table, Changes: changes})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(planned))
+	for i, statement := range planned {
+		out[i] = statement.sql
+	}
+	return out, nil
+}
+
+// quotedName renders the name of a table.
+func quotedName(e engine, name tableName) string {
+	quote := '"'
+	if e.name() != dbmodule.PostgreSQL {
+		quote = '`'
+	}
+	quoted := quoteIdent(name.name, quote)
+	if name.schema != "" {
+		quoted = quoteIdent(name.schema, quote) + "." + quoted
+	}
+	return quoted
+}
+
+// quoted renders the name of a column or constraint.
+func quoted(e engine, name string) string { return quotedName(e, tableName{name: name}) }

@@ -1,0 +1,258 @@
+package autogen
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/schema"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Code is a kind of [Warning]. Its text is for comments and for settings that
+// allow one.
+type Code string
+
+// The kinds of warnings.
+const (
+	// DropTable and DropColumn lose rows or values for good.
+	DropTable  Code = "drop-table"
+	DropColumn Code = "drop-column"
+	// NarrowType has no room for values that the old type could hold.
+	NarrowType Code = "narrow-type"
+	// ConvertType makes other values of those that are there, where it can.
+	ConvertType Code = "convert-type"
+	// SetNotNull meets rows with NULL.
+	SetNotNull Code = "set-not-null"
+	// AddNotNull adds a column that rows must have a value in, without one.
+	AddNotNull Code = "add-not-null"
+	// AddUnique, AddForeignKey and AddCheck meet rows that violate them.
+	AddUnique     Code = "add-unique"
+	AddForeignKey Code = "add-foreign-key"
+	AddCheck      Code = "add-check"
+	// ChangePrimaryKey meets rows that are equal in the new key, and whoever
+	// knows rows by the old one.
+	ChangePrimaryKey Code = "change-primary-key"
+	// RenameTable and RenameColumn break who uses the old name, as an older
+	// build of this program does while it is still running.
+	RenameTable  Code = "rename-table"
+	RenameColumn Code = "rename-column"
+)
+
+// Warning tells of a change that loses data, depends on the rows that are
+// there, or breaks who reads them.
+type Warning struct {
+	// Down says that it is the way down that does it.
+	Down bool
+	Code Code
+	// Table is the table, with its schema if that is not the default one.
+	Table string
+	// Column is the column, or the columns with commas between them; empty if
+	// it is the whole table.
+	Column string
+	// Text says what happens on the engine, in one line and without the names
+	// above.
+	Text string
+}
+
+// String renders the warning in one line.
+func (w Warning) String() string {
+	where := w.Table
+	if w.Column != "" {
+		where += "(" + w.Column + ")"
+	}
+	way := ""
+	if w.Down {
+		way = "down: "
+	}
+	return fmt.Sprintf("%s%s: %s [%s]", way, where, w.Text, w.Code)
+}
+
+// warner collects the warnings of one way.
+type warner struct {
+	engine   dbmodule.Engine
+	from     *schema.Realm
+	warnings []Warning
+}
+
+// warningsOf looks for what needs a warning in changes of from.
+func warningsOf(e engine, from *schema.Realm, changes []schema.Change) []Warning {
+	w := warner{engine: e.name(), from: from}
+	for _, change := range changes {
+		switch change := change.(type) {
+		case *schema.DropTable:
+			w.add(DropTable, change.T, "", "the table is dropped with all its rows")
+		case *schema.ModifyTable:
+			w.table(change)
+		}
+	}
+	slices.SortStableFunc(w.warnings, func(a, b Warning) int { return strings.Compare(a.Table, b.Table) })
+	return w.warnings
+}
+
+func (w *warner) add(code Code, table *schema.Table, column, text string, args ...any) {
+	w.warnings = append(w.warnings, Warning{
+		Code: code, Table: nameOfTable(table).String(), Column: column, Text: fmt.Sprintf(text, args...),
+	})
+}
+
+func (w *warner) table(modify *schema.ModifyTable) {
+	old, _ := tableAt(w.from, nameOfTable(modify.T))
+	for _, change := range modify.Changes {
+		switch change := change.(type) {
+		case *schema.DropColumn:
+			w.add(DropColumn, modify.T, change.C.Name, "the column is dropped with all its values")
+		case *schema.AddColumn:
+			w.added(modify.T, change.C)
+		case *schema.ModifyColumn:
+			w.column(modify.T, change)
+		case *schema.AddIndex:
+			w.unique(modify.T, change.I)
+		case *schema.ModifyIndex:
+			w.unique(modify.T, change.To)
+		case *schema.AddForeignKey:
+			w.key(modify.T, change.F)
+		case *schema.ModifyForeignKey:
+			if change.Change.Is(schema.ChangeRefTable | schema.ChangeRefColumn | schema.ChangeColumn) {
+				w.key(modify.T, change.To)
+			}
+		case *schema.AddCheck:
+			w.check(old, modify.T, change.C)
+		case *schema.ModifyCheck:
+			w.check(old, modify.T, change.To)
+		case *schema.AddPrimaryKey:
+			w.primary(modify.T, change.P)
+		case *schema.ModifyPrimaryKey:
+			w.primary(modify.T, change.To)
+		case *schema.DropPrimaryKey:
+			w.add(ChangePrimaryKey, modify.T, strings.Join(partNames(change.P), ", "), "the primary key is dropped")
+		}
+	}
+}
+
+// added warns of a column that the rows have no value for.
+func (w *warner) added(table *schema.Table, c *schema.Column) {
+	if c.Type.Null || c.Default != nil || numbered(c) {
+		return
+	}
+	text := "rows that are there get no value, so it fails unless the table is empty: give it a default, or fill it first"
+	if w.engine == dbmodule.MySQL {
+		text = "rows that are there silently get the type's zero (0, '' or the like): give it a default, or fill it first"
+	}
+	w.add(AddNotNull, table, c.Name, "the column is not null and has no default; %s", text)
+}
+
+func (w *warner) column(table *schema.Table, change *schema.ModifyColumn) {
+	if change.Change.Is(schema.ChangeType) {
+		w.changedType(table, change)
+	}
+	if change.Change.Is(schema.ChangeNull) && !change.To.Type.Null && !numbered(change.To) {
+		text := "fails if a row has NULL there: fill it first"
+		if change.To.Default != nil {
+			text = "rows with NULL get the default"
+		}
+		w.add(SetNotNull, table, change.To.Name, "the column becomes not null; %s", text)
+	}
+}
+
+func (w *warner) changedType(table *schema.Table, change *schema.ModifyColumn) {
+	from, to := typeText(w.engine, change.From), typeText(w.engine, change.To)
+	switch effectOf(change.From.Type.Type, change.To.Type.Type) {
+	case narrows:
+		text := "a value that has no room fails"
+		if losesFraction(change.From.Type.Type, change.To.Type.Type) {
+			text = "digits after the point are rounded away, and a value that has no room fails"
+		}
+		w.add(NarrowType, table, change.To.Name, "%s becomes %s: %s", from, to, text)
+	case converts:
+		w.add(ConvertType, table, change.To.Name, "%s becomes %s and every value is converted: %s", from, to,
+			w.conversion(change.From.Type.Type, change.To.Type.Type))
+	}
+}
+
+// conversion says what a conversion does to values.
+func (w *warner) conversion(from, to schema.Type) string {
+	_, fromBytes := from.(*schema.BinaryType)
+	_, toInteger := to.(*schema.IntegerType)
+	text, toText := to.(*schema.StringType)
+	switch {
+	case toText && !fromBytes && textRoom(text.T, text.Size) > math.MaxUint8:
+		return "none fails"
+	case w.engine == dbmodule.SQLite:
+		return "one that is none of the new type stays what it is"
+	case toInteger && isNumber(from):
+		return "digits after the point are rounded away, and one that has no room fails"
+	case isTime(from) && isTime(to):
+		return "what the new type doesn't have, such as the time of day, is cut off"
+	}
+	return "one that is none of the new type fails"
+}
+
+func (w *warner) unique(table *schema.Table, index *schema.Index) {
+	if index.Unique {
+		w.add(AddUnique, table, strings.Join(partNames(index), ", "), "unique index %s fails if rows are equal there", index.Name)
+	}
+}
+
+func (w *warner) key(table *schema.Table, key *schema.ForeignKey) {
+	if old, ok := tableAt(w.from, nameOfTable(table)); ok &&
+		slices.ContainsFunc(old.ForeignKeys, func(known *schema.ForeignKey) bool { return sameReference(known, key) }) {
+		return
+	}
+	if slices.ContainsFunc(key.Columns, func(c *schema.Column) bool { return w.isNew(table, c) && c.Default == nil }) {
+		return // they are NULL
+	}
+	w.add(AddForeignKey, table, strings.Join(columnNames(key.Columns), ", "),
+		"foreign key %s fails if a row refers to none of %s", key.Symbol, nameOfTable(key.RefTable))
+}
+
+// isNew says that the rows that are there have no values in the column.
+func (w *warner) isNew(table *schema.Table, c *schema.Column) bool {
+	old, ok := tableAt(w.from, nameOfTable(table))
+	if !ok {
+		return true
+	}
+	_, known := old.Column(c.Name)
+	return !known
+}
+
+// check leaves out one that was there under another name.
+func (w *warner) check(old, table *schema.Table, check *schema.Check) {
+	for _, known := range checksOf(old) {
+		if wrap(known.Expr) == wrap(check.Expr) {
+			return
+		}
+	}
+	w.add(AddCheck, table, "", "check %s fails if a row violates it", check.Name)
+}
+
+func (w *warner) primary(table *schema.Table, key *schema.Index) {
+	w.add(ChangePrimaryKey, table, strings.Join(partNames(key), ", "), "the primary key becomes another: fails if rows are equal in it or have NULL there")
+}
+
+func renameWarnings(done []renaming) []Warning {
+	var warnings []Warning
+	for _, r := range done {
+		w := Warning{Code: RenameTable, Table: r.at().String(), Text: fmt.Sprintf("the table becomes %s: who still uses the old name fails", tableName{r.schema, r.to})}
+		if r.column != "" {
+			w.Code, w.Column, w.Text = RenameColumn, r.column, fmt.Sprintf("the column becomes %s: who still uses the old name fails", r.to)
+		}
+		warnings = append(warnings, w)
+	}
+	return warnings
+}
+
+// losses are the warnings of the way down: of what can fail there its reader
+// learns when it does, of what is lost never.
+func losses(warnings []Warning) []Warning {
+	var lost []Warning
+	for _, w := range warnings {
+		if slices.Contains([]Code{DropTable, DropColumn, NarrowType, ConvertType}, w.Code) {
+			w.Down = true
+			lost = append(lost, w)
+		}
+	}
+	return lost
+}

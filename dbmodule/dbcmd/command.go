@@ -1,0 +1,84 @@
+package dbcmd
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// tree is the db command and what the commands below it share.
+type tree struct {
+	config Config
+	root   *cobra.Command
+	groups []group
+	dir    string
+}
+
+// dirFlag names the folder of revisions.
+const dirFlag = "dir"
+
+// New makes the command "db" for a program's own command line. It takes its
+// streams and its context from the command it is added to, reads no
+// environment, and keeps nothing outside: several may live in one process.
+// Its errors are for the program to print; a [*UsageError] is a wrong command
+// line. A wrong Config is the error of every command.
+//
+// Results are written to the standard output; what is being done is told on
+// the standard error. The first SIGINT or SIGTERM ends work at a place from
+// which it can go on, a second one ends the process.
+func New(config Config) *cobra.Command {
+	config, wrong := config.filled()
+	t := &tree{config: config}
+	t.root = &cobra.Command{
+		Use:   "db",
+		Short: "Migrate the database, and write the revisions that do it",
+		Long: "Migrates the database from revision to revision, and writes revisions from the\n" +
+			"models. Names, flags and the grammar of REVISION are Alembic's.",
+		SilenceUsage: true,
+		Args:         cobra.ArbitraryArgs, // RunE tells what is wrong with them
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return t.unknown(cmd, args[0])
+			}
+			return usage(cmd, "%s needs one of its commands: see %s --help", cmd.Name(), cmd.CommandPath())
+		},
+	}
+	t.root.PersistentFlags().StringVar(&t.dir, dirFlag, config.Dir, "the revisions are in `FOLDER`")
+	t.root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
+	t.root.SetHelpFunc(t.help)
+	t.groups = t.order()
+	for _, g := range t.groups {
+		t.root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.title
+			t.add(cmd, wrong)
+		}
+	}
+	return t.root
+}
+
+// add puts a command into the tree. Its errors are about the database, not
+// about its usage.
+func (t *tree) add(cmd *cobra.Command, wrong error) {
+	run := cmd.RunE
+	cmd.SilenceUsage = true
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if wrong != nil {
+			return wrong
+		}
+		return run(cmd, args)
+	}
+	t.root.AddCommand(cmd)
+}
+
+// unknown is the error about a command that there is not.
+func (t *tree) unknown(cmd *cobra.Command, name string) error {
+	if cmd.SuggestionsMinimumDistance <= 0 {
+		cmd.SuggestionsMinimumDistance = 2
+	}
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		return usage(cmd, "there is no command %q: did you mean %q?", name, near[0])
+	}
+	return usage(cmd, "there is no command %q: see %s --help", name, cmd.CommandPath())
+}
+
+// path is how a person calls a command of the tree.
+func (t *tree) path(name string) string { return t.root.CommandPath() + " " + name }

@@ -1,0 +1,138 @@
+package dbcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+func (t *tree) checkCommand() *cobra.Command {
+	var offline, live bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Fail if models, revisions and database do not agree",
+		Long: "Fails if \"revision --autogenerate\" would write something, if the revisions do not fit\n" +
+			"together, or if the database lacks revisions, has one done in part, one that was changed\n" +
+			"after it had been applied, or one that nobody knows. It changes nothing.\n\n" +
+			"With --offline it asks no database, as in a pipeline that has none. With --live it\n" +
+			"compares the tables in the database with the models, too.",
+		Example: t.examples("check", "check --offline", "check --live"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noArguments(cmd, args); err != nil {
+				return err
+			}
+			m, _, err := t.migrator(cmd)
+			if err != nil {
+				return err
+			}
+			findings, err := t.checkModels(cmd)
+			if err != nil {
+				return err
+			}
+			if !offline {
+				found, err := t.checkConnected(cmd, m, live)
+				if err != nil {
+					return errors.Join(list(cmd, findings), err)
+				}
+				findings = append(findings, found...)
+			}
+			return conclude(cmd, findings, "No new upgrade operations detected.")
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask no database")
+	cmd.Flags().BoolVar(&live, "live", false, "compare the database's tables with the models, too")
+	cmd.MarkFlagsMutuallyExclusive("offline", "live")
+	return cmd
+}
+
+// checkModels finds what autogenerate would write. A program without models
+// has nothing to compare.
+func (t *tree) checkModels(cmd *cobra.Command) ([]finding, error) {
+	if len(t.config.Models) == 0 {
+		return nil, nil
+	}
+	drafts, err := t.drafts(cmd.Context(), cmd, nil)
+	if err != nil {
+		return nil, err
+	}
+	var findings []finding
+	for _, d := range drafts {
+		if !d.Empty() {
+			findings = append(findings, finding{
+				where: path.Join(t.dir, snapshotName(d.engine)),
+				text:  fmt.Sprintf("new upgrade operations detected: %s: run \"%s --autogenerate\"", operations(d.Draft), t.path("revision")),
+			})
+		}
+	}
+	return findings, nil
+}
+
+// operations shortens what a draft does.
+func operations(d autogen.Draft) string {
+	const enough = 3
+	statements := d.Up
+	if len(statements) == 0 {
+		statements = d.Down
+	}
+	var texts []string
+	for _, statement := range statements[:min(enough, len(statements))] {
+		texts = append(texts, firstLine(statement))
+	}
+	if more := len(statements) - enough; more > 0 {
+		texts = append(texts, plural(more, "more statement"))
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (t *tree) checkConnected(cmd *cobra.Command, m *migrate.Migrator, live bool) (findings []finding, err error) {
+	err = t.connected(cmd, func(ctx context.Context, db *dbmodule.Database) error {
+		findings, err = t.checkDatabase(ctx, cmd, m, db, live)
+		return err
+	})
+	if errors.Is(err, errNoSettings) {
+		err = fmt.Errorf("%w; --offline asks none", err)
+	}
+	return findings, err
+}
+
+// checkDatabase finds what is wrong with the database.
+func (t *tree) checkDatabase(ctx context.Context, cmd *cobra.Command, m *migrate.Migrator, db *dbmodule.Database, live bool) ([]finding, error) {
+	state, err := m.State(ctx, db.DB())
+	if err != nil {
+		return nil, err
+	}
+	where := string(db.Engine()) + " database"
+	var findings []finding
+	add := func(ids []string, note bool, format string) {
+		if len(ids) > 0 {
+			findings = append(findings, finding{where: where, text: fmt.Sprintf(format, names(ids, "")), note: note})
+		}
+	}
+	add(state.Unknown, false, "it is at revision %s, which this program does not know: use the build that does, or \""+t.path("stamp")+" --purge\" where it really is")
+	add(state.Dirty, false, "revision %s is done in part: mend what stopped it and run the same command again")
+	add(state.Pending, false, "target database is not up to date: it lacks %s: run \""+t.path("upgrade")+"\"")
+	add(state.Drifted, false, "revision %s was changed after it had been applied here: put it back as it was, and write a new revision for the change")
+	add(state.Ahead, true, "a newer build has applied %s")
+	if !live {
+		return findings, nil
+	}
+	if len(t.config.Models) == 0 {
+		return nil, errNoModels
+	}
+	d, err := t.liveDraft(ctx, cmd, db, nil)
+	if err != nil {
+		return nil, err
+	}
+	if !d.Empty() {
+		findings = append(findings, finding{where: where, text: "its tables are not what the models say: " + operations(d)})
+	}
+	return findings, nil
+}

@@ -1,0 +1,33 @@
+package dbcmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+func (t *tree) headsCommand() *cobra.Command {
+	var verbose, resolve bool
+	cmd := &cobra.Command{
+		Use:   "heads",
+		Short: "Print the last revisions",
+		Long: "Prints the revisions that none follows: one, or several after two people wrote one at\n" +
+			"the same time, which \"merge\" brings together.",
+		Example: t.examples("heads", "heads -v"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noArguments(cmd, args); err != nil {
+				return err
+			}
+			return t.offline(cmd, verbose, func(p migrate.Printer) error {
+				heads := p.Graph.Heads()
+				if resolve {
+					heads = p.Graph.HeadRows()
+				}
+				return lines(cmd, heads, p.Head)
+			})
+		},
+	}
+	addVerbose(cmd, &verbose)
+	cmd.Flags().BoolVar(&resolve, "resolve-dependencies", false, "leave out heads that others depend on")
+	return cmd
+}

@@ -1,0 +1,110 @@
+package dbcmd
+
+import (
+	"errors"
+	"fmt"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+func (t *tree) initCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [DIRECTORY]",
+		Short: "Begin a folder of revisions",
+		Long: "Makes the folder of revisions, that of --dir unless another is named: a Go package that\n" +
+			"embeds the revisions into the program, and the folder snapshot, which describes the\n" +
+			"schema that they lead to. Commit both. Give the package's Source to the program's\n" +
+			"db command and to its migrations at start.",
+		Example: t.examples("init", "init store/migrations"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := arguments(cmd, args, 0, 1, "one directory"); err != nil {
+				return err
+			}
+			dir := t.dir
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			return t.initFolder(cmd, dir)
+		},
+	}
+}
+
+func (t *tree) initFolder(cmd *cobra.Command, dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("dbcmd: init: %w", err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("dbcmd: init: directory %s already exists and is not empty: name another one", dir)
+	}
+	full, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("dbcmd: init: %w", err)
+	}
+	snapshots, err := t.emptySnapshots()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(full), folderMode); err != nil {
+		return fmt.Errorf("dbcmd: init: %w", err)
+	}
+	// A folder that is there and empty would be in the way of the new one.
+	if err := os.Remove(full); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("dbcmd: init: %w", err)
+	}
+	files := map[string]string{packageFile: packageText(filepath.Base(full))}
+	for name, text := range snapshots {
+		files[name] = text
+	}
+	if err := (fileSet{dir: filepath.Dir(full), folder: filepath.Base(full), files: files}).write(); err != nil {
+		return err
+	}
+	tell(cmd, "Give Source() of the package in %s to the program's db command and to its start; then: %s -m \"create tables\" --autogenerate\n",
+		filepath.Base(full), t.path("revision"))
+	return say(cmd, "  Creating directory %s ...  done\n  Generating %s ...  done\n  Creating directory %s ...  done\n",
+		full, filepath.Join(full, packageFile), filepath.Join(full, migrate.SnapshotFolder))
+}
+
+// packageFile embeds the revisions.
+const packageFile = "migrations.go"
+
+// packageText is the Go package of a folder of revisions.
+func packageText(folder string) string {
+	return fmt.Sprintf(`// Package %[1]s holds the revisions of the database's schema.
+package %[1]s
+
+import (
+	"embed"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+//go:embed *
+var files embed.FS
+
+// Source returns the revisions. Those that are Go code are named in its Code.
+func Source() migrate.Source { return migrate.Source{FS: files} }
+`, packageName(folder))
+}
+
+// packageName makes a folder's name a package's.
+func packageName(folder string) string {
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, folder)
+	if !token.IsIdentifier(name) || name == "_" {
+		return defaultDir
+	}
+	return name
+}

@@ -1,0 +1,54 @@
+package dbcmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// currentSymbol means the rows of the version table.
+const currentSymbol = "current"
+
+func (t *tree) showCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show REVISION",
+		Short: "Print all about a revision",
+		Long: "Prints all about a revision: what it follows and what follows it, where it is, and its\n" +
+			"revision.txt. \"current\" asks the database for the one that it is at.",
+		Example: t.examples("show head", "show 1f0c", "show current"),
+	}
+	relative := acceptRelative(cmd)
+	cmd.ValidArgsFunction = t.completeRevisions("head", "heads", currentSymbol)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		args = relative.among(args)
+		if err := arguments(cmd, args, 1, 1, "a revision"); err != nil {
+			return err
+		}
+		return t.selected(cmd, args[0], func(p migrate.Printer, revisions []*migrate.Revision) error {
+			return lines(cmd, revisions, p.Show)
+		})
+	}
+	return cmd
+}
+
+// selected calls work with the revisions that a symbol means; only "current"
+// needs the database.
+func (t *tree) selected(cmd *cobra.Command, symbol string, work func(migrate.Printer, []*migrate.Revision) error) error {
+	if symbol != currentSymbol {
+		return t.offline(cmd, false, func(p migrate.Printer) error {
+			revisions, err := p.Graph.Select(symbol)
+			if err != nil {
+				return err
+			}
+			return work(p, revisions)
+		})
+	}
+	return t.online(cmd, false, func(p migrate.Printer) error {
+		revisions, err := p.Graph.AppliedHeads(p.Current)
+		if err != nil {
+			return err
+		}
+		p.Current = nil // as Alembic shows it
+		return work(p, revisions)
+	})
+}

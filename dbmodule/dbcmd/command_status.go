@@ -1,0 +1,53 @@
+package dbcmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+func (t *tree) statusCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Print which revisions the database has: when, how long, by which build",
+		Long: "Prints every revision, oldest first, with what the database's history says of it:\n\n" +
+			"  applied   by which build, when, and how long it took\n" +
+			"  pending   \"upgrade\" will run it\n" +
+			"  dirty     it is done in part: mend what stopped it, and run the same again\n" +
+			"  drifted   its SQL was changed after it had been applied\n" +
+			"  ahead     a newer build applied it; this program does not have it\n" +
+			"  unknown   the version table has it and nobody knows it\n\n" +
+			"It only reads, and succeeds whatever it finds; \"check\" fails.",
+		Example: t.examples("status", "status --format json"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noArguments(cmd, args); err != nil {
+				return err
+			}
+			if format != "table" && format != "json" {
+				return usage(cmd, "--format takes table or json, not %q", format)
+			}
+			return t.migrating(cmd, func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error {
+				s, err := readStatus(ctx, m, db)
+				if err != nil {
+					return err
+				}
+				if format == "table" {
+					return say(cmd, "%s", s.table())
+				}
+				text, err := json.MarshalIndent(s, "", "  ")
+				if err != nil {
+					return fmt.Errorf("dbcmd: status: %w", err)
+				}
+				return say(cmd, "%s\n", text)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "table", "`FORM` of the output: table or json")
+	return cmd
+}

@@ -1,0 +1,20 @@
+package dbcmd
+
+import "github.com/spf13/cobra"
+
+// completeRevisions offers the symbols and ids that REVISION can be, with what
+// they are, to the shell.
+func (t *tree) completeRevisions(symbols ...string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		offers := append([]cobra.Completion(nil), symbols...)
+		graph, err := t.graph(cmd)
+		if err != nil {
+			return offers, cobra.ShellCompDirectiveNoFileComp
+		}
+		revisions := graph.Revisions()
+		for i := len(revisions) - 1; i >= 0; i-- {
+			offers = append(offers, cobra.CompletionWithDesc(revisions[i].ID, revisions[i].Message))
+		}
+		return offers, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
+}

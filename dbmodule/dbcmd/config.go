@@ -1,0 +1,92 @@
+package dbcmd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// Config is what a program gives its db command. The zero value has no models
+// and no revisions, and reaches no database.
+type Config struct {
+	// Models are what autogenerate, check, lint and inspect compare, as nil
+	// pointers to their structs.
+	Models []any
+	// Sources are the revisions that the program was built with. The files of
+	// the first are those in Dir, and are read there while the folder exists.
+	Sources []migrate.Source
+	// Dir is the folder of the revisions, relative to the working directory;
+	// "migrations" if empty. The flag --dir names another.
+	Dir string
+	// Engines are the engines to write SQL for; all of them if empty.
+	Engines []dbmodule.Engine
+	// Build says which program upgraded a database; the history keeps it.
+	Build string
+	// Settings says which database. It is called when a command needs one, so
+	// that the others work without it; nil is for programs that have none.
+	Settings func() (Settings, error)
+	// Editor is the command line that edit starts with the paths of files
+	// after it, split at spaces: what VISUAL or EDITOR say.
+	Editor string
+}
+
+// Settings are how to reach the database that a command is about.
+type Settings struct {
+	Database dbmodule.Config
+	// Log gets what the database layer logs; nil for nobody.
+	Log *zap.Logger
+	// ConnectTimeout is how long to wait for a database that does not answer;
+	// a minute if it is 0.
+	ConnectTimeout time.Duration
+}
+
+const defaultConnectTimeout = time.Minute
+
+// defaultDir is where revisions are unless a program says otherwise.
+const defaultDir = "migrations"
+
+// errNoSettings is for programs that gave no Settings.
+var errNoSettings = errors.New("dbcmd: this program says of no database how to reach it: its dbcmd.Config has no Settings")
+
+// filled returns the Config with its defaults, or says what can't be used.
+func (c Config) filled() (Config, error) {
+	if c.Dir == "" {
+		c.Dir = defaultDir
+	}
+	if len(c.Engines) == 0 {
+		c.Engines = migrate.Engines()
+	}
+	for i, engine := range c.Engines {
+		if !slices.Contains(migrate.Engines(), engine) {
+			return c, fmt.Errorf("dbcmd: engine %q: there are %v", engine, migrate.Engines())
+		}
+		if slices.Contains(c.Engines[:i], engine) {
+			return c, fmt.Errorf("dbcmd: engine %q is named twice", engine)
+		}
+	}
+	return c, nil
+}
+
+// code returns the functions of the source whose files are in Dir.
+func (c Config) code() []migrate.Code {
+	if len(c.Sources) == 0 {
+		return nil
+	}
+	return c.Sources[0].Code
+}
+
+// embedded returns the files of Dir as they were when the program was built,
+// nil if it has none.
+func (c Config) embedded() fs.FS {
+	if len(c.Sources) == 0 {
+		return nil
+	}
+	return c.Sources[0].FS
+}

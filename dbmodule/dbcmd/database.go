@@ -1,0 +1,76 @@
+package dbcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// settings asks the program which database it is.
+func (t *tree) settings() (Settings, error) {
+	if t.config.Settings == nil {
+		return Settings{}, errNoSettings
+	}
+	s, err := t.config.Settings()
+	if err != nil {
+		return Settings{}, err
+	}
+	if s.ConnectTimeout == 0 {
+		s.ConnectTimeout = defaultConnectTimeout
+	}
+	return s, nil
+}
+
+// open makes the Database and connects to nothing.
+func (t *tree) open(s Settings) (*dbmodule.Database, error) {
+	return dbmodule.Open(s.Database, s.Log, dbmodule.WithModels(t.config.Models...))
+}
+
+// connected calls work with the database and closes it afterwards. The
+// context that work gets ends at a signal.
+func (t *tree) connected(cmd *cobra.Command, work func(ctx context.Context, db *dbmodule.Database) error) error {
+	s, err := t.settings()
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible(cmd.Context())
+	defer stop()
+	return t.connectedTo(ctx, s, work)
+}
+
+func (t *tree) connectedTo(ctx context.Context, s Settings, work func(ctx context.Context, db *dbmodule.Database) error) (err error) {
+	db, err := t.open(s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := connect(ctx, db, s.ConnectTimeout); err != nil {
+		return err
+	}
+	return work(ctx, db)
+}
+
+// unconnected calls work with the database, to which nothing is sent.
+func (t *tree) unconnected(work func(db *dbmodule.Database) error) error {
+	s, err := t.settings()
+	if err != nil {
+		return err
+	}
+	db, err := t.open(s)
+	if err != nil {
+		return err
+	}
+	return errors.Join(work(db), db.Close())
+}
+
+// connect waits for the database, and not for ever.
+func connect(ctx context.Context, db *dbmodule.Database, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it did not answer within %s", limit))
+	defer cancel()
+	return db.Connect(ctx)
+}

@@ -1,0 +1,57 @@
+package dbcmd
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// What deletes data, in the words of the three engines. Whether a statement is
+// one need not be certain here: it is named for a person to look at.
+var (
+	reDropTable  = regexp.MustCompile(`(?is)^drop\s+table\s+(?:if\s+exists\s+)?(\S+)`)
+	reDropSchema = regexp.MustCompile(`(?is)^drop\s+(?:schema|database)\b`)
+	reTruncate   = regexp.MustCompile(`(?is)^truncate\b`)
+	reDelete     = regexp.MustCompile(`(?is)^(?:with\b.*\)\s*)?delete\s+from\b`)
+	reDropColumn = regexp.MustCompile("(?is)^alter\\s+table\\b.*\\bdrop\\s+(?:column\\b|[\"`])")
+	reRenamed    = regexp.MustCompile(`(?is)^alter\s+table\s+\S+\s+rename\s+to\s+(\S+)`)
+)
+
+// destructive returns those of a section's statements that delete data. A
+// table that is dropped to give its name to a copy, which is how SQLite's
+// tables change, is none.
+func destructive(statements []migrate.Statement) []migrate.Statement {
+	renamed := map[string]bool{}
+	for _, s := range statements {
+		if m := reRenamed.FindStringSubmatch(s.Text); m != nil {
+			renamed[unquoted(m[1])] = true
+		}
+	}
+	var found []migrate.Statement
+	for _, s := range statements {
+		m := reDropTable.FindStringSubmatch(s.Text)
+		switch {
+		case m != nil && renamed[unquoted(m[1])]:
+		case m != nil, reDropSchema.MatchString(s.Text), reTruncate.MatchString(s.Text),
+			reDelete.MatchString(s.Text), reDropColumn.MatchString(s.Text):
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func unquoted(name string) string { return strings.ToLower(strings.Trim(name, "\"`;")) }
+
+// firstLine shortens a statement for a message.
+func firstLine(statement string) string {
+	const enough = 100
+	line, _, more := strings.Cut(statement, "\n")
+	if cut := firstRunes(line, enough); cut != line {
+		return cut + "…"
+	}
+	if more {
+		line += " …"
+	}
+	return line
+}

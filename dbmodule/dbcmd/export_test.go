@@ -1,0 +1,8 @@
+package dbcmd
+
+// For the tests.
+var (
+	LayOut        = layOut
+	Slug          = slug
+	Interruptible = interruptible
+)

@@ -1,0 +1,125 @@
+package dbcmd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// fileSet is what a command writes into the folder of revisions: everything,
+// or nothing of it. What is being written has a name that begins with a dot,
+// which migrate does not read, so that a process that dies leaves nothing that
+// counts.
+type fileSet struct {
+	dir string
+	// folder is a new folder with files.
+	folder string
+	files  map[string]string
+	// snapshots replace files of the folder snapshot.
+	snapshots map[string]string
+}
+
+// The modes of what is written; the process's mask narrows them.
+const (
+	folderMode = 0o777
+	fileMode   = 0o666
+)
+
+// write writes all of it, or returns an error and has changed nothing.
+func (s fileSet) write() (err error) {
+	var undo []func() error
+	defer func() {
+		if err == nil {
+			return
+		}
+		slices.Reverse(undo)
+		for _, undoFunc := range undo {
+			err = errors.Join(err, undoFunc())
+		}
+	}()
+	moves, err := s.stage(&undo)
+	if err != nil {
+		return fmt.Errorf("dbcmd: write %s: %w", s.dir, err)
+	}
+	for _, m := range moves {
+		back, err := m.commit()
+		if err != nil {
+			return fmt.Errorf("dbcmd: write %s: %w", s.dir, err)
+		}
+		undo = append(undo, back)
+	}
+	return nil
+}
+
+// stage writes everything beside its place. undo collects how to take it away
+// again; once a move is done, there is nothing left for it to take away.
+func (s fileSet) stage(undo *[]func() error) ([]move, error) {
+	var moves []move
+	if s.folder != "" {
+		final := filepath.Join(s.dir, s.folder)
+		if _, err := os.Lstat(final); err == nil {
+			return nil, fmt.Errorf("%s: %w", s.folder, fs.ErrExist)
+		}
+		staged := filepath.Join(s.dir, ".new-"+s.folder)
+		// A process that died may have left one.
+		if err := os.RemoveAll(staged); err != nil {
+			return nil, err
+		}
+		*undo = append(*undo, func() error { return os.RemoveAll(staged) })
+		if err := os.Mkdir(staged, folderMode); err != nil {
+			return nil, err
+		}
+		if err := writeFiles(staged, s.files); err != nil {
+			return nil, err
+		}
+		moves = append(moves, move{from: staged, to: final})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.snapshots)) {
+		final := filepath.Join(s.dir, name)
+		staged := filepath.Join(filepath.Dir(final), ".new-"+filepath.Base(final))
+		if err := os.MkdirAll(filepath.Dir(final), folderMode); err != nil {
+			return nil, err
+		}
+		*undo = append(*undo, func() error { return os.RemoveAll(staged) })
+		if err := os.WriteFile(staged, []byte(s.snapshots[name]), fileMode); err != nil {
+			return nil, err
+		}
+		moves = append(moves, move{from: staged, to: final})
+	}
+	return moves, nil
+}
+
+func writeFiles(dir string, files map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(files[name]), fileMode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move gives what is written its name.
+type move struct{ from, to string }
+
+// commit moves, and returns how to restore what was there before.
+func (m move) commit() (back func() error, err error) {
+	before, err := os.ReadFile(m.to)
+	was := err == nil
+	if err := os.Rename(m.from, m.to); err != nil {
+		return nil, err
+	}
+	return func() error {
+		if was {
+			return os.WriteFile(m.to, before, fileMode)
+		}
+		return os.RemoveAll(m.to)
+	}, nil
+}

@@ -1,0 +1,92 @@
+package dbcmd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// folder says whether the revisions are on disk, where a developer works on
+// them, or only in the program, where it is deployed.
+func (t *tree) folder(cmd *cobra.Command) (onDisk bool, err error) {
+	is, err := isFolder(t.dir)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("dbcmd: read revisions: %w", err)
+	case is:
+		return true, nil
+	case cmd.Flags().Changed(dirFlag):
+		return false, fmt.Errorf("dbcmd: --%s: %s is no folder of revisions: \"%s\" makes one", dirFlag, t.dir, t.path("init"))
+	}
+	return false, nil
+}
+
+// writable is an error unless there are files to work on.
+func (t *tree) writable(cmd *cobra.Command) error {
+	onDisk, err := t.folder(cmd)
+	if err != nil || onDisk {
+		return err
+	}
+	return fmt.Errorf("dbcmd: %s: there is no folder of revisions %s here: go where the program's source is, name it by --%s, or begin one by \"%s\"",
+		cmd.Name(), t.dir, dirFlag, t.path("init"))
+}
+
+// isFolder reports whether a path is a folder of revisions: other programs
+// have folders called migrations, too.
+func isFolder(path string) (bool, error) {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		if entry.Name() == migrate.SnapshotFolder {
+			return true, nil
+		}
+		if _, err := os.Stat(filepath.Join(path, entry.Name(), migrate.RevisionFile)); err == nil {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// files returns what is in the folder of revisions, or was when the program
+// was built; nil if there never was one.
+func (t *tree) files(cmd *cobra.Command) (fs.FS, error) {
+	onDisk, err := t.folder(cmd)
+	switch {
+	case err != nil:
+		return nil, err
+	case onDisk:
+		return os.DirFS(t.dir), nil
+	}
+	return t.config.embedded(), nil
+}
+
+// sources returns all revisions there are.
+func (t *tree) sources(cmd *cobra.Command) ([]migrate.Source, error) {
+	files, err := t.files(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if files == nil {
+		return nil, fmt.Errorf("dbcmd: read revisions: there is no folder %s here, and the program was built without revisions: begin by \"%s\"", t.dir, t.path("init"))
+	}
+	all := []migrate.Source{{FS: files, Code: t.config.code()}}
+	if len(t.config.Sources) > 1 {
+		all = append(all, t.config.Sources[1:]...)
+	}
+	return all, nil
+}

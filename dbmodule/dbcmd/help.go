@@ -1,0 +1,93 @@
+package dbcmd
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// group is the commands of one part of a team's work.
+type group struct {
+	title    string
+	commands []*cobra.Command
+}
+
+// order is the commands in the order in which a team comes to use them.
+func (t *tree) order() []group {
+	return []group{
+		{"Begin", []*cobra.Command{t.initCommand()}},
+		{"Write a revision", []*cobra.Command{t.revisionCommand(), t.editCommand(), t.checkCommand(), t.lintCommand()}},
+		{"Apply revisions", []*cobra.Command{t.prepareCommand(), t.upgradeCommand()}},
+		{"See where things are", []*cobra.Command{
+			t.statusCommand(), t.currentCommand(), t.historyCommand(), t.showCommand(), t.headsCommand(), t.branchesCommand(), t.inspectCommand(),
+		}},
+		{"Go back, bring together, mend", []*cobra.Command{
+			t.downgradeCommand(), t.mergeCommand(), t.stampCommand(), t.ensureVersionCommand(),
+		}},
+	}
+}
+
+// help prints the commands in the order in which a team comes to use them.
+// cobra's own help has them in that of the alphabet, unless a global is set.
+func (t *tree) help(cmd *cobra.Command, args []string) {
+	if cmd != t.root {
+		// Its path is known only now.
+		cmd.Example = strings.ReplaceAll("\n"+cmd.Example, "\n  db ", "\n  "+t.root.CommandPath()+" ")[1:]
+		t.outerHelp()(cmd, args)
+		return
+	}
+	if _, err := fmt.Fprint(cmd.OutOrStdout(), t.helpText()); err != nil {
+		cmd.PrintErrln(err)
+	}
+}
+
+// outerHelp is the help of the program that the tree is part of.
+func (t *tree) outerHelp() func(*cobra.Command, []string) {
+	if t.root.HasParent() {
+		return t.root.Parent().HelpFunc()
+	}
+	return (&cobra.Command{}).HelpFunc()
+}
+
+func (t *tree) helpText() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\nUsage:\n  %s COMMAND\n", t.root.Long, t.root.CommandPath())
+	commands := slices.DeleteFunc(slices.Clone(t.root.Commands()), func(c *cobra.Command) bool { return !c.IsAvailableCommand() })
+	width := 0
+	for _, c := range commands {
+		width = max(width, len(c.Name()))
+	}
+	list := func(title string, commands []*cobra.Command) {
+		if len(commands) == 0 {
+			return
+		}
+		fmt.Fprintf(&b, "\n%s:\n", title)
+		for _, c := range commands {
+			fmt.Fprintf(&b, "  %-*s  %s\n", width, c.Name(), c.Short)
+		}
+	}
+	for _, g := range t.groups {
+		list(g.title, g.commands)
+	}
+	list("More", slices.DeleteFunc(commands, func(c *cobra.Command) bool {
+		return slices.ContainsFunc(t.groups, func(g group) bool { return slices.Contains(g.commands, c) })
+	}))
+	fmt.Fprintf(&b, "\nRevisions:\n%s\nFlags:\n%s", grammar, t.root.LocalFlags().FlagUsages())
+	if inherited := t.root.InheritedFlags(); inherited.HasAvailableFlags() {
+		fmt.Fprintf(&b, "\nGlobal Flags:\n%s", inherited.FlagUsages())
+	}
+	fmt.Fprintf(&b, "\nUse \"%s COMMAND --help\" for more about a command.\n", t.root.CommandPath())
+	return b.String()
+}
+
+// grammar is what REVISION can be.
+const grammar = `  1f0c2d9a4b7e  an id, or so much of its beginning that no other has it
+  head, heads   the last revision; all of them when there are several
+  base          before the first revision
+  current       what the database is at (show, history, edit, --sql)
+  +2, -1        so many revisions from where the database is
+  1f0c+2        so many revisions from another one
+  label@head    the last revision of a branch; label@+1, label@base
+`

@@ -1,0 +1,83 @@
+package dbcmd
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// lint looks at every revision, then tries them.
+func (t *tree) lint(cmd *cobra.Command) error {
+	sources, err := t.sources(cmd)
+	if err != nil {
+		return err
+	}
+	m, err := migrate.New(sources)
+	if err != nil {
+		return err
+	}
+	revisions := m.Graph().Revisions()
+	var findings []finding
+	for _, r := range revisions {
+		findings = append(findings, t.lintScripts(r)...)
+	}
+	found, err := t.checkModels(cmd)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, found...)
+	tried := ""
+	if slices.Contains(t.config.Engines, dbmodule.SQLite) {
+		ctx, stop := interruptible(cmd.Context())
+		defer stop()
+		found, err := t.replay(ctx, cmd, m)
+		if err != nil {
+			return err
+		}
+		findings = append(findings, found...)
+		tried = ", up, down and up again on SQLite"
+	}
+	return conclude(cmd, findings, fmt.Sprintf("%s in order%s.", plural(len(revisions), "revision"), tried))
+}
+
+// lintScripts reads the revision's SQL for each engine.
+func (t *tree) lintScripts(r *migrate.Revision) []finding {
+	if r.IsCode() {
+		return nil
+	}
+	var findings []finding
+	seen := map[string]bool{}
+	for _, engine := range t.config.Engines {
+		script, err := r.Script(engine)
+		if err != nil {
+			findings = append(findings, finding{
+				where: r.Folder,
+				text:  fmt.Sprintf("there is no SQL for %s: add %s", engine, path.Join(r.Folder, string(engine)+".sql")),
+			})
+			continue
+		}
+		if seen[script.File] {
+			continue
+		}
+		seen[script.File] = true
+		if script.Irreversible {
+			findings = append(findings, finding{
+				where: script.File,
+				text:  `it can't be taken back: add a section "-- migrate:downgrade", empty if there is nothing to do`,
+			})
+		}
+		for _, s := range destructive(script.Upgrade) {
+			findings = append(findings, finding{
+				where: fmt.Sprintf("%s:%d", script.File, s.Line),
+				text:  "it deletes data: " + firstLine(s.Text),
+				note:  true,
+			})
+		}
+	}
+	return findings
+}

@@ -1,0 +1,146 @@
+package dbcmd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// upgradeSQL prints what an upgrade runs: from the beginning, or from where
+// the range begins.
+func (t *tree) upgradeSQL(cmd *cobra.Command, target string) error {
+	start := "base"
+	if strings.Contains(target, ":") {
+		var err error
+		if start, target, err = cutRange(cmd, target); err != nil {
+			return err
+		}
+	}
+	return t.printSQL(cmd, start, func(graph *migrate.Graph, rows []string) ([]migrate.Step, error) {
+		return graph.UpgradePlan([]string{target}, rows)
+	})
+}
+
+// downgradeSQL prints what a downgrade runs. Where it begins can't be guessed.
+func (t *tree) downgradeSQL(cmd *cobra.Command, target string) error {
+	if !strings.Contains(target, ":") {
+		return usage(cmd, "downgrade with --sql requires <fromrev>:<torev>, for example current:%s", target)
+	}
+	start, target, err := cutRange(cmd, target)
+	if err != nil {
+		return err
+	}
+	return t.printSQL(cmd, start, func(graph *migrate.Graph, rows []string) ([]migrate.Step, error) {
+		return graph.DowngradePlan(target, rows)
+	})
+}
+
+// stampSQL prints what a stamp runs. The targets may say where it begins, if
+// they agree.
+func (t *tree) stampSQL(cmd *cobra.Command, purge bool, args []string) error {
+	start := ""
+	targets := make([]string, len(args))
+	for i, arg := range args {
+		targets[i] = arg
+		if !strings.Contains(arg, ":") {
+			continue
+		}
+		from, target, err := cutRange(cmd, arg)
+		if err != nil {
+			return err
+		}
+		if start != "" && start != from {
+			return usage(cmd, "stamp with --sql takes a single starting revision, not %s and %s", start, from)
+		}
+		start, targets[i] = from, target
+	}
+	plan := func(graph *migrate.Graph, rows []string) ([]migrate.Step, error) {
+		if purge {
+			rows = nil
+		}
+		return graph.StampPlan(targets, rows)
+	}
+	if start == "" {
+		start = "base"
+	}
+	if !purge {
+		return t.printSQL(cmd, start, plan)
+	}
+	return t.printSQLAfter(cmd, start, "\nDELETE FROM alembic_version;\n", plan)
+}
+
+// cutRange reads FROM:TO, both of which must be there.
+func cutRange(cmd *cobra.Command, text string) (start, end string, err error) {
+	start, end, err = migrate.CutRange(text)
+	if err != nil || start == "" || end == "" {
+		return "", "", usage(cmd, "%s is no range: want FROM:TO", text)
+	}
+	return start, end, nil
+}
+
+// planFunc finds the steps from rows of the version table.
+type planFunc func(graph *migrate.Graph, rows []string) ([]migrate.Step, error)
+
+func (t *tree) printSQL(cmd *cobra.Command, start string, plan planFunc) error {
+	return t.printSQLAfter(cmd, start, "", plan)
+}
+
+// printSQLAfter prints the SQL of steps; between goes after the statements
+// that make the version table.
+func (t *tree) printSQLAfter(cmd *cobra.Command, start, between string, plan planFunc) error {
+	m, _, err := t.migrator(cmd)
+	if err != nil {
+		return err
+	}
+	write := func(db *dbmodule.Database, graph *migrate.Graph, rows []string) error {
+		steps, err := plan(graph, rows)
+		if err != nil {
+			return err
+		}
+		var tables, all bytes.Buffer
+		if err := m.WriteSQL(&tables, db, nil); err != nil {
+			return err
+		}
+		if err := m.WriteSQL(&all, db, steps); err != nil {
+			return err
+		}
+		return say(cmd, "%s", tables.String()+between+strings.TrimPrefix(all.String(), tables.String()))
+	}
+	if start == currentSymbol {
+		return t.connected(cmd, func(ctx context.Context, db *dbmodule.Database) error {
+			rows, err := m.Current(ctx, db.DB())
+			if err != nil {
+				return err
+			}
+			graph, err := m.DatabaseGraph(ctx, db.DB())
+			if err != nil {
+				return err
+			}
+			return write(db, graph, rows)
+		})
+	}
+	rows, err := rowsOf(m.Graph(), start)
+	if err != nil {
+		return err
+	}
+	return t.unconnected(func(db *dbmodule.Database) error { return write(db, m.Graph(), rows) })
+}
+
+// rowsOf is what a version table holds that stands at a symbol.
+func rowsOf(graph *migrate.Graph, symbol string) ([]string, error) {
+	revisions, err := graph.Select(symbol)
+	if err != nil {
+		return nil, fmt.Errorf("dbcmd: where to begin: %w", err)
+	}
+	var rows []string
+	for _, r := range revisions {
+		rows = append(rows, r.ID)
+	}
+	return rows, nil
+}

@@ -1,0 +1,44 @@
+package dbcmd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// say writes a result to the standard output. That it could not is an error:
+// who redirects it would take a part for the whole.
+func say(cmd *cobra.Command, format string, args ...any) error {
+	text := format
+	if len(args) > 0 {
+		text = fmt.Sprintf(format, args...)
+	}
+	if _, err := fmt.Fprint(cmd.OutOrStdout(), text); err != nil {
+		return fmt.Errorf("dbcmd: write the result: %w", err)
+	}
+	return nil
+}
+
+// tell writes what is being done to the standard error.
+func tell(cmd *cobra.Command, format string, args ...any) {
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), format, args...) // there is nobody to tell
+}
+
+// examples are command lines of the tree, for help. The tree's own path is not
+// known before it is mounted, so they begin at its name.
+func (t *tree) examples(lines ...string) string {
+	var b strings.Builder
+	for _, line := range lines {
+		fmt.Fprintf(&b, "  db %s\n", line)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// plural puts a number before a word.
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

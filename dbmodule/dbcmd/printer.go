@@ -1,0 +1,79 @@
+package dbcmd
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// graph puts the revisions together, without a database.
+func (t *tree) graph(cmd *cobra.Command) (*migrate.Graph, error) {
+	m, _, err := t.migrator(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return m.Graph(), nil
+}
+
+// printer prints revisions of a graph as Alembic does.
+func (t *tree) printer(cmd *cobra.Command, graph *migrate.Graph, verbose bool) (migrate.Printer, error) {
+	p := migrate.Printer{Graph: graph, Verbose: verbose}
+	onDisk, err := t.folder(cmd)
+	if err != nil || !onDisk {
+		return p, err
+	}
+	full, err := filepath.Abs(t.dir)
+	if err != nil {
+		full = t.dir
+	}
+	p.Root = filepath.ToSlash(full)
+	return p, nil
+}
+
+// offline calls work with the revisions that are known without a database.
+func (t *tree) offline(cmd *cobra.Command, verbose bool, work func(migrate.Printer) error) error {
+	graph, err := t.graph(cmd)
+	if err != nil {
+		return err
+	}
+	p, err := t.printer(cmd, graph, verbose)
+	if err != nil {
+		return err
+	}
+	return work(p)
+}
+
+// online calls work with these and those that the database's history keeps,
+// and the rows of its version table, which get marks.
+func (t *tree) online(cmd *cobra.Command, verbose bool, work func(migrate.Printer) error) error {
+	return t.migrating(cmd, func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error {
+		current, err := m.Current(ctx, db.DB())
+		if err != nil {
+			return err
+		}
+		graph, err := m.DatabaseGraph(ctx, db.DB())
+		if err != nil {
+			return err
+		}
+		p, err := t.printer(cmd, graph, verbose)
+		if err != nil {
+			return err
+		}
+		p.Current = append([]string{}, current...)
+		return work(p)
+	})
+}
+
+// lines prints one text a revision.
+func lines(cmd *cobra.Command, revisions []*migrate.Revision, text func(*migrate.Revision) string) error {
+	var b strings.Builder
+	for _, r := range revisions {
+		b.WriteString(text(r) + "\n")
+	}
+	return say(cmd, "%s", b.String())
+}

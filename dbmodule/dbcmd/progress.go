@@ -1,0 +1,110 @@
+package dbcmd
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// progress tells a person what a run is doing: a line a revision, as Alembic
+// logs it, and for what takes long a bar on a terminal, or a line now and then
+// elsewhere.
+type progress struct {
+	out      io.Writer
+	terminal bool
+	bar      *progressbar.ProgressBar
+	last     time.Time // when something was told
+}
+
+// tellAgain is the pause between lines about one thing.
+const tellAgain = 5 * time.Second
+
+func newProgress(out io.Writer) *progress {
+	return &progress{out: out, terminal: isTerminal(out)}
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && file != nil && term.IsTerminal(int(file.Fd()))
+}
+
+// report is called by the migrator, in the goroutine of the command.
+func (p *progress) report(e migrate.Progress) {
+	switch e.Phase {
+	case migrate.PhaseWaiting:
+		p.waiting(e)
+	case migrate.PhaseRunning:
+		p.line("Running %s %s", e.Step.Direction, e.Step)
+		p.begin(e)
+	case migrate.PhaseStatement:
+		p.statement(e)
+	case migrate.PhaseRetry:
+		p.line("  trying again after %s: %s", e.Elapsed.Round(time.Second), e.Detail)
+	case migrate.PhaseDone:
+		p.finish()
+		if e.Elapsed >= tellAgain {
+			p.line("  done after %s", e.Elapsed.Round(time.Second))
+		}
+	}
+}
+
+func (p *progress) waiting(e migrate.Progress) {
+	if time.Since(p.last) < tellAgain {
+		return
+	}
+	who := e.Detail
+	if who == "" {
+		who = "another process that migrates this database"
+	}
+	if so := e.Elapsed.Round(time.Second); so > 0 {
+		who += fmt.Sprintf(", for %s so far", so)
+	}
+	p.line("Waiting for %s", who)
+}
+
+// begin draws the bar of a revision.
+func (p *progress) begin(e migrate.Progress) {
+	if !p.terminal || e.Statements == 0 {
+		return
+	}
+	p.bar = progressbar.NewOptions(e.Statements,
+		progressbar.OptionSetWriter(p.out),
+		progressbar.OptionSetDescription(fmt.Sprintf("  revision %d of %d, statements", e.Index, e.Total)),
+		progressbar.OptionSetWidth(30),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionSetRenderBlankState(true),
+		progressbar.OptionClearOnFinish(),
+	)
+}
+
+func (p *progress) statement(e migrate.Progress) {
+	if p.bar != nil {
+		_ = p.bar.Set(e.Statement) // a bar that can't be drawn is no reason to stop
+		return
+	}
+	if time.Since(p.last) >= tellAgain {
+		p.line("  statement %d of %d done after %s", e.Statement, e.Statements, e.Elapsed.Round(time.Second))
+	}
+}
+
+// finish takes the bar away: what was done stands in lines.
+func (p *progress) finish() {
+	if p.bar != nil {
+		_ = p.bar.Clear() // as in statement
+		p.bar = nil
+	}
+}
+
+func (p *progress) line(format string, args ...any) {
+	p.finish()
+	_, _ = fmt.Fprintf(p.out, format+"\n", args...) // there is nobody to tell
+	p.last = time.Now()
+}

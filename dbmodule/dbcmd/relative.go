@@ -1,0 +1,51 @@
+package dbcmd
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// relativeTarget makes "-1" an argument of a command, though it looks like a
+// flag: each digit is a hidden flag, and one after the other they are the
+// number.
+type relativeTarget struct{ digits strings.Builder }
+
+// acceptRelative returns what the command line gave as a negative number.
+func acceptRelative(cmd *cobra.Command) *relativeTarget {
+	t := &relativeTarget{}
+	for digit := range 10 {
+		text := strconv.Itoa(digit)
+		flag := cmd.Flags().VarPF(digitValue{t, text}, "relative-"+text, text, "")
+		flag.NoOptDefVal = text
+		flag.Hidden = true
+	}
+	return t
+}
+
+// among returns the arguments with the relative one.
+func (t *relativeTarget) among(args []string) []string {
+	if t.digits.Len() == 0 {
+		return args
+	}
+	return append(append([]string(nil), args...), "-"+t.digits.String())
+}
+
+// digitValue is the flag of one digit.
+type digitValue struct {
+	target *relativeTarget
+	digit  string
+}
+
+// Set adds the digit to the number.
+func (v digitValue) Set(string) error {
+	v.target.digits.WriteString(v.digit)
+	return nil
+}
+
+// String returns nothing: help shows no default.
+func (digitValue) String() string { return "" }
+
+// Type names the kind of value.
+func (digitValue) Type() string { return "digit" }

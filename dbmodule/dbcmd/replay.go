@@ -1,0 +1,172 @@
+package dbcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/schema"
+	"ariga.io/atlas/sql/sqlite"
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// replay runs the revisions up, down and up again on SQLite in memory, and
+// finds what fails, what a downgrade leaves behind, and where the end is not
+// what the models say.
+func (t *tree) replay(ctx context.Context, cmd *cobra.Command, m *migrate.Migrator) (findings []finding, err error) {
+	err = onScratch(ctx, m, func(s *scratch) error {
+		for _, r := range m.Graph().Revisions() {
+			found, err := s.try(ctx, r)
+			if err != nil {
+				return err
+			}
+			if found != nil {
+				findings = append(findings, *found)
+			}
+			if s.broken {
+				return nil
+			}
+		}
+		if len(t.config.Models) == 0 {
+			return nil
+		}
+		d, err := t.liveDraft(ctx, cmd, s.db, nil)
+		if err != nil || d.Empty() {
+			return err
+		}
+		findings = append(findings, finding{
+			where: "sqlite, after all revisions",
+			text:  "the tables are not what the models say: some revision lacks a part, or its SQL was changed without need: " + operations(d),
+		})
+		return nil
+	})
+	return findings, err
+}
+
+// scratch is a SQLite database in memory to try revisions on.
+type scratch struct {
+	db *dbmodule.Database
+	m  *migrate.Migrator
+	// broken says that it is no use any more.
+	broken bool
+}
+
+func onScratch(ctx context.Context, m *migrate.Migrator, work func(*scratch) error) (err error) {
+	cfg := dbmodule.DefaultConfig()
+	if cfg.URL, err = dbmodule.ParseURL("sqlite://"); err != nil {
+		return err
+	}
+	db, err := dbmodule.Open(cfg, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Connect(ctx); err != nil {
+		return err
+	}
+	return work(&scratch{db: db, m: m})
+}
+
+// try runs one revision, whose parents were run before, up, down and up again.
+func (s *scratch) try(ctx context.Context, r *migrate.Revision) (*finding, error) {
+	before, err := s.schema(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.m.Upgrade(ctx, s.db, r.ID); err != nil {
+		return s.failed(ctx, r, "upgrade on SQLite", err)
+	}
+	target, ok := s.downTarget(r)
+	if !ok {
+		return nil, nil
+	}
+	if _, err := s.m.Downgrade(ctx, s.db, target); err != nil {
+		return s.failed(ctx, r, "downgrade on SQLite", err)
+	}
+	after, err := s.schema(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := restored(ctx, r, before, after)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.m.Upgrade(ctx, s.db, r.ID); err != nil {
+		return s.failed(ctx, r, "upgrade on SQLite after a downgrade", err)
+	}
+	return found, nil
+}
+
+// failed makes an error a finding, unless the context ended.
+func (s *scratch) failed(ctx context.Context, r *migrate.Revision, what string, err error) (*finding, error) {
+	if ctx.Err() != nil {
+		return nil, err
+	}
+	s.broken = true
+	return &finding{where: r.Folder, text: what + ": " + strings.TrimPrefix(err.Error(), "migrate: ")}, nil
+}
+
+// downTarget is what to downgrade to so that the revision alone is undone;
+// there is none for one that can't be undone, and where others would be too.
+func (s *scratch) downTarget(r *migrate.Revision) (target string, ok bool) {
+	if script, err := r.Script(dbmodule.SQLite); err == nil && script.Irreversible {
+		return "", false
+	}
+	graph := s.m.Graph()
+	switch {
+	case r.IsMergePoint() || len(r.DependsOn) > 0 || graphDepends(graph, r):
+		return "", false
+	case r.IsBase():
+		return "base", len(graph.Bases()) == 1
+	default:
+		return r.DownRevisions[0], !graph.IsBranchPoint(r.DownRevisions[0])
+	}
+}
+
+// graphDepends reports whether another revision depends on one in the graph:
+// its steps then say less about the one that is tried.
+func graphDepends(graph *migrate.Graph, r *migrate.Revision) bool {
+	return slices.ContainsFunc(graph.Revisions(), func(other *migrate.Revision) bool { return slices.Contains(other.DependsOn, r.ID) })
+}
+
+// restored reports where a downgrade left another schema than there was.
+func restored(ctx context.Context, r *migrate.Revision, before, after *schema.Schema) (*finding, error) {
+	changes, err := sqlite.DefaultDiff.SchemaDiff(after, before)
+	if err != nil || len(changes) == 0 {
+		return nil, err
+	}
+	plan, err := sqlite.DefaultPlan.PlanChanges(ctx, "difference", changes)
+	if err != nil {
+		return nil, fmt.Errorf("dbcmd: lint: say how schemas differ: %w", err)
+	}
+	var missing []string
+	for _, change := range plan.Changes {
+		if hasPrefixFold(change.Cmd, "pragma ") {
+			continue
+		}
+		missing = append(missing, firstLine(change.Cmd))
+	}
+	return &finding{
+		where: r.Folder,
+		text:  "its downgrade on SQLite does not leave the schema as it was before; it would take: " + strings.Join(missing, "; "),
+	}, nil
+}
+
+// schema reads all tables but the migrator's own.
+func (s *scratch) schema(ctx context.Context) (tables *schema.Schema, err error) {
+	conn, err := s.db.DB().Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	driver, err := sqlite.Open(conn.Conn)
+	if err != nil {
+		return nil, err
+	}
+	return driver.InspectSchema(ctx, "main", &schema.InspectOptions{Exclude: []string{"alembic_version*"}})
+}

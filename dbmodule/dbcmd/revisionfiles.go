@@ -1,0 +1,97 @@
+package dbcmd
+
+import (
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// revisionFiles are the files of a new revision.
+type revisionFiles struct {
+	revision *migrate.Revision
+	// sql maps the name of a SQL file to its text.
+	sql map[string]string
+	// snapshots are those that the revision leads to; none if it is not
+	// known to change any.
+	snapshots map[string]string
+}
+
+// folderName orders the folders by the day and says what they are about.
+func folderName(r *migrate.Revision) string {
+	parts := []string{r.CreateDate.Format("20060102"), r.ID}
+	if words := slug(r.Message); words != "" {
+		parts = append(parts, words)
+	}
+	return strings.Join(parts, "_")
+}
+
+// now is the time that new revisions get.
+func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+// write makes the folder, and prints its name.
+func (t *tree) write(cmd *cobra.Command, f revisionFiles) error {
+	folder := folderName(f.revision)
+	files := maps.Clone(f.sql)
+	files[migrate.RevisionFile] = f.revision.Text()
+	set := fileSet{dir: t.dir, folder: folder, files: files, snapshots: f.snapshots}
+	if err := set.write(); err != nil {
+		return err
+	}
+	full, err := filepath.Abs(filepath.Join(t.dir, folder))
+	if err != nil {
+		full = filepath.Join(t.dir, folder)
+	}
+	return say(cmd, "  Generating %s ...  done\n", full)
+}
+
+// print shows the files as one SQL text: what is no SQL stands in comments.
+func (f revisionFiles) print(cmd *cobra.Command) error {
+	folder := folderName(f.revision)
+	var b strings.Builder
+	b.WriteString("-- " + path.Join(folder, migrate.RevisionFile) + "\n")
+	for line := range strings.Lines(f.revision.Text()) {
+		b.WriteString(strings.TrimRight("--   "+line, " \n") + "\n")
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.sql)) {
+		b.WriteString("\n-- " + path.Join(folder, name) + "\n" + f.sql[name])
+	}
+	return say(cmd, "%s", b.String())
+}
+
+// blank has a file for each engine, for a person to fill in.
+func (t *tree) blank(r *migrate.Revision) revisionFiles {
+	f := revisionFiles{revision: r, sql: map[string]string{}}
+	for _, engine := range t.config.Engines {
+		f.sql[string(engine)+".sql"] = render(section{}, section{})
+	}
+	return f
+}
+
+// draftedFiles has what the models ask for.
+func draftedFiles(r *migrate.Revision, drafts []draft) (revisionFiles, error) {
+	f := revisionFiles{revision: r, sql: map[string]string{}, snapshots: map[string]string{}}
+	for _, d := range drafts {
+		up, down := section{statements: d.Up}, section{statements: d.Down}
+		for _, warning := range d.Warnings {
+			if warning.Down {
+				down.warnings = append(down.warnings, warningText(warning))
+			} else {
+				up.warnings = append(up.warnings, warningText(warning))
+			}
+		}
+		text, err := sqlFile(d.engine, up, down)
+		if err != nil {
+			return f, err
+		}
+		f.sql[string(d.engine)+".sql"] = text
+		f.snapshots[snapshotName(d.engine)] = d.snapshot
+	}
+	return f, nil
+}

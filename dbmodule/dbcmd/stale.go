@@ -1,0 +1,37 @@
+package dbcmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// tellStale says where the revisions in the folder are others than those that
+// the program was built with: what runs now is then not what it runs when it
+// is started elsewhere.
+func (t *tree) tellStale(cmd *cobra.Command, graph *migrate.Graph) {
+	if len(t.config.Sources) == 0 {
+		return
+	}
+	built, err := migrate.New(t.config.Sources)
+	if err != nil {
+		return // the folder's are used, and are in order
+	}
+	if more := missingFrom(built.Graph(), graph); len(more) > 0 {
+		tell(cmd, "NOTE: %s has %s, which this program was built without: build it again\n", t.dir, names(more, ""))
+	}
+	if fewer := missingFrom(graph, built.Graph()); len(fewer) > 0 {
+		tell(cmd, "NOTE: %s lacks %s, which this program was built with\n", t.dir, names(fewer, ""))
+	}
+}
+
+// missingFrom names the revisions of other that graph lacks.
+func missingFrom(graph, other *migrate.Graph) []string {
+	var ids []string
+	for _, r := range other.Revisions() {
+		if !graph.Has(r.ID) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,66 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// dialect is what the engines do differently about running revisions.
+type dialect interface {
+	// lock waits until no other process migrates the database, where one lock
+	// lasts the whole run.
+	lock(ctx context.Context) (unlock func() error, err error)
+	// claim takes the lock that lasts one transaction, where there is such; it
+	// reports false, and who has it, if another process is in one.
+	claim(ctx context.Context, tx bun.Tx) (got bool, holder string, err error)
+	// span keeps other processes out between the transactions of one revision.
+	span(ctx context.Context) (release func() error, err error)
+	// keepLock fails once the lock is lost.
+	keepLock(ctx context.Context, tx bun.Tx) error
+	// atomic says that DDL can be rolled back.
+	atomic() bool
+	isolation() sql.IsolationLevel
+	// limitLocks bounds how long the transaction's statements wait for locks.
+	limitLocks(ctx context.Context, tx bun.Tx) error
+	// around prepares the connection for a transaction with DDL, in fn, which
+	// calls check before it commits.
+	around(ctx context.Context, fn func(check func(tx bun.Tx) error) error) error
+	// execute runs a statement in a transaction.
+	execute(ctx context.Context, tx bun.Tx, statement string) error
+	// together returns where the statements end that can run in one
+	// transaction with the one at from: from itself if not even that one can.
+	together(statements []Statement, from int) int
+	// alone runs a statement outside a transaction.
+	alone(ctx context.Context, statement string) error
+	// fingerprint describes the schema, or is "" where nothing needs it.
+	fingerprint(ctx context.Context) (string, error)
+	// exists tells errors that say that what a statement makes is there
+	// already, or that what it removes is not.
+	exists(err error) bool
+	// hint helps with failures that have a usual cause.
+	hint(err error) string
+}
+
+func dialectOf(r *run) dialect {
+	switch r.engine {
+	case dbmodule.PostgreSQL:
+		return &postgresDialect{run: r}
+	case dbmodule.MySQL:
+		return &mysqlDialect{run: r}
+	default:
+		return &sqliteDialect{run: r}
+	}
+}
+
+// untilMarked returns the end of the statements from from on that are not
+// marked no-transaction.
+func untilMarked(statements []Statement, from int) int {
+	for from < len(statements) && !statements[from].NoTransaction {
+		from++
+	}
+	return from
+}

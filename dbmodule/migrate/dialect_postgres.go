@@ -1,0 +1,207 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// postgresDialect takes an advisory lock in each transaction, which ends with
+// it: a revision and its lock can't part, not even behind a pooler that shares
+// connections between transactions, or when the process dies while the server
+// still works for it. Whoever waits asks again and again, in a transaction of
+// its own: a statement that waits would have a snapshot, which CREATE INDEX
+// CONCURRENTLY waits for in turn.
+//
+// A revision of several transactions also holds a second lock, in a
+// transaction on a second connection, that has no snapshot.
+type postgresDialect struct {
+	run *run
+	// spanning is the transaction with the second lock.
+	spanning *bun.Tx
+}
+
+// The advisory locks of whoever migrates a database, as numbers: "dbrevise" is
+// held exclusively in each transaction, "dbrevisf" by a revision of several.
+// All others' transactions share the second.
+const (
+	postgresLock = 0x6462726576697365
+	postgresSpan = 0x6462726576697366
+)
+
+func (d *postgresDialect) atomic() bool                  { return true }
+func (d *postgresDialect) isolation() sql.IsolationLevel { return sql.LevelReadCommitted }
+
+func (d *postgresDialect) lock(context.Context) (func() error, error) {
+	return func() error { return nil }, nil
+}
+
+func (d *postgresDialect) claim(ctx context.Context, tx bun.Tx) (got bool, holder string, err error) {
+	if d.spanning == nil {
+		if got, err = tryLock(ctx, tx, "pg_try_advisory_xact_lock_shared", postgresSpan); !got || err != nil {
+			return false, d.holder(ctx, tx, postgresSpan), err
+		}
+	}
+	if got, err = tryLock(ctx, tx, "pg_try_advisory_xact_lock", postgresLock); !got || err != nil {
+		return false, d.holder(ctx, tx, postgresLock), err
+	}
+	return true, "", nil
+}
+
+func tryLock(ctx context.Context, tx bun.Tx, function string, key int64) (got bool, err error) {
+	err = tx.NewRaw("SELECT "+function+"(?)", key).Scan(ctx, &got)
+	return got, err
+}
+
+func (d *postgresDialect) span(ctx context.Context) (release func() error, err error) {
+	conn, err := d.run.db.DB().Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := d.run.waiting()
+	for {
+		tx, holder, err := d.trySpan(ctx, conn)
+		if err == nil && holder == "" {
+			d.spanning = &tx
+			return func() error {
+				d.spanning = nil
+				return errors.Join(endLock(tx), giveBack(conn))
+			}, nil
+		}
+		if err == nil {
+			err = w.pause(ctx, holder)
+		}
+		if err != nil {
+			return nil, errors.Join(err, giveBack(conn))
+		}
+	}
+}
+
+// trySpan begins a transaction with the second lock, or says who has it. The
+// transaction ends with the run, not with ctx: what is unfinished is recorded
+// before another process may begin.
+func (d *postgresDialect) trySpan(ctx context.Context, conn bun.Conn) (tx bun.Tx, holder string, err error) {
+	tx, err = conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return tx, "", err
+	}
+	// It is idle for as long as statements take, which servers can forbid.
+	err = execute(ctx, tx, "SELECT set_config(name, '0', true) FROM pg_settings "+
+		"WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')")
+	if err == nil {
+		var got bool
+		if got, err = tryLock(ctx, tx, "pg_try_advisory_xact_lock", postgresSpan); got && err == nil {
+			return tx, "", nil
+		}
+	}
+	if err == nil {
+		holder = d.holder(ctx, tx, postgresSpan)
+	}
+	return tx, holder, errors.Join(err, endLock(tx))
+}
+
+func endLock(tx bun.Tx) error {
+	if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) && !errors.Is(err, dbmodule.ErrUnavailable) {
+		return fmt.Errorf("migrate: release the lock on revisions: %w", err)
+	}
+	return nil
+}
+
+// holder describes who has a lock.
+func (d *postgresDialect) holder(ctx context.Context, db bun.IDB, key int64) string {
+	const unknown = "another process that migrates"
+	var pid int
+	var name, address string
+	err := db.NewRaw(`SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'this machine')
+FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_backend_pid()
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND l.classid = ? AND l.objid = ? LIMIT 1`, key>>32, key&0xffffffff).Scan(ctx, &pid, &name, &address)
+	if err != nil {
+		return unknown // it ended meanwhile, or this user may not look
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s: server process %d of a client on %s %s", unknown, pid, address, name))
+}
+
+func (d *postgresDialect) keepLock(ctx context.Context, _ bun.Tx) error {
+	if d.spanning == nil {
+		return nil
+	}
+	if err := execute(ctx, *d.spanning, "SELECT 1"); err != nil {
+		return fmt.Errorf("the lock on revisions was lost: %w", err)
+	}
+	return nil
+}
+
+func (d *postgresDialect) limitLocks(ctx context.Context, tx bun.Tx) error {
+	limit := d.run.db.LockTimeout()
+	if limit == 0 {
+		return nil
+	}
+	return execute(ctx, tx, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(limit.Milliseconds(), 1)))
+}
+
+func (d *postgresDialect) around(_ context.Context, fn func(func(bun.Tx) error) error) error {
+	return fn(func(bun.Tx) error { return nil })
+}
+
+func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, statement string) error {
+	return execute(ctx, tx, statement)
+}
+
+func (d *postgresDialect) together(statements []Statement, from int) int {
+	return untilMarked(statements, from)
+}
+
+func (d *postgresDialect) fingerprint(context.Context) (string, error) { return "", nil }
+
+// reConcurrently finds the name of an index that is built beside writers.
+var reConcurrently = regexp.MustCompile(`(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")+"|[\w$]+)\s+ON\s`)
+
+func (d *postgresDialect) alone(ctx context.Context, statement string) error {
+	if m := reConcurrently.FindStringSubmatch(statement); m != nil {
+		if err := d.dropInvalid(ctx, m[1]); err != nil {
+			return err
+		}
+	}
+	return execute(ctx, d.run.conn, statement)
+}
+
+// dropInvalid removes what an earlier attempt to build an index left: it is in
+// the way of the next one, and slows writers down for nothing.
+func (d *postgresDialect) dropInvalid(ctx context.Context, quoted string) error {
+	var names []string
+	err := d.run.conn.NewRaw(`SELECT c.oid::regclass::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+WHERE NOT i.indisvalid AND c.oid = to_regclass(?)`, quoted).Scan(ctx, &names)
+	for _, name := range names {
+		err = errors.Join(err, execute(ctx, d.run.conn, "DROP INDEX CONCURRENTLY IF EXISTS "+name))
+	}
+	return err
+}
+
+func (d *postgresDialect) exists(err error) bool {
+	switch codeOf(err) {
+	case "42P07", "42710", "42701", "42P06", // there already
+		"42P01", "42704", "42703": // not there
+		return true
+	}
+	return false
+}
+
+func (d *postgresDialect) hint(err error) string {
+	switch codeOf(err) {
+	case "25001":
+		return fmt.Sprintf("it can't run in a transaction: put the line %q right before it", directivePrefix+markNoTx)
+	case "55P03":
+		return fmt.Sprintf("others held a lock on the table for longer than DATABASE_LOCK_TIMEOUT=%s, in %d attempts", d.run.db.LockTimeout().Round(time.Millisecond), maxAttempts)
+	}
+	return ""
+}

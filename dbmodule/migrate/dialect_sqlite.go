@@ -1,0 +1,252 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/uptrace/bun"
+)
+
+// sqliteDialect has no lock beyond BEGIN IMMEDIATE: each revision looks again,
+// inside its transaction, whether it is still to be done.
+//
+// SQLite changes most of a table by making a new one, copying the rows,
+// dropping the old one and renaming. Foreign keys must not be enforced
+// meanwhile, which can only be switched outside a transaction; they are
+// checked before the commit. Triggers that go with the old table come back.
+type sqliteDialect struct {
+	run *run
+	// dropped are the triggers that went with tables in this transaction.
+	dropped []trigger
+	// allowed are the violations that were there before.
+	allowed map[violation]bool
+}
+
+type trigger struct{ name, table, sql string }
+
+func (d *sqliteDialect) lock(context.Context) (func() error, error) {
+	return func() error { return nil }, nil
+}
+
+func (d *sqliteDialect) claim(context.Context, bun.Tx) (bool, string, error) { return true, "", nil }
+
+// span does nothing: SQLite has no lock that lasts longer than a transaction
+// and that a crash frees. A statement marked no-transaction may therefore run
+// in two processes that migrate at once.
+func (d *sqliteDialect) span(context.Context) (func() error, error) {
+	return func() error { return nil }, nil
+}
+
+func (d *sqliteDialect) keepLock(context.Context, bun.Tx) error   { return nil }
+func (d *sqliteDialect) atomic() bool                             { return true }
+func (d *sqliteDialect) isolation() sql.IsolationLevel            { return sql.LevelDefault }
+func (d *sqliteDialect) limitLocks(context.Context, bun.Tx) error { return nil }
+
+func (d *sqliteDialect) together(statements []Statement, from int) int {
+	return untilMarked(statements, from)
+}
+
+func (d *sqliteDialect) fingerprint(context.Context) (string, error) { return "", nil }
+
+func (d *sqliteDialect) alone(ctx context.Context, statement string) error {
+	return execute(ctx, d.run.conn, statement)
+}
+
+func (d *sqliteDialect) around(ctx context.Context, fn func(check func(bun.Tx) error) error) error {
+	d.allowed = nil
+	err := d.unenforced(ctx, fn)
+	var violated *violationError
+	if !errors.As(err, &violated) {
+		return err
+	}
+	// Rows that broke a rule before are no reason to refuse the revision.
+	before, checkErr := violations(ctx, d.run.conn)
+	if checkErr != nil {
+		return errors.Join(err, checkErr)
+	}
+	d.allowed = before
+	if len(violated.beyond(before)) > 0 {
+		return err
+	}
+	return d.unenforced(ctx, fn)
+}
+
+// unenforced runs fn while foreign keys are not enforced.
+func (d *sqliteDialect) unenforced(ctx context.Context, fn func(check func(bun.Tx) error) error) (err error) {
+	if err := execute(ctx, d.run.conn, "PRAGMA foreign_keys = off"); err != nil {
+		return err
+	}
+	defer func() {
+		restore := errors.Join(
+			execute(context.WithoutCancel(ctx), d.run.conn, "PRAGMA foreign_keys = on"),
+			execute(context.WithoutCancel(ctx), d.run.conn, "PRAGMA legacy_alter_table = off"),
+		)
+		if restore != nil {
+			// The connection goes back to a pool: it must not be used so.
+			err = errors.Join(err, restore, d.discard())
+		}
+	}()
+	d.dropped = nil
+	return fn(func(tx bun.Tx) error { return d.check(ctx, tx) })
+}
+
+func (d *sqliteDialect) discard() error {
+	err := d.run.conn.Raw(func(any) error { return driver.ErrBadConn })
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return nil
+	}
+	return err
+}
+
+// check puts triggers back and looks at foreign keys.
+func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
+	if err := d.restoreTriggers(ctx, tx); err != nil {
+		return err
+	}
+	found, err := violations(ctx, tx)
+	if err != nil {
+		return err
+	}
+	violated := &violationError{found: found}
+	if len(violated.beyond(d.allowed)) > 0 {
+		return violated
+	}
+	return nil
+}
+
+// reDropTable matches the statement that takes a table's triggers along.
+var reDropTable = regexp.MustCompile(`(?i)^drop\s+table\b`)
+
+func (d *sqliteDialect) execute(ctx context.Context, tx bun.Tx, statement string) error {
+	if !reDropTable.MatchString(statement) {
+		return execute(ctx, tx, statement)
+	}
+	before, err := triggers(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if err := execute(ctx, tx, statement); err != nil {
+		return err
+	}
+	after, err := triggers(ctx, tx)
+	for name, t := range before {
+		if _, left := after[name]; !left {
+			d.dropped = append(d.dropped, t)
+		}
+	}
+	return err
+}
+
+func triggers(ctx context.Context, db bun.IDB) (map[string]trigger, error) {
+	var names, tables, texts []string
+	if err := db.NewRaw("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'").Scan(ctx, &names, &tables, &texts); err != nil {
+		return nil, fmt.Errorf("list triggers: %w", err)
+	}
+	found := map[string]trigger{}
+	for i, name := range names {
+		found[name] = trigger{name: name, table: tables[i], sql: texts[i]}
+	}
+	return found, nil
+}
+
+// restoreTriggers makes the triggers of tables that are there again.
+func (d *sqliteDialect) restoreTriggers(ctx context.Context, tx bun.Tx) error {
+	if len(d.dropped) == 0 {
+		return nil
+	}
+	present, err := triggers(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, t := range d.dropped {
+		if _, ok := present[t.name]; ok {
+			continue
+		}
+		exists, err := tx.NewSelect().TableExpr("sqlite_master").Where("type IN ('table', 'view') AND lower(name) = lower(?)", t.table).Exists(ctx)
+		if err != nil {
+			return fmt.Errorf("look for table %s: %w", t.table, err)
+		}
+		if !exists {
+			continue
+		}
+		if err := execute(ctx, tx, t.sql); err != nil {
+			return fmt.Errorf("put trigger %s back on the rebuilt table %s: %w; drop the trigger before, and make it as it should be after", t.name, t.table, err)
+		}
+	}
+	return nil
+}
+
+// violation is a row whose foreign key leads nowhere.
+type violation struct {
+	table, parent string
+	row           int64
+	key           int
+}
+
+func violations(ctx context.Context, db bun.IDB) (map[violation]bool, error) {
+	var rows []struct {
+		Table  string `bun:"table"`
+		Rowid  *int64 `bun:"rowid"`
+		Parent string `bun:"parent"`
+		Fkid   int    `bun:"fkid"`
+	}
+	if err := db.NewRaw("PRAGMA foreign_key_check").Scan(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("check foreign keys: %w", err)
+	}
+	found := map[violation]bool{}
+	for _, row := range rows {
+		v := violation{table: row.Table, parent: row.Parent, key: row.Fkid}
+		if row.Rowid != nil {
+			v.row = *row.Rowid
+		}
+		found[v] = true
+	}
+	return found, nil
+}
+
+// violationError says that rows would refer to nothing.
+type violationError struct{ found map[violation]bool }
+
+func (e *violationError) beyond(allowed map[violation]bool) []violation {
+	var beyond []violation
+	for v := range e.found {
+		if !allowed[v] {
+			beyond = append(beyond, v)
+		}
+	}
+	return beyond
+}
+
+// Error names the tables.
+func (e *violationError) Error() string {
+	counts := map[string]int{}
+	for v := range e.found {
+		counts[fmt.Sprintf("%s that refer to %s", v.table, v.parent)]++
+	}
+	var parts []string
+	for what, n := range counts {
+		parts = append(parts, fmt.Sprintf("%d rows of %s", n, what))
+	}
+	return "foreign keys would be broken: " + strings.Join(parts, ", ") + ": mend the rows, or delete them in the revision"
+}
+
+func (d *sqliteDialect) exists(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "already exists") || strings.Contains(text, "duplicate column name")
+}
+
+func (d *sqliteDialect) hint(err error) string {
+	text := err.Error()
+	if strings.Contains(text, "error in view") || strings.Contains(text, "error in trigger") {
+		return "a view or trigger names the table: around a rebuild's RENAME, put PRAGMA legacy_alter_table = on and = off"
+	}
+	if strings.Contains(text, "within a transaction") {
+		return fmt.Sprintf("put the line %q right before it", directivePrefix+markNoTx)
+	}
+	return ""
+}

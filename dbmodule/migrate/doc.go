@@ -1,0 +1,57 @@
+// Package migrate brings the schema of a database from revision to revision:
+// Alembic's model, for SQLite, PostgreSQL and MySQL or MariaDB.
+//
+// A revision is a folder beside the program's code:
+//
+//	migrations/
+//	  20261124_1f0c2d9a4b7e_create_books/
+//	    revision.txt      what it is, and which revision it follows
+//	    sqlite.sql        its SQL, a file an engine; all.sql serves the
+//	    postgresql.sql    engines that have no file of their own
+//	    mysql.sql
+//
+// revision.txt has Alembic's fields:
+//
+//	create books
+//
+//	Revision ID: 1f0c2d9a4b7e
+//	Revises:
+//	Branch Labels:
+//	Depends On:
+//	Create Date: 2026-11-24T20:30:00Z
+//
+// Revises names the revision before, two for a merge, none for a first one. A
+// SQL file has the statements of both directions, each ended by a semicolon:
+//
+//	-- migrate:upgrade
+//	CREATE TABLE books (id bigint PRIMARY KEY);
+//
+//	-- migrate:no-transaction
+//	CREATE INDEX CONCURRENTLY ix_books_id ON books (id);
+//
+//	-- migrate:downgrade
+//	DROP TABLE books;
+//
+// no-transaction marks the next statement as one that can't run in a
+// transaction. Without a downgrade section the revision can't be taken back.
+// Go code takes the place of SQL files by [Code].
+//
+// A [Source] names the folder and the code, [New] makes a [Migrator] of them,
+// and [Module] adds it to an fx application, which then upgrades its database
+// at the start.
+//
+// # What is kept in the database
+//
+// alembic_version is Alembic's own table and holds the heads, so Alembic's
+// tools read it. alembic_version_history says what ran when, by which build,
+// with which checksum and how far, and keeps the SQL that takes each revision
+// back, so that an older build can downgrade what it does not know.
+//
+// # Safety
+//
+// One process migrates at a time; the others wait, and find the work done. A
+// process that dies frees the lock. On SQLite and PostgreSQL a revision is one
+// transaction, its version row included. MySQL commits each DDL statement by
+// itself: there, and for statements marked no-transaction, each statement's
+// completion is recorded, and the next run goes on after the last one.
+package migrate

@@ -1,0 +1,148 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// StatementError is a statement of a revision that failed. errors.Is and
+// errors.As reach the database's error behind it.
+type StatementError struct {
+	Revision  *Revision
+	Direction Direction
+	// File and Line say where the statement stands; File is "" for Go code.
+	File string
+	Line int
+	// Statement is its text.
+	Statement string
+	// Index counts it from 1 to Total.
+	Index, Total int
+	// Kept says that the statements before it stay done, as on MySQL. Without
+	// it nothing of the revision is left.
+	Kept bool
+	// Hint is one more thing that may help, or "".
+	Hint string
+
+	cause error
+}
+
+// Error says what failed, where, what is left of the revision, and what to do.
+func (e *StatementError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "migrate: %s revision %s (%s): ", e.Direction, e.Revision.ID, e.Revision.Message)
+	if e.Statement == "" {
+		b.WriteString("its code: ")
+	} else {
+		if e.File != "" {
+			fmt.Fprintf(&b, "%s line %d, ", e.File, e.Line)
+		}
+		fmt.Fprintf(&b, "statement %d of %d, %s: ", e.Index, e.Total, firstWords(e.Statement))
+	}
+	b.WriteString(strings.TrimPrefix(e.cause.Error(), "dbmodule: "))
+	switch {
+	case e.Kept && e.Statement == "":
+		fmt.Fprintf(&b, "; DDL that it ran stays: it must bear running again from its start, by %s", e.Direction)
+	case e.Kept && e.Index > 1:
+		fmt.Fprintf(&b, "; statements 1 to %d stay done and recorded: mend this one and run %s again to go on with it", e.Index-1, e.Direction)
+	case e.Kept:
+		fmt.Fprintf(&b, "; no statement before it was run: mend it and run %s again", e.Direction)
+	default:
+		b.WriteString("; nothing of the revision is left in the database")
+	}
+	if e.Hint != "" {
+		b.WriteString("; " + e.Hint)
+	}
+	return b.String()
+}
+
+// Unwrap returns the database's error.
+func (e *StatementError) Unwrap() error { return e.cause }
+
+// firstWords shows the beginning of a statement on one line.
+func firstWords(statement string) string {
+	const most = 60
+	text := strings.Join(strings.Fields(statement), " ")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// EditedError says that a statement which a half-done revision had completed
+// is another one now, so that the rest can't simply go on.
+type EditedError struct {
+	Revision  *Revision
+	Direction Direction
+	File      string
+	// Index counts the statement from 1; Done of them are complete.
+	Index, Done int
+}
+
+// Error names the statement and the ways out.
+func (e *EditedError) Error() string {
+	return fmt.Sprintf("migrate: %s revision %s: %s: statement %d was changed after it had been run on this database "+
+		"(%d statements are done): put it back as it was and change only what comes after, "+
+		"or undo by hand what was done and stamp the revision before, or complete it by hand and stamp %s",
+		e.Direction, e.Revision.ID, e.File, e.Index, e.Done, e.Revision.ID)
+}
+
+// DirtyError says that a revision was begun and is not complete, and that
+// what was asked for does not complete it.
+type DirtyError struct {
+	// Entries are the pieces of history in question.
+	Entries []*Entry
+}
+
+// Error names the revisions and the ways out.
+func (e *DirtyError) Error() string {
+	var parts []string
+	for _, entry := range e.Entries {
+		parts = append(parts, fmt.Sprintf("%s of revision %s (%d of %d statements done)", entry.Direction, entry.Revision, entry.StatementsDone, entry.StatementsTotal))
+	}
+	return fmt.Sprintf("migrate: not complete: %s: complete it first by running the same again, or settle by hand what it did and stamp where the schema stands",
+		strings.Join(parts, ", "))
+}
+
+// IrreversibleError says that nothing takes a revision back.
+type IrreversibleError struct {
+	Revision *Revision
+	// Foreign says that only the database's history knows the revision.
+	Foreign bool
+}
+
+// Error names the revision and the way out.
+func (e *IrreversibleError) Error() string {
+	if e.Foreign {
+		return fmt.Sprintf("migrate: revision %s (%s) can't be taken back by this build, which lacks it, and the database keeps no SQL for that: use the build that has it",
+			e.Revision.ID, e.Revision.Message)
+	}
+	return fmt.Sprintf("migrate: revision %s (%s) can't be taken back: %s has no section %q: add one, empty if there is nothing to do",
+		e.Revision.ID, e.Revision.Message, e.Revision.Folder, directivePrefix+markDowngrade)
+}
+
+// isDefinite tells that the server itself refused a statement, so that nothing
+// of it is in doubt.
+func isDefinite(err error) bool {
+	return codeOf(err) != "" && !errors.Is(err, dbmodule.ErrUnavailable)
+}
+
+// codeOf returns the server's own code of an error: a SQLSTATE on PostgreSQL,
+// a number on MySQL; "" for what no such server said.
+func codeOf(err error) string {
+	var pg *pgconn.PgError
+	var my *mysql.MySQLError
+	switch {
+	case errors.As(err, &pg):
+		return pg.Code
+	case errors.As(err, &my):
+		return strconv.Itoa(int(my.Number))
+	}
+	return ""
+}

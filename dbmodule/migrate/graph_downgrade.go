@@ -1,0 +1,121 @@
+package migrate
+
+import (
+	"fmt"
+	"slices"
+)
+
+// DowngradePlan returns the steps that take revisions back until the target is
+// the last of its line, with all that depends on them. The target is a
+// revision as [Graph.Get] takes it, "base", label@base, or -2 and label@-2,
+// which count from the rows of the version table.
+//
+// Alembic takes -2 from several rows as from any one of them; here it is an
+// error that asks for the branch.
+func (g *Graph) DowngradePlan(target string, current []string) ([]Step, error) {
+	rows, err := g.apart(current)
+	if err != nil {
+		return nil, err
+	}
+	label, end, err := g.downgradeTarget(target, rows)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := g.downgradeRoots(label, end)
+	if err != nil {
+		return nil, err
+	}
+	undone := closure(stepFollowing, roots...).within(closure(stepBelow, rows...))
+	if end != nil && len(undone) == 0 && !slices.Contains(rows, end) {
+		return nil, fmt.Errorf("migrate: %s is no revision to downgrade to: %w", target, unprefixed(&NotAncestorError{end.rev.ID, commas(current)}))
+	}
+	state := versionRows(rows)
+	var steps []Step
+	for _, n := range sorted(undone) {
+		steps = append(steps, state.downgrade(n))
+	}
+	return steps, nil
+}
+
+// downgradeTarget returns the revision to go down to, nil for base, and the
+// branch on which, "" for all.
+func (g *Graph) downgradeTarget(target string, rows []*node) (string, *node, error) {
+	s, err := g.parse(target)
+	if err != nil {
+		return "", nil, err
+	}
+	if s.relative && s.name == "" {
+		return g.downgradeFromRows(s, rows)
+	}
+	if s.relative {
+		n, err := g.relativeToName(s, false)
+		return s.label, n, err
+	}
+	n, err := g.one(symbol{text: s.text, name: s.name})
+	return s.label, n, err
+}
+
+// downgradeFromRows resolves -2 and label@-2.
+func (g *Graph) downgradeFromRows(s symbol, rows []*node) (string, *node, error) {
+	if s.steps >= 0 {
+		return "", nil, fmt.Errorf("migrate: %s does not lead down from where the database is: write a revision before it", s.text)
+	}
+	starts := rows
+	label := s.label
+	if label != "" {
+		line, err := g.lineOf(label)
+		if err != nil {
+			return "", nil, err
+		}
+		starts = appliedOn(line, rows)
+	}
+	switch {
+	case len(starts) == 0:
+		return "", nil, fmt.Errorf("migrate: walk %s: nothing of it is applied", s.text)
+	case len(starts) > 1:
+		return "", nil, fmt.Errorf("migrate: %s could start at any of %s: narrow it by a branch as label@%+d, or name the revision to go down to",
+			s.text, commas(idsOf(starts)), s.steps)
+	case label == "":
+		label = starts[0].rev.ID
+	}
+	n, err := g.walk(starts[0], s.steps, nil, false)
+	return label, n, err
+}
+
+// appliedOn returns the rows that are on a line, else the applied heads that
+// are.
+func appliedOn(line set, rows []*node) []*node {
+	isOn := func(n *node) bool { return line[n] }
+	if on := filter(rows, isOn); len(on) > 0 {
+		return on
+	}
+	return filter(appliedHeads(rows), isOn)
+}
+
+// appliedHeads returns the applied revisions that no applied one follows: the
+// rows, and what rows depend on.
+func appliedHeads(rows []*node) []*node {
+	return tips(stepParents, closure(stepBelow, rows...))
+}
+
+// downgradeRoots returns the first revisions to take back, those of the branch
+// if it has any.
+func (g *Graph) downgradeRoots(label string, end *node) ([]*node, error) {
+	roots := g.bases()
+	if end != nil {
+		roots = end.next
+	}
+	if label == "" || len(roots) < 2 {
+		return roots, g.checkLabel(label)
+	}
+	branch, err := g.named(label)
+	if err != nil {
+		return nil, err
+	}
+	leading := closure(stepParents, branch)
+	roots = filter(roots, func(n *node) bool { return leading[n] })
+	if len(roots) == 0 {
+		return nil, fmt.Errorf("migrate: downgrade to %s on the branch %q: nothing on the branch comes right after it", name(end), label)
+	}
+	return roots, nil
+}

@@ -1,0 +1,96 @@
+package migrate
+
+import (
+	"fmt"
+	"strings"
+)
+
+// UnknownRevisionError says that a symbol names no revision.
+type UnknownRevisionError struct {
+	Symbol string
+	// Near are ids and labels that look like it.
+	Near []string
+	// Recorded says that it is a row of the version table.
+	Recorded bool
+}
+
+func (e *UnknownRevisionError) Error() string {
+	hint := didYouMean(e.Near)
+	if e.Recorded {
+		return fmt.Sprintf("migrate: the database is at revision %q, which is not among the revisions%s: run a build that has it, or stamp the revision that the schema is at", e.Symbol, hint)
+	}
+	return fmt.Sprintf("migrate: no revision or branch %q%s", e.Symbol, hint)
+}
+
+// AmbiguousRevisionError says that several ids or labels begin with a symbol.
+type AmbiguousRevisionError struct {
+	Symbol     string
+	Candidates []string
+}
+
+func (e *AmbiguousRevisionError) Error() string {
+	return fmt.Sprintf("migrate: several revisions begin with %q: %s: write more of the one that is meant", e.Symbol, commas(e.Candidates))
+}
+
+// MultipleHeadsError says that a symbol which takes one revision means
+// several.
+type MultipleHeadsError struct {
+	Symbol string
+	Heads  []string
+}
+
+func (e *MultipleHeadsError) Error() string {
+	return fmt.Sprintf("migrate: %q means several revisions (%s): name one of them, narrow it by a branch as label@head, take heads for all, or merge them",
+		e.Symbol, commas(e.Heads))
+}
+
+// NotAncestorError says that the start of a range, or where a downgrade should
+// end, does not come before what it should come before.
+type NotAncestorError struct {
+	Lower, Upper string
+}
+
+func (e *NotAncestorError) Error() string {
+	return fmt.Sprintf("migrate: %s does not come before %s", orBase(e.Lower), orBase(e.Upper))
+}
+
+// OverlapError says that of several revisions, as targets or as rows of the
+// version table, one comes after another, and so has it anyway.
+type OverlapError struct {
+	Revision string
+	Below    []string
+	// Recorded says that these are rows of the version table.
+	Recorded bool
+}
+
+func (e *OverlapError) Error() string {
+	if e.Recorded {
+		return fmt.Sprintf("migrate: the version table holds %s and also %s, which comes before it: stamp %s if the schema is there", e.Revision, commas(e.Below), e.Revision)
+	}
+	return fmt.Sprintf("migrate: %s comes after %s: leave that out", e.Revision, commas(e.Below))
+}
+
+func orBase(symbol string) string {
+	if symbol == "" {
+		return "base"
+	}
+	return symbol
+}
+
+func didYouMean(near []string) string {
+	if len(near) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
+}
+
+func commas(ids []string) string { return strings.Join(ids, ", ") }
+
+// unprefixed returns an error of this package to be wrapped by one which has
+// the package's prefix itself.
+func unprefixed(err error) error { return partOfError{err} }
+
+type partOfError struct{ error }
+
+func (e partOfError) Error() string { return strings.TrimPrefix(e.error.Error(), "migrate: ") }
+func (e partOfError) Unwrap() error { return e.error }

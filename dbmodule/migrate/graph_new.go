@@ -1,0 +1,91 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// NewRevision says where in the graph a revision is to be that is not written
+// yet.
+type NewRevision struct {
+	ID      string
+	Message string
+	// Heads are what it follows, as [Graph.Select] takes them; the default is
+	// "head". Several make it a merge, "base" makes it a first one.
+	Heads []string
+	// Splice allows to follow what others follow already, which makes a branch.
+	Splice       bool
+	BranchLabels []string
+	DependsOn    []string
+}
+
+// PlanRevision returns the revision as it would be: with the ids of what it
+// follows and depends on, labels of dependencies kept. It is an error if the
+// graph would not take it.
+func (g *Graph) PlanRevision(n NewRevision) (*Revision, error) {
+	parents, err := g.newParents(n)
+	if err != nil {
+		return nil, err
+	}
+	dependencies, err := g.newDependencies(n.DependsOn)
+	if err != nil {
+		return nil, err
+	}
+	r := &Revision{
+		ID: n.ID, Message: n.Message,
+		DownRevisions: idsOf(parents), DependsOn: dependencies, BranchLabels: slices.Clone(n.BranchLabels),
+	}
+	// It has no folder yet, and is named so in errors about it.
+	r.Folder = "new"
+	if _, err := NewGraph(append(g.given(), r)); err != nil {
+		return nil, err
+	}
+	r.Folder = ""
+	return r, nil
+}
+
+func (g *Graph) newParents(n NewRevision) ([]*node, error) {
+	heads := n.Heads
+	if len(heads) == 0 {
+		heads = []string{"head"}
+	}
+	var parents []*node
+	for _, head := range heads {
+		nodes, err := g.selected(head)
+		if err != nil {
+			return nil, newHeadError(err)
+		}
+		for _, p := range nodes {
+			if !n.Splice && !p.isHead() {
+				return nil, fmt.Errorf("migrate: %s is not a head, %s follows it already: name a head, or branch off here with splice", p.rev.ID, commas(idsOf(p.next)))
+			}
+			parents = append(parents, p)
+		}
+	}
+	return parents, nil
+}
+
+// newHeadError says of several heads what a new revision can do about them.
+func newHeadError(err error) error {
+	var several *MultipleHeadsError
+	if !errors.As(err, &several) {
+		return err
+	}
+	return fmt.Errorf("migrate: which revision the new one follows is open: %w", unprefixed(err))
+}
+
+func (g *Graph) newDependencies(symbols []string) ([]string, error) {
+	var dependencies []string
+	for _, symbol := range symbols {
+		r, err := g.Get(symbol)
+		if err != nil {
+			return nil, fmt.Errorf("migrate: depend on %q: %w", symbol, unprefixed(err))
+		}
+		if !slices.Contains(g.Labels(r.ID), symbol) {
+			symbol = r.ID
+		}
+		dependencies = append(dependencies, symbol)
+	}
+	return dependencies, nil
+}

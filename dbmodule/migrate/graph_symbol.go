@@ -1,0 +1,302 @@
+package migrate
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// symbol is what a target says: label@name, label@name+2, +2 and so on.
+type symbol struct {
+	text  string
+	label string
+	name  string
+	// steps go up or down from name, or from where one is if there is none.
+	steps    int
+	relative bool
+}
+
+var relativePattern = regexp.MustCompile(`^(?:([^@]+)@)?([^@]*?)([+-]\d+)$`)
+
+// parse reads a symbol. What a name of the graph is or begins with is never
+// read as a relative symbol.
+func (g *Graph) parse(text string) (symbol, error) {
+	s := symbol{text: text}
+	parts := relativePattern.FindStringSubmatch(text)
+	if parts == nil || len(g.beginningWith(text)) > 0 {
+		s.label, s.name, _ = cutLabel(text)
+		return s, nil
+	}
+	steps, err := strconv.Atoi(parts[3])
+	if err != nil {
+		return s, fmt.Errorf("migrate: read the target %q: no history has so many revisions", text)
+	}
+	s.label, s.name, s.steps, s.relative = parts[1], parts[2], steps, true
+	return s, nil
+}
+
+func cutLabel(text string) (label, name string, found bool) {
+	if label, name, found = strings.Cut(text, "@"); found {
+		return label, name, true
+	}
+	return "", text, false
+}
+
+// Get returns the revision that a symbol means: an id, the beginning of one id
+// only, a branch label, "head" where there is one, or any of these on a branch
+// as in label@head.
+//
+// Its errors are [UnknownRevisionError], [AmbiguousRevisionError] and
+// [MultipleHeadsError]; "base", which is before all revisions, is an error.
+func (g *Graph) Get(text string) (*Revision, error) {
+	s, err := g.parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if s.relative {
+		return nil, errRelative(s)
+	}
+	n, err := g.one(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case n == nil:
+		return nil, fmt.Errorf("migrate: %q means no revision: there is none before the first", text)
+	}
+	return n.rev, nil
+}
+
+// Select returns the revisions that a symbol means: what [Graph.Get] takes,
+// "heads", label@heads, none for "base", and so many steps down from each head
+// for -2 and label@-2.
+func (g *Graph) Select(text string) ([]*Revision, error) {
+	nodes, err := g.selected(text)
+	return revisionsOf(nodes), err
+}
+
+func (g *Graph) selected(text string) ([]*node, error) {
+	s, err := g.parse(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case !s.relative:
+		return g.absolute(s)
+	case s.name == "" && s.steps < 0:
+		return g.belowHeads(s)
+	}
+	return nil, errRelative(s)
+}
+
+func errRelative(s symbol) error {
+	return fmt.Errorf("migrate: %q is relative, which is for upgrade and downgrade: name the revision", s.text)
+}
+
+// absolute resolves a symbol that is not relative.
+func (g *Graph) absolute(s symbol) ([]*node, error) {
+	if s.name == "base" {
+		return nil, g.checkLabel(s.label)
+	}
+	if s.name == "heads" && s.label == "" {
+		return g.headRows(), nil
+	}
+	if s.name == "head" || s.name == "heads" {
+		heads, err := g.headsOn(s.label)
+		if err == nil && s.name == "head" && len(heads) > 1 {
+			err = &MultipleHeadsError{s.text, idsOf(heads)}
+		}
+		return heads, err
+	}
+	n, err := g.ident(s.name, s.label)
+	if err != nil {
+		return nil, err
+	}
+	return []*node{n}, nil
+}
+
+// one is absolute for symbols that take one revision; nil is base.
+func (g *Graph) one(s symbol) (*node, error) {
+	nodes, err := g.absolute(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(nodes) > 1:
+		return nil, &MultipleHeadsError{s.text, idsOf(nodes)}
+	case len(nodes) == 0:
+		return nil, nil
+	}
+	return nodes[0], nil
+}
+
+// relativeToName resolves a relative symbol that has a name; nil is base.
+func (g *Graph) relativeToName(s symbol, clip bool) (*node, error) {
+	from := symbol{text: s.text, name: s.name}
+	if s.steps <= 0 {
+		from.label = s.label
+	}
+	start, err := g.one(from)
+	if err != nil {
+		return nil, err
+	}
+	if start == nil && s.steps <= 0 {
+		return nil, fmt.Errorf("migrate: %q leads nowhere: there is no revision before the first", s.text)
+	}
+	line, err := g.lineOf(s.label)
+	if err != nil {
+		return nil, err
+	}
+	return g.walk(start, s.steps, line, clip)
+}
+
+// belowHeads resolves -2 and label@-2 as steps down from the heads.
+func (g *Graph) belowHeads(s symbol) ([]*node, error) {
+	if err := g.checkLabel(s.label); err != nil {
+		return nil, err
+	}
+	var nodes []*node
+	for _, head := range g.headRows() {
+		if s.label != "" && !g.isOn(head, s.label) {
+			continue
+		}
+		n, err := g.walk(head, s.steps, nil, false)
+		if err != nil {
+			return nil, err
+		}
+		if n == nil {
+			return nil, fmt.Errorf("migrate: %q leads to base from %s, which is no revision", s.text, head.rev.ID)
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
+}
+
+// isOn reports whether the node is on the branch of the label, or in line with
+// the revision if it is one's id.
+func (g *Graph) isOn(n *node, label string) bool {
+	branch, err := g.named(label)
+	if err != nil {
+		return false
+	}
+	if slices.Contains(branch.rev.BranchLabels, label) {
+		return slices.Contains(n.labels, label)
+	}
+	return lineage(branch)[n]
+}
+
+// headsOn returns the heads of a branch, or all if the label is "".
+func (g *Graph) headsOn(label string) ([]*node, error) {
+	line, err := g.lineOf(label)
+	if err != nil || line == nil {
+		return g.heads(), err
+	}
+	return filter(g.heads(), func(n *node) bool { return line[n] }), nil
+}
+
+// lineOf returns the lineage of what a label names, nil if it is "".
+func (g *Graph) lineOf(label string) (set, error) {
+	if label == "" {
+		return nil, nil
+	}
+	branch, err := g.named(label)
+	if err != nil {
+		return nil, err
+	}
+	return lineage(branch), nil
+}
+
+func (g *Graph) checkLabel(label string) error {
+	_, err := g.lineOf(label)
+	return err
+}
+
+// ident returns the revision of an id, a label or the beginning of one, which
+// is on the branch unless label is "".
+func (g *Graph) ident(name, label string) (*node, error) {
+	line, err := g.lineOf(label)
+	if err != nil {
+		return nil, err
+	}
+	n := g.names[name]
+	if n == nil {
+		candidates := g.beginningWith(name)
+		if line != nil {
+			candidates = slices.DeleteFunc(candidates, func(c string) bool { return !line[g.names[c]] })
+		}
+		switch len(candidates) {
+		case 0:
+			return nil, &UnknownRevisionError{Symbol: name, Near: g.near(name)}
+		case 1:
+			n = g.names[candidates[0]]
+		default:
+			return nil, &AmbiguousRevisionError{name, candidates}
+		}
+	}
+	if line != nil && !line[n] {
+		return nil, fmt.Errorf("migrate: revision %s is not on the branch %q", n.rev.ID, label)
+	}
+	return n, nil
+}
+
+// named is ident on any branch. It finds what stands before an "@", too.
+func (g *Graph) named(name string) (*node, error) { return g.ident(name, "") }
+
+// shortestFull is the least length of ids and labels that can be shortened.
+const shortestFull = 4
+
+// beginningWith returns the ids and labels that can be shortened to the name:
+// ids first, each in the graph's order.
+func (g *Graph) beginningWith(name string) []string {
+	if name == "" {
+		return nil
+	}
+	fits := func(full string) bool { return len(full) >= shortestFull && strings.HasPrefix(full, name) }
+	var ids, labels []string
+	for _, n := range g.nodes {
+		if fits(n.rev.ID) {
+			ids = append(ids, n.rev.ID)
+		}
+		for _, label := range n.rev.BranchLabels {
+			if fits(label) {
+				labels = append(labels, label)
+			}
+		}
+	}
+	return append(ids, labels...)
+}
+
+// recorded returns the revisions of the version table's rows.
+func (g *Graph) recorded(rows []string) ([]*node, error) {
+	nodes := make([]*node, 0, len(rows))
+	for _, id := range rows {
+		n := g.byID(id)
+		if n == nil {
+			return nil, &UnknownRevisionError{Symbol: id, Near: g.near(id), Recorded: true}
+		}
+		if !slices.Contains(nodes, n) {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes, nil
+}
+
+// apart is recorded for rows of which none may come after another.
+func (g *Graph) apart(rows []string) ([]*node, error) {
+	nodes, err := g.recorded(rows)
+	if err != nil {
+		return nil, err
+	}
+	return nodes, checkOverlap(nodes, true)
+}
+
+// checkOverlap refuses nodes of which one comes after another.
+func checkOverlap(nodes []*node, recorded bool) error {
+	for _, n := range nodes {
+		below := closure(stepBelow, n)
+		covered := filter(nodes, func(m *node) bool { return m != n && below[m] })
+		if len(covered) > 0 {
+			return &OverlapError{n.rev.ID, idsOf(covered), recorded}
+		}
+	}
+	return nil
+}

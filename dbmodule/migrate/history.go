@@ -1,0 +1,152 @@
+package migrate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// historyTable says what ran when; it stands beside the version table.
+const historyTable = "alembic_version_history"
+
+// Status says how a piece of history ended.
+type Status string
+
+// The values of Status.
+const (
+	// StatusRunning is work that was begun and is not complete: it goes on at
+	// this moment, failed in the middle, or its process was killed.
+	StatusRunning Status = "running"
+	// StatusDone is complete.
+	StatusDone Status = "done"
+	// StatusGivenUp was begun and then settled by a stamp.
+	StatusGivenUp Status = "given up"
+)
+
+// Entry is one piece of history: a revision that was applied, taken back or
+// stamped. It is a row of alembic_version_history.
+type Entry struct {
+	bun.BaseModel `bun:"table:alembic_version_history,alias:alembic_version_history" json:"-"`
+
+	ID        int64     `bun:"id,pk,autoincrement" json:"-"`
+	Revision  string    `bun:"revision" json:"revision"`
+	Direction Direction `bun:"direction" json:"direction"`
+	Status    Status    `bun:"status" json:"status"`
+	// StartedAt is UTC; Duration is the work's alone, without waiting for the
+	// lock, and of the last run where there were several.
+	StartedAt time.Time     `bun:"started_at" json:"started_at"`
+	Duration  time.Duration `bun:"duration_ns" json:"duration_ns"`
+	// Build says which program did it.
+	Build string `bun:"build" json:"build,omitempty"`
+	// Checksum is that of the upgrade's statements; "" for Go code and for
+	// revisions that were stamped by other tools.
+	Checksum string `bun:"checksum" json:"checksum,omitempty"`
+	// StatementsDone of StatementsTotal are complete.
+	StatementsDone  int `bun:"statements_done" json:"statements_done"`
+	StatementsTotal int `bun:"statements_total" json:"statements_total"`
+	// DoneHashes has a line for each statement that is complete.
+	DoneHashes string `bun:"done_hashes" json:"-"`
+	// InDoubt is set while a statement that no transaction holds is under
+	// way: its hash, a space, and what the schema was before.
+	InDoubt string `bun:"in_doubt" json:"-"`
+	// Message, DownRevisions, DependsOn and BranchLabels are the revision's,
+	// and DownSQL what takes it back, for builds that don't know it.
+	Message       string `bun:"message" json:"message,omitempty"`
+	DownRevisions string `bun:"down_revisions" json:"-"`
+	DependsOn     string `bun:"depends_on" json:"-"`
+	BranchLabels  string `bun:"branch_labels" json:"-"`
+	// DownSQL is nil where nothing takes the revision back.
+	DownSQL *string `bun:"down_sql" json:"-"`
+	// Error is why it is not complete, without values of rows.
+	Error string `bun:"error" json:"error,omitempty"`
+}
+
+// newEntry describes a step that begins now.
+func newEntry(step Step, w work, build string) *Entry {
+	entry := &Entry{
+		Revision:        step.Revision.ID,
+		Direction:       step.Direction,
+		Status:          StatusRunning,
+		StartedAt:       now(),
+		Build:           build,
+		Checksum:        w.checksum,
+		StatementsTotal: len(w.statements),
+		Message:         step.Revision.Message,
+		DownRevisions:   strings.Join(step.Revision.DownRevisions, ", "),
+		DependsOn:       strings.Join(step.Revision.DependsOn, ", "),
+		BranchLabels:    strings.Join(step.Revision.BranchLabels, ", "),
+		DownSQL:         w.downSQL,
+	}
+	return entry
+}
+
+// now is what every engine's column can hold.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// finish makes the entry that of complete work.
+func (e *Entry) finish(w work) {
+	e.Status, e.InDoubt, e.Error = StatusDone, "", ""
+	e.Duration = now().Sub(e.StartedAt)
+	e.StatementsDone, e.DoneHashes = len(w.statements), ""
+}
+
+func (e *Entry) insert(ctx context.Context, db bun.IDB) error {
+	if _, err := db.NewInsert().Model(e).Exec(ctx); err != nil {
+		return fmt.Errorf("write %s: %w", historyTable, err)
+	}
+	return nil
+}
+
+func (e *Entry) update(ctx context.Context, db bun.IDB) error {
+	result, err := db.NewUpdate().Model(e).WherePK().Where("status = ?", StatusRunning).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", historyTable, err)
+	}
+	// MySQL counts changed rows only; here each update changes something.
+	if n, err := result.RowsAffected(); err == nil && n == 0 {
+		return errMoved
+	}
+	return nil
+}
+
+// readHistory returns all entries, oldest first, without what only the run of
+// a revision needs.
+func readHistory(ctx context.Context, db bun.IDB) ([]Entry, error) {
+	var entries []Entry
+	err := db.NewSelect().Model(&entries).ExcludeColumn("down_sql").Order("id").Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: read %s: %w", historyTable, err)
+	}
+	return entries, nil
+}
+
+// revision returns the revision that an entry of the history describes.
+func (e *Entry) revision() *Revision {
+	return &Revision{
+		ID:            e.Revision,
+		Message:       e.Message,
+		DownRevisions: splitList(e.DownRevisions),
+		DependsOn:     splitList(e.DependsOn),
+		BranchLabels:  splitList(e.BranchLabels),
+		CreateDate:    e.StartedAt,
+	}
+}
+
+// hash names a statement's text.
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:12])
+}
+
+// checksum names the statements of a script.
+func checksum(statements []Statement) string {
+	var b strings.Builder
+	writeStatements(&b, statements)
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:])
+}

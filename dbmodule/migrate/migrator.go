@@ -1,0 +1,278 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Migrator runs revisions on databases. It is safe for concurrent use.
+type Migrator struct {
+	graph    *Graph
+	build    string
+	progress ProgressFunc
+	// running counts the runs in this process.
+	running *atomic.Int32
+	// alwaysLease takes the lock of a cluster on a single server too.
+	alwaysLease bool
+}
+
+var _ dbmodule.Migrator = (*Migrator)(nil)
+
+// Option configures [New].
+type Option func(*Migrator)
+
+// WithBuild names the program and its version in the history.
+func WithBuild(build string) Option { return func(m *Migrator) { m.build = build } }
+
+// WithProgress has fn told how far each run is.
+func WithProgress(fn ProgressFunc) Option { return func(m *Migrator) { m.progress = fn } }
+
+// New reads the revisions of all sources. The error joins everything that is
+// wrong with them.
+func New(sources []Source, opts ...Option) (*Migrator, error) {
+	revisions, err := Load(sources...)
+	if err != nil {
+		return nil, err
+	}
+	graph, err := NewGraph(revisions)
+	if err != nil {
+		return nil, err
+	}
+	m := &Migrator{graph: graph, running: new(atomic.Int32)}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m, nil
+}
+
+// With returns a copy of the Migrator with other options.
+func (m *Migrator) With(opts ...Option) *Migrator {
+	other := *m
+	for _, opt := range opts {
+		opt(&other)
+	}
+	return &other
+}
+
+func (m *Migrator) report(p Progress) {
+	if m.progress != nil {
+		m.progress(p)
+	}
+}
+
+// Graph returns the revisions of this program.
+func (m *Migrator) Graph() *Graph { return m.graph }
+
+// Upgrade runs the revisions that lead to the targets, in Alembic's grammar
+// ("head", "heads", "ae10", "+2", "label@head"), and returns the steps that
+// this call ran. Those that another process runs meanwhile are waited for and
+// not among them. After an error, the steps returned with it are done.
+//
+// ctx ends the run: a revision in progress is rolled back, or on MySQL stays
+// where it is, to be resumed.
+func (m *Migrator) Upgrade(ctx context.Context, db *dbmodule.Database, targets ...string) ([]Step, error) {
+	return m.migrate(ctx, db, upgradePlan(targets))
+}
+
+// Downgrade takes revisions back until the target ("base", "ae10", "-1",
+// "label@base") is the newest, and returns the steps that it ran. Revisions
+// that only the database's history knows are taken back by the SQL kept there.
+func (m *Migrator) Downgrade(ctx context.Context, db *dbmodule.Database, target string) ([]Step, error) {
+	return m.migrate(ctx, db, downgradePlan(target))
+}
+
+// PlanUpgrade returns the steps that Upgrade would run now. It only reads.
+func (m *Migrator) PlanUpgrade(ctx context.Context, db bun.IDB, targets ...string) ([]Step, error) {
+	return m.plan(ctx, db, upgradePlan(targets))
+}
+
+// PlanDowngrade returns the steps that Downgrade would run now. It only reads.
+func (m *Migrator) PlanDowngrade(ctx context.Context, db bun.IDB, target string) ([]Step, error) {
+	return m.plan(ctx, db, downgradePlan(target))
+}
+
+// planFunc finds the steps from where a database stands.
+type planFunc func(s *standing) ([]Step, error)
+
+func upgradePlan(targets []string) planFunc {
+	return func(s *standing) ([]Step, error) { return s.graph.UpgradePlan(targets, s.heads) }
+}
+
+func downgradePlan(target string) planFunc {
+	return func(s *standing) ([]Step, error) { return s.graph.DowngradePlan(target, s.heads) }
+}
+
+func (m *Migrator) plan(ctx context.Context, db bun.IDB, plan planFunc) ([]Step, error) {
+	s, err := m.read(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return s.plan(plan)
+}
+
+// plan finds the steps and refuses those that would leave something half done.
+func (s *standing) plan(plan planFunc) ([]Step, error) {
+	if err := s.known(); err != nil {
+		return nil, err
+	}
+	steps, err := plan(s)
+	if err != nil {
+		return nil, err
+	}
+	var left []*Entry
+	for _, entry := range s.running() {
+		if !slices.ContainsFunc(steps, func(step Step) bool {
+			return step.Revision.ID == entry.Revision && step.Direction == entry.Direction
+		}) {
+			left = append(left, entry)
+		}
+	}
+	if len(left) > 0 {
+		return nil, &DirtyError{Entries: left}
+	}
+	return steps, nil
+}
+
+// migrate runs the steps of a plan.
+func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, plan planFunc) (done []Step, err error) {
+	// Most starts find everything applied and need no lock.
+	if steps, err := m.plan(ctx, db.DB(), plan); err != nil || len(steps) == 0 {
+		return nil, err
+	}
+	m.running.Add(1)
+	defer m.running.Add(-1)
+	err = m.exclusively(ctx, db, func(ctx context.Context, r *run) error {
+		steps, err := r.standing.plan(plan)
+		if err != nil {
+			return err
+		}
+		done, err = r.steps(ctx, steps)
+		return err
+	})
+	return done, err
+}
+
+// Stamp records that the database stands at the targets, without running
+// anything, and returns the steps that it recorded. Work that was begun and is
+// not complete counts as settled. With purge the version table is emptied
+// first, whatever it holds.
+func (m *Migrator) Stamp(ctx context.Context, db *dbmodule.Database, purge bool, targets ...string) (steps []Step, err error) {
+	err = m.exclusively(ctx, db, func(ctx context.Context, r *run) error {
+		steps, err = r.stamp(ctx, purge, targets)
+		return err
+	})
+	return steps, err
+}
+
+// EnsureVersion makes the version table and the history where they are not.
+func (m *Migrator) EnsureVersion(ctx context.Context, db *dbmodule.Database) error {
+	return m.exclusively(ctx, db, func(context.Context, *run) error { return nil })
+}
+
+// Current returns the rows of the version table, sorted; none if there is no
+// such table. It only reads.
+func (m *Migrator) Current(ctx context.Context, db bun.IDB) ([]string, error) {
+	s, err := m.read(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return s.heads, nil
+}
+
+// DatabaseGraph returns the revisions of this program and those that only the
+// database's history knows. It only reads.
+func (m *Migrator) DatabaseGraph(ctx context.Context, db bun.IDB) (*Graph, error) {
+	s, err := m.read(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return s.graph, nil
+}
+
+// History returns what was run on the database, oldest first; nothing if there
+// is no such table. It only reads.
+func (m *Migrator) History(ctx context.Context, db bun.IDB) ([]Entry, error) {
+	s, err := m.read(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return s.entries, nil
+}
+
+// State says where the database stands among the revisions. It only reads.
+func (m *Migrator) State(ctx context.Context, db bun.IDB) (dbmodule.RevisionState, error) {
+	s, err := m.read(ctx, db)
+	if err != nil {
+		return dbmodule.RevisionState{}, err
+	}
+	engine, err := engineOf(db)
+	if err != nil {
+		return dbmodule.RevisionState{}, err
+	}
+	state, err := s.state(m.graph, engine)
+	state.Migrating = m.running.Load() > 0
+	return state, err
+}
+
+// UpgradeHeads runs every revision that the database lacks. On a database that
+// a newer build has upgraded there is nothing to do.
+func (m *Migrator) UpgradeHeads(ctx context.Context, db *dbmodule.Database) error {
+	_, err := m.Upgrade(ctx, db, "heads")
+	return err
+}
+
+// StampHeads records all revisions as applied without running them.
+func (m *Migrator) StampHeads(ctx context.Context, db *dbmodule.Database) error {
+	_, err := m.Stamp(ctx, db, false, "heads")
+	return err
+}
+
+// exclusively runs fn while no other process migrates the database, with the
+// two tables in place.
+func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn func(ctx context.Context, r *run) error) (err error) {
+	// A revision takes as long as it takes.
+	ctx = dbmodule.WithStatementTimeout(ctx, 0)
+	dedicated, closeFunc, err := db.Dedicated(ctx, connections)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	defer func() { err = errors.Join(err, closeFunc()) }()
+	conn, err := dedicated.DB().Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate: connect: %w", err)
+	}
+	defer func() { err = errors.Join(err, giveBack(conn)) }()
+	r := &run{m: m, db: dedicated, conn: conn, engine: db.Engine()}
+	r.dialect = dialectOf(r)
+	unlock, err := r.dialect.lock(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate: wait for the lock on revisions: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if err := r.ensureTables(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if r.standing, err = m.read(ctx, conn); err != nil {
+		return err
+	}
+	return fn(ctx, r)
+}
+
+// connections is how many a run may have: one works, one holds the lock.
+const connections = 2
+
+// list joins names for people.
+func list(names []string) string {
+	if len(names) == 0 {
+		return "<base>"
+	}
+	return strings.Join(names, ", ")
+}

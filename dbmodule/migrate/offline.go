@@ -1,0 +1,124 @@
+package migrate
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// WriteSQL writes the statements that running the steps sends, for somebody
+// else to run: those of the revisions, of the version table and of the
+// history, with their transactions. db says which engine; it need not be
+// connected. A revision that is Go code is an error.
+//
+// The history then says that each was run at this moment and at once.
+func (m *Migrator) WriteSQL(w io.Writer, db *dbmodule.Database, steps []Step) error {
+	o := &offline{m: m, db: db.DB(), engine: db.Engine()}
+	o.dialect = dialectOf(&run{m: m, db: db, engine: o.engine})
+	for _, statement := range createTables(o.engine) {
+		o.statement(statement)
+	}
+	for _, step := range steps {
+		if err := o.step(step); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(w, o.text.String()); err != nil {
+		return fmt.Errorf("migrate: write SQL: %w", err)
+	}
+	return nil
+}
+
+type offline struct {
+	m       *Migrator
+	db      *bun.DB
+	engine  dbmodule.Engine
+	dialect dialect
+	text    strings.Builder
+}
+
+// statement writes one statement. A body with semicolons of its own needs
+// another delimiter for MySQL's client.
+func (o *offline) statement(text string) {
+	if o.engine == dbmodule.MySQL && strings.Contains(text, ";") {
+		fmt.Fprintf(&o.text, "DELIMITER //\n%s//\nDELIMITER ;\n", text)
+		return
+	}
+	o.text.WriteString(text + ";\n")
+}
+
+func (o *offline) step(step Step) error {
+	fmt.Fprintf(&o.text, "\n-- Running %s %s\n", step.Direction, step)
+	w := work{}
+	if step.Revision != nil && step.Direction != Stamp {
+		if _, err := step.Revision.Script(o.engine); err != nil {
+			return err
+		}
+		var err error
+		if w, err = workOf(step, o.engine, false); err != nil {
+			return err
+		}
+	}
+	if o.engine == dbmodule.SQLite {
+		o.statement("PRAGMA foreign_keys = off")
+	}
+	from := 0
+	for from < len(w.statements) {
+		to := o.dialect.together(w.statements, from)
+		switch {
+		case to == from:
+			o.statement(w.statements[from].Text)
+			to++
+		case o.dialect.atomic() && to == len(w.statements):
+			// The rest shares its transaction with the version row.
+			o.transaction(w.statements[from:to], step, w)
+			o.end()
+			return nil
+		default:
+			o.transaction(w.statements[from:to], Step{}, work{})
+		}
+		from = to
+	}
+	o.transaction(nil, step, w)
+	o.end()
+	return nil
+}
+
+func (o *offline) end() {
+	if o.engine == dbmodule.SQLite {
+		o.statement("PRAGMA foreign_keys = on")
+	}
+}
+
+// transaction writes statements and, unless it is empty, what a step records.
+func (o *offline) transaction(statements []Statement, step Step, w work) {
+	begin := "BEGIN"
+	if o.engine == dbmodule.SQLite {
+		begin = "BEGIN IMMEDIATE"
+	}
+	o.statement(begin)
+	for _, statement := range statements {
+		o.statement(statement.Text)
+	}
+	for _, statement := range versionStatements(o.db.Dialect(), step) {
+		o.statement(statement)
+	}
+	if step.Revision != nil {
+		entry := stampEntry(step, o.engine, o.m.build)
+		if step.Direction != Stamp {
+			entry = newEntry(step, w, o.m.build)
+			entry.finish(w)
+			entry.Duration = 0
+		}
+		o.statement(o.db.NewInsert().Model(entry).Returning("NULL").String())
+	}
+	if o.engine == dbmodule.SQLite && slices.ContainsFunc(statements, func(s Statement) bool { return s.Text != "" }) {
+		o.statement("PRAGMA foreign_key_check")
+	}
+	o.statement("COMMIT")
+}

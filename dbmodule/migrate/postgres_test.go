@@ -1,0 +1,122 @@
+package migrate_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// CREATE INDEX CONCURRENTLY runs outside a transaction, does not wait for the
+// lock's own, and leaves an invalid index when it fails: that one is replaced.
+func TestConcurrently(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.PostgreSQL))
+	const index = "CREATE UNIQUE INDEX CONCURRENTLY uq ON books (title);\nINSERT INTO books (id, title) VALUES (3, 'three');"
+	table := folder{id: "a1", up: "CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT);\nINSERT INTO books VALUES (1, 'one'), (2, 'one');"}
+	up := func(text string) folder {
+		return folder{id: "b2", revises: "a1", up: "INSERT INTO books (id, title) VALUES (9, 'nine');\n" + text}
+	}
+
+	_, err := newMigrator(t, source(table, up(index))).Upgrade(t.Context(), db, "head")
+	if err == nil || !strings.Contains(err.Error(), `put the line "-- migrate:no-transaction" right before it`) {
+		t.Fatalf("unmarked: %v", err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM books"); n != 2 {
+		t.Errorf("unmarked: %d rows", n)
+	}
+
+	m := newMigrator(t, source(table, up("-- migrate:no-transaction\n"+index)))
+	if _, err := m.Upgrade(t.Context(), db, "head"); err == nil || !strings.Contains(err.Error(), "statements 1 to 1 stay done") {
+		t.Fatalf("duplicates: %v", err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE c.relname = 'uq' AND NOT i.indisvalid"); n != 1 {
+		t.Errorf("%d invalid indexes: the server left none, and this test shows nothing", n)
+	}
+	if s := state(t, m, db); len(s.Dirty) != 1 {
+		t.Errorf("%+v", s)
+	}
+	if _, err := db.DB().ExecContext(t.Context(), "DELETE FROM books WHERE id = 2"); err != nil {
+		t.Fatal(err)
+	}
+	if steps, err := m.Upgrade(t.Context(), db, "head"); err != nil || stepIDs(steps) != "b2" {
+		t.Fatal(stepIDs(steps), err)
+	}
+	for query, want := range map[string]int{
+		"SELECT count(*) FROM books": 3,
+		"SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE c.relname = 'uq' AND i.indisvalid": 1,
+		"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'":                                                             0,
+	} {
+		if got := count(t, db, query); got != want {
+			t.Errorf("%s: %d, want %d", query, got, want)
+		}
+	}
+}
+
+// A revision of several transactions stops once its lock is gone, before it
+// records anything more.
+func TestSpanningLockIsLost(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.PostgreSQL))
+	m := newMigrator(t, source(bookshop()[0], folder{
+		id: "b2", revises: "a1",
+		up: "INSERT INTO authors (id, name) VALUES (1, 'one');\n-- migrate:no-transaction\nVACUUM authors;\nINSERT INTO authors (id, name) VALUES (2, 'two');",
+	}))
+	killing := m.With(migrate.WithProgress(func(p migrate.Progress) {
+		if p.Phase == migrate.PhaseStatement && p.Step.Revision.ID == "b2" && p.Statement == 1 {
+			if n := count(t, db, "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"); n != 1 {
+				t.Errorf("%d locks are held between the transactions, want 1", n)
+			}
+		}
+	}))
+	if _, err := killing.Upgrade(t.Context(), db, "head"); err == nil || !strings.Contains(err.Error(), "the lock on revisions was lost") {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM authors"); n != 1 || current(t, m, db) != "a1" {
+		t.Errorf("%d rows, at %s", n, current(t, m, db))
+	}
+	if steps, err := m.Upgrade(t.Context(), db, "head"); err != nil || stepIDs(steps) != "b2" {
+		t.Errorf("%s, %v", stepIDs(steps), err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM authors"); n != 2 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// Revisions of several transactions are run by one process, too, and no other
+// begins anything between their transactions.
+func TestMarkedRevisionsAtOnce(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.Config(t, dbmodule.PostgreSQL)
+	cfg.PoolSize = 1
+	folders := []folder{{id: "r0", up: "CREATE TABLE ledger (revision INTEGER NOT NULL);"}}
+	for i := range 6 {
+		folders = append(folders, folder{
+			id: fmt.Sprintf("r%d", i+1), revises: fmt.Sprintf("r%d", i),
+			up: fmt.Sprintf("INSERT INTO ledger VALUES (%d);\n-- migrate:no-transaction\nSELECT pg_sleep(0.05);\nINSERT INTO ledger VALUES (%d);", i, i),
+		})
+	}
+	var wg sync.WaitGroup
+	var ran atomic.Int32
+	for range 6 {
+		db := dbtest.Open(t, cfg)
+		m := newMigrator(t, source(folders...))
+		wg.Go(func() {
+			steps, err := m.Upgrade(t.Context(), db, "head")
+			if err != nil {
+				t.Error(err)
+			}
+			ran.Add(int32(len(steps)))
+		})
+	}
+	wg.Wait()
+	db := dbtest.Open(t, cfg)
+	if n := count(t, db, "SELECT count(*) FROM ledger"); n != 12 || ran.Load() != 7 {
+		t.Errorf("%d rows, %d revisions ran; want 12, 7", n, ran.Load())
+	}
+}

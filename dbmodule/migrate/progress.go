@@ -1,0 +1,40 @@
+package migrate
+
+import "time"
+
+// Phase says what a [Progress] is about.
+type Phase int
+
+// The phases of a run.
+const (
+	// PhaseWaiting comes every few seconds while another process migrates.
+	PhaseWaiting Phase = iota
+	// PhaseRunning comes before each revision.
+	PhaseRunning
+	// PhaseStatement comes after each statement of a revision.
+	PhaseStatement
+	// PhaseDone comes after each revision.
+	PhaseDone
+	// PhaseRetry comes before a revision, or on MySQL a statement, is tried
+	// again because others held a lock for too long.
+	PhaseRetry
+)
+
+// Progress is how far a run is.
+type Progress struct {
+	Phase Phase
+	// Step is what is under way; it is empty while waiting.
+	Step Step
+	// Index counts the steps of the run from 1 to Total.
+	Index, Total int
+	// Statement counts the step's statements that are complete.
+	Statement, Statements int
+	// Elapsed is the time since the wait, or the step, began.
+	Elapsed time.Duration
+	// Detail says who is waited for, or why something is tried again, as far
+	// as that is known.
+	Detail string
+}
+
+// ProgressFunc is told how far a run is, by the goroutine that runs it.
+type ProgressFunc func(Progress)

@@ -1,0 +1,110 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The fields of revision.txt, as Alembic names them.
+const (
+	fieldID           = "Revision ID"
+	fieldRevises      = "Revises"
+	fieldBranchLabels = "Branch Labels"
+	fieldDependsOn    = "Depends On"
+	fieldCreateDate   = "Create Date"
+)
+
+// ParseRevision reads the text of a revision.txt: a message, an empty line,
+// and fields. The revision has no SQL yet.
+func ParseRevision(text string) (*Revision, error) {
+	head, rest, _ := strings.Cut(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n")
+	r := &Revision{Message: strings.Join(strings.Fields(head), " ")}
+	if strings.HasPrefix(head, fieldID+":") {
+		return nil, fmt.Errorf("it begins with its fields: begin with a message and an empty line")
+	}
+	seen := map[string]bool{}
+	var errs []error
+	for _, line := range strings.Split(rest, "\n") {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(line, ":")
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("line %q: want a field, for example %q", line, fieldRevises+": 1f0c2d9a4b7e"))
+			continue
+		case seen[name]:
+			errs = append(errs, fmt.Errorf("field %q stands there twice", name))
+			continue
+		}
+		seen[name] = true
+		errs = append(errs, r.setField(name, strings.TrimSpace(value)))
+	}
+	for _, name := range []string{fieldID, fieldRevises} {
+		if !seen[name] {
+			errs = append(errs, fmt.Errorf("the field %q is missing", name))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Revision) setField(name, value string) (err error) {
+	switch name {
+	case fieldID:
+		r.ID = value
+		if err = CheckID(value); err != nil {
+			err = fmt.Errorf("%s %w", name, err)
+		}
+	case fieldRevises:
+		r.DownRevisions = splitList(value)
+	case fieldBranchLabels:
+		r.BranchLabels = splitList(value)
+	case fieldDependsOn:
+		r.DependsOn = splitList(value)
+	case fieldCreateDate:
+		if value == "" {
+			return nil
+		}
+		if r.CreateDate, err = time.Parse(time.RFC3339, value); err != nil {
+			return fmt.Errorf("%s %q: want a time such as 2026-11-24T20:30:00Z", name, value)
+		}
+		r.CreateDate = r.CreateDate.UTC()
+	default:
+		return fmt.Errorf("no field is called %q: there are %s", name, strings.Join([]string{
+			fieldID, fieldRevises, fieldBranchLabels, fieldDependsOn, fieldCreateDate,
+		}, ", "))
+	}
+	return err
+}
+
+// splitList reads names that are separated by commas.
+func splitList(text string) []string {
+	var names []string
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Text returns the revision as revision.txt has it.
+func (r *Revision) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", r.Message)
+	for _, field := range []struct{ name, value string }{
+		{fieldID, r.ID},
+		{fieldRevises, strings.Join(r.DownRevisions, ", ")},
+		{fieldBranchLabels, strings.Join(r.BranchLabels, ", ")},
+		{fieldDependsOn, strings.Join(r.DependsOn, ", ")},
+		{fieldCreateDate, r.CreateDate.UTC().Format(time.RFC3339)},
+	} {
+		b.WriteString(strings.TrimSpace(field.name+": "+field.value) + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,199 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// run is one use of a Migrator on one database, while it holds the lock.
+type run struct {
+	m      *Migrator
+	db     *dbmodule.Database
+	engine dbmodule.Engine
+	// conn is what revisions run on.
+	conn     bun.Conn
+	dialect  dialect
+	standing *standing
+}
+
+// errAlreadyDone says that another process ran a step meanwhile, which only
+// happens on SQLite, where the lock lasts a revision.
+var errAlreadyDone = errors.New("already done")
+
+// steps runs steps and returns those that are done. What each does is known
+// before the first begins.
+func (r *run) steps(ctx context.Context, steps []Step) (done []Step, err error) {
+	works := make([]work, len(steps))
+	for i, step := range steps {
+		if works[i], err = workOf(step, r.engine, slices.Contains(r.standing.foreign, step.Revision.ID)); err != nil {
+			return nil, err
+		}
+	}
+	for i, step := range steps {
+		began := time.Now()
+		p := Progress{Phase: PhaseRunning, Step: step, Index: i + 1, Total: len(steps), Statements: len(works[i].statements)}
+		r.m.report(p)
+		err := r.step(ctx, p, works[i])
+		if errors.Is(err, errAlreadyDone) {
+			continue
+		}
+		if err != nil {
+			return done, err
+		}
+		done = append(done, step)
+		p.Phase, p.Statement, p.Elapsed = PhaseDone, p.Statements, time.Since(began)
+		r.m.report(p)
+	}
+	return done, nil
+}
+
+// step runs one step: whole in a transaction where that is possible.
+func (r *run) step(ctx context.Context, p Progress, w work) error {
+	switch {
+	case r.dialect.atomic() && !w.marked():
+		return r.whole(ctx, p, w)
+	case w.code != nil:
+		return r.guarded(ctx, p, w)
+	}
+	return r.piecewise(ctx, p, w)
+}
+
+const (
+	// maxAttempts bounds how often a revision, or on MySQL a statement, is
+	// tried when others' locks are in its way.
+	maxAttempts = 5
+	// lockPause is the wait between two looks at a lock.
+	lockPause = 200 * time.Millisecond
+	// reportEvery is how often waiting is reported.
+	reportEvery = 2 * time.Second
+)
+
+// persist calls attempt again while others' locks are in its way.
+func (r *run) persist(ctx context.Context, p Progress, attempt func() error) error {
+	for n := 1; ; n++ {
+		err := attempt()
+		if n == maxAttempts || !errors.Is(err, dbmodule.ErrConflict) || errors.Is(err, dbmodule.ErrCommitUnknown) {
+			return err
+		}
+		p.Phase, p.Detail = PhaseRetry, err.Error()
+		r.m.report(p)
+		if waitErr := sleep(ctx, time.Duration(n)*lockPause); waitErr != nil {
+			return errors.Join(err, waitErr)
+		}
+	}
+}
+
+// transaction runs fn in a transaction of the working connection. SQLite's
+// transactions wait for the one writer for as long as ctx lasts.
+func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) (err error) {
+	tx, err := r.begin(ctx)
+	if err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if committed {
+			return
+		}
+		// An error, or a panic on its way. A context that ended has rolled back.
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+			err = errors.Join(err, fmt.Errorf("roll back: %w", undo))
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	committed = true
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// begin begins a transaction that has the lock.
+func (r *run) begin(ctx context.Context) (bun.Tx, error) {
+	w := r.waiting()
+	for {
+		tx, holder, err := r.tryBegin(ctx)
+		if err == nil && holder == "" {
+			return tx, nil
+		}
+		if err != nil {
+			return bun.Tx{}, fmt.Errorf("begin: %w", err)
+		}
+		if err := w.pause(ctx, holder); err != nil {
+			return bun.Tx{}, fmt.Errorf("wait for %s: %w", holder, err)
+		}
+	}
+}
+
+// tryBegin begins a transaction unless another process holds the lock: then it
+// says who.
+func (r *run) tryBegin(ctx context.Context) (tx bun.Tx, holder string, err error) {
+	tx, err = r.conn.BeginTx(ctx, &sql.TxOptions{Isolation: r.dialect.isolation()})
+	if err != nil {
+		if r.engine == dbmodule.SQLite && errors.Is(err, dbmodule.ErrConflict) {
+			return tx, "another process that writes to the file", nil
+		}
+		return tx, "", err
+	}
+	got, holder, err := r.dialect.claim(ctx, tx)
+	if got {
+		return tx, "", nil
+	}
+	if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+		err = errors.Join(err, undo)
+	}
+	return tx, holder, err
+}
+
+// lockWait is a wait for another process, reported now and then.
+type lockWait struct {
+	run             *run
+	since, reported time.Time
+}
+
+func (r *run) waiting() *lockWait { return &lockWait{run: r, since: time.Now()} }
+
+// pause waits a moment; it fails when ctx ends.
+func (w *lockWait) pause(ctx context.Context, holder string) error {
+	if time.Since(w.reported) >= reportEvery {
+		w.reported = time.Now()
+		w.run.m.report(Progress{Phase: PhaseWaiting, Elapsed: time.Since(w.since), Detail: holder})
+	}
+	return sleep(ctx, lockPause)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// execute sends a statement as it stands; Bun's placeholders mean nothing in it.
+func execute(ctx context.Context, db bun.IDB, statement string) error {
+	_, err := db.ExecContext(ctx, "?", bun.Safe(statement))
+	return err
+}
+
+// giveBack returns a connection. database/sql closed it already when its
+// context ended.
+func giveBack(conn bun.Conn) error {
+	if err := conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
+		return fmt.Errorf("migrate: give connection back: %w", err)
+	}
+	return nil
+}

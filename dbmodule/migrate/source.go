@@ -1,0 +1,178 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Source is where revisions come from: a file system, usually embedded, with a
+// folder a revision, and the functions of those that are Go code. Several
+// sources make one history.
+type Source struct {
+	// FS holds the folders. Files beside them are ignored, and so are the
+	// folder [SnapshotFolder] and names that begin with "." or "_".
+	FS fs.FS
+	// Code are the revisions whose folders hold no SQL.
+	Code []Code
+}
+
+// SnapshotFolder is the folder beside the revisions that describes the schema
+// they lead to. This package does not read it; autogenerate does.
+const SnapshotFolder = "snapshot"
+
+// RevisionFile is the name of the file that says what a revision is.
+const RevisionFile = "revision.txt"
+
+// allEngines is the name of the SQL file for engines that have none.
+const allEngines = "all"
+
+// Load reads the revisions of all sources, in the order of their folders. The
+// error joins everything that is wrong, each with the file that it is about.
+func Load(sources ...Source) ([]*Revision, error) {
+	var (
+		revisions []*Revision
+		errs      []error
+	)
+	for _, source := range sources {
+		loaded, err := source.load()
+		errs = append(errs, err)
+		revisions = append(revisions, loaded...)
+	}
+	return revisions, errors.Join(errs...)
+}
+
+func (s Source) load() ([]*Revision, error) {
+	if s.FS == nil {
+		return nil, errors.New("migrate: a source has no file system")
+	}
+	entries, err := fs.ReadDir(s.FS, ".")
+	if err != nil {
+		return nil, fmt.Errorf("migrate: read revisions: %w", err)
+	}
+	var (
+		revisions []*Revision
+		errs      []error
+	)
+	for _, entry := range entries {
+		name := entry.Name()
+		if !entry.IsDir() || name == SnapshotFolder || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+			continue
+		}
+		r, err := loadRevision(s.FS, name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("migrate: read revision: %w", err))
+			continue
+		}
+		revisions = append(revisions, r)
+	}
+	errs = append(errs, s.attachCode(revisions))
+	return revisions, errors.Join(errs...)
+}
+
+// attachCode gives the functions to their revisions.
+func (s Source) attachCode(revisions []*Revision) error {
+	var errs []error
+	for i := range s.Code {
+		code := &s.Code[i]
+		at := slices.IndexFunc(revisions, func(r *Revision) bool { return r.ID == code.Revision })
+		switch {
+		case at < 0:
+			errs = append(errs, fmt.Errorf("migrate: code for revision %q: no folder has a %s with that id", code.Revision, RevisionFile))
+		case code.Upgrade == nil:
+			errs = append(errs, fmt.Errorf("migrate: code for revision %s: Upgrade is nil", code.Revision))
+		case len(revisions[at].scripts) > 0:
+			errs = append(errs, fmt.Errorf("migrate: revision %s in %s has both SQL and Go code: keep one", code.Revision, revisions[at].Folder))
+		case revisions[at].code != nil:
+			errs = append(errs, fmt.Errorf("migrate: revision %s has code twice", code.Revision))
+		default:
+			revisions[at].code = code
+		}
+	}
+	for _, r := range revisions {
+		if r.code == nil && len(r.scripts) == 0 {
+			errs = append(errs, fmt.Errorf("migrate: folder %s: revision %s has neither SQL nor Go code: add %s, or a migrate.Code to the source",
+				r.Folder, r.ID, sqlFileNames()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func loadRevision(files fs.FS, folder string) (*Revision, error) {
+	text, err := fs.ReadFile(files, path.Join(folder, RevisionFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("folder %s is no revision: it has no %s; remove it, or begin its name with \"_\"", folder, RevisionFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := ParseRevision(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path.Join(folder, RevisionFile), err)
+	}
+	r.Folder = folder
+	entries, err := fs.ReadDir(files, folder)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	texts := map[string]string{}
+	for _, entry := range entries {
+		name := path.Join(folder, entry.Name())
+		base, isSQL := strings.CutSuffix(entry.Name(), ".sql")
+		if !isSQL || entry.IsDir() {
+			continue
+		}
+		if base != allEngines && !slices.Contains(Engines(), dbmodule.Engine(base)) {
+			errs = append(errs, fmt.Errorf("%s: no engine has this name: want %s", name, sqlFileNames()))
+			continue
+		}
+		sql, err := fs.ReadFile(files, name)
+		texts[base] = string(sql)
+		errs = append(errs, err)
+	}
+	scripts, err := parseScripts(folder, texts)
+	r.scripts = scripts
+	return r, errors.Join(append(errs, err)...)
+}
+
+// parseScripts reads each engine's own file, or the one for all of them.
+func parseScripts(folder string, texts map[string]string) (map[dbmodule.Engine]Script, error) {
+	var errs []error
+	scripts := map[dbmodule.Engine]Script{}
+	for _, engine := range Engines() {
+		base := string(engine)
+		text, ok := texts[base]
+		if !ok {
+			base = allEngines
+			if text, ok = texts[base]; !ok {
+				continue
+			}
+		}
+		script, err := ParseScript(engine, text)
+		script.File = path.Join(folder, base+".sql")
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s, read as %s's: %w", script.File, engine, err))
+		}
+		scripts[engine] = script
+	}
+	return scripts, errors.Join(errs...)
+}
+
+// Engines are the engines that a revision can have SQL for.
+func Engines() []dbmodule.Engine {
+	return []dbmodule.Engine{dbmodule.SQLite, dbmodule.PostgreSQL, dbmodule.MySQL}
+}
+
+func sqlFileNames() string {
+	var names []string
+	for _, engine := range Engines() {
+		names = append(names, string(engine)+".sql")
+	}
+	return strings.Join(names, ", ") + " or " + allEngines + ".sql"
+}

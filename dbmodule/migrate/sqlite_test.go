@@ -1,0 +1,140 @@
+package migrate_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+)
+
+// shop is a schema in which everything refers to the table that is rebuilt.
+const shop = `CREATE TABLE parents (id INTEGER PRIMARY KEY AUTOINCREMENT, name VARCHAR(20));
+CREATE TABLE children (id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL REFERENCES parents (id) ON DELETE CASCADE);
+CREATE TABLE log (what TEXT);
+CREATE INDEX ix_parents_name ON parents (name);
+CREATE VIEW names AS SELECT p.name, c.id FROM parents AS p JOIN children AS c ON c.parent_id = p.id;
+CREATE TRIGGER parents_logged AFTER INSERT ON parents BEGIN
+	INSERT INTO log VALUES (CASE WHEN NEW.name IS NULL THEN 'nobody' ELSE NEW.name END);
+	INSERT INTO log VALUES ('again; and again');
+END;
+CREATE TRIGGER children_logged AFTER INSERT ON children BEGIN
+	INSERT INTO log SELECT name FROM parents WHERE id = NEW.parent_id;
+END;
+INSERT INTO parents VALUES (7, 'seven');
+INSERT INTO children VALUES (1, 7);`
+
+func sqliteFolder(id, revises, up string) folder {
+	return folder{id: id, revises: revises, ups: map[dbmodule.Engine]string{dbmodule.SQLite: up}}
+}
+
+// rebuild is how SQLite changes a table.
+const rebuild = `CREATE TABLE new_parents (id INTEGER PRIMARY KEY AUTOINCREMENT, name VARCHAR(20) NOT NULL, age INTEGER);
+INSERT INTO new_parents (id, name) SELECT id, name FROM parents;
+DROP TABLE parents;
+PRAGMA legacy_alter_table = on;
+ALTER TABLE new_parents RENAME TO parents;
+PRAGMA legacy_alter_table = off;
+CREATE INDEX ix_parents_name ON parents (name);`
+
+func TestSQLiteRebuildKeepsWhatBelongsToTheTable(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
+	m := newMigrator(t, source(sqliteFolder("a1", "", shop), sqliteFolder("b2", "a1", rebuild)))
+	if _, err := m.Upgrade(t.Context(), db, "head"); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM children"); n != 1 {
+		t.Errorf("%d children: the old table's end took them along", n)
+	}
+	logged := count(t, db, "SELECT count(*) FROM log")
+	for _, statement := range []string{
+		"INSERT INTO parents (id, name) VALUES (8, 'eight')", // logs two
+		"INSERT INTO children (id, parent_id) VALUES (2, 8)", // logs one
+		"DELETE FROM parents WHERE id = 7",                   // takes a child along
+	} {
+		if _, err := db.DB().ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	for query, want := range map[string]int{
+		"SELECT count(*) FROM log":      logged + 3,
+		"SELECT count(*) FROM children": 1,
+		"SELECT count(*) FROM names":    1,
+		"SELECT count(*) FROM pragma_index_list('parents') WHERE name = 'ix_parents_name'": 1,
+		"SELECT count(*) FROM parents WHERE name = 'eight' AND age IS NULL":                1,
+	} {
+		if got := count(t, db, query); got != want {
+			t.Errorf("%s: %d, want %d", query, got, want)
+		}
+	}
+	if _, err := db.DB().ExecContext(t.Context(), "INSERT INTO children (id, parent_id) VALUES (9, 99)"); err == nil {
+		t.Error("foreign keys are not enforced after the migration")
+	}
+}
+
+func TestSQLiteRefusesWhatBreaksForeignKeys(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		before, up string
+		want       []string // in the error, or none
+	}{
+		"a child loses its parent": {"", "DELETE FROM parents;", []string{"1 rows of children that refer to parents"}},
+		"rows that were broken before": {
+			"PRAGMA foreign_keys = off;INSERT INTO children VALUES (5, 55);PRAGMA foreign_keys = on", rebuild, nil,
+		},
+		"one more than before": {
+			"PRAGMA foreign_keys = off;INSERT INTO children VALUES (5, 55);PRAGMA foreign_keys = on",
+			"INSERT INTO children VALUES (6, 66);",
+			[]string{"children that refer to parents"},
+		},
+		"a trigger that no longer fits": {
+			"", "CREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP VIEW names;\nDROP TRIGGER children_logged;\n" +
+				"CREATE TRIGGER more AFTER UPDATE OF name ON parents BEGIN SELECT 1; END;\n" +
+				"DROP TABLE parents;\nALTER TABLE new_parents RENAME TO parents;\nDELETE FROM children;",
+			nil,
+		},
+		"a view in the way": {
+			"", strings.NewReplacer("PRAGMA legacy_alter_table = on;", "", "PRAGMA legacy_alter_table = off;", "").Replace(rebuild),
+			[]string{"error in view names", "put PRAGMA legacy_alter_table = on and = off"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
+			m := newMigrator(t, source(sqliteFolder("a1", "", shop), sqliteFolder("b2", "a1", test.up)))
+			if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
+				t.Fatal(err)
+			}
+			for statement := range strings.SplitSeq(test.before, ";") {
+				if statement == "" {
+					continue
+				}
+				if _, err := db.DB().ExecContext(t.Context(), statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := m.Upgrade(t.Context(), db, "head")
+			if len(test.want) == 0 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if err == nil {
+				t.Fatal("it was applied")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("no %q in: %v", want, err)
+				}
+			}
+			if got := current(t, m, db); got != "a1" {
+				t.Errorf("at %s", got)
+			}
+			if n := count(t, db, "SELECT count(*) FROM names"); n != 1 {
+				t.Errorf("%d rows in the view", n)
+			}
+		})
+	}
+}

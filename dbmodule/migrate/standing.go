@@ -1,0 +1,191 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// standing is what a database says about its revisions.
+type standing struct {
+	heads   []string
+	entries []Entry
+	// graph has this build's revisions, and those that only the history knows.
+	graph *Graph
+	// foreign are the ids of the latter.
+	foreign []string
+	// unknown are heads that neither has.
+	unknown []string
+}
+
+// read looks where a database stands; tables that are not there are empty.
+func (m *Migrator) read(ctx context.Context, db bun.IDB) (*standing, error) {
+	s := &standing{graph: m.graph}
+	hasVersion, hasHistory, err := presentTables(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if hasVersion {
+		if s.heads, err = readHeads(ctx, db); err != nil {
+			return nil, err
+		}
+	}
+	if hasHistory {
+		if s.entries, err = readHistory(ctx, db); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.addForeign(ctx, db, m.graph); err != nil {
+		return nil, err
+	}
+	for _, head := range s.heads {
+		if !s.graph.Has(head) {
+			s.unknown = append(s.unknown, head)
+		}
+	}
+	return s, nil
+}
+
+// addForeign adds the revisions that are applied and that this build lacks.
+func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *Graph) error {
+	var ids []int64
+	latest := s.latest()
+	for id, entry := range latest {
+		if !own.Has(id) && entry.applied() {
+			ids = append(ids, entry.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var entries []Entry
+	if err := db.NewSelect().Model(&entries).Where("id IN (?)", bun.List(ids)).Order("id").Scan(ctx); err != nil {
+		return fmt.Errorf("migrate: read %s: %w", historyTable, err)
+	}
+	engine, err := engineOf(db)
+	if err != nil {
+		return err
+	}
+	revisions := make([]*Revision, len(entries))
+	for i := range entries {
+		revisions[i] = entries[i].revision()
+		if entries[i].DownSQL == nil {
+			continue
+		}
+		down, err := splitStatements(engine, section{text: *entries[i].DownSQL, line: 1})
+		if err != nil {
+			return fmt.Errorf("migrate: read %s: revision %s: %w", historyTable, entries[i].Revision, err)
+		}
+		revisions[i].scripts = map[dbmodule.Engine]Script{engine: {Downgrade: down}}
+	}
+	s.graph, err = own.With(revisions...)
+	if err != nil {
+		return fmt.Errorf("migrate: revisions that only %s knows: %w", historyTable, err)
+	}
+	for _, r := range revisions {
+		s.foreign = append(s.foreign, r.ID)
+	}
+	slices.Sort(s.foreign)
+	return nil
+}
+
+// latest returns the last entry of each revision.
+func (s *standing) latest() map[string]*Entry {
+	latest := map[string]*Entry{}
+	for i := range s.entries {
+		if entry := &s.entries[i]; entry.Status != StatusGivenUp {
+			latest[entry.Revision] = entry
+		}
+	}
+	return latest
+}
+
+// applied reports whether the revision was applied once the entry stood there.
+func (e *Entry) applied() bool {
+	if e.Status == StatusDone {
+		return e.Direction != Downgrade
+	}
+	return e.Direction == Downgrade
+}
+
+// running returns the entries of work that was begun and is not complete.
+func (s *standing) running() []*Entry {
+	var running []*Entry
+	for i := range s.entries {
+		if s.entries[i].Status == StatusRunning {
+			running = append(running, &s.entries[i])
+		}
+	}
+	return running
+}
+
+// UnknownVersionError says that a database stands at revisions that neither
+// this build nor the database's own history knows.
+type UnknownVersionError struct {
+	// Revisions are the rows of the version table in question.
+	Revisions []string
+}
+
+// Error names the revisions and the way out.
+func (e *UnknownVersionError) Error() string {
+	return fmt.Sprintf("migrate: the database is at revision %s, which this program does not know: another program or build stamped it; "+
+		"use that one, or, if the schema is known to be that of another revision, record it with stamp --purge",
+		strings.Join(e.Revisions, ", "))
+}
+
+// known returns an error if the database stands where nobody here has been.
+func (s *standing) known() error {
+	if len(s.unknown) > 0 {
+		return &UnknownVersionError{Revisions: s.unknown}
+	}
+	return nil
+}
+
+// state is the standing for people and probes.
+func (s *standing) state(own *Graph, engine dbmodule.Engine) (dbmodule.RevisionState, error) {
+	state := dbmodule.RevisionState{Current: s.heads, Unknown: s.unknown}
+	for _, head := range own.Heads() {
+		state.Heads = append(state.Heads, head.ID)
+	}
+	for _, entry := range s.running() {
+		state.Dirty = append(state.Dirty, entry.Revision)
+	}
+	known := slices.DeleteFunc(slices.Clone(s.heads), func(head string) bool { return slices.Contains(s.unknown, head) })
+	applied, err := s.graph.Applied(known)
+	if err != nil {
+		return state, err
+	}
+	isApplied := map[string]bool{}
+	for _, r := range applied {
+		isApplied[r.ID] = true
+		if slices.Contains(s.foreign, r.ID) {
+			state.Ahead = append(state.Ahead, r.ID)
+		}
+	}
+	latest := s.latest()
+	for _, r := range own.Revisions() {
+		if !isApplied[r.ID] {
+			state.Pending = append(state.Pending, r.ID)
+		} else if drifted(r, latest[r.ID], engine) {
+			state.Drifted = append(state.Drifted, r.ID)
+		}
+	}
+	if state.Current == nil {
+		state.Current = []string{}
+	}
+	return state, nil
+}
+
+// drifted reports whether the SQL of an applied revision has changed since.
+func drifted(r *Revision, entry *Entry, engine dbmodule.Engine) bool {
+	if entry == nil || entry.Checksum == "" || !entry.applied() {
+		return false
+	}
+	script, err := r.Script(engine)
+	return err == nil && checksum(script.Upgrade) != entry.Checksum
+}

@@ -1,0 +1,115 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// whole runs a step in one transaction, with its version row and its history:
+// all of it is stored or nothing. On MySQL that is so for Go code without DDL.
+func (r *run) whole(ctx context.Context, p Progress, w work) error {
+	return r.persist(ctx, p, func() error {
+		return r.dialect.around(ctx, func(check func(tx bun.Tx) error) error {
+			entry := newEntry(p.Step, w, r.m.build)
+			err := r.transaction(ctx, func(tx bun.Tx) error {
+				return r.inside(ctx, tx, p, w, entry, check)
+			})
+			return r.named(err, p.Step)
+		})
+	})
+}
+
+// inside is what happens in the transaction. check is the engine's last look.
+func (r *run) inside(ctx context.Context, tx bun.Tx, p Progress, w work, entry *Entry, check func(bun.Tx) error) error {
+	if err := r.dialect.limitLocks(ctx, tx); err != nil {
+		return err
+	}
+	if err := r.stillDue(ctx, tx, p.Step); err != nil {
+		return err
+	}
+	if err := r.carryOut(ctx, tx, p, w); err != nil {
+		return err
+	}
+	if err := check(tx); err != nil {
+		return err
+	}
+	if err := moveVersion(ctx, tx, p.Step); err != nil {
+		return err
+	}
+	entry.finish(w)
+	return entry.insert(ctx, tx)
+}
+
+// stillDue looks again, inside the transaction, whether a step is to be done.
+func (r *run) stillDue(ctx context.Context, db bun.IDB, step Step) error {
+	heads, err := readHeads(ctx, db)
+	if err != nil {
+		return err
+	}
+	applied, err := r.standing.graph.Applied(heads)
+	if err != nil {
+		return errors.Join(errMoved, err)
+	}
+	isApplied := false
+	for _, revision := range applied {
+		isApplied = isApplied || revision.ID == step.Revision.ID
+	}
+	if isApplied == (step.Direction != Downgrade) {
+		return errAlreadyDone
+	}
+	return nil
+}
+
+// carryOut runs the code or the statements.
+func (r *run) carryOut(ctx context.Context, tx bun.Tx, p Progress, w work) error {
+	if w.code != nil {
+		if err := w.code(ctx, tx); err != nil {
+			return &StatementError{Revision: p.Step.Revision, Direction: p.Step.Direction, Kept: !r.dialect.atomic(), cause: err}
+		}
+		return nil
+	}
+	for i, statement := range w.statements {
+		if err := r.dialect.execute(ctx, tx, statement.Text); err != nil {
+			return r.failed(p.Step, w, i, err, false)
+		}
+		p.Phase, p.Statement = PhaseStatement, i+1
+		r.m.report(p)
+	}
+	return nil
+}
+
+// failed describes the failure of a statement.
+func (r *run) failed(step Step, w work, i int, err error, kept bool) error {
+	return &StatementError{
+		Revision: step.Revision, Direction: step.Direction,
+		File: w.file, Line: w.statements[i].Line, Statement: w.statements[i].Text,
+		Index: i + 1, Total: len(w.statements), Kept: kept,
+		Hint: r.hint(step, err), cause: err,
+	}
+}
+
+// hint helps with failures that have a usual cause.
+func (r *run) hint(step Step, err error) string {
+	if len(r.standing.heads) == 0 && step.Direction == Upgrade && step.Revision.IsBase() && r.dialect.exists(err) {
+		return fmt.Sprintf("the database has tables but no revision: if they were made without revisions and are those of %s, record that by stamp %s",
+			step.Revision.ID, step.Revision.ID)
+	}
+	return r.dialect.hint(err)
+}
+
+// named wraps what is not about one statement.
+func (r *run) named(err error, step Step) error {
+	var statement *StatementError
+	switch {
+	case err == nil || errors.Is(err, errAlreadyDone) || errors.As(err, &statement):
+		return err
+	case errors.Is(err, dbmodule.ErrCommitUnknown):
+		return fmt.Errorf("migrate: %s revision %s: %w: it is applied whole or not at all; run the command again to find out", step.Direction, step.Revision.ID, err)
+	}
+	return fmt.Errorf("migrate: %s revision %s: %w", step.Direction, step.Revision.ID, err)
+}

@@ -1,0 +1,33 @@
+package dbmodule
+
+import (
+	"fmt"
+	"strings"
+)
+
+// WithDatabase returns u with the name of another database on the same
+// server, and the same account and options; "" names none. A SQLite URL is a
+// file's and has no other database: that is an error, and so is the zero URL.
+func (u URL) WithDatabase(name string) (URL, error) {
+	if err := u.invalid(); err != nil {
+		return URL{}, fmt.Errorf("dbmodule: name another database: %w", err)
+	}
+	if u.IsZero() || u.Engine() == SQLite {
+		return URL{}, fmt.Errorf("dbmodule: name another database: %q names no server", u)
+	}
+	if strings.ContainsFunc(name, isControl) {
+		return URL{}, fmt.Errorf("dbmodule: name another database: %q has a control character in it", name)
+	}
+	parts := *u.parts
+	parts.database = name
+	head, query, hasQuery := strings.Cut(parts.masked, "?")
+	authority := strings.Index(head, "://") + len("://")
+	if slash := strings.IndexByte(head[authority:], '/'); slash >= 0 {
+		head = head[:authority+slash]
+	}
+	parts.masked = head + "/" + escape(name, "/:")
+	if hasQuery {
+		parts.masked += "?" + query
+	}
+	return URL{parts: &parts}, nil
+}

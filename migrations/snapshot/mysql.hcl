@@ -1,0 +1,237 @@
+table "conversations" {
+  schema  = schema.default
+  charset = "utf8mb4"
+  engine  = InnoDB
+  column "id" {
+    null = false
+    type = varchar(36)
+  }
+  column "parent_conversation_id" {
+    null = true
+    type = varchar(36)
+  }
+  column "title" {
+    null = true
+    type = longtext
+  }
+  column "title_folded" {
+    null = true
+    type = longtext
+  }
+  column "title_pinned" {
+    null = false
+    type = bool
+  }
+  column "tags_pinned" {
+    null = false
+    type = bool
+  }
+  column "public_pinned" {
+    null = false
+    type = bool
+  }
+  column "execution_status" {
+    null = false
+    type = varchar(64)
+  }
+  column "state_micros" {
+    null = false
+    type = bigint
+  }
+  column "info_digest" {
+    null = false
+    type = varchar(64)
+  }
+  column "info_micros" {
+    null = false
+    type = bigint
+  }
+  column "agent" {
+    null = false
+    type = longtext
+  }
+  column "workspace" {
+    null = false
+    type = longtext
+  }
+  column "confirmation_policy" {
+    null = false
+    type = longtext
+  }
+  column "stats" {
+    null = false
+    type = longtext
+  }
+  column "tags" {
+    null = false
+    type = longtext
+  }
+  column "details" {
+    null = false
+    type = longtext
+  }
+  column "max_iterations" {
+    null = false
+    type = bigint
+  }
+  column "stuck_detection" {
+    null = false
+    type = bool
+  }
+  column "leaf_event_id" {
+    null = true
+    type = varchar(255)
+  }
+  column "created_by_user_id" {
+    null = true
+    type = varchar(255)
+  }
+  column "sandbox_id" {
+    null = true
+    type = varchar(255)
+  }
+  column "llm_model" {
+    null = true
+    type = longtext
+  }
+  column "agent_kind" {
+    null = false
+    type = varchar(64)
+  }
+  column "public" {
+    null = false
+    type = bool
+  }
+  column "pr_numbers" {
+    null = false
+    type = longtext
+  }
+  column "event_count" {
+    null = false
+    type = bigint
+  }
+  column "accumulated_cost" {
+    null = false
+    type = double
+  }
+  column "max_budget_per_task" {
+    null = true
+    type = double
+  }
+  column "prompt_tokens" {
+    null = false
+    type = bigint
+  }
+  column "completion_tokens" {
+    null = false
+    type = bigint
+  }
+  column "cache_read_tokens" {
+    null = false
+    type = bigint
+  }
+  column "cache_write_tokens" {
+    null = false
+    type = bigint
+  }
+  column "reasoning_tokens" {
+    null = false
+    type = bigint
+  }
+  column "context_window" {
+    null = false
+    type = bigint
+  }
+  column "per_turn_token" {
+    null = false
+    type = bigint
+  }
+  column "created_at" {
+    null = false
+    type = datetime(6)
+  }
+  column "updated_at" {
+    null = false
+    type = datetime(6)
+  }
+  primary_key {
+    columns = [column.id]
+  }
+  index "ix_conversations_created_at_id" {
+    columns = [column.created_at, column.id]
+  }
+  index "ix_conversations_execution_status" {
+    columns = [column.execution_status]
+  }
+  index "ix_conversations_parent_conversation_id" {
+    columns = [column.parent_conversation_id]
+  }
+  index "ix_conversations_sandbox_id" {
+    columns = [column.sandbox_id]
+  }
+  index "ix_conversations_updated_at_id" {
+    columns = [column.updated_at, column.id]
+  }
+}
+table "events" {
+  schema  = schema.default
+  charset = "utf8mb4"
+  engine  = InnoDB
+  column "seq" {
+    null           = false
+    type           = bigint
+    auto_increment = true
+  }
+  column "conversation_id" {
+    null = false
+    type = varchar(36)
+  }
+  column "id" {
+    null = false
+    type = varchar(255)
+  }
+  column "kind" {
+    null = false
+    type = varchar(255)
+  }
+  column "source" {
+    null = false
+    type = varchar(255)
+  }
+  column "ts" {
+    null = false
+    type = bigint
+  }
+  column "final" {
+    null = false
+    type = bool
+  }
+  column "body" {
+    null = true
+    type = longtext
+  }
+  column "payload" {
+    null = false
+    type = longtext
+  }
+  primary_key {
+    columns = [column.seq]
+  }
+  foreign_key "fk_events_conversation_id" {
+    columns     = [column.conversation_id]
+    ref_columns = [table.conversations.column.id]
+    on_delete   = CASCADE
+  }
+  index "ix_events_conversation_id_kind_ts_seq" {
+    columns = [column.conversation_id, column.kind, column.ts, column.seq]
+  }
+  index "ix_events_conversation_id_ts_seq" {
+    columns = [column.conversation_id, column.ts, column.seq]
+  }
+  index "uq_events_conversation_id_id" {
+    unique  = true
+    columns = [column.conversation_id, column.id]
+  }
+}
+schema "default" {
+}
