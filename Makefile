@@ -1,4 +1,4 @@
-# `make test` is what .ci/run calls. `make help` lists the rest.
+# `make test faults` is what .ci/run calls. `make help` lists the rest.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -26,6 +26,10 @@ test: tools lint ## run everything: checks, tests on every engine, npm client, b
 	@echo 'go test -race -shuffle=on ./... (DBTEST_REQUIRE=all)'
 	@DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=12m ./...
 
+.PHONY: faults
+faults: tools ## kill, pause and cut databases under load, and print what was lost: about 5 minutes
+	@.ci/faults
+
 .PHONY: e2e
 e2e: tools ## run the npm client, the browser and the composed program against the built server
 	@DBTEST_REQUIRE=all go test -race -count=1 -v ./app/e2e
@@ -33,7 +37,7 @@ e2e: tools ## run the npm client, the browser and the composed program against t
 .PHONY: lint
 lint: ## check format, vet, lint and go.mod
 	@.ci/step gofmt .ci/formatted
-	@.ci/step vet go vet ./...
+	@.ci/step vet go vet -tags faults ./...
 	@.ci/step golangci go run $(GOLANGCI) run
 	@.ci/step tidy go mod tidy -diff
 

@@ -115,18 +115,24 @@ func (p *pool) queued(cause error) error {
 }
 
 // taker is the innermost function outside this module's libraries and Bun
-// that was using the session when it took the connection.
+// that was using the session when it took the connection, and who called it:
+// the first is often a store's, which many use.
 func (h *heldConn) taker() string {
 	frames := runtime.CallersFrames(h.stack[:])
+	var found []string
 	for {
 		frame, more := frames.Next()
 		if frame.Function != "" && !plumbing(frame.Function) {
-			return fmt.Sprintf("%s (line %d)", frame.Function, frame.Line)
+			found = append(found, fmt.Sprintf("%s (line %d)", frame.Function, frame.Line))
 		}
-		if !more {
-			return "an unknown caller"
+		if !more || len(found) == 2 {
+			break
 		}
 	}
+	if len(found) == 0 {
+		return "an unknown caller"
+	}
+	return strings.Join(found, " from ")
 }
 
 func plumbing(function string) bool {

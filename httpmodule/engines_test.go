@@ -19,17 +19,7 @@ import (
 func TestRequestSessionOnEveryEngine(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		db := dbtest.Open(t, cfg)
-		table := `CREATE TABLE items (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100) NOT NULL UNIQUE, parent BIGINT)`
-		switch db.Engine() {
-		case dbmodule.SQLite:
-			table = createItems
-		case dbmodule.PostgreSQL:
-			table = `CREATE TABLE items (id BIGSERIAL PRIMARY KEY, name VARCHAR(100) NOT NULL UNIQUE,
-				parent BIGINT REFERENCES items (id) DEFERRABLE INITIALLY DEFERRED)`
-		}
-		_, err := db.DB().ExecContext(t.Context(), table)
-		require.NoError(t, err)
+		db := openOn(t, cfg)
 		f := serveOn(t, db, testConfig(), func(f *fixture) httpmodule.Routes {
 			return func(e *echo.Echo, api huma.API) {
 				do := func(path string, fn func(context.Context, *dbmodule.Session) error) {
@@ -60,4 +50,21 @@ func TestRequestSessionOnEveryEngine(t *testing.T) {
 		assert.Equal(t, []string{"a"}, f.names())
 		f.idle()
 	})
+}
+
+// openOn opens a database of any engine with the table of these tests.
+func openOn(t *testing.T, cfg dbmodule.Config) *dbmodule.Database {
+	t.Helper()
+	db := dbtest.Open(t, cfg)
+	table := `CREATE TABLE items (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100) NOT NULL UNIQUE, parent BIGINT)`
+	switch db.Engine() {
+	case dbmodule.SQLite:
+		table = createItems
+	case dbmodule.PostgreSQL:
+		table = `CREATE TABLE items (id BIGSERIAL PRIMARY KEY, name VARCHAR(100) NOT NULL UNIQUE,
+			parent BIGINT REFERENCES items (id) DEFERRABLE INITIALLY DEFERRED)`
+	}
+	_, err := db.DB().ExecContext(t.Context(), table)
+	require.NoError(t, err)
+	return db
 }

@@ -69,6 +69,7 @@ type Server struct {
 type running struct {
 	listener net.Listener
 	server   *http.Server
+	fresh    *fresh
 	// cancel ends the contexts of all requests.
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -194,8 +195,10 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	fresh := newFresh()
 	r := &running{
 		listener: listener,
+		fresh:    fresh,
 		server: &http.Server{
 			Handler:           s,
 			ReadHeaderTimeout: s.config.ReadHeaderTimeout,
@@ -204,6 +207,7 @@ func (s *Server) Start(ctx context.Context) error {
 			IdleTimeout:       s.config.IdleTimeout,
 			MaxHeaderBytes:    s.config.HeaderLimit,
 			ErrorLog:          errorLog,
+			ConnState:         fresh.follow,
 			BaseContext:       func(net.Listener) context.Context { return base },
 		},
 		cancel: cancel,
@@ -249,7 +253,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	pause(ctx, s.config.ShutdownDelay)
 	drainCtx, cancel := context.WithTimeout(ctx, s.config.ShutdownTimeout)
 	defer cancel()
-	err := r.server.Shutdown(drainCtx)
+	err := s.drain(drainCtx, r)
 	if err == nil && s.inFlight.Load() > 0 {
 		err = s.await(drainCtx) // connections that handlers took over
 	}
