@@ -173,16 +173,18 @@ type loggedRow struct {
 	hide    bool
 }
 
-// MarshalLogObject writes each column with its value.
+// MarshalLogObject writes each column with its value. Of a row that must not
+// show values it only tells how many there are: a column without an alias is
+// named after its expression, and SELECT 'ann@example.org' is a column too.
 func (r loggedRow) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	if r.hide {
+		enc.AddInt("columns", len(r.values))
+		return nil
+	}
 	for i, value := range r.values {
 		name := ""
 		if i < len(r.columns) {
 			name = r.columns[i]
-		}
-		if r.hide {
-			enc.AddString(name, "?")
-			continue
 		}
 		switch value := value.(type) {
 		case nil:

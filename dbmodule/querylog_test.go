@@ -316,9 +316,7 @@ func TestDebugLogsRows(t *testing.T) {
 		"id": int64(7), "email": secret, "doc": strings.Repeat("ö", 128) + "… (2000 bytes)", "raw": "0xff00",
 		"at": "2024-05-06T07:08:09Z", "gone": nil, "ok": true, "x": 1.5,
 	}, logs.All()[0].ContextMap()["row"])
-	assert.Equal(t, map[string]any{
-		"id": "?", "email": "?", "doc": "?", "raw": "?", "at": "?", "gone": "?", "ok": "?", "x": "?",
-	}, logs.All()[1].ContextMap()["row"])
+	assert.Equal(t, map[string]any{"columns": len(columns)}, logs.All()[1].ContextMap()["row"])
 }
 
 func TestBunDebug(t *testing.T) {

@@ -34,7 +34,7 @@ type Server struct {
 
 // New makes the tables in the database at cfg.URL and the routes over it. All
 // ends with the test.
-func New(t *testing.T, cfg dbmodule.Config) *Server {
+func New(t testing.TB, cfg dbmodule.Config) *Server {
 	t.Helper()
 	db := dbtest.Open(t, cfg,
 		dbmodule.WithModels((*conversations.Conversation)(nil), (*events.Event)(nil)),
