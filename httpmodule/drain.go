@@ -36,7 +36,7 @@ func (s *Server) drain(ctx context.Context, r *running) error {
 	r.fresh.hurry()
 	err := r.server.Shutdown(ctx) // looks anew, often at first
 	cancel()
-	<-first
+	_ = <-first // the same, from the other side
 	return err
 }
 
