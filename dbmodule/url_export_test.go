@@ -22,7 +22,6 @@ func (u URL) SQLiteSettings() SQLiteSettings {
 }
 
 func (u URL) PgxConfig() (*pgx.ConnConfig, error) { return u.pgxConfig(defaultConnectTimeout) }
-
 func (u URL) MySQLConfig() (*mysql.Config, error) { return u.mysqlConfig(defaultConnectTimeout) }
 
 func (u URL) Secrets() (user, password string)            { return u.parts.user, u.parts.password.reveal() }

@@ -23,7 +23,10 @@ func (s *Server) drain(ctx context.Context, r *running) error {
 	firstCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	first := make(chan error, 1)
-	go func() { first <- r.server.Shutdown(firstCtx) }()
+	go func() {
+		first <- r.server.Shutdown(firstCtx)
+		close(first)
+	}()
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
 	for s.inFlight.Load() > 0 {
@@ -36,7 +39,8 @@ func (s *Server) drain(ctx context.Context, r *running) error {
 	r.fresh.hurry()
 	err := r.server.Shutdown(ctx) // looks anew, often at first
 	cancel()
-	_ = <-first // the same, from the other side
+	for range first { // its end; what it says of being cancelled is no news
+	}
 	return err
 }
 
