@@ -3,12 +3,14 @@ table "conversations" {
   charset = "utf8mb4"
   engine  = InnoDB
   column "id" {
-    null = false
-    type = varchar(36)
+    null    = false
+    type    = varchar(36)
+    collate = "utf8mb4_bin"
   }
   column "parent_conversation_id" {
-    null = true
-    type = varchar(36)
+    null    = true
+    type    = varchar(36)
+    collate = "utf8mb4_bin"
   }
   column "title" {
     null = true
@@ -31,8 +33,9 @@ table "conversations" {
     type = bool
   }
   column "execution_status" {
-    null = false
-    type = varchar(64)
+    null    = false
+    type    = varchar(64)
+    collate = "utf8mb4_bin"
   }
   column "state_micros" {
     null = false
@@ -79,16 +82,19 @@ table "conversations" {
     type = bool
   }
   column "leaf_event_id" {
-    null = true
-    type = varchar(255)
+    null    = true
+    type    = varchar(255)
+    collate = "utf8mb4_bin"
   }
   column "created_by_user_id" {
-    null = true
-    type = varchar(255)
+    null    = true
+    type    = varchar(255)
+    collate = "utf8mb4_bin"
   }
   column "sandbox_id" {
-    null = true
-    type = varchar(255)
+    null    = true
+    type    = varchar(255)
+    collate = "utf8mb4_bin"
   }
   column "llm_model" {
     null = true
@@ -183,20 +189,24 @@ table "events" {
     auto_increment = true
   }
   column "conversation_id" {
-    null = false
-    type = varchar(36)
+    null    = false
+    type    = varchar(36)
+    collate = "utf8mb4_bin"
   }
   column "id" {
-    null = false
-    type = varchar(255)
+    null    = false
+    type    = varchar(255)
+    collate = "utf8mb4_bin"
   }
   column "kind" {
-    null = false
-    type = varchar(255)
+    null    = false
+    type    = varchar(255)
+    collate = "utf8mb4_bin"
   }
   column "source" {
-    null = false
-    type = varchar(255)
+    null    = false
+    type    = varchar(255)
+    collate = "utf8mb4_bin"
   }
   column "ts" {
     null = false
@@ -234,4 +244,6 @@ table "events" {
   }
 }
 schema "default" {
+  charset = ""
+  collate = ""
 }
