@@ -36,6 +36,8 @@ type Server struct {
 // ends with the test.
 func New(t testing.TB, cfg dbmodule.Config) *Server {
 	t.Helper()
+	// The machine may be busy: no test here is about time.
+	cfg.PoolTimeout = 5 * time.Minute
 	db := dbtest.Open(t, cfg,
 		dbmodule.WithModels((*conversations.Conversation)(nil), (*events.Event)(nil)),
 		dbmodule.WithTables(autogen.NewTables()))
@@ -44,7 +46,7 @@ func New(t testing.TB, cfg dbmodule.Config) *Server {
 	e := events.NewStore(c)
 	sessions := db.Sessions()
 	cfgHTTP := httpmodule.DefaultConfig()
-	cfgHTTP.RequestTimeout = 5 * time.Minute // the machine may be busy: no test here is about time
+	cfgHTTP.RequestTimeout = cfg.PoolTimeout
 	handler, err := httpmodule.New(cfgHTTP, httpmodule.Info{Title: "Test", Version: "1.0.0"},
 		zap.NewNop(), db,
 		conversations.NewRoutes(sessions, c, e),
