@@ -37,7 +37,7 @@ type Server struct {
 func New(t testing.TB, cfg dbmodule.Config) *Server {
 	t.Helper()
 	// The machine may be busy: no test here is about time.
-	cfg.PoolTimeout = 5 * time.Minute
+	cfg.PoolTimeout, cfg.StatementTimeout = 5*time.Minute, 5*time.Minute
 	db := dbtest.Open(t, cfg,
 		dbmodule.WithModels((*conversations.Conversation)(nil), (*events.Event)(nil)),
 		dbmodule.WithTables(autogen.NewTables()))
