@@ -32,9 +32,9 @@ func (e mysqlEngine) draft(ctx context.Context, from, to *schema.Realm, changes 
 
 // mysqlAlter sorts the changes of a table into statements that MySQL and
 // MariaDB understand alike: checks by DROP CONSTRAINT, since MariaDB has no
-// DROP CHECK, and not together with columns, which MariaDB would look for in
-// the checks; an index and its successor together, since a foreign key that
-// needs one of the two must find one at all times.
+// DROP CHECK, before rows are filled and after all else; an index and its
+// successor together, since a foreign key that needs one of the two must find
+// one at all times.
 type mysqlAlter struct {
 	engine mysqlEngine
 	table  *schema.Table

@@ -89,17 +89,14 @@ func (e sqliteEngine) alter(ctx context.Context, a sqliteAlter) ([]string, error
 	return slices.Concat(before, out, after), err
 }
 
-// simple says that SQLite can alter the table as it is.
+// simple says that SQLite can alter the table as it is. A column that a key or
+// a check needs comes and goes with a change of that, which SQLite can't make.
 func (a sqliteAlter) simple() bool {
 	for _, change := range a.changes {
 		switch change := change.(type) {
-		case *schema.DropIndex, *schema.ModifyIndex, *schema.RenameIndex, *schema.AddIndex:
+		case *schema.DropIndex, *schema.ModifyIndex, *schema.RenameIndex, *schema.AddIndex, *schema.DropColumn:
 		case *schema.AddColumn:
 			if !addable(change.C) {
-				return false
-			}
-		case *schema.DropColumn:
-			if !droppable(a.from, change.C) {
 				return false
 			}
 		default:
@@ -112,9 +109,6 @@ func (a sqliteAlter) simple() bool {
 // addable says that ADD COLUMN takes the column. A default must be the same
 // for all rows.
 func addable(c *schema.Column) bool {
-	if len(c.ForeignKeys) > 0 || numbered(c) {
-		return false
-	}
 	switch x := c.Default.(type) {
 	case nil:
 		return true
@@ -122,18 +116,6 @@ func addable(c *schema.Column) bool {
 		return !strings.HasPrefix(strings.ToUpper(x.V), "CURRENT_")
 	}
 	return false
-}
-
-// droppable says that DROP COLUMN takes the column. Its indexes are dropped
-// before.
-func droppable(table *schema.Table, c *schema.Column) bool {
-	if len(c.ForeignKeys) > 0 || table.PrimaryKey != nil && slices.Contains(partNames(table.PrimaryKey), c.Name) {
-		return false
-	}
-	return !slices.ContainsFunc(table.Attrs, func(attr schema.Attr) bool {
-		check, ok := attr.(*schema.Check)
-		return ok && mentions(check.Expr, c.Name)
-	})
 }
 
 // rebuild makes the table anew under another name, copies the rows and puts it

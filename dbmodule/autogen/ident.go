@@ -28,12 +28,6 @@ func replaceIdent(text, old, name string) (replaced string, found bool) {
 	return out.String(), found
 }
 
-// mentions says whether an SQL expression speaks of an identifier.
-func mentions(text, name string) bool {
-	_, found := replaceIdent(text, name, name)
-	return found
-}
-
 // sqlToken returns the word, the quoted text or else the character that the
 // text begins with.
 func sqlToken(text string) string {

@@ -231,6 +231,32 @@ func columnChanges() []change {
 			up:   []string{"things WHERE id = 1 AND v = 'abc'"},
 		},
 		{
+			name: "int to text, filled and not null",
+			old:  thing[number](),
+			new: thing[struct {
+				V string `bun:"type:text,notnull,default:'00'"`
+			}](),
+			rows: things2("12", "NULL"),
+			up:   []string{"things WHERE id = 1 AND v = '12'", "things WHERE id = 2 AND v = '00'"},
+			down: []string{"things WHERE id = 1 AND v = 12", "things WHERE id = 2 AND v = 0"},
+		},
+		{
+			name: "number to bool on PostgreSQL",
+			old:  thing[numberNotNull](), new: thing[truth](),
+			rows: things2("5", "0"),
+			up:   []string{"things WHERE id = 1 AND v", "things WHERE id = 2 AND NOT v"},
+			down: []string{"things WHERE id = 1 AND v = 1", "things WHERE id = 2 AND v = 0"},
+			only: []dbmodule.Engine{dbmodule.PostgreSQL},
+		},
+		{
+			name: "text to bytes on PostgreSQL",
+			old:  thing[text](), new: thing[binary](),
+			rows: things2(`'a\b'`, "NULL"),
+			up:   []string{`things WHERE id = 1 AND v = convert_to('a\b', 'UTF8')`},
+			down: []string{`things WHERE id = 1 AND v = 'a\b'`},
+			only: []dbmodule.Engine{dbmodule.PostgreSQL},
+		},
+		{
 			name: "bytes to text on SQLite",
 			old:  thing[binary](), new: thing[text](),
 			rows: things2("X'616263'", "NULL"),

@@ -163,6 +163,68 @@ type (
 		ParentID int64   `bun:",notnull"`
 		Parent   *parent `bun:"rel:belongs-to,join:parent_id=id"`
 	}
+	childNamed struct {
+		bun.BaseModel `bun:"table:children"`
+
+		ID       int64 `bun:",pk"`
+		ParentID int64
+		Parent   *parent `bun:"rel:belongs-to,join:parent_id=id"`
+	}
+	childNamedMore struct {
+		bun.BaseModel `bun:"table:children"`
+
+		ID       int64 `bun:",pk"`
+		ParentID int64
+		Parent   *parent `bun:"rel:belongs-to,join:parent_id=id"`
+	}
+	childNotNullMore struct {
+		bun.BaseModel `bun:"table:children"`
+
+		ID       string  `bun:"type:varchar(20),pk"`
+		ParentID int64   `bun:",notnull"`
+		Parent   *parent `bun:"rel:belongs-to,join:parent_id=id"`
+	}
+	parentExact struct {
+		bun.BaseModel `bun:"table:parents"`
+
+		ID   string `bun:"type:varchar(20) collate utf8mb4_bin,pk"`
+		Code string `bun:"type:varchar(20)"`
+	}
+	childExact struct {
+		bun.BaseModel `bun:"table:children"`
+
+		ID       int64        `bun:",pk"`
+		ParentID string       `bun:"type:varchar(20) collate utf8mb4_bin"`
+		Parent   *parentExact `bun:"rel:belongs-to,join:parent_id=id"`
+	}
+	// parentByCode has another primary key, and children still refer to what
+	// was it.
+	parentByCode struct {
+		bun.BaseModel `bun:"table:parents"`
+
+		ID   int64  `bun:",notnull,unique"`
+		Code string `bun:"type:varchar(20),pk"`
+	}
+	parentCodeNotNull struct {
+		bun.BaseModel `bun:"table:parents"`
+
+		ID   int64  `bun:",pk"`
+		Code string `bun:"type:varchar(20),notnull"`
+	}
+	childOfByCode struct {
+		bun.BaseModel `bun:"table:children"`
+
+		ID       int64 `bun:",pk"`
+		ParentID int64
+		Parent   *parentByCode `bun:"rel:belongs-to,join:parent_id=id"`
+	}
+	childOfNotNull struct {
+		bun.BaseModel `bun:"table:children"`
+
+		ID       int64 `bun:",pk"`
+		ParentID int64
+		Parent   *parentCodeNotNull `bun:"rel:belongs-to,join:parent_id=id"`
+	}
 	childRenamed struct {
 		bun.BaseModel `bun:"table:children"`
 
@@ -266,6 +328,14 @@ type (
 	}
 )
 
+func (childNamed) Indexes() []dbmodule.Index {
+	return []dbmodule.Index{{Name: "by_parent", Columns: []string{"parent_id"}}}
+}
+
+func (childNamedMore) Indexes() []dbmodule.Index {
+	return []dbmodule.Index{{Name: "by_parent", Columns: []string{"parent_id", "id"}}}
+}
+
 func (childIndexed) Indexes() []dbmodule.Index {
 	return []dbmodule.Index{{Columns: []string{"parent_id", "id"}}}
 }
@@ -347,8 +417,21 @@ func keyChanges() []change {
 		familyChange("actions of a foreign key", []any{(*parent)(nil), (*childKey)(nil)}, []any{(*parent)(nil), (*childCascade)(nil)},
 			"UPDATE parents SET id = 5 WHERE id = 1", "DELETE FROM parents WHERE id = 5"),
 		familyChange("index that a foreign key needs added", []any{(*parent)(nil), (*childKey)(nil)}, []any{(*parent)(nil), (*childIndexed)(nil)}),
+		familyChange("index that a foreign key needs altered under its name", []any{(*parent)(nil), (*childNamed)(nil)}, []any{(*parent)(nil), (*childNamedMore)(nil)}),
 		familyChange("index that a foreign key needs dropped", []any{(*parent)(nil), (*childIndexed)(nil)}, []any{(*parent)(nil), (*childKey)(nil)}),
 		familyChange("foreign key not null", []any{(*parent)(nil), (*childKey)(nil)}, []any{(*parent)(nil), (*childNotNull)(nil)}),
+		{
+			name: "foreign key not null, and the primary key to text",
+			old:  []any{(*parent)(nil), (*childKey)(nil)}, new: []any{(*parent)(nil), (*childNotNullMore)(nil)},
+			rows: familyRows, up: []string{"parents AS p JOIN children AS c ON c.id = '10' AND c.parent_id = p.id"}, down: family,
+		},
+		familyChange("another primary key, and children keep the old one",
+			[]any{(*parentCodeNotNull)(nil), (*childOfNotNull)(nil)}, []any{(*parentByCode)(nil), (*childOfByCode)(nil)}),
+		{
+			name: "collation of a foreign key",
+			old:  []any{(*parentText)(nil), (*childText)(nil)}, new: []any{(*parentExact)(nil), (*childExact)(nil)},
+			rows: familyRows, up: family, down: family, only: []dbmodule.Engine{dbmodule.MySQL},
+		},
 		familyChange("type of a key that children have, width", []any{(*parent32)(nil), (*child32)(nil)}, []any{(*parent)(nil), (*childKey)(nil)}),
 		familyChange("key that children have to text", []any{(*parent)(nil), (*childKey)(nil)}, []any{(*parentText)(nil), (*childText)(nil)}),
 		{

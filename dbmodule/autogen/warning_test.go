@@ -146,3 +146,32 @@ func TestNotNullWithoutADefault(t *testing.T) {
 		}
 	})
 }
+
+type (
+	strict struct {
+		V int64
+	}
+	lenient struct {
+		V int64 `bun:",notnull,default:7"`
+	}
+)
+
+func (strict) Checks() []dbmodule.Check {
+	return []dbmodule.Check{{Name: "sane", Expression: "v < 5"}}
+}
+
+func (lenient) Checks() []dbmodule.Check {
+	return []dbmodule.Check{{Name: "sane", Expression: "v < 9"}}
+}
+
+// NULLs are filled when the old check, which the default violates, is gone.
+func TestFillMeetsNoOldCheck(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, d database) {
+		old, now := realm(t, d.engine, thing[strict]()...), realm(t, d.engine, thing[lenient]()...)
+		migrate(t, d, compare(t, d.engine, realm(t, d.engine), old).Up)
+		migrateEach(t, d, []string{"INSERT INTO things (id, v) VALUES (1, NULL)"})
+		migrate(t, d, compare(t, d.engine, old, now).Up)
+		migrateEach(t, d, []string{"INSERT INTO things (id, v) SELECT 2, 8 FROM things WHERE v = 7"})
+	})
+}
