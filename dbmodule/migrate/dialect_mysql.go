@@ -56,11 +56,19 @@ func (d *mysqlDialect) lock(ctx context.Context) (unlock func() error, err error
 	if err != nil || !clustered && !d.run.m.alwaysLease {
 		return func() error { return nil }, err
 	}
-	d.lease, err = acquireLease(ctx, d.run)
+	l, err := acquireLease(ctx, d.run)
 	if err != nil {
 		return nil, err
 	}
-	return d.lease.release, nil
+	if clustered {
+		// The last holder's work may have yet to reach this connection's node,
+		// which a proxy may make another than the one that gave the lease.
+		if err := execute(ctx, d.run.conn, "SET SESSION wsrep_sync_wait = 15"); err != nil {
+			return nil, errors.Join(err, l.release())
+		}
+	}
+	d.lease = l
+	return l.release, nil
 }
 
 // holder describes who has the lock.
@@ -110,7 +118,7 @@ func (d *mysqlDialect) keepLock(ctx context.Context, tx bun.Tx) error {
 	if d.lease == nil {
 		return nil
 	}
-	return d.lease.renew(ctx, tx)
+	return d.lease.pass(ctx, tx)
 }
 
 func (d *mysqlDialect) limitLocks(context.Context, bun.Tx) error { return nil }

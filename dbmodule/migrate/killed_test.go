@@ -92,63 +92,67 @@ func ledger() []folder {
 // at random, five while they are at work on a revision. Every revision is
 // applied once, and all that were not killed succeed.
 func TestFiftyProcessesUpgradeAtOnce(t *testing.T) {
-	const processes, kills = 50, 10
 	for _, engine := range dbtest.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			url := dbtest.URL(t, engine)
+			upgradeAtOnce(t, []string{url}, 50, 5, 5)
 			cfg := dbmodule.DefaultConfig()
 			if err := cfg.URL.UnmarshalText([]byte(url)); err != nil {
 				t.Fatal(err)
 			}
-			var (
-				wg              sync.WaitGroup
-				killed, working atomic.Int32
-				mu              sync.Mutex
-				failures        []string
-			)
-			began := time.Now()
-			for i := range processes {
-				wg.Add(1)
-				go func() {
-					defer wg.Done()
-					cmd := exec.Command(os.Args[0])
-					cmd.Env = append(os.Environ(), childURL+"="+url)
-					out, err := cmd.StdoutPipe()
-					if err == nil {
-						err = cmd.Start()
-					}
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					end := func() bool { return killed.Add(1) <= kills && cmd.Process.Kill() == nil }
-					dead := false
-					if i%10 == 0 {
-						time.Sleep(time.Duration(rand.IntN(1500)) * time.Millisecond)
-						dead = end()
-					}
-					var last string
-					scanner := bufio.NewScanner(out)
-					for scanner.Scan() {
-						last = scanner.Text()
-						if !dead && strings.HasPrefix(last, "at ") && rand.IntN(8) == 0 && working.Add(1) <= kills/2 {
-							dead = end()
-						}
-					}
-					if err := cmd.Wait(); err != nil && !dead {
-						mu.Lock()
-						failures = append(failures, last+": "+err.Error())
-						mu.Unlock()
-					}
-				}()
-			}
-			wg.Wait()
-			t.Logf("%d processes in %s, %d killed, %d of them at work", processes, time.Since(began).Round(time.Millisecond), min(killed.Load(), kills), min(working.Load(), kills/2))
-			for _, failure := range failures {
-				t.Error(failure)
-			}
 			checkLedger(t, dbtest.Open(t, cfg))
 		})
+	}
+}
+
+// upgradeAtOnce has processes upgrade the databases, in turn, and kills some of
+// them. All others must succeed.
+func upgradeAtOnce(t *testing.T, urls []string, processes, atRandom, atWork int) {
+	t.Helper()
+	var (
+		wg              sync.WaitGroup
+		killed, working atomic.Int32
+		mu              sync.Mutex
+		failures        []string
+	)
+	began := time.Now()
+	for i := range processes {
+		wg.Go(func() {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), childURL+"="+urls[i%len(urls)])
+			out, err := cmd.StdoutPipe()
+			if err == nil {
+				err = cmd.Start()
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			dead := false
+			end := func() { dead = cmd.Process.Kill() == nil && killed.Add(1) > 0 }
+			if i < atRandom {
+				time.Sleep(time.Duration(rand.IntN(1500)) * time.Millisecond)
+				end()
+			}
+			var last string
+			scanner := bufio.NewScanner(out)
+			for scanner.Scan() {
+				last = scanner.Text()
+				if !dead && strings.HasPrefix(last, "at ") && rand.IntN(8) == 0 && working.Add(1) <= int32(atWork) {
+					end()
+				}
+			}
+			if err := cmd.Wait(); err != nil && !dead {
+				mu.Lock()
+				failures = append(failures, last+": "+err.Error())
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d processes in %s, %d killed, %d of them at work", processes, time.Since(began).Round(time.Millisecond), killed.Load(), min(working.Load(), int32(atWork)))
+	for _, failure := range failures {
+		t.Error(failure)
 	}
 }
 

@@ -13,39 +13,41 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// leaseTable holds at most one row: who migrates, and until when that counts.
-// Inserting a unique row is what has one winner across the nodes of a cluster.
+// leaseTable says in row 1 who migrates, and until when that counts: inserting
+// a unique row is what has one winner across the nodes of a cluster. Row 2 is
+// the fence. Its holder's records of progress write to it, and whoever takes
+// the lease, so that certification lets only one of the two pass. It is apart
+// from row 1, so that renewals don't wait for a long transaction of the holder
+// and don't make it fail.
 const leaseTable = "alembic_version_lease"
 
-const (
-	// leaseTerm is how long a lease outlives its holder. It is renewed a few
-	// times in that time.
-	leaseTerm  = 30 * time.Second
-	leaseRenew = leaseTerm / 6
-)
+// leaseTerm is how long a lease outlives its holder. It is renewed a few times
+// in that time.
+const leaseTerm = 30 * time.Second
 
 // errLeaseLost says that another process took over since this one seemed gone.
 var errLeaseLost = errors.New("the lock on revisions was lost: it was not renewed in time, and another process may have taken it")
 
 // lease is the lock of a cluster. A holder that dies frees it by not renewing
-// it. Every record of progress renews it in the same transaction, so that a
-// holder that was too slow finds out before it records anything.
+// it. Every record of progress passes the fence in the same transaction, so
+// that a holder that was too slow finds out before it records anything.
+//
+// Whoever waits goes by its own clock: a row that stays the same for a whole
+// term has no holder. What the row says about time is for people only: the
+// nodes' clocks may differ, and a renewal that waited for DDL, as each
+// commit of the cluster does, says a time that is past.
 type lease struct {
-	conn  bun.Conn
+	run   *run
 	owner string
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 }
 
-// acquireLease waits for the lease, on the run's second connection.
+// acquireLease waits for the lease. It works beside the run's connection.
 func acquireLease(ctx context.Context, r *run) (*lease, error) {
-	conn, err := r.db.DB().Conn(ctx)
-	if err != nil {
+	l := &lease{run: r, owner: rand.Text()}
+	if err := l.wait(ctx); err != nil {
 		return nil, err
-	}
-	l := &lease{conn: conn, owner: rand.Text()}
-	if err := l.wait(ctx, r); err != nil {
-		return nil, errors.Join(err, giveBack(conn))
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
@@ -53,12 +55,18 @@ func acquireLease(ctx context.Context, r *run) (*lease, error) {
 	return l, nil
 }
 
-func (l *lease) wait(ctx context.Context, r *run) error {
-	create := "CREATE TABLE IF NOT EXISTS " + leaseTable + " (id INTEGER PRIMARY KEY, owner VARCHAR(64) NOT NULL, expires_at DATETIME(6) NOT NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
-	if err := execute(ctx, l.conn, create); err != nil {
+func (l *lease) db() bun.IDB { return l.run.db.DB() }
+
+// term is how long a lease lasts without being renewed.
+func (l *lease) term() time.Duration { return l.run.m.leaseTerm }
+
+func (l *lease) wait(ctx context.Context) error {
+	if err := l.ensureTable(ctx); err != nil {
 		return err
 	}
-	w := r.waiting()
+	w := l.run.waiting()
+	var row string
+	changed := time.Now()
 	for {
 		err := l.take(ctx)
 		if err == nil {
@@ -67,27 +75,79 @@ func (l *lease) wait(ctx context.Context, r *run) error {
 		if !errors.Is(err, dbmodule.ErrUnique) && !errors.Is(err, dbmodule.ErrConflict) {
 			return err
 		}
+		now, err := l.look(ctx)
+		switch {
+		case err != nil:
+			return err
+		case now != row:
+			row, changed = now, time.Now()
+		case time.Since(changed) > l.term():
+			if err := l.evict(ctx, row); err != nil {
+				return err
+			}
+			changed = time.Now()
+			continue
+		}
 		if err := w.pause(ctx, "a process on another node of the cluster"); err != nil {
 			return err
 		}
 	}
 }
 
-// take inserts the row, in the place of one that has expired.
-func (l *lease) take(ctx context.Context) error {
-	if _, err := l.conn.NewRaw("DELETE FROM " + leaseTable + " WHERE id = 1 AND expires_at < UTC_TIMESTAMP(6)").Exec(ctx); err != nil {
+// ensureTable makes the table only where it is not: even one that changes
+// nothing, DDL makes the holder's transactions fail certification.
+func (l *lease) ensureTable(ctx context.Context) error {
+	var n int
+	err := l.db().NewRaw("SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", leaseTable).Scan(ctx, &n)
+	if err != nil || n > 0 {
 		return err
 	}
-	_, err := l.conn.NewRaw("INSERT INTO "+leaseTable+" (id, owner, expires_at) VALUES (1, ?, "+leaseEnd+")", l.owner, leaseTerm.Microseconds()).Exec(ctx)
-	return err
+	return execute(ctx, l.db(), "CREATE TABLE IF NOT EXISTS "+leaseTable+" (id INTEGER PRIMARY KEY, owner VARCHAR(64) NOT NULL, expires_at DATETIME(6) NOT NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
 }
 
 // leaseEnd is when a lease that is taken now ends, by the server's clock.
 const leaseEnd = "UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND"
 
-// renew prolongs the lease in a transaction of the run.
-func (l *lease) renew(ctx context.Context, db bun.IDB) error {
-	result, err := db.NewRaw("UPDATE "+leaseTable+" SET expires_at = "+leaseEnd+" WHERE id = 1 AND owner = ?", leaseTerm.Microseconds(), l.owner).Exec(ctx)
+// take inserts the row and moves the fence.
+func (l *lease) take(ctx context.Context) error {
+	return l.db().RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		for _, into := range []string{"INSERT INTO " + leaseTable + " (id, owner, expires_at) VALUES (1, ?, ", "REPLACE INTO " + leaseTable + " (id, owner, expires_at) VALUES (2, ?, "} {
+			if _, err := tx.NewRaw(into+leaseEnd+")", l.owner, l.term().Microseconds()).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// leaseRow is different after each renewal.
+const leaseRow = "CONCAT(owner, ' ', expires_at)"
+
+// look returns the row, or "" when there is none.
+func (l *lease) look(ctx context.Context) (row string, err error) {
+	err = l.db().NewRaw("SELECT "+leaseRow+" FROM "+leaseTable+" WHERE id = 1").Scan(ctx, &row)
+	if errors.Is(err, dbmodule.ErrNotFound) {
+		err = nil
+	}
+	return row, err
+}
+
+// evict removes a row unless it has changed. A renewal that this node has yet
+// to see fails it at certification.
+func (l *lease) evict(ctx context.Context, row string) error {
+	_, err := l.db().NewRaw("DELETE FROM "+leaseTable+" WHERE id = 1 AND "+leaseRow+" = ?", row).Exec(ctx)
+	if errors.Is(err, dbmodule.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// pass fails in a transaction of the run once another process has the lease.
+func (l *lease) pass(ctx context.Context, tx bun.Tx) error { return l.write(ctx, tx, 2) }
+
+// write puts the time into a row that is still the owner's.
+func (l *lease) write(ctx context.Context, db bun.IDB, id int) error {
+	result, err := db.NewRaw("UPDATE "+leaseTable+" SET expires_at = "+leaseEnd+" WHERE id = ? AND owner = ?", l.term().Microseconds(), id, l.owner).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("renew the lock on revisions: %w", err)
 	}
@@ -97,17 +157,17 @@ func (l *lease) renew(ctx context.Context, db bun.IDB) error {
 	return nil
 }
 
-// keep renews the lease while long statements run. A failure shows in the next
-// record of progress.
+// keep renews the lease. When that fails for long enough for another process to
+// take it, the fence shows it.
 func (l *lease) keep(ctx context.Context) {
-	ticker := time.NewTicker(leaseRenew)
+	ticker := time.NewTicker(l.term() / 6)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = l.renew(ctx, l.conn)
+			_ = l.write(ctx, l.db(), 1)
 		}
 	}
 }
@@ -116,11 +176,16 @@ func (l *lease) keep(ctx context.Context) {
 func (l *lease) release() error {
 	l.stop()
 	l.done.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), leaseRenew) //nolint:forbidigo // the run's own context may have ended, and the lease would then block the next for its whole term
+	ctx, cancel := context.WithTimeout(context.Background(), l.term()/6) //nolint:forbidigo // the run's own context may have ended, and the lease would then block the next for its whole term
 	defer cancel()
-	_, err := l.conn.NewRaw("DELETE FROM "+leaseTable+" WHERE id = 1 AND owner = ?", l.owner).Exec(ctx)
-	if err != nil {
-		err = fmt.Errorf("migrate: release the lock on revisions: %w", err)
+	for {
+		_, err := l.db().NewRaw("DELETE FROM "+leaseTable+" WHERE owner = ?", l.owner).Exec(ctx)
+		if errors.Is(err, dbmodule.ErrConflict) && sleep(ctx, lockPause) == nil {
+			continue
+		}
+		if err != nil {
+			err = fmt.Errorf("migrate: release the lock on revisions: %w", err)
+		}
+		return err
 	}
-	return errors.Join(err, giveBack(l.conn))
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -22,6 +23,7 @@ type Migrator struct {
 	running *atomic.Int32
 	// alwaysLease takes the lock of a cluster on a single server too.
 	alwaysLease bool
+	leaseTerm   time.Duration
 }
 
 var _ dbmodule.Migrator = (*Migrator)(nil)
@@ -46,7 +48,7 @@ func New(sources []Source, opts ...Option) (*Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Migrator{graph: graph, running: new(atomic.Int32)}
+	m := &Migrator{graph: graph, running: new(atomic.Int32), leaseTerm: leaseTerm}
 	for _, opt := range opts {
 		opt(m)
 	}

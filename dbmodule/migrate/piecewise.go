@@ -18,18 +18,18 @@ func (r *run) piecewise(ctx context.Context, p Progress, w work) (err error) {
 		return r.named(err, p.Step)
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	entry, err := r.resume(ctx, p.Step, w)
+	entry, err := r.resume(ctx, p, w)
 	if err != nil {
 		return r.named(err, p.Step)
 	}
 	for entry.StatementsDone < len(w.statements) {
 		if err := r.piece(ctx, p, w, entry); err != nil {
-			return r.named(r.noted(ctx, entry, err), p.Step)
+			return r.named(r.noted(ctx, p, entry, err), p.Step)
 		}
 		p.Phase, p.Statement = PhaseStatement, entry.StatementsDone
 		r.m.report(p)
 	}
-	err = r.bookkeeping(ctx, func(tx bun.Tx) error {
+	err = r.record(ctx, p, func(tx bun.Tx) error {
 		if err := moveVersion(ctx, tx, p.Step); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (r *run) piecewise(ctx context.Context, p Progress, w work) (err error) {
 // guarded runs Go code where DDL has no transactions. Its entry stands in the
 // history from before it begins until it is complete.
 func (r *run) guarded(ctx context.Context, p Progress, w work) error {
-	entry, err := r.resume(ctx, p.Step, w)
+	entry, err := r.resume(ctx, p, w)
 	if err != nil {
 		return r.named(err, p.Step)
 	}
@@ -60,14 +60,15 @@ func (r *run) guarded(ctx context.Context, p Progress, w work) error {
 		})
 	})
 	if err != nil {
-		err = r.noted(ctx, entry, err)
+		err = r.noted(ctx, p, entry, err)
 	}
 	return r.named(err, p.Step)
 }
 
 // resume finds how far an earlier run of the step came, or begins it.
-func (r *run) resume(ctx context.Context, step Step, w work) (entry *Entry, err error) {
-	err = r.transaction(ctx, func(tx bun.Tx) error {
+func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err error) {
+	step := p.Step
+	err = r.record(ctx, p, func(tx bun.Tx) error {
 		if err := r.stillDue(ctx, tx, step); err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 	from := entry.StatementsDone
 	to := r.dialect.together(w.statements, from)
 	if to == from {
-		return r.persist(ctx, p, func() error { return r.alone(ctx, p.Step, w, entry) })
+		return r.alone(ctx, p, w, entry)
 	}
 	return r.persist(ctx, p, func() error {
 		return r.dialect.around(ctx, func(check func(bun.Tx) error) error {
@@ -163,9 +164,11 @@ func (e *Entry) complete(text string) {
 
 // alone runs a statement that no transaction can hold. Whether it took effect
 // is in doubt from the moment it is sent until its completion is recorded: a
-// process that dies between the two leaves that to the next one.
-func (r *run) alone(ctx context.Context, step Step, w work, entry *Entry) error {
-	i := entry.StatementsDone
+// process that dies between the two leaves that to the next one. Each of the
+// three is tried again by itself: a record that met another transaction must
+// not have the statement run twice.
+func (r *run) alone(ctx context.Context, p Progress, w work, entry *Entry) error {
+	step, i := p.Step, entry.StatementsDone
 	text := w.statements[i].Text
 	before, err := r.dialect.fingerprint(ctx)
 	if err != nil {
@@ -179,18 +182,18 @@ func (r *run) alone(ctx context.Context, step Step, w work, entry *Entry) error 
 	}
 	if !doubt || !unsure {
 		if entry.InDoubt = hash(text) + " " + before; entry.InDoubt != doubted+" "+was {
-			if err := r.store(ctx, entry); err != nil {
+			if err := r.store(ctx, p, entry); err != nil {
 				return err
 			}
 		}
 	}
-	err = r.dialect.alone(ctx, text)
+	err = r.persist(ctx, p, func() error { return r.dialect.alone(ctx, text) })
 	if unsure && err != nil && r.dialect.exists(err) {
 		err = nil // its effect is there: it was the earlier run's
 	}
 	if err == nil {
 		entry.complete(text)
-		return r.store(ctx, entry)
+		return r.store(ctx, p, entry)
 	}
 	if isDefinite(err) {
 		// The server refused it: nothing is in doubt.
@@ -200,18 +203,24 @@ func (r *run) alone(ctx context.Context, step Step, w work, entry *Entry) error 
 }
 
 // store records how far the work is.
-func (r *run) store(ctx context.Context, entry *Entry) error {
-	return r.bookkeeping(ctx, func(tx bun.Tx) error { return entry.update(ctx, tx) })
+func (r *run) store(ctx context.Context, p Progress, entry *Entry) error {
+	return r.record(ctx, p, func(tx bun.Tx) error { return entry.update(ctx, tx) })
 }
 
 // noted records why a step stopped, as far as the database still answers, and
 // returns err.
-func (r *run) noted(ctx context.Context, entry *Entry, err error) error {
+func (r *run) noted(ctx context.Context, p Progress, entry *Entry, err error) error {
 	entry.Error = err.Error()
-	if noteErr := r.store(context.WithoutCancel(ctx), entry); noteErr != nil && isDefinite(noteErr) {
+	if noteErr := r.store(context.WithoutCancel(ctx), p, entry); noteErr != nil && isDefinite(noteErr) {
 		return errors.Join(err, noteErr)
 	}
 	return err
+}
+
+// record is bookkeeping that is tried again while others' locks are in its way.
+// On a Galera cluster they show at COMMIT.
+func (r *run) record(ctx context.Context, p Progress, fn func(tx bun.Tx) error) error {
+	return r.persist(ctx, p, func() error { return r.bookkeeping(ctx, fn) })
 }
 
 // bookkeeping runs fn in a transaction that fails once the lock is lost.

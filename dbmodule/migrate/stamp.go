@@ -21,7 +21,7 @@ func (r *run) stamp(ctx context.Context, purge bool, targets []string) (steps []
 	if err != nil {
 		return nil, err
 	}
-	err = r.transaction(ctx, func(tx bun.Tx) error {
+	err = r.bookkeeping(ctx, func(tx bun.Tx) error {
 		if purge {
 			if _, err := tx.NewDelete().Model((*version)(nil)).Where("1 = 1").Exec(ctx); err != nil {
 				return fmt.Errorf("empty %s: %w", versionTable, err)
