@@ -17,7 +17,8 @@ type schemaStart struct {
 	shutdowner fx.Shutdowner
 	log        *zap.Logger
 
-	// cancel ends a migration; finished is closed once it has ended.
+	// cancel ends a migration in the background; finished is closed once it,
+	// and what is done about its end, are over. Both are nil without one.
 	cancel   context.CancelCauseFunc
 	finished chan struct{}
 }
@@ -78,14 +79,11 @@ func (s *schemaStart) warn(strange []string) {
 func (s *schemaStart) migrate(ctx context.Context) error {
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	result := make(chan error, 1)
-	s.cancel, s.finished = cancel, make(chan struct{})
-	go func() {
-		defer close(s.finished)
-		result <- s.d.migrator.UpgradeHeads(running, s.d)
-	}()
+	go func() { result <- s.d.migrator.UpgradeHeads(running, s.d) }()
 	patience := startPatience(ctx)
 	select {
 	case err := <-result:
+		cancel(nil)
 		return s.migrated(ctx, err)
 	case <-ctx.Done():
 		cancel(context.Cause(ctx))
@@ -94,16 +92,18 @@ func (s *schemaStart) migrate(ctx context.Context) error {
 	}
 	s.d.gate.close("the schema is being migrated")
 	s.log.Warn("the migration takes longer than the start may: it goes on, and until it is done the database is unavailable to requests")
-	go s.await(running, result)
+	s.cancel, s.finished = cancel, make(chan struct{})
+	go func() {
+		defer close(s.finished)
+		defer cancel(nil)
+		s.await(running, result)
+	}()
 	return nil
 }
 
 // await ends the application if the migration in the background fails.
 func (s *schemaStart) await(ctx context.Context, result <-chan error) {
-	err := <-result
-	if err == nil {
-		err = s.migrated(ctx, nil)
-	}
+	err := s.migrated(ctx, <-result)
 	if err == nil {
 		s.d.gate.open()
 		s.log.Info("the migration is done")
@@ -151,7 +151,7 @@ func startPatience(ctx context.Context) <-chan time.Time {
 // stop ends a migration that still goes on and waits until it has been undone
 // or has recorded where it is.
 func (s *schemaStart) stop(ctx context.Context) error {
-	if s.cancel == nil {
+	if s.finished == nil {
 		return nil
 	}
 	s.cancel(errStopping)
