@@ -11,7 +11,7 @@ import (
 
 func TestSelect(t *testing.T) {
 	t.Parallel()
-	g := graph(t, append(library, "1234 < ee07", "2024-01-05", "2024-01-06 < 2024-01-05 @ v1-2", "abc")...)
+	g := graph(t, append(library, "1234 < ee07", "2024_01_05", "2024_01_06 < 2024_01_05 @ v1-2", "abc")...)
 	tests := map[string]string{ // or the error
 		"aa01":                  "aa01",
 		"b":                     "ambiguous bb03, books",
@@ -22,11 +22,11 @@ func TestSelect(t *testing.T) {
 		"abc":                   "abc",
 		"1234":                  "1234",
 		"12":                    "1234",
-		"2024-01-05":            "2024-01-05",
-		"2024-01":               "ambiguous 2024-01-05, 2024-01-06",
-		"v1-2":                  "2024-01-06",
-		"heads":                 "dd05 1234 2024-01-06 abc",
-		"head":                  "multiple dd05, 1234, 2024-01-06, abc",
+		"2024_01_05":            "2024_01_05",
+		"2024_01":               "ambiguous 2024_01_05, 2024_01_06",
+		"v1-2":                  "2024_01_06",
+		"heads":                 "dd05 1234 2024_01_06 abc",
+		"head":                  "multiple dd05, 1234, 2024_01_06, abc",
 		"base":                  "",
 		"books@base":            "",
 		"books@head":            "dd05",
