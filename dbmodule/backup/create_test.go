@@ -214,3 +214,17 @@ func TestBackupOfRowsThatDangle(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, report.Dangling)
 }
+
+func TestBackupTakesNobodysPlace(t *testing.T) {
+	t.Parallel()
+	dir, path := folder(t)
+	db := ledger(t, path)
+	to := filepath.Join(dir, "copy.db")
+	_, err := backup.Create(t.Context(), db, to, backup.Options{Progress: func(int, int) {
+		require.NoError(t, os.WriteFile(to, []byte("somebody else's"), 0o600)) // made in the meantime
+	}})
+	require.ErrorIs(t, err, backup.ErrExists)
+	text, err := os.ReadFile(to)
+	require.NoError(t, err)
+	require.Equal(t, "somebody else's", string(text))
+}
