@@ -114,6 +114,7 @@ func newRootCommand(s streams) *cobra.Command {
 		newServeCommand(s),
 		newDBCommand(s),
 		newConfigCommand(s),
+		newHealthcheckCommand(s),
 		newOpenAPICommand(s),
 		newVersionCommand(s),
 	)
