@@ -141,9 +141,11 @@ func TestNoSecretOfASourceIsPrinted(t *testing.T) {
 		u.User = url.User("dbtest") // with the wrong password
 		for _, raw := range []string{u.String(), u.Scheme + "://me@127.0.0.1:1/db"} {
 			for name, edit := range map[string]func(*dbmodule.Config){
-				"file":     func(cfg *dbmodule.Config) { cfg.PasswordFile = file },
-				"command":  func(cfg *dbmodule.Config) { cfg.PasswordCommand = "cat " + file },
-				"function": func(cfg *dbmodule.Config) { cfg.Password = func(context.Context) (string, error) { return marker, nil } },
+				"file":    func(cfg *dbmodule.Config) { cfg.PasswordFile = file },
+				"command": func(cfg *dbmodule.Config) { cfg.PasswordCommand = "cat " + file },
+				"function": func(cfg *dbmodule.Config) {
+					cfg.Password = func(context.Context) (string, error) { return marker, nil }
+				},
 			} {
 				text := printed(t.Context(), raw, edit)
 				assert.NotContains(t, text, marker, "%s, %s", engine, name)

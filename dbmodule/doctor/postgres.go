@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun"
 )
 
@@ -217,17 +218,24 @@ func postgresIdleTimeout(_ context.Context, p *patient) Finding {
 // clients, one of them idle, have the same server process behind them.
 func postgresPooler(ctx context.Context, p *patient) Finding {
 	first, second, err := p.backends(ctx)
-	if err != nil {
-		return unread(err)
-	}
 	named := strings.Contains(p.config.URL.String(), "default_query_exec_mode=cache_statement")
+	lost := isLostStatement(err)
 	switch {
-	case first != second:
+	case err != nil && !lost:
+		return unread(err)
+	case first != second && !lost:
 		return fine("none that shares connections between transactions")
-	case named:
+	case named || lost:
 		return wrong("a pooler shares connections between transactions, and default_query_exec_mode=cache_statement leaves named statements on them", "remove default_query_exec_mode from DATABASE_URL")
 	}
 	return fine("one with transaction pooling, which this program can do with")
+}
+
+// isLostStatement recognises a named statement that is there already or not any
+// more, since another connection answers.
+func isLostStatement(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "42P05" || pg.Code == "26000")
 }
 
 func (p *patient) backends(ctx context.Context) (first, second int, err error) {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package doctor_test
 
 import (
@@ -8,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -299,6 +302,27 @@ func TestReadOnlyServer(t *testing.T) {
 	require.Equal(t, doctor.Wrong, level(doctor.Examine(t.Context(), cfg, options(t)), "writable"))
 }
 
+func TestStandby(t *testing.T) {
+	t.Parallel()
+	server := dbtest.StartServer(t, dbmodule.PostgreSQL)
+	cfg := server.Config(t)
+	db := migrated(t, cfg)
+	var data string
+	require.NoError(t, db.DB().NewRaw("SHOW data_directory").Scan(t.Context(), &data))
+	require.NoError(t, db.Close())
+	signal := filepath.Join(data, "standby.signal") // makes one of it at its next start
+	require.NoError(t, os.WriteFile(signal, nil, 0o600))
+	info, err := os.Stat(filepath.Join(data, "PG_VERSION"))
+	require.NoError(t, err)
+	owner := info.Sys().(*syscall.Stat_t)
+	require.NoError(t, os.Chown(signal, int(owner.Uid), int(owner.Gid)))
+	require.NoError(t, server.Stop())
+	require.NoError(t, server.Restart(t.Context()))
+	f := finding(doctor.Examine(t.Context(), cfg, options(t)), "writable")
+	require.Equal(t, doctor.Wrong, f.Level)
+	require.Contains(t, f.Found, "standby")
+}
+
 // Who waits for whom is told.
 func TestLocksOfPostgreSQL(t *testing.T) {
 	t.Parallel()
@@ -337,5 +361,31 @@ func TestNoSecretIsFound(t *testing.T) {
 		r := doctor.Examine(t.Context(), cfg, doctor.Options{})
 		require.False(t, r.Healthy())
 		require.NotContains(t, fmt.Sprintf("%v %+v", r, r), secret)
+	}
+}
+
+// Which kind of pooler stands between is told, and named statements through
+// one that shares connections are wrong.
+func TestPooler(t *testing.T) {
+	t.Parallel()
+	raw := dbtest.URL(t, dbmodule.PostgreSQL)
+	for _, test := range []struct {
+		mode, options, found string
+		level                doctor.Level
+	}{
+		{"", "", "none that shares", doctor.OK},
+		{"session", "", "none that shares", doctor.OK},
+		{"transaction", "", "transaction pooling", doctor.OK},
+		{"transaction", "?default_query_exec_mode=cache_statement", "named statements", doctor.Wrong},
+	} {
+		through := raw
+		if test.mode != "" {
+			through = dbtest.StartPooler(t, raw, test.mode, 5)
+		}
+		cfg := dbmodule.DefaultConfig()
+		require.NoError(t, cfg.URL.UnmarshalText([]byte(through+test.options)))
+		f := finding(doctor.Examine(t.Context(), cfg, doctor.Options{}), "pooler")
+		require.Equal(t, test.level, f.Level, "%+v: %s", test, f.Found)
+		require.Contains(t, f.Found, test.found)
 	}
 }
