@@ -14,8 +14,8 @@ const (
 	lockBytesEnd = lockBytes + 512
 )
 
-// holder names a process that has SQLite's lock on a file, "" if there is none
-// or it can't be told. It reads the kernel's table: to ask by opening the file
+// holder names another process that has SQLite's lock on a file, "" if there is
+// none or it can't be told. It reads the kernel's table: to ask by opening the file
 // would, at closing it, drop the locks that this process itself has on it.
 func holder(path string) string {
 	info, err := os.Stat(path)
@@ -30,11 +30,12 @@ func holder(path string) string {
 	if err != nil {
 		return ""
 	}
+	own := strconv.Itoa(os.Getpid())
 	inode := ":" + strconv.FormatUint(stat.Ino, 10)
 	for line := range strings.Lines(string(table)) {
 		// 1: POSIX ADVISORY READ 4711 08:02:1234567 1073741826 1073742335
 		fields := strings.Fields(line)
-		if len(fields) != 8 || fields[1] != "POSIX" || !strings.HasSuffix(fields[5], inode) {
+		if len(fields) != 8 || fields[1] != "POSIX" || !strings.HasSuffix(fields[5], inode) || fields[4] == own {
 			continue
 		}
 		if at, err := strconv.ParseInt(fields[6], 10, 64); err == nil && at >= lockBytes && at < lockBytesEnd {

@@ -2,9 +2,11 @@ package backup_test
 
 import (
 	"bufio"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +160,9 @@ func TestRestoreRefusesADatabaseInUse(t *testing.T) {
 	require.NoError(t, err)
 	_, err = restore(t, from, atPath(t, path))
 	require.ErrorIs(t, err, backup.ErrInUse, "by another one, though it does nothing")
+	if runtime.GOOS == "linux" {
+		require.ErrorContains(t, err, fmt.Sprintf("by process %d ", process.Process.Pid))
+	}
 	require.NoError(t, process.Process.Kill())
 	require.Error(t, process.Wait())
 	require.NotContains(t, strings.Join(files(t, dir), " "), "partial")

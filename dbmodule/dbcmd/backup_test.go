@@ -51,7 +51,7 @@ func TestBackupAndRestore(t *testing.T) {
 	// That connection is open.
 	err := p.try("restore", file).err
 	require.ErrorIs(t, err, backup.ErrInUse)
-	require.ErrorContains(t, err, "stop it first")
+	require.ErrorContains(t, err, "stop the server")
 	require.NoError(t, db.Close())
 
 	// What is behind, ahead or unknown is said.

@@ -316,7 +316,7 @@ func TestStandby(t *testing.T) {
 	require.NoError(t, err)
 	owner := info.Sys().(*syscall.Stat_t)
 	require.NoError(t, os.Chown(signal, int(owner.Uid), int(owner.Gid)))
-	require.NoError(t, server.Stop())
+	require.NoError(t, server.Kill())
 	require.NoError(t, server.Restart(t.Context()))
 	f := finding(doctor.Examine(t.Context(), cfg, options(t)), "writable")
 	require.Equal(t, doctor.Wrong, f.Level)
