@@ -70,7 +70,7 @@ func TestNoSecretInAnyOutput(t *testing.T) {
 				set[name] = value
 			}
 			environment(t, set)
-			for _, args := range [][]string{{"config"}, {"config", "--format", "json"}, {"serve"}, {"db", "upgrade"}} {
+			for _, args := range [][]string{{"config"}, {"config", "--format", "json"}, {"serve"}, {"db", "upgrade"}, {"db", "doctor"}, {"db", "backup", "x.db"}, {"healthcheck"}} {
 				ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 				r := callWithin(ctx, args...)
 				cancel()

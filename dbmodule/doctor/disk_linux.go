@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,16 +69,4 @@ func (p *patient) statfs() (stat unix.Statfs_t, err error) {
 		return stat, fmt.Errorf("the database is in memory")
 	}
 	return stat, unix.Statfs(filepath.Dir(p.config.URL.Path()), &stat)
-}
-
-func sqliteOwner(_ context.Context, p *patient) Finding {
-	info, err := os.Stat(p.config.URL.Path())
-	if err != nil {
-		return skipped("there is no file")
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if ok && os.Geteuid() == 0 && owner.Uid != 0 {
-		return warning(fmt.Sprintf("root runs this, and the file is account %d's: what root makes beside it, that account can't use", owner.Uid), "run the commands as that account, for example by sudo -u")
-	}
-	return fine("this account's, or one that it may use")
 }

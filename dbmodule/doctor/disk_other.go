@@ -9,5 +9,3 @@ func sqliteFileSystem(context.Context, *patient) Finding {
 }
 
 func sqliteDisk(context.Context, *patient) Finding { return skipped("can't be told on this system") }
-
-func sqliteOwner(context.Context, *patient) Finding { return skipped("can't be told on this system") }

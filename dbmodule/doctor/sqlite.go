@@ -17,7 +17,6 @@ import (
 var sqliteFileChecks = []check{
 	{"file", sqliteFile},
 	{"file's permissions", sqlitePermissions},
-	{"file's owner", sqliteOwner},
 	{"folder", sqliteFolder},
 	{"file system", sqliteFileSystem},
 	{"disk", sqliteDisk},
