@@ -26,7 +26,8 @@ type Options struct {
 // Create copies the database into the file to, which only its owner may read,
 // and verifies the copy. db need not be connected: its file is opened for
 // this alone. Only a database in memory is read through db itself, whose
-// writers wait meanwhile.
+// writers wait meanwhile; so do those of a file without write-ahead logging,
+// which no Database leaves that way.
 //
 // The copy is written beside to, as .NAME.*.partial, and gets the name to when
 // it is complete, verified and synced: to is never half a backup. When it

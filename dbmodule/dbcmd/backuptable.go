@@ -42,15 +42,23 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %ciB", value, units[0])
 }
 
-// copyBar shows on a terminal how far a copy is.
+// copyBar shows on a terminal how far a copy is, and says when it is complete:
+// to verify it takes as long again.
 type copyBar struct {
-	out io.Writer
-	bar *progressbar.ProgressBar
+	out       io.Writer
+	bar       *progressbar.ProgressBar
+	verifying bool
 }
 
 func newCopyBar(out io.Writer) *copyBar { return &copyBar{out: out} }
 
 func (c *copyBar) report(done, total int) {
+	if done == total && !c.verifying {
+		c.verifying = true
+		c.finish()
+		_, _ = fmt.Fprintln(c.out, "Verifying the copy") // there is nobody to tell
+		return
+	}
 	if !isTerminal(c.out) {
 		return
 	}
@@ -69,5 +77,6 @@ func (c *copyBar) report(done, total int) {
 func (c *copyBar) finish() {
 	if c.bar != nil {
 		_ = c.bar.Clear() // as in report
+		c.bar = nil
 	}
 }

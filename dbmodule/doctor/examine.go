@@ -132,7 +132,7 @@ func adviceOn(err error) string {
 	case errors.Is(err, dbmodule.ErrCorrupt):
 		return `the file is damaged or no database: stop the server and restore a backup with "db restore"`
 	case errors.Is(err, dbmodule.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return "start the server, and check host, port and what firewalls stand between"
+		return "start the server, and check host, port, where the password comes from, and what firewalls stand between"
 	}
 	return "see the error"
 }
