@@ -448,7 +448,7 @@ func TestUnit(t *testing.T) {
 		t.Skip("systemd-analyze is not installed: install the package systemd")
 	}
 	// The program has to be there.
-	text := strings.Replace(read(t, deploy+"openhands-server.service"), words[0], program(t), -1)
+	text := strings.ReplaceAll(read(t, deploy+"openhands-server.service"), words[0], program(t))
 	file := filepath.Join(t.TempDir(), "openhands-server.service")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

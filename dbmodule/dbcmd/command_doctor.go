@@ -75,7 +75,7 @@ func (t *tree) doctor(cmd *cobra.Command, asJSON bool) error {
 // unusable are the findings when the settings can't even be read.
 func unusable(err error) []doctor.Finding {
 	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the parts of this one, each a setting's
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		all = joined.Unwrap()
 	}
 	var findings []doctor.Finding

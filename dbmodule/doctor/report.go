@@ -47,10 +47,12 @@ func (r Report) Count(level Level) int {
 // Healthy reports whether nothing is wrong; warnings may be.
 func (r Report) Healthy() bool { return r.Count(Wrong) == 0 }
 
-func fine(found string) Finding            { return Finding{Level: OK, Found: found} }
-func skipped(why string) Finding           { return Finding{Level: Skipped, Found: why} }
+func fine(found string) Finding  { return Finding{Level: OK, Found: found} }
+func skipped(why string) Finding { return Finding{Level: Skipped, Found: why} }
+
 func warning(found, advice string) Finding { return Finding{Level: Warning, Found: found, Do: advice} }
-func wrong(found, advice string) Finding   { return Finding{Level: Wrong, Found: found, Do: advice} }
+
+func wrong(found, advice string) Finding { return Finding{Level: Wrong, Found: found, Do: advice} }
 
 // unread is the finding of a check that could not look.
 func unread(err error) Finding { return skipped("can't be read: " + err.Error()) }
