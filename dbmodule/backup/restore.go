@@ -145,12 +145,15 @@ func (r *Replacement) install(ctx context.Context) (done Installed, err error) {
 	if err := os.Link(r.target, kept); err != nil {
 		return done, errors.Join(fmt.Errorf("keep the replaced database: %w; move it away yourself and restore again", err), unlock())
 	}
-	done.Kept = kept
-	err = errors.Join(syncFolder(kept), os.Rename(r.part, r.target))
+	err = syncFolder(kept)
 	if err == nil {
-		err = syncFolder(r.target)
+		err = os.Rename(r.part, r.target)
 	}
-	if err = errors.Join(err, unlock()); err != nil {
+	if err != nil {
+		return done, errors.Join(err, removeIfThere(kept), unlock())
+	}
+	done.Kept = kept
+	if err := errors.Join(syncFolder(r.target), unlock()); err != nil {
 		return done, err
 	}
 	// Who had opened the file before the rename waited for the lock, and has

@@ -344,6 +344,29 @@ func TestLocksOfPostgreSQL(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+// A session that was left open in a transaction is told.
+func TestIdleTransactions(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []dbmodule.Engine{dbmodule.PostgreSQL, dbmodule.MySQL} {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			cfg := dbtest.StartServer(t, engine).Config(t)
+			o := doctor.Options{Idle: time.Second}
+			require.Equal(t, doctor.OK, level(doctor.Examine(t.Context(), cfg, o), "idle transactions"))
+			db := migrated(t, cfg)
+			tx, err := db.DB().BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			_, err = tx.ExecContext(t.Context(), "INSERT INTO books VALUES (1, 'x')")
+			require.NoError(t, err)
+			require.Eventually(t, func() bool {
+				return level(doctor.Examine(t.Context(), cfg, o), "idle transactions") == doctor.Warning
+			}, time.Minute, time.Second)
+			require.NoError(t, tx.Rollback())
+			require.Equal(t, doctor.OK, level(doctor.Examine(t.Context(), cfg, o), "idle transactions"))
+		})
+	}
+}
+
 // Whatever fails, no password is in what is found.
 func TestNoSecretIsFound(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,9 @@ type Options struct {
 	Migrator dbmodule.Migrator
 	// Now is the clock that the server's is compared with; time.Now if nil.
 	Now func() time.Time
+	// Idle is how long a session may do nothing in a transaction before it is
+	// reported, in whole seconds; a minute if 0.
+	Idle time.Duration
 }
 
 // check is one thing to look at.
@@ -51,6 +54,9 @@ const (
 func Examine(ctx context.Context, cfg dbmodule.Config, o Options) Report {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Idle == 0 {
+		o.Idle = time.Minute
 	}
 	r := Report{Engine: cfg.URL.Engine(), Database: cfg.URL.String()}
 	p := &patient{config: cfg, opts: o}

@@ -285,7 +285,7 @@ func mysqlIdleTransactions(ctx context.Context, p *patient) Finding {
 	var oldest float64
 	err := p.scan(ctx, fmt.Sprintf(`SELECT count(*), coalesce(max(p.time), 0) + 0e0 FROM information_schema.innodb_trx t
 		JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
-		WHERE p.command = 'Sleep' AND p.time > %d`, int(longIdle.Seconds())), &n, &oldest)
+		WHERE p.command = 'Sleep' AND p.time > %d`, int(p.opts.Idle.Seconds())), &n, &oldest)
 	if err != nil {
 		return skipped("only an account with the privilege PROCESS can see others' transactions")
 	}
@@ -293,5 +293,5 @@ func mysqlIdleTransactions(ctx context.Context, p *patient) Finding {
 		return warning(fmt.Sprintf("%d sessions do nothing in a transaction, the oldest for %s: they keep locks", n, seconds(oldest)),
 			"find them in information_schema.innodb_trx and end them with KILL trx_mysql_thread_id")
 	}
-	return fine("none older than " + longIdle.String())
+	return fine("none older than " + p.opts.Idle.String())
 }

@@ -287,14 +287,11 @@ func postgresTemporary(ctx context.Context, p *patient) Finding {
 	return fine("allowed")
 }
 
-// longIdle is how long nobody needs to do nothing in a transaction.
-const longIdle = time.Minute
-
 func postgresIdleTransactions(ctx context.Context, p *patient) Finding {
 	var n int
 	var oldest float64
 	err := p.scan(ctx, fmt.Sprintf(`SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - state_change)), 0)::float8 FROM pg_stat_activity
-		WHERE datname = current_database() AND state LIKE 'idle in transaction%%' AND clock_timestamp() - state_change > interval '%d seconds'`, int(longIdle.Seconds())), &n, &oldest)
+		WHERE datname = current_database() AND state LIKE 'idle in transaction%%' AND clock_timestamp() - state_change > interval '%d seconds'`, int(p.opts.Idle.Seconds())), &n, &oldest)
 	if err != nil {
 		return unread(err)
 	}
@@ -302,7 +299,7 @@ func postgresIdleTransactions(ctx context.Context, p *patient) Finding {
 		return warning(fmt.Sprintf("%d sessions do nothing in a transaction, the oldest for %s: they keep locks and hinder VACUUM", n, seconds(oldest)),
 			"find them in pg_stat_activity (state = 'idle in transaction') and end them with pg_terminate_backend(pid)")
 	}
-	return fine("none older than " + longIdle.String())
+	return fine("none older than " + p.opts.Idle.String())
 }
 
 func postgresLocks(ctx context.Context, p *patient) Finding {
