@@ -228,3 +228,20 @@ func TestBackupTakesNobodysPlace(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "somebody else's", string(text))
 }
+
+// A name may have what means something in a URL.
+func TestBackupOfAStrangeName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, to := filepath.Join(dir, "what? #1 100%.db"), filepath.Join(dir, "to? #1 100%41.db")
+	db := ledger(t, path)
+	require.NoError(t, book(t.Context(), db, 1))
+	report, err := backup.Create(t.Context(), db, to, backup.Options{})
+	require.NoError(t, err)
+	require.Equal(t, int64(1), report.Tables[0].Rows)
+	require.FileExists(t, to)
+	require.NoError(t, db.Close())
+	_, err = restore(t, to, db)
+	require.NoError(t, err)
+	require.FileExists(t, path)
+}
