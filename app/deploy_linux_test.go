@@ -183,6 +183,17 @@ func built(t *testing.T) string {
 	return ""
 }
 
+// freeAddress is one on which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
 // The binary needs nothing else: it is served from a root that has it and an
 // empty folder alone, by an account without rights. Only root can make one;
 // others run it where it is, with an empty environment.
@@ -206,14 +217,8 @@ func TestImage(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(root, "data"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	_ = listener.Close()
 	variables := environmentOf(dockerfile(t))
-	variables["PORT"], variables["SESSION_API_KEY"] = port, "key"
+	variables["PORT"], variables["SESSION_API_KEY"] = strings.TrimPrefix(freeAddress(t), "127.0.0.1:"), "key"
 	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	at := "/openhands-server"
 	if os.Geteuid() == 0 {
@@ -505,5 +510,86 @@ func TestHealthcheckNeedsToKnowThePort(t *testing.T) {
 	environment(t, map[string]string{"PORT": "0"})
 	if r := call(t, "healthcheck"); r.code != 1 || !strings.Contains(r.stderr, "PORT=0 does not say where") {
 		t.Errorf("exit code %d: %s", r.code, r.all())
+	}
+}
+
+// calls lists the system calls of a set of systemd's, those of sets in it
+// included.
+func calls(t *testing.T, analyze, set string) map[string]bool {
+	t.Helper()
+	out, err := exec.Command(analyze, "syscall-filter", "--no-pager", set).Output()
+	if err != nil {
+		t.Fatalf("systemd-analyze syscall-filter %s: %v", set, err)
+	}
+	all := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		switch line = strings.TrimSpace(line); {
+		case line == set || line == "" || strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "@"):
+			for name := range calls(t, analyze, line) {
+				all[name] = true
+			}
+		default:
+			all[line] = true
+		}
+	}
+	return all
+}
+
+// What the unit forbids, the server does not call. strace tells; where it is
+// not installed or not allowed, nobody does.
+func TestUnitAllowsWhatTheServerCalls(t *testing.T) {
+	t.Parallel()
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip(err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace")
+	if out, err := exec.Command("strace", "-f", "-o", trace, "true").CombinedOutput(); err != nil {
+		t.Skipf("strace: %v: %s", err, out)
+	}
+	allowed := map[string]bool{}
+	for _, value := range unit(t)["SystemCallFilter"] {
+		without := strings.HasPrefix(value, "~")
+		for set := range strings.FieldsSeq(strings.TrimPrefix(value, "~")) {
+			for name := range calls(t, analyze, set) {
+				allowed[name] = !without
+			}
+		}
+	}
+	address := freeAddress(t)
+	server := exec.Command("strace", "-f", "-qq", "-o", trace, program(t), "serve")
+	server.Dir = t.TempDir()
+	server.Env = []string{"PORT=" + strings.TrimPrefix(address, "127.0.0.1:")}
+	server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = syscall.Kill(-server.Process.Pid, syscall.SIGKILL) // strace and what it watches
+		_ = server.Wait()
+	}()
+	for deadline := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
+		if err = create("http://" + address); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	name := regexp.MustCompile(`(?m)^\d+ +([a-z_0-9]+)\(`)
+	seen := map[string]bool{}
+	for _, m := range name.FindAllStringSubmatch(read(t, trace), -1) {
+		seen[m[1]] = true
+	}
+	// SQLite gives its log to the database's owner, as root alone can.
+	delete(seen, "fchown")
+	for name := range seen {
+		if !allowed[name] {
+			t.Errorf("the unit forbids %s", name)
+		}
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d calls were seen", len(seen))
 	}
 }
