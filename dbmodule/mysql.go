@@ -27,7 +27,7 @@ func openMySQL(cfg Config, rows rowLogFunc) (pools, error) {
 	limitPool(db, cfg)
 
 	dialect := &lateMySQLDialect{Dialect: mysqldialect.New()}
-	return pools{writer: db, reader: db, dialect: dialect, closing: killer.wait, connected: func(ctx context.Context) (func() error, error) {
+	return pools{writer: db, reader: db, dialect: dialect, connector: connector, closing: killer.wait, connected: func(ctx context.Context) (func() error, error) {
 		return nil, dialect.discover(ctx, db)
 	}}, nil
 }

@@ -78,7 +78,7 @@ func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Se
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s, err := startServer(t.Context(), r, o)
+	s, err := startServer(t.Context(), r, o, newPassword())
 	if err != nil {
 		shared.giveUp(t, engine, err)
 	}
@@ -90,7 +90,11 @@ func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Se
 	return s
 }
 
-func startServer(ctx context.Context, r recipe, o serverOptions) (_ *Server, err error) {
+// newPassword makes one with signs after the text that make every test decode
+// a URL that needs it.
+func newPassword() string { return rand.Text() + "@:/%" }
+
+func startServer(ctx context.Context, r recipe, o serverOptions, password string) (_ *Server, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 
@@ -101,8 +105,7 @@ func startServer(ctx context.Context, r recipe, o serverOptions) (_ *Server, err
 	if s.account, err = serverAccount(r.account); err != nil {
 		return nil, err
 	}
-	// The signs after the text make every test decode a URL that needs it.
-	s.layout.password = rand.Text() + "@:/%"
+	s.layout.password = password
 	if s.layout.folder, err = os.MkdirTemp("", "dbtest-"); err != nil {
 		return nil, fmt.Errorf("dbtest: make folder: %w", err)
 	}
@@ -243,6 +246,11 @@ func (s *Server) create(ctx context.Context) error {
 	}
 	if err := s.account.own(s.layout.secret()); err != nil {
 		return err
+	}
+	if _, err := os.Stat(s.layout.passfile()); err == nil {
+		if err := s.account.own(s.layout.passfile()); err != nil {
+			return err
+		}
 	}
 	if err := s.run(command); err != nil {
 		return err
