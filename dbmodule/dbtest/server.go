@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -52,6 +53,8 @@ type ServerOption func(*serverOptions)
 type serverOptions struct {
 	durable  bool
 	settings []string
+	// limit bounds the start, startLimit when it is 0.
+	limit time.Duration
 }
 
 // Durable leaves the engine's own settings for durability in place: every
@@ -95,7 +98,7 @@ func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Se
 func newPassword() string { return rand.Text() + "@:/%" }
 
 func startServer(ctx context.Context, r recipe, o serverOptions, password string) (_ *Server, err error) {
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.limit, startLimit))
 	defer cancel()
 
 	s := &Server{recipe: r, options: o}
@@ -216,7 +219,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err := s.end(s.recipe.shutdown); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.options.limit, startLimit))
 	defer cancel()
 	return s.launch(ctx, func() error { return nil })
 }
