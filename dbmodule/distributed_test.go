@@ -55,8 +55,12 @@ func verbOf(query string) string {
 }
 
 // fakeServer serves a protocol until t ends and returns a database on it.
-func fakeServer(t *testing.T, scheme string, s *script, serve func(*testing.T, net.Conn, *script)) *dbmodule.Database {
+func fakeServer(t *testing.T, scheme string, s *script) *dbmodule.Database {
 	t.Helper()
+	serve := fakePostgreSQL
+	if scheme == fakeMySQLURL {
+		serve = fakeMySQL
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var wg sync.WaitGroup
@@ -81,13 +85,14 @@ func fakeServer(t *testing.T, scheme string, s *script, serve func(*testing.T, n
 	return dbtest.Open(t, cfg)
 }
 
+const fakePostgreSQLURL, fakeMySQLURL = "postgresql://u:p@%s/db?sslmode=disable", "mysql://u:p@%s/db"
+
 // These databases speak the protocols of those that are tested, and say by
 // codes of their own what is to be done again and what nobody knows. The
 // codes and texts are from their documentation: the real ones were not there
 // to ask.
 func TestDistributedDatabases(t *testing.T) {
 	t.Parallel()
-	const postgres, mysql = "postgresql://u:p@%s/db?sslmode=disable", "mysql://u:p@%s/db"
 	const restart = "restart transaction: TransactionRetryWithProtoRefreshError: WriteTooOldError"
 	for _, test := range []struct {
 		name, scheme  string
@@ -96,34 +101,30 @@ func TestDistributedDatabases(t *testing.T) {
 		attempts      int
 		want          error
 	}{
-		{"CockroachDB, contention", postgres, "INSERT", "40001", restart, 2, nil},
-		{"CockroachDB, contention at COMMIT", postgres, "COMMIT", "40001", restart, 2, nil},
-		{"CockroachDB, ambiguous result", postgres, "COMMIT", "40003", "result is ambiguous: error=rpc error", 1, dbmodule.ErrCommitUnknown},
-		{"CockroachDB, ambiguous statement", postgres, "INSERT", "40003", "result is ambiguous: error=rpc error", 1, dbmodule.ErrCommitUnknown},
-		{"CockroachDB, draining", postgres, "BEGIN", "57P01", "server is shutting down", 2, nil},
-		{"CockroachDB, no quorum", postgres, "INSERT", "58C00", "replica unavailable", 2, nil},
-		{"YugabyteDB, conflict", postgres, "INSERT", "40001", "could not serialize access due to concurrent update (query layer retry isn't possible)", 2, nil},
-		{"YugabyteDB, conflict at COMMIT", postgres, "COMMIT", "40001", "Operation expired: Transaction was recently aborted", 2, nil},
-		{"YugabyteDB, read restart", postgres, "INSERT", "40001", "Restart read required", 2, nil},
-		{"YugabyteDB, deadlock", postgres, "INSERT", "40P01", "deadlock detected", 2, nil},
-		{"TiDB, optimistic conflict", mysql, "COMMIT", "9007", "Write conflict, txnStartTS=1, conflictStartTS=2 [try again later]", 2, nil},
-		{"TiDB, stale start", mysql, "COMMIT", "8005", "Write Conflict, txnStartTS is stale", 2, nil},
-		{"TiDB, retry not allowed", mysql, "COMMIT", "8002", "can not retry select for update statement", 2, nil},
-		{"TiDB, commit failed", mysql, "COMMIT", "8022", "Error: KV error safe to retry [try again later]", 2, nil},
-		{"TiDB, schema changed", mysql, "COMMIT", "8028", "Information schema is changed during the execution of the statement [try again later]", 2, nil},
-		{"TiDB, deadlock", mysql, "INSERT", "1213", "Deadlock found when trying to get lock; try restarting transaction", 2, nil},
-		{"TiDB, lock wait", mysql, "INSERT", "1205", "Lock wait timeout exceeded; try restarting transaction", 2, nil},
-		{"TiDB, region unavailable", mysql, "INSERT", "9005", "Region is unavailable", 2, nil},
-		{"TiDB, undetermined", mysql, "COMMIT", "gone", "result undetermined, close this connection", 1, dbmodule.ErrCommitUnknown},
+		{"CockroachDB, contention", fakePostgreSQLURL, "INSERT", "40001", restart, 2, nil},
+		{"CockroachDB, contention at COMMIT", fakePostgreSQLURL, "COMMIT", "40001", restart, 2, nil},
+		{"CockroachDB, ambiguous result", fakePostgreSQLURL, "COMMIT", "40003", "result is ambiguous: error=rpc error", 1, dbmodule.ErrCommitUnknown},
+		{"CockroachDB, ambiguous statement", fakePostgreSQLURL, "INSERT", "40003", "result is ambiguous: error=rpc error", 1, dbmodule.ErrCommitUnknown},
+		{"CockroachDB, draining", fakePostgreSQLURL, "BEGIN", "57P01", "server is shutting down", 2, nil},
+		{"CockroachDB, no quorum", fakePostgreSQLURL, "INSERT", "58C00", "replica unavailable", 2, nil},
+		{"YugabyteDB, conflict", fakePostgreSQLURL, "INSERT", "40001", "could not serialize access due to concurrent update (query layer retry isn't possible)", 2, nil},
+		{"YugabyteDB, conflict at COMMIT", fakePostgreSQLURL, "COMMIT", "40001", "Operation expired: Transaction was recently aborted", 2, nil},
+		{"YugabyteDB, read restart", fakePostgreSQLURL, "INSERT", "40001", "Restart read required", 2, nil},
+		{"YugabyteDB, deadlock", fakePostgreSQLURL, "INSERT", "40P01", "deadlock detected", 2, nil},
+		{"TiDB, optimistic conflict", fakeMySQLURL, "COMMIT", "9007", "Write conflict, txnStartTS=1, conflictStartTS=2 [try again later]", 2, nil},
+		{"TiDB, stale start", fakeMySQLURL, "COMMIT", "8005", "Write Conflict, txnStartTS is stale", 2, nil},
+		{"TiDB, retry not allowed", fakeMySQLURL, "COMMIT", "8002", "can not retry select for update statement", 2, nil},
+		{"TiDB, commit failed", fakeMySQLURL, "COMMIT", "8022", "Error: KV error safe to retry [try again later]", 2, nil},
+		{"TiDB, schema changed", fakeMySQLURL, "COMMIT", "8028", "Information schema is changed during the execution of the statement [try again later]", 2, nil},
+		{"TiDB, deadlock", fakeMySQLURL, "INSERT", "1213", "Deadlock found when trying to get lock; try restarting transaction", 2, nil},
+		{"TiDB, lock wait", fakeMySQLURL, "INSERT", "1205", "Lock wait timeout exceeded; try restarting transaction", 2, nil},
+		{"TiDB, region unavailable", fakeMySQLURL, "INSERT", "9005", "Region is unavailable", 2, nil},
+		{"TiDB, undetermined", fakeMySQLURL, "COMMIT", "gone", "result undetermined, close this connection", 1, dbmodule.ErrCommitUnknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := &script{failures: map[string][]failure{test.verb: {{test.code, test.message}}}, seen: map[string]int{}}
-			serve := fakePostgreSQL
-			if test.scheme == mysql {
-				serve = fakeMySQL
-			}
-			db := fakeServer(t, test.scheme, s, serve)
+			db := fakeServer(t, test.scheme, s)
 			attempts := 0
 			err := db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
 				attempts++
@@ -140,6 +141,25 @@ func TestDistributedDatabases(t *testing.T) {
 			}
 			assert.Equal(t, test.attempts, s.count("BEGIN"), "transactions")
 			assert.LessOrEqual(t, s.count("COMMIT"), test.attempts)
+		})
+	}
+}
+
+// Whether a transaction that could not write was committed is all the same.
+func TestLostCommitOfAReadOnlyTransaction(t *testing.T) {
+	t.Parallel()
+	for name, scheme := range map[string]string{"postgresql": fakePostgreSQLURL, "mysql": fakeMySQLURL} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{failures: map[string][]failure{"COMMIT": {{"gone", "the server was killed"}}}, seen: map[string]int{}}
+			db := fakeServer(t, scheme, s)
+			attempts := 0
+			require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				attempts++
+				_, err := s.ExecContext(ctx, "SHOW TABLES")
+				return err
+			}, dbmodule.Snapshot()))
+			assert.Equal(t, 2, attempts)
 		})
 	}
 }

@@ -44,6 +44,10 @@ func fakePostgreSQL(t *testing.T, conn net.Conn, script *script) {
 				backend.Send(&pgproto3.CommandComplete{CommandTag: []byte(verbOf(query))})
 				return true
 			}
+			if len(f.code) != 5 {
+				_ = conn.Close()
+				return false
+			}
 			if status == 'T' {
 				status = 'E'
 			}

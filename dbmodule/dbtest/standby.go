@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openhands-go/server/dbmodule"
 )
@@ -132,23 +133,44 @@ func follow(ctx context.Context, primary, standby *Server) error {
 }
 
 // Promote makes a standby the primary, and returns when it takes writes. What
-// it has not received is lost; the old primary is left as it is.
+// it has received is applied first, what it has not is lost; the old primary is
+// left as it is.
 func (s *Server) Promote(ctx context.Context) error {
-	statements := []string{"SELECT pg_promote(true, 60)"}
-	if s.recipe.engine == dbmodule.MySQL {
-		statements = []string{"STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = OFF"}
-	}
 	db, err := openAdmin(ctx, s.URL())
+	if err == nil {
+		if s.recipe.engine == dbmodule.MySQL {
+			err = promoteMariaDB(ctx, db)
+		} else {
+			_, err = db.DB().ExecContext(ctx, "SELECT pg_promote(true, 60)")
+		}
+		err = errors.Join(err, db.Close())
+	}
 	if err != nil {
 		return fmt.Errorf("dbtest: promote standby: %w", err)
 	}
-	for _, statement := range statements {
-		if _, err = db.DB().ExecContext(ctx, statement); err != nil {
+	return nil
+}
+
+func promoteMariaDB(ctx context.Context, db *dbmodule.Database) error {
+	if _, err := db.DB().ExecContext(ctx, "STOP SLAVE IO_THREAD"); err != nil {
+		return err
+	}
+	for {
+		var status []map[string]any
+		if err := db.DB().NewRaw("SHOW SLAVE STATUS").Scan(ctx, &status); err != nil {
+			return err
+		}
+		if len(status) == 0 || strings.Contains(fmt.Sprintf("%s", status[0]["Slave_SQL_Running_State"]), "has read all relay log") {
 			break
 		}
+		if err := pause(ctx, 5*time.Millisecond); err != nil {
+			return err
+		}
 	}
-	if err = errors.Join(err, db.Close()); err != nil {
-		return fmt.Errorf("dbtest: promote standby: %w", err)
+	for _, statement := range []string{"STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = OFF"} {
+		if _, err := db.DB().ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
 	return nil
 }
