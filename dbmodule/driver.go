@@ -37,7 +37,7 @@ type connector struct {
 	// does for a connection which its driver has closed.
 	opened func(ctx context.Context, inner driver.Conn) (abandon func(ctx context.Context), err error)
 	// generation is turned when the server is found to be the primary no
-	// longer; standby says that it never was.
+	// longer; standby says that it never was, and takes no writes as it should.
 	generation generation
 	standby    bool
 }
@@ -184,9 +184,10 @@ func (c *conn) typed(err error) error {
 		return &Error{Kind: ErrUnavailable, Engine: c.engine(), cause: errConnLost}
 	}
 	err = classify(c.engine(), err)
-	if discardsConn(c.engine(), err) && (!c.readOnly || !errors.Is(err, ErrReadOnly)) {
+	refused := errors.Is(err, ErrReadOnly)
+	if discardsConn(c.engine(), err) && !(refused && (c.readOnly || c.connector.standby)) {
 		c.broken = true
-		if errors.Is(err, ErrReadOnly) && !c.connector.standby {
+		if refused {
 			c.connector.generation.turn()
 		}
 	}

@@ -4,6 +4,7 @@ package dbmodule_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
 	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
@@ -150,6 +152,9 @@ func TestClusterReadOnlySessionsUseTheReplica(t *testing.T) {
 		assert.NotContains(t, stats.Replica, "@:/%")
 		assert.Positive(t, stats.Pool.Open)
 		assert.Len(t, p.logs.FilterMessage("reads go to the replica").All(), 1, "told once")
+
+		_, onStandby = p.mustRead(t.Context(), dbmodule.Isolation(sql.LevelSerializable))
+		assert.False(t, onStandby, "a standby has no such transactions")
 
 		s := p.db.Sessions().New()
 		require.NoError(t, insert(t.Context(), s, "written on the primary"))
@@ -298,6 +303,55 @@ func TestClusterTableThatHasNotComeToTheReplica(t *testing.T) {
 		require.NoError(t, s.QueryRowContext(t.Context(), "SELECT count(*) FROM later").Scan(&n))
 		assert.Zero(t, n)
 		require.NoError(t, s.Close())
+	})
+}
+
+// A function that writes in a SELECT does what it does without replicas.
+func TestClusterWriteInASelect(t *testing.T) {
+	t.Parallel()
+	p := replicate(t, dbmodule.PostgreSQL, standard)
+	_, err := p.db.DB().ExecContext(t.Context(), "CREATE SEQUENCE numbers")
+	require.NoError(t, err)
+	p.becomes(true)
+	p.mustRead(t.Context())
+	open := p.db.Replicas()[0].Pool.Open
+	for want := range 3 {
+		s := p.db.Sessions().New(dbmodule.ReadOnly())
+		n := 0
+		require.NoError(t, s.QueryRowContext(t.Context(), "SELECT nextval('numbers')").Scan(&n))
+		assert.Equal(t, want+1, n)
+		require.NoError(t, s.Close())
+	}
+	assert.Equal(t, open, p.db.Replicas()[0].Pool.Open, "the replica's connections are sound")
+}
+
+// Tables that the start made must be there for whoever reads after it.
+func TestClusterReplicasWaitForTheSchema(t *testing.T) {
+	t.Parallel()
+	replicating(t, func(cfg *dbmodule.Config) { cfg.ReplicaMaxLag = 0 }, func(t *testing.T, p *pair) {
+		type Later struct {
+			ID int64 `bun:"id,pk,autoincrement"`
+		}
+		cfg := p.primary.Config(t)
+		cfg.ReplicaURLs = dbmodule.URLs{p.standby.Config(t).URL}
+		cfg.ReplicaMaxLag, cfg.CheckInterval = 0, 50*time.Millisecond
+		db := dbtest.Open(t, cfg, dbmodule.WithModels((*Later)(nil)), dbmodule.WithTables(autogen.NewTables()))
+		p.hold()
+		require.NoError(t, db.CreateTables(t.Context()))
+		read := func() {
+			s := db.Sessions().New(dbmodule.Snapshot())
+			_, err := s.NewSelect().Model((*Later)(nil)).Count(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+		}
+		for range 20 {
+			read()
+			time.Sleep(20 * time.Millisecond)
+		}
+		assert.False(t, db.Replicas()[0].Fit)
+		p.goOn()
+		require.Eventually(t, func() bool { return db.Replicas()[0].Fit }, 20*time.Second, 10*time.Millisecond, "%+v", db.Replicas())
+		read()
 	})
 }
 

@@ -1,0 +1,16 @@
+package dbmodule
+
+import "time"
+
+// History is history for the external tests, with one number for a position.
+type History struct{ history }
+
+func (h *History) Add(seen time.Time, at uint64) (another bool) {
+	return h.history.add(seen, position{0: at})
+}
+
+func (h *History) Before(at uint64) (seen time.Time, latest, ok bool) {
+	return h.history.before(position{0: at})
+}
+
+func (h *History) Len() int { return len(h.moves) }
