@@ -1,6 +1,9 @@
 package dbmodule
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // History is history for the external tests, with one number for a position.
 type History struct{ history }
@@ -14,3 +17,6 @@ func (h *History) Before(at uint64) (seen time.Time, latest, ok bool) {
 }
 
 func (h *History) Len() int { return len(h.moves) }
+
+// CheckReplicas checks now, as the watch does by itself in time.
+func (d *Database) CheckReplicas(ctx context.Context) { d.watch.check(ctx) }

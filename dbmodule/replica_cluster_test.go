@@ -306,6 +306,30 @@ func TestClusterTableThatHasNotComeToTheReplica(t *testing.T) {
 	})
 }
 
+// Between two checks it is a read that finds the replica gone, without harm.
+func TestClusterReadFindsTheReplicaGone(t *testing.T) {
+	t.Parallel()
+	unchecked := func(cfg *dbmodule.Config) { cfg.ReplicaMaxLag, cfg.CheckInterval = 0, time.Hour }
+	replicating(t, unchecked, func(t *testing.T, p *pair) {
+		p.becomes(true)
+		for _, opts := range [][]dbmodule.SessionOption{nil, {dbmodule.Snapshot()}} {
+			_, onStandby := p.mustRead(t.Context(), opts...)
+			require.True(t, onStandby)
+			require.NoError(t, p.standby.Kill())
+			_, onStandby = p.mustRead(t.Context(), opts...)
+			assert.False(t, onStandby)
+			p.becomes(false)
+			require.NoError(t, p.standby.Restart(t.Context()))
+			require.Eventually(t, func() bool {
+				_, err := p.direct.DB().ExecContext(t.Context(), "SELECT 1")
+				return err == nil
+			}, 20*time.Second, 10*time.Millisecond)
+			p.db.CheckReplicas(t.Context())
+			p.becomes(true)
+		}
+	})
+}
+
 // A function that writes in a SELECT does what it does without replicas.
 func TestClusterWriteInASelect(t *testing.T) {
 	t.Parallel()
