@@ -31,9 +31,11 @@ type watch struct {
 	demoted func()
 
 	history history
-	wake    chan struct{}
-	cancel  context.CancelFunc
-	done    chan struct{}
+	// checking keeps checks apart.
+	checking sync.Mutex
+	wake     chan struct{}
+	cancel   context.CancelFunc
+	done     chan struct{}
 	// stopping keeps checks that stop cut off from being told as failures.
 	stopping atomic.Bool
 }
@@ -141,6 +143,8 @@ func (w *watch) run(ctx context.Context) {
 // check asks every server once. The primary first: how far behind a replica
 // is, is counted from there.
 func (w *watch) check(ctx context.Context) {
+	w.checking.Lock()
+	defer w.checking.Unlock()
 	limit := max(w.interval, time.Second)
 	asked := time.Now()
 	within(ctx, limit, func(ctx context.Context) { w.checkPrimary(ctx, asked) })
