@@ -19,4 +19,8 @@ func (h *History) Before(at uint64) (seen time.Time, latest, ok bool) {
 func (h *History) Len() int { return len(h.moves) }
 
 // CheckReplicas checks now, as the watch does by itself in time.
-func (d *Database) CheckReplicas(ctx context.Context) { d.watch.check(ctx) }
+func (d *Database) CheckReplicas(ctx context.Context) {
+	if d.watch != nil {
+		d.watch.check(ctx)
+	}
+}

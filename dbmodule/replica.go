@@ -144,13 +144,14 @@ func (f *SessionFactory) serving(ctx context.Context, s *Session) *pool {
 }
 
 // unreached reports whether an attempt to get a connection is worth another
-// one, on another server. A replica that can't be reached is left alone until
-// a check finds it again. It may be called on nil, which is the primary.
-func (r *replica) unreached(ctx context.Context, err error) bool {
+// one, on the primary. A replica that can't be reached is left alone until a
+// check finds it again. It is nil for the primary.
+func (s *Session) unreached(ctx context.Context, r *replica, err error) bool {
 	if r == nil || ctx.Err() != nil || errors.Is(err, ErrPoolTimeout) {
 		return false
 	}
 	r.suspend(err)
+	s.fromPrimary = true
 	return true
 }
 
@@ -163,21 +164,18 @@ func (r *replica) suspend(err error) {
 }
 
 // elsewhere reports whether a SELECT that failed on a replica is to be
-// repeated: without the replica, if that was lost, and else on the primary.
-// There it can only do better: a replica cancels what conflicts with its
-// replay, and a table may not have come to it yet. What took too long is not
-// done twice.
+// repeated, on the primary. There it can only do better: a replica may be
+// gone, it cancels what conflicts with its replay, and a table may not have
+// come to it yet. What took too long is not done twice.
 func (s *Session) elsewhere(ctx context.Context, err error) bool {
 	r := s.held.pool.replica
 	if r == nil || ctx.Err() != nil || errors.Is(err, ErrTimeout) {
 		return false
 	}
-	switch {
-	case !isUnavailable(err):
-		s.fromPrimary = true
-	case !s.held.raw.reused: // else it may have gone stale in the pool
+	if stale := s.held.raw.reused; isUnavailable(err) && !stale { // which says nothing of the server
 		r.suspend(err)
 	}
+	s.fromPrimary = true
 	return true
 }
 

@@ -71,6 +71,7 @@ func printed(ctx context.Context, raw string) string {
 	say(u, &u, err)
 	cfg := dbmodule.DefaultConfig()
 	say(cfg.URL.Decode(raw)) // as envconfig does
+	say(cfg.ReplicaURLs.Decode(raw+", "+raw), cfg.ReplicaURLs)
 	cfg.Echo, cfg.BunDebug = dbmodule.EchoDebug, "2"
 	say(cfg, &cfg, cfg.Validate())
 	log.Info("config", zap.Any("config", cfg), zap.Reflect("reflected", cfg), zap.Stringer("url", cfg.URL), zap.Object("object", cfg.URL))
@@ -91,7 +92,8 @@ func printed(ctx context.Context, raw string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer cancel()
-	say(db, db.URL(), db.Stats())
+	db.CheckReplicas(ctx)
+	say(db, db.URL(), db.Stats(), db.Replicas())
 	say(db.Connect(ctx), db.Ping(ctx))
 	say(db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error { return insert(ctx, s, "x") }))
 	_, err = db.SchemaState(ctx)

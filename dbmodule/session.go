@@ -58,7 +58,8 @@ type Session struct {
 	// the hooks that wait for one.
 	commitUnknown bool
 	unanswered    []func(ctx context.Context)
-	// fromPrimary is set once a replica could not answer a query.
+	// fromPrimary is set once a replica could not answer a query, until the
+	// unit of work ends.
 	fromPrimary bool
 }
 
@@ -124,7 +125,7 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	defer s.mu.Unlock()
 
 	hooks := s.hooks
-	s.hooks = nil
+	s.hooks, s.fromPrimary = nil, false
 	if !s.inTx {
 		return hooks, s.release()
 	}
@@ -402,14 +403,14 @@ func (s *Session) hold(ctx context.Context) error {
 			s.held = held
 			return nil
 		}
-		if !pool.replica.unreached(ctx, err) {
+		if !s.unreached(ctx, pool.replica, err) {
 			return err
 		}
 	}
 }
 
 func (s *Session) rollback() error {
-	s.hooks = nil
+	s.hooks, s.fromPrimary = nil, false
 	if !s.inTx {
 		return s.release()
 	}
