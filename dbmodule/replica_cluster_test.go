@@ -306,6 +306,22 @@ func TestClusterTableThatHasNotComeToTheReplica(t *testing.T) {
 	})
 }
 
+// A replica that hangs refuses nobody, and would keep each read waiting.
+func TestClusterPausedReplicaIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	replicating(t, standard, func(t *testing.T, p *pair) {
+		p.becomes(true)
+		require.NoError(t, p.standby.Pause())
+		p.becomes(false)
+		_, onStandby := p.mustRead(t.Context())
+		assert.False(t, onStandby)
+		require.NoError(t, p.standby.Resume())
+		p.becomes(true)
+		_, onStandby = p.mustRead(t.Context())
+		assert.True(t, onStandby)
+	})
+}
+
 // Between two checks it is a read that finds the replica gone, without harm.
 func TestClusterReadFindsTheReplicaGone(t *testing.T) {
 	t.Parallel()
