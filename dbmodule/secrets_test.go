@@ -65,7 +65,7 @@ func printed(ctx context.Context, raw string) string {
 			fmt.Fprintf(&b, "%v %+v %#v %s %q %x\n", v, v, v, v, v, v)
 		}
 	}
-	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.AddSync(&b), zap.DebugLevel))
+	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.Lock(zapcore.AddSync(&b)), zap.DebugLevel))
 
 	u, err := dbmodule.ParseURL(raw)
 	say(u, &u, err)
