@@ -41,6 +41,11 @@ fuzz: ## run each fuzz target for FUZZTIME (60s)
 	  done; \
 	done
 
+.PHONY: cluster
+cluster: tools ## run replicas, failover and a Galera cluster on this machine, and print what was lost: about 4 minutes
+	@.ci/step galera .ci/galera
+	@.ci/cluster
+
 .PHONY: e2e
 e2e: tools ## run the npm client, the browser and the composed program against the built server
 	@DBTEST_REQUIRE=all go test -race -count=1 -v ./app/e2e
@@ -48,7 +53,7 @@ e2e: tools ## run the npm client, the browser and the composed program against t
 .PHONY: lint
 lint: ## check format, vet, lint and go.mod
 	@.ci/step gofmt .ci/formatted
-	@.ci/step vet go vet -tags faults ./...
+	@.ci/step vet go vet -tags faults,cluster ./...
 	@.ci/step golangci go run $(GOLANGCI) run
 	@.ci/step tidy go mod tidy -diff
 

@@ -19,5 +19,5 @@ func openPostgreSQL(cfg Config, rows rowLogFunc) (pools, error) {
 	}
 	db := sql.OpenDB(inner)
 	limitPool(db, cfg)
-	return pools{writer: db, reader: db, dialect: pgdialect.New()}, nil
+	return pools{writer: db, reader: db, dialect: pgdialect.New(), connector: inner}, nil
 }

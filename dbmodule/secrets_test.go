@@ -67,12 +67,13 @@ func printed(ctx context.Context, raw string, edits ...func(*dbmodule.Config)) s
 			fmt.Fprintf(&b, "%v %+v %#v %s %q %x\n", v, v, v, v, v, v)
 		}
 	}
-	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.AddSync(&b), zap.DebugLevel))
+	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.Lock(zapcore.AddSync(&b)), zap.DebugLevel))
 
 	u, err := dbmodule.ParseURL(raw)
 	say(u, &u, err)
 	cfg := dbmodule.DefaultConfig()
 	say(cfg.URL.Decode(raw)) // as envconfig does
+	say(cfg.ReplicaURLs.Decode(raw+", "+raw), cfg.ReplicaURLs)
 	cfg.Echo, cfg.BunDebug = dbmodule.EchoDebug, "2"
 	for _, edit := range edits {
 		edit(&cfg)
@@ -96,7 +97,8 @@ func printed(ctx context.Context, raw string, edits ...func(*dbmodule.Config)) s
 	}
 	ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer cancel()
-	say(db, db.URL(), db.Stats())
+	db.CheckReplicas(ctx)
+	say(db, db.URL(), db.Stats(), db.Replicas())
 	say(db.Connect(ctx), db.Ping(ctx))
 	say(db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error { return insert(ctx, s, "x") }))
 	_, err = db.SchemaState(ctx)
