@@ -51,11 +51,17 @@ e2e: tools ## run the npm client, the browser and the composed program against t
 	@DBTEST_REQUIRE=all go test -race -count=1 -v ./app/e2e
 
 .PHONY: lint
-lint: ## check format, vet, lint and go.mod
+lint: ## check format, vet, lint, the exported API and go.mod
 	@.ci/step gofmt .ci/formatted
 	@.ci/step vet go vet -tags faults,cluster ./...
 	@.ci/step golangci go run $(GOLANGCI) run
 	@.ci/step tidy go mod tidy -diff
+	@.ci/step api go run ./.ci/api
+	@.ci/step apitest go test ./.ci/api
+
+.PHONY: api
+api: ## accept what the library packages export now: rewrites .ci/api.txt
+	@go run ./.ci/api -w
 
 .PHONY: tools
 tools: ## install what the tests need, or say what to install
