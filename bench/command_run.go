@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/openhands-go/server/bench/compare"
+	"github.com/openhands-go/server/bench/contract"
+	"github.com/openhands-go/server/bench/gauge"
+	"github.com/openhands-go/server/bench/peers"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+)
+
+// databaseFlags are about how a database is used.
+func databaseFlags(flags *pflag.FlagSet, c *contract.Config) {
+	flags.IntVar(&c.Pool, "pool", 5, "connections of each contender")
+	flags.StringVar(&c.Synchronous, "synchronous", "NORMAL", "SQLite's durability: NORMAL or FULL")
+}
+
+func runCommand() *cobra.Command {
+	o := compare.Options{}
+	var c contract.Config
+	var engines, names []string
+	command := &cobra.Command{
+		Use:   "run",
+		Short: "compare the contenders on three routes",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			o.Progress, o.Stderr = cmd.ErrOrStderr(), cmd.ErrOrStderr()
+			if o.Program, err = gauge.Executable(); err != nil {
+				return err
+			}
+			if o.Peers, err = choosePeers(names); err != nil {
+				return err
+			}
+			outcomes, err := compareAll(cmd, engines, c, o)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), compare.Report(compare.DescribeMachine(cmd.Context()), o, outcomes))
+			return err
+		},
+	}
+	flags := command.Flags()
+	flags.IntVar(&o.Rounds, "rounds", 7, "turns of each contender")
+	flags.DurationVar(&o.Duration, "duration", 1500*time.Millisecond, "length of a turn on one route")
+	flags.IntVar(&o.Connections, "connections", 32, "clients, each on a connection of its own")
+	flags.Int64Var(&o.Rows, "rows", 10_000, "events at first")
+	flags.StringSliceVar(&engines, "engines", []string{"sqlite", "postgresql", "mysql"}, "databases to run on")
+	flags.StringSliceVar(&names, "peers", nil, "contenders to compare with hand (default all)")
+	databaseFlags(flags, &c)
+	return command
+}
+
+// choosePeers returns the named ones, after the one that is compared with.
+func choosePeers(names []string) ([]peers.Peer, error) {
+	all := peers.All()
+	if len(names) == 0 {
+		return all, nil
+	}
+	chosen := all[:1]
+	for _, name := range names {
+		found := false
+		for _, peer := range all[1:] {
+			if peer.Name == name {
+				chosen, found = append(chosen[:len(chosen):len(chosen)], peer), true
+			}
+		}
+		if !found && name != peers.Hand {
+			return nil, fmt.Errorf("no contender %q", name)
+		}
+	}
+	return chosen, nil
+}
+
+func compareAll(cmd *cobra.Command, engines []string, c contract.Config, o compare.Options) ([]compare.Outcome, error) {
+	var outcomes []compare.Outcome
+	for _, engine := range engines {
+		c.Engine = dbmodule.Engine(strings.ToLower(engine))
+		outcome, err := compareOn(cmd, c, o)
+		if errors.Is(err, dbtest.ErrNotInstalled) {
+			_, _ = fmt.Fprintln(o.Progress, "skipped:", err) // a line for who waits
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		outcomes = append(outcomes, outcome)
+	}
+	return outcomes, nil
+}
+
+func compareOn(cmd *cobra.Command, c contract.Config, o compare.Options) (_ compare.Outcome, err error) {
+	folder, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return compare.Outcome{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	engine, err := compare.StartEngine(cmd.Context(), c, folder)
+	if err != nil {
+		return compare.Outcome{}, err
+	}
+	defer func() { err = errors.Join(err, engine.Stop()) }()
+	figures, err := compare.Run(cmd.Context(), engine, o)
+	return compare.Outcome{Kind: c.Engine, Engine: engine.Version, Figures: figures}, err
+}

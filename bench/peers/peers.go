@@ -1,0 +1,44 @@
+// Package peers lists the contenders.
+package peers
+
+import (
+	"strconv"
+
+	"github.com/openhands-go/server/bench/contract"
+	"github.com/openhands-go/server/bench/peers/echobun"
+	"github.com/openhands-go/server/bench/peers/hand"
+	"github.com/openhands-go/server/bench/peers/ours"
+)
+
+// Peer is a contender.
+type Peer struct {
+	// Name is its name on the command line.
+	Name string
+	// Title says what it is made of.
+	Title string
+	// Ours tells this project's own from the others.
+	Ours bool
+	// Serve serves the routes. It is nil for one that is not written in Go.
+	Serve contract.ServeFunc
+}
+
+// Command is how the peer is run as a process of its own, by this program.
+func (p Peer) Command(program string, c contract.Config) []string {
+	return []string{
+		program, "serve", p.Name, "--engine", string(c.Engine),
+		"--pool", strconv.Itoa(c.Pool), "--synchronous", c.Synchronous,
+	}
+}
+
+// Hand is the contender that all others are compared with.
+const Hand = "hand"
+
+// All lists the contenders in the order of the table, the measure first.
+func All() []Peer {
+	return []Peer{
+		{Name: Hand, Title: "net/http + database/sql by hand", Serve: hand.Serve},
+		{Name: "ours", Title: "this project, Echo handlers", Ours: true, Serve: ours.Serve},
+		{Name: "ours-typed", Title: "this project, typed handlers", Ours: true, Serve: ours.ServeTyped},
+		{Name: "bun", Title: "Echo + Bun", Serve: echobun.Serve},
+	}
+}
