@@ -6,6 +6,8 @@ import (
 
 	"github.com/openhands-go/server/bench/contract"
 	"github.com/openhands-go/server/bench/peers/echobun"
+	"github.com/openhands-go/server/bench/peers/echoent"
+	"github.com/openhands-go/server/bench/peers/echogorm"
 	"github.com/openhands-go/server/bench/peers/hand"
 	"github.com/openhands-go/server/bench/peers/ours"
 )
@@ -40,5 +42,7 @@ func All() []Peer {
 		{Name: "ours", Title: "this project, Echo handlers", Ours: true, Serve: ours.Serve},
 		{Name: "ours-typed", Title: "this project, typed handlers", Ours: true, Serve: ours.ServeTyped},
 		{Name: "bun", Title: "Echo + Bun", Serve: echobun.Serve},
+		{Name: "gorm", Title: "Echo + GORM", Serve: echogorm.Serve},
+		{Name: "ent", Title: "Echo + ent", Serve: echoent.Serve},
 	}
 }
