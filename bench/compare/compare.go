@@ -42,6 +42,7 @@ type sample struct {
 // contender is a peer at work.
 type contender struct {
 	peer    peers.Peer
+	command []string
 	config  contract.Config
 	child   *gauge.Child
 	starts  []time.Duration
@@ -63,6 +64,12 @@ func Run(ctx context.Context, e *Engine, o Options) (_ []Figures, err error) {
 	}()
 	for _, peer := range o.Peers {
 		c := &contender{peer: peer, samples: map[load.Route][]sample{}}
+		if c.command, err = peer.Command(ctx, o.Program, e.config); errors.Is(err, peers.ErrUnavailable) {
+			_, _ = fmt.Fprintf(o.Progress, "%s: skipped %s\n", e.Version, err)
+			continue
+		} else if err != nil {
+			return nil, err
+		}
 		if c.config, err = e.Database(ctx, peer.Name, o.Rows); err != nil {
 			return nil, err
 		}
@@ -115,7 +122,7 @@ func (c *contender) launch(ctx context.Context, o Options) error {
 			}
 			c.child = nil
 		}
-		child, err := gauge.Launch(ctx, c.peer.Command(o.Program, c.config), c.config.URL, o.Stderr)
+		child, err := gauge.Launch(ctx, c.command, c.config.URL, o.Stderr)
 		if err != nil {
 			return err
 		}

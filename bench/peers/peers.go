@@ -2,12 +2,16 @@
 package peers
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/openhands-go/server/bench/contract"
 	"github.com/openhands-go/server/bench/peers/echobun"
 	"github.com/openhands-go/server/bench/peers/echoent"
 	"github.com/openhands-go/server/bench/peers/echogorm"
+	"github.com/openhands-go/server/bench/peers/fastapi"
 	"github.com/openhands-go/server/bench/peers/hand"
 	"github.com/openhands-go/server/bench/peers/ours"
 )
@@ -20,16 +24,30 @@ type Peer struct {
 	Title string
 	// Ours tells this project's own from the others.
 	Ours bool
-	// Serve serves the routes. It is nil for one that is not written in Go.
+	// Serve serves the routes; it is nil for one that is not written in Go.
 	Serve contract.ServeFunc
+	// External is the command of one that is not written in Go, or the reason
+	// why this machine can't run it.
+	External func(ctx context.Context, c contract.Config) ([]string, error)
 }
 
-// Command is how the peer is run as a process of its own, by this program.
-func (p Peer) Command(program string, c contract.Config) []string {
+// ErrUnavailable is what contenders fail with whose programs are not there.
+var ErrUnavailable = errors.New("this machine can't run it")
+
+// Command is how the peer is run as a process of its own, by this program. The
+// error is [ErrUnavailable] when it can't be.
+func (p Peer) Command(ctx context.Context, program string, c contract.Config) ([]string, error) {
+	if p.External != nil {
+		argv, err := p.External(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", p.Name, ErrUnavailable, err)
+		}
+		return argv, nil
+	}
 	return []string{
 		program, "serve", p.Name, "--engine", string(c.Engine),
 		"--pool", strconv.Itoa(c.Pool), "--synchronous", c.Synchronous,
-	}
+	}, nil
 }
 
 // Hand is the contender that all others are compared with.
@@ -44,5 +62,6 @@ func All() []Peer {
 		{Name: "bun", Title: "Echo + Bun", Serve: echobun.Serve},
 		{Name: "gorm", Title: "Echo + GORM", Serve: echogorm.Serve},
 		{Name: "ent", Title: "Echo + ent", Serve: echoent.Serve},
+		{Name: "fastapi", Title: "FastAPI + async SQLAlchemy", External: fastapi.Command},
 	}
 }
