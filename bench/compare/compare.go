@@ -39,6 +39,11 @@ type sample struct {
 	wait        time.Duration
 }
 
+func (s sample) rateOf() float64        { return s.rate }
+func (s sample) cpuOf() time.Duration   { return s.cpu }
+func (s sample) allocationsOf() float64 { return s.allocations }
+func (s sample) waitOf() time.Duration  { return s.wait }
+
 // contender is a peer at work.
 type contender struct {
 	peer    peers.Peer

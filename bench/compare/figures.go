@@ -1,11 +1,11 @@
 package compare
 
 import (
-	"slices"
 	"time"
 
 	"github.com/openhands-go/server/bench/load"
 	"github.com/openhands-go/server/bench/peers"
+	"github.com/openhands-go/server/bench/stat"
 )
 
 // Figures are what one contender did on one engine.
@@ -26,44 +26,37 @@ type RouteFigures struct {
 	CPU  time.Duration
 	// RateRatio is Rate over the first contender's in the same round, and
 	// CPUWorth the first contender's CPU over this one's: more is better.
-	RateRatio, CPUWorth Ratio
+	RateRatio, CPUWorth stat.Ratio
 	// Allocations are objects per request, 0 of one that does not tell.
 	Allocations float64
 	// Wait is the clients' 99th percentile.
 	Wait time.Duration
 }
 
-// Ratio is a median, with the rounds' least and most.
-type Ratio struct{ Median, Least, Most float64 }
-
 func newFigures(c, measure *contender) Figures {
 	f := Figures{
 		Peer: c.peer, Version: c.child.Version,
-		Routes: map[load.Route]RouteFigures{}, Start: median(c.starts),
+		Routes: map[load.Route]RouteFigures{}, Start: stat.Median(c.starts),
 	}
 	for route, samples := range c.samples {
-		of := measure.samples[route]
+		rates, measureRates := column(samples, sample.rateOf), column(measure.samples[route], sample.rateOf)
+		cpus, measureCPUs := column(samples, sample.cpuOf), column(measure.samples[route], sample.cpuOf)
 		f.Routes[route] = RouteFigures{
-			Rate:        medianOf(samples, func(s sample) float64 { return s.rate }),
-			CPU:         medianOf(samples, func(s sample) time.Duration { return s.cpu }),
-			RateRatio:   ratio(samples, of, func(s, m sample) float64 { return s.rate / m.rate }),
-			CPUWorth:    ratio(samples, of, func(s, m sample) float64 { return float64(m.cpu) / float64(max(s.cpu, 1)) }),
-			Allocations: medianOf(samples, func(s sample) float64 { return s.allocations }),
-			Wait:        medianOf(samples, func(s sample) time.Duration { return s.wait }),
+			Rate:        stat.Median(rates),
+			CPU:         stat.Median(cpus),
+			RateRatio:   stat.RatioOf(rates, measureRates),
+			CPUWorth:    stat.RatioOf(measureCPUs, cpus),
+			Allocations: stat.Median(column(samples, sample.allocationsOf)),
+			Wait:        stat.Median(column(samples, sample.waitOf)),
 		}
 	}
 	return f
 }
 
-// ratio compares what was measured in the same round: what slowed a round down
-// slowed both.
-func ratio(samples, measure []sample, of func(s, m sample) float64) Ratio {
-	values := make([]float64, len(samples))
-	for i := range samples {
-		values[i] = of(samples[i], measure[i])
+func column[T any](samples []sample, of func(sample) T) []T {
+	values := make([]T, len(samples))
+	for i, s := range samples {
+		values[i] = of(s)
 	}
-	if len(values) == 0 {
-		return Ratio{}
-	}
-	return Ratio{Median: median(values), Least: slices.Min(values), Most: slices.Max(values)}
+	return values
 }

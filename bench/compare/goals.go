@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/openhands-go/server/bench/goal"
 	"github.com/openhands-go/server/bench/load"
 	"github.com/openhands-go/server/dbmodule"
 )
@@ -21,18 +22,6 @@ const (
 	rssGoal   = 40 << 20
 )
 
-// verdict marks a figure. It looks at the figure as it is printed.
-func verdict(reached bool) string {
-	if reached {
-		return "reached"
-	}
-	return "short"
-}
-
-func ratioVerdict(r Ratio, goal float64) string {
-	return fmt.Sprintf("%.2f (%.2f–%.2f) %s", r.Median, r.Least, r.Most, verdict(round2(r.Median) >= goal))
-}
-
 // goalTable holds the goals beside this project's figures.
 func goalTable(engine dbmodule.Engine, figures []Figures) [][]string {
 	var ours []Figures
@@ -44,8 +33,8 @@ func goalTable(engine dbmodule.Engine, figures []Figures) [][]string {
 	if len(ours) == 0 {
 		return nil
 	}
-	line := func(name, goal string, figure func(Figures) string) []string {
-		cells := []string{name, goal}
+	line := func(name, wanted string, figure func(Figures) string) []string {
+		cells := []string{name, wanted}
 		for _, f := range ours {
 			cells = append(cells, figure(f))
 		}
@@ -53,22 +42,22 @@ func goalTable(engine dbmodule.Engine, figures []Figures) [][]string {
 	}
 	table := [][]string{line("", "goal", func(f Figures) string { return f.Peer.Title })}
 	for _, route := range load.Routes() {
-		goal := goals(engine)[route]
-		table = append(table, line(string(route)+", requests", fmt.Sprintf("≥ %.1f", goal), func(f Figures) string {
-			return ratioVerdict(f.Routes[route].RateRatio, goal)
+		least := goals(engine)[route]
+		table = append(table, line(string(route)+", requests", fmt.Sprintf("≥ %.1f", least), func(f Figures) string {
+			return goal.AtLeast(f.Routes[route].RateRatio, least)
 		}))
 	}
 	for _, route := range load.Routes() {
-		goal := goals(engine)[route]
-		table = append(table, line(string(route)+", CPU", fmt.Sprintf("≥ %.1f", goal), func(f Figures) string {
-			return ratioVerdict(f.Routes[route].CPUWorth, goal)
+		least := goals(engine)[route]
+		table = append(table, line(string(route)+", CPU", fmt.Sprintf("≥ %.1f", least), func(f Figures) string {
+			return goal.AtLeast(f.Routes[route].CPUWorth, least)
 		}))
 	}
 	return append(table,
 		line("start", "≤ "+milliseconds(startGoal), func(f Figures) string {
-			return milliseconds(f.Start) + " " + verdict(f.Start <= startGoal)
+			return milliseconds(f.Start) + " " + goal.Mark(f.Start <= startGoal)
 		}),
 		line("memory", "≤ "+mebibytes(rssGoal), func(f Figures) string {
-			return mebibytes(f.RSS) + " " + verdict(f.RSS <= rssGoal)
+			return mebibytes(f.RSS) + " " + goal.Mark(f.RSS <= rssGoal)
 		}))
 }

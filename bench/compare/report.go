@@ -2,7 +2,6 @@ package compare
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -74,8 +73,6 @@ func figureTable(figures []Figures) [][]string {
 	}
 	return table
 }
-
-func round2(f float64) float64 { return math.Round(f*100) / 100 }
 
 func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
