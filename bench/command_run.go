@@ -12,6 +12,7 @@ import (
 
 	"github.com/openhands-go/server/bench/compare"
 	"github.com/openhands-go/server/bench/contract"
+	"github.com/openhands-go/server/bench/engine"
 	"github.com/openhands-go/server/bench/gauge"
 	"github.com/openhands-go/server/bench/peers"
 	"github.com/openhands-go/server/dbmodule"
@@ -44,7 +45,7 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), compare.Report(compare.DescribeMachine(cmd.Context()), o, outcomes))
+			_, err = fmt.Fprint(cmd.OutOrStdout(), compare.Report(engine.DescribeMachine(cmd.Context()), o, outcomes))
 			return err
 		},
 	}
@@ -82,8 +83,8 @@ func choosePeers(names []string) ([]peers.Peer, error) {
 
 func compareAll(cmd *cobra.Command, engines []string, c contract.Config, o compare.Options) ([]compare.Outcome, error) {
 	var outcomes []compare.Outcome
-	for _, engine := range engines {
-		c.Engine = dbmodule.Engine(strings.ToLower(engine))
+	for _, name := range engines {
+		c.Engine = dbmodule.Engine(strings.ToLower(name))
 		outcome, err := compareOn(cmd, c, o)
 		if errors.Is(err, dbtest.ErrNotInstalled) {
 			_, _ = fmt.Fprintln(o.Progress, "skipped:", err) // a line for who waits
@@ -103,11 +104,11 @@ func compareOn(cmd *cobra.Command, c contract.Config, o compare.Options) (_ comp
 		return compare.Outcome{}, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	engine, err := compare.StartEngine(cmd.Context(), c, folder)
+	e, err := engine.Start(cmd.Context(), c, folder)
 	if err != nil {
 		return compare.Outcome{}, err
 	}
-	defer func() { err = errors.Join(err, engine.Stop()) }()
-	figures, err := compare.Run(cmd.Context(), engine, o)
-	return compare.Outcome{Kind: c.Engine, Engine: engine.Version, Figures: figures}, err
+	defer func() { err = errors.Join(err, e.Stop()) }()
+	figures, err := compare.Run(cmd.Context(), e, o)
+	return compare.Outcome{Kind: c.Engine, Engine: e.Version, Figures: figures}, err
 }

@@ -22,7 +22,7 @@ func run() int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), serveCommand(), insertsCommand())
+	root.AddCommand(runCommand(), serveCommand(), insertsCommand(), loadCommand(), scaleCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1

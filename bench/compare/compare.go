@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openhands-go/server/bench/contract"
+	"github.com/openhands-go/server/bench/engine"
 	"github.com/openhands-go/server/bench/gauge"
 	"github.com/openhands-go/server/bench/load"
 	"github.com/openhands-go/server/bench/peers"
@@ -58,7 +59,7 @@ type contender struct {
 // others are compared with. Each round gives all of them their
 // turn, one after the other, so that what else the machine does meets all
 // alike. They are processes of their own, and those that wait do nothing.
-func Run(ctx context.Context, e *Engine, o Options) (_ []Figures, err error) {
+func Run(ctx context.Context, e *engine.Engine, o Options) (_ []Figures, err error) {
 	var all []*contender
 	defer func() {
 		for _, c := range all {
@@ -69,13 +70,16 @@ func Run(ctx context.Context, e *Engine, o Options) (_ []Figures, err error) {
 	}()
 	for _, peer := range o.Peers {
 		c := &contender{peer: peer, samples: map[load.Route][]sample{}}
-		if c.command, err = peer.Command(ctx, o.Program, e.config); errors.Is(err, peers.ErrUnavailable) {
+		if c.command, err = peer.Command(ctx, o.Program, e.Config()); errors.Is(err, peers.ErrUnavailable) {
 			_, _ = fmt.Fprintf(o.Progress, "%s: skipped %s\n", e.Version, err)
 			continue
 		} else if err != nil {
 			return nil, err
 		}
-		if c.config, err = e.Database(ctx, peer.Name, o.Rows); err != nil {
+		if c.config, err = e.Database(ctx, peer.Name); err != nil {
+			return nil, err
+		}
+		if err := contract.Seed(ctx, c.config, o.Rows); err != nil {
 			return nil, err
 		}
 		all = append(all, c)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openhands-go/server/bench/engine"
 	"github.com/openhands-go/server/bench/load"
 	"github.com/openhands-go/server/bench/markdown"
 	"github.com/openhands-go/server/dbmodule"
@@ -18,7 +19,7 @@ type Outcome struct {
 }
 
 // Report renders the outcomes as Markdown.
-func Report(m Machine, o Options, outcomes []Outcome) string {
+func Report(m engine.Machine, o Options, outcomes []Outcome) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d cores, %s, %s; load from the same machine over %d connections, %d rows;\n"+
 		"medians of %d alternating rounds of %s a route.\n",

@@ -1,13 +1,13 @@
-package compare
+// Package engine runs the database systems that are measured, and says what
+// machine that is on.
+package engine
 
 import (
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 	"path/filepath"
 
 	"github.com/openhands-go/server/bench/contract"
@@ -24,21 +24,20 @@ type Engine struct {
 	config contract.Config
 	folder string // of SQLite's files
 	server *dbtest.Server
-	seeded string // the file that SQLite's databases are copies of
 }
 
 // settings give the servers memory for all that is measured; durability stays
 // as the engines have it.
 func settings(engine dbmodule.Engine) []string {
 	if engine == dbmodule.MySQL {
-		return []string{"innodb-buffer-pool-size=1G", "innodb-log-file-size=256M"}
+		return []string{"innodb-buffer-pool-size=2G", "innodb-log-file-size=1G"}
 	}
-	return []string{"shared_buffers=1GB", "max_wal_size=4GB"}
+	return []string{"shared_buffers=2GB", "max_wal_size=4GB"}
 }
 
-// StartEngine starts the engine with durable commits, in folder if it has no
+// Start starts an engine with durable commits, in folder if it has no
 // server. The caller stops it.
-func StartEngine(ctx context.Context, c contract.Config, folder string) (*Engine, error) {
+func Start(ctx context.Context, c contract.Config, folder string) (*Engine, error) {
 	e := &Engine{Kind: c.Engine, config: c, folder: folder}
 	if c.Engine != dbmodule.SQLite {
 		var err error
@@ -54,6 +53,10 @@ func StartEngine(ctx context.Context, c contract.Config, folder string) (*Engine
 	}
 	return e, nil
 }
+
+// Config is how the engine's databases are used; its URL names one that is not
+// for contenders.
+func (e *Engine) Config() contract.Config { return e.config }
 
 // Stop ends the server, with its data.
 func (e *Engine) Stop() error {
@@ -79,24 +82,17 @@ func (e *Engine) administer(ctx context.Context, work func(*sql.DB) error) (err 
 	}
 	defer func() { err = errors.Join(err, pools.Close()) }()
 	if err := work(pools.Writer); err != nil {
-		return fmt.Errorf("compare: %s: %w", e.Kind, err)
+		return fmt.Errorf("engine: %s: %w", e.Kind, err)
 	}
 	return ctx.Err()
 }
 
-// Database makes a database with the seeded table for one contender.
-func (e *Engine) Database(ctx context.Context, name string, rows int64) (contract.Config, error) {
+// Database makes an empty database.
+func (e *Engine) Database(ctx context.Context, name string) (contract.Config, error) {
 	c := e.config
 	if e.Kind == dbmodule.SQLite {
-		path := filepath.Join(e.folder, name+".db")
-		c.URL = sqliteURL(path)
-		if e.seeded != "" {
-			return c, copyFile(e.seeded, path)
-		}
-		e.seeded = filepath.Join(e.folder, "seeded.db")
-		seed := c
-		seed.URL = sqliteURL(e.seeded)
-		return c, errors.Join(contract.Seed(ctx, seed, rows), copyFile(e.seeded, path))
+		c.URL = sqliteURL(filepath.Join(e.folder, name+".db"))
+		return c, nil
 	}
 	name = "bench_" + identifier(name)
 	err := e.administer(ctx, func(db *sql.DB) error {
@@ -106,10 +102,8 @@ func (e *Engine) Database(ctx context.Context, name string, rows int64) (contrac
 	if err != nil {
 		return c, err
 	}
-	if c.URL, err = withDatabase(e.config.URL, name); err != nil {
-		return c, err
-	}
-	return c, contract.Seed(ctx, c, rows)
+	c.URL, err = withDatabase(e.config.URL, name)
+	return c, err
 }
 
 func sqliteURL(path string) string {
@@ -119,7 +113,7 @@ func sqliteURL(path string) string {
 func withDatabase(rawURL, name string) (string, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return "", errors.New("compare: the server's URL can't be read") // the text may carry the password
+		return "", errors.New("engine: the server's URL can't be read") // the text may carry the password
 	}
 	u.Path = "/" + name
 	return u.String(), nil
@@ -134,18 +128,4 @@ func identifier(name string) string {
 		}
 	}
 	return string(b)
-}
-
-func copyFile(from, to string) (err error) {
-	in, err := os.Open(from)
-	if err != nil {
-		return fmt.Errorf("compare: copy database: %w", err)
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	out, err := os.Create(to)
-	if err != nil {
-		return fmt.Errorf("compare: copy database: %w", err)
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }
