@@ -4,15 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/openhands-go/server/bench/engine"
 	"github.com/openhands-go/server/bench/inserts"
+	"github.com/openhands-go/server/bench/markdown"
 )
 
 func insertsCommand() *cobra.Command {
 	var o inserts.Options
+	var write string
 	command := &cobra.Command{
 		Use:   "inserts",
 		Short: "measure durable inserts into SQLite, with sessions and by hand",
@@ -31,8 +35,11 @@ func insertsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), inserts.Report(cost, figures))
-			return err
+			report := inserts.Report(engine.DescribeMachine(cmd.Context()), cost, figures)
+			if _, err := fmt.Fprint(cmd.OutOrStdout(), report); err != nil || write == "" {
+				return err
+			}
+			return markdown.Replace(filepath.Join(write, "README.md"), "inserts", report)
 		},
 	}
 	flags := command.Flags()
@@ -40,5 +47,6 @@ func insertsCommand() *cobra.Command {
 	flags.IntVar(&o.Rounds, "rounds", 5, "turns of each side")
 	flags.DurationVar(&o.Duration, "duration", time.Second, "length of a turn")
 	flags.StringVar(&o.Folder, "folder", "", "where the databases are put (default the system's folder for temporary files)")
+	writeFlag(flags, &write)
 	return command
 }

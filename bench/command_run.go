@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/openhands-go/server/bench/contract"
 	"github.com/openhands-go/server/bench/engine"
 	"github.com/openhands-go/server/bench/gauge"
+	"github.com/openhands-go/server/bench/markdown"
 	"github.com/openhands-go/server/bench/peers"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
@@ -29,6 +31,7 @@ func runCommand() *cobra.Command {
 	o := compare.Options{}
 	var c contract.Config
 	var engines, names []string
+	var write string
 	command := &cobra.Command{
 		Use:   "run",
 		Short: "compare the contenders on three routes",
@@ -45,8 +48,13 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), compare.Report(engine.DescribeMachine(cmd.Context()), o, outcomes))
-			return err
+			report := compare.Report(engine.DescribeMachine(cmd.Context()), o, outcomes)
+			if _, err := fmt.Fprint(cmd.OutOrStdout(), report); err != nil || write == "" {
+				return err
+			}
+			return errors.Join(
+				markdown.Replace(filepath.Join(write, "README.md"), "contenders", report),
+				compare.Plot(filepath.Join(write, "contenders.svg"), outcomes))
 		},
 	}
 	flags := command.Flags()
@@ -56,8 +64,14 @@ func runCommand() *cobra.Command {
 	flags.Int64Var(&o.Rows, "rows", 10_000, "events at first")
 	flags.StringSliceVar(&engines, "engines", []string{"sqlite", "postgresql", "mysql"}, "databases to run on")
 	flags.StringSliceVar(&names, "peers", nil, "contenders to compare with hand (default all)")
+	writeFlag(flags, &write)
 	databaseFlags(flags, &c)
 	return command
+}
+
+// writeFlag is where results are kept.
+func writeFlag(flags *pflag.FlagSet, write *string) {
+	flags.StringVar(write, "write", "", "folder whose README.md, and plot, get the results too")
 }
 
 // choosePeers returns the named ones, after the one that is compared with.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/openhands-go/server/bench/contract"
 	"github.com/openhands-go/server/bench/engine"
+	"github.com/openhands-go/server/bench/markdown"
 	"github.com/openhands-go/server/bench/scale"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
@@ -61,14 +63,15 @@ func load(ctx context.Context, out io.Writer, c contract.Config, rows int64) (ti
 func scaleCommand() *cobra.Command {
 	o := scale.Options{}
 	var engines []string
-	var folder, plans string
+	var folder, plans, write string
 	c := contract.Config{}
 	command := &cobra.Command{
 		Use:   "scale",
 		Short: "compare the server's requests on many events with those on few",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var texts []string
+			machine := engine.DescribeMachine(cmd.Context())
+			reports, texts := []string{machine.String() + "; " + o.String()}, []string{}
 			for _, name := range engines {
 				c.Engine = dbmodule.Engine(strings.ToLower(name))
 				report, text, err := scaleOn(cmd, c, o, folder)
@@ -79,15 +82,17 @@ func scaleCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				texts = append(texts, text)
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), report); err != nil {
-					return err
-				}
+				reports, texts = append(reports, report), append(texts, text)
 			}
-			if plans == "" {
-				return nil
+			report := strings.Join(reports, "\n\n")
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), report)
+			if plans != "" {
+				err = errors.Join(err, os.WriteFile(plans, []byte(strings.Join(texts, "\n")), 0o600))
 			}
-			return os.WriteFile(plans, []byte(strings.Join(texts, "\n")), 0o600)
+			if write != "" {
+				err = errors.Join(err, markdown.Replace(filepath.Join(write, "README.md"), "scale", report))
+			}
+			return err
 		},
 	}
 	flags := command.Flags()
@@ -99,6 +104,7 @@ func scaleCommand() *cobra.Command {
 	flags.StringSliceVar(&engines, "engines", []string{"sqlite", "postgresql", "mysql"}, "databases to run on")
 	flags.StringVar(&folder, "folder", "", "where SQLite's files are put (default the system's folder for temporary files)")
 	flags.StringVar(&plans, "plans", "", "file to write the query plans to")
+	writeFlag(flags, &write)
 	databaseFlags(flags, &c)
 	return command
 }

@@ -16,6 +16,14 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := rootCommand().ExecuteContext(ctx); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "bench",
 		Short:         "measure this project beside its peers",
@@ -23,9 +31,5 @@ func run() int {
 		SilenceErrors: true,
 	}
 	root.AddCommand(runCommand(), serveCommand(), insertsCommand(), loadCommand(), scaleCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
-		return 1
-	}
-	return 0
+	return root
 }

@@ -21,9 +21,9 @@ type Outcome struct {
 // Report renders the outcomes as Markdown.
 func Report(m engine.Machine, o Options, outcomes []Outcome) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %d cores, %s, %s; load from the same machine over %d connections, %d rows;\n"+
+	fmt.Fprintf(&b, "%s; load from the same machine over %d connections, %d rows;\n"+
 		"medians of %d alternating rounds of %s a route.\n",
-		m.CPU, m.Cores, m.System, m.Go, o.Connections, o.Rows, o.Rounds, o.Duration)
+		m, o.Connections, o.Rows, o.Rounds, o.Duration)
 	for _, outcome := range outcomes {
 		fmt.Fprintf(&b, "\n### %s\n\n", outcome.Engine)
 		b.WriteString(markdown.Table(figureTable(outcome.Figures)))

@@ -28,3 +28,8 @@ func DescribeMachine(ctx context.Context) Machine {
 	}
 	return m
 }
+
+// String is a line about it.
+func (m Machine) String() string {
+	return fmt.Sprintf("%s, %d cores, %s, %s", m.CPU, m.Cores, m.System, m.Go)
+}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/openhands-go/server/bench/engine"
 	"github.com/openhands-go/server/bench/goal"
 	"github.com/openhands-go/server/bench/markdown"
 )
@@ -13,7 +14,7 @@ import (
 var goals = map[int]float64{1: 1, 16: 5}
 
 // Report renders the figures as Markdown.
-func Report(sync time.Duration, all []Figures) string {
+func Report(m engine.Machine, sync time.Duration, all []Figures) string {
 	table := [][]string{{"writers", "by hand, inserts/s", "this project, inserts/s", "ratio", "goal"}}
 	for _, f := range all {
 		ratio, wanted := f.Ratio.String(), ""
@@ -24,6 +25,6 @@ func Report(sync time.Duration, all []Figures) string {
 			strconv.Itoa(f.Writers), fmt.Sprintf("%.0f", f.Hand), fmt.Sprintf("%.0f", f.Ours), ratio, wanted,
 		})
 	}
-	return fmt.Sprintf("synchronous=FULL; writing and syncing 4 KiB costs %d µs here.\n\n", sync.Microseconds()) +
+	return fmt.Sprintf("%s; synchronous=FULL; writing and syncing 4 KiB costs %d µs here.\n\n", m, sync.Microseconds()) +
 		markdown.Table(table)
 }

@@ -3,6 +3,7 @@ package scale
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/openhands-go/server/bench/contract"
@@ -17,6 +18,12 @@ type Options struct {
 	Rounds int
 	// Calls is how many requests a turn has.
 	Calls int
+}
+
+// String is a line about them.
+func (o Options) String() string {
+	return fmt.Sprintf("medians of %d alternating rounds of %d requests, one after the other, about %d conversations.",
+		o.Rounds, o.Calls, o.Used)
 }
 
 // Figures are what a probe cost.
