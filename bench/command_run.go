@@ -54,7 +54,7 @@ func runCommand() *cobra.Command {
 			}
 			return errors.Join(
 				markdown.Replace(filepath.Join(write, "README.md"), "contenders", report),
-				compare.Plot(filepath.Join(write, "contenders.svg"), outcomes))
+				compare.Plot(filepath.Join(write, "contenders.png"), outcomes))
 		},
 	}
 	flags := command.Flags()

@@ -43,9 +43,9 @@ func TestRun(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
 	require.NoError(t, err)
 	require.Contains(t, string(readme), "| Echo + ent")
-	plot, err := os.ReadFile(filepath.Join(folder, "contenders.svg"))
+	plot, err := os.ReadFile(filepath.Join(folder, "contenders.png"))
 	require.NoError(t, err)
-	require.Contains(t, string(plot), "<svg")
+	require.Contains(t, string(plot), "PNG")
 }
 
 func TestInserts(t *testing.T) {

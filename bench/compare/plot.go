@@ -66,11 +66,21 @@ func Plot(path string, outcomes []Outcome) error {
 	one.Dashes = []vg.Length{vg.Points(3), vg.Points(3)}
 	p.Add(one)
 	p.Y.Max = most + 0.1*float64(len(titles)) // room for the legend
+	p.Y.Tick.Marker = plot.TickerFunc(halves)
 	p.NominalX(groups...)
-	if err := p.Save(vg.Points(80*float64(len(groups)+1)), vg.Points(320), path); err != nil {
+	if err := p.Save(vg.Points(85*float64(len(groups)+1)), vg.Points(330), path); err != nil {
 		return fmt.Errorf("compare: plot: %w", err)
 	}
 	return nil
+}
+
+// halves marks every half of the measure.
+func halves(_, most float64) []plot.Tick {
+	var ticks []plot.Tick
+	for value := 0.0; value <= most; value += 0.5 {
+		ticks = append(ticks, plot.Tick{Value: value, Label: fmt.Sprintf("%.1f", value)})
+	}
+	return ticks
 }
 
 // contenders lists the titles of all, in order; one may be missing on an
