@@ -71,6 +71,35 @@ var statuses = [...]string{"idle", "running", "finished", "error"}
 
 func (Data) createdAt(n int64) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
 
+// tallies are the rows with which the server counts a conversation's events.
+func (d Data) tallies(conversation int64) []*events.Tally {
+	type key struct{ kind, source string }
+	counts := map[key]int64{}
+	for n := range d.EventCount(conversation) {
+		kind, source := kindOf(n)
+		counts[key{kind, source}]++
+	}
+	var rows []*events.Tally
+	for k, n := range counts {
+		rows = append(rows, &events.Tally{ConversationID: conversationID(conversation), Kind: k.kind, Source: k.source, N: n})
+	}
+	return rows
+}
+
+// kindOf is what the nth event of a conversation is.
+func kindOf(n int64) (kind, source string) {
+	switch n % 10 {
+	case 0:
+		return "MessageEvent", "user"
+	case 5:
+		return "MessageEvent", "agent"
+	case 1, 3, 6, 8:
+		return "ActionEvent", "agent"
+	default:
+		return "ObservationEvent", "environment"
+	}
+}
+
 // slot is a conversation that gets events.
 type slot struct{ conversation, next, count int64 }
 
@@ -131,26 +160,22 @@ func fill(e *events.Event, conversationID string, conversation, n, serial int64)
 	at := epoch.Add(time.Duration(serial) * time.Millisecond)
 	*e = events.Event{ConversationID: conversationID, ID: uuid.NewSHA1(space, b[:]).String(), Micros: at.UnixMicro()}
 	stamp := at.Format("2006-01-02T15:04:05.000000")
-	switch n % 5 {
-	case 0:
-		e.Kind, e.Source = "MessageEvent", "user"
-		if n%2 == 1 {
-			e.Source, e.Final = "agent", true
-		}
+	e.Kind, e.Source = kindOf(n)
+	switch e.Kind {
+	case "MessageEvent":
+		e.Final = e.Source == "agent"
 		body := fmt.Sprintf("message %d: please look at the failing test in the parser and say what is wrong with it", n)
 		e.Body = &body
 		role := map[bool]string{false: "user", true: "assistant"}[e.Final]
 		e.Payload = `{"id":"` + e.ID + `","timestamp":"` + stamp + `","source":"` + e.Source +
 			`","llm_message":{"role":"` + role + `","content":[{"cache_prompt":false,"type":"text","text":"` + body +
 			`"}]},"activated_skills":[],"extended_content":[],"kind":"MessageEvent"}`
-	case 1, 3:
-		e.Kind, e.Source = "ActionEvent", "agent"
+	case "ActionEvent":
 		e.Payload = `{"id":"` + e.ID + `","timestamp":"` + stamp + `","source":"agent","thought":[{"type":"text","text":"` +
 			`I run the tests to see what fails."}],"action":{"command":"go test ./parser -run TestLiterals","is_input":false,` +
 			`"timeout":null,"reset":false,"kind":"TerminalAction"},"tool_name":"terminal","tool_call_id":"call_` +
 			fmt.Sprint(serial) + `","security_risk":"LOW","kind":"ActionEvent"}`
 	default:
-		e.Kind, e.Source = "ObservationEvent", "environment"
 		e.Payload = `{"id":"` + e.ID + `","timestamp":"` + stamp + `","source":"environment","tool_name":"terminal",` +
 			`"tool_call_id":"call_` + fmt.Sprint(serial-1) + `","observation":{"content":[{"type":"text","text":"` +
 			strings.Repeat("ok  parser 0.012s coverage of statements ", 5) +

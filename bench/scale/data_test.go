@@ -59,6 +59,7 @@ func TestMeasure(t *testing.T) {
 		require.NoError(t, scale.Load(t.Context(), small, scale.Data{Rows: o.Small}, func(int64) {}))
 		require.NoError(t, scale.Load(t.Context(), large, scale.Data{Rows: o.Large}, func(n int64) { loaded = n }))
 		require.Zero(t, loaded, "too few to tell of")
+		checkTallies(t, small)
 		figures, err := scale.Measure(t.Context(), small, large, o)
 		require.NoError(t, err)
 		for _, f := range figures {
@@ -70,4 +71,23 @@ func TestMeasure(t *testing.T) {
 			}
 		}
 	})
+}
+
+// checkTallies compares what is counted with what is there.
+func checkTallies(t *testing.T, c contract.Config) {
+	pools, err := contract.Open(c)
+	require.NoError(t, err)
+	defer pools.Close()
+	var wrong int
+	require.NoError(t, pools.Reader.QueryRowContext(t.Context(), `
+		SELECT count(*) FROM (SELECT sum(n) FROM (
+			SELECT conversation_id, kind, source, count(*) AS n FROM events GROUP BY conversation_id, kind, source
+			UNION ALL
+			SELECT conversation_id, kind, source, -n FROM event_counts
+			UNION ALL
+			SELECT id, '', '', event_count FROM conversations
+			UNION ALL
+			SELECT conversation_id, '', '', -count(*) FROM events GROUP BY conversation_id
+		) AS sides GROUP BY conversation_id, kind, source HAVING sum(n) <> 0) AS wrong`).Scan(&wrong))
+	require.Zero(t, wrong)
 }

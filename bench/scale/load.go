@@ -71,10 +71,11 @@ var before = map[dbmodule.Engine][]string{
 var after = map[dbmodule.Engine][]string{
 	dbmodule.SQLite:     {"ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"},
 	dbmodule.PostgreSQL: {"VACUUM ANALYZE"},
-	dbmodule.MySQL:      {"ANALYZE TABLE conversations, events"},
+	dbmodule.MySQL:      {"ANALYZE TABLE conversations, events, event_counts"},
 }
 
-// makeTables makes the tables from the server's models, and the conversations.
+// makeTables makes the tables from the server's models, and the conversations
+// with what is counted of their events.
 func makeTables(ctx context.Context, c contract.Config, d Data) (err error) {
 	db, err := openDatabase(ctx, c, nil)
 	if err != nil {
@@ -87,11 +88,16 @@ func makeTables(ctx context.Context, c contract.Config, d Data) (err error) {
 	return db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
 		for first := int64(0); first < d.Conversations(); first += 100 {
 			var rows []*conversations.Conversation
+			var tallies []*events.Tally
 			for n := first; n < min(first+100, d.Conversations()); n++ {
 				rows = append(rows, d.conversation(n))
+				tallies = append(tallies, d.tallies(n)...)
 			}
 			if _, err := s.NewInsert().Model(&rows).Exec(ctx); err != nil {
 				return fmt.Errorf("scale: load conversations: %w", err)
+			}
+			if _, err := s.NewInsert().Model(&tallies).Returning("NULL").Exec(ctx); err != nil {
+				return fmt.Errorf("scale: load tallies: %w", err)
 			}
 		}
 		return nil
