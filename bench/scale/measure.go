@@ -75,7 +75,7 @@ func Measure(ctx context.Context, small, large contract.Config, o Options) (_ []
 			}
 		}
 		f.Small, f.Large, f.Ratio = stat.Median(smalls), stat.Median(larges), stat.RatioOf(larges, smalls)
-		if f.Plans, err = plans.of(ctx, p.make(largeTarget, 0)); err != nil {
+		if f.Plans, err = plans.of(ctx, p.build(largeTarget, 0)); err != nil {
 			return nil, err
 		}
 		all = append(all, f)
@@ -103,7 +103,7 @@ func (t *target) turn(ctx context.Context, p *probe, calls, round int) (time.Dur
 	var took []time.Duration
 	started := time.Now()
 	for i := range calls {
-		r := p.make(t, round*calls+i)
+		r := p.build(t, round*calls+i)
 		began := time.Now()
 		if _, err := t.do(ctx, r); err != nil {
 			return 0, err

@@ -31,8 +31,8 @@ type probe struct {
 	// big asks about the conversation that has a tenth of all events, whose
 	// size does grow.
 	big bool
-	// make makes the nth request.
-	make func(t *target, n int) request
+	// build makes the nth request.
+	build func(t *target, n int) request
 }
 
 // target is a loaded database with what probes need to know of it.
@@ -65,9 +65,9 @@ const (
 
 func probes() []*probe {
 	var all []*probe
-	add := func(name string, goal, big bool, make func(t *target, id string, n int) request) {
+	add := func(name string, goal, big bool, build func(t *target, id string, n int) request) {
 		p := &probe{name: name, goal: goal, big: big}
-		p.make = func(t *target, n int) request { return make(t, t.id(p, n), n) }
+		p.build = func(t *target, n int) request { return build(t, t.id(p, n), n) }
 		all = append(all, p)
 	}
 	search := func(query string) func(*target, string, int) request {
