@@ -14,7 +14,6 @@ import (
 	"github.com/openhands-go/server/bench/compare"
 	"github.com/openhands-go/server/bench/contract"
 	"github.com/openhands-go/server/bench/engine"
-	"github.com/openhands-go/server/bench/gauge"
 	"github.com/openhands-go/server/bench/markdown"
 	"github.com/openhands-go/server/bench/peers"
 	"github.com/openhands-go/server/dbmodule"
@@ -38,10 +37,15 @@ func runCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			o.Progress, o.Stderr = cmd.ErrOrStderr(), cmd.ErrOrStderr()
-			if o.Program, err = gauge.Executable(); err != nil {
+			if o.Peers, err = choosePeers(names); err != nil {
 				return err
 			}
-			if o.Peers, err = choosePeers(names); err != nil {
+			if o.Programs, err = os.MkdirTemp("", "bench-"); err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, os.RemoveAll(o.Programs)) }()
+			_, _ = fmt.Fprintln(o.Progress, "building the contenders") // a line for who waits
+			if err := peers.Build(cmd.Context(), o.Programs); err != nil {
 				return err
 			}
 			outcomes, err := compareAll(cmd, engines, c, o)

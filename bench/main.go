@@ -30,6 +30,6 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), serveCommand(), insertsCommand(), loadCommand(), scaleCommand())
+	root.AddCommand(runCommand(), insertsCommand(), loadCommand(), scaleCommand())
 	return root
 }

@@ -9,14 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain lets the test's own binary be the program that runs contenders.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		os.Exit(run())
-	}
-	os.Exit(m.Run())
-}
-
 // execute runs the command line and returns what it prints.
 func execute(t *testing.T, args ...string) string {
 	t.Helper()

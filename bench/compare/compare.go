@@ -18,9 +18,9 @@ import (
 
 // Options say how much is measured.
 type Options struct {
-	// Program is this one, which runs the contenders.
-	Program string
-	Peers   []peers.Peer
+	// Programs is the folder with the contenders' programs.
+	Programs string
+	Peers    []peers.Peer
 	// Rounds is how often each contender gets its turn, each for Duration a
 	// route.
 	Rounds      int
@@ -70,7 +70,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (_ []Figures, err err
 	}()
 	for _, peer := range o.Peers {
 		c := &contender{peer: peer, samples: map[load.Route][]sample{}}
-		if c.command, err = peer.Command(ctx, o.Program, e.Config()); errors.Is(err, peers.ErrUnavailable) {
+		if c.command, err = peer.Command(ctx, o.Programs, e.Config()); errors.Is(err, peers.ErrUnavailable) {
 			_, _ = fmt.Fprintf(o.Progress, "%s: skipped %s\n", e.Version, err)
 			continue
 		} else if err != nil {

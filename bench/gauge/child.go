@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"time"
 
@@ -157,13 +156,4 @@ func (c *Child) RSS(ctx context.Context) (uint64, error) {
 		return 0, fmt.Errorf("gauge: read the memory: %w", err)
 	}
 	return info.RSS, nil
-}
-
-// Executable is this program, which contenders are started from.
-func Executable() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("gauge: find this program: %w", err)
-	}
-	return path, nil
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 
 	"github.com/openhands-go/server/bench/contract"
@@ -18,7 +20,7 @@ import (
 
 // Peer is a contender.
 type Peer struct {
-	// Name is its name on the command line.
+	// Name is its name on the command line, and its program's.
 	Name string
 	// Title says what it is made of.
 	Title string
@@ -34,9 +36,22 @@ type Peer struct {
 // ErrUnavailable is what contenders fail with whose programs are not there.
 var ErrUnavailable = errors.New("this machine can't run it")
 
-// Command is how the peer is run as a process of its own, by this program. The
-// error is [ErrUnavailable] when it can't be.
-func (p Peer) Command(ctx context.Context, program string, c contract.Config) ([]string, error) {
+// Build makes the programs of the contenders in Go, in a folder: one each, so
+// that none carries what another needs. It needs the go command, in a folder of
+// this module.
+func Build(ctx context.Context, folder string) error {
+	const programs = "github.com/openhands-go/server/bench/cmd/..."
+	output, err := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), programs).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("peers: build: %w: %s", err, output)
+	}
+	return nil
+}
+
+// Command is how the peer is run as a process of its own, with the programs
+// that [Build] made in a folder. The error is [ErrUnavailable] when it can't
+// be run.
+func (p Peer) Command(ctx context.Context, folder string, c contract.Config) ([]string, error) {
 	if p.External != nil {
 		argv, err := p.External(ctx, c)
 		if err != nil {
@@ -45,7 +60,7 @@ func (p Peer) Command(ctx context.Context, program string, c contract.Config) ([
 		return argv, nil
 	}
 	return []string{
-		program, "serve", p.Name, "--engine", string(c.Engine),
+		filepath.Join(folder, p.Name), "--engine", string(c.Engine),
 		"--pool", strconv.Itoa(c.Pool), "--synchronous", c.Synchronous,
 	}, nil
 }
