@@ -63,7 +63,7 @@ func runCommand() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.IntVar(&o.Rounds, "rounds", 7, "turns of each contender")
-	flags.DurationVar(&o.Duration, "duration", 1500*time.Millisecond, "length of a turn on one route")
+	flags.DurationVar(&o.Duration, "duration", time.Second, "length of a turn on one route")
 	flags.IntVar(&o.Connections, "connections", 32, "clients, each on a connection of its own")
 	flags.Int64Var(&o.Rows, "rows", 10_000, "events at first")
 	flags.StringSliceVar(&engines, "engines", []string{"sqlite", "postgresql", "mysql"}, "databases to run on")

@@ -25,17 +25,9 @@ func NewKit(env map[string]string, bare bool) Kit {
 
 func (k Kit) Database(t testing.TB, engine dbmodule.Engine) string { return k.database(t, engine) }
 
-// TryServer starts a server and returns what went wrong.
-func TryServer(ctx context.Context, engine dbmodule.Engine, opts ...ServerOption) error {
-	var o serverOptions
-	for _, opt := range opts {
-		opt(&o)
-	}
-	s, err := startServer(ctx, shared.recipes[engine], o)
-	if err != nil {
-		return err
-	}
-	return s.Stop()
+// NewServer is the package's, with the kit's programs.
+func (k Kit) NewServer(ctx context.Context, engine dbmodule.Engine) (*Server, error) {
+	return k.newServer(ctx, engine)
 }
 
 // SharedServer is the server that the tests of this process share, and nil

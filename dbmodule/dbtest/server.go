@@ -87,7 +87,11 @@ func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Se
 // the server ends too. The error is [ErrNotInstalled] when this machine lacks
 // the engine. ctx bounds the start alone.
 func NewServer(ctx context.Context, engine dbmodule.Engine, opts ...ServerOption) (*Server, error) {
-	r, ok := shared.recipes[engine]
+	return shared.newServer(ctx, engine, opts...)
+}
+
+func (k *kit) newServer(ctx context.Context, engine dbmodule.Engine, opts ...ServerOption) (*Server, error) {
+	r, ok := k.recipes[engine]
 	if !ok {
 		return nil, fmt.Errorf("dbtest: start server: %q has none", engine)
 	}
