@@ -57,8 +57,9 @@ func runCommand() *cobra.Command {
 				return err
 			}
 			return errors.Join(
-				markdown.Replace(filepath.Join(write, "README.md"), "contenders", report),
-				compare.Plot(filepath.Join(write, "contenders.png"), outcomes))
+				markdown.Replace(filepath.Join(write, "README.md"), "contenders",
+					report+"\n![requests per second by contender]("+plotName+")\n"),
+				compare.Plot(filepath.Join(write, plotName), outcomes))
 		},
 	}
 	flags := command.Flags()
@@ -77,6 +78,9 @@ func runCommand() *cobra.Command {
 func writeFlag(flags *pflag.FlagSet, write *string) {
 	flags.StringVar(write, "write", "", "folder whose README.md, and plot, get the results too")
 }
+
+// plotName is the plot's, beside README.md.
+const plotName = "contenders.png"
 
 // choosePeers returns the named ones, after the one that is compared with.
 func choosePeers(names []string) ([]peers.Peer, error) {

@@ -35,6 +35,7 @@ func TestRun(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
 	require.NoError(t, err)
 	require.Contains(t, string(readme), "| Echo + ent")
+	require.Contains(t, string(readme), "(contenders.png)")
 	plot, err := os.ReadFile(filepath.Join(folder, "contenders.png"))
 	require.NoError(t, err)
 	require.Contains(t, string(plot), "PNG")

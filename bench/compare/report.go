@@ -27,6 +27,11 @@ func Report(m engine.Machine, o Options, outcomes []Outcome) string {
 	for _, outcome := range outcomes {
 		fmt.Fprintf(&b, "\n### %s\n\n", outcome.Engine)
 		b.WriteString(markdown.Table(figureTable(outcome.Figures)))
+		for _, f := range outcome.Figures {
+			if f.Version != "" {
+				fmt.Fprintf(&b, "\n%s: %s.\n", f.Peer.Title, f.Version)
+			}
+		}
 		if table := goalTable(outcome.Kind, outcome.Figures); table != nil {
 			b.WriteString("\n" + markdown.Table(table))
 		}
@@ -49,9 +54,6 @@ func figureTable(figures []Figures) [][]string {
 			return strings.Join(cells, " / ")
 		}
 		title := f.Peer.Title
-		if f.Version != "" {
-			title += " (" + f.Version + ")"
-		}
 		if f.Peer.Ours {
 			title = "**" + title + "**"
 		}
