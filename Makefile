@@ -40,7 +40,7 @@ benchquick: ## the same with few and short rounds, printed only: under 2 minutes
 	@cd bench && go run . run --rounds 2 --duration 300ms && go run . inserts --rounds 2 --duration 300ms
 
 .PHONY: benchscale
-benchscale: ## compare requests on 10 million events with those on 10 thousand: about 30 minutes and 20 GB of disk
+benchscale: ## compare requests on 10 million events with those on 10 thousand: about 30 minutes and 12 GB of disk
 	@cd bench && go run . scale --write .
 
 .PHONY: benchsession
