@@ -189,7 +189,7 @@ func insertEvents(ctx context.Context, conn *sql.Conn, d Data, progress Progress
 		loaded++
 		if loaded%rowsPerInsert == 0 {
 			if err := flush(); err != nil {
-				return errors.Join(err, tx.Rollback())
+				return rollBack(tx, err)
 			}
 		}
 		if loaded%rowsPerCommit == 0 {
@@ -202,9 +202,20 @@ func insertEvents(ctx context.Context, conn *sql.Conn, d Data, progress Progress
 		}
 	}
 	if err := flush(); err != nil {
-		return errors.Join(err, tx.Rollback())
+		return rollBack(tx, err)
 	}
 	return errors.Join(commit(), full.Close())
+}
+
+// rollBack ends a transaction after err, unless the context's end has done so.
+func rollBack(tx *sql.Tx, err error) error {
+	if tx == nil {
+		return err // it did not begin
+	}
+	if rollbackErr := tx.Rollback(); !errors.Is(rollbackErr, sql.ErrTxDone) {
+		return errors.Join(err, rollbackErr)
+	}
+	return err
 }
 
 func insertText(rows int) string {
