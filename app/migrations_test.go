@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/openhands-go/server/app"
-	"github.com/openhands-go/server/app/conversations"
+	model "github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
@@ -76,7 +76,7 @@ func TestEventsOfBeforeAreTallied(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		insert(&conversations.Conversation{ID: "c", CreatedAt: at, UpdatedAt: at})
+		insert(&model.Conversation{ID: "c", CreatedAt: at, UpdatedAt: at})
 		for i, kind := range []string{"ActionEvent", "MessageEvent", "ActionEvent"} {
 			insert(&events.Event{Seq: int64(i + 1), ConversationID: "c", ID: strconv.Itoa(i), Kind: kind, Source: "agent", Payload: "{}"})
 		}
