@@ -36,12 +36,17 @@ type connector struct {
 	// opened, if not nil, returns what ends the work that the server still
 	// does for a connection which its driver has closed.
 	opened func(ctx context.Context, inner driver.Conn) (abandon func(ctx context.Context), err error)
+	// binder, if not nil, has statements prepared, as many as statementCache
+	// for each connection.
+	binder         *binder
+	statementCache int
 }
 
 func newConnector(cfg Config, rows rowLogFunc, open openerFunc) *connector {
 	return &connector{
 		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, rowLog: rows,
 		connectTimeout: cfg.URL.connectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
+		binder: newBinder(cfg.URL.Engine()), statementCache: cfg.URL.statementCache(cfg.StatementCache),
 	}
 }
 
@@ -63,7 +68,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, c.unconnected(err)
 	}
-	made := &conn{Conn: inner, connector: c}
+	made := &conn{Conn: inner, connector: c, statements: newStatements(c.binder, c.statementCache)}
 	if c.opened != nil {
 		if made.abandon, err = c.opened(ctx, inner); err != nil {
 			return nil, errors.Join(c.unconnected(err), made.Close())
@@ -112,6 +117,8 @@ type conn struct {
 	broken bool
 	// abandon, if not nil, ends what the server still does for it.
 	abandon func(ctx context.Context)
+	// statements are prepared ones; nil when none are kept.
+	statements *statements
 	txState
 }
 
@@ -182,6 +189,9 @@ func (c *conn) typed(err error) error {
 // Close closes the connection. A server is told so as a courtesy: that it
 // could not be told, since it was gone already, is not worth an error.
 func (c *conn) Close() error {
+	if c.statements != nil && c.engine() == SQLite { // which stays open otherwise; servers know by themselves
+		c.statements.clear()
+	}
 	err := c.Conn.Close()
 	if err == nil || c.engine() != SQLite {
 		return nil
@@ -227,7 +237,19 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	}
 	l := c.limit(ctx)
 	defer l.end()
+	var fresh *scanner
+	if len(args) == 0 {
+		var st *prepared
+		if st, args, fresh = c.bind(l.ctx, query); st != nil {
+			result, err := st.exec(l.ctx, args)
+			if !c.outdated(st, err) {
+				return result, c.answered(l, query, err)
+			}
+			args = nil
+		}
+	}
 	result, err := execer.ExecContext(l.ctx, query, args)
+	c.ran(fresh, err)
 	return result, c.answered(l, query, err)
 }
 
@@ -240,18 +262,31 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return nil, err
 	}
 	l := c.limit(ctx)
+	var fresh *scanner
+	if len(args) == 0 {
+		var st *prepared
+		if st, args, fresh = c.bind(l.ctx, query); st != nil {
+			inner, err := st.query(l.ctx, args)
+			if !c.outdated(st, err) {
+				return c.result(l, query, inner, err, st)
+			}
+			args = nil
+		}
+	}
 	inner, err := queryer.QueryContext(l.ctx, query, args)
-	return c.result(l, query, inner, err)
+	c.ran(fresh, err)
+	return c.result(l, query, inner, err, nil)
 }
 
-// result wraps the rows of a query, which keep its limit.
-func (c *conn) result(l *limit, query string, inner driver.Rows, err error) (driver.Rows, error) {
+// result wraps the rows of a query, which keep its limit, and the statement of
+// ours that gives them, if there is one.
+func (c *conn) result(l *limit, query string, inner driver.Rows, err error, st *prepared) (driver.Rows, error) {
 	if err = c.answered(l, query, err); err != nil {
 		l.end()
 		return nil, err
 	}
 	l.stop()
-	return &rows{Rows: inner, conn: c, limit: l}, nil
+	return &rows{Rows: inner, conn: c, limit: l, statement: st}, nil
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -366,7 +401,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	}
 	l := s.conn.limit(ctx)
 	inner, err := queryer.QueryContext(l.ctx, args)
-	return s.conn.result(l, s.query, inner, err)
+	return s.conn.result(l, s.query, inner, err, nil)
 }
 
 // rows types the errors that a driver reports while a result is read, and
@@ -375,6 +410,8 @@ type rows struct {
 	driver.Rows
 	conn  *conn
 	limit *limit
+	// statement, if not nil, is free again once the rows are closed.
+	statement *prepared
 }
 
 func (r *rows) Next(dest []driver.Value) error {
@@ -398,6 +435,9 @@ func (r *rows) Close() error {
 	r.limit.start(0)
 	defer r.limit.end()
 	err := r.Rows.Close()
+	if r.statement != nil {
+		r.statement.busy = false
+	}
 	r.conn.abandoned(r.limit)
 	if err == nil {
 		return nil
