@@ -218,7 +218,11 @@ func (l literal) value(engine Engine, query string) (driver.Value, bool) {
 		value, err := strconv.ParseInt(text, 10, 64)
 		return value, err == nil
 	default:
-		return text, true // PostgreSQL reads a decimal's text
+		if engine == PostgreSQL {
+			return text, true // it reads a decimal's text
+		}
+		value, err := strconv.ParseFloat(text, 64)
+		return value, err == nil
 	}
 }
 

@@ -2,6 +2,7 @@ package dbmodule
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -26,7 +27,7 @@ func Lifted(engine Engine, query string) (text string, args []any, whole string)
 	next := 0
 	for i := 0; i < len(s.key); i++ {
 		if s.key[i] != 0 || next == len(s.literals) {
-			whole += string(s.key[i])
+			whole += string(s.key[i : i+1])
 			continue
 		}
 		l := s.literals[next]
@@ -55,4 +56,13 @@ func Prepared(ctx context.Context, db *bun.DB) ([]string, error) {
 	})
 	slices.Sort(texts)
 	return texts, err
+}
+
+// PrepareWithin prepares a statement inside the open transaction of a
+// connection as what no connection has prepared yet.
+func PrepareWithin(ctx context.Context, c bun.Conn, query string) (err error) {
+	return errors.Join(c.Raw(func(raw any) error {
+		_, err = raw.(*conn).prepareWithin(ctx, query)
+		return nil
+	}), err)
 }

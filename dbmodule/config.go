@@ -55,7 +55,7 @@ type Config struct {
 	// as they are. A URL's own prepared_statement_cache_size (PostgreSQL) or
 	// cached_statements (SQLite) wins. A pooler that changes sessions between
 	// transactions is noticed, and gets none.
-	StatementCache int `envconfig:"DATABASE_STATEMENT_CACHE_SIZE" default:"256" desc:"prepared statements kept for each connection (0 = values are sent in the text)"`
+	StatementCache int `envconfig:"DATABASE_STATEMENT_CACHE_SIZE" default:"128" desc:"prepared statements kept for each connection (0 = values are sent in the text)"`
 
 	// Schema is what the start does about tables.
 	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`
@@ -82,7 +82,7 @@ func DefaultConfig() Config {
 
 		ConnectTimeout:   defaultConnectTimeout,
 		StatementTimeout: 20 * time.Second,
-		StatementCache:   256,
+		StatementCache:   128,
 
 		Schema:      SchemaCreate,
 		LockTimeout: 10 * time.Second,

@@ -2,6 +2,7 @@ package dbmodule
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -239,14 +240,17 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	defer l.end()
 	var fresh *scanner
 	if len(args) == 0 {
-		var st *prepared
-		if st, args, fresh = c.bind(l.ctx, query); st != nil {
-			result, err := st.exec(l.ctx, args)
-			if !c.outdated(st, err) {
+		st, bound, unseen, err := c.bind(l.ctx, query)
+		if err != nil {
+			return nil, c.answered(l, query, err)
+		}
+		if st != nil {
+			result, err := st.exec(l.ctx, bound)
+			if !c.outdated(l.ctx, st, err) {
 				return result, c.answered(l, query, err)
 			}
-			args = nil
 		}
+		fresh = unseen
 	}
 	result, err := execer.ExecContext(l.ctx, query, args)
 	c.ran(fresh, err)
@@ -264,14 +268,17 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	l := c.limit(ctx)
 	var fresh *scanner
 	if len(args) == 0 {
-		var st *prepared
-		if st, args, fresh = c.bind(l.ctx, query); st != nil {
-			inner, err := st.query(l.ctx, args)
-			if !c.outdated(st, err) {
+		st, bound, unseen, err := c.bind(l.ctx, query)
+		if err != nil {
+			return c.result(l, query, nil, err, nil)
+		}
+		if st != nil {
+			inner, err := st.query(l.ctx, bound)
+			if !c.outdated(l.ctx, st, err) {
 				return c.result(l, query, inner, err, st)
 			}
-			args = nil
 		}
+		fresh = unseen
 	}
 	inner, err := queryer.QueryContext(l.ctx, query, args)
 	c.ran(fresh, err)
@@ -294,7 +301,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if !ok {
 		return nil, fmt.Errorf("dbmodule: begin: the %s driver has no transactions", c.engine())
 	}
-	c.readOnly = opts.ReadOnly
+	c.readOnly, c.isolation = opts.ReadOnly, sql.IsolationLevel(opts.Isolation)
 	if c.engine() == SQLite {
 		opts.Isolation = 0 // SQLite has one level, serializable
 	}

@@ -323,7 +323,7 @@ func intKind(text string) literalKind {
 // consider lifts a literal if its place and its type allow that, and goes on
 // behind it.
 func (s *scanner) consider(l literal) {
-	if l.kind = s.bindable(l.kind); l.kind != 0 && s.placed(l) && s.endsThere(l) {
+	if l.kind = s.bindable(l); l.kind != 0 && s.placed(l) && s.endsThere(l) {
 		top := s.top()
 		l.data = s.insert && top.list && top.clause == valuesClause || top.clause == setClause
 		s.key = append(append(s.key, s.query[s.copied:l.start]...), 0, byte(l.kind))
@@ -336,16 +336,25 @@ func (s *scanner) consider(l literal) {
 
 // bindable returns the kind as the engine takes it, 0 when a bound value would
 // not be what the literal is.
-func (s *scanner) bindable(kind literalKind) literalKind {
-	switch {
+func (s *scanner) bindable(l literal) literalKind {
+	switch kind := l.kind; {
 	case kind == int64Literal && s.engine != PostgreSQL:
 		return int32Literal // one type of whole numbers
-	case kind == decimalLiteral && s.engine != PostgreSQL:
-		return 0 // SQLite reads digits its own way; MySQL's decimals are exact
+	case kind == decimalLiteral && s.engine == MySQL:
+		return 0 // an exact one, which has no type to bind
+	case kind == decimalLiteral && s.engine == SQLite && !floats(s.query[l.start:l.end]):
+		return 0
 	case kind == blobLiteral && s.engine == PostgreSQL:
 		return 0 // a string of bits
 	}
-	return kind
+	return l.kind
+}
+
+// floats reports whether a decimal has no more digits than a float that was
+// written out: SQLite and Go read those alike.
+func floats(text string) bool {
+	digits := strings.Trim(strings.Replace(strings.TrimPrefix(text, "-"), ".", "", 1), "0")
+	return len(digits) <= 17
 }
 
 func (s *scanner) placed(l literal) bool {

@@ -2,9 +2,11 @@ package dbmodule
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -111,27 +113,28 @@ func (s *statements) clear() {
 
 // bind returns the prepared statement for a query and its arguments, nil when
 // it is to run as it is. In that case fresh, if not nil, is to be given to ran.
-func (c *conn) bind(ctx context.Context, query string) (st *prepared, args []driver.NamedValue, fresh *scanner) {
+// An error is the statement's own.
+func (c *conn) bind(ctx context.Context, query string) (st *prepared, args []driver.NamedValue, fresh *scanner, err error) {
 	s := c.statements
 	if s == nil {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	scanned := scan(c.engine(), query)
 	if scanned == nil {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	found, ok, known := s.binder.find(scanned)
 	if !known {
-		return nil, nil, scanned
+		return nil, nil, scanned, nil
 	}
 	scanned.put()
 	if !ok {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
-	if st = c.prepared(ctx, found); st == nil || st.busy {
-		return nil, nil, nil
+	if st, err = c.prepared(ctx, found); st == nil || st.busy {
+		return nil, nil, nil, err
 	}
-	return st, found.args, nil
+	return st, found.args, nil, nil
 }
 
 // ran remembers a statement that bind had not seen before, once it ran.
@@ -169,57 +172,58 @@ func (st *prepared) exec(ctx context.Context, args []driver.NamedValue) (driver.
 var errNoStatementContext = errors.New("dbmodule: run statement: the driver takes no context")
 
 // prepared returns the statement of a plan, nil when there is none to be had.
-func (c *conn) prepared(ctx context.Context, b bound) *prepared {
+// An error has cost the transaction.
+func (c *conn) prepared(ctx context.Context, b bound) (*prepared, error) {
 	s := c.statements
 	if st := s.get(b.plan); st != nil {
-		return st
+		return st, nil
 	}
-	inner, err := c.prepareOnce(ctx, b.plan)
+	preparer, ok := c.Conn.(driver.ConnPrepareContext)
+	if !ok || !c.leadsToOneSession(ctx) {
+		c.statements = nil
+		return nil, nil
+	}
+	prepare := preparer.PrepareContext
+	fragile := c.engine() == PostgreSQL && c.inTx
+	if fragile && !b.plan.proven.Load() {
+		prepare, fragile = c.prepareWithin, false
+	}
+	inner, err := prepare(ctx, b.plan.text)
 	if err != nil {
-		if refusal(err) {
-			b.shape.refused.Store(true)
+		b.plan.proven.Store(false)
+		if refused(c.engine(), err) {
+			b.shape.refused.Store(!fragile)
+			if fragile {
+				return nil, err
+			}
 		}
-		return nil
-	}
-	if inner == nil {
-		return nil
+		return nil, nil
 	}
 	b.plan.proven.Store(true)
 	st := &prepared{Stmt: inner, plan: b.plan}
 	if old := s.put(st); old != nil {
 		_ = old.Close() // what can't be closed ends with the connection
 	}
-	return st
+	return st, nil
 }
 
-// prepareOnce prepares a plan. A refusal must not cost the transaction, which
-// PostgreSQL gives up on any error: what no connection has prepared yet is
-// tried inside a savepoint.
-func (c *conn) prepareOnce(ctx context.Context, p *plan) (st driver.Stmt, err error) {
-	preparer, ok := c.Conn.(driver.ConnPrepareContext)
-	if !ok || !c.leadsToOneSession(ctx) {
-		c.statements = nil
-		return nil, nil
-	}
-	if c.engine() != PostgreSQL || !c.inTx || p.proven.Load() {
-		return preparer.PrepareContext(ctx, p.text)
-	}
-	execer, ok := c.Conn.(driver.ExecerContext)
+// prepareWithin prepares inside a savepoint, since PostgreSQL gives the
+// transaction up on any error. It is for what no connection has prepared yet.
+func (c *conn) prepareWithin(ctx context.Context, query string) (driver.Stmt, error) {
+	pg, ok := c.Conn.(*stdlib.Conn)
 	if !ok {
-		return nil, nil
+		return nil, errNoStatementContext
 	}
-	if _, err := execer.ExecContext(ctx, "SAVEPOINT dbmodule_prepare", nil); err != nil {
-		return nil, nil //nolint:nilerr // the statement itself will meet the same error
+	if _, err := pg.ExecContext(ctx, "SAVEPOINT dbmodule_prepare", nil); err != nil {
+		return nil, err
 	}
-	st, err = preparer.PrepareContext(ctx, p.text)
-	end := "RELEASE SAVEPOINT dbmodule_prepare"
+	st, err := pg.PrepareContext(ctx, query)
 	if err != nil {
-		end = "ROLLBACK TO SAVEPOINT dbmodule_prepare; " + end
+		_, undo := pg.ExecContext(ctx, "ROLLBACK TO SAVEPOINT dbmodule_prepare", nil)
+		err = errors.Join(err, undo)
 	}
-	if _, undo := execer.ExecContext(ctx, end, nil); undo != nil {
-		return nil, errors.Join(err, undo)
-	}
-	return st, err
+	_, release := pg.ExecContext(ctx, "RELEASE SAVEPOINT dbmodule_prepare", nil)
+	return st, errors.Join(err, release)
 }
 
 // leadsToOneSession tells a PostgreSQL server from a pooler in front of it,
@@ -248,43 +252,73 @@ func (c *conn) leadsToOneSession(ctx context.Context) bool {
 	return s.direct
 }
 
-// refusal tells an engine's answer from a connection's failure.
-func refusal(err error) bool {
+// refused tells what an engine says about a statement from what it says about
+// the moment, such as a lock that it waited for, and from a lost connection.
+func refused(engine Engine, err error) bool {
 	var (
 		pg   *pgconn.PgError
 		my   *mysql.MySQLError
 		lite *sqlite.Error
 	)
-	return errors.As(err, &pg) || errors.As(err, &my) || errors.As(err, &lite)
+	if !errors.As(err, &pg) && !errors.As(err, &my) && !errors.As(err, &lite) {
+		return false
+	}
+	typed := classify(engine, err)
+	return !errors.Is(typed, ErrConflict) && !errors.Is(typed, ErrTimeout) && !errors.Is(typed, ErrUnavailable)
 }
 
 // outdated tells the errors by which a server refuses a statement that it once
-// prepared, before it does anything: the table changed, or somebody threw the
-// statement away. It is prepared anew the next time. Outside a transaction,
-// which the error may have ended, outdated reports that the statement should
-// run as it is.
-func (c *conn) outdated(st *prepared, err error) bool {
-	if err == nil {
-		return false
-	}
-	pg, my := (*pgconn.PgError)(nil), (*mysql.MySQLError)(nil)
-	switch {
-	case errors.As(err, &pg):
-		switch {
-		case pg.Code == "26000":
-			defer func() { c.statements = nil }() // something throws them away
-		case pg.Code == "0A000" && errors.Is(classify(PostgreSQL, err), ErrConflict):
-		default:
-			return false
-		}
-	case errors.As(err, &my):
-		if my.Number != 1243 && my.Number != 1615 { // unknown statement, has to be prepared again
-			return false
-		}
-	default:
+// prepared, before it does anything: its table changed, or somebody threw it
+// away. It is prepared anew the next time. outdated reports that the statement
+// can run as it is instead, which it can't when the error cost a transaction
+// in which something was done already.
+func (c *conn) outdated(ctx context.Context, st *prepared, err error) bool {
+	if err == nil || !changed(err) {
 		return false
 	}
 	c.statements.drop(st)
+	st.plan.proven.Store(false)
 	_ = st.Close() // it may be gone already
-	return !c.inTx
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == "26000" {
+		c.statements = nil // something throws them away
+	}
+	return !c.inTx || c.engine() == MySQL || c.beginAgain(ctx) == nil
 }
+
+func changed(err error) bool {
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+		// Class 42 is about names and types. A column that got another one
+		// does not fit the parameter that was made for it.
+		return pg.Code == "26000" || strings.HasPrefix(pg.Code, "42") || errors.Is(classify(PostgreSQL, err), ErrConflict) && pg.Code == "0A000"
+	}
+	my := (*mysql.MySQLError)(nil)
+	return errors.As(err, &my) && (my.Number == 1243 || my.Number == 1615) // unknown, to be prepared again
+}
+
+// beginAgain begins a transaction anew in which nothing was done so far.
+func (c *conn) beginAgain(ctx context.Context) error {
+	pg, ok := c.Conn.(*stdlib.Conn)
+	if !ok || c.touched || len(c.levels) != 1 {
+		return errBegun
+	}
+	begin := "BEGIN"
+	switch c.isolation {
+	case sql.LevelDefault:
+	case sql.LevelSnapshot:
+		begin += " ISOLATION LEVEL REPEATABLE READ" // PostgreSQL's name for it
+	default:
+		begin += " ISOLATION LEVEL " + strings.ToUpper(c.isolation.String())
+	}
+	if c.readOnly {
+		begin += " READ ONLY"
+	}
+	for _, statement := range [...]string{"ROLLBACK", begin} {
+		if _, err := pg.ExecContext(ctx, statement, nil); err != nil {
+			c.broken, c.lost = true, err // who knows what it is in now
+			return err
+		}
+	}
+	return nil
+}
+
+var errBegun = errors.New("dbmodule: begin again: something was done already")
