@@ -66,3 +66,6 @@ func PrepareWithin(ctx context.Context, c bun.Conn, query string) (err error) {
 		return nil
 	}), err)
 }
+
+// ScanOnly looks for literals as a connection does.
+func ScanOnly(engine Engine, query string) { scan(engine, query).put() }

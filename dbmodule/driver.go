@@ -240,7 +240,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	defer l.end()
 	var fresh *scanner
 	if len(args) == 0 {
-		st, bound, unseen, err := c.bind(l.ctx, query)
+		st, bound, unseen, err := c.bind(l.ctx, query, true)
 		if err != nil {
 			return nil, c.answered(l, query, err)
 		}
@@ -268,7 +268,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	l := c.limit(ctx)
 	var fresh *scanner
 	if len(args) == 0 {
-		st, bound, unseen, err := c.bind(l.ctx, query)
+		st, bound, unseen, err := c.bind(l.ctx, query, false)
 		if err != nil {
 			return c.result(l, query, nil, err, nil)
 		}

@@ -103,7 +103,9 @@ type scanner struct {
 	first string
 	// insert is set in INSERT and REPLACE: rows of VALUES are data.
 	insert bool
-	ok     bool
+	// rows is set in statements that return some.
+	rows bool
+	ok   bool
 }
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
@@ -118,7 +120,7 @@ func scan(engine Engine, query string) *scanner {
 	s.sqlMasker = sqlMasker{engine: engine, query: query}
 	s.literals, s.key, s.copied = s.literals[:0], s.key[:0], 0
 	s.levels = append(s.levels[:0], level{})
-	s.prev, s.last, s.first, s.insert, s.ok = somethingElse, "", "", false, true
+	s.prev, s.last, s.first, s.insert, s.rows, s.ok = somethingElse, "", "", false, false, true
 	for s.ok && s.pos < len(query) {
 		s.token()
 	}
@@ -460,7 +462,9 @@ func (s *scanner) begin(word string) bool {
 	switch word {
 	case "INSERT", "REPLACE":
 		s.insert = true
-	case "SELECT", "UPDATE", "DELETE", "WITH", "VALUES":
+	case "SELECT", "WITH", "VALUES":
+		s.rows = true
+	case "UPDATE", "DELETE":
 	default:
 		return false
 	}
@@ -523,6 +527,7 @@ func (s *scanner) word(word string) before {
 		}
 	case "GROUP", "ORDER", "HAVING", "WINDOW", "RETURNING", "FETCH":
 		top.clause = selectList
+		s.rows = s.rows || word == "RETURNING"
 	case "UNION", "INTERSECT", "EXCEPT":
 		top.clause = noClause
 	case "LIMIT", "OFFSET":

@@ -114,13 +114,19 @@ func (s *statements) clear() {
 // bind returns the prepared statement for a query and its arguments, nil when
 // it is to run as it is. In that case fresh, if not nil, is to be given to ran.
 // An error is the statement's own.
-func (c *conn) bind(ctx context.Context, query string) (st *prepared, args []driver.NamedValue, fresh *scanner, err error) {
+func (c *conn) bind(ctx context.Context, query string, exec bool) (st *prepared, args []driver.NamedValue, fresh *scanner, err error) {
 	s := c.statements
 	if s == nil {
 		return nil, nil, nil, nil
 	}
 	scanned := scan(c.engine(), query)
 	if scanned == nil {
+		return nil, nil, nil, nil
+	}
+	if exec && scanned.rows && c.engine() == MySQL {
+		// The driver's Exec of a prepared statement waits for descriptions of
+		// columns that MariaDB sends only once.
+		scanned.put()
 		return nil, nil, nil, nil
 	}
 	found, ok, known := s.binder.find(scanned)
