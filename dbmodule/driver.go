@@ -102,6 +102,10 @@ func (refusingDriver) Open(string) (driver.Conn, error) {
 // the driver: with the original, database/sql would send it again.
 var errConnLost = errors.New("the connection was lost")
 
+// longIdle is less than the second after which pgx asks the server whether it
+// is still there.
+const longIdle = 900 * time.Millisecond
+
 // unrenderable starts what Bun puts into a statement in place of a value that
 // it can't write there, such as a string with a NUL for PostgreSQL.
 const unrenderable = "?!("
@@ -118,6 +122,8 @@ type conn struct {
 	broken bool
 	// abandon, if not nil, ends what the server still does for it.
 	abandon func(ctx context.Context)
+	// taken is when the connection last came out of the pool.
+	taken time.Time
 	// statements are prepared ones; nil when none are kept.
 	statements *statements
 	txState
@@ -347,9 +353,16 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	c.reused = true
 	c.txState = txState{}
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
-		l := c.limit(ctx)
-		defer l.end()
-		if err := resetter.ResetSession(l.ctx); err != nil {
+		// pgx asks the server when the connection was idle for a second;
+		// everything else is done here at once, and needs no limit.
+		now := time.Now()
+		if idle := now.Sub(c.taken); c.engine() == PostgreSQL && idle > longIdle {
+			l := c.limit(ctx)
+			defer l.end()
+			ctx = l.ctx
+		}
+		c.taken = now
+		if err := resetter.ResetSession(ctx); err != nil {
 			return err
 		}
 	}
