@@ -123,13 +123,13 @@ var readers = map[string]operation{
 				return err
 			}
 			defer rows.Close()
-			list := make([]Note, 0, 50)
+			found := make([]Note, 0, 50)
 			for rows.Next() {
-				var n Note
+				found = append(found, Note{})
+				n := &found[len(found)-1]
 				if err := rows.Scan(&n.ID, &n.Author, &n.Title, &n.Stars, &n.CreatedAt); err != nil {
 					return err
 				}
-				list = append(list, n)
 			}
 			return rows.Err()
 		}

@@ -193,8 +193,8 @@ var builds = map[string]func(ctx context.Context, db bun.IDB, i int) (any, error
 			WhereOr("s.huge = ?", s.Huge).WhereOr("s.code = ?", s.Code).WhereOr("s.kind = ?", s.Kind).WhereOr("s.blob_data = ?", s.Blob)
 	}),
 	"select in": selectSamples(func(q *bun.SelectQuery, i int) *bun.SelectQuery {
-		return q.Where("s.id IN (?)", bun.In([]int{i, i + 1, i + 7})).Where("s.name IN (?)", bun.In(strangeNames[:5+i%2])).
-			Where("(s.id, s.small) NOT IN (?)", bun.In([][]int{{i, 0}, {i + 1, 1}}))
+		return q.Where("s.id IN (?)", bun.List([]int{i, i + 1, i + 7})).Where("s.name IN (?)", bun.List(strangeNames[:5+i%2])).
+			Where("(s.id, s.small) NOT IN ?", bun.Tuple([][]int{{i, 0}, {i + 1, 1}}))
 	}),
 	"select like": selectSamples(func(q *bun.SelectQuery, i int) *bun.SelectQuery {
 		return q.Where("s.name LIKE ?", "%"+strangeNames[i][:min(2, len(strangeNames[i]))]+"%").WhereOr("s.name NOT LIKE ?", "%a%")
@@ -247,7 +247,7 @@ var builds = map[string]func(ctx context.Context, db bun.IDB, i int) (any, error
 	"union": func(ctx context.Context, db bun.IDB, i int) (any, error) {
 		var ids []int64
 		a := db.NewSelect().Model((*sample)(nil)).Column("id").Where("id = ?", i)
-		err := a.UnionAll(db.NewSelect().Model((*sample)(nil)).Column("id").Where("id IN (?)", bun.In([]int{i + 1, i + 2}))).Scan(ctx, &ids)
+		err := a.UnionAll(db.NewSelect().Model((*sample)(nil)).Column("id").Where("id IN (?)", bun.List([]int{i + 1, i + 2}))).Scan(ctx, &ids)
 		slices.Sort(ids)
 		return ids, err
 	},
@@ -377,7 +377,7 @@ var postgreSQLBuilds = map[string]func(ctx context.Context, db bun.IDB, i int) (
 		return []any{fmt.Sprintf("%d days", i), "1 day", time.Unix(int64(i), 0)}
 	}),
 	"bytes": count("blob_data = ? OR blob_data = ? || ?", func(i int) []any { return []any{[]byte{0, byte(i)}, []byte("a"), []byte{byte(i)}} }),
-	"uuid":  count("code = ? OR code IN (?)", func(i int) []any { return []any{sampleOf(i).Code, bun.In([]string{sampleOf(i + 1).Code})} }),
+	"uuid":  count("code = ? OR code IN (?)", func(i int) []any { return []any{sampleOf(i).Code, bun.List([]string{sampleOf(i + 1).Code})} }),
 	"bad uuid": count("code = ?", func(i int) []any {
 		return []any{[]string{sampleOf(i).Code, sampleOf(i + 1).Code, "no uuid"}[i%3]}
 	}),

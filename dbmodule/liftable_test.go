@@ -27,17 +27,21 @@ var lifted = []struct {
 	{"select a from t where b like 'x' order by 2, 'y' limit 10 offset 20", "select a from t where b like ? order by 2, 'y' limit ? offset ?", "select a from t where b like $1 order by 2, 'y' limit $2::int4 offset $3::int4", ""},
 	{"SELECT a FROM t WHERE b IN (1, 2147483648, -2147483648, 9223372036854775808)", "SELECT a FROM t WHERE b IN (?, ?, ?, 9223372036854775808)", "SELECT a FROM t WHERE b IN ($1::int4, $2::int8, $3::int4, $4::numeric)", ""},
 	{"SELECT a FROM t WHERE (b, c) IN ((1, 'x'), (2, 'y'))", "SELECT a FROM t WHERE (b, c) IN ((?, ?), (?, ?))", "SELECT a FROM t WHERE (b, c) IN (($1::int4, $2), ($3::int4, $4))", ""},
-	{"INSERT INTO t (a, b) VALUES (1, 'x'), (NULL, lower('y')), (1.50, TRUE) ON CONFLICT (a) WHERE b = 'z' DO UPDATE SET b = 'w' WHERE t.a > 3 RETURNING a = 4",
+	{
+		"INSERT INTO t (a, b) VALUES (1, 'x'), (NULL, lower('y')), (1.50, TRUE) ON CONFLICT (a) WHERE b = 'z' DO UPDATE SET b = 'w' WHERE t.a > 3 RETURNING a = 4",
 		"INSERT INTO t (a, b) VALUES (?, ?), (NULL, lower('y')), (?, ?) ON CONFLICT (a) WHERE b = 'z' DO UPDATE SET b = ? WHERE t.a > ? RETURNING a = 4",
 		"INSERT INTO t (a, b) VALUES ($1::int4, $2), (NULL, lower('y')), ($3::numeric, $4::bool) ON CONFLICT (a) WHERE b = 'z' DO UPDATE SET b = $5 WHERE t.a > $6::int4 RETURNING a = 4",
-		"INSERT INTO t (a, b) VALUES (?, ?), (NULL, lower('y')), (1.50, ?) ON CONFLICT (a) WHERE b = 'z' DO UPDATE SET b = ? WHERE t.a > ? RETURNING a = 4"},
+		"INSERT INTO t (a, b) VALUES (?, ?), (NULL, lower('y')), (1.50, ?) ON CONFLICT (a) WHERE b = 'z' DO UPDATE SET b = ? WHERE t.a > ? RETURNING a = 4",
+	},
 	{"INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = VALUES(a), b = 5", foreign, foreign, "INSERT INTO t (a) VALUES (?) ON DUPLICATE KEY UPDATE a = VALUES(a), b = ?"},
 	{"INSERT INTO t (a) SELECT 5 FROM u WHERE v = 6", "INSERT INTO t (a) SELECT 5 FROM u WHERE v = ?", "INSERT INTO t (a) SELECT 5 FROM u WHERE v = $1::int4", ""},
 	{"UPDATE t SET a = a + 5, b = 'x', c = 'p' || 'q', d = -1 + e WHERE f = FALSE", "UPDATE t SET a = a + ?, b = ?, c = 'p' || 'q', d = -1 + e WHERE f = ?", "UPDATE t SET a = a + $1::int4, b = $2, c = 'p' || 'q', d = -1 + e WHERE f = $3::bool", ""},
 	{"DELETE FROM t WHERE a BETWEEN 1 AND 2 AND b = 3;", "DELETE FROM t WHERE a BETWEEN ? AND ? AND b = ?;", "DELETE FROM t WHERE a BETWEEN $1::int4 AND $2::int4 AND b = $3::int4;", ""},
-	{"WITH x AS (SELECT a FROM t WHERE b = 1) SELECT c = 2 FROM x JOIN y ON y.d = 3 WHERE e > (SELECT max(f) FROM z WHERE g < 4)",
+	{
+		"WITH x AS (SELECT a FROM t WHERE b = 1) SELECT c = 2 FROM x JOIN y ON y.d = 3 WHERE e > (SELECT max(f) FROM z WHERE g < 4)",
 		"WITH x AS (SELECT a FROM t WHERE b = ?) SELECT c = 2 FROM x JOIN y ON y.d = ? WHERE e > (SELECT max(f) FROM z WHERE g < ?)",
-		"WITH x AS (SELECT a FROM t WHERE b = $1::int4) SELECT c = 2 FROM x JOIN y ON y.d = $2::int4 WHERE e > (SELECT max(f) FROM z WHERE g < $3::int4)", ""},
+		"WITH x AS (SELECT a FROM t WHERE b = $1::int4) SELECT c = 2 FROM x JOIN y ON y.d = $2::int4 WHERE e > (SELECT max(f) FROM z WHERE g < $3::int4)", "",
+	},
 	{"SELECT EXISTS (SELECT 1 FROM t WHERE a = 2)", "SELECT EXISTS (SELECT 1 FROM t WHERE a = ?)", "SELECT EXISTS (SELECT 1 FROM t WHERE a = $1::int4)", ""},
 
 	// equal text must stay equal, and names of columns what they are
