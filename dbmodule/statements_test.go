@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -232,6 +233,33 @@ func TestTableGoneUnderPreparedStatements(t *testing.T) {
 			require.EqualError(t, err, want.Error())
 		}
 	})
+}
+
+// Behind a pooler that changes sessions between transactions nothing is kept
+// prepared: the next transaction would look for it on another session.
+func TestNothingIsPreparedBehindTransactionPooling(t *testing.T) {
+	t.Parallel()
+	cfg := dbmodule.DefaultConfig()
+	require.NoError(t, cfg.URL.UnmarshalText([]byte(dbtest.StartPooler(t, dbtest.URL(t, dbmodule.PostgreSQL), "transaction", 2))))
+	db := dbtest.Open(t, cfg)
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			for i := range 20 {
+				var n int
+				err := db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+					return s.NewRaw("SELECT count(*) FROM generate_series(1, 9) AS n WHERE n > ?", i).Scan(ctx, &n)
+				}, dbmodule.MaxAttempts(1))
+				if err != nil || n != max(9-i, 0) {
+					t.Errorf("%d: %v", n, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var n int
+	require.NoError(t, db.DB().NewRaw("SELECT count(*) FROM pg_prepared_statements").Scan(t.Context(), &n))
+	require.Zero(t, n)
 }
 
 // Echo shows what Bun rendered, bound or not.
