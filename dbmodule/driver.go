@@ -2,6 +2,7 @@ package dbmodule
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -40,12 +41,17 @@ type connector struct {
 	// longer; standby says that it never was, and takes no writes as it should.
 	generation generation
 	standby    bool
+	// binder, if not nil, has statements prepared, as many as statementCache
+	// for each connection.
+	binder         *binder
+	statementCache int
 }
 
 func newConnector(cfg Config, rows rowLogFunc, open openerFunc) *connector {
 	return &connector{
 		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, rowLog: rows,
 		connectTimeout: cfg.URL.connectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
+		binder: newBinder(cfg.URL.Engine()), statementCache: cfg.URL.statementCache(cfg.StatementCache),
 	}
 }
 
@@ -68,7 +74,10 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, c.unconnected(err)
 	}
-	made := &conn{Conn: inner, connector: c, generation: generation}
+	made := &conn{
+		Conn: inner, connector: c, generation: generation,
+		statements: newStatements(c.binder, c.statementCache),
+	}
 	if c.opened != nil {
 		if made.abandon, err = c.opened(ctx, inner); err != nil {
 			return nil, errors.Join(c.unconnected(err), made.Close())
@@ -101,6 +110,10 @@ func (refusingDriver) Open(string) (driver.Conn, error) {
 // the driver: with the original, database/sql would send it again.
 var errConnLost = errors.New("the connection was lost")
 
+// longIdle is less than the second after which pgx asks the server whether it
+// is still there.
+const longIdle = 900 * time.Millisecond
+
 // unrenderable starts what Bun puts into a statement in place of a value that
 // it can't write there, such as a string with a NUL for PostgreSQL.
 const unrenderable = "?!("
@@ -119,6 +132,10 @@ type conn struct {
 	abandon func(ctx context.Context)
 	// generation is its connector's when it was made.
 	generation int64
+	// taken is when the connection last came out of the pool.
+	taken time.Time
+	// statements are prepared ones; nil when none are kept.
+	statements *statements
 	txState
 }
 
@@ -197,6 +214,9 @@ func (c *conn) typed(err error) error {
 // Close closes the connection. A server is told so as a courtesy: that it
 // could not be told, since it was gone already, is not worth an error.
 func (c *conn) Close() error {
+	if c.statements != nil && c.engine() == SQLite { // which stays open otherwise; servers know by themselves
+		c.statements.clear()
+	}
 	err := c.Conn.Close()
 	if err == nil || c.engine() != SQLite {
 		return nil
@@ -242,7 +262,22 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	}
 	l := c.limit(ctx)
 	defer l.end()
+	var fresh *scanner
+	if len(args) == 0 {
+		st, bound, unseen, err := c.bind(l.ctx, query, true)
+		if err != nil {
+			return nil, c.answered(l, query, err)
+		}
+		if st != nil {
+			result, err := st.exec(l.ctx, bound)
+			if !c.staleStatement(l.ctx, st, err) {
+				return result, c.answered(l, query, err)
+			}
+		}
+		fresh = unseen
+	}
 	result, err := execer.ExecContext(l.ctx, query, args)
+	c.ran(fresh, err)
 	return result, c.answered(l, query, err)
 }
 
@@ -255,18 +290,34 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return nil, err
 	}
 	l := c.limit(ctx)
+	var fresh *scanner
+	if len(args) == 0 {
+		st, bound, unseen, err := c.bind(l.ctx, query, false)
+		if err != nil {
+			return c.result(l, query, nil, err, nil)
+		}
+		if st != nil {
+			inner, err := st.query(l.ctx, bound)
+			if !c.staleStatement(l.ctx, st, err) {
+				return c.result(l, query, inner, err, st)
+			}
+		}
+		fresh = unseen
+	}
 	inner, err := queryer.QueryContext(l.ctx, query, args)
-	return c.result(l, query, inner, err)
+	c.ran(fresh, err)
+	return c.result(l, query, inner, err, nil)
 }
 
-// result wraps the rows of a query, which keep its limit.
-func (c *conn) result(l *limit, query string, inner driver.Rows, err error) (driver.Rows, error) {
+// result wraps the rows of a query, which keep its limit, and the statement of
+// ours that gives them, if there is one.
+func (c *conn) result(l *limit, query string, inner driver.Rows, err error, st *prepared) (driver.Rows, error) {
 	if err = c.answered(l, query, err); err != nil {
 		l.end()
 		return nil, err
 	}
 	l.stop()
-	return &rows{Rows: inner, conn: c, limit: l}, nil
+	return &rows{Rows: inner, conn: c, limit: l, statement: st}, nil
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -274,7 +325,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if !ok {
 		return nil, fmt.Errorf("dbmodule: begin: the %s driver has no transactions", c.engine())
 	}
-	c.readOnly = opts.ReadOnly
+	c.readOnly, c.isolation = opts.ReadOnly, sql.IsolationLevel(opts.Isolation)
 	if c.engine() == SQLite {
 		opts.Isolation = 0 // SQLite has one level, serializable
 	}
@@ -320,9 +371,16 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	c.reused = true
 	c.txState = txState{}
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
-		l := c.limit(ctx)
-		defer l.end()
-		if err := resetter.ResetSession(l.ctx); err != nil {
+		// pgx asks the server when the connection was idle for a second;
+		// everything else is done here at once, and needs no limit.
+		now := time.Now()
+		if idle := now.Sub(c.taken); c.engine() == PostgreSQL && idle > longIdle {
+			l := c.limit(ctx)
+			defer l.end()
+			ctx = l.ctx
+		}
+		c.taken = now
+		if err := resetter.ResetSession(ctx); err != nil {
 			return err
 		}
 	}
@@ -381,7 +439,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	}
 	l := s.conn.limit(ctx)
 	inner, err := queryer.QueryContext(l.ctx, args)
-	return s.conn.result(l, s.query, inner, err)
+	return s.conn.result(l, s.query, inner, err, nil)
 }
 
 // rows types the errors that a driver reports while a result is read, and
@@ -390,6 +448,8 @@ type rows struct {
 	driver.Rows
 	conn  *conn
 	limit *limit
+	// statement, if not nil, is free again once the rows are closed.
+	statement *prepared
 }
 
 func (r *rows) Next(dest []driver.Value) error {
@@ -413,6 +473,9 @@ func (r *rows) Close() error {
 	r.limit.start(0)
 	defer r.limit.end()
 	err := r.Rows.Close()
+	if r.statement != nil {
+		r.statement.busy = false
+	}
 	r.conn.abandoned(r.limit)
 	if err == nil {
 		return nil
