@@ -50,6 +50,14 @@ type Config struct {
 	// kept by this side, so it holds when the server hangs and behind poolers.
 	StatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"20s" desc:"how long the database may take to answer a statement (0 = no limit)"`
 
+	// GroupCommit lets units of work of sessions that wait for SQLite's one
+	// writer share a transaction, each in a savepoint, and with it the sync of
+	// its COMMIT. Each is still stored whole or not at all, and acknowledged
+	// when it is stored. It has an effect where each COMMIT syncs: on a file
+	// with synchronous=FULL (the default) or EXTRA. A session refuses COMMIT
+	// and ROLLBACK as text there.
+	GroupCommit bool `envconfig:"DATABASE_GROUP_COMMIT" default:"true" desc:"SQLite: let units of work that wait for the writer share a sync"`
+
 	// Schema is what the start does about tables.
 	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`
 	// LockTimeout bounds how long a DDL statement of a revision waits for
@@ -75,6 +83,8 @@ func DefaultConfig() Config {
 
 		ConnectTimeout:   defaultConnectTimeout,
 		StatementTimeout: 20 * time.Second,
+
+		GroupCommit: true,
 
 		Schema:      SchemaCreate,
 		LockTimeout: 10 * time.Second,

@@ -36,6 +36,8 @@ type connector struct {
 	// opened, if not nil, returns what ends the work that the server still
 	// does for a connection which its driver has closed.
 	opened func(ctx context.Context, inner driver.Conn) (abandon func(ctx context.Context), err error)
+	// queue is set for a writer whose sessions commit in groups.
+	queue *commitQueue
 }
 
 func newConnector(cfg Config, rows rowLogFunc, open openerFunc) *connector {
@@ -64,6 +66,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, c.unconnected(err)
 	}
 	made := &conn{Conn: inner, connector: c}
+	if c.queue != nil {
+		made.group = &commitGroup{queue: c.queue, conn: made}
+	}
 	if c.opened != nil {
 		if made.abandon, err = c.opened(ctx, inner); err != nil {
 			return nil, errors.Join(c.unconnected(err), made.Close())
@@ -112,6 +117,11 @@ type conn struct {
 	broken bool
 	// abandon, if not nil, ends what the server still does for it.
 	abandon func(ctx context.Context)
+	// group is nil unless sessions commit in groups here. shares is set by a
+	// session that will wait for the acknowledgement that its commit leaves.
+	group        *commitGroup
+	shares       bool
+	acknowledged *acknowledgement
 	txState
 }
 
@@ -165,7 +175,12 @@ func (c *conn) abandoned(l *limit) {
 	c.abandon = nil // once is enough
 }
 
-func (c *conn) limit(ctx context.Context) *limit { return newLimit(ctx, c.connector.statementTimeout) }
+func (c *conn) limit(ctx context.Context) *limit {
+	if c.group.isOpen() && ctx.Done() != nil {
+		return newLimit(ctx, gracefully, c.connector.statementTimeout)
+	}
+	return newLimit(ctx, nil, c.connector.statementTimeout)
+}
 
 func (c *conn) typed(err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
@@ -182,6 +197,7 @@ func (c *conn) typed(err error) error {
 // Close closes the connection. A server is told so as a courtesy: that it
 // could not be told, since it was gone already, is not worth an error.
 func (c *conn) Close() error {
+	c.group.closing(c.broken)
 	err := c.Conn.Close()
 	if err == nil || c.engine() != SQLite {
 		return nil
@@ -205,6 +221,9 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if !ok {
 		return c.Prepare(query)
 	}
+	if err := c.group.ownEnd(query); err != nil {
+		return nil, err
+	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
@@ -222,6 +241,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if !ok {
 		return nil, driver.ErrSkip
 	}
+	if err := c.group.ownEnd(query); err != nil {
+		return nil, err
+	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
@@ -235,6 +257,9 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	queryer, ok := c.Conn.(driver.QueryerContext)
 	if !ok {
 		return nil, driver.ErrSkip
+	}
+	if err := c.group.ownEnd(query); err != nil {
+		return nil, err
 	}
 	if err := c.admits(query); err != nil {
 		return nil, err
@@ -263,6 +288,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if c.engine() == SQLite {
 		opts.Isolation = 0 // SQLite has one level, serializable
 	}
+	if c.group.isOpen() {
+		return c.joinTx(ctx)
+	}
 	l := c.limit(ctx)
 	inner, err := beginner.BeginTx(l.ctx, opts)
 	if err != nil {
@@ -276,7 +304,21 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	}
 	l.stop()
 	c.begin()
+	c.group.begin()
 	return &tx{Tx: inner, conn: c, limit: l}, nil
+}
+
+// joinTx begins a transaction as a part of the one that is open.
+func (c *conn) joinTx(ctx context.Context) (driver.Tx, error) {
+	l := c.limit(ctx)
+	if err := c.group.join(l.ctx); err != nil {
+		defer l.end()
+		return nil, c.typed(l.explain(c.engine(), err))
+	}
+	l.stop()
+	c.begin()
+	c.group.begin()
+	return &tx{conn: c, limit: l, joined: true}, nil
 }
 
 func (c *conn) Ping(ctx context.Context) error {
@@ -302,8 +344,14 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	if c.broken {
 		return driver.ErrBadConn
 	}
+	if _, session := ctx.Value(callerKey{}).(context.Context); c.group.isOpen() && !session {
+		c.group.commit() // only sessions know how to join
+		if c.broken {
+			return driver.ErrBadConn
+		}
+	}
 	c.reused = true
-	c.txState = txState{}
+	c.txState, c.shares, c.acknowledged = txState{}, false, nil
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
 		l := c.limit(ctx)
 		defer l.end()
@@ -317,8 +365,14 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return nil
 }
 
-// IsValid keeps broken connections out of the pool.
+// IsValid keeps broken connections out of the pool. database/sql asks when the
+// last that used the connection has ended, and before the next gets it.
 func (c *conn) IsValid() bool {
+	c.group.handOver()
+	return c.sound()
+}
+
+func (c *conn) sound() bool {
 	if c.broken {
 		return false
 	}
