@@ -77,6 +77,14 @@ type Config struct {
 	// transactions is noticed, and gets none.
 	StatementCache int `envconfig:"DATABASE_STATEMENT_CACHE_SIZE" default:"128" desc:"prepared statements kept for each connection (0 = values are sent in the text)"`
 
+	// GroupCommit lets units of work of sessions that wait for SQLite's one
+	// writer share a transaction, each in a savepoint, and with it the sync of
+	// its COMMIT. Each is still stored whole or not at all, and acknowledged
+	// when it is stored. It has an effect where each COMMIT syncs: on a file
+	// with synchronous=FULL (the default) or EXTRA. A session refuses COMMIT
+	// and ROLLBACK as text there.
+	GroupCommit bool `envconfig:"DATABASE_GROUP_COMMIT" default:"true" desc:"SQLite: let units of work that wait for the writer share a sync"`
+
 	// Schema is what the start does about tables.
 	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`
 	// LockTimeout bounds how long a DDL statement of a revision waits for
@@ -107,6 +115,8 @@ func DefaultConfig() Config {
 		ConnectTimeout:   defaultConnectTimeout,
 		StatementTimeout: 20 * time.Second,
 		StatementCache:   128,
+
+		GroupCommit: true,
 
 		Schema:      SchemaCreate,
 		LockTimeout: 10 * time.Second,

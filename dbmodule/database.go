@@ -82,10 +82,10 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 
-	writer := newPool(d.db, cfg.PoolTimeout, &d.gate)
+	writer := newPool(d.db, cfg.PoolTimeout, &d.gate, opened.queue)
 	reader := writer
 	if d.readers != d.db {
-		reader = newPool(d.readers, cfg.PoolTimeout, &d.gate)
+		reader = newPool(d.readers, cfg.PoolTimeout, &d.gate, nil)
 	}
 	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader, failover: cfg.URL.seeksPrimary()}
 	if err := d.openCluster(); err != nil {

@@ -45,6 +45,8 @@ type connector struct {
 	// for each connection.
 	binder         *binder
 	statementCache int
+	// queue is set for a writer whose sessions commit in groups.
+	queue *commitQueue
 }
 
 func newConnector(cfg Config, rows rowLogFunc, open openerFunc) *connector {
@@ -77,6 +79,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	made := &conn{
 		Conn: inner, connector: c, generation: generation,
 		statements: newStatements(c.binder, c.statementCache),
+	}
+	if c.queue != nil {
+		made.group = &commitGroup{queue: c.queue, conn: made}
 	}
 	if c.opened != nil {
 		if made.abandon, err = c.opened(ctx, inner); err != nil {
@@ -136,6 +141,11 @@ type conn struct {
 	taken time.Time
 	// statements are prepared ones; nil when none are kept.
 	statements *statements
+	// group is nil unless sessions commit in groups here. shares is set by a
+	// session that will wait for the acknowledgement that its commit leaves.
+	group        *commitGroup
+	shares       bool
+	acknowledged *acknowledgement
 	txState
 }
 
@@ -193,7 +203,12 @@ func (c *conn) abandoned(l *limit) {
 	c.abandon = nil // once is enough
 }
 
-func (c *conn) limit(ctx context.Context) *limit { return newLimit(ctx, c.connector.statementTimeout) }
+func (c *conn) limit(ctx context.Context) *limit {
+	if c.group.isOpen() && ctx.Done() != nil {
+		return newLimit(ctx, gracefully, c.connector.statementTimeout)
+	}
+	return newLimit(ctx, nil, c.connector.statementTimeout)
+}
 
 func (c *conn) typed(err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
@@ -214,6 +229,7 @@ func (c *conn) typed(err error) error {
 // Close closes the connection. A server is told so as a courtesy: that it
 // could not be told, since it was gone already, is not worth an error.
 func (c *conn) Close() error {
+	c.group.closing(c.broken)
 	if c.statements != nil && c.engine() == SQLite { // which stays open otherwise; servers know by themselves
 		c.statements.clear()
 	}
@@ -240,6 +256,9 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if !ok {
 		return c.Prepare(query)
 	}
+	if err := c.group.ownEnd(query); err != nil {
+		return nil, err
+	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
@@ -256,6 +275,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	execer, ok := c.Conn.(driver.ExecerContext)
 	if !ok {
 		return nil, driver.ErrSkip
+	}
+	if err := c.group.ownEnd(query); err != nil {
+		return nil, err
 	}
 	if err := c.admits(query); err != nil {
 		return nil, err
@@ -285,6 +307,9 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	queryer, ok := c.Conn.(driver.QueryerContext)
 	if !ok {
 		return nil, driver.ErrSkip
+	}
+	if err := c.group.ownEnd(query); err != nil {
+		return nil, err
 	}
 	if err := c.admits(query); err != nil {
 		return nil, err
@@ -329,6 +354,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if c.engine() == SQLite {
 		opts.Isolation = 0 // SQLite has one level, serializable
 	}
+	if c.group.isOpen() {
+		return c.joinTx(ctx)
+	}
 	l := c.limit(ctx)
 	inner, err := beginner.BeginTx(l.ctx, opts)
 	if err != nil {
@@ -342,7 +370,21 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	}
 	l.stop()
 	c.begin()
+	c.group.begin()
 	return &tx{Tx: inner, conn: c, limit: l}, nil
+}
+
+// joinTx begins a transaction as a part of the one that is open.
+func (c *conn) joinTx(ctx context.Context) (driver.Tx, error) {
+	l := c.limit(ctx)
+	if err := c.group.join(l.ctx); err != nil {
+		defer l.end()
+		return nil, c.typed(l.explain(c.engine(), err))
+	}
+	l.stop()
+	c.begin()
+	c.group.begin()
+	return &tx{conn: c, limit: l, joined: true}, nil
 }
 
 func (c *conn) Ping(ctx context.Context) error {
@@ -368,8 +410,14 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	if c.broken || c.outdated() {
 		return driver.ErrBadConn
 	}
+	if _, session := ctx.Value(callerKey{}).(context.Context); c.group.isOpen() && !session {
+		c.group.commit() // only sessions know how to join
+		if c.broken {
+			return driver.ErrBadConn
+		}
+	}
 	c.reused = true
-	c.txState = txState{}
+	c.txState, c.shares, c.acknowledged = txState{}, false, nil
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
 		// pgx asks the server when the connection was idle for a second;
 		// everything else is done here at once, and needs no limit.
@@ -390,8 +438,14 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return nil
 }
 
-// IsValid keeps broken connections out of the pool.
+// IsValid keeps broken connections out of the pool. database/sql asks when the
+// last that used the connection has ended, and before the next gets it.
 func (c *conn) IsValid() bool {
+	c.group.handOver()
+	return c.sound()
+}
+
+func (c *conn) sound() bool {
 	if c.broken || c.outdated() {
 		return false
 	}

@@ -29,6 +29,8 @@ type pools struct {
 	dialect schema.Dialect
 	// connector makes the writer's connections; nil for SQLite.
 	connector *connector
+	// queue, if not nil, counts the sessions that wait for writer.
+	queue *commitQueue
 	// connected, if not nil, runs once after the first connection, for what
 	// needs the server; what it returns, if not nil, runs when all is closed.
 	connected func(ctx context.Context) (closeFunc func() error, err error)

@@ -23,13 +23,14 @@ type pool struct {
 	gate    *gate
 	// replica is whose pool this is, nil for the primary.
 	replica *replica
+	queue   *commitQueue // nil unless sessions commit in groups
 
 	mu      sync.Mutex
 	holders map[*heldConn]struct{}
 }
 
-func newPool(db *bun.DB, timeout time.Duration, g *gate) *pool {
-	return &pool{db: db, timeout: timeout, gate: g, holders: make(map[*heldConn]struct{})}
+func newPool(db *bun.DB, timeout time.Duration, g *gate, queue *commitQueue) *pool {
+	return &pool{db: db, timeout: timeout, gate: g, queue: queue, holders: make(map[*heldConn]struct{})}
 }
 
 // heldConn is a connection in the hands of one session.
@@ -48,7 +49,11 @@ type heldConn struct {
 func (p *pool) take(ctx context.Context) (*heldConn, error) {
 	waitCtx, cancel := context.WithTimeout(context.WithValue(ctx, callerKey{}, ctx), p.timeout)
 	defer cancel()
+	p.queue.enter()
 	taken, err := p.db.Conn(waitCtx)
+	if last := p.queue.leave(); last && err != nil {
+		go p.flush()
+	}
 	if err != nil {
 		return nil, p.notTaken(ctx, err)
 	}

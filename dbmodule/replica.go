@@ -71,7 +71,7 @@ func openReplicas(cfg Config, dialect schema.Dialect, hooks []bun.QueryHook, row
 			db = db.WithQueryHook(hook)
 		}
 		one := &replica{url: u, db: opened.writer, closing: opened.closing, checkSoon: func() {}}
-		one.pool = newPool(db, cfg.PoolTimeout, g)
+		one.pool = newPool(db, cfg.PoolTimeout, g, nil)
 		one.pool.replica = one
 		opened.connector.standby = true
 		one.state.Store(&replicaState{reason: "it has not been checked yet"})

@@ -135,8 +135,14 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	}
 
 	stop := context.AfterFunc(ctx, s.endTx)
+	s.held.raw.shares = true
 	err := s.tx.Commit()
 	stop()
+	if shared := s.held.raw.acknowledged; err == nil && shared != nil {
+		// Others may commit it, once the connection is theirs.
+		_ = s.release()
+		err = shared.wait(ctx)
+	}
 	if err != nil {
 		if s.commitUnknown = errors.Is(err, ErrCommitUnknown); s.commitUnknown {
 			s.unanswered = hooks

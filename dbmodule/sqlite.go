@@ -31,7 +31,11 @@ func openSQLite(cfg Config, rows rowLogFunc) (pools, error) {
 		name = "file:/openhands-" + strconv.FormatInt(memorySerial.Add(1), 10)
 	}
 
-	writer := sql.OpenDB(newConnector(cfg, rows, sqliteOpener(name, sqliteQuery(options, false))))
+	connector := newConnector(cfg, rows, sqliteOpener(name, sqliteQuery(options, false)))
+	if cfg.GroupCommit && options.syncsEachCommit() {
+		connector.queue = new(commitQueue)
+	}
+	writer := sql.OpenDB(connector)
 	writer.SetMaxOpenConns(1)
 	writer.SetMaxIdleConns(1)
 
@@ -41,7 +45,7 @@ func openSQLite(cfg Config, rows rowLogFunc) (pools, error) {
 		writer.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))
 	}
 
-	p := pools{writer: writer, reader: reader, dialect: sqlitedialect.New()}
+	p := pools{writer: writer, reader: reader, dialect: sqlitedialect.New(), queue: connector.queue}
 	if options.memory {
 		anchor := sqliteOpener(name, sqliteQuery(options, true))
 		p.connected = func(ctx context.Context) (func() error, error) {

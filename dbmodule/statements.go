@@ -275,7 +275,7 @@ func refused(engine Engine, err error) bool {
 
 // staleStatement tells the errors by which a server refuses a statement that it once
 // prepared, before it does anything: its table changed, or somebody threw it
-// away. It is prepared anew the next time. outdated reports that the statement
+// away. It is prepared anew the next time. staleStatement reports that the statement
 // can run as it is instead, which it can't when the error cost a transaction
 // in which something was done already.
 func (c *conn) staleStatement(ctx context.Context, st *prepared, err error) bool {

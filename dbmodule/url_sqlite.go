@@ -19,6 +19,11 @@ type sqliteOptions struct {
 
 const memoryName = ":memory:"
 
+// syncsEachCommit reports whether a COMMIT waits for the disk.
+func (o sqliteOptions) syncsEachCommit() bool {
+	return !o.memory && !o.readOnly && (o.synchronous == "FULL" || o.synchronous == "EXTRA")
+}
+
 func (u URL) sqliteOptions() sqliteOptions {
 	if u.parts == nil {
 		return sqliteOptions{}
