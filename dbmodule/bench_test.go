@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -82,6 +83,44 @@ func benchmark(b *testing.B, operations map[string]func(b *testing.B, cfg dbmodu
 				})
 			}
 		})
+	}
+}
+
+// BenchmarkSessionOverhead compares one query by a session of its own with the
+// same by the bun.DB beneath, over the same connections and settings.
+func BenchmarkSessionOverhead(b *testing.B) {
+	for _, engine := range dbtest.Engines() {
+		db := openBench(b, dbtest.Config(b, engine))
+		for by, run := range overheads(b, db) {
+			b.Run(fmt.Sprintf("engine=%s/by=%s", engine, by), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := run(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// overheads makes one note, and returns ways to read it again and again.
+func overheads(tb testing.TB, db *dbmodule.Database) map[string]func(context.Context) error {
+	_, err := db.DB().NewCreateTable().Model((*Note)(nil)).Exec(tb.Context())
+	require.NoError(tb, err)
+	n := note(1)
+	_, err = db.DB().NewInsert().Model(&n).Exec(tb.Context())
+	require.NoError(tb, err)
+	find := func(ctx context.Context, idb bun.IDB) error {
+		var found Note
+		return idb.NewSelect().Model(&found).Where("id = ?", n.ID).Scan(ctx)
+	}
+	return map[string]func(context.Context) error{
+		"bun": func(ctx context.Context) error { return find(ctx, db.DB()) },
+		"session": func(ctx context.Context) error {
+			s := db.Sessions().New(dbmodule.ReadOnly())
+			return errors.Join(find(ctx, s), s.Close())
+		},
 	}
 }
 
