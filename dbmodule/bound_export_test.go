@@ -69,6 +69,3 @@ func PrepareWithin(ctx context.Context, c bun.Conn, query string) (err error) {
 
 // ScanOnly looks for literals as a connection does.
 func ScanOnly(engine Engine, query string) { scan(engine, query).put() }
-
-// Readers is the database beneath read-only sessions.
-func Readers(d *Database) *bun.DB { return d.readers }

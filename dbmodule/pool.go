@@ -46,9 +46,9 @@ type heldConn struct {
 	raw   *conn
 	since time.Time
 	wait  takeContext
-	// stack is where the session took it, innermost frame first; empty if the
-	// pool was far from full.
-	stack [12]uintptr
+	// stack is where the session took it, innermost frame first; nil if the pool
+	// was far from full.
+	stack []uintptr
 	// older and newer are its neighbours in the pool's list.
 	older, newer *heldConn
 }
@@ -81,7 +81,8 @@ func (p *pool) take(ctx context.Context) (*heldConn, error) {
 	// Nobody waits for a pool that is half empty. A look at the stack takes
 	// longer than all else here.
 	if p.held.Add(1)*2 >= p.limit && p.limit > 0 {
-		runtime.Callers(4, held.stack[:])
+		stack := make([]uintptr, 12)
+		held.stack = stack[:runtime.Callers(4, stack)]
 	}
 	p.add(held)
 	return held, nil
@@ -145,7 +146,7 @@ func (p *pool) queued(cause error) error {
 	var longest []*heldConn
 	unknown := 0
 	for h := p.oldest; h != nil && len(longest) < 3; h = h.newer {
-		if h.stack[0] == 0 {
+		if h.stack == nil {
 			unknown++
 			continue
 		}
@@ -172,7 +173,7 @@ func (p *pool) queued(cause error) error {
 // that was using the session when it took the connection, and who called it:
 // the first is often a store's, which many use.
 func (h *heldConn) taker() string {
-	frames := runtime.CallersFrames(h.stack[:])
+	frames := runtime.CallersFrames(h.stack)
 	var found []string
 	for {
 		frame, more := frames.Next()
