@@ -28,6 +28,8 @@ type Database struct {
 	migrator Migrator
 	// gate keeps sessions out during a migration in the background.
 	gate gate
+	// observers are told what the database does.
+	observers observers
 	// closeConnected undoes what pools.connected did.
 	closeConnected func() error
 }
@@ -62,7 +64,7 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		opt(d)
 	}
 
-	opened, err := openPools(cfg, newRowLog(cfg, log))
+	opened, err := openPools(cfg, listeners{rows: newRowLog(cfg, log), observers: d.observers})
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +79,10 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 
-	writer := newPool(d.db, cfg.PoolTimeout, &d.gate)
+	writer := newPool(PoolWriter, d.db, cfg.PoolTimeout, &d.gate, d.observers)
 	reader := writer
 	if d.readers != d.db {
-		reader = newPool(d.readers, cfg.PoolTimeout, &d.gate)
+		reader = newPool(PoolReader, d.readers, cfg.PoolTimeout, &d.gate, d.observers)
 	}
 	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader}
 	return d, nil
@@ -252,6 +254,16 @@ func (d *Database) Stats() PoolStats {
 	stats := PoolStats{}.plus(d.pools.writer)
 	if d.pools.reader != d.pools.writer {
 		stats = stats.plus(d.pools.reader)
+	}
+	return stats
+}
+
+// PoolStats describes each pool at this moment, as database/sql does. A database
+// without readers of its own has the writer alone.
+func (d *Database) PoolStats() map[Pool]sql.DBStats {
+	stats := map[Pool]sql.DBStats{PoolWriter: d.pools.writer.Stats()}
+	if d.pools.reader != d.pools.writer {
+		stats[PoolReader] = d.pools.reader.Stats()
 	}
 	return stats
 }

@@ -21,7 +21,7 @@ func (d *Database) Dedicated(ctx context.Context, n int) (dedicated *Database, c
 	cfg := d.config
 	cfg.PoolSize, cfg.MaxOverflow = max(n, 1), 0
 	cfg.PoolRecycle, cfg.StatementTimeout = 0, 0
-	dedicated, err = Open(cfg, d.log)
+	dedicated, err = Open(cfg, d.log, WithObserver(d.observers...))
 	if err != nil {
 		return nil, nil, err
 	}

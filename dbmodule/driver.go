@@ -29,7 +29,7 @@ type connector struct {
 	engine  Engine
 	open    openerFunc
 	prePing bool
-	rowLog  rowLogFunc
+	tell    listeners
 	// connectTimeout bounds an attempt to connect, statementTimeout a wait for
 	// an answer; 0 does not.
 	connectTimeout, statementTimeout time.Duration
@@ -38,9 +38,9 @@ type connector struct {
 	opened func(ctx context.Context, inner driver.Conn) (abandon func(ctx context.Context), err error)
 }
 
-func newConnector(cfg Config, rows rowLogFunc, open openerFunc) *connector {
+func newConnector(cfg Config, tell listeners, open openerFunc) *connector {
 	return &connector{
-		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, rowLog: rows,
+		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, tell: tell,
 		connectTimeout: cfg.URL.connectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
 	}
 }
@@ -112,6 +112,8 @@ type conn struct {
 	broken bool
 	// abandon, if not nil, ends what the server still does for it.
 	abandon func(ctx context.Context)
+	// unit is the unit of work that it is in the hands of, nil for none.
+	unit *observedUnit
 	txState
 }
 
@@ -227,8 +229,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	}
 	l := c.limit(ctx)
 	defer l.end()
+	m := c.measure(ctx, query)
 	result, err := execer.ExecContext(l.ctx, query, args)
-	return result, c.answered(l, query, err)
+	return result, m.done(c.answered(l, query, err))
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -240,18 +243,19 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return nil, err
 	}
 	l := c.limit(ctx)
+	m := c.measure(ctx, query)
 	inner, err := queryer.QueryContext(l.ctx, query, args)
-	return c.result(l, query, inner, err)
+	return c.result(l, m, inner, err)
 }
 
 // result wraps the rows of a query, which keep its limit.
-func (c *conn) result(l *limit, query string, inner driver.Rows, err error) (driver.Rows, error) {
-	if err = c.answered(l, query, err); err != nil {
+func (c *conn) result(l *limit, m measured, inner driver.Rows, err error) (driver.Rows, error) {
+	if err = c.answered(l, m.query, err); err != nil {
 		l.end()
-		return nil, err
+		return nil, m.done(err)
 	}
 	l.stop()
-	return &rows{Rows: inner, conn: c, limit: l}, nil
+	return &rows{Rows: inner, conn: c, limit: l, measured: m}, nil
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -264,7 +268,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		opts.Isolation = 0 // SQLite has one level, serializable
 	}
 	l := c.limit(ctx)
+	m := c.measure(ctx, "BEGIN")
 	inner, err := beginner.BeginTx(l.ctx, opts)
+	_ = m.raw(err)
 	if err != nil {
 		defer l.end()
 		if errors.Is(err, driver.ErrBadConn) && !l.late() {
@@ -352,8 +358,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	}
 	l := s.conn.limit(ctx)
 	defer l.end()
+	m := s.conn.measure(ctx, s.query)
 	result, err := execer.ExecContext(l.ctx, args)
-	return result, s.conn.answered(l, s.query, err)
+	return result, m.done(s.conn.answered(l, s.query, err))
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -365,16 +372,18 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		return nil, err
 	}
 	l := s.conn.limit(ctx)
+	m := s.conn.measure(ctx, s.query)
 	inner, err := queryer.QueryContext(l.ctx, args)
-	return s.conn.result(l, s.query, inner, err)
+	return s.conn.result(l, m, inner, err)
 }
 
 // rows types the errors that a driver reports while a result is read, and
 // logs each row for DATABASE_ECHO=debug.
 type rows struct {
 	driver.Rows
-	conn  *conn
-	limit *limit
+	conn     *conn
+	limit    *limit
+	measured measured
 }
 
 func (r *rows) Next(dest []driver.Value) error {
@@ -385,10 +394,10 @@ func (r *rows) Next(dest []driver.Value) error {
 		return err
 	}
 	if err != nil {
-		return r.conn.answered(r.limit, "", err)
+		return r.measured.failed(r.conn.answered(r.limit, "", err))
 	}
-	if r.conn.connector.rowLog != nil {
-		r.conn.connector.rowLog(r.Columns(), dest)
+	if r.conn.connector.tell.rows != nil {
+		r.conn.connector.tell.rows(r.Columns(), dest)
 	}
 	return nil
 }
@@ -400,9 +409,9 @@ func (r *rows) Close() error {
 	err := r.Rows.Close()
 	r.conn.abandoned(r.limit)
 	if err == nil {
-		return nil
+		return r.measured.done(nil)
 	}
-	return r.conn.answered(r.limit, "", err)
+	return r.measured.done(r.conn.answered(r.limit, "", err))
 }
 
 func (r *rows) HasNextResultSet() bool {

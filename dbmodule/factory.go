@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type SessionFactory struct {
 	engine Engine
 	writer *pool
 	reader *pool
+	// ids counts the sessions.
+	ids atomic.Uint64
 }
 
 // Engine names the engine behind the sessions.
@@ -21,7 +24,7 @@ func (f *SessionFactory) Engine() Engine { return f.engine }
 
 // New makes a session. It does no I/O; the caller closes the session.
 func (f *SessionFactory) New(opts ...SessionOption) *Session {
-	s := &Session{factory: f}
+	s := &Session{factory: f, id: f.ids.Add(1), attempt: 1}
 	for _, opt := range opts {
 		opt(&s.options)
 	}
@@ -48,6 +51,7 @@ func (f *SessionFactory) InTx(
 		if err := s.options.validKey(); err != nil {
 			return err
 		}
+		s.attempt = attempt
 		began := time.Now()
 		err := runInTx(ctx, s, fn)
 		if errors.Is(err, errStored) {
@@ -63,6 +67,7 @@ func (f *SessionFactory) InTx(
 		if attempt >= s.options.attempts() {
 			return fmt.Errorf("dbmodule: gave up after %d attempts: %w", attempt, err)
 		}
+		f.writer.observers.retrying(ctx, attempt, err)
 		if !pause(ctx, attempt, time.Since(began)) {
 			return errors.Join(err, ctx.Err())
 		}

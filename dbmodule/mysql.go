@@ -10,7 +10,7 @@ import (
 	"github.com/uptrace/bun/dialect/mysqldialect"
 )
 
-func openMySQL(cfg Config, rows rowLogFunc) (pools, error) {
+func openMySQL(cfg Config, tell listeners) (pools, error) {
 	config, err := cfg.URL.mysqlConfig(cfg.ConnectTimeout)
 	if err != nil {
 		return pools{}, err
@@ -21,7 +21,7 @@ func openMySQL(cfg Config, rows rowLogFunc) (pools, error) {
 		return pools{}, fmt.Errorf("dbmodule: open %s: the driver refused the settings", cfg.URL)
 	}
 	killer := newKiller(inner.Connect)
-	connector := newConnector(cfg, rows, inner.Connect)
+	connector := newConnector(cfg, tell, inner.Connect)
 	connector.opened = killer.opened
 	db := sql.OpenDB(connector)
 	limitPool(db, cfg)

@@ -42,6 +42,9 @@ const (
 type Session struct {
 	factory *SessionFactory
 	options sessionOptions
+	id      uint64
+	attempt int
+	unit    observedUnit
 
 	// mu is only ever tried: it detects use by two goroutines.
 	mu     sync.Mutex
@@ -61,6 +64,10 @@ type Session struct {
 }
 
 var _ bun.IDB = (*Session)(nil)
+
+// ID numbers the sessions of a Database, from 1. It is what the log calls
+// session.
+func (s *Session) ID() uint64 { return s.id }
 
 // ReadOnly reports whether the session refuses to write.
 func (s *Session) ReadOnly() bool { return s.options.readOnly }
@@ -134,6 +141,7 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	stop := context.AfterFunc(ctx, s.endTx)
 	err := s.tx.Commit()
 	stop()
+	s.unit.settledBy(err)
 	if err != nil {
 		if s.commitUnknown = errors.Is(err, ErrCommitUnknown); s.commitUnknown {
 			s.unanswered = hooks
@@ -314,6 +322,7 @@ func (s *Session) begin(ctx context.Context) error {
 			return nil
 		}
 		stale := s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		s.unit.err = err
 		err = errors.Join(fmt.Errorf("dbmodule: begin: %w", err), s.release())
 		if !stale {
 			return err
@@ -392,7 +401,7 @@ func (s *Session) hold(ctx context.Context) error {
 			return err
 		}
 	}
-	held, err := pool.take(ctx)
+	held, err := s.take(ctx, pool)
 	if err != nil {
 		return err
 	}
@@ -410,6 +419,7 @@ func (s *Session) rollback() error {
 	stop := context.AfterFunc(s.last, func() { timer.Reset(lateSettle) })
 	defer stop()
 	err := s.tx.Rollback()
+	s.unit.outcome = OutcomeRollback
 	if errors.Is(err, sql.ErrTxDone) {
 		err = nil // a COMMIT or ROLLBACK sent as text can't be told apart
 	}
@@ -427,5 +437,6 @@ func (s *Session) release() error {
 	if held == nil {
 		return nil
 	}
+	s.endUnit(held)
 	return held.giveBack()
 }

@@ -60,13 +60,14 @@ func (t *tx) Commit() error {
 // context, so that a stalled server would hold them for ever: the statements
 // have one.
 func (t *tx) send(statement string, method func() error) error {
+	m := t.conn.measure(t.limit.caller, statement)
 	if t.conn.engine() == MySQL {
 		if execer, ok := t.conn.Conn.(driver.ExecerContext); ok {
 			_, err := execer.ExecContext(t.limit.ctx, statement, nil)
-			return err
+			return m.raw(err)
 		}
 	}
-	return method()
+	return m.raw(method())
 }
 
 // definite tells a refusal by the database, after which nothing is stored,

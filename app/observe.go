@@ -1,0 +1,23 @@
+package app
+
+import (
+	"go.uber.org/fx"
+
+	"github.com/openhands-go/server/dbmodule/dbmetrics"
+	"github.com/openhands-go/server/httpmodule/httpmetrics"
+)
+
+// ObserveConfig says what the server tells about itself.
+type ObserveConfig struct {
+	Metrics bool `envconfig:"METRICS" default:"true" desc:"serve Prometheus metrics at /metrics, behind SESSION_API_KEY if that is set"`
+}
+
+// observed are the modules that watch the server: those that are off are not
+// there, and cost nothing.
+func (c ObserveConfig) observed() fx.Option {
+	var modules []fx.Option
+	if c.Metrics {
+		modules = append(modules, httpmetrics.Module, dbmetrics.Module)
+	}
+	return fx.Options(modules...)
+}
