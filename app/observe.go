@@ -4,7 +4,9 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/openhands-go/server/dbmodule/dbmetrics"
+	"github.com/openhands-go/server/dbmodule/dbtrace"
 	"github.com/openhands-go/server/httpmodule/httpmetrics"
+	"github.com/openhands-go/server/httpmodule/httptrace"
 )
 
 // ObserveConfig says what the server tells about itself.
@@ -16,6 +18,9 @@ type ObserveConfig struct {
 // there, and cost nothing.
 func (c ObserveConfig) observed() fx.Option {
 	var modules []fx.Option
+	if tracesWanted() {
+		modules = append(modules, fx.Provide(newTracerProvider), httptrace.Module, dbtrace.Module)
+	}
 	if c.Metrics {
 		modules = append(modules, httpmetrics.Module, dbmetrics.Module)
 	}

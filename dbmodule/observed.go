@@ -23,7 +23,8 @@ func (s *Session) take(ctx context.Context, from *pool) (*heldConn, error) {
 	s.unit = observedUnit{outcome: OutcomeNone, UnitOfWork: UnitOfWork{
 		Engine: s.factory.engine, Pool: from.name, Session: s.id, Attempt: s.attempt, ReadOnly: s.options.readOnly,
 	}}
-	if len(from.observers) == 0 {
+	tellSessionUsed(ctx, s.id)
+	if len(from.observers) == 0 || unobserved(ctx) {
 		return s.label(from.take(ctx))
 	}
 	s.unit.ctx = from.observers.unitBegan(ctx, s.unit.UnitOfWork)
@@ -96,11 +97,15 @@ func (c *conn) measure(ctx context.Context, query string) measured {
 	if len(c.connector.tell.observers) == 0 {
 		return m
 	}
-	m.tell, m.ctx, m.engine = c.connector.tell.observers, ctx, c.engine()
-	if c.unit != nil && c.unit.ctx != nil {
-		m.ctx = c.unit.ctx
+	switch {
+	case c.unit != nil:
+		m.ctx = c.unit.ctx // nil when it is unobserved
+	case !unobserved(ctx):
+		m.ctx = ctx
 	}
-	m.began = time.Now()
+	if m.ctx != nil {
+		m.tell, m.engine, m.began = c.connector.tell.observers, c.engine(), time.Now()
+	}
 	return m
 }
 

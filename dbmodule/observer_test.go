@@ -195,7 +195,7 @@ func TestStatementsAreLoggedWithTheirSession(t *testing.T) {
 		require.NoError(t, second.QueryRowContext(ctx, "SELECT 2").Scan(&n))
 		require.NoError(t, errors.Join(first.Close(), second.Close()))
 
-		want := map[string]any{"SELECT 1": first.ID(), "INSERT INTO things VALUES (1)": first.ID(), "SELECT 2": second.ID(), "CREATE TABLE things (id INT)": nil}
+		want := map[string]any{"SELECT 1": first.ID(), "INSERT INTO things VALUES (1)": first.ID(), "SELECT 2": second.ID(), "COMMIT": first.ID(), "CREATE TABLE things (id INT)": nil}
 		seen := 0
 		for _, entry := range logs.FilterMessage("query").All() {
 			fields := entry.ContextMap()
@@ -204,6 +204,6 @@ func TestStatementsAreLoggedWithTheirSession(t *testing.T) {
 				require.Equal(t, session, fields["session"], "%v", fields)
 			}
 		}
-		require.Equal(t, 6, seen)
+		require.Equal(t, 7, seen)
 	})
 }

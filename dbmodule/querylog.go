@@ -107,8 +107,8 @@ func (q *queryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 			fields = append(fields, zap.Error(err))
 		}
 	}
-	if note, ok := ctx.Value(sessionNoteKey{}).(*sessionNote); ok && note.session != 0 {
-		fields = append(fields, zap.Uint64("session", note.session))
+	if session := notedSession(ctx); session != 0 {
+		fields = append(fields, zap.Uint64("session", session))
 	}
 	entry.Write(append(fields, logFields(ctx)...)...)
 }

@@ -333,7 +333,7 @@ func (s *Session) begin(ctx context.Context) error {
 func (s *Session) beginOn(ctx context.Context, conn bun.Conn) error {
 	// The transaction outlives the statement that begins it, but waiting for
 	// BEGIN must not outlive that statement's context.
-	txCtx, endTx := context.WithCancel(context.WithoutCancel(ctx))
+	txCtx, endTx := context.WithCancel(&sessionNote{Context: context.WithoutCancel(ctx), session: s.id})
 	stop := context.AfterFunc(ctx, endTx)
 	tx, err := conn.BeginTx(txCtx, &sql.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly})
 	if !stop() && err == nil {

@@ -26,3 +26,35 @@ func noteSession(ctx context.Context, session uint64) {
 		note.session = session
 	}
 }
+
+// notedSession returns what is noted on a statement's context, 0 for nothing.
+// COMMIT and ROLLBACK reach the connection without theirs: they have the
+// transaction's, on which a session has noted itself.
+func notedSession(ctx context.Context) uint64 {
+	for {
+		note, ok := ctx.Value(sessionNoteKey{}).(*sessionNote)
+		switch {
+		case !ok:
+			return 0
+		case note.session != 0:
+			return note.session
+		}
+		ctx = note.Context
+	}
+}
+
+type sessionsUsedKey struct{}
+
+// WithSessionsUsed returns a context that tells used which sessions took a
+// connection with it, by their [Session.ID], each time one does: what a request
+// did can be found in the log by that. used is called by the goroutine that uses
+// the session.
+func WithSessionsUsed(ctx context.Context, used func(session uint64)) context.Context {
+	return context.WithValue(ctx, sessionsUsedKey{}, used)
+}
+
+func tellSessionUsed(ctx context.Context, session uint64) {
+	if used, ok := ctx.Value(sessionsUsedKey{}).(func(uint64)); ok {
+		used(session)
+	}
+}

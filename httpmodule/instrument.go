@@ -34,6 +34,10 @@ func (s *Server) Probe(routes ...string) {
 	}
 }
 
+// IsProbe tells the routes of which [Server.Probe] said that, and /alive,
+// /health, /ready and /server_info.
+func (s *Server) IsProbe(route string) bool { return s.probes[route] }
+
 // instrument is the outermost middleware. Echo asks it anew for each request,
 // so that instruments may be added after the server was made.
 func (s *Server) instrument(next echo.HandlerFunc) echo.HandlerFunc {
@@ -56,12 +60,12 @@ func (s *Server) logFields(ctx context.Context) []zap.Field {
 	return fields
 }
 
-// Failure returns what the request of ctx was answered with if that was an
-// error of this package's table, nil if it was none. It is for instruments, once
-// the request is over.
-func Failure(ctx context.Context) *HTTPError {
-	if r := requestOf(ctx); r != nil {
-		return r.failure
+// Failure returns the error that a request was answered with, nil if it was
+// none. It is for instruments, once next has returned; a middleware in between
+// that replaces Echo's response hides it.
+func Failure(c echo.Context) *HTTPError {
+	if w, ok := c.Response().Writer.(*response); ok {
+		return w.request.failure
 	}
 	return nil
 }

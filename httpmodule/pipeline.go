@@ -27,7 +27,8 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 			instrumented: s.logFields(c.Request().Context()),
 		}
 		r.work.fields = r.fields
-		ctx := dbmodule.WithLogFields(c.Request().Context(), r.fields()...)
+		ctx := dbmodule.WithLogFields(c.Request().Context(), r.identity()...)
+		ctx = dbmodule.WithSessionsUsed(ctx, r.sessions.add)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		if s.config.RequestTimeout > 0 {

@@ -29,6 +29,7 @@ type request struct {
 	// instrumented is what instruments add to the log, failure the error that
 	// was answered.
 	instrumented []zap.Field
+	sessions     sessionsUsed
 	failure      *HTTPError
 	// body is the request's body without a limit.
 	body io.Reader
