@@ -4,6 +4,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
 // ownPrefix begins the names of variables that are ours alone.
@@ -44,29 +46,9 @@ func nearest(name string, settings []string) string {
 		if len(s) < shortest || len(name) < shortest {
 			continue
 		}
-		if d := editDistance(bare(name), bare(s)); d < bestDistance {
+		if d := levenshtein.Distance(bare(name), bare(s), nil); d < bestDistance {
 			best, bestDistance = s, d
 		}
 	}
 	return best
-}
-
-// editDistance counts the letters to add, remove or change between two words.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -41,11 +41,27 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 			return bodyTooLarge(s.config.BodyLimit)
 		}
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = http.MaxBytesReader(nil, r.Body, s.config.BodyLimit)
+			r.Body = clientBody{http.MaxBytesReader(nil, r.Body, s.config.BodyLimit)}
 		}
 		return next(c)
 	}
 }
+
+// clientBody marks its errors as the client's, wherever a handler reads it.
+type clientBody struct{ io.ReadCloser }
+
+func (b clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // the protocol of io.Reader is io.EOF itself
+		err = &bodyError{err}
+	}
+	return n, err
+}
+
+type bodyError struct{ cause error }
+
+func (e *bodyError) Error() string { return "httpmodule: read the request's body: " + e.cause.Error() }
+func (e *bodyError) Unwrap() error { return e.cause }
 
 const (
 	// net/http swallows this much of a body that nobody read.

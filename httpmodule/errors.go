@@ -182,6 +182,10 @@ func (s *Server) resolve(ctx context.Context, err error) *HTTPError {
 
 // explicit returns the answer that an error carries itself, or nil.
 func explicit(err error) *HTTPError {
+	var unread *bodyError
+	if errors.As(err, &unread) {
+		return bodyUnread(unread)
+	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return bodyTooLarge(tooLarge.Limit)

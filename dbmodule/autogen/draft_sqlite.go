@@ -145,6 +145,11 @@ func (a sqliteAlter) rebuild(ctx context.Context) ([]string, error) {
 			"DELETE FROM sqlite_sequence WHERE name = "+quote(table.Name),
 			fmt.Sprintf("INSERT INTO sqlite_sequence (name, seq) SELECT %s, seq FROM sqlite_sequence WHERE name = %s", quote(table.Name), quote(a.to.Name)))
 	}
+	gone, err := planModify(ctx, e, a.from, a.goneIndexes())
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, gone...)
 	out = append(out,
 		"DROP TABLE "+quotedName(e, name),
 		"PRAGMA legacy_alter_table = on",
@@ -156,6 +161,18 @@ func (a sqliteAlter) rebuild(ctx context.Context) ([]string, error) {
 	}
 	statements, err := planModify(ctx, e, a.to, indexes)
 	return append(out, statements...), err
+}
+
+// goneIndexes drops those that the table will not have again: the runner puts
+// back what only went with the old table.
+func (a sqliteAlter) goneIndexes() []schema.Change {
+	var gone []schema.Change
+	for _, index := range a.from.Indexes {
+		if _, kept := a.to.Index(index.Name); !kept {
+			gone = append(gone, &schema.DropIndex{I: index})
+		}
+	}
+	return gone
 }
 
 func (a sqliteAlter) freeName() string {

@@ -111,6 +111,54 @@ func TestRebuild(t *testing.T) {
 	}
 }
 
+type (
+	cardIndexed struct {
+		bun.BaseModel `bun:"table:cards"`
+
+		ID   int64  `bun:",pk,autoincrement"`
+		Name string `bun:"type:varchar(20)"`
+		Next int64
+	}
+	cardOtherIndexed struct {
+		bun.BaseModel `bun:"table:cards"`
+
+		ID   int64  `bun:",pk,autoincrement"`
+		Name string `bun:"type:varchar(20),notnull,default:'?'"`
+		Next int64
+	}
+)
+
+func (cardIndexed) Indexes() []dbmodule.Index {
+	return []dbmodule.Index{{Name: "ix_gone", Columns: []string{"name"}}, {Name: "ix_same", Columns: []string{"next"}}}
+}
+
+func (cardOtherIndexed) Indexes() []dbmodule.Index {
+	return []dbmodule.Index{{Name: "ix_come", Columns: []string{"name"}}, {Name: "ix_same", Columns: []string{"next", "name"}}}
+}
+
+// A rebuild brings the models' indexes to what they should be and keeps those
+// that no model knows.
+func TestRebuildOfIndexes(t *testing.T) {
+	t.Parallel()
+	d := sqliteWith(t, []any{(*cardIndexed)(nil)})
+	migrateEach(t, d, []string{"CREATE INDEX by_hand ON cards (name, id)"})
+	draft := compare(t, d.engine, realm(t, d.engine, (*cardIndexed)(nil)), realm(t, d.engine, (*cardOtherIndexed)(nil)))
+	const list = "SELECT group_concat(name || ':' || columns, ' ') FROM (SELECT name, (SELECT group_concat(name, ',') FROM pragma_index_info(l.name)) AS columns FROM pragma_index_list('cards') AS l ORDER BY name)"
+	for i, step := range []struct {
+		statements []string
+		want       string
+	}{
+		{draft.Up, "by_hand:name,id ix_come:name ix_same:next,name"},
+		{draft.Down, "by_hand:name,id ix_gone:name ix_same:next"},
+	} {
+		migrate(t, d, step.statements)
+		var got string
+		if err := d.db.DB.QueryRowContext(t.Context(), list).Scan(&got); err != nil || got != step.want {
+			t.Errorf("step %d: %s, %v, want %s", i, got, err, step.want)
+		}
+	}
+}
+
 // An empty numbered table keeps its last number too.
 func TestRebuildOfAnEmptyTable(t *testing.T) {
 	t.Parallel()

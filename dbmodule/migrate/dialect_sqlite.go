@@ -18,16 +18,15 @@ import (
 // SQLite changes most of a table by making a new one, copying the rows,
 // dropping the old one and renaming. Foreign keys must not be enforced
 // meanwhile, which can only be switched outside a transaction; they are
-// checked before the commit. Triggers that go with the old table come back.
+// checked before the commit. Indexes and triggers that go with the old table
+// come back (see attachments).
 type sqliteDialect struct {
 	run *run
-	// dropped are the triggers that went with tables in this transaction.
-	dropped []trigger
+	// dropped went with tables in this transaction.
+	dropped attachments
 	// allowed are the violations that were there before.
 	allowed map[violation]bool
 }
-
-type trigger struct{ name, table, sql string }
 
 func (d *sqliteDialect) lock(context.Context) (func() error, error) {
 	return func() error { return nil }, nil
@@ -103,9 +102,9 @@ func (d *sqliteDialect) discard() error {
 	return err
 }
 
-// check puts triggers back and looks at foreign keys.
+// check puts back what went with rebuilt tables, and looks at foreign keys.
 func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
-	if err := d.restoreTriggers(ctx, tx); err != nil {
+	if err := d.dropped.restore(ctx, tx); err != nil {
 		return err
 	}
 	found, err := violations(ctx, tx)
@@ -119,66 +118,23 @@ func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// reDropTable matches the statement that takes a table's triggers along.
+// reDropTable matches the statement that takes indexes and triggers along.
 var reDropTable = regexp.MustCompile(`(?i)^drop\s+table\b`)
 
 func (d *sqliteDialect) execute(ctx context.Context, tx bun.Tx, statement string) error {
 	if !reDropTable.MatchString(statement) {
 		return execute(ctx, tx, statement)
 	}
-	before, err := triggers(ctx, tx)
+	before, err := attached(ctx, tx)
 	if err != nil {
 		return err
 	}
 	if err := execute(ctx, tx, statement); err != nil {
 		return err
 	}
-	after, err := triggers(ctx, tx)
-	for name, t := range before {
-		if _, left := after[name]; !left {
-			d.dropped = append(d.dropped, t)
-		}
-	}
+	after, err := attached(ctx, tx)
+	d.dropped = append(d.dropped, before.without(after)...)
 	return err
-}
-
-func triggers(ctx context.Context, db bun.IDB) (map[string]trigger, error) {
-	var names, tables, texts []string
-	if err := db.NewRaw("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'").Scan(ctx, &names, &tables, &texts); err != nil {
-		return nil, fmt.Errorf("list triggers: %w", err)
-	}
-	found := map[string]trigger{}
-	for i, name := range names {
-		found[name] = trigger{name: name, table: tables[i], sql: texts[i]}
-	}
-	return found, nil
-}
-
-// restoreTriggers makes the triggers of tables that are there again.
-func (d *sqliteDialect) restoreTriggers(ctx context.Context, tx bun.Tx) error {
-	if len(d.dropped) == 0 {
-		return nil
-	}
-	present, err := triggers(ctx, tx)
-	if err != nil {
-		return err
-	}
-	for _, t := range d.dropped {
-		if _, ok := present[t.name]; ok {
-			continue
-		}
-		exists, err := tx.NewSelect().TableExpr("sqlite_master").Where("type IN ('table', 'view') AND lower(name) = lower(?)", t.table).Exists(ctx)
-		if err != nil {
-			return fmt.Errorf("look for table %s: %w", t.table, err)
-		}
-		if !exists {
-			continue
-		}
-		if err := execute(ctx, tx, t.sql); err != nil {
-			return fmt.Errorf("put trigger %s back on the rebuilt table %s: %w; drop the trigger before, and make it as it should be after", t.name, t.table, err)
-		}
-	}
-	return nil
 }
 
 // violation is a row whose foreign key leads nowhere.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/agext/levenshtein"
 )
 
 const (
@@ -15,7 +17,7 @@ const (
 func (g *Graph) near(symbol string) []string {
 	distances := map[string]int{}
 	for candidate := range g.names {
-		if d := distance(symbol, candidate); d <= nearDistance && d < len(candidate) {
+		if d := levenshtein.Distance(symbol, candidate, nil); d <= nearDistance && d < len(candidate) {
 			distances[candidate] = d
 		}
 	}
@@ -27,28 +29,3 @@ func (g *Graph) near(symbol string) []string {
 
 // hint is near as part of a message.
 func (g *Graph) hint(symbol string) string { return didYouMean(g.near(symbol)) }
-
-// distance counts the bytes to insert, remove or replace to make b of a. It
-// stops counting where the lengths alone are too far apart.
-func distance(a, b string) int {
-	if d := abs(len(a) - len(b)); d > nearDistance {
-		return d
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}

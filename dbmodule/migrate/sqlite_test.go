@@ -1,6 +1,8 @@
 package migrate_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +73,90 @@ func TestSQLiteRebuildKeepsWhatBelongsToTheTable(t *testing.T) {
 	if _, err := db.DB().ExecContext(t.Context(), "INSERT INTO children (id, parent_id) VALUES (9, 99)"); err == nil {
 		t.Error("foreign keys are not enforced after the migration")
 	}
+}
+
+// Indexes that only the database knows are kept too; one goes with its column.
+func TestSQLiteRebuildKeepsIndexesMadeByHand(t *testing.T) {
+	t.Parallel()
+	byHand := []string{
+		"CREATE INDEX by_hand ON parents (name COLLATE NOCASE DESC) WHERE name <> 'x'",
+		"CREATE UNIQUE INDEX by_expression ON parents (lower(name))",
+		"CREATE INDEX on_gone ON parents (name, age)",
+		"CREATE INDEX dropped ON parents (id, name)",
+		"CREATE INDEX of_another ON children (parent_id)",
+	}
+	for name, test := range map[string]struct {
+		up   string
+		want []string // the indexes afterwards
+		err  []string // or what the error says
+	}{
+		"kept": {
+			rebuild, []string{"by_expression", "by_hand", "dropped", "ix_parents_name", "of_another", "on_gone"}, nil,
+		},
+		"one dropped before, one with its column": {
+			strings.Replace("DROP INDEX dropped;\n"+rebuild, ", age INTEGER", "", 1),
+			[]string{"by_expression", "by_hand", "ix_parents_name", "of_another"}, nil,
+		},
+		"the table is gone": {
+			"DROP VIEW names;\nDROP TABLE children;\nDROP TABLE parents;", nil, nil,
+		},
+		"one that no longer fits": {
+			"DROP VIEW names;\nDROP TABLE children;\nCREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP TABLE parents;\nALTER TABLE new_parents RENAME TO parents;",
+			nil, []string{"put index by_expression back on the rebuilt table parents", "drop the index before"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
+			start := shop + "\nALTER TABLE parents ADD COLUMN age INTEGER;\n" + strings.Join(byHand, ";\n") + ";"
+			m := newMigrator(t, source(sqliteFolder("a1", "", start), sqliteFolder("b2", "a1", test.up)))
+			if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
+				t.Fatal(err)
+			}
+			before := indexes(t, db)
+			_, err := m.Upgrade(t.Context(), db, "head")
+			if len(test.err) > 0 {
+				for _, want := range test.err {
+					if err == nil || !strings.Contains(err.Error(), want) {
+						t.Errorf("no %q in: %v", want, err)
+					}
+				}
+				if after := indexes(t, db); !maps.Equal(before, after) {
+					t.Errorf("refused, yet the indexes are %v", after)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := indexes(t, db)
+			if got := slices.Sorted(maps.Keys(after)); !slices.Equal(got, test.want) {
+				t.Errorf("indexes %v, want %v", got, test.want)
+			}
+			for name, sql := range after {
+				if sql != before[name] {
+					t.Errorf("%s is now %s", name, sql)
+				}
+			}
+		})
+	}
+}
+
+// indexes are those that a statement made, by name.
+func indexes(t *testing.T, db *dbmodule.Database) map[string]string {
+	t.Helper()
+	var rows []struct {
+		Name string `bun:"name"`
+		SQL  string `bun:"sql"`
+	}
+	if err := db.DB().NewRaw("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").Scan(t.Context(), &rows); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, row := range rows {
+		found[row.Name] = row.SQL
+	}
+	return found
 }
 
 func TestSQLiteRefusesWhatBreaksForeignKeys(t *testing.T) {
