@@ -41,7 +41,7 @@ func DefaultConfig() Config {
 	return Config{
 		Database:     database,
 		HTTP:         httpmodule.DefaultConfig(),
-		Observe:      ObserveConfig{Metrics: true},
+		Observe:      ObserveConfig{Metrics: true, Status: true},
 		Log:          LogConfig{Level: zapcore.InfoLevel, Format: LogAuto},
 		StartTimeout: time.Minute,
 	}
