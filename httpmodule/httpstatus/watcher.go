@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -90,7 +91,7 @@ func (w *Watcher) Statement(ctx context.Context, statement dbmodule.Statement) {
 		return
 	}
 	text := statement.Text(longestText)
-	if counted {
+	if counted && !strings.Contains(text, "alembic_version") { // migrations are told by the history
 		w.statements.add(text, statement.Took)
 	}
 	if kind == "" || kind == "canceled" || kind == "not_found" {
