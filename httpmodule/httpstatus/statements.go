@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -104,4 +105,21 @@ func (s *statements) slowest() []Statement {
 		return cmp.Or(cmp.Compare(b.P95, a.P95), cmp.Compare(b.Max, a.Max), cmp.Compare(a.Text, b.Text))
 	})
 	return all[:min(len(all), listed)]
+}
+
+// withoutLists shortens lists of values, so that statements which differ in
+// nothing but how many there are count as one.
+func withoutLists(text string) string {
+	const list, short = "?, ?", "?, …"
+	for {
+		at := strings.Index(text, list)
+		if at < 0 {
+			return text
+		}
+		end := at + len(list)
+		for strings.HasPrefix(text[end:], ", ?") {
+			end += len(", ?")
+		}
+		text = text[:at] + short + text[end:]
+	}
 }

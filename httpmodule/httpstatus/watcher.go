@@ -90,7 +90,7 @@ func (w *Watcher) Statement(ctx context.Context, statement dbmodule.Statement) {
 	if !counted && kind == "" {
 		return
 	}
-	text := statement.Text(longestText)
+	text := withoutLists(statement.Text(longestText))
 	if counted && !strings.Contains(text, "alembic_version") { // migrations are told by the history
 		w.statements.add(text, statement.Took)
 	}
