@@ -14,6 +14,17 @@ type Config struct {
 	// URL says which database. SQLAlchemy's forms are accepted verbatim.
 	URL URL `envconfig:"DATABASE_URL" default:"sqlite+aiosqlite:///./openhands.db" desc:"database to use, in SQLAlchemy's URL form"`
 
+	// PasswordFile is the absolute path of a file with the password in one
+	// line. Like the other two sources it is asked for each connection that is
+	// made, so that a new password needs no restart, and excludes a password
+	// in the URL.
+	PasswordFile string `envconfig:"DATABASE_PASSWORD_FILE" desc:"file with the password, read for each new connection"`
+	// PasswordCommand is a program with arguments that prints the password. It
+	// is split at spaces, run without a shell, and given 10 s.
+	PasswordCommand string `envconfig:"DATABASE_PASSWORD_COMMAND" desc:"program and arguments that print the password, run for each new connection without a shell"`
+	// Password is what a program brings instead of these two; nil for none.
+	Password PasswordFunc `ignored:"true" json:"-"`
+
 	// Echo logs statements.
 	Echo EchoMode `envconfig:"DATABASE_ECHO" default:"false" desc:"log every statement (true), and its result rows too (debug)"`
 	// EchoHideParameters keeps row values out of the log.
@@ -94,6 +105,7 @@ func (c Config) Validate() error {
 	if err := c.URL.invalid(); err != nil {
 		errs = append(errs, fmt.Errorf("dbmodule: DATABASE_URL: %w", err))
 	}
+	errs = append(errs, c.validatePassword()...)
 	if !c.Echo.valid() {
 		bad("DATABASE_ECHO", c.Echo, "takes false, true or debug")
 	}

@@ -15,6 +15,9 @@ func openMySQL(cfg Config, tell listeners) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
+	if err := cfg.applyPassword(config); err != nil {
+		return pools{}, fmt.Errorf("dbmodule: open %s: %w", cfg.URL, err)
+	}
 	inner, err := mysql.NewConnector(config)
 	if err != nil {
 		// The driver's text can carry the DSN, and with it the password.
