@@ -30,6 +30,22 @@ test: tools lint ## run everything: checks, tests on every engine, npm client, b
 faults: tools ## kill, pause and cut databases under load, and print what was lost: about 5 minutes
 	@.ci/faults
 
+FUZZTIME := 60s
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (60s)
+	@grep -rl '^func Fuzz' --include=*_test.go . | while read -r file; do \
+	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z]*).*/\1/p' "$$file"); do \
+	    echo "$$target"; \
+	    go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s | tail -n 2; \
+	  done; \
+	done
+
+.PHONY: cluster
+cluster: tools ## run replicas, failover and a Galera cluster on this machine, and print what was lost: about 4 minutes
+	@.ci/step galera .ci/galera
+	@.ci/cluster
+
 .PHONY: e2e
 e2e: tools ## run the npm client, the browser and the composed program against the built server
 	@DBTEST_REQUIRE=all go test -race -count=1 -v ./app/e2e
@@ -37,7 +53,7 @@ e2e: tools ## run the npm client, the browser and the composed program against t
 .PHONY: lint
 lint: ## check format, vet, lint and go.mod
 	@.ci/step gofmt .ci/formatted
-	@.ci/step vet go vet -tags faults ./...
+	@.ci/step vet go vet -tags faults,cluster ./...
 	@.ci/step golangci go run $(GOLANGCI) run
 	@.ci/step tidy go mod tidy -diff
 

@@ -80,7 +80,7 @@ func explain(err error) string {
 }
 
 // packageNames are of use to programmers only.
-var packageNames = strings.NewReplacer("app: ", "", "dbmodule: ", "", "httpmodule: ", "", "dbcmd: ", "", "migrate: ", "", "autogen: ", "")
+var packageNames = strings.NewReplacer("app: ", "", "dbmodule: ", "", "httpmodule: ", "", "dbcmd: ", "", "backup: ", "", "migrate: ", "", "autogen: ", "")
 
 // oneLine joins the lines of joined errors.
 func oneLine(text string) string {
@@ -114,6 +114,7 @@ func newRootCommand(s streams) *cobra.Command {
 		newServeCommand(s),
 		newDBCommand(s),
 		newConfigCommand(s),
+		newHealthcheckCommand(s),
 		newOpenAPICommand(s),
 		newVersionCommand(s),
 	)

@@ -41,8 +41,9 @@ func databaseSettings(s streams) (dbcmd.Settings, error) {
 		return dbcmd.Settings{}, err
 	}
 	log := newLogger(cfg.Log, s.err)
-	for _, sentence := range misspelt(settings) {
+	notes := misspelt(settings)
+	for _, sentence := range notes {
 		log.Warn(sentence)
 	}
-	return dbcmd.Settings{Database: cfg.Database, Log: log, ConnectTimeout: cfg.StartTimeout}, nil
+	return dbcmd.Settings{Database: cfg.Database, Log: log, Notes: notes, ConnectTimeout: cfg.StartTimeout}, nil
 }

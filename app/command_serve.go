@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"go.uber.org/fx"
 
@@ -46,6 +47,8 @@ func serve(ctx context.Context, s streams) error {
 		} else {
 			log.Info("serving", b.fields()...)
 		}
+		tellManager(log, daemon.SdNotifyReady)
+		defer tellManager(log, daemon.SdNotifyStopping)
 		select {
 		case <-ctx.Done():
 			return nil

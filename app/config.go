@@ -97,6 +97,9 @@ type Problem struct {
 	Text string
 }
 
+// Error returns the text.
+func (p Problem) Error() string { return p.Text }
+
 // ConfigError is everything that is wrong with the environment.
 type ConfigError struct{ Problems []Problem }
 
@@ -107,4 +110,13 @@ func (e *ConfigError) Error() string {
 		texts[i] = p.Text
 	}
 	return "app: read settings: " + strings.Join(texts, "; ")
+}
+
+// Unwrap returns the problems, each an error of its own.
+func (e *ConfigError) Unwrap() []error {
+	errs := make([]error, len(e.Problems))
+	for i, p := range e.Problems {
+		errs[i] = p
+	}
+	return errs
 }

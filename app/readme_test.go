@@ -67,11 +67,15 @@ func TestReadmeNamesTheGoVersion(t *testing.T) {
 	t.Error("go.mod has no go line")
 }
 
-// snippets returns the blocks of Go.
+// snippets returns the blocks of Go, in README and in the guide to clusters.
 func snippets(t *testing.T) []string {
 	t.Helper()
+	guide, err := os.ReadFile("../docs/cluster.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var blocks []string
-	rest := readme(t)
+	rest := readme(t) + string(guide)
 	for {
 		_, after, found := strings.Cut(rest, "\n```go\n")
 		if !found {

@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,16 @@ func TestNoSecretInAnyOutput(t *testing.T) {
 		cases["URL: "+name] = map[string]string{"DATABASE_URL": url}
 	}
 	cases["misspelt name"] = map[string]string{"DATABASE_ULR": "postgresql://admin:" + password + "@db/x", "DATABASE_PASSWORD": password}
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, source := range map[string]string{"DATABASE_PASSWORD_FILE": file, "DATABASE_PASSWORD_COMMAND": "cat " + file} {
+		cases["from "+name] = map[string]string{"DATABASE_URL": "postgresql://admin@127.0.0.1:1/db", name: source}
+		cases["beside "+name] = map[string]string{"DATABASE_URL": "postgresql://admin:" + password + "@127.0.0.1:1/db", name: source}
+	}
+	cases["in command"] = map[string]string{"DATABASE_URL": "postgresql://admin@127.0.0.1:1/db", "DATABASE_PASSWORD_COMMAND": "echo -n x " + password}
+	cases["in failing command"] = map[string]string{"DATABASE_URL": "postgresql://admin@127.0.0.1:1/db", "DATABASE_PASSWORD_COMMAND": "/" + password + " " + password}
 	cases["key"] = map[string]string{"SESSION_API_KEY": password}
 
 	for name, variables := range cases {
@@ -58,7 +70,7 @@ func TestNoSecretInAnyOutput(t *testing.T) {
 				set[name] = value
 			}
 			environment(t, set)
-			for _, args := range [][]string{{"config"}, {"config", "--format", "json"}, {"serve"}, {"db", "upgrade"}} {
+			for _, args := range [][]string{{"config"}, {"config", "--format", "json"}, {"serve"}, {"db", "upgrade"}, {"db", "doctor"}, {"db", "backup", "x.db"}, {"healthcheck"}} {
 				ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 				r := callWithin(ctx, args...)
 				cancel()

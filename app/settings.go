@@ -61,6 +61,9 @@ func settingsOf(v reflect.Value) []*setting {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		name, ok := field.Tag.Lookup("envconfig")
+		if field.Tag.Get("ignored") == "true" {
+			continue // a function: no variable can say it
+		}
 		if !ok {
 			all = append(all, settingsOf(v.Field(i))...)
 			continue

@@ -65,7 +65,7 @@ func mySQLKind(my *mysql.MySQLError) error {
 		3140, 3141, 3143, 3144, 3146, 3147, 3150, 3157, 4037, 4038, // JSON
 		1153, 1118, 1301, 1416, 1525: // packet, row, result, geometry, other types
 		return ErrValue
-	case 1213, 1205, 1020, 1412, 1613, 1614, 1615, 1689, 3101, 3572, 8002, 8022, 8028, 9004, 9007:
+	case 1213, 1205, 1020, 1412, 1613, 1614, 1615, 1689, 3101, 3572, 8002, 8005, 8022, 8028, 9004, 9007:
 		return ErrConflict
 	case 1180: // error during COMMIT; 149 is Galera's certification failure
 		if strings.HasPrefix(my.Message, "Got error 149 ") {
@@ -115,7 +115,7 @@ func noSpaceLeft(my *mysql.MySQLError) bool {
 
 func endsMySQLTransaction(my *mysql.MySQLError) bool {
 	switch my.Number {
-	case 1213, 1020, 1206, 1613, 1614, 1180, 3101, 8002, 8022, 8028, 9007:
+	case 1213, 1020, 1206, 1613, 1614, 1180, 3101, 8002, 8005, 8022, 8028, 9007:
 		return true
 	case 1305:
 		// A savepoint that is gone: its transaction was rolled back, for

@@ -14,6 +14,26 @@ type Config struct {
 	// URL says which database. SQLAlchemy's forms are accepted verbatim.
 	URL URL `envconfig:"DATABASE_URL" default:"sqlite+aiosqlite:///./openhands.db" desc:"database to use, in SQLAlchemy's URL form"`
 
+	// PasswordFile is the absolute path of a file with the password in one
+	// line. Like the other two sources it is asked for each connection that is
+	// made, so that a new password needs no restart, and excludes a password
+	// in the URL.
+	PasswordFile string `envconfig:"DATABASE_PASSWORD_FILE" desc:"file with the password, read for each new connection"`
+	// PasswordCommand is a program with arguments that prints the password. It
+	// is split at spaces, run without a shell, and given 10 s.
+	PasswordCommand string `envconfig:"DATABASE_PASSWORD_COMMAND" desc:"program and arguments that print the password, run for each new connection without a shell"`
+	// Password is what a program brings instead of these two; nil for none.
+	Password PasswordFunc `ignored:"true" json:"-"`
+	// ReplicaURLs names servers that replicate URL's, for read-only sessions:
+	// one URL a server, each with one host.
+	ReplicaURLs URLs `envconfig:"DATABASE_REPLICA_URLS" desc:"replicas that read-only sessions use, separated by commas"`
+	// ReplicaMaxLag is how far a replica may be behind to be read from; 0 sets
+	// no limit.
+	ReplicaMaxLag time.Duration `envconfig:"DATABASE_REPLICA_MAX_LAG" default:"10s" desc:"do not read from a replica that is further behind than this (0 = no limit)"`
+	// CheckInterval is how often replicas are checked, and the primary when URL
+	// names several hosts.
+	CheckInterval time.Duration `envconfig:"DATABASE_CHECK_INTERVAL" default:"500ms" desc:"how often replicas are checked, and the primary if the URL names several hosts"`
+
 	// Echo logs statements.
 	Echo EchoMode `envconfig:"DATABASE_ECHO" default:"false" desc:"log every statement (true), and its result rows too (debug)"`
 	// EchoHideParameters keeps row values out of the log.
@@ -65,9 +85,13 @@ func DefaultConfig() Config {
 		u = URL{} // Validate then says that there is no URL
 	}
 	return Config{
-		URL:         u,
-		Echo:        EchoOff,
-		SlowQuery:   500 * time.Millisecond,
+		URL:       u,
+		Echo:      EchoOff,
+		SlowQuery: 500 * time.Millisecond,
+
+		ReplicaMaxLag: 10 * time.Second,
+		CheckInterval: 500 * time.Millisecond,
+
 		PoolSize:    5,
 		MaxOverflow: 10,
 		PoolTimeout: 10 * time.Second,
@@ -93,6 +117,14 @@ func (c Config) Validate() error {
 	}
 	if err := c.URL.invalid(); err != nil {
 		errs = append(errs, fmt.Errorf("dbmodule: DATABASE_URL: %w", err))
+	}
+	errs = append(errs, c.validatePassword()...)
+	errs = append(errs, c.invalidReplicas()...)
+	if c.ReplicaMaxLag < 0 {
+		bad("DATABASE_REPLICA_MAX_LAG", c.ReplicaMaxLag, "takes a duration of 0 (no limit) or more, for example 10s")
+	}
+	if c.CheckInterval <= 0 {
+		bad("DATABASE_CHECK_INTERVAL", c.CheckInterval, "takes a duration above 0, for example 500ms")
 	}
 	if !c.Echo.valid() {
 		bad("DATABASE_ECHO", c.Echo, "takes false, true or debug")

@@ -28,6 +28,11 @@ type Database struct {
 	migrator Migrator
 	// gate keeps sessions out during a migration in the background.
 	gate gate
+	// replicas and watch are nil for none.
+	replicas *replicas
+	watch    *watch
+	// isUnwatched keeps both away.
+	isUnwatched bool
 	// closeConnected undoes what pools.connected did.
 	closeConnected func() error
 }
@@ -82,19 +87,28 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 	if d.readers != d.db {
 		reader = newPool(d.readers, cfg.PoolTimeout, &d.gate)
 	}
-	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader}
+	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader, failover: cfg.URL.seeksPrimary()}
+	if err := d.openCluster(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
-func (d *Database) addHooks() {
-	separate := d.readers != d.db
+func (d *Database) hooks() (hooks []bun.QueryHook) {
 	for _, hook := range []bun.QueryHook{
 		newQueryLog(d.config, d.Engine(), d.log),
 		newBunDebug(d.config, d.Engine(), d.log),
 	} {
-		if hook == nil {
-			continue
+		if hook != nil {
+			hooks = append(hooks, hook)
 		}
+	}
+	return hooks
+}
+
+func (d *Database) addHooks() {
+	separate := d.readers != d.db
+	for _, hook := range d.hooks() {
 		d.db = d.db.WithQueryHook(hook)
 		if separate {
 			d.readers = d.readers.WithQueryHook(hook)
@@ -154,6 +168,7 @@ func (d *Database) Connect(ctx context.Context) error {
 	for attempt := 0; ; attempt++ {
 		err := d.connect(ctx)
 		if err == nil {
+			d.watch.start(ctx)
 			return nil
 		}
 		where := fmt.Sprintf("dbmodule: connect to %s", d.config.URL)
@@ -211,7 +226,7 @@ func (d *Database) Ping(ctx context.Context) error {
 // Sessions that are open lose their transactions. It may be called more than
 // once.
 func (d *Database) Close() error {
-	errs := []error{d.readers.Close(), d.db.Close()}
+	errs := []error{d.watch.stop(), d.replicas.close(), d.readers.Close(), d.db.Close()}
 	if d.pools.closing != nil {
 		d.pools.closing()
 	}
@@ -301,10 +316,11 @@ func (d *Database) changeTables(ctx context.Context, what string, change func(co
 	if err != nil {
 		return nil, fmt.Errorf("dbmodule: %s: %w", what, err)
 	}
-	if len(changed) > 0 {
-		d.log.Info(what, zap.Strings("tables", changed))
+	if len(changed) == 0 {
+		return changed, nil
 	}
-	return changed, nil
+	d.log.Info(what, zap.Strings("tables", changed))
+	return changed, d.needsSchema(ctx)
 }
 
 func isUnavailable(err error) bool {

@@ -21,7 +21,8 @@ func (d *Database) Dedicated(ctx context.Context, n int) (dedicated *Database, c
 	cfg := d.config
 	cfg.PoolSize, cfg.MaxOverflow = max(n, 1), 0
 	cfg.PoolRecycle, cfg.StatementTimeout = 0, 0
-	dedicated, err = Open(cfg, d.log)
+	cfg.ReplicaURLs = nil
+	dedicated, err = Open(cfg, d.log, unwatched())
 	if err != nil {
 		return nil, nil, err
 	}

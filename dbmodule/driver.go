@@ -36,6 +36,10 @@ type connector struct {
 	// opened, if not nil, returns what ends the work that the server still
 	// does for a connection which its driver has closed.
 	opened func(ctx context.Context, inner driver.Conn) (abandon func(ctx context.Context), err error)
+	// generation is turned when the server is found to be the primary no
+	// longer; standby says that it never was, and takes no writes as it should.
+	generation generation
+	standby    bool
 }
 
 func newConnector(cfg Config, rows rowLogFunc, open openerFunc) *connector {
@@ -59,11 +63,12 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, c.connectTimeout)
 		defer cancel()
 	}
+	generation := c.generation.number.Load()
 	inner, err := c.open(ctx)
 	if err != nil {
 		return nil, c.unconnected(err)
 	}
-	made := &conn{Conn: inner, connector: c}
+	made := &conn{Conn: inner, connector: c, generation: generation}
 	if c.opened != nil {
 		if made.abandon, err = c.opened(ctx, inner); err != nil {
 			return nil, errors.Join(c.unconnected(err), made.Close())
@@ -112,8 +117,14 @@ type conn struct {
 	broken bool
 	// abandon, if not nil, ends what the server still does for it.
 	abandon func(ctx context.Context)
+	// generation is its connector's when it was made.
+	generation int64
 	txState
 }
+
+// outdated reports whether its server has turned out to be the primary no
+// longer since it was made.
+func (c *conn) outdated() bool { return c.generation != c.connector.generation.number.Load() }
 
 func (c *conn) engine() Engine { return c.connector.engine }
 
@@ -173,8 +184,12 @@ func (c *conn) typed(err error) error {
 		return &Error{Kind: ErrUnavailable, Engine: c.engine(), cause: errConnLost}
 	}
 	err = classify(c.engine(), err)
-	if discardsConn(c.engine(), err) && (!c.readOnly || !errors.Is(err, ErrReadOnly)) {
+	refused := errors.Is(err, ErrReadOnly)
+	if discardsConn(c.engine(), err) && !(refused && (c.readOnly || c.connector.standby)) {
 		c.broken = true
+		if refused {
+			c.connector.generation.turn()
+		}
 	}
 	return err
 }
@@ -299,7 +314,7 @@ func (c *conn) Ping(ctx context.Context) error {
 
 // ResetSession runs when the connection is taken from the pool again.
 func (c *conn) ResetSession(ctx context.Context) error {
-	if c.broken {
+	if c.broken || c.outdated() {
 		return driver.ErrBadConn
 	}
 	c.reused = true
@@ -319,7 +334,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 
 // IsValid keeps broken connections out of the pool.
 func (c *conn) IsValid() bool {
-	if c.broken {
+	if c.broken || c.outdated() {
 		return false
 	}
 	if validator, ok := c.Conn.(driver.Validator); ok {

@@ -27,6 +27,8 @@ type pools struct {
 	// has no reason to keep the two apart.
 	reader  *sql.DB
 	dialect schema.Dialect
+	// connector makes the writer's connections; nil for SQLite.
+	connector *connector
 	// connected, if not nil, runs once after the first connection, for what
 	// needs the server; what it returns, if not nil, runs when all is closed.
 	connected func(ctx context.Context) (closeFunc func() error, err error)

@@ -14,6 +14,11 @@ type SessionFactory struct {
 	engine Engine
 	writer *pool
 	reader *pool
+	// replicas serve read-only sessions; nil for none.
+	replicas *replicas
+	// failover is set when the URL names several hosts of which one is the
+	// primary: another than it was may be found.
+	failover bool
 }
 
 // Engine names the engine behind the sessions.
@@ -88,6 +93,9 @@ func (s *Session) repeatable(err error) bool {
 	if s.commitUnknown {
 		return s.options.key != nil
 	}
+	if s.factory.failover && !s.options.readOnly && errors.Is(err, ErrReadOnly) {
+		return true // on the server that is the primary by now
+	}
 	return retryable(err)
 }
 
@@ -122,7 +130,9 @@ func (o sessionOptions) attempts() int {
 }
 
 // ReadOnly makes a session that refuses to write, with [ErrReadOnly]. On SQLite
-// it uses the reader connections. A SELECT without locks runs by itself,
+// it uses the reader connections; where DATABASE_REPLICA_URLS names replicas, it
+// uses one of those and may see the database as it was a moment ago, see
+// [ReadYourWrites]. A SELECT without locks runs by itself,
 // without a transaction, and sees what is committed at that moment; add
 // [Snapshot] when several must agree. A function that writes inside a SELECT is
 // not noticed on PostgreSQL and MySQL.

@@ -5,29 +5,24 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/uptrace/bun/dialect/mysqldialect"
 )
 
 func openMySQL(cfg Config, rows rowLogFunc) (pools, error) {
-	config, err := cfg.URL.mysqlConfig(cfg.ConnectTimeout)
+	hosts, err := newMySQLHosts(cfg)
 	if err != nil {
 		return pools{}, err
 	}
-	inner, err := mysql.NewConnector(config)
-	if err != nil {
-		// The driver's text can carry the DSN, and with it the password.
-		return pools{}, fmt.Errorf("dbmodule: open %s: the driver refused the settings", cfg.URL)
-	}
-	killer := newKiller(inner.Connect)
-	connector := newConnector(cfg, rows, inner.Connect)
-	connector.opened = killer.opened
+	connector := newConnector(cfg, rows, hosts.open)
+	connector.opened = hosts.opened
+	connector.connectTimeout *= time.Duration(len(hosts.all)) // the others get their time too
 	db := sql.OpenDB(connector)
 	limitPool(db, cfg)
 
 	dialect := &lateMySQLDialect{Dialect: mysqldialect.New()}
-	return pools{writer: db, reader: db, dialect: dialect, closing: killer.wait, connected: func(ctx context.Context) (func() error, error) {
+	return pools{writer: db, reader: db, dialect: dialect, connector: connector, closing: hosts.wait, connected: func(ctx context.Context) (func() error, error) {
 		return nil, dialect.discover(ctx, db)
 	}}, nil
 }

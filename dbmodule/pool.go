@@ -21,6 +21,8 @@ type pool struct {
 	db      *bun.DB
 	timeout time.Duration
 	gate    *gate
+	// replica is whose pool this is, nil for the primary.
+	replica *replica
 
 	mu      sync.Mutex
 	holders map[*heldConn]struct{}

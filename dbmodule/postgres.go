@@ -13,11 +13,11 @@ func openPostgreSQL(cfg Config, rows rowLogFunc) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
-	inner := newConnector(cfg, rows, stdlib.GetConnector(*config).Connect)
+	inner := newConnector(cfg, rows, stdlib.GetConnector(*config, cfg.pgxOptions()...).Connect)
 	if len(cfg.URL.parts.hosts) > 1 {
 		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
 	}
 	db := sql.OpenDB(inner)
 	limitPool(db, cfg)
-	return pools{writer: db, reader: db, dialect: pgdialect.New()}, nil
+	return pools{writer: db, reader: db, dialect: pgdialect.New(), connector: inner}, nil
 }

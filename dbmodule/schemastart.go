@@ -64,7 +64,7 @@ func (s *schemaStart) check(ctx context.Context) error {
 		return fmt.Errorf("dbmodule: DATABASE_SCHEMA=check: %s: run the command db upgrade, or set DATABASE_SCHEMA=migrate", strings.Join(hindering, "; "))
 	}
 	s.warn(strange)
-	return nil
+	return s.d.needsSchema(ctx)
 }
 
 func (s *schemaStart) warn(strange []string) {
@@ -134,7 +134,7 @@ func (s *schemaStart) migrated(ctx context.Context, err error) error {
 	}
 	_, strange := state.Problems()
 	s.warn(strange)
-	return nil
+	return s.d.needsSchema(ctx)
 }
 
 // startPatience fires when most of the time that the start has is over; never

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -58,20 +60,24 @@ func secretURLs(t *testing.T) []string {
 
 // printed is everything that a program could print of a URL and of what
 // becomes of it.
-func printed(ctx context.Context, raw string) string {
+func printed(ctx context.Context, raw string, edits ...func(*dbmodule.Config)) string {
 	var b strings.Builder
 	say := func(values ...any) {
 		for _, v := range values {
 			fmt.Fprintf(&b, "%v %+v %#v %s %q %x\n", v, v, v, v, v, v)
 		}
 	}
-	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.AddSync(&b), zap.DebugLevel))
+	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.Lock(zapcore.AddSync(&b)), zap.DebugLevel))
 
 	u, err := dbmodule.ParseURL(raw)
 	say(u, &u, err)
 	cfg := dbmodule.DefaultConfig()
 	say(cfg.URL.Decode(raw)) // as envconfig does
+	say(cfg.ReplicaURLs.Decode(raw+", "+raw), cfg.ReplicaURLs)
 	cfg.Echo, cfg.BunDebug = dbmodule.EchoDebug, "2"
+	for _, edit := range edits {
+		edit(&cfg)
+	}
 	say(cfg, &cfg, cfg.Validate())
 	log.Info("config", zap.Any("config", cfg), zap.Reflect("reflected", cfg), zap.Stringer("url", cfg.URL), zap.Object("object", cfg.URL))
 	if text, err := json.Marshal(cfg); err == nil {
@@ -91,7 +97,8 @@ func printed(ctx context.Context, raw string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer cancel()
-	say(db, db.URL(), db.Stats())
+	db.CheckReplicas(ctx)
+	say(db, db.URL(), db.Stats(), db.Replicas())
 	say(db.Connect(ctx), db.Ping(ctx))
 	say(db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error { return insert(ctx, s, "x") }))
 	_, err = db.SchemaState(ctx)
@@ -123,6 +130,31 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	}
 	t.Logf("figure 11, %d URLs with a password, malformed, failing and healthy: %d printed it", len(corpus), leaks)
 	assert.GreaterOrEqual(t, len(corpus), 90)
+}
+
+// What a password file, command or function gives stays with the driver too.
+func TestNoSecretOfASourceIsPrinted(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(file, []byte(marker+"\n"), 0o600))
+	for _, engine := range []dbmodule.Engine{dbmodule.PostgreSQL, dbmodule.MySQL} {
+		u, err := url.Parse(dbtest.URL(t, engine))
+		require.NoError(t, err)
+		u.User = url.User("dbtest") // with the wrong password
+		for _, raw := range []string{u.String(), u.Scheme + "://me@127.0.0.1:1/db"} {
+			for name, edit := range map[string]func(*dbmodule.Config){
+				"file":    func(cfg *dbmodule.Config) { cfg.PasswordFile = file },
+				"command": func(cfg *dbmodule.Config) { cfg.PasswordCommand = "cat " + file },
+				"function": func(cfg *dbmodule.Config) {
+					cfg.Password = func(context.Context) (string, error) { return marker, nil }
+				},
+			} {
+				text := printed(t.Context(), raw, edit)
+				assert.NotContains(t, text, marker, "%s, %s", engine, name)
+				assert.NotContains(t, text, fmt.Sprintf("%x", marker), "%s, %s", engine, name)
+			}
+		}
+	}
 }
 
 // Row values stand in statements, in result rows and in drivers' messages.

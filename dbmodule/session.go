@@ -58,6 +58,9 @@ type Session struct {
 	// the hooks that wait for one.
 	commitUnknown bool
 	unanswered    []func(ctx context.Context)
+	// fromPrimary is set once a replica could not answer a query, until the
+	// unit of work ends.
+	fromPrimary bool
 }
 
 var _ bun.IDB = (*Session)(nil)
@@ -122,7 +125,7 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	defer s.mu.Unlock()
 
 	hooks := s.hooks
-	s.hooks = nil
+	s.hooks, s.fromPrimary = nil, false
 	if !s.inTx {
 		return hooks, s.release()
 	}
@@ -141,6 +144,7 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release())
 	}
 	s.commits++
+	s.mark(ctx)
 	// The connection could not be given back: not a reason to report a
 	// stored transaction as failed. The pool drops such a connection.
 	_ = s.release()
@@ -313,7 +317,7 @@ func (s *Session) begin(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		stale := s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		stale := isUnavailable(err) && s.elsewhere(ctx, err) || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
 		err = errors.Join(fmt.Errorf("dbmodule: begin: %w", err), s.release())
 		if !stale {
 			return err
@@ -353,10 +357,11 @@ func (s *Session) read(ctx context.Context, query func(bun.Conn) error) error {
 			return err
 		}
 		err := query(s.held.conn)
-		if err == nil || !s.held.raw.broken {
+		elsewhere := err != nil && s.elsewhere(ctx, err)
+		if err == nil || !s.held.raw.broken && !elsewhere {
 			return err
 		}
-		stale := s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		stale := elsewhere || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
 		if err = errors.Join(err, s.release()); !stale {
 			return err
 		}
@@ -386,22 +391,26 @@ func (s *Session) hold(ctx context.Context) error {
 	if s.held != nil {
 		return nil
 	}
-	pool := s.factory.pool(s.options.readOnly)
-	if !s.options.ungated {
-		if err := pool.gate.pass(); err != nil {
+	for {
+		pool := s.factory.serving(ctx, s)
+		if !s.options.ungated {
+			if err := pool.gate.pass(); err != nil {
+				return err
+			}
+		}
+		held, err := pool.take(ctx)
+		if err == nil {
+			s.held = held
+			return nil
+		}
+		if !s.unreached(ctx, pool.replica, err) {
 			return err
 		}
 	}
-	held, err := pool.take(ctx)
-	if err != nil {
-		return err
-	}
-	s.held = held
-	return nil
 }
 
 func (s *Session) rollback() error {
-	s.hooks = nil
+	s.hooks, s.fromPrimary = nil, false
 	if !s.inTx {
 		return s.release()
 	}

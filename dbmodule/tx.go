@@ -23,7 +23,8 @@ type tx struct {
 
 // Commit answers nil only for a transaction that is stored whole. A
 // transaction that lost statements is rolled back instead; a commit whose
-// reply did not arrive is [ErrCommitUnknown].
+// reply did not arrive is [ErrCommitUnknown], or [ErrUnavailable] when the
+// transaction could not write.
 func (t *tx) Commit() error {
 	if pending := t.conn.pending(); pending != nil {
 		return errors.Join(pending, t.Rollback())
@@ -47,13 +48,17 @@ func (t *tx) Commit() error {
 		}
 		return t.conn.typed(err)
 	}
+	kind := ErrCommitUnknown
+	if t.conn.readOnly {
+		kind = ErrUnavailable // whatever came of it, nothing is stored
+	}
 	t.conn.broken = true
 	t.conn.end()
 	cause := withoutBadConn(err)
 	if t.limit.late() {
 		cause = t.limit.explain(t.conn.engine(), err)
 	}
-	return &Error{Kind: ErrCommitUnknown, Engine: t.conn.engine(), cause: cause}
+	return &Error{Kind: kind, Engine: t.conn.engine(), cause: cause}
 }
 
 // send ends the transaction. MySQL's driver gives Commit and Rollback no

@@ -176,6 +176,22 @@ func (u URL) connectTimeout(otherwise time.Duration) time.Duration {
 	return own
 }
 
+// several reports whether u names more than one host.
+func (u URL) several() bool { return u.parts != nil && len(u.parts.hosts) > 1 }
+
+// seeksPrimary reports whether u names several hosts and wants the one that
+// takes writes.
+func (u URL) seeksPrimary() bool {
+	if !u.several() {
+		return false
+	}
+	switch u.parts.postgres.settings["target_session_attrs"] {
+	case "read-write", "primary":
+		return true
+	}
+	return u.Engine() == MySQL
+}
+
 // invalid returns why u can't be used, nil if it can or is not set.
 func (u URL) invalid() error {
 	if u.parts == nil {

@@ -31,3 +31,17 @@ func (u URL) WithDatabase(name string) (URL, error) {
 	}
 	return URL{parts: &parts}, nil
 }
+
+// SQLiteURL returns the URL of the database in a file, whatever characters its
+// path has; readOnly adds mode=ro. The path must not be empty.
+func SQLiteURL(path string, readOnly bool) (URL, error) {
+	raw := "sqlite:///" + escape(path, "/:")
+	if readOnly {
+		raw += "?mode=ro"
+	}
+	u, err := ParseURL(raw)
+	if err == nil && u.Memory() {
+		return URL{}, fmt.Errorf("dbmodule: name a file: %q is none", path)
+	}
+	return u, err
+}

@@ -22,7 +22,7 @@ func (u URL) SQLiteSettings() SQLiteSettings {
 }
 
 func (u URL) PgxConfig() (*pgx.ConnConfig, error) { return u.pgxConfig(defaultConnectTimeout) }
-func (u URL) MySQLConfig() (*mysql.Config, error) { return u.mysqlConfig(defaultConnectTimeout) }
+func (u URL) MySQLConfig() (*mysql.Config, error) { return u.mysqlConfig(defaultConnectTimeout, 0) }
 
 func (u URL) Secrets() (user, password string)            { return u.parts.user, u.parts.password.reveal() }
 func CutUserinfo(s string) (string, string, bool, string) { return cutUserinfo(s) }

@@ -31,6 +31,8 @@ type mysqlOptions struct {
 	initCommand func() map[string]string
 }
 
+var errAlsoHosts = errors.New("can't be given beside several hosts: write host:port for each, before the database")
+
 // The words of ssl_mode, the MySQL client's.
 const (
 	tlsDisabled       = "DISABLED"
@@ -70,6 +72,9 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			if err != nil {
 				return errors.New("takes a host name or address, with or without :port")
 			}
+			if len(p.hosts) > 1 {
+				return errAlsoHosts
+			}
 			if h.port == 0 {
 				h.port = p.hosts[0].port
 			}
@@ -81,12 +86,18 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			if err != nil {
 				return errors.New("takes a number from 1 to 65535")
 			}
+			if len(p.hosts) > 1 {
+				return errAlsoHosts
+			}
 			p.hosts[0].port = port
 			return nil
 		},
 		"unix_socket": func(value string) error {
 			if !strings.HasPrefix(value, "/") {
 				return errors.New("takes the absolute path of the server's socket, for example /run/mysqld/mysqld.sock")
+			}
+			if len(p.hosts) > 1 {
+				return errAlsoHosts
 			}
 			socket = value
 			return nil
@@ -167,9 +178,6 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 	}
 	if err := known.read(MySQL, query); err != nil {
 		return err
-	}
-	if len(p.hosts) > 1 {
-		return errors.New("it names several hosts, which only PostgreSQL URLs may: name one, or a proxy in front of them")
 	}
 	if socket != "" {
 		p.hosts[0] = hostPort{host: socket}
@@ -307,7 +315,9 @@ func splitTopLevel(list string) (items []string, ok bool) {
 // server, and one statement a call. Packets are as large as the server takes.
 // It reads the files that the ssl options name. The caller owns the result,
 // which holds the password: it must not be printed.
-func (u URL) mysqlConfig(connectTimeout time.Duration) (*mysql.Config, error) {
+//
+// Of several hosts it is for the one of that index.
+func (u URL) mysqlConfig(connectTimeout time.Duration, index int) (*mysql.Config, error) {
 	if u.Engine() != MySQL {
 		return nil, errors.New("dbmodule: configure MySQL driver: the URL is not MySQL's")
 	}
@@ -319,7 +329,7 @@ func (u URL) mysqlConfig(connectTimeout time.Duration) (*mysql.Config, error) {
 	}
 	c := mysql.NewConfig()
 	c.User, c.Passwd, c.DBName = name, p.password.reveal(), p.database
-	host := p.hosts[0]
+	host := p.hosts[index]
 	if host.host == "" {
 		host.host = "localhost"
 	}

@@ -24,7 +24,7 @@ import (
 // The text is cut where SQLAlchemy's parser cuts it: user, password and
 // database may be percent-encoded and a + in them is a +; the password ends
 // at the first @ and may hold any other character but a bare %. Beyond
-// SQLAlchemy, PostgreSQL takes several hosts separated by commas, and hosts
+// SQLAlchemy, several hosts may be given, separated by commas, and PostgreSQL's
 // may be percent-encoded paths of unix sockets, as libpq's may.
 //
 // The Python drivers' options are translated where this package has an equal;

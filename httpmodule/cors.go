@@ -13,7 +13,7 @@ import (
 const corsMaxAge = "600"
 
 // exposedHeaders are those of our answers that pages may read.
-var exposedHeaders = strings.Join([]string{headerRequestID, "Retry-After"}, ", ")
+var exposedHeaders = strings.Join([]string{headerRequestID, "Retry-After", headerWriteToken}, ", ")
 
 // cors answers browsers that call from the configured origins. Cookies are
 // never part of it: clients authenticate by header.

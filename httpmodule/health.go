@@ -88,6 +88,24 @@ type databaseReadiness struct {
 	Engine string                `json:"engine"`
 	Schema *dbmodule.SchemaState `json:"schema,omitempty" doc:"absent when the database does not answer"`
 	Pool   dbmodule.PoolStats    `json:"pool"`
+	// Replicas are in the order of the setting; none of them hinders readiness.
+	Replicas []replicaReadiness `json:"replicas,omitempty" doc:"whether reads go to each of DATABASE_REPLICA_URLS"`
+}
+
+// replicaReadiness is without reasons: they may name hosts, and the log has
+// them.
+type replicaReadiness struct {
+	Fit  bool               `json:"fit"`
+	Lag  time.Duration      `json:"lag_ns"`
+	Pool dbmodule.PoolStats `json:"pool"`
+}
+
+func replicasOf(db *dbmodule.Database) []replicaReadiness {
+	var all []replicaReadiness
+	for _, r := range db.Replicas() {
+		all = append(all, replicaReadiness{Fit: r.Fit, Lag: r.Lag, Pool: r.Pool})
+	}
+	return all
 }
 
 func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
@@ -102,6 +120,8 @@ func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 			Engine: string(s.database.Engine()),
 			Schema: schema,
 			Pool:   s.database.Stats(),
+
+			Replicas: replicasOf(s.database),
 		},
 	}}
 	if len(reasons) > 0 {

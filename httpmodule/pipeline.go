@@ -33,6 +33,7 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 			ctx, stopTimer = context.WithTimeout(ctx, s.config.RequestTimeout)
 			defer stopTimer()
 		}
+		ctx = dbmodule.ReadYourWrites(ctx, writeTokenOf(c.Request()))
 		r.ctx = context.WithValue(ctx, requestKey{}, r)
 		c.SetRequest(c.Request().WithContext(r.ctx))
 

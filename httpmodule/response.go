@@ -141,6 +141,7 @@ func (w *response) finish() {
 func (w *response) settle(status int) bool {
 	err := w.request.work.settle(w.request.ctx, status)
 	if err == nil {
+		w.request.tellWriteToken(w.Header())
 		return true
 	}
 	answer := w.request.server.resolve(w.request.ctx, err)

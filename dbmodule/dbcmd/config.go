@@ -42,6 +42,9 @@ type Settings struct {
 	Database dbmodule.Config
 	// Log gets what the database layer logs; nil for nobody.
 	Log *zap.Logger
+	// Notes are sentences about the settings themselves, such as one whose name
+	// is not known; doctor repeats them.
+	Notes []string
 	// ConnectTimeout is how long to wait for a database that does not answer;
 	// a minute if it is 0.
 	ConnectTimeout time.Duration

@@ -20,6 +20,7 @@ func (t *tree) settings() (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
+	s.Database.ReplicaURLs = nil // commands work on the primary
 	if s.ConnectTimeout == 0 {
 		s.ConnectTimeout = defaultConnectTimeout
 	}

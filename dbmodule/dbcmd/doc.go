@@ -25,8 +25,8 @@
 //
 // Standard output has results only: "upgrade --sql > file" is SQL and nothing
 // else. What is being done goes to the standard error. A command that fails
-// returns its error to the program; check, lint and "current --check-heads"
-// fail when they find what they look for.
+// returns its error to the program; check, lint, doctor and "current
+// --check-heads" fail when they find what they look for.
 //
 // # Alembic
 //

@@ -26,6 +26,7 @@ func (t *tree) order() []group {
 		{"Go back, bring together, mend", []*cobra.Command{
 			t.downgradeCommand(), t.mergeCommand(), t.stampCommand(), t.ensureVersionCommand(),
 		}},
+		{"Operate", []*cobra.Command{t.doctorCommand(), t.backupCommand(), t.restoreCommand()}},
 	}
 }
 

@@ -17,7 +17,7 @@ func TestHelp(t *testing.T) {
 	p := newProgram(t)
 	text := p.must("--help").stdout
 	require.Equal(t, strings.Fields(`init revision edit check lint prepare upgrade status current history show heads branches inspect
-		downgrade merge stamp ensure-version`), names(text))
+		downgrade merge stamp ensure-version doctor backup restore`), names(text))
 	require.Equal(t, text, p.must("-h").stdout)
 	require.Contains(t, text, "Usage:\n  program db COMMAND\n")
 	require.Contains(t, text, "label@head")

@@ -31,7 +31,7 @@ func TryServer(ctx context.Context, engine dbmodule.Engine, opts ...ServerOption
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s, err := startServer(ctx, shared.recipes[engine], o)
+	s, err := startServer(ctx, shared.recipes[engine], o, newPassword())
 	if err != nil {
 		return err
 	}

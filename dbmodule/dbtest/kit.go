@@ -79,7 +79,7 @@ func (k *kit) find(ctx context.Context, engine dbmodule.Engine) (string, *Server
 		}
 		return rawURL, nil, nil
 	}
-	s, err := startServer(ctx, r, serverOptions{})
+	s, err := startServer(ctx, r, serverOptions{}, newPassword())
 	if err != nil {
 		return "", nil, err
 	}

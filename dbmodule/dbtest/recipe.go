@@ -60,6 +60,10 @@ func (l layout) data() string   { return filepath.Join(l.folder, "data") }
 func (l layout) log() string    { return filepath.Join(l.folder, "log") }
 func (l layout) secret() string { return filepath.Join(l.folder, "secret") }
 
+// passfile is where PostgreSQL's programs look for passwords: the folder is
+// their home.
+func (l layout) passfile() string { return filepath.Join(l.folder, ".pgpass") }
+
 // executable finds the first of the names in a folder.
 func executable(folder string, names ...string) string {
 	for _, name := range names {

@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -52,6 +53,8 @@ type ServerOption func(*serverOptions)
 type serverOptions struct {
 	durable  bool
 	settings []string
+	// limit bounds the start, startLimit when it is 0.
+	limit time.Duration
 }
 
 // Durable leaves the engine's own settings for durability in place: every
@@ -78,7 +81,7 @@ func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Se
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s, err := startServer(t.Context(), r, o)
+	s, err := startServer(t.Context(), r, o, newPassword())
 	if err != nil {
 		shared.giveUp(t, engine, err)
 	}
@@ -90,8 +93,12 @@ func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Se
 	return s
 }
 
-func startServer(ctx context.Context, r recipe, o serverOptions) (_ *Server, err error) {
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
+// newPassword makes one with signs after the text that make every test decode
+// a URL that needs it.
+func newPassword() string { return rand.Text() + "@:/%" }
+
+func startServer(ctx context.Context, r recipe, o serverOptions, password string) (_ *Server, err error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.limit, startLimit))
 	defer cancel()
 
 	s := &Server{recipe: r, options: o}
@@ -101,8 +108,7 @@ func startServer(ctx context.Context, r recipe, o serverOptions) (_ *Server, err
 	if s.account, err = serverAccount(r.account); err != nil {
 		return nil, err
 	}
-	// The signs after the text make every test decode a URL that needs it.
-	s.layout.password = rand.Text() + "@:/%"
+	s.layout.password = password
 	if s.layout.folder, err = os.MkdirTemp("", "dbtest-"); err != nil {
 		return nil, fmt.Errorf("dbtest: make folder: %w", err)
 	}
@@ -213,7 +219,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err := s.end(s.recipe.shutdown); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.options.limit, startLimit))
 	defer cancel()
 	return s.launch(ctx, func() error { return nil })
 }
@@ -243,6 +249,11 @@ func (s *Server) create(ctx context.Context) error {
 	}
 	if err := s.account.own(s.layout.secret()); err != nil {
 		return err
+	}
+	if _, err := os.Stat(s.layout.passfile()); err == nil {
+		if err := s.account.own(s.layout.passfile()); err != nil {
+			return err
+		}
 	}
 	if err := s.run(command); err != nil {
 		return err

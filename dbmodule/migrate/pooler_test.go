@@ -1,21 +1,9 @@
-//go:build linux
-
 package migrate_test
 
 import (
-	"fmt"
-	"net"
-	"net/url"
-	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,83 +11,11 @@ import (
 	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
-// pooled starts PgBouncer with transaction pooling in front of a database and
-// returns the URL through it. It skips the test where there is none, as the
-// test kit does.
-func pooled(t *testing.T, raw string, poolSize int) string {
-	t.Helper()
-	program, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		program = "/usr/sbin/pgbouncer"
-		if _, err := os.Stat(program); err != nil {
-			const reason = "PgBouncer is not installed: install the package pgbouncer"
-			if os.Getenv("DBTEST_REQUIRE") != "" {
-				t.Fatal(reason)
-			}
-			t.Skip(reason)
-		}
-	}
-	u, err := url.Parse(raw)
-	require.NoError(t, err)
-	password, _ := u.User.Password()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-
-	dir, err := os.MkdirTemp("", "pgbouncer")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	config := fmt.Sprintf(`[databases]
-* = host=127.0.0.1 port=%s
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = %s
-unix_socket_dir =
-auth_type = plain
-auth_file = %s
-pool_mode = transaction
-default_pool_size = %d
-max_client_conn = 500
-logfile = %s
-`, u.Port(), port, filepath.Join(dir, "users"), poolSize, filepath.Join(dir, "log"))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "ini"), []byte(config), 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "users"), fmt.Appendf(nil, "%q %q\n", u.User.Username(), password), 0o644))
-	require.NoError(t, os.Chmod(dir, 0o777))
-	cmd := exec.Command(program, filepath.Join(dir, "ini"))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if os.Geteuid() == 0 { // PgBouncer refuses to run as root
-		nobody, err := user.Lookup("nobody")
-		require.NoError(t, err)
-		uid, err := strconv.ParseUint(nobody.Uid, 10, 32)
-		require.NoError(t, err)
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
-	}
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	u.Host = "127.0.0.1:" + port
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := net.Dial("tcp", u.Host)
-		if err == nil {
-			_ = conn.Close()
-			return u.String()
-		}
-		if time.Now().After(deadline) {
-			log, _ := os.ReadFile(filepath.Join(dir, "log"))
-			t.Fatalf("%v: %s", err, log)
-		}
-	}
-}
-
 // The lock holds although PgBouncer hands each transaction to another server
 // connection, of which there are fewer than processes that want one.
 func TestBehindTransactionPooling(t *testing.T) {
 	t.Parallel()
-	through := pooled(t, dbtest.URL(t, dbmodule.PostgreSQL), 3)
+	through := dbtest.StartPooler(t, dbtest.URL(t, dbmodule.PostgreSQL), "transaction", 3)
 	folders := ledger()
 	folders = append(folders, folder{
 		id: "s1", revises: folders[len(folders)-1].id,

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// healthLimit is how long a server that is well may take to say so.
+const healthLimit = 4 * time.Second
+
+func newHealthcheckCommand(s streams) *cobra.Command {
+	path := "/ready"
+	var alive bool
+	cmd := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Ask the server of these settings whether it is ready",
+		Long: "Asks the server at HOST and PORT for /ready, or with --alive for /alive. The exit code\n" +
+			"is 0 if it answers with 200, and 1 otherwise: for containers, which have no curl.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := ReadConfig()
+			if err != nil {
+				return err
+			}
+			if cfg.HTTP.Port == 0 {
+				return errors.New("app: ask for health: PORT=0 does not say where the server listens")
+			}
+			if alive {
+				path = "/alive"
+			}
+			url := "http://" + net.JoinHostPort(callable(cfg.HTTP.Host), strconv.Itoa(cfg.HTTP.Port)) + path
+			if err := askHealth(cmd.Context(), url); err != nil {
+				return err
+			}
+			return s.print("ok\n")
+		},
+	}
+	cmd.Flags().BoolVar(&alive, "alive", false, "only ask whether it answers at all")
+	return cmd
+}
+
+// callable is the address at which a server on this machine answers. It is no
+// name: a container need not know "localhost".
+func callable(host string) string {
+	ip := net.ParseIP(host)
+	switch {
+	case host == "" || ip != nil && ip.Equal(net.IPv4zero):
+		return "127.0.0.1"
+	case ip != nil && ip.IsUnspecified():
+		return "::1"
+	}
+	return host
+}
+
+func askHealth(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("app: ask for health: %w", err)
+	}
+	// Straight to the server, whatever proxy the environment names.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("app: ask for health: %w", err)
+	}
+	if err := response.Body.Close(); err != nil {
+		return fmt.Errorf("app: ask for health: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("app: ask for health: %s answers %s", url, response.Status)
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+//go:build unix
+
+package backup
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// adopt gives the copy the mode and the owner of the database that it is to
+// replace, so that the server's account can use it whoever restores it. Where
+// there is none, the folder tells the owner.
+func (r *Replacement) adopt() error {
+	like := r.info
+	if like == nil {
+		folder, err := os.Stat(filepath.Dir(r.target))
+		if err != nil {
+			return err
+		}
+		like = folder
+	} else if err := os.Chmod(r.part, like.Mode().Perm()); err != nil {
+		return err
+	}
+	owner, ok := like.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Uid) == os.Geteuid() {
+		return nil
+	}
+	if os.Geteuid() != 0 {
+		return nil // it stays ours: only root can give a file away
+	}
+	if err := os.Chown(r.part, int(owner.Uid), int(owner.Gid)); err != nil {
+		return fmt.Errorf("give the restored database to its owner: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package backup
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Options are the choices of [Create] and [Prepare]. The zero value refuses
+// to overwrite, and tells no progress.
+type Options struct {
+	// Force lets [Create] replace a file that is there.
+	Force bool
+	// Progress, if not nil, is called between steps with the number of pages
+	// copied and of all pages, in the goroutine of the caller.
+	Progress func(done, total int)
+}
+
+// Create copies the database into the file to, which only its owner may read,
+// and verifies the copy. db need not be connected: its file is opened for
+// this alone. Only a database in memory is read through db itself, whose
+// writers wait meanwhile; so do those of a file without write-ahead logging,
+// which no Database leaves that way.
+//
+// The copy is written beside to, as .NAME.*.partial, and gets the name to when
+// it is complete, verified and synced: to is never half a backup. When it
+// fails or ctx ends, it is removed; when the process is killed, it stays, and
+// can be deleted.
+func Create(ctx context.Context, db *dbmodule.Database, to string, o Options) (Report, error) {
+	report, err := create(ctx, db, to, o)
+	if err != nil {
+		return report, fmt.Errorf("backup: back up %s: %w", db.URL(), err)
+	}
+	return report, nil
+}
+
+func create(ctx context.Context, db *dbmodule.Database, to string, o Options) (report Report, err error) {
+	began := time.Now()
+	if db.Engine() != dbmodule.SQLite {
+		return report, ErrEngine
+	}
+	if err := writable(db.URL().Path(), to, o.Force); err != nil {
+		return report, err
+	}
+	conn, closeConn, err := source(ctx, db)
+	if err != nil {
+		return report, err
+	}
+	part, err := copyBeside(ctx, conn, to, o.Progress)
+	if err = errors.Join(err, closeConn()); err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, removeIfThere(part)) }()
+	if report, err = verify(ctx, part); err != nil {
+		return report, fmt.Errorf("verify the copy: %w", err)
+	}
+	report.Path = to
+	if err := appear(part, to, o.Force); err != nil {
+		return report, err
+	}
+	report.Took = time.Since(began)
+	return report, nil
+}
+
+// writable refuses what must not be overwritten.
+func writable(database, to string, force bool) error {
+	info, err := os.Stat(to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if own, err := os.Stat(database + suffix); database != "" && err == nil && os.SameFile(own, info) {
+			return fmt.Errorf("%s belongs to the database itself", to)
+		}
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file", to)
+	}
+	if !force {
+		return fmt.Errorf("%s: %w", to, ErrExists)
+	}
+	return nil
+}
+
+// source opens the database for reading: as it is now, whatever others write.
+// Of a database in memory it has the only connection that writes.
+func source(ctx context.Context, db *dbmodule.Database) (*sql.Conn, func() error, error) {
+	if db.URL().Memory() {
+		conn, err := db.DB().Conn(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return conn.Conn, conn.Close, nil
+	}
+	return openSource(ctx, db.URL().Path())
+}
+
+// openSource opens a database that others may be using. It can't be opened
+// read-only: after a crash the first to open it has to bring it in order.
+func openSource(ctx context.Context, path string) (*sql.Conn, func() error, error) {
+	if _, err := looksLikeDatabase(path); err != nil {
+		return nil, nil, err
+	}
+	conn, closeConn, err := open(ctx, path, "mode", "rw", "_pragma", "busy_timeout(5000)", "_pragma", "query_only(1)")
+	if err != nil {
+		return nil, nil, err
+	}
+	end, err := snapshot(ctx, conn)
+	if err != nil {
+		return nil, nil, errors.Join(err, closeConn())
+	}
+	return conn, func() error { return errors.Join(end(), closeConn()) }, nil
+}
+
+// copyBeside copies a database into a new file in the folder of to, and
+// returns its path.
+func copyBeside(ctx context.Context, from *sql.Conn, to string, progress func(done, total int)) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(to), "."+filepath.Base(to)+".*.partial") // with mode 0600
+	if err != nil {
+		return "", err
+	}
+	part := f.Name()
+	if err = f.Close(); err == nil {
+		err = copyDatabase(ctx, from, part, progress)
+	}
+	if err == nil {
+		err = syncFile(part)
+	}
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("write %s: %w", part, err), removeIfThere(part))
+	}
+	return part, nil
+}
+
+// appear gives a complete file its name.
+func appear(part, to string, force bool) error {
+	if force {
+		if err := os.Rename(part, to); err != nil {
+			return err
+		}
+		return syncFolder(to)
+	}
+	// Unlike a rename, a link never takes another file's place.
+	err := os.Link(part, to)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s: %w", to, ErrExists)
+	case err != nil: // a file system without links
+		if err := writable("", to, false); err != nil {
+			return err
+		}
+		if err := os.Rename(part, to); err != nil {
+			return err
+		}
+	}
+	return syncFolder(to)
+}

@@ -1,0 +1,46 @@
+package backup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// What callers may tell apart. A file that is damaged or no database is
+// [dbmodule.ErrCorrupt], a full disk [dbmodule.ErrDiskFull].
+var (
+	// ErrEngine: the database is not SQLite's.
+	ErrEngine = errors.New("only SQLite databases are copied and restored as files")
+	// ErrExists: the file to write is there already, and nobody said that it
+	// may be replaced.
+	ErrExists = errors.New("the file exists")
+	// ErrInUse: another connection has the database open.
+	ErrInUse = errors.New("the database is in use")
+)
+
+// typed adds the kind of what SQLite reports. The errors of the driver have
+// numbers alone, since these connections are not dbmodule's.
+func typed(err error) error {
+	var lite interface {
+		error
+		Code() int
+	}
+	if !errors.As(err, &lite) {
+		return err
+	}
+	switch lite.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%w: %w", dbmodule.ErrDiskFull, err)
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %w", dbmodule.ErrCorrupt, err)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Errorf("%w: %w", ErrInUse, err)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%w: %w", fs.ErrPermission, err)
+	}
+	return err
+}

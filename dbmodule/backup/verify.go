@@ -1,0 +1,140 @@
+package backup
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Report is what was found in a file that holds a database.
+type Report struct {
+	// Path is the file, and Bytes its size.
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+	// Revisions are the rows of alembic_version, sorted.
+	Revisions []string `json:"revisions"`
+	// Tables come in the order of their names, without SQLite's own.
+	Tables []Table `json:"tables"`
+	// Dangling counts the rows whose foreign keys refer to nothing. They are
+	// no damage to the file: a copy of a database that has them has them too.
+	Dangling int `json:"dangling"`
+	// Took is how long it took to copy and to verify.
+	Took time.Duration `json:"took_ns"`
+}
+
+// Table is a table with the number of its rows.
+type Table struct {
+	Name string `json:"name"`
+	Rows int64  `json:"rows"`
+}
+
+// versionTable is Alembic's; package migrate writes it.
+const versionTable = "alembic_version"
+
+// Verify reads a whole database: SQLite's integrity_check and
+// foreign_key_check, the revisions and the number of rows. Nobody may write to
+// it meanwhile, and it writes nothing, not even beside the file. A file that
+// is damaged or no database at all is a [dbmodule.ErrCorrupt].
+func Verify(ctx context.Context, path string) (Report, error) {
+	report, err := verify(ctx, path)
+	if err != nil {
+		return report, fmt.Errorf("backup: verify %s: %w", path, err)
+	}
+	return report, nil
+}
+
+func verify(ctx context.Context, path string) (report Report, err error) {
+	report.Path, report.Revisions = path, []string{}
+	if report.Bytes, err = looksLikeDatabase(path); err != nil {
+		return report, err
+	}
+	conn, closeConn, err := open(ctx, path, "mode", "ro", "immutable", "1", "_pragma", "cell_size_check(1)", "_pragma", "trusted_schema(0)")
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(typed(err), closeConn()) }()
+	problems, err := column(ctx, conn, "PRAGMA integrity_check(5)")
+	if err != nil {
+		return report, err
+	}
+	if len(problems) != 1 || problems[0] != "ok" {
+		return report, fmt.Errorf("%w: %s", dbmodule.ErrCorrupt, strings.Join(problems, "; "))
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM pragma_foreign_key_check").Scan(&report.Dangling); err != nil {
+		return report, err
+	}
+	return report, report.count(ctx, conn)
+}
+
+// count fills in the tables and revisions.
+func (r *Report) count(ctx context.Context, conn *sql.Conn) error {
+	names, err := column(ctx, conn, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		table := Table{Name: name}
+		if err := conn.QueryRowContext(ctx, `SELECT count(*) FROM "`+strings.ReplaceAll(name, `"`, `""`)+`"`).Scan(&table.Rows); err != nil {
+			return err
+		}
+		r.Tables = append(r.Tables, table)
+	}
+	if slices.Contains(names, versionTable) {
+		r.Revisions, err = column(ctx, conn, "SELECT version_num FROM "+versionTable+" ORDER BY version_num")
+	}
+	return err
+}
+
+// column reads the texts that a query returns.
+func column(ctx context.Context, conn *sql.Conn, query string) (texts []string, err error) {
+	rows, err := conn.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	texts = []string{}
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	return texts, rows.Err()
+}
+
+// magic begins every database that is not empty.
+const magic = "SQLite format 3\x00"
+
+// looksLikeDatabase returns a file's size, or says why it is no database:
+// SQLite itself takes an empty file for an empty database.
+func looksLikeDatabase(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("%w: it is no file", dbmodule.ErrCorrupt)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	head := make([]byte, len(magic))
+	if _, err := io.ReadFull(f, head); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return 0, err
+	}
+	if string(head) != magic {
+		return 0, fmt.Errorf("%w: it does not begin as a SQLite database does", dbmodule.ErrCorrupt)
+	}
+	return info.Size(), nil
+}

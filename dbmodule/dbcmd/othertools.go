@@ -1,0 +1,58 @@
+package dbcmd
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// otherTools is the error of backup and restore about a database that has
+// programs for it, with their command line.
+func otherTools(cmd *cobra.Command, u dbmodule.URL, file string) error {
+	program, line := dumpLine(u, file)
+	if cmd.Name() == "restore" {
+		program, line = loadLine(u, file)
+	}
+	return fmt.Errorf("dbcmd: %s: this is for SQLite; with %s use %s, which asks for the password: %s", cmd.Name(), u.Engine(), program, line)
+}
+
+func dumpLine(u dbmodule.URL, file string) (program, line string) {
+	if u.Engine() == dbmodule.PostgreSQL {
+		return "pg_dump", shell("", []string{"pg_dump", "--format=custom", "--file=" + file}, u.ClientFlags(), []string{u.Database()})
+	}
+	return "mariadb-dump", shell("", []string{"mariadb-dump", "--single-transaction", "--routines", "--triggers", "--result-file=" + file},
+		u.ClientFlags(), []string{"--password", u.Database()})
+}
+
+func loadLine(u dbmodule.URL, file string) (program, line string) {
+	if u.Engine() == dbmodule.PostgreSQL {
+		return "pg_restore", shell("", []string{"pg_restore", "--clean", "--if-exists", "--single-transaction"}, u.ClientFlags(),
+			[]string{"--dbname=" + u.Database(), file})
+	}
+	return "mariadb", shell(" < "+quoted(file), []string{"mariadb"}, u.ClientFlags(), []string{"--password", u.Database()})
+}
+
+// shell joins words for a POSIX shell.
+func shell(end string, lists ...[]string) string {
+	var words []string
+	for _, word := range slices.Concat(lists...) {
+		if word != "" {
+			words = append(words, quoted(word))
+		}
+	}
+	return strings.Join(words, " ") + end
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,34 @@
+package doctor_test
+
+import (
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/doctor"
+)
+
+// Only root can mount a small file system, or a read-only one.
+func TestDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+		t.Skipf("only root can mount a small file system: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, 0)) })
+	cfg := dbmodule.DefaultConfig()
+	var err error
+	cfg.URL, err = dbmodule.SQLiteURL(filepath.Join(dir, "test.db"), false)
+	require.NoError(t, err)
+	require.NoError(t, migrated(t, cfg).Close())
+	finds(t, doctor.Examine(t.Context(), cfg, options(t)), map[string]doctor.Level{
+		"disk": doctor.Wrong, "file system": doctor.Warning, "writable": doctor.OK, "folder": doctor.OK,
+	})
+	require.NoError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	r := doctor.Examine(t.Context(), cfg, options(t))
+	finds(t, r, map[string]doctor.Level{"folder": doctor.Wrong})
+	require.False(t, r.Healthy())
+}

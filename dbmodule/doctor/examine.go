@@ -1,0 +1,182 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Options are what [Examine] can take into account beside the settings.
+type Options struct {
+	// Log gets what the database layer logs; nil for nobody.
+	Log *zap.Logger
+	// Models are those whose tables are examined.
+	Models []any
+	// Migrator says where the schema stands; nil to leave that out.
+	Migrator dbmodule.Migrator
+	// Now is the clock that the server's is compared with; time.Now if nil.
+	Now func() time.Time
+	// Idle is how long a session may do nothing in a transaction before it is
+	// reported, in whole seconds; a minute if 0.
+	Idle time.Duration
+}
+
+// check is one thing to look at.
+type check struct {
+	name string
+	run  func(ctx context.Context, p *patient) Finding
+}
+
+// patient is what the checks look at.
+type patient struct {
+	config dbmodule.Config
+	opts   Options
+	db     *dbmodule.Database
+	// variables are the server's settings as this session sees them, and
+	// global those of new sessions, which only MySQL tells apart.
+	variables, global map[string]string
+}
+
+// Time limits: for one check, and for the connection.
+const (
+	checkLimit   = 15 * time.Second
+	connectLimit = 15 * time.Second
+)
+
+// Examine looks at everything that can be looked at. Without a connection that
+// is the settings alone. It takes no longer than a quarter of a minute a
+// check, most of which take milliseconds.
+func Examine(ctx context.Context, cfg dbmodule.Config, o Options) Report {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Idle == 0 {
+		o.Idle = time.Minute
+	}
+	r := Report{Engine: cfg.URL.Engine(), Database: cfg.URL.String()}
+	p := &patient{config: cfg, opts: o}
+	r.run(ctx, p, settingsChecks)
+	before, after := checksOf(cfg.URL.Engine())
+	r.run(ctx, p, before)
+	if p.absent() {
+		r.add("connection", skipped("there is no database yet: the first start makes it"))
+		return r
+	}
+	own := cfg
+	own.PoolSize, own.MaxOverflow = 3, 0 // enough for the checks, of which one wants two
+	db, err := dbmodule.Open(own, o.Log, dbmodule.WithModels(o.Models...))
+	if err != nil {
+		r.add("connection", wrong(err.Error(), "correct the setting that is named"))
+		return r
+	}
+	p.db = db
+	connected := p.connect(ctx)
+	r.add("connection", connected)
+	if connected.Level == OK {
+		r.run(ctx, p, after)
+		r.run(ctx, p, schemaChecks)
+	}
+	if err := db.Close(); err != nil {
+		r.add("connection", warning(err.Error(), "see whether the database is being stopped"))
+	}
+	return r
+}
+
+// checksOf returns an engine's checks: those before there is a connection, and
+// those that use it.
+func checksOf(engine dbmodule.Engine) (before, after []check) {
+	switch engine {
+	case dbmodule.PostgreSQL:
+		return nil, postgresChecks
+	case dbmodule.MySQL:
+		return nil, mysqlChecks
+	default:
+		return sqliteFileChecks, sqliteChecks
+	}
+}
+
+func (r *Report) add(name string, f Finding) {
+	f.Check = name
+	r.Findings = append(r.Findings, f)
+}
+
+func (r *Report) run(ctx context.Context, p *patient, checks []check) {
+	for _, c := range checks {
+		limited, cancel := context.WithTimeout(ctx, checkLimit)
+		r.add(c.name, c.run(limited, p))
+		cancel()
+	}
+}
+
+// connect tries once: whoever asks wants to know now.
+func (p *patient) connect(ctx context.Context) Finding {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, fmt.Errorf("no answer within %s", connectLimit))
+	defer cancel()
+	began := time.Now()
+	if err := p.db.Ping(ctx); err != nil {
+		return wrong(err.Error(), adviceOn(err))
+	}
+	took := time.Since(began)
+	if err := p.readVariables(ctx); err != nil {
+		return wrong("connected, but the server's settings can't be read: "+err.Error(), "see whether a proxy stands between")
+	}
+	return fine(fmt.Sprintf("connected in %s", took.Round(time.Millisecond)))
+}
+
+// adviceOn says what to do about a connection that can't be made.
+func adviceOn(err error) string {
+	switch {
+	case errors.Is(err, dbmodule.ErrNoDatabase):
+		return `create the database: "db prepare" does`
+	case errors.Is(err, dbmodule.ErrAccessDenied):
+		return "check user, password and TLS settings in DATABASE_URL, DATABASE_PASSWORD_FILE or DATABASE_PASSWORD_COMMAND, and the server's rules for this host"
+	case errors.Is(err, dbmodule.ErrCorrupt):
+		return `the file is damaged or no database: stop the server and restore a backup with "db restore"`
+	case errors.Is(err, dbmodule.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return "start the server, and check host, port, where the password comes from, and what firewalls stand between"
+	}
+	return "see the error"
+}
+
+// readVariables reads the server's settings, which many checks look at.
+func (p *patient) readVariables(ctx context.Context) (err error) {
+	switch p.db.Engine() {
+	case dbmodule.PostgreSQL:
+		p.variables, err = p.pairs(ctx, "SELECT name, setting FROM pg_settings")
+	case dbmodule.MySQL:
+		if p.variables, err = p.pairs(ctx, "SHOW SESSION VARIABLES"); err == nil {
+			p.global, err = p.pairs(ctx, "SHOW GLOBAL VARIABLES")
+		}
+	}
+	return err
+}
+
+func (p *patient) pairs(ctx context.Context, query string) (all map[string]string, err error) {
+	rows, err := p.db.DB().QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	all = map[string]string{}
+	for rows.Next() {
+		var name string
+		var value *string
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, err
+		}
+		if value != nil {
+			all[name] = *value
+		}
+	}
+	return all, rows.Err()
+}
+
+// scan reads one row.
+func (p *patient) scan(ctx context.Context, query string, into ...any) error {
+	return p.db.DB().QueryRowContext(ctx, query).Scan(into...)
+}

@@ -1,0 +1,183 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// schemaChecks come last, on every engine.
+var schemaChecks = []check{
+	{"clock", clockAgrees},
+	{"create tables", canCreate},
+	{"use tables", canUse},
+	{"revisions", revisionsComplete},
+}
+
+// nowQueries ask each engine for its clock in seconds. SQLite has none of its
+// own.
+var nowQueries = map[dbmodule.Engine]string{
+	dbmodule.PostgreSQL: "SELECT extract(epoch FROM clock_timestamp())::float8",
+	dbmodule.MySQL:      "SELECT UNIX_TIMESTAMP(SYSDATE(6)) + 0e0",
+}
+
+func clockAgrees(ctx context.Context, p *patient) Finding {
+	query, ok := nowQueries[p.db.Engine()]
+	if !ok {
+		return fine("the database has this machine's")
+	}
+	const slight, much = time.Second, 30 * time.Second
+	var theirs float64
+	before := p.opts.Now()
+	if err := p.scan(ctx, query, &theirs); err != nil {
+		return unread(err)
+	}
+	after := p.opts.Now()
+	apart := time.Duration((theirs - float64(before.Add(after.Sub(before)/2).UnixMicro())/1e6) * float64(time.Second))
+	// The answer took a while; the server looked at its clock somewhere in it.
+	off := apart.Abs() - after.Sub(before)/2
+	found := fmt.Sprintf("the server's clock is %s from this machine's", apart.Abs().Round(time.Millisecond))
+	const advice = "run NTP or chrony on both machines"
+	switch {
+	case off > much:
+		return wrong(found, advice)
+	case off > slight:
+		return warning(found, advice)
+	}
+	return fine("agrees with the server's")
+}
+
+// canCreate makes a table with an index and takes it back.
+func canCreate(ctx context.Context, p *patient) Finding {
+	advice := "grant the account CREATE on the schema, or run \"db upgrade\" with one that has it and serve with DATABASE_SCHEMA=check"
+	if p.db.Engine() == dbmodule.MySQL {
+		advice = "grant the account CREATE, ALTER, INDEX, REFERENCES and DROP on the database, or run \"db upgrade\" with one that has them and serve with DATABASE_SCHEMA=check"
+	}
+	err := p.tryCreate(ctx, fmt.Sprintf("openhands_doctor_%d", time.Now().UnixNano()))
+	if err == nil {
+		return fine("allowed")
+	}
+	if p.config.Schema == dbmodule.SchemaCheck || p.config.Schema == dbmodule.SchemaNone {
+		return fine("not allowed, and not needed with DATABASE_SCHEMA=" + string(p.config.Schema))
+	}
+	return wrong(err.Error(), advice)
+}
+
+func (p *patient) tryCreate(ctx context.Context, table string) (err error) {
+	tx, err := p.db.DB().BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if p.db.Engine() == dbmodule.MySQL && err == nil { // there it stays otherwise
+			_, err = tx.ExecContext(context.WithoutCancel(ctx), "DROP TABLE "+table)
+		}
+		if rollbackErr := tx.Rollback(); err == nil {
+			err = rollbackErr
+		}
+	}()
+	if _, err := tx.ExecContext(ctx, "CREATE TABLE "+table+" (id INTEGER NOT NULL PRIMARY KEY, n INTEGER)"); err != nil {
+		return err
+	}
+	if _, err = tx.ExecContext(ctx, "CREATE INDEX "+table+"_n ON "+table+" (n)"); err != nil && p.db.Engine() == dbmodule.MySQL {
+		_, _ = tx.ExecContext(context.WithoutCancel(ctx), "DROP TABLE "+table) // the first error says why
+	}
+	return err
+}
+
+// canUse tries the four statements on each model's table, on no row.
+func canUse(ctx context.Context, p *patient) Finding {
+	var denied, absent []string
+	for _, model := range p.opts.Models {
+		table := p.db.DB().Table(reflect.TypeOf(model).Elem())
+		for _, statement := range statementsOf(table) {
+			_, err := p.db.DB().ExecContext(ctx, statement)
+			verb, _, _ := strings.Cut(statement, " ")
+			if isNoTable(err) {
+				absent = append(absent, table.Name)
+				break
+			}
+			// What else may be wrong with a table is no question of permissions.
+			if errors.Is(err, dbmodule.ErrAccessDenied) || errors.Is(err, dbmodule.ErrReadOnly) {
+				denied = append(denied, verb+" on "+table.Name)
+			}
+		}
+	}
+	switch {
+	case len(denied) > 0:
+		return wrong("not allowed: "+strings.Join(denied, ", "), "grant the account SELECT, INSERT, UPDATE and DELETE on the tables")
+	case len(absent) > 0:
+		return warning("not there yet: "+strings.Join(absent, ", "), "the server's start or \"db upgrade\" creates them")
+	}
+	return fine(fmt.Sprintf("the tables of %d models can be read and written", len(p.opts.Models)))
+}
+
+func statementsOf(table *schema.Table) []string {
+	name, columns := string(table.SQLName), make([]string, 0, len(table.Fields))
+	for _, field := range table.Fields {
+		columns = append(columns, string(field.SQLName))
+	}
+	list := strings.Join(columns, ", ")
+	last := columns[len(columns)-1]
+	return []string{
+		"SELECT " + list + " FROM " + name + " WHERE 1 = 0",
+		"INSERT INTO " + name + " (" + list + ") SELECT " + list + " FROM " + name + " WHERE 1 = 0",
+		"UPDATE " + name + " SET " + last + " = " + last + " WHERE 1 = 0",
+		"DELETE FROM " + name + " WHERE 1 = 0",
+	}
+}
+
+// isNoTable recognises what each engine says of a table that is not there.
+func isNoTable(err error) bool {
+	if err == nil {
+		return false
+	}
+	var pg *pgconn.PgError
+	var my *mysql.MySQLError
+	switch {
+	case errors.As(err, &pg):
+		return pg.Code == "42P01"
+	case errors.As(err, &my):
+		return my.Number == 1146
+	}
+	return strings.Contains(err.Error(), "no such table")
+}
+
+func revisionsComplete(ctx context.Context, p *patient) Finding {
+	if p.opts.Migrator == nil {
+		return skipped("this program has no revisions")
+	}
+	state, err := p.opts.Migrator.State(ctx, p.db.DB())
+	if err != nil {
+		return unread(err)
+	}
+	ids := func(list []string) string { return strings.Join(list, ", ") }
+	switch {
+	case len(state.Unknown) > 0:
+		return wrong("the database is at "+ids(state.Unknown)+", which this program does not know", "use the program that made it, or stamp the revision that the schema is at: \"db stamp\"")
+	case len(state.Dirty) > 0:
+		return wrong(ids(state.Dirty)+" is done in part", "\"db status\" says what stopped it: mend that, and run \"db upgrade\"")
+	case state.Behind() && p.config.Schema == dbmodule.SchemaCreate && len(state.Current) == 0:
+		return warning("none is recorded", "the server's start creates the tables if none is there, and records the revisions")
+	case state.Behind() && p.config.Schema != dbmodule.SchemaMigrate:
+		return wrong("missing: "+ids(state.Pending), "run \"db upgrade\"")
+	case state.Behind():
+		return warning("missing: "+ids(state.Pending), "the server's next start runs them, or \"db upgrade\"")
+	case len(state.Drifted) > 0:
+		return warning(ids(state.Drifted)+" was edited after it had been applied", "put the file back as it was, and make the change a new revision")
+	case len(state.Ahead) > 0:
+		return warning("a newer build applied "+ids(state.Ahead), "finish the roll-out, or \"db downgrade\" before going back for good")
+	case len(state.Current) == 0:
+		return warning("none is recorded", "run \"db upgrade\", or \"db stamp head\" if the tables were made in another way")
+	}
+	return fine("at " + ids(state.Current))
+}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package dbmodule
+
+import "os/exec"
+
+// endGroup does nothing: the process alone is ended when its time is over.
+func endGroup(*exec.Cmd) {}

@@ -1,0 +1,70 @@
+package dbmodule
+
+import (
+	"strconv"
+	"strings"
+)
+
+// ClientFlags returns the flags with which the engine's own command line
+// programs (psql and pg_dump, mariadb and mariadb-dump) reach the server and
+// log in as u does, but for the password, which they ask for or find as their
+// documentation says. The database's name is not among them. Nil for SQLite,
+// whose programs take a path.
+func (u URL) ClientFlags() []string {
+	switch u.Engine() {
+	case PostgreSQL:
+		return u.parts.psqlFlags()
+	case MySQL:
+		return u.parts.mysqlFlags()
+	}
+	return nil
+}
+
+func (p *urlParts) psqlFlags() []string {
+	var hosts, ports, flags []string
+	named := false
+	for _, h := range p.hosts {
+		port := ""
+		if h.port != 0 {
+			port = strconv.Itoa(int(h.port))
+		}
+		hosts, ports = append(hosts, h.host), append(ports, port)
+		named = named || port != ""
+	}
+	flags = withFlag(flags, "--host", strings.Join(hosts, ","))
+	if named {
+		flags = append(flags, "--port="+strings.Join(ports, ","))
+	}
+	return withFlag(flags, "--username", p.user)
+}
+
+func (p *urlParts) mysqlFlags() []string {
+	var flags []string
+	if h := p.hosts[0]; strings.HasPrefix(h.host, "/") {
+		flags = append(flags, "--socket="+h.host)
+	} else {
+		flags = withFlag(flags, "--host", h.host)
+		if h.port != 0 {
+			flags = append(flags, "--port="+strconv.Itoa(int(h.port)))
+		}
+	}
+	flags = withFlag(flags, "--user", p.user)
+	tls := p.mysql.tls
+	if tls.mode != tlsDisabled && tls.mode != tlsPreferred {
+		flags = append(flags, "--ssl")
+	}
+	if tls.mode == tlsVerifyIdentity {
+		flags = append(flags, "--ssl-verify-server-cert")
+	}
+	flags = withFlag(flags, "--ssl-ca", tls.ca)
+	flags = withFlag(flags, "--ssl-cert", tls.cert)
+	return withFlag(flags, "--ssl-key", tls.key)
+}
+
+// withFlag appends a flag that has a value, unless the value is empty.
+func withFlag(flags []string, name, value string) []string {
+	if value == "" {
+		return flags
+	}
+	return append(flags, name+"="+value)
+}

@@ -1,0 +1,86 @@
+package dbmodule
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+)
+
+// URLs is a list of databases, as DATABASE_REPLICA_URLS has it. It prints as
+// its URLs do, without passwords.
+type URLs []URL
+
+// urlStart finds where the next URL of a list begins: a URL may hold commas
+// itself.
+var urlStart = regexp.MustCompile(`(?:^|[\s,]+)[A-Za-z][A-Za-z0-9+]*://`)
+
+// ParseURLs reads URLs that are separated by commas or white space, each in
+// the form that [ParseURL] takes. An empty text is an empty list. Its errors
+// hold no value of the input.
+func ParseURLs(raw string) (URLs, error) {
+	var urls URLs
+	for _, text := range splitURLs(raw) {
+		u, err := ParseURL(text)
+		if err != nil {
+			return nil, err
+		}
+		urls = append(urls, u)
+	}
+	return urls, nil
+}
+
+// splitURLs cuts before each dialect. What has none is one item, and no URL.
+func splitURLs(raw string) []string {
+	const separators = ", \t\r\n"
+	if raw = strings.Trim(raw, separators); raw == "" {
+		return nil
+	}
+	starts := urlStart.FindAllStringIndex(raw, -1)
+	if len(starts) == 0 || starts[0][0] != 0 {
+		return []string{raw}
+	}
+	items := make([]string, len(starts))
+	for i, start := range starts {
+		end := len(raw)
+		if i+1 < len(starts) {
+			end = starts[i+1][0]
+		}
+		items[i] = strings.Trim(raw[start[0]:end], separators)
+	}
+	return items
+}
+
+// UnmarshalText sets u to what [ParseURLs] makes of text, or leaves u alone
+// and returns the error, which does not repeat text.
+func (u *URLs) UnmarshalText(text []byte) error {
+	parsed, err := ParseURLs(string(text))
+	if err != nil {
+		return err
+	}
+	*u = parsed
+	return nil
+}
+
+// Decode is UnmarshalText for envconfig, whose errors repeat the value: as
+// [URL.Decode] does, it keeps why a text is no URL for [Config.Validate].
+func (u *URLs) Decode(text string) error {
+	var urls URLs
+	for _, item := range splitURLs(text) {
+		var one URL
+		if err := one.Decode(item); err != nil {
+			return errors.New("dbmodule: decode database URLs: one of them can't be read")
+		}
+		urls = append(urls, one)
+	}
+	*u = urls
+	return nil
+}
+
+// String returns the URLs separated by commas, with *** in place of secrets.
+func (u URLs) String() string {
+	items := make([]string, len(u))
+	for i, one := range u {
+		items[i] = one.String()
+	}
+	return strings.Join(items, ",")
+}
