@@ -87,7 +87,9 @@ type measured struct {
 
 // measure begins to measure a statement that is about to be sent, and tells the
 // log which session sends it.
-func (c *conn) measure(ctx context.Context, query string) measured { return c.measureFor(ctx, c.unit, query) }
+func (c *conn) measure(ctx context.Context, query string) measured {
+	return c.measureFor(ctx, c.unit, query)
+}
 
 // measureFor is measure for a unit of work that may have ended; nil is none.
 func (c *conn) measureFor(ctx context.Context, unit *observedUnit, query string) measured {
