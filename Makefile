@@ -78,13 +78,13 @@ lint: ## check format, vet, lint, the exported API and go.mod
 	@.ci/step tidy go mod tidy -diff
 	@.ci/step api go run ./.ci/api
 	@.ci/step apitest go test ./.ci/api
+	@cd bench && ../.ci/step bench-vet go vet ./...
+	@cd bench && ../.ci/step bench-lint go run $(GOLANGCI) run
+	@cd bench && ../.ci/step bench-tidy go mod tidy -diff
 
 .PHONY: api
 api: ## accept what the library packages export now: rewrites .ci/api.txt
 	@go run ./.ci/api -w
-	@cd bench && ../.ci/step bench-vet go vet ./...
-	@cd bench && ../.ci/step bench-lint go run $(GOLANGCI) run
-	@cd bench && ../.ci/step bench-tidy go mod tidy -diff
 
 .PHONY: tools
 tools: ## install what the tests need, or say what to install
