@@ -24,7 +24,9 @@ unit: ## run the Go tests with whatever engines this machine has, without npm cl
 .PHONY: test
 test: tools lint ## run everything: checks, tests on every engine, npm client, browser
 	@echo 'go test -race -shuffle=on ./... (DBTEST_REQUIRE=all)'
-	@DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=12m ./...
+	@DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=15m ./...
+	@echo 'go test ./dbmodule (without prepared statements)'
+	@DBMODULE_TEST_TEXT=1 DBTEST_REQUIRE=all go test -timeout=10m ./dbmodule
 	@cd bench && DBTEST_REQUIRE=all go test -shuffle=on -timeout=5m ./...
 
 .PHONY: faults
