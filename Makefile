@@ -24,7 +24,9 @@ unit: ## run the Go tests with whatever engines this machine has, without npm cl
 .PHONY: test
 test: tools lint ## run everything: checks, tests on every engine, npm client, browser
 	@echo 'go test -race -shuffle=on ./... (DBTEST_REQUIRE=all)'
-	@DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=12m ./...
+	@DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=15m ./...
+	@echo 'go test ./dbmodule (without prepared statements)'
+	@DBMODULE_TEST_TEXT=1 DBTEST_REQUIRE=all go test -timeout=10m ./dbmodule
 	@cd bench && DBTEST_REQUIRE=all go test -shuffle=on -timeout=5m ./...
 
 .PHONY: faults
@@ -78,13 +80,13 @@ lint: ## check format, vet, lint, the exported API and go.mod
 	@.ci/step tidy go mod tidy -diff
 	@.ci/step api go run ./.ci/api
 	@.ci/step apitest go test ./.ci/api
+	@cd bench && ../.ci/step bench-vet go vet ./...
+	@cd bench && ../.ci/step bench-lint go run $(GOLANGCI) run
+	@cd bench && ../.ci/step bench-tidy go mod tidy -diff
 
 .PHONY: api
 api: ## accept what the library packages export now: rewrites .ci/api.txt
 	@go run ./.ci/api -w
-	@cd bench && ../.ci/step bench-vet go vet ./...
-	@cd bench && ../.ci/step bench-lint go run $(GOLANGCI) run
-	@cd bench && ../.ci/step bench-tidy go mod tidy -diff
 
 .PHONY: tools
 tools: ## install what the tests need, or say what to install

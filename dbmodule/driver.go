@@ -30,7 +30,7 @@ type connector struct {
 	engine  Engine
 	open    openerFunc
 	prePing bool
-	rowLog  rowLogFunc
+	tell    listeners
 	// connectTimeout bounds an attempt to connect, statementTimeout a wait for
 	// an answer; 0 does not.
 	connectTimeout, statementTimeout time.Duration
@@ -49,9 +49,9 @@ type connector struct {
 	queue *commitQueue
 }
 
-func newConnector(cfg Config, rows rowLogFunc, open openerFunc) *connector {
+func newConnector(cfg Config, tell listeners, open openerFunc) *connector {
 	return &connector{
-		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, rowLog: rows,
+		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, tell: tell,
 		connectTimeout: cfg.URL.connectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
 		binder: newBinder(cfg.URL.Engine()), statementCache: cfg.URL.statementCache(cfg.StatementCache),
 	}
@@ -146,6 +146,8 @@ type conn struct {
 	group        *commitGroup
 	shares       bool
 	acknowledged *acknowledgement
+	// unit is the unit of work that it is in the hands of, nil for none.
+	unit *observedUnit
 	txState
 }
 
@@ -284,23 +286,24 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	}
 	l := c.limit(ctx)
 	defer l.end()
+	m := c.measure(ctx, query)
 	var fresh *scanner
 	if len(args) == 0 {
 		st, bound, unseen, err := c.bind(l.ctx, query, true)
 		if err != nil {
-			return nil, c.answered(l, query, err)
+			return nil, m.done(c.answered(l, query, err))
 		}
 		if st != nil {
 			result, err := st.exec(l.ctx, bound)
 			if !c.staleStatement(l.ctx, st, err) {
-				return result, c.answered(l, query, err)
+				return result, m.done(c.answered(l, query, err))
 			}
 		}
 		fresh = unseen
 	}
 	result, err := execer.ExecContext(l.ctx, query, args)
 	c.ran(fresh, err)
-	return result, c.answered(l, query, err)
+	return result, m.done(c.answered(l, query, err))
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -315,34 +318,35 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return nil, err
 	}
 	l := c.limit(ctx)
+	m := c.measure(ctx, query)
 	var fresh *scanner
 	if len(args) == 0 {
 		st, bound, unseen, err := c.bind(l.ctx, query, false)
 		if err != nil {
-			return c.result(l, query, nil, err, nil)
+			return c.result(l, m, nil, err, nil)
 		}
 		if st != nil {
 			inner, err := st.query(l.ctx, bound)
 			if !c.staleStatement(l.ctx, st, err) {
-				return c.result(l, query, inner, err, st)
+				return c.result(l, m, inner, err, st)
 			}
 		}
 		fresh = unseen
 	}
 	inner, err := queryer.QueryContext(l.ctx, query, args)
 	c.ran(fresh, err)
-	return c.result(l, query, inner, err, nil)
+	return c.result(l, m, inner, err, nil)
 }
 
 // result wraps the rows of a query, which keep its limit, and the statement of
 // ours that gives them, if there is one.
-func (c *conn) result(l *limit, query string, inner driver.Rows, err error, st *prepared) (driver.Rows, error) {
-	if err = c.answered(l, query, err); err != nil {
+func (c *conn) result(l *limit, m measured, inner driver.Rows, err error, st *prepared) (driver.Rows, error) {
+	if err = c.answered(l, m.query, err); err != nil {
 		l.end()
-		return nil, err
+		return nil, m.done(err)
 	}
 	l.stop()
-	return &rows{Rows: inner, conn: c, limit: l, statement: st}, nil
+	return &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st}, nil
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -358,7 +362,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		return c.joinTx(ctx)
 	}
 	l := c.limit(ctx)
+	m := c.measure(ctx, "BEGIN")
 	inner, err := beginner.BeginTx(l.ctx, opts)
+	_ = m.raw(err)
 	if err != nil {
 		defer l.end()
 		if errors.Is(err, driver.ErrBadConn) && !l.late() {
@@ -479,8 +485,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	}
 	l := s.conn.limit(ctx)
 	defer l.end()
+	m := s.conn.measure(ctx, s.query)
 	result, err := execer.ExecContext(l.ctx, args)
-	return result, s.conn.answered(l, s.query, err)
+	return result, m.done(s.conn.answered(l, s.query, err))
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -492,16 +499,18 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		return nil, err
 	}
 	l := s.conn.limit(ctx)
+	m := s.conn.measure(ctx, s.query)
 	inner, err := queryer.QueryContext(l.ctx, args)
-	return s.conn.result(l, s.query, inner, err, nil)
+	return s.conn.result(l, m, inner, err, nil)
 }
 
 // rows types the errors that a driver reports while a result is read, and
 // logs each row for DATABASE_ECHO=debug.
 type rows struct {
 	driver.Rows
-	conn  *conn
-	limit *limit
+	conn     *conn
+	limit    *limit
+	measured measured
 	// statement, if not nil, is free again once the rows are closed.
 	statement *prepared
 }
@@ -514,10 +523,10 @@ func (r *rows) Next(dest []driver.Value) error {
 		return err
 	}
 	if err != nil {
-		return r.conn.answered(r.limit, "", err)
+		return r.measured.failed(r.conn.answered(r.limit, "", err))
 	}
-	if r.conn.connector.rowLog != nil {
-		r.conn.connector.rowLog(r.Columns(), dest)
+	if r.conn.connector.tell.rows != nil {
+		r.conn.connector.tell.rows(r.Columns(), dest)
 	}
 	return nil
 }
@@ -532,9 +541,9 @@ func (r *rows) Close() error {
 	}
 	r.conn.abandoned(r.limit)
 	if err == nil {
-		return nil
+		return r.measured.done(nil)
 	}
-	return r.conn.answered(r.limit, "", err)
+	return r.measured.done(r.conn.answered(r.limit, "", err))
 }
 
 func (r *rows) HasNextResultSet() bool {

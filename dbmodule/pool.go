@@ -23,6 +23,9 @@ type pool struct {
 	// replica is whose pool this is, nil for the primary.
 	replica *replica
 	queue   *commitQueue // nil unless sessions commit in groups
+	// name and observers are for those who watch.
+	name      Pool
+	observers observers
 
 	// limit is how many connections there may be, 0 without a limit.
 	limit int64
@@ -35,8 +38,8 @@ type pool struct {
 	oldest, newest *heldConn
 }
 
-func newPool(db *bun.DB, timeout time.Duration, g *gate, queue *commitQueue) *pool {
-	return &pool{db: db, timeout: timeout, gate: g, queue: queue, limit: int64(db.Stats().MaxOpenConnections)}
+func newPool(name Pool, db *bun.DB, timeout time.Duration, g *gate, told observers) *pool {
+	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told, limit: int64(db.Stats().MaxOpenConnections)}
 }
 
 // heldConn is a connection in the hands of one session.
@@ -46,6 +49,8 @@ type heldConn struct {
 	raw   *conn
 	since time.Time
 	wait  takeContext
+	// session is the number of who holds it.
+	session uint64
 	// stack is where the session took it, innermost frame first; nil if the pool
 	// was far from full.
 	stack []uintptr
@@ -55,9 +60,9 @@ type heldConn struct {
 
 // take waits for a connection that is in use, at most until ctx ends or
 // pool_timeout has passed; making a new one has the connect timeout instead.
-// The caller gives it back.
-func (p *pool) take(ctx context.Context) (*heldConn, error) {
-	held := &heldConn{pool: p, wait: takeContext{caller: ctx, timeout: p.timeout}}
+// session is the number of the caller, who gives it back.
+func (p *pool) take(ctx context.Context, session uint64) (*heldConn, error) {
+	held := &heldConn{pool: p, session: session, wait: takeContext{caller: ctx, timeout: p.timeout}}
 	defer held.wait.end()
 	p.queue.enter()
 	taken, err := p.db.Conn(&held.wait)
@@ -156,7 +161,7 @@ func (p *pool) queued(cause error) error {
 
 	var texts []string
 	for _, h := range longest {
-		texts = append(texts, fmt.Sprintf("for %s by %s", time.Since(h.since).Round(time.Millisecond), h.taker()))
+		texts = append(texts, fmt.Sprintf("for %s by session %d of %s", time.Since(h.since).Round(time.Millisecond), h.session, h.taker()))
 	}
 	stats := p.db.Stats()
 	err := fmt.Errorf("dbmodule: connect: %w: %d of %d connections in use", cause, stats.InUse, stats.MaxOpenConnections)

@@ -24,14 +24,14 @@ var memorySerial atomic.Int64
 // openSQLite keeps one connection for writing, so that writers queue in the
 // pool instead of meeting SQLITE_BUSY, and query-only connections for
 // reading, which WAL lets proceed beside it.
-func openSQLite(cfg Config, rows rowLogFunc) (pools, error) {
+func openSQLite(cfg Config, tell listeners) (pools, error) {
 	options := cfg.URL.sqliteOptions()
 	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: options.path}).EscapedPath()}).String()
 	if options.memory {
 		name = "file:/openhands-" + strconv.FormatInt(memorySerial.Add(1), 10)
 	}
 
-	connector := newConnector(cfg, rows, sqliteOpener(name, sqliteQuery(options, false)))
+	connector := newConnector(cfg, tell, sqliteOpener(name, sqliteQuery(options, false)))
 	if cfg.GroupCommit && options.syncsEachCommit() {
 		connector.queue = new(commitQueue)
 	}
@@ -39,7 +39,7 @@ func openSQLite(cfg Config, rows rowLogFunc) (pools, error) {
 	writer.SetMaxOpenConns(1)
 	writer.SetMaxIdleConns(1)
 
-	reader := sql.OpenDB(newConnector(cfg, rows, sqliteOpener(name, sqliteQuery(options, true))))
+	reader := sql.OpenDB(newConnector(cfg, tell, sqliteOpener(name, sqliteQuery(options, true))))
 	limitPool(reader, cfg)
 	if !options.memory {
 		writer.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))

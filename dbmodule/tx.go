@@ -1,6 +1,7 @@
 package dbmodule
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -25,6 +26,8 @@ type tx struct {
 	// outlives says that it is committed when its own unit of work has ended,
 	// and with that the context that it was begun with.
 	outlives bool
+	// unit is its unit of work, if it outlives that.
+	unit *observedUnit
 }
 
 // Commit answers nil only for a transaction that is stored whole. A
@@ -93,13 +96,14 @@ func (t *tx) commitNow() error {
 // context, so that a stalled server would hold them for ever: the statements
 // have one. SQLite's gives Commit the context of BeginTx.
 func (t *tx) send(statement string, method func() error) error {
+	m := t.conn.measureFor(t.limit.caller, cmp.Or(t.unit, t.conn.unit), statement)
 	if t.conn.engine() == MySQL || t.outlives {
 		if execer, ok := t.conn.Conn.(driver.ExecerContext); ok {
 			_, err := execer.ExecContext(t.limit.ctx, statement, nil)
-			return err
+			return m.raw(err)
 		}
 	}
-	return method()
+	return m.raw(method())
 }
 
 // definite tells a refusal by the database, after which nothing is stored,
@@ -162,6 +166,10 @@ func (t *tx) outlive() {
 	t.limit = t.conn.limit(context.WithoutCancel(t.limit.caller))
 	t.limit.stop()
 	t.outlives = true
+	if t.conn.unit != nil {
+		unit := *t.conn.unit
+		t.unit = &unit
+	}
 }
 
 // forget rolls back what the connection still has open, if anything.
