@@ -89,32 +89,40 @@ func benchmark(b *testing.B, operations map[string]func(b *testing.B, cfg dbmodu
 }
 
 // BenchmarkSessionOverhead compares one query by a session of its own with the
-// same by the bun.DB beneath, over the same connections and settings: medians
-// of the processor's time, taking turns, so that others on the machine count
-// as little as can be.
+// same by the bun.DB beneath, over the same connections and settings: each by
+// itself, and the two in turns, as medians of the processor's time, so that
+// others on the machine count as little as can be.
 func BenchmarkSessionOverhead(b *testing.B) {
 	for _, engine := range dbtest.Engines() {
 		b.Run("engine="+string(engine), func(b *testing.B) {
 			const turn = 100
 			bare, session := overheads(b, openBench(b, dbtest.Config(b, engine)))
-			spent := func(run func(context.Context) error) float64 {
+			spent := func(b *testing.B, n int, run func(context.Context) error) float64 {
 				before := cpuTime(b)
-				for range turn {
+				for range n {
 					if err := run(b.Context()); err != nil {
 						b.Fatal(err)
 					}
 				}
-				return float64(cpuTime(b)-before) / turn
+				return float64(cpuTime(b)-before) / float64(n)
 			}
-			var bun, more []float64
-			for b.Loop() {
-				one := spent(bare)
-				bun, more = append(bun, one), append(more, spent(session)-one)
+			for name, run := range map[string]func(context.Context) error{"bun/one": bare, "session/one": session} {
+				b.Run(name, func(b *testing.B) {
+					b.ReportAllocs()
+					b.ReportMetric(spent(b, b.N, run), "cpu-ns/op")
+				})
 			}
-			slices.Sort(bun)
-			slices.Sort(more)
-			b.ReportMetric(bun[len(bun)/2], "bun-cpu-ns/op")
-			b.ReportMetric(more[len(more)/2], "overhead-cpu-ns/op")
+			b.Run("turns", func(b *testing.B) {
+				var bun, more []float64
+				for b.Loop() {
+					one := spent(b, turn, bare)
+					bun, more = append(bun, one), append(more, spent(b, turn, session)-one)
+				}
+				slices.Sort(bun)
+				slices.Sort(more)
+				b.ReportMetric(bun[len(bun)/2], "bare-cpu-ns/op")
+				b.ReportMetric(more[len(more)/2], "overhead-cpu-ns/op")
+			})
 		})
 	}
 }
