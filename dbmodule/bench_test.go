@@ -8,6 +8,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -133,14 +134,18 @@ func TestSessionAllocations(t *testing.T) { //nolint:paralleltest // it counts e
 		t.Run(string(engine), func(t *testing.T) {
 			db := dbtest.Open(t, dbtest.Config(t, engine))
 			bare, session := overheads(t, db)
+			// The least of some rounds: what else goes on allocates as well.
 			count := func(run func(context.Context) error) float64 {
-				require.NoError(t, run(t.Context()))
-				return testing.AllocsPerRun(500, func() { require.NoError(t, run(t.Context())) })
+				least := math.Inf(1)
+				for range 8 {
+					least = min(least, testing.AllocsPerRun(100, func() { require.NoError(t, run(t.Context())) }))
+				}
+				return least
 			}
-			bun, more := count(bare), 0.0
-			more = count(session) - bun
+			bun := count(bare)
+			more := count(session) - bun
 			t.Logf("%v allocations by Bun, %v more by the session", bun, more)
-			assert.LessOrEqual(t, more, 3.5, "wanted: 3; the rest is for what runs beside")
+			assert.LessOrEqual(t, more, 3.0)
 		})
 	}
 }
