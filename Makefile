@@ -24,7 +24,10 @@ unit: ## run the Go tests with whatever engines this machine has, without npm cl
 .PHONY: test
 test: tools lint ## run everything: checks, tests on every engine, npm client, browser
 	@echo 'go test -race -shuffle=on ./... (DBTEST_REQUIRE=all)'
-	@DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=12m ./...
+	@DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=15m ./...
+	@echo 'go test ./dbmodule (without prepared statements)'
+	@DBMODULE_TEST_TEXT=1 DBTEST_REQUIRE=all go test -timeout=10m ./dbmodule
+	@cd bench && DBTEST_REQUIRE=all go test -shuffle=on -timeout=5m ./...
 
 .PHONY: faults
 faults: tools ## kill, pause and cut databases under load, and print what was lost: about 5 minutes
@@ -46,16 +49,44 @@ cluster: tools ## run replicas, failover and a Galera cluster on this machine, a
 	@.ci/step galera .ci/galera
 	@.ci/cluster
 
+.PHONY: bench
+bench: ## compare this project with its peers on three engines, and write bench/README.md: about 10 minutes
+	@cd bench && go run . run --write . && go run . inserts --write .
+
+.PHONY: benchquick
+benchquick: ## the same with few and short rounds, printed only: under 2 minutes
+	@cd bench && go run . run --rounds 2 --duration 300ms && go run . inserts --rounds 2 --duration 300ms
+
+.PHONY: benchscale
+benchscale: ## compare requests on 10 million events with those on 10 thousand: about 30 minutes and 12 GB of disk
+	@cd bench && go run . scale --write .
+
+.PHONY: benchsession
+benchsession: ## what sessions add to bare Bun queries
+	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
+	  go test ./dbmodule -run '^$$' -bench . -benchmem -count 10 >"$$said"; \
+	  sed -E -i 's,/(hand|bun|session|literal)/,/via=\1/op=,' "$$said"; \
+	  cd bench && go tool benchstat -col '/via@(bun session)' -filter '/via:(bun OR session)' "$$said"
+
 .PHONY: e2e
 e2e: tools ## run the npm client, the browser and the composed program against the built server
 	@DBTEST_REQUIRE=all go test -race -count=1 -v ./app/e2e
 
 .PHONY: lint
-lint: ## check format, vet, lint and go.mod
+lint: ## check format, vet, lint, the exported API and go.mod
 	@.ci/step gofmt .ci/formatted
 	@.ci/step vet go vet -tags faults,cluster ./...
 	@.ci/step golangci go run $(GOLANGCI) run
 	@.ci/step tidy go mod tidy -diff
+	@.ci/step api go run ./.ci/api
+	@.ci/step apitest go test ./.ci/api
+	@cd bench && ../.ci/step bench-vet go vet ./...
+	@cd bench && ../.ci/step bench-lint go run $(GOLANGCI) run
+	@cd bench && ../.ci/step bench-tidy go mod tidy -diff
+
+.PHONY: api
+api: ## accept what the library packages export now: rewrites .ci/api.txt
+	@go run ./.ci/api -w
 
 .PHONY: tools
 tools: ## install what the tests need, or say what to install

@@ -59,5 +59,5 @@ func serve(ctx context.Context, s streams) error {
 			return nil // a signal, which run sees too
 		}
 	}
-	return run(ctx, cfg, log, work, Module, fx.Populate(&server, &database))
+	return run(ctx, cfg, log, work, Module, cfg.Observe.observed(), fx.Populate(&server, &database))
 }

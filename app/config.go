@@ -19,6 +19,7 @@ import (
 type Config struct {
 	Database dbmodule.Config
 	HTTP     httpmodule.Config
+	Observe  ObserveConfig
 	Log      LogConfig
 
 	// StartTimeout is how long the start may take, most of which is waiting
@@ -40,6 +41,7 @@ func DefaultConfig() Config {
 	return Config{
 		Database:     database,
 		HTTP:         httpmodule.DefaultConfig(),
+		Observe:      ObserveConfig{Metrics: true, Status: true},
 		Log:          LogConfig{Level: zapcore.InfoLevel, Format: LogAuto},
 		StartTimeout: time.Minute,
 	}

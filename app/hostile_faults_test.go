@@ -246,7 +246,7 @@ func quietly(t *testing.T, p *process) string {
 	t.Helper()
 	url := p.serving(t).URL
 	go func() {
-		for range p.lines { //nolint:revive // read and thrown away
+		for range p.lines {
 		}
 	}()
 	return url

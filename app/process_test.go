@@ -169,7 +169,7 @@ func TestProcessServesAndStops(t *testing.T) {
 			t.Parallel()
 			p := start(t, nil, "PORT=0")
 			at := p.serving(t)
-			if at.Engine != "sqlite" || filepath.Base(at.Database) != "openhands.db" || at.Tables != 2 || len(at.Revisions) != 1 {
+			if at.Engine != "sqlite" || filepath.Base(at.Database) != "openhands.db" || at.Tables != 3 || len(at.Revisions) != 1 {
 				t.Errorf("got %+v", at)
 			}
 			for _, url := range []string{at.URL + "/ready", at.Docs} {
@@ -199,7 +199,7 @@ func TestProcessBannerForPeople(t *testing.T) {
 	p.await(t, "serving   http://127.0.0.1:")
 	p.await(t, "docs      http://127.0.0.1:")
 	p.await(t, "database  sqlite: ")
-	p.await(t, "schema    2 tables, at revision ")
+	p.await(t, "schema    3 tables, at revision ")
 	p.signal(t, syscall.SIGTERM)
 	if code := p.wait(t); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, p.output())
@@ -217,7 +217,7 @@ func TestProcessNamesAnAddressToVisit(t *testing.T) {
 func TestProcessSaysThatTheSchemaIsBehind(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "PORT=0", "LOG_FORMAT=console", "DATABASE_SCHEMA=none")
-	p.await(t, "schema    2 tables, not ready: tables are missing: conversations, events; ")
+	p.await(t, "schema    3 tables, not ready: tables are missing: conversations, event_counts, events; ")
 }
 
 // hang sends half a request and returns when the server waits for the rest.

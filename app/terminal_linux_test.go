@@ -47,7 +47,7 @@ func TestLogIsForPeopleOnATerminal(t *testing.T) {
 	_ = stderr.Close()
 	var seen strings.Builder
 	buffer := make([]byte, 4096)
-	for !strings.Contains(seen.String(), "schema    2 tables") {
+	for !strings.Contains(seen.String(), "schema    3 tables") {
 		n, err := person.Read(buffer)
 		if err != nil {
 			break

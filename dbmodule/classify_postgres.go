@@ -27,7 +27,8 @@ func postgreSQLKind(pg *pgconn.PgError) error {
 		return ErrNotNull
 	case "40003": // CockroachDB says so for a COMMIT that it lost track of
 		return ErrCommitUnknown
-	case "55P03": // lock_timeout, NOWAIT
+	case "55P03", // lock_timeout, NOWAIT
+		"26000": // somebody threw prepared statements away
 		return ErrConflict
 	case "0A000":
 		// A prepared statement whose table changed. The driver forgets it, so

@@ -134,11 +134,9 @@ func discardsSQLiteConn(err error) bool {
 	if !errors.As(err, &lite) {
 		return false
 	}
-	if lite.Code() == sqlite3.SQLITE_READONLY_DBMOVED {
-		return true
-	}
 	switch lite.Code() & 0xff {
-	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN:
+	case sqlite3.SQLITE_READONLY, // a file that was read-only when it was opened stays so for the connection
+		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN:
 		return true
 	}
 	return false

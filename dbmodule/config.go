@@ -69,6 +69,21 @@ type Config struct {
 	// [ErrCommitUnknown]. See [WithStatementTimeout] for exceptions. It is
 	// kept by this side, so it holds when the server hangs and behind poolers.
 	StatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"20s" desc:"how long the database may take to answer a statement (0 = no limit)"`
+	// StatementCache is how many prepared statements each connection keeps.
+	// Statements that Bun made are prepared from the second time on, with the
+	// values that differ bound instead of written into the text; 0 sends all
+	// as they are. A URL's own prepared_statement_cache_size (PostgreSQL) or
+	// cached_statements (SQLite) wins. A pooler that changes sessions between
+	// transactions is noticed, and gets none.
+	StatementCache int `envconfig:"DATABASE_STATEMENT_CACHE_SIZE" default:"128" desc:"prepared statements kept for each connection (0 = values are sent in the text)"`
+
+	// GroupCommit lets units of work of sessions that wait for SQLite's one
+	// writer share a transaction, each in a savepoint, and with it the sync of
+	// its COMMIT. Each is still stored whole or not at all, and acknowledged
+	// when it is stored. It has an effect where each COMMIT syncs: on a file
+	// with synchronous=FULL (the default) or EXTRA. A session refuses COMMIT
+	// and ROLLBACK as text there.
+	GroupCommit bool `envconfig:"DATABASE_GROUP_COMMIT" default:"true" desc:"SQLite: let units of work that wait for the writer share a sync"`
 
 	// Schema is what the start does about tables.
 	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`
@@ -99,6 +114,9 @@ func DefaultConfig() Config {
 
 		ConnectTimeout:   defaultConnectTimeout,
 		StatementTimeout: 20 * time.Second,
+		StatementCache:   128,
+
+		GroupCommit: true,
 
 		Schema:      SchemaCreate,
 		LockTimeout: 10 * time.Second,
@@ -146,6 +164,9 @@ func (c Config) Validate() error {
 	}
 	if c.StatementTimeout < 0 {
 		bad("DATABASE_STATEMENT_TIMEOUT", c.StatementTimeout, "takes a duration of 0 (no limit) or more, for example 20s")
+	}
+	if c.StatementCache < 0 {
+		bad("DATABASE_STATEMENT_CACHE_SIZE", c.StatementCache, "takes 0 (none) or more")
 	}
 	if !c.Schema.valid() {
 		bad("DATABASE_SCHEMA", c.Schema, schemaModes)

@@ -76,11 +76,13 @@ func TestOpenReportsEverySettingThatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, err := dbmodule.Open(dbmodule.Config{
 		PoolSize: -1, MaxOverflow: -2, Echo: "loud", Schema: "drop", SlowQuery: -1, ConnectTimeout: -1, StatementTimeout: -1,
+		StatementCache: -1,
 	}, nil)
 	require.Error(t, err)
 	for _, name := range []string{
 		"DATABASE_URL", "DATABASE_ECHO", "DATABASE_SLOW_QUERY", "DATABASE_POOL_SIZE", "DATABASE_MAX_OVERFLOW",
 		"DATABASE_POOL_TIMEOUT", "DATABASE_SCHEMA", "DATABASE_CONNECT_TIMEOUT", "DATABASE_STATEMENT_TIMEOUT",
+		"DATABASE_STATEMENT_CACHE_SIZE",
 	} {
 		assert.Contains(t, err.Error(), name)
 	}

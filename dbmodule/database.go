@@ -33,6 +33,8 @@ type Database struct {
 	watch    *watch
 	// isUnwatched keeps both away.
 	isUnwatched bool
+	// observers are told what the database does.
+	observers observers
 	// closeConnected undoes what pools.connected did.
 	closeConnected func() error
 }
@@ -67,7 +69,7 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		opt(d)
 	}
 
-	opened, err := openPools(cfg, newRowLog(cfg, log))
+	opened, err := openPools(cfg, listeners{rows: newRowLog(cfg, log), observers: d.observers})
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +84,11 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 
-	writer := newPool(d.db, cfg.PoolTimeout, &d.gate)
+	writer := newPool(PoolWriter, d.db, cfg.PoolTimeout, &d.gate, d.observers)
+	writer.queue = opened.queue
 	reader := writer
 	if d.readers != d.db {
-		reader = newPool(d.readers, cfg.PoolTimeout, &d.gate)
+		reader = newPool(PoolReader, d.readers, cfg.PoolTimeout, &d.gate, d.observers)
 	}
 	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader, failover: cfg.URL.seeksPrimary()}
 	if err := d.openCluster(); err != nil {
@@ -267,6 +270,21 @@ func (d *Database) Stats() PoolStats {
 	stats := PoolStats{}.plus(d.pools.writer)
 	if d.pools.reader != d.pools.writer {
 		stats = stats.plus(d.pools.reader)
+	}
+	return stats
+}
+
+// PoolStats describes each pool at this moment, as database/sql does. A database
+// without readers of its own and without replicas has the writer alone.
+func (d *Database) PoolStats() map[Pool]sql.DBStats {
+	stats := map[Pool]sql.DBStats{PoolWriter: d.pools.writer.Stats()}
+	if d.pools.reader != d.pools.writer {
+		stats[PoolReader] = d.pools.reader.Stats()
+	}
+	if d.replicas != nil {
+		for _, one := range d.replicas.all {
+			stats[one.pool.name] = one.db.Stats()
+		}
 	}
 	return stats
 }

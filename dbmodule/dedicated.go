@@ -22,7 +22,7 @@ func (d *Database) Dedicated(ctx context.Context, n int) (dedicated *Database, c
 	cfg.PoolSize, cfg.MaxOverflow = max(n, 1), 0
 	cfg.PoolRecycle, cfg.StatementTimeout = 0, 0
 	cfg.ReplicaURLs = nil
-	dedicated, err = Open(cfg, d.log, unwatched())
+	dedicated, err = Open(cfg, d.log, unwatched(), WithObserver(d.observers...))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,6 +2,7 @@ package dbmodule
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ type connector struct {
 	engine  Engine
 	open    openerFunc
 	prePing bool
-	rowLog  rowLogFunc
+	tell    listeners
 	// connectTimeout bounds an attempt to connect, statementTimeout a wait for
 	// an answer; 0 does not.
 	connectTimeout, statementTimeout time.Duration
@@ -40,12 +41,19 @@ type connector struct {
 	// longer; standby says that it never was, and takes no writes as it should.
 	generation generation
 	standby    bool
+	// binder, if not nil, has statements prepared, as many as statementCache
+	// for each connection.
+	binder         *binder
+	statementCache int
+	// queue is set for a writer whose sessions commit in groups.
+	queue *commitQueue
 }
 
-func newConnector(cfg Config, rows rowLogFunc, open openerFunc) *connector {
+func newConnector(cfg Config, tell listeners, open openerFunc) *connector {
 	return &connector{
-		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, rowLog: rows,
+		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, tell: tell,
 		connectTimeout: cfg.URL.connectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
+		binder: newBinder(cfg.URL.Engine()), statementCache: cfg.URL.statementCache(cfg.StatementCache),
 	}
 }
 
@@ -68,7 +76,13 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, c.unconnected(err)
 	}
-	made := &conn{Conn: inner, connector: c, generation: generation}
+	made := &conn{
+		Conn: inner, connector: c, generation: generation,
+		statements: newStatements(c.binder, c.statementCache),
+	}
+	if c.queue != nil {
+		made.group = &commitGroup{queue: c.queue, conn: made}
+	}
 	if c.opened != nil {
 		if made.abandon, err = c.opened(ctx, inner); err != nil {
 			return nil, errors.Join(c.unconnected(err), made.Close())
@@ -101,6 +115,10 @@ func (refusingDriver) Open(string) (driver.Conn, error) {
 // the driver: with the original, database/sql would send it again.
 var errConnLost = errors.New("the connection was lost")
 
+// longIdle is less than the second after which pgx asks the server whether it
+// is still there.
+const longIdle = 900 * time.Millisecond
+
 // unrenderable starts what Bun puts into a statement in place of a value that
 // it can't write there, such as a string with a NUL for PostgreSQL.
 const unrenderable = "?!("
@@ -119,6 +137,17 @@ type conn struct {
 	abandon func(ctx context.Context)
 	// generation is its connector's when it was made.
 	generation int64
+	// taken is when the connection last came out of the pool.
+	taken time.Time
+	// statements are prepared ones; nil when none are kept.
+	statements *statements
+	// group is nil unless sessions commit in groups here. shares is set by a
+	// session that will wait for the acknowledgement that its commit leaves.
+	group        *commitGroup
+	shares       bool
+	acknowledged *acknowledgement
+	// unit is the unit of work that it is in the hands of, nil for none.
+	unit *observedUnit
 	txState
 }
 
@@ -176,7 +205,12 @@ func (c *conn) abandoned(l *limit) {
 	c.abandon = nil // once is enough
 }
 
-func (c *conn) limit(ctx context.Context) *limit { return newLimit(ctx, c.connector.statementTimeout) }
+func (c *conn) limit(ctx context.Context) *limit {
+	if c.group.isOpen() && ctx.Done() != nil {
+		return newLimit(ctx, gracefully, c.connector.statementTimeout)
+	}
+	return newLimit(ctx, nil, c.connector.statementTimeout)
+}
 
 func (c *conn) typed(err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
@@ -197,6 +231,10 @@ func (c *conn) typed(err error) error {
 // Close closes the connection. A server is told so as a courtesy: that it
 // could not be told, since it was gone already, is not worth an error.
 func (c *conn) Close() error {
+	c.group.closing(c.broken)
+	if c.statements != nil && c.engine() == SQLite { // which stays open otherwise; servers know by themselves
+		c.statements.clear()
+	}
 	err := c.Conn.Close()
 	if err == nil || c.engine() != SQLite {
 		return nil
@@ -220,6 +258,9 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if !ok {
 		return c.Prepare(query)
 	}
+	if err := c.group.ownEnd(query); err != nil {
+		return nil, err
+	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
@@ -237,13 +278,32 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if !ok {
 		return nil, driver.ErrSkip
 	}
+	if err := c.group.ownEnd(query); err != nil {
+		return nil, err
+	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
 	l := c.limit(ctx)
 	defer l.end()
+	m := c.measure(ctx, query)
+	var fresh *scanner
+	if len(args) == 0 {
+		st, bound, unseen, err := c.bind(l.ctx, query, true)
+		if err != nil {
+			return nil, m.done(c.answered(l, query, err))
+		}
+		if st != nil {
+			result, err := st.exec(l.ctx, bound)
+			if !c.staleStatement(l.ctx, st, err) {
+				return result, m.done(c.answered(l, query, err))
+			}
+		}
+		fresh = unseen
+	}
 	result, err := execer.ExecContext(l.ctx, query, args)
-	return result, c.answered(l, query, err)
+	c.ran(fresh, err)
+	return result, m.done(c.answered(l, query, err))
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -251,22 +311,42 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if !ok {
 		return nil, driver.ErrSkip
 	}
+	if err := c.group.ownEnd(query); err != nil {
+		return nil, err
+	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
 	l := c.limit(ctx)
+	m := c.measure(ctx, query)
+	var fresh *scanner
+	if len(args) == 0 {
+		st, bound, unseen, err := c.bind(l.ctx, query, false)
+		if err != nil {
+			return c.result(l, m, nil, err, nil)
+		}
+		if st != nil {
+			inner, err := st.query(l.ctx, bound)
+			if !c.staleStatement(l.ctx, st, err) {
+				return c.result(l, m, inner, err, st)
+			}
+		}
+		fresh = unseen
+	}
 	inner, err := queryer.QueryContext(l.ctx, query, args)
-	return c.result(l, query, inner, err)
+	c.ran(fresh, err)
+	return c.result(l, m, inner, err, nil)
 }
 
-// result wraps the rows of a query, which keep its limit.
-func (c *conn) result(l *limit, query string, inner driver.Rows, err error) (driver.Rows, error) {
-	if err = c.answered(l, query, err); err != nil {
+// result wraps the rows of a query, which keep its limit, and the statement of
+// ours that gives them, if there is one.
+func (c *conn) result(l *limit, m measured, inner driver.Rows, err error, st *prepared) (driver.Rows, error) {
+	if err = c.answered(l, m.query, err); err != nil {
 		l.end()
-		return nil, err
+		return nil, m.done(err)
 	}
 	l.stop()
-	return &rows{Rows: inner, conn: c, limit: l}, nil
+	return &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st}, nil
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -274,12 +354,17 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if !ok {
 		return nil, fmt.Errorf("dbmodule: begin: the %s driver has no transactions", c.engine())
 	}
-	c.readOnly = opts.ReadOnly
+	c.readOnly, c.isolation = opts.ReadOnly, sql.IsolationLevel(opts.Isolation)
 	if c.engine() == SQLite {
 		opts.Isolation = 0 // SQLite has one level, serializable
 	}
+	if c.group.isOpen() {
+		return c.joinTx(ctx)
+	}
 	l := c.limit(ctx)
+	m := c.measure(ctx, "BEGIN")
 	inner, err := beginner.BeginTx(l.ctx, opts)
+	_ = m.raw(err)
 	if err != nil {
 		defer l.end()
 		if errors.Is(err, driver.ErrBadConn) && !l.late() {
@@ -291,7 +376,21 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	}
 	l.stop()
 	c.begin()
+	c.group.begin()
 	return &tx{Tx: inner, conn: c, limit: l}, nil
+}
+
+// joinTx begins a transaction as a part of the one that is open.
+func (c *conn) joinTx(ctx context.Context) (driver.Tx, error) {
+	l := c.limit(ctx)
+	if err := c.group.join(l.ctx); err != nil {
+		defer l.end()
+		return nil, c.typed(l.explain(c.engine(), err))
+	}
+	l.stop()
+	c.begin()
+	c.group.begin()
+	return &tx{conn: c, limit: l, joined: true}, nil
 }
 
 func (c *conn) Ping(ctx context.Context) error {
@@ -317,12 +416,25 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	if c.broken || c.outdated() {
 		return driver.ErrBadConn
 	}
+	if _, session := ctx.Value(callerKey{}).(context.Context); c.group.isOpen() && !session {
+		c.group.commit() // only sessions know how to join
+		if c.broken {
+			return driver.ErrBadConn
+		}
+	}
 	c.reused = true
-	c.txState = txState{}
+	c.txState, c.shares, c.acknowledged = txState{}, false, nil
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
-		l := c.limit(ctx)
-		defer l.end()
-		if err := resetter.ResetSession(l.ctx); err != nil {
+		// pgx asks the server when the connection was idle for a second;
+		// everything else is done here at once, and needs no limit.
+		now := time.Now()
+		if idle := now.Sub(c.taken); c.engine() == PostgreSQL && idle > longIdle {
+			l := c.limit(ctx)
+			defer l.end()
+			ctx = l.ctx
+		}
+		c.taken = now
+		if err := resetter.ResetSession(ctx); err != nil {
 			return err
 		}
 	}
@@ -332,8 +444,14 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return nil
 }
 
-// IsValid keeps broken connections out of the pool.
+// IsValid keeps broken connections out of the pool. database/sql asks when the
+// last that used the connection has ended, and before the next gets it.
 func (c *conn) IsValid() bool {
+	c.group.handOver()
+	return c.sound()
+}
+
+func (c *conn) sound() bool {
 	if c.broken || c.outdated() {
 		return false
 	}
@@ -367,8 +485,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	}
 	l := s.conn.limit(ctx)
 	defer l.end()
+	m := s.conn.measure(ctx, s.query)
 	result, err := execer.ExecContext(l.ctx, args)
-	return result, s.conn.answered(l, s.query, err)
+	return result, m.done(s.conn.answered(l, s.query, err))
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -380,16 +499,20 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		return nil, err
 	}
 	l := s.conn.limit(ctx)
+	m := s.conn.measure(ctx, s.query)
 	inner, err := queryer.QueryContext(l.ctx, args)
-	return s.conn.result(l, s.query, inner, err)
+	return s.conn.result(l, m, inner, err, nil)
 }
 
 // rows types the errors that a driver reports while a result is read, and
 // logs each row for DATABASE_ECHO=debug.
 type rows struct {
 	driver.Rows
-	conn  *conn
-	limit *limit
+	conn     *conn
+	limit    *limit
+	measured measured
+	// statement, if not nil, is free again once the rows are closed.
+	statement *prepared
 }
 
 func (r *rows) Next(dest []driver.Value) error {
@@ -400,10 +523,10 @@ func (r *rows) Next(dest []driver.Value) error {
 		return err
 	}
 	if err != nil {
-		return r.conn.answered(r.limit, "", err)
+		return r.measured.failed(r.conn.answered(r.limit, "", err))
 	}
-	if r.conn.connector.rowLog != nil {
-		r.conn.connector.rowLog(r.Columns(), dest)
+	if r.conn.connector.tell.rows != nil {
+		r.conn.connector.tell.rows(r.Columns(), dest)
 	}
 	return nil
 }
@@ -413,11 +536,14 @@ func (r *rows) Close() error {
 	r.limit.start(0)
 	defer r.limit.end()
 	err := r.Rows.Close()
+	if r.statement != nil {
+		r.statement.busy = false
+	}
 	r.conn.abandoned(r.limit)
 	if err == nil {
-		return nil
+		return r.measured.done(nil)
 	}
-	return r.conn.answered(r.limit, "", err)
+	return r.measured.done(r.conn.answered(r.limit, "", err))
 }
 
 func (r *rows) HasNextResultSet() bool {

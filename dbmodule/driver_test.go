@@ -24,7 +24,7 @@ type fakeDriver struct {
 
 func (f *fakeDriver) pool(engine Engine) *sql.DB {
 	cfg := DefaultConfig()
-	c := newConnector(cfg, nil, func(context.Context) (driver.Conn, error) { return &fakeConn{f}, nil })
+	c := newConnector(cfg, listeners{}, func(context.Context) (driver.Conn, error) { return &fakeConn{f}, nil })
 	c.engine = engine
 	return sql.OpenDB(c)
 }

@@ -29,6 +29,8 @@ type pools struct {
 	dialect schema.Dialect
 	// connector makes the writer's connections; nil for SQLite.
 	connector *connector
+	// queue, if not nil, counts the sessions that wait for writer.
+	queue *commitQueue
 	// connected, if not nil, runs once after the first connection, for what
 	// needs the server; what it returns, if not nil, runs when all is closed.
 	connected func(ctx context.Context) (closeFunc func() error, err error)
@@ -36,14 +38,14 @@ type pools struct {
 	closing func()
 }
 
-func openPools(cfg Config, rows rowLogFunc) (pools, error) {
+func openPools(cfg Config, tell listeners) (pools, error) {
 	switch engine := cfg.URL.Engine(); engine {
 	case SQLite:
-		return openSQLite(cfg, rows)
+		return openSQLite(cfg, tell)
 	case PostgreSQL:
-		return openPostgreSQL(cfg, rows)
+		return openPostgreSQL(cfg, tell)
 	case MySQL:
-		return openMySQL(cfg, rows)
+		return openMySQL(cfg, tell)
 	default:
 		return pools{}, fmt.Errorf("dbmodule: open: no engine %q", engine)
 	}
@@ -64,6 +66,12 @@ func limitPool(db *sql.DB, cfg Config) {
 	db.SetMaxOpenConns(open)
 	db.SetMaxIdleConns(idle)
 	db.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))
+}
+
+// listeners are told what connections do; the zero value is nobody.
+type listeners struct {
+	rows      rowLogFunc // nil logs none
+	observers observers
 }
 
 // rowLogFunc logs one row of a result, for DATABASE_ECHO=debug.

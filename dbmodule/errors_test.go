@@ -210,7 +210,7 @@ var sqliteErrors = map[string]errorCase{
 	"interrupted":       {err: lite(9, "interrupted"), want: dbmodule.ErrTimeout, ends: true},
 	"full":              {err: lite(13, "database or disk is full"), want: dbmodule.ErrDiskFull, ends: true},
 	"no room for WAL":   {err: lite(4874, "disk I/O error"), want: dbmodule.ErrDiskFull, ends: true, discards: true},
-	"read-only":         {err: lite(8, "attempt to write a readonly database"), want: dbmodule.ErrReadOnly},
+	"read-only":         {err: lite(8, "attempt to write a readonly database"), want: dbmodule.ErrReadOnly, discards: true},
 	"moved":             {err: lite(1032, "attempt to write a readonly database"), want: dbmodule.ErrUnavailable, discards: true},
 	"I/O error":         {err: lite(266, "disk I/O error"), want: dbmodule.ErrUnavailable, ends: true, discards: true},
 	"can't open":        {err: fmt.Errorf("open file:x: %w", lite(14, "unable to open database file")), want: dbmodule.ErrUnavailable, ends: true, discards: true},

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,8 @@ type SessionFactory struct {
 	// failover is set when the URL names several hosts of which one is the
 	// primary: another than it was may be found.
 	failover bool
+	// ids counts the sessions.
+	ids atomic.Uint64
 }
 
 // Engine names the engine behind the sessions.
@@ -26,7 +29,7 @@ func (f *SessionFactory) Engine() Engine { return f.engine }
 
 // New makes a session. It does no I/O; the caller closes the session.
 func (f *SessionFactory) New(opts ...SessionOption) *Session {
-	s := &Session{factory: f}
+	s := &Session{factory: f, id: f.ids.Add(1), attempt: 1}
 	for _, opt := range opts {
 		opt(&s.options)
 	}
@@ -53,6 +56,7 @@ func (f *SessionFactory) InTx(
 		if err := s.options.validKey(); err != nil {
 			return err
 		}
+		s.attempt = attempt
 		began := time.Now()
 		err := runInTx(ctx, s, fn)
 		if errors.Is(err, errStored) {
@@ -68,6 +72,7 @@ func (f *SessionFactory) InTx(
 		if attempt >= s.options.attempts() {
 			return fmt.Errorf("dbmodule: gave up after %d attempts: %w", attempt, err)
 		}
+		f.writer.observers.retrying(ctx, attempt, err)
 		if !pause(ctx, attempt, time.Since(began)) {
 			return errors.Join(err, ctx.Err())
 		}

@@ -31,17 +31,23 @@ type limit struct {
 }
 
 // newLimit starts the time for the first answer; fallback is the limit of
-// contexts that bring none, 0 for none.
-func newLimit(ctx context.Context, fallback time.Duration) *limit {
+// contexts that bring none, 0 for none. derive, if not nil, makes the context
+// for the driver, which end gives up.
+func newLimit(ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc), fallback time.Duration) *limit {
 	after, ok := ctx.Value(statementTimeoutKey{}).(time.Duration)
 	if !ok {
 		after = fallback
 	}
 	l := &limit{caller: ctx, ctx: ctx, after: after}
+	if derive != nil {
+		l.ctx, l.cancel = derive(ctx)
+	}
 	if after <= 0 {
 		return l
 	}
-	l.ctx, l.cancel = context.WithCancel(ctx)
+	if derive == nil {
+		l.ctx, l.cancel = context.WithCancel(ctx)
+	}
 	l.timer = time.AfterFunc(after, l.cancel)
 	return l
 }

@@ -28,6 +28,7 @@ type Params struct {
 	Models    []any        `group:"dbmodule.models"`
 	Tables    TableManager `optional:"true"`
 	Migrator  Migrator     `optional:"true"`
+	Observers []Observer   `group:"dbmodule.observers"`
 	// Shutdowner ends the application when a migration fails that had outlived
 	// the start. fx supplies it.
 	Shutdowner fx.Shutdowner `optional:"true"`
@@ -51,7 +52,7 @@ func New(p Params) (Result, error) {
 	if p.Config.Schema.needsMigrator() && p.Migrator == nil {
 		return Result{}, fmt.Errorf("dbmodule: DATABASE_SCHEMA=%s: %w", p.Config.Schema, errNoMigrator)
 	}
-	opts := []Option{WithModels(p.Models...)}
+	opts := []Option{WithModels(p.Models...), WithObserver(p.Observers...)}
 	if p.Migrator != nil {
 		opts = append(opts, WithMigrator(p.Migrator))
 	}

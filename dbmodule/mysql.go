@@ -10,12 +10,12 @@ import (
 	"github.com/uptrace/bun/dialect/mysqldialect"
 )
 
-func openMySQL(cfg Config, rows rowLogFunc) (pools, error) {
+func openMySQL(cfg Config, tell listeners) (pools, error) {
 	hosts, err := newMySQLHosts(cfg)
 	if err != nil {
 		return pools{}, err
 	}
-	connector := newConnector(cfg, rows, hosts.open)
+	connector := newConnector(cfg, tell, hosts.open)
 	connector.opened = hosts.opened
 	connector.connectTimeout *= time.Duration(len(hosts.all)) // the others get their time too
 	db := sql.OpenDB(connector)

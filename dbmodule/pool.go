@@ -23,13 +23,17 @@ type pool struct {
 	gate    *gate
 	// replica is whose pool this is, nil for the primary.
 	replica *replica
+	queue   *commitQueue // nil unless sessions commit in groups
+	// name and observers are for those who watch.
+	name      Pool
+	observers observers
 
 	mu      sync.Mutex
 	holders map[*heldConn]struct{}
 }
 
-func newPool(db *bun.DB, timeout time.Duration, g *gate) *pool {
-	return &pool{db: db, timeout: timeout, gate: g, holders: make(map[*heldConn]struct{})}
+func newPool(name Pool, db *bun.DB, timeout time.Duration, g *gate, told observers) *pool {
+	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told, holders: make(map[*heldConn]struct{})}
 }
 
 // heldConn is a connection in the hands of one session.
@@ -38,6 +42,8 @@ type heldConn struct {
 	conn  bun.Conn
 	raw   *conn
 	since time.Time
+	// session is the number of who holds it.
+	session uint64
 	// stack is where the session took it, innermost frame first.
 	stack [12]uintptr
 }
@@ -48,7 +54,11 @@ type heldConn struct {
 func (p *pool) take(ctx context.Context) (*heldConn, error) {
 	waitCtx, cancel := context.WithTimeout(context.WithValue(ctx, callerKey{}, ctx), p.timeout)
 	defer cancel()
+	p.queue.enter()
 	taken, err := p.db.Conn(waitCtx)
+	if last := p.queue.leave(); last && err != nil {
+		go p.flush()
+	}
 	if err != nil {
 		return nil, p.notTaken(ctx, err)
 	}
@@ -106,7 +116,7 @@ func (p *pool) queued(cause error) error {
 
 	var longest []string
 	for _, h := range held[:min(3, len(held))] {
-		longest = append(longest, fmt.Sprintf("for %s by %s", time.Since(h.since).Round(time.Millisecond), h.taker()))
+		longest = append(longest, fmt.Sprintf("for %s by session %d of %s", time.Since(h.since).Round(time.Millisecond), h.session, h.taker()))
 	}
 	stats := p.db.Stats()
 	err := fmt.Errorf("dbmodule: connect: %w: %d of %d connections in use", cause, stats.InUse, stats.MaxOpenConnections)

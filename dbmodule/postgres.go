@@ -8,12 +8,12 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
 
-func openPostgreSQL(cfg Config, rows rowLogFunc) (pools, error) {
+func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
 	config, err := cfg.URL.pgxConfig(cfg.ConnectTimeout)
 	if err != nil {
 		return pools{}, err
 	}
-	inner := newConnector(cfg, rows, stdlib.GetConnector(*config, cfg.pgxOptions()...).Connect)
+	inner := newConnector(cfg, tell, stdlib.GetConnector(*config, cfg.pgxOptions()...).Connect)
 	if len(cfg.URL.parts.hosts) > 1 {
 		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
 	}

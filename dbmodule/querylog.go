@@ -67,8 +67,11 @@ func newQueryLog(cfg Config, engine Engine, log *zap.Logger) bun.QueryHook {
 	return q
 }
 
-// BeforeQuery does nothing: a line needs the duration.
-func (q *queryLog) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+// BeforeQuery makes room for the session's number; a line is written when the
+// duration is known.
+func (q *queryLog) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+	return &sessionNote{Context: ctx}
+}
 
 // AfterQuery logs the statement. It is called for each one: what is too fast
 // to be logged costs a look at the clock.
@@ -88,7 +91,7 @@ func (q *queryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 	}
 
 	operation := operationOf(event)
-	fields := make([]zap.Field, 0, 8)
+	fields := make([]zap.Field, 0, 9)
 	fields = append(fields,
 		zap.String("operation", operation),
 		zap.String("statement", q.statement(event)),
@@ -103,6 +106,9 @@ func (q *queryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 		} else {
 			fields = append(fields, zap.Error(err))
 		}
+	}
+	if session := notedSession(ctx); session != 0 {
+		fields = append(fields, zap.Uint64("session", session))
 	}
 	entry.Write(append(fields, logFields(ctx)...)...)
 }

@@ -52,17 +52,17 @@ type replicaState struct {
 
 // openReplicas opens a pool for each replica. It does no I/O; until the first
 // check none of them is used.
-func openReplicas(cfg Config, dialect schema.Dialect, hooks []bun.QueryHook, rows rowLogFunc, g *gate) (_ *replicas, err error) {
+func openReplicas(cfg Config, dialect schema.Dialect, hooks []bun.QueryHook, tell listeners, g *gate) (_ *replicas, err error) {
 	if len(cfg.ReplicaURLs) == 0 {
 		return nil, nil
 	}
 	r := &replicas{id: tokenID(cfg.URL), replication: newReplication(cfg.URL.Engine()), maxLag: cfg.ReplicaMaxLag}
-	for _, u := range cfg.ReplicaURLs {
+	for i, u := range cfg.ReplicaURLs {
 		cfg := cfg
 		if cfg.URL = u; u.hasPassword() {
 			cfg.PasswordFile, cfg.PasswordCommand, cfg.Password = "", "", nil // the replica's own goes first
 		}
-		opened, err := openPools(cfg, rows)
+		opened, err := openPools(cfg, tell)
 		if err != nil {
 			return nil, errors.Join(err, r.close())
 		}
@@ -71,7 +71,7 @@ func openReplicas(cfg Config, dialect schema.Dialect, hooks []bun.QueryHook, row
 			db = db.WithQueryHook(hook)
 		}
 		one := &replica{url: u, db: opened.writer, closing: opened.closing, checkSoon: func() {}}
-		one.pool = newPool(db, cfg.PoolTimeout, g)
+		one.pool = newPool(PoolReplica(i+1), db, cfg.PoolTimeout, g, tell.observers)
 		one.pool.replica = one
 		opened.connector.standby = true
 		one.state.Store(&replicaState{reason: "it has not been checked yet"})
@@ -237,7 +237,7 @@ func (d *Database) openCluster() (err error) {
 	if d.isUnwatched {
 		return nil
 	}
-	d.replicas, err = openReplicas(d.config, d.pools.dialect, d.hooks(), newRowLog(d.config, d.log), &d.gate)
+	d.replicas, err = openReplicas(d.config, d.pools.dialect, d.hooks(), listeners{rows: newRowLog(d.config, d.log), observers: d.observers}, &d.gate)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ func (s SchemaState) Problems() (hindering, strange []string) {
 // mode is migrate or check, a database on which no revision is recorded is
 // ready without.
 func (d *Database) SchemaState(ctx context.Context) (SchemaState, error) {
+	ctx = Unobserved(ctx)
 	s := d.sessions.New(ReadOnly(), func(o *sessionOptions) { o.ungated = true })
 	state, err := d.schemaState(ctx, s)
 	if err = errors.Join(err, s.Close()); err != nil {

@@ -42,6 +42,9 @@ const (
 type Session struct {
 	factory *SessionFactory
 	options sessionOptions
+	id      uint64
+	attempt int
+	unit    observedUnit
 
 	// mu is only ever tried: it detects use by two goroutines.
 	mu     sync.Mutex
@@ -64,6 +67,10 @@ type Session struct {
 }
 
 var _ bun.IDB = (*Session)(nil)
+
+// ID numbers the sessions of a Database, from 1. It is what the log calls
+// session.
+func (s *Session) ID() uint64 { return s.id }
 
 // ReadOnly reports whether the session refuses to write.
 func (s *Session) ReadOnly() bool { return s.options.readOnly }
@@ -135,8 +142,15 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	}
 
 	stop := context.AfterFunc(ctx, s.endTx)
+	s.held.raw.shares = true
 	err := s.tx.Commit()
 	stop()
+	shared := s.held.raw.acknowledged
+	if err != nil || shared == nil {
+		s.unit.settledBy(err)
+	} else {
+		err = s.await(ctx, shared)
+	}
 	if err != nil {
 		if s.commitUnknown = errors.Is(err, ErrCommitUnknown); s.commitUnknown {
 			s.unanswered = hooks
@@ -318,6 +332,7 @@ func (s *Session) begin(ctx context.Context) error {
 			return nil
 		}
 		stale := isUnavailable(err) && s.elsewhere(ctx, err) || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		s.unit.err = err
 		err = errors.Join(fmt.Errorf("dbmodule: begin: %w", err), s.release())
 		if !stale {
 			return err
@@ -328,7 +343,7 @@ func (s *Session) begin(ctx context.Context) error {
 func (s *Session) beginOn(ctx context.Context, conn bun.Conn) error {
 	// The transaction outlives the statement that begins it, but waiting for
 	// BEGIN must not outlive that statement's context.
-	txCtx, endTx := context.WithCancel(context.WithoutCancel(ctx))
+	txCtx, endTx := context.WithCancel(&sessionNote{Context: context.WithoutCancel(ctx), session: s.id})
 	stop := context.AfterFunc(ctx, endTx)
 	tx, err := conn.BeginTx(txCtx, &sql.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly})
 	if !stop() && err == nil {
@@ -398,7 +413,7 @@ func (s *Session) hold(ctx context.Context) error {
 				return err
 			}
 		}
-		held, err := pool.take(ctx)
+		held, err := s.take(ctx, pool)
 		if err == nil {
 			s.held = held
 			return nil
@@ -419,22 +434,43 @@ func (s *Session) rollback() error {
 	stop := context.AfterFunc(s.last, func() { timer.Reset(lateSettle) })
 	defer stop()
 	err := s.tx.Rollback()
+	s.unit.outcome = OutcomeRollback
 	if errors.Is(err, sql.ErrTxDone) {
 		err = nil // a COMMIT or ROLLBACK sent as text can't be told apart
 	}
 	return errors.Join(err, s.release())
 }
 
+// await gives the connection back, so that others can share the transaction's
+// COMMIT, and waits for that.
+func (s *Session) await(ctx context.Context, shared *acknowledgement) error {
+	held := s.forget()
+	held.raw.unit = nil
+	_ = held.giveBack() // who waits for the COMMIT learns what matters
+	err := shared.wait(ctx)
+	s.unit.settledBy(err)
+	s.endUnit(held)
+	return err
+}
+
 // release gives the connection back and forgets the transaction.
 func (s *Session) release() error {
+	held := s.forget()
+	if held == nil {
+		return nil
+	}
+	held.raw.unit = nil
+	s.endUnit(held)
+	return held.giveBack()
+}
+
+// forget returns the connection, nil for none, that the session had.
+func (s *Session) forget() *heldConn {
 	if s.endTx != nil {
 		s.endTx()
 	}
 	s.tx, s.inTx, s.endTx, s.last = bun.Tx{}, false, nil, nil
 	held := s.held
 	s.held = nil
-	if held == nil {
-		return nil
-	}
-	return held.giveBack()
+	return held
 }

@@ -24,24 +24,28 @@ var memorySerial atomic.Int64
 // openSQLite keeps one connection for writing, so that writers queue in the
 // pool instead of meeting SQLITE_BUSY, and query-only connections for
 // reading, which WAL lets proceed beside it.
-func openSQLite(cfg Config, rows rowLogFunc) (pools, error) {
+func openSQLite(cfg Config, tell listeners) (pools, error) {
 	options := cfg.URL.sqliteOptions()
 	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: options.path}).EscapedPath()}).String()
 	if options.memory {
 		name = "file:/openhands-" + strconv.FormatInt(memorySerial.Add(1), 10)
 	}
 
-	writer := sql.OpenDB(newConnector(cfg, rows, sqliteOpener(name, sqliteQuery(options, false))))
+	connector := newConnector(cfg, tell, sqliteOpener(name, sqliteQuery(options, false)))
+	if cfg.GroupCommit && options.syncsEachCommit() {
+		connector.queue = new(commitQueue)
+	}
+	writer := sql.OpenDB(connector)
 	writer.SetMaxOpenConns(1)
 	writer.SetMaxIdleConns(1)
 
-	reader := sql.OpenDB(newConnector(cfg, rows, sqliteOpener(name, sqliteQuery(options, true))))
+	reader := sql.OpenDB(newConnector(cfg, tell, sqliteOpener(name, sqliteQuery(options, true))))
 	limitPool(reader, cfg)
 	if !options.memory {
 		writer.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))
 	}
 
-	p := pools{writer: writer, reader: reader, dialect: sqlitedialect.New()}
+	p := pools{writer: writer, reader: reader, dialect: sqlitedialect.New(), queue: connector.queue}
 	if options.memory {
 		anchor := sqliteOpener(name, sqliteQuery(options, true))
 		p.connected = func(ctx context.Context) (func() error, error) {

@@ -2,6 +2,7 @@ package dbmodule_test
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,7 @@ type Account struct {
 }
 
 // each runs fn on every engine, with a database of its own that has one empty
-// table.
+// table. DBMODULE_TEST_TEXT runs the suite without prepared statements.
 func each(t *testing.T, fn func(t *testing.T, db *dbmodule.Database)) {
 	t.Helper()
 	eachWith(t, func(*dbmodule.Config) {}, fn)
@@ -29,6 +30,10 @@ func each(t *testing.T, fn func(t *testing.T, db *dbmodule.Database)) {
 
 func eachWith(t *testing.T, configure func(*dbmodule.Config), fn func(t *testing.T, db *dbmodule.Database)) {
 	t.Helper()
+	if os.Getenv("DBMODULE_TEST_TEXT") != "" {
+		bound := configure
+		configure = func(cfg *dbmodule.Config) { cfg.StatementCache = 0; bound(cfg) }
+	}
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
 		configure(&cfg)
 		db := dbtest.Open(t, cfg)

@@ -1,6 +1,8 @@
 package dbmodule
 
 import (
+	"cmp"
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -19,6 +21,13 @@ type tx struct {
 	// limit bounds COMMIT and ROLLBACK; its caller is the context that BeginTx
 	// was given.
 	limit *limit
+	// joined says that it is a savepoint in another's transaction.
+	joined bool
+	// outlives says that it is committed when its own unit of work has ended,
+	// and with that the context that it was begun with.
+	outlives bool
+	// unit is its unit of work, if it outlives that.
+	unit *observedUnit
 }
 
 // Commit answers nil only for a transaction that is stored whole. A
@@ -32,6 +41,28 @@ func (t *tx) Commit() error {
 	if err := t.limit.caller.Err(); err != nil {
 		return errors.Join(fmt.Errorf("dbmodule: commit: %w", err), t.Rollback())
 	}
+	if g := t.conn.group; g != nil && (t.joined || t.conn.shares) {
+		return t.share(g)
+	}
+	return t.commitNow()
+}
+
+// share ends a unit of work that is committed together with others, or may be.
+func (t *tx) share(g *commitGroup) error {
+	defer t.conn.end()
+	if t.joined {
+		defer t.limit.end()
+		t.limit.start(0)
+		if err := g.part(context.WithoutCancel(t.limit.ctx), false); err != nil {
+			return &Error{Kind: ErrConflict, Engine: t.conn.engine(), cause: err}
+		}
+	}
+	t.conn.acknowledged = g.add(t)
+	return nil
+}
+
+// commitNow sends COMMIT.
+func (t *tx) commitNow() error {
 	defer t.limit.end()
 	t.limit.start(0)
 	err := t.send("COMMIT", t.Tx.Commit)
@@ -63,15 +94,16 @@ func (t *tx) Commit() error {
 
 // send ends the transaction. MySQL's driver gives Commit and Rollback no
 // context, so that a stalled server would hold them for ever: the statements
-// have one.
+// have one. SQLite's gives Commit the context of BeginTx.
 func (t *tx) send(statement string, method func() error) error {
-	if t.conn.engine() == MySQL {
+	m := t.conn.measureFor(t.limit.caller, cmp.Or(t.unit, t.conn.unit), statement)
+	if t.conn.engine() == MySQL || t.outlives {
 		if execer, ok := t.conn.Conn.(driver.ExecerContext); ok {
 			_, err := execer.ExecContext(t.limit.ctx, statement, nil)
-			return err
+			return m.raw(err)
 		}
 	}
-	return method()
+	return m.raw(method())
 }
 
 // definite tells a refusal by the database, after which nothing is stored,
@@ -105,21 +137,49 @@ func (t *tx) definite(err error) bool {
 // which makes the server roll back; the error is only worth telling where the
 // connection seemed healthy.
 func (t *tx) Rollback() error {
+	if t.joined {
+		defer t.conn.end()
+		defer t.limit.end()
+		_ = t.conn.group.part(context.WithoutCancel(t.limit.ctx), true) // what could not be undone is gone with the transaction
+		return nil
+	}
 	gone := t.conn.broken || t.conn.lost != nil && t.conn.engine() == SQLite
 	defer t.conn.end()
 	defer t.limit.end()
 	t.limit.start(settleTimeout)
 	err := t.send("ROLLBACK", t.Tx.Rollback)
-	if err == nil || gone && t.conn.engine() == SQLite {
-		return nil
+	if err == nil || t.conn.engine() == SQLite && (gone || endsTransaction(SQLite, err)) {
+		return nil // SQLite may have rolled back by itself
 	}
-	gone = gone || !t.conn.IsValid() || t.limit.ctx.Err() != nil
+	gone = gone || !t.conn.sound() || t.limit.ctx.Err() != nil
 	t.conn.broken = true
 	err = classify(t.conn.engine(), withoutBadConn(err))
 	if gone || errors.Is(err, errConnLost) || errors.Is(err, ErrUnavailable) {
 		return nil
 	}
 	return fmt.Errorf("dbmodule: rollback: %w", err)
+}
+
+// outlive keeps the transaction open beyond its own unit of work.
+func (t *tx) outlive() {
+	t.limit.end()
+	t.limit = t.conn.limit(context.WithoutCancel(t.limit.caller))
+	t.limit.stop()
+	t.outlives = true
+	if t.conn.unit != nil {
+		unit := *t.conn.unit
+		t.unit = &unit
+	}
+}
+
+// forget rolls back what the connection still has open, if anything.
+func (t *tx) forget() {
+	t.limit.end()
+	if t.Tx.Rollback() != nil {
+		// SQLite says so when no transaction is active, too: a connection less
+		// is no loss.
+		t.conn.broken = true
+	}
 }
 
 func withoutBadConn(err error) error {

@@ -1,6 +1,7 @@
 package dbmodule
 
 import (
+	"database/sql"
 	"fmt"
 	"strings"
 )
@@ -8,8 +9,11 @@ import (
 // txState follows the transaction of one connection: which savepoints are
 // open and whether a statement failed since the innermost one.
 type txState struct {
-	inTx     bool
-	readOnly bool
+	inTx      bool
+	readOnly  bool
+	isolation sql.IsolationLevel
+	// touched is set once a statement ran.
+	touched bool
 	// strict is set for a session's transactions: any error outside a
 	// savepoint ends them, as SQLAlchemy's sessions and PostgreSQL do. Plain
 	// bun.DB transactions keep Bun's behaviour.
@@ -28,7 +32,7 @@ type txLevel struct {
 }
 
 func (s *txState) begin() {
-	s.inTx, s.lost = true, nil
+	s.inTx, s.touched, s.lost = true, false, nil
 	s.levels = append(s.levels[:0], txLevel{})
 }
 
@@ -84,6 +88,7 @@ func (s *txState) succeeded(query string) {
 	if !s.inTx {
 		return
 	}
+	s.touched = true
 	switch verb, name := savepointVerb(query); verb {
 	case savepoint:
 		s.levels = append(s.levels, txLevel{name: name})

@@ -161,6 +161,21 @@ func (u *URL) Decode(text string) error {
 	return nil
 }
 
+// statementCache is the URL's own, or else the given one.
+func (u URL) statementCache(otherwise int) int {
+	own := -1
+	switch u.Engine() {
+	case SQLite:
+		own = u.parts.sqlite.statementCache
+	case PostgreSQL:
+		own = u.parts.postgres.statementCache
+	}
+	if own < 0 {
+		return otherwise
+	}
+	return own
+}
+
 // connectTimeout is the URL's own, or else the given one; 0 is no limit.
 func (u URL) connectTimeout(otherwise time.Duration) time.Duration {
 	own := unset

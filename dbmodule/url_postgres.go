@@ -39,6 +39,8 @@ type postgresOptions struct {
 	minTLS          uint16
 	queryMode       pgx.QueryExecMode
 	statementsLimit int
+	// statementCache is DATABASE_STATEMENT_CACHE_SIZE by the URL, -1 without.
+	statementCache int
 }
 
 // readPostgresOptions translates what asyncpg, psycopg, pg8000, libpq and pgx
@@ -51,10 +53,18 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 		keepAlive:       net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 9},
 		queryMode:       pgx.QueryExecModeExec,
 		statementsLimit: 512,
+		statementCache:  -1,
 	}
 	var hosts []hostPort
 	var ports []uint16
 
+	statements := func(value string) error {
+		err := count(&o.statementsLimit, 1<<20)(value)
+		if o.queryMode == pgx.QueryExecModeExec {
+			o.statementCache = o.statementsLimit
+		}
+		return err
+	}
 	setting := func(name string, accepted ...string) func(string) error {
 		return func(value string) error {
 			if len(accepted) > 0 {
@@ -172,13 +182,14 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 				"cache_describe":  pgx.QueryExecModeCacheDescribe,
 				"cache_statement": pgx.QueryExecModeCacheStatement,
 			}[word]
+			o.statementCache = 0 // the mode decides for all statements
 			return nil
 		},
-		// Limits on how many statements are kept. By default none are, so
-		// they count only with default_query_exec_mode=cache_….
-		"prepared_statement_cache_size": count(&o.statementsLimit, 1<<20),
-		"statement_cache_size":          count(&o.statementsLimit, 1<<20),
-		"statement_cache_capacity":      count(&o.statementsLimit, 1<<20),
+		// How many statements are kept, by us or with
+		// default_query_exec_mode=cache_… by the driver.
+		"prepared_statement_cache_size": statements,
+		"statement_cache_size":          statements,
+		"statement_cache_capacity":      statements,
 		"async_fallback":                ignored,
 	}
 	if err := known.read(PostgreSQL, query, "host"); err != nil {

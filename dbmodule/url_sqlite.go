@@ -13,9 +13,16 @@ type sqliteOptions struct {
 	synchronous string        // FULL (default), NORMAL, EXTRA or OFF
 	busyTimeout time.Duration // default 5s, as Python's sqlite3
 	readOnly    bool          // mode=ro
+	// statementCache is DATABASE_STATEMENT_CACHE_SIZE by the URL, -1 without.
+	statementCache int
 }
 
 const memoryName = ":memory:"
+
+// syncsEachCommit reports whether a COMMIT waits for the disk.
+func (o sqliteOptions) syncsEachCommit() bool {
+	return !o.memory && !o.readOnly && (o.synchronous == "FULL" || o.synchronous == "EXTRA")
+}
 
 func (u URL) sqliteOptions() sqliteOptions {
 	if u.parts == nil {
@@ -44,7 +51,7 @@ func parseSQLite(scheme, rest string) (*urlParts, error) {
 	}
 	masked := maskedURL(scheme, "", false, "", path, hasPath, query)
 
-	o := sqliteOptions{synchronous: "FULL", busyTimeout: 5 * time.Second}
+	o := sqliteOptions{synchronous: "FULL", busyTimeout: 5 * time.Second, statementCache: -1}
 	var mode, discard string
 	var uri, ignoredFlag *bool
 	known := optionTable{
@@ -55,7 +62,7 @@ func parseSQLite(scheme, rest string) (*urlParts, error) {
 		// Connections are shared as the engine needs, whatever these say.
 		"cache":             choice(&discard, "shared", "private"),
 		"check_same_thread": flag(&ignoredFlag),
-		"cached_statements": count(new(int), 1<<30),
+		"cached_statements": count(&o.statementCache, 1<<30),
 		"detect_types":      count(new(int), 1<<30),
 		// Writers always begin IMMEDIATE, which is stronger than DEFERRED.
 		"isolation_level": choice(&discard, "DEFERRED", "IMMEDIATE"),

@@ -55,7 +55,7 @@ func newWatch(cfg Config, log *zap.Logger, r *replicas, demoted func()) (*watch,
 	cfg.PoolSize, cfg.MaxOverflow = 1, 0
 	open := func(u URL) (*sql.DB, error) {
 		cfg.URL = u
-		opened, err := openPools(cfg, nil)
+		opened, err := openPools(cfg, listeners{})
 		if err == nil && opened.closing != nil {
 			w.closing = append(w.closing, opened.closing)
 		}

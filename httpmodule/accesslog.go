@@ -22,13 +22,12 @@ func (s *Server) logAccess(c echo.Context, r *request, w *response, started time
 	if entry == nil {
 		return
 	}
-	entry.Write(
+	entry.Write(append([]zap.Field{
 		zap.String("method", c.Request().Method),
 		zap.String("route", c.Path()),
 		zap.String("path", c.Request().URL.Path),
 		zap.Int("status", w.status),
 		zap.Duration("duration", time.Since(started)),
 		zap.Int64("bytes", w.bytes),
-		zap.String("request_id", r.id),
-	)
+	}, r.fields()...)...)
 }

@@ -52,7 +52,7 @@ type clientBody struct{ io.ReadCloser }
 
 func (b clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // the protocol of io.Reader is io.EOF itself
+	if err != nil && err != io.EOF {
 		err = &bodyError{err}
 	}
 	return n, err

@@ -230,7 +230,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	answer := s.resolve(ctx, err)
 	if c.Response().Committed {
 		if answer.Status >= 500 && !errors.Is(err, errReplaced) {
-			s.log.Warn("error after the response had begun", zap.String("request_id", RequestID(ctx)), zap.Error(err))
+			s.log.Warn("error after the response had begun", append(requestFields(ctx), zap.Error(err))...)
 		}
 		return
 	}
@@ -241,12 +241,13 @@ func (s *Server) handleError(err error, c echo.Context) {
 // logAnswer logs the cause of an answer that is the server's fault. It is
 // called where an answer is written, so once a request.
 func (s *Server) logAnswer(ctx context.Context, answer *HTTPError) {
+	if r := requestOf(ctx); r != nil {
+		r.failure = answer
+	}
 	if answer.Status < 500 || answer.Cause == nil {
 		return
 	}
-	fields := []zap.Field{
-		zap.String("request_id", RequestID(ctx)), zap.Int("status", answer.Status), zap.Error(answer.Cause),
-	}
+	fields := append(requestFields(ctx), zap.Int("status", answer.Status), zap.Error(answer.Cause))
 	var panicked *panicError
 	if errors.As(answer.Cause, &panicked) {
 		fields = append(fields, zap.ByteString("stack", panicked.stack))

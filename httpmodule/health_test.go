@@ -3,15 +3,22 @@ package httpmodule_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 	"github.com/openhands-go/server/httpmodule"
 )
 
@@ -164,4 +171,55 @@ func TestAuthentication(t *testing.T) {
 	for _, tc := range cases {
 		assert.Equal(t, tc.status, f.do(http.MethodGet, "/server_info", "", tc.header, tc.value).status, tc.header+": "+tc.value)
 	}
+}
+
+// What /ready says and logs about a database that it can't reach is built from
+// what drivers say of their configuration.
+func TestReadyShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	const secret = "tOpS3cret"
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts by the kernel and says nothing
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, silent.Close()) })
+	var corpus []string
+	for _, scheme := range []string{"postgresql", "postgresql+asyncpg", "postgres", "mysql", "mysql+aiomysql", "mariadb"} {
+		for _, host := range []string{"127.0.0.1:1", "[::1]:1", silent.Addr().String(), "no-such-host.invalid"} {
+			corpus = append(corpus, scheme+"://me:"+secret+"@"+host+"/db")
+		}
+		corpus = append(corpus, scheme+"://me@127.0.0.1:1/db?password="+secret)
+	}
+	for _, engine := range []dbmodule.Engine{dbmodule.PostgreSQL, dbmodule.MySQL} {
+		u, err := url.Parse(dbtest.URL(t, engine))
+		require.NoError(t, err)
+		u.User = url.UserPassword("dbtest", secret) // the wrong one
+		corpus = append(corpus, u.String())
+	}
+	corpus = append(corpus,
+		"postgresql://me:"+secret+"@127.0.0.1:1,127.0.0.1:2/db", "postgresql://me:"+secret+"@127.0.0.1:1/db?sslmode=require",
+		"sqlite:////no/such/folder/test.db")
+	for _, raw := range corpus {
+		cfg := dbmodule.DefaultConfig()
+		if cfg.URL, err = dbmodule.ParseURL(raw); err != nil {
+			assert.NotContains(t, err.Error(), secret)
+			continue
+		}
+		t.Run(cfg.URL.String(), func(t *testing.T) {
+			t.Parallel()
+			db, err := dbmodule.Open(cfg, nil)
+			require.NoError(t, err)
+			core, logs := observer.New(zap.DebugLevel)
+			server, err := httpmodule.New(testConfig(), httpmodule.Info{}, zap.New(core), db)
+			require.NoError(t, err)
+			w := httptest.NewRecorder()
+			server.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ready", nil))
+			require.NoError(t, db.Close())
+			assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+			assert.NotEmpty(t, logs.All())
+			for _, entry := range logs.All() {
+				assert.NotContains(t, entry.Message+fmt.Sprintf("%+v", entry.ContextMap()), secret)
+			}
+			assert.NotContains(t, w.Body.String()+fmt.Sprint(w.Header()), secret)
+		})
+	}
+	t.Logf("figure 11, /ready and its log on %d URLs with a password that lead to no database", len(corpus)-1)
 }

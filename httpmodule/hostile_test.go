@@ -57,7 +57,7 @@ func timeless() httpmodule.Config {
 	return cfg
 }
 
-func bodyReader(f *fixture) httpmodule.Routes {
+func bodyReader(*fixture) httpmodule.Routes {
 	return func(e *echo.Echo, _ huma.API) {
 		e.POST("/read", func(c echo.Context) error {
 			if _, err := io.Copy(io.Discard, c.Request().Body); err != nil {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
 )
@@ -24,8 +23,12 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 			http:   c.Request(),
 			body:   c.Request().Body,
 			work:   newUnitOfWork(c.Request().Method, s.log),
+
+			instrumented: s.logFields(c.Request().Context()),
 		}
-		ctx := dbmodule.WithLogFields(c.Request().Context(), zap.String("request_id", r.id))
+		r.work.fields = r.fields
+		ctx := dbmodule.WithLogFields(c.Request().Context(), r.identity()...)
+		ctx = dbmodule.WithSessionsUsed(ctx, r.sessions.add)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		if s.config.RequestTimeout > 0 {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 
+	"go.uber.org/zap"
+
 	"github.com/labstack/echo/v4"
 )
 
@@ -24,6 +26,11 @@ type request struct {
 	ctx      context.Context
 	work     *unitOfWork
 	response *response
+	// instrumented is what instruments add to the log, failure the error that
+	// was answered.
+	instrumented []zap.Field
+	sessions     sessionsUsed
+	failure      *HTTPError
 	// body is the request's body without a limit.
 	body io.Reader
 }

@@ -42,6 +42,8 @@ type Server struct {
 	docs     *docs
 	document func() ([]byte, error)
 	mappings []ErrorMapping
+	// instruments watch requests.
+	instruments []Instrument
 
 	// keyDigest is of the key that clients must send; nil asks for none.
 	keyDigest []byte
@@ -131,7 +133,7 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 	e.Logger.SetLevel(gommon.OFF) // what it has to say comes as errors too
 	e.HTTPErrorHandler = s.handleError
 	e.JSONSerializer = echoJSON{}
-	e.Use(s.pipeline, s.cors, s.refuseCrossOrigin, s.authenticate, s.limitBody, rememberHeader)
+	e.Use(s.instrument, s.pipeline, s.cors, s.refuseCrossOrigin, s.authenticate, s.limitBody, rememberHeader)
 	s.echo = e
 	s.api = s.newAPI(e)
 	if err := s.register(routes); err != nil {

@@ -59,6 +59,7 @@ func sealed(sessions *dbmodule.SessionFactory, reason error) *dbmodule.Session {
 // unitOfWork is what a request does in databases.
 type unitOfWork struct {
 	log      *zap.Logger
+	fields   func() []zap.Field // tell which request it is, in the log
 	readOnly bool
 
 	mu       sync.Mutex
@@ -129,7 +130,7 @@ func (u *unitOfWork) settle(ctx context.Context, status int) error {
 			if err = u.commit(ctx, s.session); err != nil && i > 0 {
 				// Whatever the client is told, somebody should know.
 				err = fmt.Errorf("httpmodule: commit session %d of %d, those before it are stored: %w", i+1, len(sessions), err)
-				u.log.Error("request stored in part", zap.String("request_id", RequestID(ctx)), zap.Error(err))
+				u.log.Error("request stored in part", append(u.fields(), zap.Error(err))...)
 			}
 		}
 		if sealErr := s.session.Seal(ErrResponseBegun); sealErr != nil {
@@ -149,7 +150,8 @@ func (u *unitOfWork) commit(ctx context.Context, s *dbmodule.Session) (err error
 		case s.Active():
 			err = &panicError{value: cause, stack: debug.Stack()}
 		default:
-			u.log.Error("after-commit hook panicked", zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))
+			u.log.Error("after-commit hook panicked",
+				append(u.fields(), zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))...)
 		}
 	}()
 	return s.Commit(ctx)
@@ -192,10 +194,11 @@ const (
 func (u *unitOfWork) sealLater(s *dbmodule.Session, err error) {
 	if !errors.Is(err, dbmodule.ErrConcurrentUse) {
 		// The connection was dropped instead, which rolls back too.
-		u.log.Warn("session did not close cleanly", zap.Error(err))
+		u.log.Warn("session did not close cleanly", append(u.fields(), zap.Error(err))...)
 		return
 	}
-	u.log.Warn("session in use after its request", zap.Error(err))
+	fields := u.fields()
+	u.log.Warn("session in use after its request", append(fields, zap.Error(err))...)
 	go func() {
 		for range sealAttempts {
 			time.Sleep(sealPause)
@@ -203,6 +206,6 @@ func (u *unitOfWork) sealLater(s *dbmodule.Session, err error) {
 				return
 			}
 		}
-		u.log.Error("session still in use long after its request: its connection is lost to the pool")
+		u.log.Error("session still in use long after its request: its connection is lost to the pool", fields...)
 	}()
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Module adds the model, the [Store], also as the conversations' recorder, and
+// Module adds the models, the [Store], also as the conversations' recorder, and
 // the routes.
 var Module = fx.Module("events",
-	dbmodule.Models((*Event)(nil)),
+	dbmodule.Models((*Event)(nil), (*Tally)(nil)),
 	fx.Provide(
 		NewStore,
 		func(s *Store) conversations.Recorder { return s },

@@ -41,11 +41,7 @@ func (f Filter) empty() bool { return f == Filter{} }
 
 func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuery {
 	q = q.Where("event.conversation_id = ?", conversationID)
-	kind := f.Kind
-	if strings.HasPrefix(kind, "openhands.") {
-		// Older clients name the Python class with its module.
-		kind = kind[strings.LastIndexByte(kind, '.')+1:]
-	}
+	kind := className(f.Kind)
 	if f.Body != "" && kind == "" {
 		kind = kindMessage // only messages have a body, and this has an index
 	}
@@ -65,6 +61,15 @@ func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuer
 		q = q.Where("event.ts < ?", f.Before.UnixMicro())
 	}
 	return q
+}
+
+// className is a kind as events have it: older clients name the Python class
+// with its module.
+func className(kind string) string {
+	if strings.HasPrefix(kind, "openhands.") {
+		return kind[strings.LastIndexByte(kind, '.')+1:]
+	}
+	return kind
 }
 
 // Add stores the events that the conversation does not have yet, in db's
@@ -87,6 +92,9 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 		return 0, err
 	}
 	if err := s.insert(ctx, db, conversationID, added); err != nil {
+		return 0, err
+	}
+	if err := s.tally(ctx, db, conversationID, added); err != nil {
 		return 0, err
 	}
 	state, micros := newestState(added, c.StateMicros)
@@ -238,13 +246,18 @@ func (*Store) Page(
 
 // Count counts the events that Page lists. Without a filter it reads the
 // conversation's counter, and a conversation that is not there is
-// dbmodule.ErrNotFound.
+// dbmodule.ErrNotFound. By kind and source it reads the conversation's tallies;
+// with other conditions, the events that these leave, by an index unless the
+// condition is Body.
 func (s *Store) Count(ctx context.Context, db bun.IDB, conversationID string, f Filter) (int64, error) {
 	if f.empty() {
 		return s.conversations.EventCount(ctx, db, conversationID)
 	}
-	var n int64
-	err := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).ColumnExpr("count(*)").Scan(ctx, &n)
+	n, known, err := s.tallied(ctx, db, conversationID, f)
+	if err != nil || known {
+		return n, err
+	}
+	err = f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).ColumnExpr("count(*)").Scan(ctx, &n)
 	if err != nil {
 		return 0, fmt.Errorf("events: count: %w", err)
 	}

@@ -38,6 +38,11 @@ func TryServer(ctx context.Context, engine dbmodule.Engine, opts ...ServerOption
 	return s.Stop()
 }
 
+// NewServer is the package's, with the kit's programs.
+func (k Kit) NewServer(ctx context.Context, engine dbmodule.Engine) (*Server, error) {
+	return k.newServer(ctx, engine)
+}
+
 // SharedServer is the server that the tests of this process share, and nil
 // when there is none.
 func SharedServer(engine dbmodule.Engine) *Server {

@@ -110,6 +110,12 @@ type missingError struct{ reason string }
 
 func (e *missingError) Error() string { return e.reason }
 
+// Is makes it [ErrNotInstalled].
+func (e *missingError) Is(target error) bool { return target == ErrNotInstalled }
+
+// ErrNotInstalled says that this machine lacks what an engine needs.
+var ErrNotInstalled = errors.New("dbtest: the engine is not installed")
+
 // giveUp skips t when the engine is merely not installed and nobody required
 // it. It does not return.
 func (k *kit) giveUp(t testing.TB, engine dbmodule.Engine, err error) {

@@ -76,15 +76,7 @@ func WithSettings(settings ...string) ServerOption {
 // no server and fails t.
 func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Server {
 	t.Helper()
-	r, ok := shared.recipes[engine]
-	if !ok {
-		t.Fatalf("dbtest: start server: %q has none", engine)
-	}
-	var o serverOptions
-	for _, opt := range opts {
-		opt(&o)
-	}
-	s, err := startServer(t.Context(), r, o, newPassword())
+	s, err := NewServer(t.Context(), engine, opts...)
 	if err != nil {
 		shared.giveUp(t, engine, err)
 	}
@@ -94,6 +86,26 @@ func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Se
 		}
 	})
 	return s
+}
+
+// NewServer is [StartServer] for programs that are no tests, such as
+// benchmarks. The caller stops the server; if the program ends without that,
+// the server ends too. The error is [ErrNotInstalled] when this machine lacks
+// the engine. ctx bounds the start alone.
+func NewServer(ctx context.Context, engine dbmodule.Engine, opts ...ServerOption) (*Server, error) {
+	return shared.newServer(ctx, engine, opts...)
+}
+
+func (k *kit) newServer(ctx context.Context, engine dbmodule.Engine, opts ...ServerOption) (*Server, error) {
+	r, ok := k.recipes[engine]
+	if !ok {
+		return nil, fmt.Errorf("dbtest: start server: %q has none", engine)
+	}
+	var o serverOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return startServer(ctx, r, o, newPassword())
 }
 
 // newPassword makes one with signs after the text that make every test decode

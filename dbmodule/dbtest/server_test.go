@@ -2,6 +2,7 @@ package dbtest_test
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"os"
 	"testing"
@@ -195,7 +196,7 @@ func TestServerThatDoesNotStartSaysWhy(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, engine dbmodule.Engine) {
 		require.NoError(t, dbtest.StartServer(t, engine).Stop()) // skips where there is none
-		err := dbtest.TryServer(t.Context(), engine, dbtest.WithSettings("no_such_setting=1"))
+		_, err := dbtest.NewServer(t.Context(), engine, dbtest.WithSettings("no_such_setting=1"))
 		require.ErrorContains(t, err, "dbtest: start server: ")
 		require.ErrorContains(t, err, "no_such_setting")
 	})
@@ -205,4 +206,23 @@ func TestStartServerIsForServers(t *testing.T) {
 	t.Parallel()
 	o := ended(t, func(t testing.TB) { dbtest.StartServer(t, dbmodule.SQLite) })
 	assert.Contains(t, o.failed, `"sqlite" has none`)
+}
+
+// A program has no test to skip or fail.
+func TestServerOfAProgram(t *testing.T) {
+	t.Parallel()
+	_, err := dbtest.NewServer(t.Context(), dbmodule.SQLite)
+	require.ErrorContains(t, err, `"sqlite" has none`)
+	eachServer(t, func(t *testing.T, engine dbmodule.Engine) {
+		_, err := dbtest.NewKit(nil, true).NewServer(t.Context(), engine)
+		require.ErrorIs(t, err, dbtest.ErrNotInstalled)
+
+		server, err := dbtest.NewServer(t.Context(), engine)
+		if errors.Is(err, dbtest.ErrNotInstalled) {
+			t.Skip(err)
+		}
+		require.NoError(t, err)
+		dbtest.Open(t, server.Config(t))
+		require.NoError(t, server.Stop())
+	})
 }

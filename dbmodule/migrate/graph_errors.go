@@ -14,6 +14,7 @@ type UnknownRevisionError struct {
 	Recorded bool
 }
 
+// Error names the revision, where it was met and what is spelt nearly so.
 func (e *UnknownRevisionError) Error() string {
 	hint := didYouMean(e.Near)
 	if e.Recorded {
@@ -28,6 +29,7 @@ type AmbiguousRevisionError struct {
 	Candidates []string
 }
 
+// Error names the beginning and every revision that has it.
 func (e *AmbiguousRevisionError) Error() string {
 	return fmt.Sprintf("migrate: several revisions begin with %q: %s: write more of the one that is meant", e.Symbol, commas(e.Candidates))
 }
@@ -39,6 +41,7 @@ type MultipleHeadsError struct {
 	Heads  []string
 }
 
+// Error names the heads and the ways to choose among them.
 func (e *MultipleHeadsError) Error() string {
 	return fmt.Sprintf("migrate: %q means several revisions (%s): name one of them, narrow it by a branch as label@head, take heads for all, or merge them",
 		e.Symbol, commas(e.Heads))
@@ -50,6 +53,7 @@ type NotAncestorError struct {
 	Lower, Upper string
 }
 
+// Error names both revisions.
 func (e *NotAncestorError) Error() string {
 	return fmt.Sprintf("migrate: %s does not come before %s", orBase(e.Lower), orBase(e.Upper))
 }
@@ -63,6 +67,7 @@ type OverlapError struct {
 	Recorded bool
 }
 
+// Error names the revision and those below it.
 func (e *OverlapError) Error() string {
 	if e.Recorded {
 		return fmt.Sprintf("migrate: the version table holds %s and also %s, which comes before it: stamp %s if the schema is there", e.Revision, commas(e.Below), e.Revision)

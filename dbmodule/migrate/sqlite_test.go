@@ -95,14 +95,16 @@ func TestSQLiteRebuildKeepsIndexesMadeByHand(t *testing.T) {
 		},
 		"one dropped before, one with its column": {
 			strings.Replace("DROP INDEX dropped;\n"+rebuild, ", age INTEGER", "", 1),
-			[]string{"by_expression", "by_hand", "ix_parents_name", "of_another"}, nil,
+			[]string{"by_expression", "by_hand", "ix_parents_name", "of_another"},
+			nil,
 		},
 		"the table is gone": {
 			"DROP VIEW names;\nDROP TABLE children;\nDROP TABLE parents;", nil, nil,
 		},
 		"one that no longer fits": {
 			"DROP VIEW names;\nDROP TABLE children;\nCREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP TABLE parents;\nALTER TABLE new_parents RENAME TO parents;",
-			nil, []string{"put index by_expression back on the rebuilt table parents", "drop the index before"},
+			nil,
+			[]string{"put index by_expression back on the rebuilt table parents", "drop the index before"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -179,6 +179,38 @@ table "conversations" {
     columns = [column.updated_at, column.id]
   }
 }
+table "event_counts" {
+  schema  = schema.default
+  charset = "utf8mb4"
+  engine  = InnoDB
+  column "conversation_id" {
+    null    = false
+    type    = varchar(36)
+    collate = "utf8mb4_bin"
+  }
+  column "kind" {
+    null    = false
+    type    = varchar(255)
+    collate = "utf8mb4_bin"
+  }
+  column "source" {
+    null    = false
+    type    = varchar(255)
+    collate = "utf8mb4_bin"
+  }
+  column "n" {
+    null = false
+    type = bigint
+  }
+  primary_key {
+    columns = [column.conversation_id, column.kind, column.source]
+  }
+  foreign_key "fk_event_counts_conversation_id" {
+    columns     = [column.conversation_id]
+    ref_columns = [table.conversations.column.id]
+    on_delete   = CASCADE
+  }
+}
 table "events" {
   schema  = schema.default
   charset = "utf8mb4"

@@ -171,6 +171,33 @@ table "conversations" {
     columns = [column.updated_at, column.id]
   }
 }
+table "event_counts" {
+  schema = schema.default
+  column "conversation_id" {
+    null = false
+    type = varchar
+  }
+  column "kind" {
+    null = false
+    type = varchar
+  }
+  column "source" {
+    null = false
+    type = varchar
+  }
+  column "n" {
+    null = false
+    type = integer
+  }
+  primary_key {
+    columns = [column.conversation_id, column.kind, column.source]
+  }
+  foreign_key "fk_event_counts_conversation_id" {
+    columns     = [column.conversation_id]
+    ref_columns = [table.conversations.column.id]
+    on_delete   = CASCADE
+  }
+}
 table "events" {
   schema = schema.default
   column "seq" {

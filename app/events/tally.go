@@ -1,0 +1,94 @@
+package events
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"github.com/openhands-go/server/app/conversations"
+)
+
+// Tally is a row of event_counts: how many events of a kind and a source a
+// conversation has. It is kept so that counting does not read the events, of
+// which there can be millions.
+//
+// Builds before it was there stored events without it, and may still do so on
+// the same database. They count in the conversation's event_count though: the
+// tallies of a conversation are right when they add up to that, and of no use
+// otherwise.
+type Tally struct {
+	bun.BaseModel `bun:"table:event_counts,alias:tally"`
+
+	ConversationID string `bun:"conversation_id,pk,type:varchar(36) collate utf8mb4_bin"`
+	Kind           string `bun:"kind,pk,type:varchar(255) collate utf8mb4_bin"`
+	Source         string `bun:"source,pk,type:varchar(255) collate utf8mb4_bin"`
+	N              int64  `bun:"n,notnull"`
+
+	Conversation *conversations.Conversation `bun:"rel:belongs-to,join:conversation_id=id,on_delete:CASCADE"`
+}
+
+// tally adds stored events of a locked conversation to its tallies.
+func (*Store) tally(ctx context.Context, db bun.IDB, conversationID string, added []*Incoming) error {
+	type key struct{ kind, source string }
+	counts := map[key]int64{}
+	for _, e := range added {
+		counts[key{e.Kind, e.Source}]++
+	}
+	rows := make([]*Tally, 0, len(counts))
+	for k, n := range counts {
+		rows = append(rows, &Tally{ConversationID: conversationID, Kind: k.kind, Source: k.source, N: n})
+	}
+	slices.SortFunc(rows, func(a, b *Tally) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source))
+	})
+	for part := range slices.Chunk(rows, chunk) {
+		q := db.NewInsert().Model(&part).Returning("NULL")
+		if db.Dialect().Name() == dialect.MySQL {
+			q = q.On("DUPLICATE KEY UPDATE").Set("n = n + VALUES(n)")
+		} else {
+			q = q.On("CONFLICT (conversation_id, kind, source) DO UPDATE").Set("n = tally.n + EXCLUDED.n")
+		}
+		if _, err := q.Exec(ctx); err != nil {
+			return fmt.Errorf("events: tally %d: %w", len(part), err)
+		}
+	}
+	return nil
+}
+
+// tallied counts by the tallies. known is false when they can't tell.
+func (*Store) tallied(ctx context.Context, db bun.IDB, conversationID string, f Filter) (n int64, known bool, err error) {
+	if f.Body != "" || f.From != nil || f.Before != nil {
+		return 0, false, nil
+	}
+	// The database compares, since MySQL does so in a way of its own.
+	matching := db.NewSelect().Model((*Tally)(nil)).ColumnExpr("coalesce(sum(tally.n), 0)").
+		Where("tally.conversation_id = conversation.id")
+	if f.Kind != "" {
+		matching = matching.Where("tally.kind = ?", className(f.Kind))
+	}
+	if f.Source != "" {
+		matching = matching.Where("tally.source = ?", f.Source)
+	}
+	all := db.NewSelect().Model((*Tally)(nil)).ColumnExpr("coalesce(sum(tally.n), 0)").
+		Where("tally.conversation_id = conversation.id")
+	var rows []struct {
+		Stored  int64 `bun:"stored"`
+		Tallied int64 `bun:"tallied"`
+		N       int64 `bun:"n"`
+	}
+	// One statement, so that all three are of the same moment.
+	err = db.NewSelect().Model((*conversations.Conversation)(nil)).ColumnExpr("conversation.event_count AS stored").
+		ColumnExpr("(?) AS tallied", all).ColumnExpr("(?) AS n", matching).
+		Where("conversation.id = ?", conversationID).Scan(ctx, &rows)
+	if err != nil {
+		return 0, false, fmt.Errorf("events: count: %w", err)
+	}
+	if len(rows) == 0 || rows[0].Stored != rows[0].Tallied {
+		return 0, false, nil
+	}
+	return rows[0].N, true, nil
+}

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/fx"
+	"go.uber.org/zap"
+)
+
+// flushTimeout bounds how long a stop waits for the last spans to be taken.
+const flushTimeout = 5 * time.Second
+
+// tracesWanted tells whether OpenTelemetry's variables ask for traces. Without
+// one of these nothing of OpenTelemetry runs, although its own default is to
+// send to localhost.
+func tracesWanted() bool {
+	if os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
+		return false
+	}
+	for _, name := range [...]string{
+		"OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+	} {
+		if os.Getenv(name) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// newTracerProvider makes what spans go to. OpenTelemetry's SDK reads its
+// variables itself: exporter, endpoint, headers, sampler, limits, service name.
+// The exporter begins with the application and is flushed after everything that
+// makes spans has stopped.
+func newTracerProvider(lifecycle fx.Lifecycle, log *zap.Logger) (trace.TracerProvider, error) {
+	build, _ := debug.ReadBuildInfo()
+	about, err := resource.New(context.Background(),
+		resource.WithAttributes(attribute.String("service.name", program), attribute.String("service.version", release(build))),
+		resource.WithTelemetrySDK(), resource.WithFromEnv())
+	if err != nil {
+		return nil, fmt.Errorf("app: read OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(about))
+	lifecycle.Append(fx.Hook{
+		OnStart: func(ctx context.Context) error {
+			otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces", zap.Error(err)) }))
+			exporter, err := autoexport.NewSpanExporter(context.WithoutCancel(ctx))
+			if err != nil {
+				return fmt.Errorf("app: export traces: %w", err)
+			}
+			provider.RegisterSpanProcessor(sdktrace.NewBatchSpanProcessor(exporter))
+			return nil
+		},
+		OnStop: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+			defer cancel()
+			if err := provider.Shutdown(ctx); err != nil {
+				log.Warn("the last traces were not taken", zap.Error(err)) // no reason for a stop to fail
+			}
+			return nil
+		},
+	})
+	return provider, nil
+}

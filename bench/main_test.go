@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// execute runs the command line and returns what it prints.
+func execute(t *testing.T, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	command := rootCommand()
+	command.SetArgs(args)
+	command.SetOut(&stdout)
+	command.SetErr(&stderr)
+	require.NoError(t, command.ExecuteContext(t.Context()), stderr.String())
+	return stdout.String()
+}
+
+// TestRun compares all contenders for a moment and looks at what is written.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	folder := withReadme(t)
+	out := execute(t, "run", "--engines", "sqlite", "--rounds", "1", "--duration", "50ms", "--rows", "500", "--write", folder)
+	for _, part := range []string{
+		"SQLite 3.", "net/http + database/sql by hand", "**this project, Echo handlers**", "**this project, typed handlers**",
+		"Echo + Bun", "Echo + GORM", "Echo + ent", "| get, requests  | ≥ 1.0", "| memory         | ≤ 40 MiB",
+	} {
+		require.Contains(t, out, part)
+	}
+	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "| Echo + ent")
+	require.Contains(t, string(readme), "(contenders.png)")
+	plot, err := os.ReadFile(filepath.Join(folder, "contenders.png"))
+	require.NoError(t, err)
+	require.Contains(t, string(plot), "PNG")
+}
+
+func TestInserts(t *testing.T) {
+	t.Parallel()
+	folder := withReadme(t)
+	out := execute(t, "inserts", "--writers", "1,3", "--rounds", "1", "--duration", "50ms", "--folder", folder, "--write", folder)
+	require.Contains(t, out, "| 3       |")
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "the databases are gone")
+}
+
+func TestScale(t *testing.T) {
+	t.Parallel()
+	folder := withReadme(t)
+	plans := filepath.Join(folder, "plans.txt")
+	out := execute(t, "scale", "--engines", "sqlite", "--small", "3000", "--large", "6000", "--rounds", "1", "--calls", "2",
+		"--folder", folder, "--plans", plans, "--write", folder)
+	require.Contains(t, out, "| search, deep page ")
+	require.NotContains(t, out, "full scan")
+	text, err := os.ReadFile(plans)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "SEARCH event USING INDEX")
+}
+
+// withReadme makes a folder with a copy of this one's README.md.
+func withReadme(t *testing.T) string {
+	t.Helper()
+	content, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "README.md"), content, 0o600))
+	return folder
+}

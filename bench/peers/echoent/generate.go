@@ -1,0 +1,3 @@
+package echoent
+
+//go:generate go tool ent generate ./schema --target ./ent

@@ -1,0 +1,82 @@
+// Package peers lists the contenders.
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+
+	"github.com/openhands-go/server/bench/contract"
+	"github.com/openhands-go/server/bench/peers/echobun"
+	"github.com/openhands-go/server/bench/peers/echoent"
+	"github.com/openhands-go/server/bench/peers/echogorm"
+	"github.com/openhands-go/server/bench/peers/fastapi"
+	"github.com/openhands-go/server/bench/peers/hand"
+	"github.com/openhands-go/server/bench/peers/ours"
+)
+
+// Peer is a contender.
+type Peer struct {
+	// Name is its name on the command line, and its program's.
+	Name string
+	// Title says what it is made of.
+	Title string
+	// Ours tells this project's own from the others.
+	Ours bool
+	// Serve serves the routes; it is nil for one that is not written in Go.
+	Serve contract.ServeFunc
+	// External is the command of one that is not written in Go, or the reason
+	// why this machine can't run it.
+	External func(ctx context.Context, c contract.Config) ([]string, error)
+}
+
+// ErrUnavailable is what contenders fail with whose programs are not there.
+var ErrUnavailable = errors.New("this machine can't run it")
+
+// Build makes the programs of the contenders in Go, in a folder: one each, so
+// that none carries what another needs. It needs the go command, in a folder of
+// this module.
+func Build(ctx context.Context, folder string) error {
+	const programs = "github.com/openhands-go/server/bench/cmd/..."
+	output, err := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), programs).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("peers: build: %w: %s", err, output)
+	}
+	return nil
+}
+
+// Command is how the peer is run as a process of its own, with the programs
+// that [Build] made in a folder. The error is [ErrUnavailable] when it can't
+// be run.
+func (p Peer) Command(ctx context.Context, folder string, c contract.Config) ([]string, error) {
+	if p.External != nil {
+		argv, err := p.External(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", p.Name, ErrUnavailable, err)
+		}
+		return argv, nil
+	}
+	return []string{
+		filepath.Join(folder, p.Name), "--engine", string(c.Engine),
+		"--pool", strconv.Itoa(c.Pool), "--synchronous", c.Synchronous,
+	}, nil
+}
+
+// Hand is the contender that all others are compared with.
+const Hand = "hand"
+
+// All lists the contenders in the order of the table, the measure first.
+func All() []Peer {
+	return []Peer{
+		{Name: Hand, Title: "net/http + database/sql by hand", Serve: hand.Serve},
+		{Name: "ours", Title: "this project, Echo handlers", Ours: true, Serve: ours.Serve},
+		{Name: "ours-typed", Title: "this project, typed handlers", Ours: true, Serve: ours.ServeTyped},
+		{Name: "bun", Title: "Echo + Bun", Serve: echobun.Serve},
+		{Name: "gorm", Title: "Echo + GORM", Serve: echogorm.Serve},
+		{Name: "ent", Title: "Echo + ent", Serve: echoent.Serve},
+		{Name: "fastapi", Title: "FastAPI + async SQLAlchemy", External: fastapi.Command},
+	}
+}

@@ -1,0 +1,71 @@
+package dbmodule
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/uptrace/bun"
+)
+
+// Lifted returns a statement as it would run if all of its literals differed
+// each time, with its arguments; nothing for one that stays as it is. whole is
+// the text with the literals put back.
+func Lifted(engine Engine, query string) (text string, args []any, whole string) {
+	s := scan(engine, query)
+	if s == nil {
+		return "", nil, query
+	}
+	defer s.put()
+	p := &plan{fixed: make([]string, len(s.literals))}
+	p.write(engine, s)
+	values, _ := p.arguments(engine, s)
+	for _, v := range values {
+		args = append(args, v.Value)
+	}
+	// The key has two bytes for each literal.
+	next := 0
+	for i := 0; i < len(s.key); i++ {
+		if s.key[i] != 0 || next == len(s.literals) {
+			whole += string(s.key[i : i+1])
+			continue
+		}
+		l := s.literals[next]
+		whole += query[l.start:l.end]
+		next++
+		i++
+	}
+	return p.text, args, whole
+}
+
+// Prepared lists the statements that a connection keeps prepared.
+func Prepared(ctx context.Context, db *bun.DB) ([]string, error) {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }()
+	texts := []string{}
+	err = c.Raw(func(raw any) error {
+		if s := raw.(*conn).statements; s != nil {
+			for p := range s.byPlan {
+				texts = append(texts, p.text)
+			}
+		}
+		return nil
+	})
+	slices.Sort(texts)
+	return texts, err
+}
+
+// PrepareWithin prepares a statement inside the open transaction of a
+// connection as what no connection has prepared yet.
+func PrepareWithin(ctx context.Context, c bun.Conn, query string) (err error) {
+	return errors.Join(c.Raw(func(raw any) error {
+		_, err = raw.(*conn).prepareWithin(ctx, query)
+		return nil
+	}), err)
+}
+
+// ScanOnly looks for literals as a connection does.
+func ScanOnly(engine Engine, query string) { scan(engine, query).put() }

@@ -1,0 +1,10 @@
+// Package dbmetrics has Prometheus metrics of a dbmodule.Database: connections,
+// waits, statements, transactions, retries and the schema's state. Names are
+// OpenTelemetry's where its semantic conventions have one.
+//
+// Without fx:
+//
+//	metrics, err := dbmetrics.New(registry)
+//	db, err := dbmodule.Open(cfg, log, dbmodule.WithObserver(metrics))
+//	err = metrics.Watch(db)
+package dbmetrics

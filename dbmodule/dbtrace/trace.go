@@ -1,0 +1,107 @@
+// Package dbtrace makes OpenTelemetry spans of what a dbmodule.Database does:
+// one for each unit of work, below whatever span its context has, and one for
+// each statement below that. Values never get into a span.
+//
+// Without fx: dbmodule.WithObserver(dbtrace.New(provider)).
+package dbtrace
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/fx"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Scope is the instrumentation scope of the spans.
+const Scope = "github.com/openhands-go/server/dbmodule/dbtrace"
+
+// longestText bounds a statement in a span, in bytes.
+const longestText = 4 << 10
+
+// Tracer is a [dbmodule.Observer] that makes spans. It is safe for concurrent
+// use. Make one with [New].
+type Tracer struct{ tracer trace.Tracer }
+
+var _ dbmodule.Observer = (*Tracer)(nil)
+
+// New makes a tracer whose spans go to a provider, which stays the caller's.
+func New(provider trace.TracerProvider) *Tracer {
+	return &Tracer{tracer: provider.Tracer(Scope)}
+}
+
+// Module traces the graph's database with the graph's trace.TracerProvider,
+// which it needs.
+var Module = fx.Module("dbtrace", dbmodule.AsObserver(New))
+
+// UnitBegan begins a span. It ends with the unit of work.
+func (t *Tracer) UnitBegan(ctx context.Context, unit dbmodule.UnitOfWork) context.Context {
+	ctx, _ = t.tracer.Start(ctx, "unit of work", trace.WithAttributes(
+		system(unit.Engine),
+		attribute.String("db.client.connection.pool.name", string(unit.Pool)),
+		attribute.Int64("db.session.id", int64(unit.Session)), //nolint:gosec // a count
+		attribute.Int("db.session.attempt", unit.Attempt),
+		attribute.Bool("db.session.read_only", unit.ReadOnly),
+	))
+	return ctx
+}
+
+// Acquired adds to the unit of work's span how long the wait was.
+func (t *Tracer) Acquired(ctx context.Context, wait dbmodule.Acquisition) {
+	span := trace.SpanFromContext(ctx)
+	if wait.Err == nil && span.IsRecording() {
+		span.AddEvent("connection acquired",
+			trace.WithAttributes(attribute.Float64("db.client.connection.wait_time", wait.Took.Seconds())))
+	}
+}
+
+// Statement makes a span that is over.
+func (t *Tracer) Statement(ctx context.Context, statement dbmodule.Statement) {
+	operation := statement.Operation()
+	_, span := t.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(statement.Began))
+	defer span.End(trace.WithTimestamp(statement.Began.Add(statement.Took)))
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(
+		system(statement.Engine),
+		attribute.String("db.operation.name", operation),
+		attribute.String("db.query.text", statement.Text(longestText)),
+		attribute.Int64("db.session.id", int64(statement.Session)), //nolint:gosec // a count
+	)
+	fail(span, statement.Err, statement.ErrorText())
+}
+
+// UnitEnded ends the unit of work's span.
+func (t *Tracer) UnitEnded(ctx context.Context, end dbmodule.UnitEnd) {
+	span := trace.SpanFromContext(ctx)
+	defer span.End()
+	span.SetAttributes(attribute.String("db.session.outcome", string(end.Outcome)))
+	fail(span, end.Err, dbmodule.ErrorKind(end.Err))
+}
+
+// Retrying adds to the caller's span that a unit of work runs again.
+func (t *Tracer) Retrying(ctx context.Context, retry dbmodule.Retry) {
+	trace.SpanFromContext(ctx).AddEvent("unit of work runs again", trace.WithTimestamp(time.Now()), trace.WithAttributes(
+		attribute.Int("db.session.attempt", retry.Attempt),
+		attribute.String("error.type", dbmodule.ErrorKind(retry.Err)),
+	))
+}
+
+// fail marks a span as failed; text is without values.
+func fail(span trace.Span, err error, text string) {
+	if err == nil {
+		return
+	}
+	span.SetAttributes(attribute.String("error.type", dbmodule.ErrorKind(err)))
+	span.SetStatus(codes.Error, text)
+}
+
+// system is OpenTelemetry's name of an engine, which is also this module's.
+func system(engine dbmodule.Engine) attribute.KeyValue {
+	return attribute.String("db.system.name", string(engine))
+}

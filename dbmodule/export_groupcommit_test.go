@@ -1,0 +1,10 @@
+package dbmodule
+
+// GroupedCommits returns how many COMMITs stored how many units of work of
+// sessions, both 0 where they don't share.
+func GroupedCommits(d *Database) (commits, units int64) {
+	if q := d.sessions.writer.queue; q != nil {
+		commits, units = q.commits.Load(), q.units.Load()
+	}
+	return commits, units
+}

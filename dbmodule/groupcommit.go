@@ -1,0 +1,333 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Group commit: units of work that wait for SQLite's one writer while another
+// commits join its transaction, each in a savepoint of its own, and are
+// acknowledged together by the transaction's one sync.
+//
+// A session's Commit only ends its part. Whoever then gives the connection
+// back decides (handOver): while other sessions wait, the transaction stays
+// open for the next of them; else it is committed. Either way a session's
+// Commit returns after the transaction's COMMIT and not before.
+
+const (
+	// groupUnits and groupAge bound a group, and with it how long its first
+	// member waits for the others.
+	groupUnits = 64
+	groupAge   = 10 * time.Millisecond
+	// groupPause is how long units commit one by one after a group failed, so
+	// that the one that made it fail does so alone.
+	groupPause = time.Second
+	// quickUnit is how long a unit of work may hold the writer, unless COMMIT
+	// takes longer, to count as quick. While most do not, no groups are formed:
+	// a member would wait for more than its sync. slowUnits is how many more
+	// slow ones than quick ones are remembered at most.
+	quickUnit = 5 * time.Millisecond
+	slowUnits = 8
+
+	unitSavepoint = "openhands_unit"
+)
+
+// commitQueue counts the sessions that wait for the writer, and what came of
+// their waiting.
+type commitQueue struct {
+	waiting atomic.Int64
+	// commits and units are how many COMMITs stored how many units of work.
+	commits, units atomic.Int64
+}
+
+func (q *commitQueue) enter() {
+	if q != nil {
+		q.waiting.Add(1)
+	}
+}
+
+// leave reports whether the last session that waited has left.
+func (q *commitQueue) leave() (last bool) { return q != nil && q.waiting.Add(-1) == 0 }
+
+// commitGroup belongs to one writer connection and whoever holds that.
+type commitGroup struct {
+	queue *commitQueue
+	conn  *conn
+	// open is the transaction that was left open, nil between groups.
+	open    *tx
+	began   time.Time
+	members []*acknowledgement
+	// joined is set while a unit of work runs inside open.
+	joined bool
+
+	taken       time.Time     // when the unit of work began that holds the writer
+	slow        int           // 0 to slowUnits
+	commitTime  time.Duration // an average of how long COMMIT takes
+	aloneUntil  time.Time
+	schema      int64 // the version for which deferred holds
+	deferred    bool
+	schemaKnown bool
+}
+
+// acknowledgement is what a member's Commit waits for.
+type acknowledgement struct {
+	done chan struct{}
+	err  error
+}
+
+// wait returns the outcome of the group's COMMIT. A context that ends before
+// leaves it unknown.
+func (a *acknowledgement) wait(ctx context.Context) error {
+	select {
+	case <-a.done:
+		return a.err
+	default:
+	}
+	select {
+	case <-a.done:
+		return a.err
+	case <-ctx.Done():
+		return &Error{Kind: ErrCommitUnknown, Engine: SQLite, cause: fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err())}
+	}
+}
+
+// groupGrace is how long a statement in a shared transaction may go on when
+// its caller has left. SQLite rolls a whole transaction back when a statement
+// that writes is interrupted, the others' part included; most statements are
+// done long before.
+const groupGrace = 150 * time.Millisecond
+
+// gracefully returns a context that ends groupGrace after ctx.
+func gracefully(ctx context.Context) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(groupGrace, cancel)
+		context.AfterFunc(late, func() { timer.Stop() })
+	})
+	return late, func() {
+		stop()
+		cancel()
+	}
+}
+
+// begin starts the clock for the unit of work that got the writer.
+func (g *commitGroup) begin() {
+	if g != nil {
+		g.taken = time.Now()
+	}
+}
+
+// isOpen reports whether units of work wait for the connection's COMMIT.
+func (g *commitGroup) isOpen() bool { return g != nil && g.open != nil }
+
+// join begins a unit of work inside the open transaction.
+func (g *commitGroup) join(ctx context.Context) error {
+	if err := g.conn.plain(ctx, "SAVEPOINT "+unitSavepoint); err != nil {
+		return err
+	}
+	g.joined = true
+	return nil
+}
+
+// add makes the unit of work that has ended well a member; t is its
+// transaction.
+func (g *commitGroup) add(t *tx) *acknowledgement {
+	if g.open == nil {
+		t.outlive()
+		g.open, g.began, g.members = t, time.Now(), g.members[:0]
+	}
+	member := &acknowledgement{done: make(chan struct{})}
+	g.members = append(g.members, member)
+	return member
+}
+
+// part ends the part of a unit of work that joined: its savepoint is released
+// or undone. An error means that the transaction is gone, with all that its
+// members did.
+func (g *commitGroup) part(ctx context.Context, undo bool) error {
+	g.joined = false
+	var err error
+	if undo {
+		err = g.conn.plain(ctx, "ROLLBACK TO "+unitSavepoint)
+	}
+	if err == nil {
+		err = g.conn.plain(ctx, "RELEASE "+unitSavepoint)
+	}
+	if err != nil {
+		g.fail(fmt.Errorf("the transaction was rolled back as a whole: %w", err))
+	}
+	return err
+}
+
+// handOver runs when the writer is given back.
+func (g *commitGroup) handOver() {
+	if g == nil {
+		return
+	}
+	g.judge()
+	if g.open != nil && !g.stays() {
+		g.commit()
+	}
+}
+
+// judge remembers whether the unit of work that ends was slow.
+func (g *commitGroup) judge() {
+	if g.taken.IsZero() {
+		return
+	}
+	if time.Since(g.taken) > max(quickUnit, 2*g.commitTime) {
+		g.slow = min(g.slow+1, slowUnits)
+	} else {
+		g.slow = max(g.slow-1, 0)
+	}
+	g.taken = time.Time{}
+}
+
+// stays decides whether the transaction is left open for the next.
+func (g *commitGroup) stays() bool {
+	switch {
+	case g.queue.waiting.Load() == 0, len(g.members) >= groupUnits, time.Since(g.began) > groupAge,
+		g.slow > slowUnits/2, time.Now().Before(g.aloneUntil), g.conn.broken:
+		return false
+	}
+	// Once a group will do: who makes such a constraint in it is found out by
+	// the COMMIT of all.
+	return len(g.members) > 1 || !g.hasDeferred(g.open.limit.caller)
+}
+
+// hasDeferred looks for constraints that are checked at COMMIT only: a member
+// that breaks one would be found out when the others can't be told from it.
+func (g *commitGroup) hasDeferred(ctx context.Context) bool {
+	version, err := g.conn.number(ctx, "PRAGMA schema_version")
+	if err == nil && g.schemaKnown && version == g.schema {
+		return g.deferred
+	}
+	var found int64
+	if err == nil {
+		found, err = g.conn.number(ctx, "SELECT EXISTS (SELECT 1 FROM (SELECT sql FROM sqlite_master UNION ALL SELECT sql FROM sqlite_temp_master) WHERE sql LIKE '%deferred%')")
+	}
+	if err != nil {
+		return true
+	}
+	g.schema, g.schemaKnown, g.deferred = version, true, found != 0
+	return g.deferred
+}
+
+// commit stores what the members did and tells them.
+func (g *commitGroup) commit() {
+	began := time.Now()
+	err := g.open.commitNow()
+	if err == nil {
+		g.commitTime += (time.Since(began) - g.commitTime) / 8
+		g.queue.commits.Add(1)
+		g.queue.units.Add(int64(len(g.members)))
+		g.tell(nil)
+		return
+	}
+	if len(g.members) > 1 && !errors.Is(err, ErrCommitUnknown) {
+		g.fail(err)
+		return
+	}
+	g.tell(err)
+}
+
+// fail tells the members that nothing of theirs is stored. Each may be tried
+// again, and is by InTx; for a while they commit one by one.
+func (g *commitGroup) fail(cause error) {
+	if g.open == nil {
+		return
+	}
+	g.aloneUntil = time.Now().Add(groupPause)
+	g.open.forget()
+	g.tell(&Error{Kind: ErrConflict, Engine: SQLite, cause: fmt.Errorf("not stored, since it was to be committed together with others: %w", cause)})
+}
+
+func (g *commitGroup) tell(err error) {
+	for _, member := range g.members {
+		member.err = err
+		close(member.done)
+	}
+	clear(g.members)
+	g.open, g.members, g.joined = nil, g.members[:0], false
+}
+
+// closing ends the group because its connection is closed.
+func (g *commitGroup) closing(broken bool) {
+	switch {
+	case !g.isOpen():
+	case broken || g.joined:
+		g.fail(errConnLost)
+	default:
+		g.commit()
+	}
+}
+
+// flush makes sure that a transaction which was left open for a session
+// that went away is committed: the next to take the connection does that.
+func (p *pool) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:forbidigo // whoever waited has gone, those who wait for the COMMIT have not
+	defer cancel()
+	if taken, err := p.db.Conn(ctx); err == nil {
+		_ = taken.Close() // the pool drops a connection that does not close
+	}
+}
+
+// plain runs a statement of the group's own, which no session should see.
+func (c *conn) plain(ctx context.Context, statement string) error {
+	execer, ok := c.Conn.(driver.ExecerContext)
+	if !ok {
+		return errors.New("the driver executes no statements")
+	}
+	_, err := execer.ExecContext(ctx, statement, nil)
+	return err
+}
+
+// number runs a query of the group's own that gives one integer.
+func (c *conn) number(ctx context.Context, query string) (n int64, err error) {
+	queryer, ok := c.Conn.(driver.QueryerContext)
+	if !ok {
+		return 0, errors.New("the driver runs no queries")
+	}
+	rows, err := queryer.QueryContext(ctx, query, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	row := make([]driver.Value, 1)
+	if err := rows.Next(row); err != nil {
+		return 0, err
+	}
+	n, ok = row[0].(int64)
+	if !ok {
+		return 0, fmt.Errorf("%T is no integer", row[0])
+	}
+	return n, nil
+}
+
+// ownEnd refuses a session's COMMIT or ROLLBACK as text: others may share the
+// transaction.
+func (g *commitGroup) ownEnd(query string) error {
+	if g == nil || !g.conn.strict {
+		return nil
+	}
+	word := strings.TrimLeft(query, " \t\r\n;")
+	if len(word) < 3 || strings.IndexByte("cCeErR", word[0]) < 0 {
+		return nil
+	}
+	word, rest, _ := strings.Cut(strings.TrimRight(word, " \t\r\n;"), " ")
+	switch strings.ToUpper(word) {
+	case "COMMIT", "END":
+	case "ROLLBACK":
+		if verb, _ := savepointVerb("ROLLBACK " + rest); verb == rollbackTo {
+			return nil
+		}
+	default:
+		return nil
+	}
+	return fmt.Errorf("dbmodule: %s as a statement of a session: others may share its transaction (see DATABASE_GROUP_COMMIT): call the session's Commit or Rollback", strings.ToUpper(word))
+}

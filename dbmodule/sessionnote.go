@@ -1,0 +1,60 @@
+package dbmodule
+
+import "context"
+
+// sessionNote is the context of one statement, on which the connection that
+// sends it notes whose it is: the log of statements is written by a hook of
+// Bun's, which knows nothing of sessions.
+type sessionNote struct {
+	context.Context
+	session uint64
+}
+
+type sessionNoteKey struct{}
+
+// Value returns the note itself for its key.
+func (n *sessionNote) Value(key any) any {
+	if key == (sessionNoteKey{}) {
+		return n
+	}
+	return n.Context.Value(key)
+}
+
+// noteSession notes the session on the statement's context, if it has a note.
+func noteSession(ctx context.Context, session uint64) {
+	if note, ok := ctx.Value(sessionNoteKey{}).(*sessionNote); ok {
+		note.session = session
+	}
+}
+
+// notedSession returns what is noted on a statement's context, 0 for nothing.
+// COMMIT and ROLLBACK reach the connection without theirs: they have the
+// transaction's, on which a session has noted itself.
+func notedSession(ctx context.Context) uint64 {
+	for {
+		note, ok := ctx.Value(sessionNoteKey{}).(*sessionNote)
+		switch {
+		case !ok:
+			return 0
+		case note.session != 0:
+			return note.session
+		}
+		ctx = note.Context
+	}
+}
+
+type sessionsUsedKey struct{}
+
+// WithSessionsUsed returns a context that tells used which sessions took a
+// connection with it, by their [Session.ID], each time one does: what a request
+// did can be found in the log by that. used is called by the goroutine that uses
+// the session.
+func WithSessionsUsed(ctx context.Context, used func(session uint64)) context.Context {
+	return context.WithValue(ctx, sessionsUsedKey{}, used)
+}
+
+func tellSessionUsed(ctx context.Context, session uint64) {
+	if used, ok := ctx.Value(sessionsUsedKey{}).(func(uint64)); ok {
+		used(session)
+	}
+}

@@ -1,0 +1,300 @@
+package dbmodule_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+)
+
+// onOneConnection runs fn on every engine with a pool of one connection, which
+// keeps at most limit statements.
+func onOneConnection(t *testing.T, limit int, fn func(t *testing.T, db *dbmodule.Database)) {
+	eachWith(t, func(cfg *dbmodule.Config) { cfg.PoolSize, cfg.MaxOverflow, cfg.StatementCache = 1, 0, limit }, fn)
+}
+
+func kept(t *testing.T, db *dbmodule.Database) []string {
+	prepared, err := dbmodule.Prepared(t.Context(), db.DB())
+	require.NoError(t, err)
+	return prepared
+}
+
+// byBalance is a query whose text is its own.
+func byBalance(ctx context.Context, db bun.IDB, kind, balance int) ([]string, error) {
+	names := []string{}
+	err := db.NewSelect().Model((*Account)(nil)).Column("name").Where("balance = ? AND "+strings.Repeat("(", kind)+"id IS NOT NULL"+strings.Repeat(")", kind), balance).Order("id").Scan(ctx, &names)
+	return names, err
+}
+
+func TestStatementsKeptAreBounded(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 3, func(t *testing.T, db *dbmodule.Database) {
+		for round := range 4 {
+			for kind := range 6 {
+				_, err := byBalance(t.Context(), db.DB(), kind, round)
+				require.NoError(t, err)
+				assert.LessOrEqual(t, len(kept(t, db)), 3)
+			}
+		}
+		assert.Len(t, kept(t, db), 3)
+		if db.Engine() == dbmodule.PostgreSQL {
+			var onServer int
+			require.NoError(t, db.DB().NewRaw("SELECT count(*) FROM pg_prepared_statements").Scan(t.Context(), &onServer))
+			assert.LessOrEqual(t, onServer, 4)
+		}
+	})
+}
+
+// What is the same each time stays text; what differs is bound.
+func TestOnlyWhatVariesIsBound(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		mark := "?"
+		if db.Engine() == dbmodule.PostgreSQL {
+			mark = "$1::int4"
+		}
+		before := len(kept(t, db))
+		query := "SELECT name FROM accounts WHERE balance = ? AND name <> 'x' AND id > ?"
+		var names []string
+		for range 2 {
+			require.NoError(t, db.DB().NewRaw(query, 1, 7).Scan(t.Context(), &names))
+		}
+		assert.Contains(t, kept(t, db), "SELECT name FROM accounts WHERE balance = 1 AND name <> 'x' AND id > 7")
+		for i := range 3 {
+			require.NoError(t, db.DB().NewRaw(query, 1, i).Scan(t.Context(), &names))
+		}
+		assert.Contains(t, kept(t, db), "SELECT name FROM accounts WHERE balance = 1 AND name <> 'x' AND id > "+mark)
+		assert.Len(t, kept(t, db), before+2)
+	})
+}
+
+// Exec of a statement that returns rows, prepared or not.
+func TestExecOfARead(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		for i := range 4 {
+			for range 2 {
+				_, err := byBalance(t.Context(), db.DB(), 0, i)
+				require.NoError(t, err)
+				_, err = db.DB().NewSelect().Model((*Account)(nil)).Column("name").Where("balance = ? AND id IS NOT NULL", i).Order("id").Exec(t.Context())
+				require.NoError(t, err)
+			}
+		}
+	})
+}
+
+// Rows that are still read keep their statement.
+func TestStatementInUseIsNotUsedTwice(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() != dbmodule.SQLite {
+			t.Skip("only SQLite runs a statement while another one's rows are read")
+		}
+		for _, name := range []string{"a", "b", "c"} {
+			require.NoError(t, insert(t.Context(), db.DB(), name))
+		}
+		require.NoError(t, db.DB().RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+			query := "SELECT name FROM accounts WHERE id > ? ORDER BY id"
+			for i := range 3 {
+				outer, err := tx.QueryContext(ctx, query, i%2)
+				require.NoError(t, err)
+				var read []string
+				for outer.Next() {
+					var name, inner string
+					require.NoError(t, outer.Scan(&name))
+					require.NoError(t, tx.NewRaw(query+" LIMIT 1", 0).Scan(ctx, &inner))
+					require.NoError(t, tx.QueryRowContext(ctx, query, 1).Scan(&inner))
+					assert.Equal(t, "b", inner)
+					read = append(read, name)
+				}
+				require.NoError(t, outer.Err())
+				require.NoError(t, outer.Close())
+				assert.Equal(t, []string{"a", "b", "c"}[i%2:], read)
+			}
+			return nil
+		}))
+	})
+}
+
+// A table that changes makes prepared statements stale. Nobody notices,
+// outside of transactions and at the start of one.
+func TestTableChangesUnderPreparedStatements(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		require.NoError(t, insert(t.Context(), db.DB(), "1"))
+		read := func(ctx context.Context, db bun.IDB, i int) error {
+			var rows []map[string]any
+			if err := db.NewRaw("SELECT * FROM accounts WHERE id < ?", 10+i).Scan(ctx, &rows); err != nil {
+				return err
+			}
+			assert.Len(t, rows, 1)
+			n, err := db.NewSelect().TableExpr("accounts").Where("name = ?", fmt.Sprint(i)).Count(ctx)
+			assert.LessOrEqual(t, n, int64(1))
+			return err
+		}
+		name := "ALTER TABLE accounts RENAME COLUMN balance TO credit"
+		changes := []string{"ALTER TABLE accounts ADD COLUMN extra INT", name}
+		if db.Engine() == dbmodule.PostgreSQL {
+			changes = append(changes, "ALTER TABLE accounts ALTER COLUMN name TYPE int USING name::int", "ALTER TABLE accounts ALTER COLUMN extra TYPE text")
+		}
+		for i, change := range changes {
+			for j := range 3 {
+				require.NoError(t, read(t.Context(), db.DB(), j), change)
+			}
+			_, err := db.DB().ExecContext(t.Context(), change)
+			require.NoError(t, err)
+			if i%2 == 0 {
+				require.NoError(t, read(t.Context(), db.DB(), 5), change)
+				continue
+			}
+			attempts := 0
+			require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				attempts++
+				return read(ctx, s, 6)
+			}), change)
+			assert.LessOrEqual(t, attempts, 2)
+		}
+	})
+}
+
+// What is thrown away on the server runs as text.
+func TestPreparedStatementsThrownAway(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() != dbmodule.PostgreSQL {
+			t.Skip("only PostgreSQL has a statement for that")
+		}
+		for i := range 3 {
+			_, err := byBalance(t.Context(), db.DB(), 0, i)
+			require.NoError(t, err)
+		}
+		require.NotEmpty(t, kept(t, db))
+		_, err := db.DB().ExecContext(t.Context(), "DEALLOCATE ALL")
+		require.NoError(t, err)
+		attempts := 0
+		require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+			attempts++
+			_, err := byBalance(ctx, s, 0, 9)
+			return err
+		}))
+		assert.Equal(t, 1, attempts)
+	})
+}
+
+// A refusal to prepare does not cost the transaction.
+func TestRefusedStatementLeavesTheTransaction(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() != dbmodule.PostgreSQL {
+			t.Skip("only PostgreSQL gives the transaction up")
+		}
+		conn, err := db.DB().Conn(t.Context())
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		tx, err := conn.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		require.NoError(t, insert(t.Context(), tx, "before"))
+		require.ErrorContains(t, dbmodule.PrepareWithin(t.Context(), conn, "SELECT jsonb_build_object('a', $1)"), "42P18")
+		require.NoError(t, insert(t.Context(), tx, "after"))
+		require.NoError(t, tx.Commit())
+		require.NoError(t, conn.Close())
+		assert.Equal(t, []string{"before", "after"}, names(t, db))
+	})
+}
+
+// A table that is gone gives the same error whether or not its statements were
+// prepared, in a transaction too.
+func TestTableGoneUnderPreparedStatements(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		for i := range 3 {
+			_, err := byBalance(t.Context(), db.DB(), 0, i)
+			require.NoError(t, err)
+		}
+		_, err := db.DB().NewDropTable().Model((*Account)(nil)).Exec(t.Context())
+		require.NoError(t, err)
+		for range 3 {
+			_, want := byBalance(t.Context(), db.DB(), 1, 5) // never seen before
+			require.Error(t, want)
+			_, err := byBalance(t.Context(), db.DB(), 0, 5)
+			require.EqualError(t, err, want.Error())
+			err = db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				_, err := byBalance(ctx, s, 0, 6)
+				return err
+			})
+			require.EqualError(t, err, want.Error())
+		}
+	})
+}
+
+// Behind a pooler that changes sessions between transactions nothing is kept
+// prepared: the next transaction would look for it on another session.
+func TestNothingIsPreparedBehindTransactionPooling(t *testing.T) {
+	t.Parallel()
+	cfg := dbmodule.DefaultConfig()
+	require.NoError(t, cfg.URL.UnmarshalText([]byte(dbtest.StartPooler(t, dbtest.URL(t, dbmodule.PostgreSQL), "transaction", 2))))
+	db := dbtest.Open(t, cfg)
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			for i := range 20 {
+				var n int
+				err := db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+					return s.NewRaw("SELECT count(*) FROM generate_series(1, 9) AS n WHERE n > ?", i).Scan(ctx, &n)
+				}, dbmodule.MaxAttempts(1))
+				if err != nil || n != max(9-i, 0) {
+					t.Errorf("%d: %v", n, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var n int
+	require.NoError(t, db.DB().NewRaw("SELECT count(*) FROM pg_prepared_statements").Scan(t.Context(), &n))
+	require.Zero(t, n)
+}
+
+// Echo shows what Bun rendered, bound or not.
+func TestQueryHooksSeeTheText(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		var seen []string
+		observed := db.DB().WithQueryHook(hookFunc(func(event *bun.QueryEvent) { seen = append(seen, event.Query) }))
+		for i := range 3 {
+			_, err := byBalance(t.Context(), observed, 0, i)
+			require.NoError(t, err)
+		}
+		require.Len(t, seen, 3)
+		for i, query := range seen {
+			assert.Contains(t, query, fmt.Sprintf("balance = %d ", i))
+			assert.False(t, strings.Contains(query, "$1") || strings.Contains(query, "?"))
+		}
+	})
+}
+
+type hookFunc func(event *bun.QueryEvent)
+
+func (hookFunc) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+func (f hookFunc) AfterQuery(_ context.Context, event *bun.QueryEvent)              { f(event) }
+
+// BenchmarkScan is what a statement costs before it runs.
+func BenchmarkScan(b *testing.B) {
+	const query = `SELECT "n"."id", "n"."author", "n"."title", "n"."stars", "n"."created_at" FROM "notes" AS "n" WHERE (id > 7919) ORDER BY "n"."id" LIMIT 50`
+	for _, engine := range dbtest.Engines() {
+		b.Run(string(engine), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(query)))
+			for b.Loop() {
+				dbmodule.ScanOnly(engine, query)
+			}
+		})
+	}
+}

@@ -1,0 +1,14 @@
+package dbmodule
+
+import "context"
+
+type unobservedKey struct{}
+
+// Unobserved returns a context of whose units of work and statements no
+// [Observer] is told: those by which one looks at the database itself, such as
+// a probe's, should not count as its use.
+func Unobserved(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unobservedKey{}, true)
+}
+
+func unobserved(ctx context.Context) bool { return ctx.Value(unobservedKey{}) != nil }

@@ -1,0 +1,26 @@
+package httpstatus
+
+import "sync"
+
+// ring keeps the newest of what it is given, oldest first. The zero value is
+// not usable: set limit.
+type ring[T any] struct {
+	mu    sync.Mutex
+	limit int
+	items []T
+}
+
+func (r *ring[T]) add(item T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.items) == r.limit {
+		r.items = append(r.items[:0], r.items[1:]...)
+	}
+	r.items = append(r.items, item)
+}
+
+func (r *ring[T]) all() []T {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]T{}, r.items...)
+}

@@ -1,0 +1,125 @@
+package httpstatus
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// mostStatements bounds how many different statements are kept, listed how
+	// many are shown.
+	mostStatements = 200
+	listed         = 15
+	longestText    = 500
+)
+
+// statements counts statements by their text without values.
+type statements struct {
+	mu     sync.Mutex
+	byText map[string]*statementStats
+}
+
+type statementStats struct {
+	count      int64
+	total, max time.Duration
+	// slots count durations: each slot ends at √2 times the one before, from
+	// 10 µs on.
+	slots [48]int64
+}
+
+// Statement is a statement of the page.
+type Statement struct {
+	Text  string `json:"text"`
+	Count int64  `json:"count"`
+	// In seconds. P95 is the duration that 95 % stay below, rounded up by at
+	// most half.
+	Total float64 `json:"total"`
+	Max   float64 `json:"max"`
+	P95   float64 `json:"p95"`
+}
+
+func (s *statements) add(text string, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := s.byText[text]
+	if stats == nil {
+		if len(s.byText) >= mostStatements {
+			s.dropCheapest()
+		}
+		stats = &statementStats{}
+		s.byText[text] = stats
+	}
+	stats.count++
+	stats.total += took
+	stats.max = max(stats.max, took)
+	stats.slots[slotOf(took)]++
+}
+
+func (s *statements) dropCheapest() {
+	var cheapest string
+	least := time.Duration(math.MaxInt64)
+	for text, stats := range s.byText {
+		if stats.total < least {
+			cheapest, least = text, stats.total
+		}
+	}
+	delete(s.byText, cheapest)
+}
+
+const firstSlot = 10 * time.Microsecond
+
+func slotOf(took time.Duration) int {
+	if took <= firstSlot {
+		return 0
+	}
+	slot := int(math.Ceil(2 * math.Log2(float64(took)/float64(firstSlot))))
+	return min(slot, len(statementStats{}.slots)-1)
+}
+
+// p95 is the end of the slot in which the 95th of 100 lies.
+func (s *statementStats) p95() time.Duration {
+	wanted := int64(math.Ceil(float64(s.count) * 0.95))
+	for slot, n := range s.slots {
+		if wanted -= n; wanted <= 0 {
+			return min(s.max, time.Duration(float64(firstSlot)*math.Pow(2, float64(slot)/2)))
+		}
+	}
+	return s.max
+}
+
+// slowest lists the statements in which one of 20 takes longest.
+func (s *statements) slowest() []Statement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Statement, 0, len(s.byText))
+	for text, stats := range s.byText {
+		all = append(all, Statement{
+			Text: text, Count: stats.count, Total: stats.total.Seconds(), Max: stats.max.Seconds(), P95: stats.p95().Seconds(),
+		})
+	}
+	slices.SortFunc(all, func(a, b Statement) int {
+		return cmp.Or(cmp.Compare(b.P95, a.P95), cmp.Compare(b.Max, a.Max), cmp.Compare(a.Text, b.Text))
+	})
+	return all[:min(len(all), listed)]
+}
+
+// withoutLists shortens lists of values, so that statements which differ in
+// nothing but how many there are count as one.
+func withoutLists(text string) string {
+	const list, short = "?, ?", "?, …"
+	for {
+		at := strings.Index(text, list)
+		if at < 0 {
+			return text
+		}
+		end := at + len(list)
+		for strings.HasPrefix(text[end:], ", ?") {
+			end += len(", ?")
+		}
+		text = text[:at] + short + text[end:]
+	}
+}

@@ -1,0 +1,55 @@
+package httpstatus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Table is a table of the page.
+type Table struct {
+	Name string `bun:"name" json:"name"`
+	// Rows is the engine's own estimate, below 0 where it has none.
+	Rows int64 `bun:"rows_estimate" json:"rows"`
+	// Bytes includes indexes, below 0 where the engine does not say.
+	Bytes int64 `bun:"bytes" json:"bytes"`
+}
+
+// sizeQueries list the tables with their sizes, without reading the tables:
+// SQLite knows of no sizes but the file's.
+var sizeQueries = map[dbmodule.Engine]string{
+	dbmodule.PostgreSQL: `SELECT c.relname AS name, c.reltuples::bigint AS rows_estimate, pg_total_relation_size(c.oid) AS bytes
+		FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+		ORDER BY 3 DESC LIMIT 50`,
+	dbmodule.MySQL: `SELECT table_name AS name, COALESCE(table_rows, -1) AS rows_estimate,
+		COALESCE(data_length + index_length, -1) AS bytes
+		FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+		ORDER BY 3 DESC LIMIT 50`,
+	dbmodule.SQLite: `SELECT '(the whole file)' AS name, -1 AS rows_estimate, page_count * page_size AS bytes
+		FROM pragma_page_count(), pragma_page_size()`,
+}
+
+// smallFile is up to which size of a SQLite file its pages are counted by table,
+// which reads all of it.
+const smallFile = 64 << 20
+
+const sqliteTables = `SELECT m.tbl_name AS name, -1 AS rows_estimate, SUM(s.pgsize) AS bytes
+	FROM dbstat AS s JOIN sqlite_master AS m ON m.name = s.name GROUP BY m.tbl_name ORDER BY 3 DESC LIMIT 50`
+
+func readTables(ctx context.Context, engine dbmodule.Engine, db bun.IDB) ([]Table, error) {
+	tables := []Table{}
+	if err := db.NewRaw(sizeQueries[engine]).Scan(ctx, &tables); err != nil {
+		return nil, fmt.Errorf("httpstatus: read sizes of tables: %w", err)
+	}
+	if engine != dbmodule.SQLite || len(tables) == 0 || tables[0].Bytes > smallFile {
+		return tables, nil
+	}
+	single := []Table{}
+	if err := db.NewRaw(sqliteTables).Scan(ctx, &single); err != nil {
+		return nil, fmt.Errorf("httpstatus: read sizes of tables: %w", err)
+	}
+	return append(tables, single...), nil
+}

@@ -1,0 +1,58 @@
+package httpmodule
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// mostSessions bounds how many sessions a line of the log names.
+const mostSessions = 8
+
+// sessionsUsed are the numbers of the sessions that a request used: its own and
+// those of units of work that its handler began.
+type sessionsUsed struct {
+	mu  sync.Mutex
+	ids []uint64
+}
+
+func (u *sessionsUsed) add(id uint64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.ids) < mostSessions && !slices.Contains(u.ids, id) {
+		u.ids = append(u.ids, id)
+	}
+}
+
+// fields names them in the log.
+func (u *sessionsUsed) fields() []zap.Field {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch len(u.ids) {
+	case 0:
+		return nil
+	case 1:
+		return []zap.Field{zap.Uint64("session", u.ids[0])}
+	default:
+		return []zap.Field{zap.Uint64s("sessions", slices.Clone(u.ids))}
+	}
+}
+
+// identity is what tells in the log which request a line is about: its id, and
+// what instruments add, such as a trace's id.
+func (r *request) identity() []zap.Field {
+	return append([]zap.Field{zap.String("request_id", r.id)}, r.instrumented...)
+}
+
+// fields is identity with the sessions that were used so far.
+func (r *request) fields() []zap.Field { return append(r.identity(), r.sessions.fields()...) }
+
+// requestFields are the fields of the request that ctx belongs to.
+func requestFields(ctx context.Context) []zap.Field {
+	if r := requestOf(ctx); r != nil {
+		return r.fields()
+	}
+	return nil
+}
