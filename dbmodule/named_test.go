@@ -2,6 +2,7 @@ package dbmodule_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -17,6 +18,22 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
+// unitCounter counts the units of work of the database that it is told of.
+type unitCounter struct {
+	dbmodule.Observer
+	ended atomic.Int64
+}
+
+func (c *unitCounter) Acquired(context.Context, dbmodule.Acquisition) {}
+
+func (c *unitCounter) Statement(context.Context, dbmodule.Statement) {}
+
+func (c *unitCounter) UnitBegan(ctx context.Context, _ dbmodule.UnitOfWork) context.Context {
+	return ctx
+}
+
+func (c *unitCounter) UnitEnded(context.Context, dbmodule.UnitEnd) { c.ended.Add(1) }
+
 func TestNamedDatabases(t *testing.T) {
 	t.Parallel()
 	files := fstest.MapFS{
@@ -26,6 +43,7 @@ func TestNamedDatabases(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
 		archive, reports := dbtest.Config(t, cfg.URL.Engine()), dbtest.Config(t, dbmodule.SQLite)
 		reports.Schema = dbmodule.SchemaMigrate
+		units := &unitCounter{}
 		var in struct {
 			fx.In
 
@@ -38,12 +56,14 @@ func TestNamedDatabases(t *testing.T) {
 		app := fxtest.New(t, fx.NopLogger, fx.Supply(cfg, zap.NewNop()),
 			dbmodule.Module, autogen.Module, dbmodule.Models((*Account)(nil)),
 			dbmodule.Named("archive"), dbmodule.NamedConfig("archive", archive), dbmodule.NamedModels("archive", (*Account)(nil)),
+			dbmodule.AsNamedObserver("archive", func() *unitCounter { return units }),
 			dbmodule.Named("reports"), dbmodule.NamedConfig("reports", reports), migrate.Named("reports", migrate.Source{FS: files}),
 			fx.Populate(&in))
 		app.RequireStart()
 		require.NoError(t, in.Archive.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error { return insert(ctx, s, "old") }))
 		assert.Equal(t, []string{"old"}, names(t, in.Archive))
 		assert.Empty(t, names(t, in.Main))
+		assert.NotZero(t, units.ended.Load())
 		require.NoError(t, in.Sessions.InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
 			_, err := s.ExecContext(ctx, "INSERT INTO reports VALUES (1)")
 			return err
