@@ -448,6 +448,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // last that used the connection has ended, and before the next gets it.
 func (c *conn) IsValid() bool {
 	c.group.handOver()
+	c.unit = nil
 	return c.sound()
 }
 

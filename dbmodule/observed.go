@@ -25,11 +25,11 @@ func (s *Session) take(ctx context.Context, from *pool) (*heldConn, error) {
 	}}
 	tellSessionUsed(ctx, s.id)
 	if len(from.observers) == 0 || unobserved(ctx) {
-		return s.label(from.take(ctx))
+		return s.label(from.take(ctx, s.id))
 	}
 	s.unit.ctx = from.observers.unitBegan(ctx, s.unit.UnitOfWork)
 	began := time.Now()
-	held, err := from.take(ctx)
+	held, err := from.take(ctx, s.id)
 	from.observers.acquired(s.unit.ctx, Acquisition{Pool: from.name, Took: time.Since(began), Err: err})
 	if err != nil {
 		from.observers.unitEnded(s.unit.ctx, UnitEnd{UnitOfWork: s.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
@@ -41,7 +41,6 @@ func (s *Session) take(ctx context.Context, from *pool) (*heldConn, error) {
 // label writes on a connection who holds it.
 func (s *Session) label(held *heldConn, err error) (*heldConn, error) {
 	if held != nil {
-		held.session = s.id
 		held.raw.unit = &s.unit
 	}
 	return held, err

@@ -51,7 +51,7 @@ type heldConn struct {
 // take waits for a connection that is in use, at most until ctx ends or
 // pool_timeout has passed; making a new one has the connect timeout instead.
 // The caller gives it back.
-func (p *pool) take(ctx context.Context) (*heldConn, error) {
+func (p *pool) take(ctx context.Context, session uint64) (*heldConn, error) {
 	waitCtx, cancel := context.WithTimeout(context.WithValue(ctx, callerKey{}, ctx), p.timeout)
 	defer cancel()
 	p.queue.enter()
@@ -62,7 +62,7 @@ func (p *pool) take(ctx context.Context) (*heldConn, error) {
 	if err != nil {
 		return nil, p.notTaken(ctx, err)
 	}
-	held := &heldConn{pool: p, conn: taken, since: time.Now()}
+	held := &heldConn{pool: p, conn: taken, since: time.Now(), session: session}
 	if err := taken.Raw(func(driverConn any) error {
 		raw, ok := driverConn.(*conn)
 		if !ok {

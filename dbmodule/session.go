@@ -445,7 +445,6 @@ func (s *Session) rollback() error {
 // COMMIT, and waits for that.
 func (s *Session) await(ctx context.Context, shared *acknowledgement) error {
 	held := s.forget()
-	held.raw.unit = nil
 	_ = held.giveBack() // who waits for the COMMIT learns what matters
 	err := shared.wait(ctx)
 	s.unit.settledBy(err)
@@ -459,9 +458,9 @@ func (s *Session) release() error {
 	if held == nil {
 		return nil
 	}
-	held.raw.unit = nil
-	s.endUnit(held)
-	return held.giveBack()
+	err := held.giveBack()
+	s.endUnit(held) // only now has the last ended that may look at the unit
+	return err
 }
 
 // forget returns the connection, nil for none, that the session had.

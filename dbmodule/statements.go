@@ -273,11 +273,11 @@ func refused(engine Engine, err error) bool {
 	return !errors.Is(typed, ErrConflict) && !errors.Is(typed, ErrTimeout) && !errors.Is(typed, ErrUnavailable)
 }
 
-// staleStatement tells the errors by which a server refuses a statement that it once
-// prepared, before it does anything: its table changed, or somebody threw it
-// away. It is prepared anew the next time. staleStatement reports that the statement
-// can run as it is instead, which it can't when the error cost a transaction
-// in which something was done already.
+// staleStatement tells the errors by which a server may refuse a statement that
+// it once prepared because its table changed or somebody threw it away. It is
+// prepared anew the next time. staleStatement reports that the statement can run
+// as it is instead, which it can't when the error cost a transaction in which
+// something was done already.
 func (c *conn) staleStatement(ctx context.Context, st *prepared, err error) bool {
 	if err == nil || !changed(err) {
 		return false
@@ -293,9 +293,10 @@ func (c *conn) staleStatement(ctx context.Context, st *prepared, err error) bool
 
 func changed(err error) bool {
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
-		// Class 42 is about names and types. A column that got another one
-		// does not fit the parameter that was made for it.
-		return pg.Code == "26000" || strings.HasPrefix(pg.Code, "42") || errors.Is(classify(PostgreSQL, err), ErrConflict) && pg.Code == "0A000"
+		// Class 42 is about names and types, class 22 about values. A column
+		// that got another type does not fit the parameter that was made for
+		// it, which is still read as what the column was.
+		return pg.Code == "26000" || strings.HasPrefix(pg.Code, "42") || strings.HasPrefix(pg.Code, "22") || errors.Is(classify(PostgreSQL, err), ErrConflict) && pg.Code == "0A000"
 	}
 	my := (*mysql.MySQLError)(nil)
 	return errors.As(err, &my) && (my.Number == 1243 || my.Number == 1615) // unknown, to be prepared again
