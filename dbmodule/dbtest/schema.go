@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/openhands-go/server/dbmodule"
@@ -95,19 +94,29 @@ func (s *schema) build(ctx context.Context, rawURL string) (err error) {
 // key is the same for schemas that are built alike. portable says that it is
 // in other processes too: what Go code does, no text tells.
 func (s *schema) key(ctx context.Context, engine dbmodule.Engine) (key string, portable bool, err error) {
-	hash := sha256.New()
-	if len(s.sources) == 0 {
-		realm, err := autogen.Realm(engine, s.models...)
-		if err != nil {
-			return "", false, err
-		}
-		statements, err := autogen.DDL(ctx, engine, realm)
-		if err != nil {
-			return "", false, err
-		}
-		fmt.Fprintf(hash, "%q", statements)
-		return hex.EncodeToString(hash.Sum(nil)), true, nil
+	var text string
+	if portable = true; len(s.sources) == 0 {
+		text, err = s.ddl(ctx, engine)
+	} else {
+		text, portable, err = s.scripts(engine)
 	}
+	if err != nil {
+		return "", false, err
+	}
+	hash := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(hash[:]), portable, nil
+}
+
+func (s *schema) ddl(ctx context.Context, engine dbmodule.Engine) (string, error) {
+	realm, err := autogen.Realm(engine, s.models...)
+	if err != nil {
+		return "", err
+	}
+	statements, err := autogen.DDL(ctx, engine, realm)
+	return fmt.Sprintf("%q", statements), err
+}
+
+func (s *schema) scripts(engine dbmodule.Engine) (text string, portable bool, err error) {
 	revisions, err := migrate.Load(s.sources...)
 	if err != nil {
 		return "", false, err
@@ -115,11 +124,11 @@ func (s *schema) key(ctx context.Context, engine dbmodule.Engine) (key string, p
 	portable = true
 	for _, source := range s.sources {
 		for _, code := range source.Code {
-			fmt.Fprintf(hash, "%s %p ", code.Revision, code.Upgrade)
+			text += fmt.Sprintf("%s %p ", code.Revision, code.Upgrade)
 		}
 	}
 	for _, r := range revisions {
-		fmt.Fprintf(hash, "%q %q %q ", r.ID, r.DownRevisions, r.DependsOn)
+		text += fmt.Sprintf("%q %q %q ", r.ID, r.DownRevisions, r.DependsOn)
 		if r.IsCode() {
 			portable = false
 			continue
@@ -128,7 +137,7 @@ func (s *schema) key(ctx context.Context, engine dbmodule.Engine) (key string, p
 		if err != nil {
 			return "", false, err
 		}
-		fmt.Fprintf(hash, "%q", strings.TrimSpace(script.Text()))
+		text += fmt.Sprintf("%q ", script.Text())
 	}
-	return hex.EncodeToString(hash.Sum(nil)), portable, nil
+	return text, portable, nil
 }
