@@ -78,10 +78,10 @@ const awkward = `it's "odd" \ 文学`
 func revisions() migrate.Source {
 	return migrate.Source{FS: fstest.MapFS{
 		"1_a1/revision.txt": revision("a1", ""),
-		"1_a1/mysql.sql":    text("-- migrate:upgrade\nCREATE TABLE kinds (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50), price DECIMAL(10,2), raw_data BLOB, flag BIT(3), doc JSON, made DATETIME(6), nothing INT, twice DECIMAL(10,2) GENERATED ALWAYS AS (price * 2) STORED);\n"),
+		"1_a1/mysql.sql":    text("-- migrate:upgrade\nCREATE TABLE kinds (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50), price DECIMAL(10,2), raw_data BLOB, flag BIT(8), latin VARCHAR(9) CHARACTER SET latin1, doc JSON, made DATETIME(6), nothing INT, twice DECIMAL(10,2) GENERATED ALWAYS AS (price * 2) STORED);\n"),
 		"1_a1/all.sql":      text("-- migrate:upgrade\nCREATE TABLE kinds (id BIGINT PRIMARY KEY, name VARCHAR(50), price DECIMAL(10,2));\n"),
 		"2_b2/revision.txt": revision("b2", "a1"),
-		"2_b2/mysql.sql":    text("-- migrate:upgrade\nINSERT INTO kinds (id, name, price, raw_data, flag, doc, made) VALUES (7, 'it''s \"odd\" \\\\ 文学', 12.50, x'00ff27', b'101', '{\"a\": [1, \"x\"]}', '2026-01-02 03:04:05.678901'), (8, NULL, NULL, x'', NULL, NULL, NULL);\nUPDATE kinds SET id = 0 WHERE id = 8;\n"),
+		"2_b2/mysql.sql":    text("-- migrate:upgrade\nINSERT INTO kinds (id, name, price, raw_data, flag, latin, doc, made) VALUES (7, 'it''s \"odd\" \\\\ 文学', 12.50, x'00ff27', b'11111111', 'é', '{\"a\": [1, \"x\"]}', '2026-01-02 03:04:05.678901'), (8, NULL, NULL, x'', NULL, NULL, NULL, NULL);\nUPDATE kinds SET id = 0 WHERE id = 8;\n"),
 		"2_b2/all.sql":      text("-- migrate:upgrade\nINSERT INTO kinds VALUES (7, 'it''s \"odd\" \\ 文学', 12.50), (8, NULL, NULL);\n"),
 	}}
 }
@@ -141,11 +141,11 @@ func TestCopyOnMySQLHasEachValue(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t, dbmodule.MySQL, dbtest.WithRevisions(revisions()))
 	var rows []string
-	require.NoError(t, db.DB().NewRaw(`SELECT CONCAT_WS(' ', id, COALESCE(price, '-'), HEX(raw_data), COALESCE(BIN(flag), '-'),
+	require.NoError(t, db.DB().NewRaw(`SELECT CONCAT_WS(' ', id, COALESCE(price, '-'), HEX(raw_data), COALESCE(BIN(flag), '-'), COALESCE(latin, '-'),
 		COALESCE(doc, '-'), COALESCE(made, '-'), COALESCE(nothing, '-'), COALESCE(twice, '-')) FROM kinds ORDER BY id`).Scan(t.Context(), &rows))
 	assert.Equal(t, []string{
-		"0 -  - - - - -",
-		`7 12.50 00FF27 101 {"a": [1, "x"]} 2026-01-02 03:04:05.678901 - 25.00`,
+		"0 -  - - - - - -",
+		`7 12.50 00FF27 11111111 é {"a": [1, "x"]} 2026-01-02 03:04:05.678901 - 25.00`,
 	}, rows)
 	result, err := db.DB().ExecContext(t.Context(), "INSERT INTO kinds (name) VALUES ('next')")
 	require.NoError(t, err)
