@@ -62,16 +62,21 @@ func serve(*cobra.Command, []string) error {
 	return nil
 }
 
-func main() {
-	root := &cobra.Command{Use: "bookshop", Short: "Sell books", RunE: serve, SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(dbcmd.New(dbcmd.Config{
+// newDB makes the command db, for the database of the settings.
+func newDB(read func() (settings, error)) *cobra.Command {
+	return dbcmd.New(dbcmd.Config{
 		Models:  shop.Models(),
 		Sources: []migrate.Source{migrations.Source()},
 		Settings: func() (dbcmd.Settings, error) {
-			s, err := readSettings()
+			s, err := read()
 			return dbcmd.Settings{Database: s.database}, err
 		},
-	}))
+	})
+}
+
+func main() {
+	root := &cobra.Command{Use: "bookshop", Short: "Sell books", RunE: serve, SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(newDB(readSettings))
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
