@@ -28,6 +28,7 @@ test: tools lint ## run everything: checks, tests on every engine, npm client, b
 	@echo 'go test ./dbmodule (without prepared statements)'
 	@DBMODULE_TEST_TEXT=1 DBTEST_REQUIRE=all go test -timeout=10m ./dbmodule
 	@cd bench && DBTEST_REQUIRE=all go test -shuffle=on -timeout=5m ./...
+	@cd examples && DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=5m ./...
 
 .PHONY: faults
 faults: tools ## kill, pause and cut databases under load, and print what was lost: about 5 minutes
@@ -83,6 +84,9 @@ lint: ## check format, vet, lint, the exported API and go.mod
 	@cd bench && ../.ci/step bench-vet go vet ./...
 	@cd bench && ../.ci/step bench-lint go run $(GOLANGCI) run
 	@cd bench && ../.ci/step bench-tidy go mod tidy -diff
+	@cd examples && ../.ci/step examples-vet go vet ./...
+	@cd examples && ../.ci/step examples-lint go run $(GOLANGCI) run
+	@cd examples && ../.ci/step examples-tidy go mod tidy -diff
 
 .PHONY: api
 api: ## accept what the library packages export now: rewrites .ci/api.txt

@@ -67,15 +67,25 @@ func TestReadmeNamesTheGoVersion(t *testing.T) {
 	t.Error("go.mod has no go line")
 }
 
-// snippets returns the blocks of Go, in README and in the guide to clusters.
-func snippets(t *testing.T) []string {
+// documents are the texts whose Go is compiled, each group of them in a package
+// of its own.
+var documents = map[string][]string{
+	"readme":  {"README.md", "docs/cluster.md"},
+	"compose": {"docs/compose.md"},
+}
+
+// snippets returns the blocks of Go in texts.
+func snippets(t *testing.T, names ...string) []string {
 	t.Helper()
-	guide, err := os.ReadFile("../docs/cluster.md")
-	if err != nil {
-		t.Fatal(err)
+	var rest string
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest += string(text)
 	}
 	var blocks []string
-	rest := readme(t) + string(guide)
 	for {
 		_, after, found := strings.Cut(rest, "\n```go\n")
 		if !found {
@@ -95,14 +105,14 @@ func TestReadmeShowsTheComposedProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Contains(snippets(t), string(program)) {
+	if !slices.Contains(snippets(t, "README.md"), string(program)) {
 		t.Error("the program that is tested is not the one in README")
 	}
 }
 
 // known are the packages that snippets use without importing them.
 var known = []string{
-	"context", "errors", "net/http", "testing", "time",
+	"context", "errors", "io/fs", "net/http", "testing", "time",
 	"github.com/danielgtaylor/huma/v2",
 	"github.com/labstack/echo/v4",
 	"github.com/openhands-go/server/dbmodule",
@@ -111,6 +121,7 @@ var known = []string{
 	"github.com/openhands-go/server/dbmodule/dbtest",
 	"github.com/openhands-go/server/dbmodule/migrate",
 	"github.com/openhands-go/server/httpmodule",
+	"github.com/openhands-go/server/httpmodule/servertest",
 	"github.com/spf13/cobra",
 	"github.com/uptrace/bun",
 	"go.uber.org/fx",
@@ -157,23 +168,26 @@ func TestReadmeCompiles(t *testing.T) {
 	}
 	folder := t.TempDir()
 	overlay := make(map[string]string)
-	packages := []string{"./readme/snippets"}
-	for i, snippet := range snippets(t) {
-		if pretty, err := format.Source([]byte(snippet)); err != nil || !bytes.Equal(pretty, []byte(snippet)) {
-			t.Errorf("not formatted (%v):\n%s", err, snippet)
-		}
-		name := fmt.Sprintf("snippet%d.go", i)
-		at := filepath.Join(root, "readme", "snippets", name)
-		if strings.HasPrefix(snippet, "package ") {
-			pkg := fmt.Sprintf("program%d", i)
-			packages = append(packages, "./readme/"+pkg)
-			at = filepath.Join(root, "readme", pkg, name)
-		} else {
-			snippet = complete(t, snippet)
-		}
-		overlay[at] = filepath.Join(folder, name)
-		if err := os.WriteFile(overlay[at], []byte(snippet), 0o600); err != nil {
-			t.Fatal(err)
+	var packages []string
+	for group, names := range documents {
+		packages = append(packages, "./"+group+"/snippets")
+		for i, snippet := range snippets(t, names...) {
+			if pretty, err := format.Source([]byte(snippet)); err != nil || !bytes.Equal(pretty, []byte(snippet)) {
+				t.Errorf("not formatted (%v):\n%s", err, snippet)
+			}
+			name := fmt.Sprintf("%s%d.go", group, i)
+			at := filepath.Join(root, group, "snippets", name)
+			if strings.HasPrefix(snippet, "package ") {
+				pkg := fmt.Sprintf("program%d", i)
+				packages = append(packages, "./"+group+"/"+pkg)
+				at = filepath.Join(root, group, pkg, name)
+			} else {
+				snippet = complete(t, snippet)
+			}
+			overlay[at] = filepath.Join(folder, name)
+			if err := os.WriteFile(overlay[at], []byte(snippet), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if len(overlay) < 5 || len(packages) < 2 {

@@ -1,5 +1,5 @@
 // Command api compares what the library packages export with the list in api.txt, and asks for a
-// doc comment on each exported name. With -w it rewrites the list. Run it from the module's root.
+// doc comment on each exported name and an Example for each constructor. With -w it rewrites the list. Run it from the module's root.
 //
 // It reads syntax, not types: a line is a declaration as it is written, so that a change of the
 // list reads like the change of the code. What an embedded type brings along is not listed, and an
@@ -38,7 +38,7 @@ func main() {
 }
 
 func run(write bool) error {
-	var got, undocumented []string
+	var got, undocumented, unshown []string
 	dirs, err := packages()
 	if err != nil {
 		return fmt.Errorf("api: find packages: %w", err)
@@ -50,9 +50,13 @@ func run(write bool) error {
 		}
 		got = append(got, l.lines...)
 		undocumented = append(undocumented, l.undocumented...)
+		unshown = append(unshown, without(l.constructors, l.examples)...)
 	}
 	if len(undocumented) > 0 {
 		return fmt.Errorf("api: exported without a doc comment:\n  %s", strings.Join(undocumented, "\n  "))
+	}
+	if len(unshown) > 0 {
+		return fmt.Errorf("api: constructors without an Example in their package's tests:\n  %s", strings.Join(unshown, "\n  "))
 	}
 	slices.Sort(got)
 	got = slices.Compact(got)
@@ -118,6 +122,8 @@ type list struct {
 	fset         *token.FileSet
 	lines        []string
 	undocumented []string
+	// constructors and the functions that have examples, each as folder.Name.
+	constructors, examples []string
 }
 
 func newList(dir string) list { return list{dir: dir, fset: token.NewFileSet()} }
@@ -128,12 +134,13 @@ func (l *list) read() error {
 		return err
 	}
 	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
 		file, err := parser.ParseFile(l.fset, path.Join(l.dir, name), nil, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return err
+		}
+		if strings.HasSuffix(name, "_test.go") {
+			l.shown(file)
+			continue
 		}
 		for _, decl := range file.Decls {
 			switch d := decl.(type) {
@@ -157,7 +164,37 @@ func (l *list) function(d *ast.FuncDecl) {
 		return
 	}
 	l.documented(d.Name, d.Doc)
+	if l.constructs(d) {
+		l.constructors = append(l.constructors, l.dir+"."+d.Name.Name)
+	}
 	l.add(l.text(&ast.FuncDecl{Recv: d.Recv, Name: d.Name, Type: d.Type}))
+}
+
+// constructs says whether a function is a constructor by its name. Those that take a test have no
+// Example, since an Example has no test to give them.
+func (l *list) constructs(d *ast.FuncDecl) bool {
+	name := d.Name.Name
+	if d.Recv != nil || !strings.HasPrefix(name, "New") && !strings.HasPrefix(name, "Open") {
+		return false
+	}
+	for _, param := range d.Type.Params.List {
+		if strings.Contains(l.text(param.Type), "testing.") {
+			return false
+		}
+	}
+	return true
+}
+
+// shown notes what a test file has examples of: ExampleNew_twice is one of New too.
+func (l *list) shown(file *ast.File) {
+	for _, decl := range file.Decls {
+		if d, ok := decl.(*ast.FuncDecl); ok && d.Recv == nil {
+			if name, ok := strings.CutPrefix(d.Name.Name, "Example"); ok {
+				name, _, _ = strings.Cut(name, "_")
+				l.examples = append(l.examples, l.dir+"."+name)
+			}
+		}
+	}
 }
 
 func receiver(t ast.Expr) string {

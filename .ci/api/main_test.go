@@ -1,6 +1,7 @@
 package main
 
 import (
+	"go/parser"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,6 +47,20 @@ func TestLines(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestConstructorsNeedExamples(t *testing.T) {
+	t.Parallel()
+	l := read(t, `import "testing"
+func New() int { return 1 }; func NewOther(int) int { return 1 }; func NewTested(t testing.TB) int { return 1 }; func (s S) New() int { return 1 }; func newOne() int { return 1 }`)
+	file, err := parser.ParseFile(l.fset, "e_test.go", "package p\nfunc ExampleNew_twice() {}\nfunc ExampleS_New() {}\n", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.shown(file)
+	if got := without(l.constructors, l.examples); len(got) != 1 || !strings.HasSuffix(got[0], ".NewOther") {
+		t.Errorf("without an example: %q, want NewOther alone", got)
 	}
 }
 

@@ -6,5 +6,5 @@
 //
 //	metrics, err := dbmetrics.New(registry)
 //	db, err := dbmodule.Open(cfg, log, dbmodule.WithObserver(metrics))
-//	err = metrics.Watch(db)
+//	err = metrics.Watch(ctx, db)
 package dbmetrics

@@ -20,10 +20,19 @@ const dropLimit = 20 * time.Second
 // drops it when t ends.
 func freshDatabase(t testing.TB, engine dbmodule.Engine, adminURL, name string) string {
 	t.Helper()
-	create := "CREATE DATABASE " + name + " TEMPLATE template0 ENCODING 'UTF8'"
+	return newDatabase(t, engine, adminURL, name, createDatabase(engine, name))
+}
+
+func createDatabase(engine dbmodule.Engine, name string) string {
 	if engine == dbmodule.MySQL {
-		create = "CREATE DATABASE " + name + " CHARACTER SET utf8mb4"
+		return "CREATE DATABASE " + name + " CHARACTER SET utf8mb4"
 	}
+	return "CREATE DATABASE " + name + " TEMPLATE template0 ENCODING 'UTF8'"
+}
+
+// newDatabase is freshDatabase with a statement that creates the database.
+func newDatabase(t testing.TB, engine dbmodule.Engine, adminURL, name, create string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), connectLimit)
 	defer cancel()
 	if err := administer(ctx, adminURL, create); err != nil {

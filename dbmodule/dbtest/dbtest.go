@@ -6,11 +6,28 @@
 //		…
 //	})
 //
+// [New] opens one that holds a schema already, rows of revisions included:
+//
+//	db := dbtest.New(t, dbmodule.PostgreSQL, dbtest.WithRevisions(migrations.Source()))
+//
+// The schema is built once a process and copied for each test: SQLite's file,
+// PostgreSQL's database as a template, on MariaDB the statements that make its
+// tables (views, routines, triggers or events there are built anew each time).
+// A schema is the same as another when its DDL is. With five related tables, a
+// connected database took 5 ms on SQLite, 30 ms on PostgreSQL and 5 ms on
+// MariaDB on two busy cores, its end 0.1, 13 and 2 ms: go test -bench New. That
+// needs a folder in memory for the throwaway servers, which is /dev/shm when it
+// has 4 GiB free and TMPDIR is not set; on that machine's slow disk it was 4,
+// 270 and 30 ms. [Fixtures] loads rows from YAML.
+//
 // SQLite is always there. PostgreSQL and MariaDB are taken from the URLs in
 // DBTEST_POSTGRES_URL and DBTEST_MYSQL_URL, whose user must be allowed to
 // create databases. Where a URL is not set, the first test that needs the
 // engine starts a throwaway server from the binaries of this machine, and the
-// tests of the process share it. It listens on the loopback interface and on a
+// tests of the process share it. On a server of somebody else's, PostgreSQL's
+// templates stay for the processes to come, as dbtest_template_ with the day,
+// and are dropped by those that make new ones two days later. A throwaway
+// server listens on the loopback interface and on a
 // unix socket, asks for a password that was made up for it, and ends with its
 // folder when the test process ends, however that ends; there is no TestMain
 // to write.

@@ -67,3 +67,8 @@ func FindPostgreSQL(folders ...string) (initialise, serve string, err error) {
 }
 
 var Glob = glob
+
+// New makes a database as the package's New does, and returns its URL.
+func (k Kit) New(t testing.TB, engine dbmodule.Engine, opts ...Option) string {
+	return k.copyOf(t, engine, newSchema(opts))
+}

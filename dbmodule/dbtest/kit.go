@@ -19,8 +19,9 @@ type kit struct {
 	recipes map[dbmodule.Engine]recipe
 	names   namer
 
-	mu      sync.Mutex
-	sources map[dbmodule.Engine]*source
+	mu        sync.Mutex
+	sources   map[dbmodule.Engine]*source
+	templates map[templateKey]*template
 }
 
 // source is where the databases of one engine come from. It is looked for
@@ -36,10 +37,11 @@ type source struct {
 
 func newKit(env func(string) string) *kit {
 	return &kit{
-		env:     env,
-		recipes: map[dbmodule.Engine]recipe{dbmodule.PostgreSQL: postgreSQL(env), dbmodule.MySQL: mariaDB(env)},
-		names:   newNamer(),
-		sources: map[dbmodule.Engine]*source{},
+		env:       env,
+		recipes:   map[dbmodule.Engine]recipe{dbmodule.PostgreSQL: postgreSQL(env), dbmodule.MySQL: mariaDB(env)},
+		names:     newNamer(),
+		sources:   map[dbmodule.Engine]*source{},
+		templates: map[templateKey]*template{},
 	}
 }
 
@@ -47,7 +49,7 @@ func newKit(env func(string) string) *kit {
 func (k *kit) database(t testing.TB, engine dbmodule.Engine) string {
 	t.Helper()
 	if engine == dbmodule.SQLite {
-		return "sqlite:///" + filepath.ToSlash(filepath.Join(t.TempDir(), "test.db"))
+		return sqliteURL(filepath.Join(t.TempDir(), "test.db"))
 	}
 	from := k.source(t, engine)
 	if from.err != nil {
@@ -79,7 +81,7 @@ func (k *kit) find(ctx context.Context, engine dbmodule.Engine) (string, *Server
 		}
 		return rawURL, nil, nil
 	}
-	s, err := startServer(ctx, r, serverOptions{}, newPassword())
+	s, err := startServer(ctx, r, serverOptions{folder: memoryFolder(k.env)}, newPassword())
 	if err != nil {
 		return "", nil, err
 	}

@@ -55,6 +55,9 @@ type serverOptions struct {
 	settings []string
 	// limit bounds the start, startLimit when it is 0.
 	limit time.Duration
+	// folder is where the server's own folder is made, that of temporary files
+	// when it is "".
+	folder string
 }
 
 // Durable leaves the engine's own settings for durability in place: every
@@ -121,7 +124,7 @@ func startServer(ctx context.Context, r recipe, o serverOptions, password string
 		return nil, err
 	}
 	s.layout.password = password
-	if s.layout.folder, err = os.MkdirTemp("", "dbtest-"); err != nil {
+	if s.layout.folder, err = os.MkdirTemp(o.folder, "dbtest-"); err != nil {
 		return nil, fmt.Errorf("dbtest: make folder: %w", err)
 	}
 	if err = errors.Join(s.account.own(s.layout.folder), s.account.reaches(s.layout.folder)); err != nil {

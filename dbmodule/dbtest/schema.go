@@ -1,0 +1,143 @@
+package dbtest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// Option says what a fresh database holds, and how it is opened.
+type Option func(*schema)
+
+// schema is what the databases of some tests hold.
+type schema struct {
+	models  []any
+	sources []migrate.Source
+}
+
+// WithModels gives the database these models, as dbmodule.WithModels takes
+// them, and their tables, unless [WithRevisions] makes these.
+func WithModels(models ...any) Option {
+	return func(s *schema) { s.models = append(s.models, models...) }
+}
+
+// WithRevisions brings the database to the newest of these revisions.
+func WithRevisions(sources ...migrate.Source) Option {
+	return func(s *schema) { s.sources = append(s.sources, sources...) }
+}
+
+func newSchema(opts []Option) *schema {
+	s := &schema{}
+	for _, opt := range opts {
+		opt(s)
+	}
+	return s
+}
+
+// New opens a fresh database that holds what the options say: the tables of
+// models, or what revisions lead to, rows included. It belongs to t alone, and
+// is closed and dropped when t ends. What goes wrong fails t, and it skips t
+// as [Config] does. Tests that run in parallel may call it at once.
+//
+// The first call with a schema builds it, which takes as long as it takes. All
+// others copy the result, which the package's documentation has figures for.
+func New(t testing.TB, engine dbmodule.Engine, opts ...Option) *dbmodule.Database {
+	t.Helper()
+	return Open(t, NewConfig(t, engine, opts...),
+		dbmodule.WithModels(newSchema(opts).models...), dbmodule.WithTables(autogen.NewTables()))
+}
+
+// NewConfig is [New] for tests that open the database themselves or start an
+// application on it: it returns dbmodule's defaults with the URL of a database
+// that holds what the options say, and with SchemaNone, since nothing is left
+// to be done at a start.
+func NewConfig(t testing.TB, engine dbmodule.Engine, opts ...Option) dbmodule.Config {
+	t.Helper()
+	cfg := configFor(t, shared.copyOf(t, engine, newSchema(opts)))
+	cfg.Schema = dbmodule.SchemaNone
+	return cfg
+}
+
+// build makes the schema in an empty database.
+func (s *schema) build(ctx context.Context, rawURL string) (err error) {
+	u, err := dbmodule.ParseURL(rawURL)
+	if err != nil {
+		return err
+	}
+	cfg := dbmodule.DefaultConfig()
+	cfg.URL = u
+	db, err := dbmodule.Open(cfg, nil, dbmodule.WithModels(s.models...), dbmodule.WithTables(autogen.NewTables()))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Connect(ctx); err != nil {
+		return err
+	}
+	if len(s.sources) == 0 {
+		return db.CreateTables(ctx)
+	}
+	migrator, err := migrate.New(s.sources)
+	if err != nil {
+		return err
+	}
+	return migrator.UpgradeHeads(ctx, db)
+}
+
+// key is the same for schemas that are built alike. portable says that it is
+// in other processes too: what Go code does, no text tells.
+func (s *schema) key(ctx context.Context, engine dbmodule.Engine) (key string, portable bool, err error) {
+	var text string
+	if portable = true; len(s.sources) == 0 {
+		text, err = s.ddl(ctx, engine)
+	} else {
+		text, portable, err = s.scripts(engine)
+	}
+	if err != nil {
+		return "", false, err
+	}
+	hash := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(hash[:]), portable, nil
+}
+
+func (s *schema) ddl(ctx context.Context, engine dbmodule.Engine) (string, error) {
+	realm, err := autogen.Realm(engine, s.models...)
+	if err != nil {
+		return "", err
+	}
+	statements, err := autogen.DDL(ctx, engine, realm)
+	return fmt.Sprintf("%q", statements), err
+}
+
+func (s *schema) scripts(engine dbmodule.Engine) (text string, portable bool, err error) {
+	revisions, err := migrate.Load(s.sources...)
+	if err != nil {
+		return "", false, err
+	}
+	portable = true
+	for _, source := range s.sources {
+		for _, code := range source.Code {
+			text += fmt.Sprintf("%s %p ", code.Revision, code.Upgrade)
+		}
+	}
+	for _, r := range revisions {
+		text += fmt.Sprintf("%q %q %q ", r.ID, r.DownRevisions, r.DependsOn)
+		if r.IsCode() {
+			portable = false
+			continue
+		}
+		script, err := r.Script(engine)
+		if err != nil {
+			return "", false, err
+		}
+		text += fmt.Sprintf("%q ", script.Text())
+	}
+	return text, portable, nil
+}

@@ -1,0 +1,34 @@
+package dbtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// buildSQLite keeps the file in memory: closing the database has moved what
+// its log held into it.
+func buildSQLite(ctx context.Context, tpl *template, s *schema, path string) error {
+	if err := s.build(ctx, sqliteURL(path)); err != nil {
+		return err
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read template: %w", err)
+	}
+	tpl.file = file
+	return nil
+}
+
+func copySQLite(t testing.TB, tpl *template) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "test.db")
+	if err := os.WriteFile(path, tpl.file, 0o600); err != nil {
+		t.Fatalf("dbtest: copy template: %v", err)
+	}
+	return sqliteURL(path)
+}
+
+func sqliteURL(path string) string { return "sqlite:///" + filepath.ToSlash(path) }

@@ -1,0 +1,84 @@
+// Command bookshop is an application on dbmodule and httpmodule: "bookshop"
+// serves, "bookshop db …" migrates the database and writes revisions.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/kelseyhightower/envconfig"
+	"github.com/spf13/cobra"
+	"go.uber.org/fx"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbcmd"
+	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/examples/bookshop/migrations"
+	"github.com/openhands-go/server/examples/bookshop/shop"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// settings are the environment: DATABASE_URL, HOST and the others of
+// dbmodule and httpmodule as they are, and REPORTS_DATABASE_URL and so on for
+// the second database.
+type settings struct {
+	database, reports dbmodule.Config
+	web               httpmodule.Config
+}
+
+func readSettings() (settings, error) {
+	s := settings{database: dbmodule.DefaultConfig(), reports: dbmodule.DefaultConfig(), web: httpmodule.DefaultConfig()}
+	if err := envconfig.Process("", &s.database); err != nil {
+		return s, err
+	}
+	if err := envconfig.Process("reports", &s.reports); err != nil {
+		return s, err
+	}
+	if err := envconfig.Process("", &s.web); err != nil {
+		return s, err
+	}
+	s.database.Schema = dbmodule.SchemaMigrate
+	if os.Getenv("REPORTS_DATABASE_URL") == "" {
+		var err error
+		s.reports.URL, err = dbmodule.ParseURL("sqlite:///./reports.db")
+		return s, err
+	}
+	return s, nil
+}
+
+func serve(*cobra.Command, []string) error {
+	s, err := readSettings()
+	if err != nil {
+		return err
+	}
+	app := fx.New(dbmodule.Module, httpmodule.Module, shop.Module,
+		dbmodule.NamedConfig(shop.Reports, s.reports), fx.Supply(s.database, s.web),
+		fx.Provide(zap.NewProduction), fx.NopLogger)
+	if err := app.Err(); err != nil {
+		return err
+	}
+	app.Run()
+	return nil
+}
+
+// newDB makes the command db, for the database of the settings.
+func newDB(read func() (settings, error)) *cobra.Command {
+	return dbcmd.New(dbcmd.Config{
+		Models:  shop.Models(),
+		Sources: []migrate.Source{migrations.Source()},
+		Settings: func() (dbcmd.Settings, error) {
+			s, err := read()
+			return dbcmd.Settings{Database: s.database}, err
+		},
+	})
+}
+
+func main() {
+	root := &cobra.Command{Use: "bookshop", Short: "Sell books", RunE: serve, SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(newDB(readSettings))
+	if err := root.Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,61 @@
+// Package servertest runs an fx application for a test: on a database of
+// dbtest's, on a free port, until the test ends.
+//
+//	cfg := dbtest.NewConfig(t, dbmodule.SQLite, dbtest.WithRevisions(shop.Revisions()))
+//	app := servertest.Start(t, cfg, shop.Module)
+//	res, err := http.Get(app.URL + "/books")
+package servertest
+
+import (
+	"testing"
+
+	"go.uber.org/fx"
+	"go.uber.org/fx/fxevent"
+	"go.uber.org/fx/fxtest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// App is an application that runs. Its parts are safe for concurrent use.
+type App struct {
+	// URL is where it answers: http, a loopback address and a port, without a
+	// slash at the end.
+	URL string
+	// Database is the application's own, so a statement on it sees what a
+	// request has stored. The application closes it.
+	Database *dbmodule.Database
+	// Server is the application's.
+	Server *httpmodule.Server
+}
+
+// Start starts an application on the database of cfg, waits until it listens,
+// and stops it when t ends. The options are the application's own: its models,
+// routes and revisions. They may decorate, and hold neither dbmodule.Module and
+// httpmodule.Module nor a dbmodule.Config, an httpmodule.Config or a
+// *zap.Logger, which are added: the settings are httpmodule's defaults with a
+// free port of 127.0.0.1, and the log is t's. A start or a stop that goes wrong
+// fails t.
+func Start(t testing.TB, cfg dbmodule.Config, opts ...fx.Option) *App {
+	t.Helper()
+	web := httpmodule.DefaultConfig()
+	web.Host, web.Port = "127.0.0.1", 0
+	app := &App{}
+	running := fxtest.New(t,
+		fx.WithLogger(func(log *zap.Logger) fxevent.Logger {
+			l := &fxevent.ZapLogger{Logger: log}
+			l.UseLogLevel(zap.DebugLevel)
+			return l
+		}),
+		dbmodule.Module, httpmodule.Module,
+		fx.Supply(cfg, web), fx.Provide(func() *zap.Logger { return zaptest.NewLogger(t) }),
+		fx.Options(opts...),
+		fx.Populate(&app.Database, &app.Server),
+	)
+	running.RequireStart()
+	t.Cleanup(func() { running.RequireStop() })
+	app.URL = "http://" + app.Server.Addr()
+	return app
+}
