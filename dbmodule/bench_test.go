@@ -45,6 +45,10 @@ func BenchmarkRead(b *testing.B) { benchmark(b, readers) }
 // BenchmarkWrite does so for one insert in a transaction of its own.
 func BenchmarkWrite(b *testing.B) { benchmark(b, writers) }
 
+// BenchmarkSession compares a session with Bun alone, statements prepared on
+// both, so that the difference is what a session costs.
+func BenchmarkSession(b *testing.B) { benchmark(b, prepared) }
+
 func benchmark(b *testing.B, operations map[string]func(b *testing.B, cfg dbmodule.Config) func(i int) error) {
 	for _, engine := range dbtest.Engines() {
 		b.Run(string(engine), func(b *testing.B) {
@@ -176,20 +180,20 @@ var writers = map[string]operation{
 	},
 	"bun/insert": func(b *testing.B, cfg dbmodule.Config) func(int) error {
 		cfg.StatementCache = 0
-		db := openBench(b, cfg).DB()
-		return func(i int) error {
-			return db.RunInTx(b.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
-				n := note(i)
-				_, err := tx.NewInsert().Model(&n).Exec(ctx)
-				return err
-			})
-		}
+		return bunInsert(b, openBench(b, cfg).DB())
 	},
 	"session/insert": func(b *testing.B, cfg dbmodule.Config) func(int) error { return sessionInsert(b, cfg) },
 	"literal/insert": func(b *testing.B, cfg dbmodule.Config) func(int) error {
 		cfg.StatementCache = 0
 		return sessionInsert(b, cfg)
 	},
+}
+
+var prepared = map[string]operation{
+	"bun/get":        func(b *testing.B, cfg dbmodule.Config) func(int) error { return get(b, openBench(b, cfg).DB()) },
+	"session/get":    sessionGet,
+	"bun/insert":     func(b *testing.B, cfg dbmodule.Config) func(int) error { return bunInsert(b, openBench(b, cfg).DB()) },
+	"session/insert": sessionInsert,
 }
 
 func get(b *testing.B, db bun.IDB) func(int) error {
@@ -227,6 +231,16 @@ func sessionList(b *testing.B, cfg dbmodule.Config) func(int) error {
 			return err
 		}
 		return s.Close()
+	}
+}
+
+func bunInsert(b *testing.B, db *bun.DB) func(int) error {
+	return func(i int) error {
+		return db.RunInTx(b.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+			n := note(i)
+			_, err := tx.NewInsert().Model(&n).Exec(ctx)
+			return err
+		})
 	}
 }
 

@@ -1,13 +1,11 @@
 package dbmodule
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,12 +26,14 @@ type pool struct {
 	name      Pool
 	observers observers
 
-	mu      sync.Mutex
-	holders map[*heldConn]struct{}
+	mu sync.Mutex
+	// oldest and newest are the ends of the list of holders, in the order in
+	// which they took their connections.
+	oldest, newest *heldConn
 }
 
 func newPool(name Pool, db *bun.DB, timeout time.Duration, g *gate, told observers) *pool {
-	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told, holders: make(map[*heldConn]struct{})}
+	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told}
 }
 
 // heldConn is a connection in the hands of one session.
@@ -46,38 +46,76 @@ type heldConn struct {
 	session uint64
 	// stack is where the session took it, innermost frame first.
 	stack [12]uintptr
+	// older and newer are its neighbours among the pool's holders.
+	older, newer *heldConn
+	wait         waitContext
 }
 
 // take waits for a connection that is in use, at most until ctx ends or
 // pool_timeout has passed; making a new one has the connect timeout instead.
 // The caller gives it back.
 func (p *pool) take(ctx context.Context, session uint64) (*heldConn, error) {
-	waitCtx, cancel := context.WithTimeout(context.WithValue(ctx, callerKey{}, ctx), p.timeout)
-	defer cancel()
+	held := &heldConn{pool: p, session: session}
+	held.wait = waitContext{Context: ctx, held: held, until: time.Now().Add(p.timeout)}
 	p.queue.enter()
-	taken, err := p.db.Conn(waitCtx)
+	taken, err := p.db.Conn(&held.wait)
+	held.wait.end()
 	if last := p.queue.leave(); last && err != nil {
 		go p.flush()
 	}
 	if err != nil {
 		return nil, p.notTaken(ctx, err)
 	}
-	held := &heldConn{pool: p, conn: taken, since: time.Now(), session: session}
-	if err := taken.Raw(func(driverConn any) error {
+	held.conn, held.since = taken, time.Now()
+	if held.raw == nil {
+		if err := held.findRaw(); err != nil {
+			return nil, errors.Join(err, taken.Close())
+		}
+	}
+	runtime.Callers(4, held.stack[:])
+	p.add(held)
+	return held, nil
+}
+
+// findRaw asks database/sql for the connection of ours. It is for those that
+// were made for whoever comes next: the others say so by themselves.
+func (h *heldConn) findRaw() error {
+	return h.conn.Raw(func(driverConn any) error {
 		raw, ok := driverConn.(*conn)
 		if !ok {
 			return fmt.Errorf("dbmodule: connect: unexpected driver connection %T", driverConn)
 		}
-		held.raw = raw
+		h.raw = raw
 		return nil
-	}); err != nil {
-		return nil, errors.Join(err, taken.Close())
-	}
-	runtime.Callers(4, held.stack[:])
+	})
+}
+
+func (p *pool) add(h *heldConn) {
 	p.mu.Lock()
-	p.holders[held] = struct{}{}
-	p.mu.Unlock()
-	return held, nil
+	defer p.mu.Unlock()
+	h.older = p.newest
+	if p.newest != nil {
+		p.newest.newer = h
+	} else {
+		p.oldest = h
+	}
+	p.newest = h
+}
+
+func (p *pool) remove(h *heldConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if h.older != nil {
+		h.older.newer = h.newer
+	} else {
+		p.oldest = h.newer
+	}
+	if h.newer != nil {
+		h.newer.older = h.older
+	} else {
+		p.newest = h.older
+	}
+	h.older, h.newer = nil, nil
 }
 
 // notTaken says why there is no connection. Whoever ran out of time in the
@@ -94,9 +132,7 @@ func (p *pool) notTaken(ctx context.Context, err error) error {
 }
 
 func (h *heldConn) giveBack() error {
-	h.pool.mu.Lock()
-	delete(h.pool.holders, h)
-	h.pool.mu.Unlock()
+	h.pool.remove(h)
 	// database/sql closed it already when it reported driver.ErrBadConn.
 	if err := h.conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
 		return fmt.Errorf("dbmodule: give connection back: %w", err)
@@ -106,16 +142,15 @@ func (h *heldConn) giveBack() error {
 
 // queued adds the sessions that have held their connections longest.
 func (p *pool) queued(cause error) error {
+	var held []*heldConn
 	p.mu.Lock()
-	held := make([]*heldConn, 0, len(p.holders))
-	for h := range p.holders {
+	for h := p.oldest; h != nil && len(held) < 3; h = h.newer {
 		held = append(held, h)
 	}
 	p.mu.Unlock()
-	slices.SortFunc(held, func(a, b *heldConn) int { return cmp.Compare(a.since.UnixNano(), b.since.UnixNano()) })
 
 	var longest []string
-	for _, h := range held[:min(3, len(held))] {
+	for _, h := range held {
 		longest = append(longest, fmt.Sprintf("for %s by session %d of %s", time.Since(h.since).Round(time.Millisecond), h.session, h.taker()))
 	}
 	stats := p.db.Stats()
