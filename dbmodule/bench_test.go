@@ -6,8 +6,11 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +19,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 	"go.uber.org/zap"
@@ -44,10 +48,6 @@ func BenchmarkRead(b *testing.B) { benchmark(b, readers) }
 
 // BenchmarkWrite does so for one insert in a transaction of its own.
 func BenchmarkWrite(b *testing.B) { benchmark(b, writers) }
-
-// BenchmarkSession compares a session with Bun alone, statements prepared on
-// both, so that the difference is what a session costs.
-func BenchmarkSession(b *testing.B) { benchmark(b, prepared) }
 
 func benchmark(b *testing.B, operations map[string]func(b *testing.B, cfg dbmodule.Config) func(i int) error) {
 	for _, engine := range dbtest.Engines() {
@@ -87,6 +87,88 @@ func benchmark(b *testing.B, operations map[string]func(b *testing.B, cfg dbmodu
 			}
 		})
 	}
+}
+
+// BenchmarkSessionOverhead compares one query by a session of its own with the
+// same by the bun.DB beneath, over the same connections and settings: each by
+// itself, and the two in turns, as medians of the processor's time, so that
+// others on the machine count as little as can be.
+func BenchmarkSessionOverhead(b *testing.B) {
+	for _, engine := range dbtest.Engines() {
+		b.Run("engine="+string(engine), func(b *testing.B) {
+			const turn = 100
+			bare, session := overheads(b, openBench(b, dbtest.Config(b, engine)))
+			spent := func(b *testing.B, n int, run func(context.Context) error) float64 {
+				before := cpuTime(b)
+				for range n {
+					if err := run(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}
+				return float64(cpuTime(b)-before) / float64(n)
+			}
+			for name, run := range map[string]func(context.Context) error{"bun/one": bare, "session/one": session} {
+				b.Run(name, func(b *testing.B) {
+					b.ReportAllocs()
+					b.ReportMetric(spent(b, b.N, run), "cpu-ns/op")
+				})
+			}
+			b.Run("turns", func(b *testing.B) {
+				var bun, more []float64
+				for b.Loop() {
+					one := spent(b, turn, bare)
+					bun, more = append(bun, one), append(more, spent(b, turn, session)-one)
+				}
+				slices.Sort(bun)
+				slices.Sort(more)
+				b.ReportMetric(bun[len(bun)/2], "bare-cpu-ns/op")
+				b.ReportMetric(more[len(more)/2], "overhead-cpu-ns/op")
+			})
+		})
+	}
+}
+
+// A session costs little more than Bun's own query.
+func TestSessionAllocations(t *testing.T) { //nolint:paralleltest // it counts every allocation
+	for _, engine := range dbtest.Engines() {
+		t.Run(string(engine), func(t *testing.T) {
+			db := dbtest.Open(t, dbtest.Config(t, engine))
+			bare, session := overheads(t, db)
+			// The least of some rounds: what else goes on allocates as well.
+			count := func(run func(context.Context) error) float64 {
+				least := math.Inf(1)
+				for range 8 {
+					least = min(least, testing.AllocsPerRun(100, func() { require.NoError(t, run(t.Context())) }))
+				}
+				return least
+			}
+			bun := count(bare)
+			more := count(session) - bun
+			t.Logf("%v allocations by Bun, %v more by the session", bun, more)
+			assert.LessOrEqual(t, more, 5.0, "wanted: 3; the race detector has sync.Pool forget some")
+		})
+	}
+}
+
+// overheads makes one note, and returns two ways to read it again and again,
+// through connections of one kind.
+func overheads(tb testing.TB, db *dbmodule.Database) (bare, session func(context.Context) error) {
+	_, err := db.DB().NewCreateTable().Model((*Note)(nil)).Exec(tb.Context())
+	require.NoError(tb, err)
+	n := note(1)
+	_, err = db.DB().NewInsert().Model(&n).Exec(tb.Context())
+	require.NoError(tb, err)
+	find := func(ctx context.Context, idb bun.IDB) error {
+		var found Note
+		return idb.NewSelect().Model(&found).Where("id = ?", n.ID).Scan(ctx)
+	}
+	readers := dbmodule.Readers(db)
+	bare = func(ctx context.Context) error { return find(ctx, readers) }
+	session = func(ctx context.Context) error {
+		s := db.Sessions().New(dbmodule.ReadOnly())
+		return errors.Join(find(ctx, s), s.Close())
+	}
+	return bare, session
 }
 
 // cpuTime is what this process has used so far, in ns: steadier than the
@@ -180,20 +262,20 @@ var writers = map[string]operation{
 	},
 	"bun/insert": func(b *testing.B, cfg dbmodule.Config) func(int) error {
 		cfg.StatementCache = 0
-		return bunInsert(b, openBench(b, cfg).DB())
+		db := openBench(b, cfg).DB()
+		return func(i int) error {
+			return db.RunInTx(b.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+				n := note(i)
+				_, err := tx.NewInsert().Model(&n).Exec(ctx)
+				return err
+			})
+		}
 	},
 	"session/insert": func(b *testing.B, cfg dbmodule.Config) func(int) error { return sessionInsert(b, cfg) },
 	"literal/insert": func(b *testing.B, cfg dbmodule.Config) func(int) error {
 		cfg.StatementCache = 0
 		return sessionInsert(b, cfg)
 	},
-}
-
-var prepared = map[string]operation{
-	"bun/get":        func(b *testing.B, cfg dbmodule.Config) func(int) error { return get(b, openBench(b, cfg).DB()) },
-	"session/get":    sessionGet,
-	"bun/insert":     func(b *testing.B, cfg dbmodule.Config) func(int) error { return bunInsert(b, openBench(b, cfg).DB()) },
-	"session/insert": sessionInsert,
 }
 
 func get(b *testing.B, db bun.IDB) func(int) error {
@@ -231,16 +313,6 @@ func sessionList(b *testing.B, cfg dbmodule.Config) func(int) error {
 			return err
 		}
 		return s.Close()
-	}
-}
-
-func bunInsert(b *testing.B, db *bun.DB) func(int) error {
-	return func(i int) error {
-		return db.RunInTx(b.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
-			n := note(i)
-			_, err := tx.NewInsert().Model(&n).Exec(ctx)
-			return err
-		})
 	}
 }
 

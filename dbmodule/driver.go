@@ -57,12 +57,14 @@ func newConnector(cfg Config, tell listeners, open openerFunc) *connector {
 	}
 }
 
+// callerKey is the context's key for the context of who waits in the pool.
+type callerKey struct{}
+
 // Connect makes a connection within the connect timeout. How long its caller
 // would wait for one that is in use does not count here.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	wait := waiting(ctx)
-	if wait != nil {
-		ctx = wait.Context
+	if caller, ok := ctx.Value(callerKey{}).(context.Context); ok {
+		ctx = caller
 	}
 	if c.connectTimeout > 0 {
 		var cancel context.CancelFunc
@@ -85,9 +87,6 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		if made.abandon, err = c.opened(ctx, inner); err != nil {
 			return nil, errors.Join(c.unconnected(err), made.Close())
 		}
-	}
-	if wait != nil {
-		wait.held.raw = made
 	}
 	return made, nil
 }
@@ -417,8 +416,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	if c.broken || c.outdated() {
 		return driver.ErrBadConn
 	}
-	wait := waiting(ctx)
-	if c.group.isOpen() && wait == nil {
+	if _, session := ctx.Value(callerKey{}).(context.Context); c.group.isOpen() && !session {
 		c.group.commit() // only sessions know how to join
 		if c.broken {
 			return driver.ErrBadConn
@@ -442,9 +440,6 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	}
 	if c.connector.prePing && c.Ping(ctx) != nil {
 		return driver.ErrBadConn
-	}
-	if wait != nil {
-		wait.held.raw = c
 	}
 	return nil
 }

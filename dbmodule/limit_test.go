@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
 // slow is a query that takes its engine half a minute.
@@ -25,11 +26,20 @@ func slow(engine dbmodule.Engine) string {
 	}
 }
 
+// limited opens a patient database a second time, with a limit that only what
+// is tested should meet: on a busy machine everything can take that long.
+func limited(t *testing.T, patient *dbmodule.Database, limit time.Duration) *dbmodule.Database {
+	cfg := dbmodule.ConfigOf(patient)
+	cfg.StatementTimeout = limit
+	return dbtest.Open(t, cfg)
+}
+
 func TestStatementTimeout(t *testing.T) {
 	t.Parallel()
-	quick := func(cfg *dbmodule.Config) { cfg.StatementTimeout = 300 * time.Millisecond }
-	eachWith(t, quick, func(t *testing.T, db *dbmodule.Database) {
+	each(t, func(t *testing.T, patient *dbmodule.Database) {
+		db := limited(t, patient, 300*time.Millisecond)
 		ctx := t.Context()
+		longer := dbmodule.WithStatementTimeout(ctx, 0)
 		var n int
 		for name, run := range map[string]func() error{
 			"outside a transaction": func() error { return db.DB().QueryRowContext(ctx, slow(db.Engine())).Scan(&n) },
@@ -39,7 +49,7 @@ func TestStatementTimeout(t *testing.T) {
 			},
 			"in a unit of work": func() error {
 				return db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
-					if err := insert(ctx, s, "a"); err != nil {
+					if err := insert(longer, s, "a"); err != nil {
 						return err
 					}
 					first := s.QueryRowContext(ctx, slow(db.Engine())).Scan(&n)
@@ -56,10 +66,9 @@ func TestStatementTimeout(t *testing.T) {
 			assert.ErrorContains(t, err, "DATABASE_STATEMENT_TIMEOUT=300ms", name)
 			assert.Less(t, took, 10*time.Second, name)
 		}
-		assert.Empty(t, names(t, db))
+		assert.Empty(t, names(t, patient))
 
 		// Exceptions, both ways, and a deadline of the caller's own.
-		longer := dbmodule.WithStatementTimeout(ctx, 0)
 		pause := map[dbmodule.Engine]string{
 			dbmodule.PostgreSQL: "SELECT 1 FROM pg_sleep(0.6)", dbmodule.MySQL: "SELECT SLEEP(0.6)",
 			dbmodule.SQLite: strings.Replace(slow(dbmodule.SQLite), "1000000000", "1000", 1),
@@ -76,18 +85,20 @@ func TestStatementTimeout(t *testing.T) {
 // The time between two rows is the reader's, however long it takes.
 func TestStatementTimeoutIsNotTheReaders(t *testing.T) {
 	t.Parallel()
-	quick := func(cfg *dbmodule.Config) { cfg.StatementTimeout = 200 * time.Millisecond }
-	eachWith(t, quick, func(t *testing.T, db *dbmodule.Database) {
+	const limit = 2 * time.Second
+	each(t, func(t *testing.T, patient *dbmodule.Database) {
 		for _, name := range []string{"a", "b", "c"} {
-			require.NoError(t, insert(t.Context(), db.DB(), name))
+			require.NoError(t, insert(t.Context(), patient.DB(), name))
 		}
+		db := limited(t, patient, limit)
 		rows, err := db.DB().QueryContext(t.Context(), "SELECT name FROM accounts")
 		require.NoError(t, err)
 		read := 0
 		for rows.Next() {
-			read++
-			timer := time.NewTimer(300 * time.Millisecond)
-			<-timer.C
+			if read++; read == 1 {
+				timer := time.NewTimer(limit + limit/8)
+				<-timer.C
+			}
 		}
 		require.NoError(t, errors.Join(rows.Err(), rows.Close()))
 		assert.Equal(t, 3, read)

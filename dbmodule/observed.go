@@ -38,7 +38,7 @@ func (s *Session) take(ctx context.Context, from *pool) (*heldConn, error) {
 	return s.label(held, err)
 }
 
-// label writes on a connection who holds it.
+// label tells a connection whose unit of work it serves.
 func (s *Session) label(held *heldConn, err error) (*heldConn, error) {
 	if held != nil {
 		held.raw.unit = &s.unit

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -26,14 +27,19 @@ type pool struct {
 	name      Pool
 	observers observers
 
+	// limit is how many connections there may be, 0 without a limit.
+	limit int64
+	// held counts the connections that sessions hold.
+	held atomic.Int64
+
 	mu sync.Mutex
-	// oldest and newest are the ends of the list of holders, in the order in
-	// which they took their connections.
+	// oldest and newest are the ends of the list of the held connections, in
+	// the order in which they were taken.
 	oldest, newest *heldConn
 }
 
 func newPool(name Pool, db *bun.DB, timeout time.Duration, g *gate, told observers) *pool {
-	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told}
+	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told, limit: int64(db.Stats().MaxOpenConnections)}
 }
 
 // heldConn is a connection in the hands of one session.
@@ -42,24 +48,24 @@ type heldConn struct {
 	conn  bun.Conn
 	raw   *conn
 	since time.Time
+	wait  takeContext
 	// session is the number of who holds it.
 	session uint64
-	// stack is where the session took it, innermost frame first.
-	stack [12]uintptr
-	// older and newer are its neighbours among the pool's holders.
+	// stack is where the session took it, innermost frame first; nil if the pool
+	// was far from full.
+	stack []uintptr
+	// older and newer are its neighbours in the pool's list.
 	older, newer *heldConn
-	wait         waitContext
 }
 
 // take waits for a connection that is in use, at most until ctx ends or
 // pool_timeout has passed; making a new one has the connect timeout instead.
-// The caller gives it back.
+// session is the number of the caller, who gives it back.
 func (p *pool) take(ctx context.Context, session uint64) (*heldConn, error) {
-	held := &heldConn{pool: p, session: session}
-	held.wait = waitContext{Context: ctx, held: held, until: time.Now().Add(p.timeout)}
+	held := &heldConn{pool: p, session: session, wait: takeContext{caller: ctx, timeout: p.timeout}}
+	defer held.wait.end()
 	p.queue.enter()
 	taken, err := p.db.Conn(&held.wait)
-	held.wait.end()
 	if last := p.queue.leave(); last && err != nil {
 		go p.flush()
 	}
@@ -67,35 +73,31 @@ func (p *pool) take(ctx context.Context, session uint64) (*heldConn, error) {
 		return nil, p.notTaken(ctx, err)
 	}
 	held.conn, held.since = taken, time.Now()
-	if held.raw == nil {
-		if err := held.findRaw(); err != nil {
-			return nil, errors.Join(err, taken.Close())
-		}
-	}
-	runtime.Callers(4, held.stack[:])
-	p.add(held)
-	return held, nil
-}
-
-// findRaw asks database/sql for the connection of ours. It is for those that
-// were made for whoever comes next: the others say so by themselves.
-func (h *heldConn) findRaw() error {
-	return h.conn.Raw(func(driverConn any) error {
+	if err := taken.Raw(func(driverConn any) error {
 		raw, ok := driverConn.(*conn)
 		if !ok {
 			return fmt.Errorf("dbmodule: connect: unexpected driver connection %T", driverConn)
 		}
-		h.raw = raw
+		held.raw = raw
 		return nil
-	})
+	}); err != nil {
+		return nil, errors.Join(err, taken.Close())
+	}
+	// Nobody waits for a pool that is half empty. A look at the stack takes
+	// longer than all else here.
+	if p.held.Add(1)*2 >= p.limit && p.limit > 0 {
+		stack := make([]uintptr, 12)
+		held.stack = stack[:runtime.Callers(4, stack)]
+	}
+	p.add(held)
+	return held, nil
 }
 
 func (p *pool) add(h *heldConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h.older = p.newest
-	if p.newest != nil {
-		p.newest.newer = h
+	if h.older = p.newest; h.older != nil {
+		h.older.newer = h
 	} else {
 		p.oldest = h
 	}
@@ -103,6 +105,7 @@ func (p *pool) add(h *heldConn) {
 }
 
 func (p *pool) remove(h *heldConn) {
+	p.held.Add(-1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h.older != nil {
@@ -140,23 +143,33 @@ func (h *heldConn) giveBack() error {
 	return nil
 }
 
-// queued adds the sessions that have held their connections longest.
+// queued adds the sessions that have held their connections longest, of those
+// whose taker is known. Of others, which took theirs before the pool was half
+// full, it tells the number.
 func (p *pool) queued(cause error) error {
-	var held []*heldConn
 	p.mu.Lock()
-	for h := p.oldest; h != nil && len(held) < 3; h = h.newer {
-		held = append(held, h)
+	var longest []*heldConn
+	unknown := 0
+	for h := p.oldest; h != nil && len(longest) < 3; h = h.newer {
+		if h.stack == nil {
+			unknown++
+			continue
+		}
+		longest = append(longest, h)
 	}
 	p.mu.Unlock()
 
-	var longest []string
-	for _, h := range held {
-		longest = append(longest, fmt.Sprintf("for %s by session %d of %s", time.Since(h.since).Round(time.Millisecond), h.session, h.taker()))
+	var texts []string
+	for _, h := range longest {
+		texts = append(texts, fmt.Sprintf("for %s by session %d of %s", time.Since(h.since).Round(time.Millisecond), h.session, h.taker()))
 	}
 	stats := p.db.Stats()
 	err := fmt.Errorf("dbmodule: connect: %w: %d of %d connections in use", cause, stats.InUse, stats.MaxOpenConnections)
-	if len(longest) > 0 {
-		err = fmt.Errorf("%w, longest held %s", err, strings.Join(longest, "; "))
+	if unknown > 0 {
+		texts = append(texts, fmt.Sprintf("%d more since the pool was half empty", unknown))
+	}
+	if len(texts) > 0 {
+		err = fmt.Errorf("%w, longest held %s", err, strings.Join(texts, "; "))
 	}
 	return err
 }
@@ -165,7 +178,7 @@ func (p *pool) queued(cause error) error {
 // that was using the session when it took the connection, and who called it:
 // the first is often a store's, which many use.
 func (h *heldConn) taker() string {
-	frames := runtime.CallersFrames(h.stack[:])
+	frames := runtime.CallersFrames(h.stack)
 	var found []string
 	for {
 		frame, more := frames.Next()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,6 +47,32 @@ func TestFullPoolIsAnErrorThatNamesTheHolder(t *testing.T) {
 			require.NoError(t, late.Close())
 		}
 		assert.Zero(t, db.Stats().InUse)
+	})
+}
+
+// Only what was taken when the pool began to fill is known by its taker, which
+// costs time; the others are counted.
+func TestFullPoolNamesThoseThatFilledIt(t *testing.T) {
+	t.Parallel()
+	crowd := func(cfg *dbmodule.Config) {
+		small(cfg)
+		cfg.PoolSize, cfg.MaxOverflow = 5, 3
+	}
+	eachWith(t, crowd, func(t *testing.T, db *dbmodule.Database) {
+		ctx := t.Context()
+		for i := range 8 {
+			s := db.Sessions().New(dbmodule.ReadOnly())
+			if i < 3 {
+				require.NoError(t, s.NewSelect().Model((*Account)(nil)).Scan(ctx, new([]Account)))
+			} else {
+				holdConnection(ctx, t, s)
+			}
+			t.Cleanup(func() { assert.NoError(t, s.Close()) })
+		}
+		err := db.Sessions().New(dbmodule.ReadOnly()).NewSelect().Model((*Account)(nil)).Scan(ctx, new([]Account))
+		require.ErrorIs(t, err, dbmodule.ErrPoolTimeout)
+		assert.Equal(t, 3, strings.Count(err.Error(), "holdConnection"), "%v", err)
+		assert.ErrorContains(t, err, "; 3 more since the pool was half empty")
 	})
 }
 

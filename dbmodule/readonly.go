@@ -27,6 +27,9 @@ func mentionsLock(query string) bool {
 			return true
 		case ' ', '\n', '\t', '\r', ')':
 			rest := query[i+1:]
+			if rest == "" || strings.IndexByte("fli", rest[0]|0x20) < 0 {
+				continue
+			}
 			for _, word := range [...]string{"for ", "for\n", "for\t", "lock ", "into "} {
 				if len(rest) >= len(word) && strings.EqualFold(rest[:len(word)], word) {
 					return true

@@ -123,9 +123,11 @@ func (c *conn) bind(ctx context.Context, query string, exec bool) (st *prepared,
 	if scanned == nil {
 		return nil, nil, nil, nil
 	}
-	if exec && scanned.rows && c.engine() == MySQL {
-		// The driver's Exec of a prepared statement waits for descriptions of
-		// columns that MariaDB sends only once.
+	if exec && scanned.rows && c.engine() != SQLite {
+		// MySQL's driver waits for descriptions of columns that MariaDB sends
+		// only once. PostgreSQL keeps the result that nobody reads, and its
+		// snapshot, until the transaction's next statement, which others wait
+		// for, such as CREATE INDEX CONCURRENTLY.
 		scanned.put()
 		return nil, nil, nil, nil
 	}
