@@ -423,7 +423,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 		}
 	}
 	c.reused = true
-	c.txState, c.shares, c.acknowledged = txState{}, false, nil
+	c.txState, c.shares, c.acknowledged = txState{levels: c.levels[:0]}, false, nil
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
 		// pgx asks the server when the connection was idle for a second;
 		// everything else is done here at once, and needs no limit.

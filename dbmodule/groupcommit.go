@@ -138,7 +138,6 @@ func (g *commitGroup) join(ctx context.Context) error {
 // transaction.
 func (g *commitGroup) add(t *tx) *acknowledgement {
 	if g.open == nil {
-		t.outlive()
 		g.open, g.began, g.members = t, time.Now(), g.members[:0]
 	}
 	member := &acknowledgement{done: make(chan struct{})}
@@ -170,7 +169,11 @@ func (g *commitGroup) handOver() {
 		return
 	}
 	g.judge()
-	if g.open != nil && !g.stays() {
+	switch {
+	case g.open == nil:
+	case g.stays():
+		g.open.outlive()
+	default:
 		g.commit()
 	}
 }

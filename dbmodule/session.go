@@ -141,7 +141,10 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.rollback())
 	}
 
-	stop := context.AfterFunc(ctx, s.endTx)
+	stop := notStopped
+	if s.held.raw.group == nil { // else COMMIT is waited for when the connection is back
+		stop = whenDone(ctx, s.endTx)
+	}
 	s.held.raw.shares = true
 	err := s.tx.Commit()
 	stop()
@@ -175,7 +178,7 @@ func (s *Session) Rollback(ctx context.Context) error {
 	}
 	defer s.mu.Unlock()
 	if s.inTx {
-		stop := context.AfterFunc(ctx, s.endTx)
+		stop := whenDone(ctx, s.endTx)
 		defer stop()
 	}
 	return s.rollback()
@@ -343,8 +346,8 @@ func (s *Session) begin(ctx context.Context) error {
 func (s *Session) beginOn(ctx context.Context, conn bun.Conn) error {
 	// The transaction outlives the statement that begins it, but waiting for
 	// BEGIN must not outlive that statement's context.
-	txCtx, endTx := context.WithCancel(&sessionNote{Context: context.WithoutCancel(ctx), session: s.id})
-	stop := context.AfterFunc(ctx, endTx)
+	txCtx, endTx := context.WithCancel(newTxNote(ctx, s.id))
+	stop := whenDone(ctx, endTx)
 	tx, err := conn.BeginTx(txCtx, &sql.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly})
 	if !stop() && err == nil {
 		err = errors.Join(ctx.Err(), tx.Rollback())
@@ -356,6 +359,17 @@ func (s *Session) beginOn(ctx context.Context, conn bun.Conn) error {
 	s.tx, s.endTx, s.inTx, s.last = tx, endTx, true, ctx
 	return nil
 }
+
+// whenDone is context.AfterFunc, for nothing where ctx can't end.
+func whenDone(ctx context.Context, f func()) (stop func() bool) {
+	if ctx.Done() == nil {
+		return notStopped
+	}
+	return context.AfterFunc(ctx, f)
+}
+
+// notStopped is the stop of what never began, and so did not run.
+func notStopped() bool { return true }
 
 // autocommits tells a query that a read-only session may run without a
 // transaction: one SELECT that takes no locks. Everything else runs in a
@@ -431,7 +445,7 @@ func (s *Session) rollback() error {
 	}
 	timer := time.AfterFunc(settleTimeout, s.endTx)
 	defer timer.Stop()
-	stop := context.AfterFunc(s.last, func() { timer.Reset(lateSettle) })
+	stop := whenDone(s.last, func() { timer.Reset(lateSettle) })
 	defer stop()
 	err := s.tx.Rollback()
 	s.unit.outcome = OutcomeRollback
@@ -444,8 +458,9 @@ func (s *Session) rollback() error {
 // await gives the connection back, so that others can share the transaction's
 // COMMIT, and waits for that.
 func (s *Session) await(ctx context.Context, shared *acknowledgement) error {
-	held := s.forget()
+	held := s.held
 	_ = held.giveBack() // who waits for the COMMIT learns what matters
+	s.forget()          // not before, since COMMIT may have the transaction's context
 	err := shared.wait(ctx)
 	s.unit.settledBy(err)
 	s.endUnit(held)

@@ -1,6 +1,9 @@
 package dbmodule
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // sessionNote is the context of one statement, on which the connection that
 // sends it notes whose it is: the log of statements is written by a hook of
@@ -18,6 +21,27 @@ func (n *sessionNote) Value(key any) any {
 		return n
 	}
 	return n.Context.Value(key)
+}
+
+// detachedContext is context.WithoutCancel for what looks values up often: that
+// one allocates each time.
+type detachedContext struct{ context.Context }
+
+func (*detachedContext) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+func (*detachedContext) Done() <-chan struct{}                   { return nil }
+func (*detachedContext) Err() error                              { return nil }
+
+// txNote is the context of a session's transaction: noted, and detached from
+// the statement that begins it.
+type txNote struct {
+	sessionNote
+	detached detachedContext
+}
+
+func newTxNote(ctx context.Context, session uint64) *txNote {
+	n := &txNote{detached: detachedContext{ctx}}
+	n.sessionNote = sessionNote{Context: &n.detached, session: session}
+	return n
 }
 
 // noteSession notes the session on the statement's context, if it has a note.

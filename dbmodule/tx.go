@@ -162,8 +162,11 @@ func (t *tx) Rollback() error {
 
 // outlive keeps the transaction open beyond its own unit of work.
 func (t *tx) outlive() {
+	if t.outlives {
+		return
+	}
 	t.limit.end()
-	t.limit = t.conn.limit(context.WithoutCancel(t.limit.caller))
+	t.limit = newLimit(&detachedContext{t.limit.caller}, nil, t.conn.connector.statementTimeout)
 	t.limit.stop()
 	t.outlives = true
 	if t.conn.unit != nil {

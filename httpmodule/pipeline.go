@@ -22,20 +22,14 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 			id:     requestID(c.Request().Header.Get(headerRequestID)),
 			http:   c.Request(),
 			body:   c.Request().Body,
-			work:   newUnitOfWork(c.Request().Method, s.log),
 
 			instrumented: s.logFields(c.Request().Context()),
 		}
-		r.work.fields = r.fields
+		r.work.init(c.Request().Method, s.log, r)
 		ctx := dbmodule.WithLogFields(c.Request().Context(), r.identity()...)
 		ctx = dbmodule.WithSessionsUsed(ctx, r.sessions.add)
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := s.withDeadline(ctx)
 		defer cancel()
-		if s.config.RequestTimeout > 0 {
-			var stopTimer context.CancelFunc
-			ctx, stopTimer = context.WithTimeout(ctx, s.config.RequestTimeout)
-			defer stopTimer()
-		}
 		ctx = dbmodule.ReadYourWrites(ctx, writeTokenOf(c.Request()))
 		r.ctx = context.WithValue(ctx, requestKey{}, r)
 		c.SetRequest(c.Request().WithContext(r.ctx))
@@ -45,8 +39,9 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 		if s.draining.Load() {
 			header.Set("Connection", "close")
 		}
-		w := &response{ResponseWriter: c.Response().Writer, request: r, echo: c.Response()}
-		c.Response().Writer, r.response = w, w
+		w := &r.response
+		*w = response{ResponseWriter: c.Response().Writer, request: r, echo: c.Response()}
+		c.Response().Writer = w
 
 		if !s.probes[c.Path()] {
 			s.lastRequest.Store(started.UnixNano())
@@ -65,11 +60,20 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// withDeadline bounds a request's time, if there is a limit.
+func (s *Server) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.config.RequestTimeout > 0 {
+		return context.WithTimeout(ctx, s.config.RequestTimeout)
+	}
+	return context.WithCancel(ctx)
+}
+
 // rememberHeader is the last before the handler: what the header has by now
-// stays when an error replaces the handler's response.
+// stays when an error replaces the handler's response. That only happens where
+// there is something to store.
 func rememberHeader(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if r := requestOf(c.Request().Context()); r != nil {
+		if r := requestOf(c.Request().Context()); r != nil && !r.work.readOnly {
 			r.response.baseline = c.Response().Header().Clone()
 		}
 		return next(c)

@@ -24,8 +24,8 @@ type request struct {
 	http   *http.Request
 	// ctx is the request's context with its deadline.
 	ctx      context.Context
-	work     *unitOfWork
-	response *response
+	work     unitOfWork
+	response response
 	// instrumented is what instruments add to the log, failure the error that
 	// was answered.
 	instrumented []zap.Field

@@ -59,7 +59,7 @@ func sealed(sessions *dbmodule.SessionFactory, reason error) *dbmodule.Session {
 // unitOfWork is what a request does in databases.
 type unitOfWork struct {
 	log      *zap.Logger
-	fields   func() []zap.Field // tell which request it is, in the log
+	request  *request
 	readOnly bool
 
 	mu       sync.Mutex
@@ -74,12 +74,11 @@ type factorySession struct {
 	session *dbmodule.Session
 }
 
-func newUnitOfWork(method string, log *zap.Logger) *unitOfWork {
+func (u *unitOfWork) init(method string, log *zap.Logger, r *request) {
+	u.log, u.request = log, r
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return &unitOfWork{log: log, readOnly: true}
-	default:
-		return &unitOfWork{log: log}
+		u.readOnly = true
 	}
 }
 
@@ -94,11 +93,12 @@ func (u *unitOfWork) session(factory *dbmodule.SessionFactory) *dbmodule.Session
 	if u.ended || u.settled && !u.readOnly {
 		return sealed(factory, ErrResponseBegun)
 	}
-	var opts []dbmodule.SessionOption
+	var s *dbmodule.Session
 	if u.readOnly {
-		opts = append(opts, dbmodule.ReadOnly())
+		s = factory.New(dbmodule.ReadOnly())
+	} else {
+		s = factory.New()
 	}
-	s := factory.New(opts...)
 	u.sessions = append(u.sessions, factorySession{factory, s})
 	return s
 }
@@ -130,7 +130,7 @@ func (u *unitOfWork) settle(ctx context.Context, status int) error {
 			if err = u.commit(ctx, s.session); err != nil && i > 0 {
 				// Whatever the client is told, somebody should know.
 				err = fmt.Errorf("httpmodule: commit session %d of %d, those before it are stored: %w", i+1, len(sessions), err)
-				u.log.Error("request stored in part", append(u.fields(), zap.Error(err))...)
+				u.log.Error("request stored in part", append(u.request.fields(), zap.Error(err))...)
 			}
 		}
 		if sealErr := s.session.Seal(ErrResponseBegun); sealErr != nil {
@@ -151,7 +151,7 @@ func (u *unitOfWork) commit(ctx context.Context, s *dbmodule.Session) (err error
 			err = &panicError{value: cause, stack: debug.Stack()}
 		default:
 			u.log.Error("after-commit hook panicked",
-				append(u.fields(), zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))...)
+				append(u.request.fields(), zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))...)
 		}
 	}()
 	return s.Commit(ctx)
@@ -194,10 +194,10 @@ const (
 func (u *unitOfWork) sealLater(s *dbmodule.Session, err error) {
 	if !errors.Is(err, dbmodule.ErrConcurrentUse) {
 		// The connection was dropped instead, which rolls back too.
-		u.log.Warn("session did not close cleanly", append(u.fields(), zap.Error(err))...)
+		u.log.Warn("session did not close cleanly", append(u.request.fields(), zap.Error(err))...)
 		return
 	}
-	fields := u.fields()
+	fields := u.request.fields()
 	u.log.Warn("session in use after its request", append(fields, zap.Error(err))...)
 	go func() {
 		for range sealAttempts {
