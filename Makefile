@@ -31,7 +31,7 @@ test: tools lint ## run everything: checks, tests on every engine, npm client, b
 	@cd examples && DBTEST_REQUIRE=all go test -race -shuffle=on -timeout=5m ./...
 
 .PHONY: faults
-faults: tools ## kill, pause and cut databases under load, and print what was lost: about 5 minutes
+faults: tools ## kill, pause and cut databases under load, and print what was lost: about 2 minutes
 	@.ci/faults
 
 FUZZTIME := 60s
