@@ -272,21 +272,24 @@ func (s *scanner) quoted(kind literalKind, from, quote int, backslashes bool) {
 
 // digits reads a number; from is where its sign is.
 func (s *scanner) digits(from int) {
-	end, points, plain := s.pos, 0, true
+	end, points, letter := s.pos, 0, -1 // where the first letter is
 	for ; end < len(s.query); end++ {
 		c := s.query[end]
 		switch {
 		case digitByte(c):
 		case c == '.':
 			points++
-		case wordByte(c), (c == '+' || c == '-') && s.query[end-1]|0x20 == 'e' && plain && end > s.pos+1:
-			plain = false
+		case wordByte(c):
+			if letter < 0 {
+				letter = end
+			}
+		case (c == '+' || c == '-') && letter == end-1 && s.query[letter]|0x20 == 'e': // 1e+5
 		default:
-			s.number(from, end, points, plain)
+			s.number(from, end, points, letter < 0)
 			return
 		}
 	}
-	s.number(from, end, points, plain)
+	s.number(from, end, points, letter < 0)
 }
 
 func (s *scanner) number(from, end, points int, plain bool) {
@@ -481,7 +484,6 @@ func (s *scanner) word(word string) before {
 		top.clause, top.own, top.list = selectList, true, false
 	case "INSERT", "REPLACE":
 		s.insert, top.own = true, true
-		top.clause = noClause
 	case "UPDATE", "DELETE":
 		top.own = true
 		switch {

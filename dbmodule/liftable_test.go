@@ -63,7 +63,61 @@ var lifted = []struct {
 	{"SELECT a FROM t WHERE b = ?!(no value)", untouched, untouched, untouched},
 	{"SELECT a FROM t WHERE b = 5 AND c = $1", untouched, untouched, untouched},
 
+	// words that mean something else in another place
+	{"SELECT t.from = 5 FROM t", untouched, untouched, untouched},
+	{"SELECT a FROM t WHERE conflict = 5", "SELECT a FROM t WHERE conflict = ?", "SELECT a FROM t WHERE conflict = $1::int4", ""},
+	{"SELECT a IS DISTINCT FROM 5, b = 6 FROM t", untouched, untouched, untouched},
+	{"SELECT a AS set, b = 6 FROM t", untouched, untouched, untouched},
+	{"SELECT extract(year FROM a = 5), b = 6 FROM t", untouched, untouched, untouched},
+	{"SELECT a FROM t WHERE f(b ORDER BY c LIMIT 5)", untouched, untouched, untouched},
+	{
+		"SELECT replace(a, 'x', 'y'), (SELECT b FROM u WHERE c = 5) FROM t WHERE replace(a, 'x', 'y') = 'z' AND d = 6",
+		"SELECT replace(a, 'x', 'y'), (SELECT b FROM u WHERE c = 5) FROM t WHERE replace(a, 'x', 'y') = ? AND d = ?",
+		"SELECT replace(a, 'x', 'y'), (SELECT b FROM u WHERE c = 5) FROM t WHERE replace(a, 'x', 'y') = $1 AND d = $2::int4", "",
+	},
+	{
+		"SELECT a, (SELECT b FROM u WHERE (c = 2)), EXISTS (SELECT 1 FROM u WHERE c = 3) FROM t WHERE d = 4",
+		"SELECT a, (SELECT b FROM u WHERE (c = 2)), EXISTS (SELECT 1 FROM u WHERE c = 3) FROM t WHERE d = ?",
+		"SELECT a, (SELECT b FROM u WHERE (c = 2)), EXISTS (SELECT 1 FROM u WHERE c = 3) FROM t WHERE d = $1::int4", "",
+	},
+	{"SELECT 1 UNION (SELECT a FROM t WHERE b = 5)", "SELECT 1 UNION (SELECT a FROM t WHERE b = ?)", "SELECT 1 UNION (SELECT a FROM t WHERE b = $1::int4)", ""},
+	{"SELECT a FROM t WHERE b IN (SELECT c FROM u LIMIT 5, 6)", "SELECT a FROM t WHERE b IN (SELECT c FROM u LIMIT ?, 6)", foreign, ""},
+	{"REPLACE INTO t (a) VALUES (5)", "REPLACE INTO t (a) VALUES (?)", foreign, ""},
+	{"INSERT INTO t (a, b) VALUES ROW(1, 'x'), ROW(2, 'y')", foreign, foreign, "INSERT INTO t (a, b) VALUES ROW(?, ?), ROW(?, ?)"},
+	{
+		"INSERT INTO t (a) VALUES (1) ON CONFLICT (a, (b = 2), substr(c FROM d = 3)) WHERE e = 4 AND (f = 5) DO UPDATE SET g = 6",
+		"INSERT INTO t (a) VALUES (?) ON CONFLICT (a, (b = 2), substr(c FROM d = 3)) WHERE e = 4 AND (f = 5) DO UPDATE SET g = ?",
+		"INSERT INTO t (a) VALUES ($1::int4) ON CONFLICT (a, (b = 2), substr(c FROM d = 3)) WHERE e = 4 AND (f = 5) DO UPDATE SET g = $2::int4", foreign,
+	},
+	{
+		"SELECT a FROM t WHERE b = 1 ORDER BY a FOR UPDATE LIMIT 2",
+		foreign, "SELECT a FROM t WHERE b = $1::int4 ORDER BY a FOR UPDATE LIMIT $2::int4", foreign,
+	},
+
+	// numbers and signs
+	{
+		"SELECT a FROM t WHERE b IN (-9223372036854775808, -9223372036854775809, -2147483649, 2147483647, 00000000000007)",
+		"SELECT a FROM t WHERE b IN (?, -9223372036854775809, ?, ?, ?)",
+		"SELECT a FROM t WHERE b IN ($1::int8, $2::numeric, $3::int8, $4::int4, $5::int4)",
+		"SELECT a FROM t WHERE b IN (?, -9223372036854775809, ?, ?, ?)",
+	},
+	{"SELECT a FROM t WHERE b = 1e+5 AND c = 2E-5 AND d = 0xe+5", "SELECT a FROM t WHERE b = 1e+5 AND c = 2E-5 AND d = 0xe+?", "SELECT a FROM t WHERE b = 1e+5 AND c = 2E-5 AND d = 0xe+$1::int4", ""},
+	{"SELECT a FROM t WHERE b = 1.2345678901234567 AND c = 1.23456789012345678", "SELECT a FROM t WHERE b = ? AND c = 1.23456789012345678", "SELECT a FROM t WHERE b = $1::numeric AND c = $2::numeric", untouched},
+	{"UPDATE t SET a = a-5, b = b - 6", "UPDATE t SET a = a-?, b = b - ?", "UPDATE t SET a = a-$1::int4, b = b - $2::int4", ""},
+	{"UPDATE t SET a = a + 1.5, b = b - '1 day', c = c + TRUE, d = d - -5", untouched, untouched, untouched},
+	{"SELECT a FROM t LIMIT '5' OFFSET 1.5", untouched, untouched, untouched},
+	{"SELECT a FROM t LIMIT -1", untouched, untouched, untouched},
+	{"SELECT a FROM t WHERE CASE b WHEN -5 THEN c END", untouched, untouched, untouched},
+	{"SELECT a FROM t WHERE b = 1 AND TRUE", "SELECT a FROM t WHERE b = ? AND TRUE", "SELECT a FROM t WHERE b = $1::int4 AND TRUE", ""},
+	{"SELECT a FROM t WHERE b = ANY(ARRAY[c = 1, TRUE]) AND d = 2", foreign, "SELECT a FROM t WHERE b = ANY(ARRAY[c = 1, TRUE]) AND d = $1::int4", foreign},
+
 	// comments and quotes
+	{"SELECT a FROM t WHERE b =/* it's */5 AND c =-- it's\n6", "SELECT a FROM t WHERE b =/* it's */? AND c =-- it's\n?", "SELECT a FROM t WHERE b =/* it's */$1::int4 AND c =-- it's\n$2::int4", ""},
+	{"SELECT a FROM t # it's = 5\nWHERE b = 6", untouched, untouched, "SELECT a FROM t # it's = 5\nWHERE b = ?"},
+	{"SELECT [x = 8] FROM t WHERE [y = 9] = 10", "SELECT [x = 8] FROM t WHERE [y = 9] = ?", foreign, foreign},
+	{"SELECT a FROM t WHERE b = \"x\\\" = 5\" AND c = 6", foreign, foreign, "SELECT a FROM t WHERE b = \"x\\\" = 5\" AND c = ?"},
+	{"SELECT a FROM t WHERE b = E'\\' = 5 ' AND c = 6", foreign, "SELECT a FROM t WHERE b = E'\\' = 5 ' AND c = $1::int4", foreign},
+	{"SELECT a FROM t WHERE b = _utf8mb4'\\' = 5 ' AND c = 6", foreign, foreign, "SELECT a FROM t WHERE b = _utf8mb4'\\' = 5 ' AND c = ?"},
 	{"SELECT a FROM t /* = 5 */ WHERE b = 6 AND c = 8 -- = 7\n", "SELECT a FROM t /* = 5 */ WHERE b = ? AND c = 8 -- = 7\n", "SELECT a FROM t /* = 5 */ WHERE b = $1::int4 AND c = 8 -- = 7\n", ""},
 	{"SELECT a FROM t WHERE \"x = 8\" = 9", "SELECT a FROM t WHERE \"x = 8\" = ?", "SELECT a FROM t WHERE \"x = 8\" = $1::int4", ""},
 	{"SELECT a FROM t /*! WHERE b = 6 */", "SELECT a FROM t /*! WHERE b = 6 */", "SELECT a FROM t /*! WHERE b = 6 */", untouched},
@@ -99,6 +153,43 @@ func TestLiftedLiterals(t *testing.T) {
 			assert.Equal(t, want, got, "%s", engine)
 			assert.Equal(t, c.query, whole)
 		}
+	}
+}
+
+// What the scanner does not understand runs as it is, however much of it
+// could be bound.
+func TestStatementsLeftAlone(t *testing.T) {
+	t.Parallel()
+	all := []dbmodule.Engine{dbmodule.SQLite, dbmodule.PostgreSQL, dbmodule.MySQL}
+	list := func(values int) string {
+		return "SELECT a FROM t WHERE b IN (0" + strings.Repeat(",1", values-1) + ")"
+	}
+	for query, engines := range map[string][]dbmodule.Engine{
+		"":                             all,
+		" -- nothing":                  all,
+		"(":                            all,
+		"SELECT a FROM t WHERE b = 5)": all,
+		"SELECT a FROM t WHERE b = 5 AND c = {d}":       all,
+		"SELECT a FROM t WHERE b = 5 AND c = ?":         all,
+		"SELECT a FROM t WHERE b = 5 AND c = $1":        all,
+		"SELECT a FROM t WHERE b = 5 AND c = \\":        all,
+		"SELECT a FROM t WHERE b = 5 AND c = :name":     all,
+		"SELECT a FROM t WHERE b = 5 AND c = @v":        {dbmodule.SQLite, dbmodule.MySQL},
+		"SELECT a FROM t WHERE b = 5 AND c = d--6":      {dbmodule.MySQL},
+		"SELECT a FROM t WHERE b = 5 /*! AND c = 6 */":  {dbmodule.MySQL},
+		"SELECT a FROM t WHERE b = 5 /*M! AND c = 6 */": {dbmodule.MySQL},
+		list(300): all,
+		"SELECT a FROM t WHERE b = '" + strings.Repeat("x", 64<<10) + "'": all,
+	} {
+		for _, engine := range engines {
+			text, args, _ := dbmodule.Lifted(engine, query)
+			assert.Empty(t, text, "%s: %.100s", engine, query)
+			assert.Empty(t, args, "%s: %.100s", engine, query)
+		}
+	}
+	for _, engine := range all {
+		_, args, _ := dbmodule.Lifted(engine, list(200))
+		assert.Len(t, args, 200, "%s", engine)
 	}
 }
 
