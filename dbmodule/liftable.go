@@ -148,7 +148,7 @@ func (s *scanner) token() {
 	case c == '\'':
 		s.quoted(textLiteral, s.pos, s.pos, s.engine == MySQL)
 		return
-	case c == '"' && s.engine == MySQL, c == '"' || c == '`' && s.engine != PostgreSQL:
+	case c == '"' || c == '`' && s.engine != PostgreSQL:
 		s.skip(s.stringEnd(s.pos, c == '"' && s.engine == MySQL), operand)
 	case c == '[' && s.engine == SQLite:
 		s.skip(s.after("]", s.pos), operand)
@@ -182,8 +182,8 @@ func (s *scanner) token() {
 	case wordByte(c) && c != '$':
 		s.keyword()
 		return
-	case c == '?' || c == '$' || c == '\\' || c == ':' && s.at(1) != ':' || c == '@' && s.engine != PostgreSQL:
-		s.ok = false // placeholders, variables, what Bun could not render
+	case c == ':' && s.at(1) != ':' || c == '@' && s.engine != PostgreSQL:
+		s.ok = false // variables
 	case c == ':':
 		s.skip(s.pos+2, somethingElse)
 	case c == '.':
@@ -202,14 +202,13 @@ func (s *scanner) open() {
 	switch {
 	case s.prev == inWord, s.prev == valuesWord && top.clause == valuesClause:
 		inner.list = true
-	case s.prev == comma && top.clause == valuesClause && !top.list:
+	case s.prev == comma && top.clause == valuesClause:
 		inner.list = true
 	case (s.prev == opening || s.prev == comma) && top.list:
 		inner.list = true // a row of several columns in an IN list
 	}
 	// SELECT EXISTS (…) is how Bun asks whether there is a row.
-	if s.last == "EXISTS" && len(s.levels) == 1 && top.clause == selectList && len(s.key) == 0 && s.first == "SELECT" &&
-		strings.EqualFold(strings.TrimSpace(s.query[:s.pos]), "SELECT EXISTS") {
+	if s.last == "EXISTS" && strings.EqualFold(strings.TrimSpace(s.query[:s.pos]), "SELECT EXISTS") {
 		inner.dead = false
 	}
 	s.levels = append(s.levels, inner)
@@ -245,7 +244,7 @@ func (s *scanner) operator() {
 		end++
 	}
 	if end == s.pos {
-		s.ok = false
+		s.ok = false // no operator: a placeholder, what Bun could not render
 		return
 	}
 	switch op := s.query[s.pos:end]; {
@@ -253,8 +252,6 @@ func (s *scanner) operator() {
 		s.skip(end, comparison)
 	case op == "+" || op == "-":
 		s.skip(end, arithmetic)
-	case op == "*" && s.prev != operand:
-		s.skip(end, operand) // SELECT *
 	default:
 		s.skip(end, somethingElse)
 	}
@@ -349,8 +346,6 @@ func (s *scanner) bindable(l literal) literalKind {
 		return 0 // an exact one, which has no type to bind
 	case kind == decimalLiteral && s.engine == SQLite && !floats(s.query[l.start:l.end]):
 		return 0
-	case kind == blobLiteral && s.engine == PostgreSQL:
-		return 0 // a string of bits
 	}
 	return l.kind
 }
@@ -408,7 +403,7 @@ func (s *scanner) endsThere(l literal) bool {
 		for end < len(rest) && wordByte(rest[end]) {
 			end++
 		}
-		return end <= longestWord && ends[upper(rest[:end])]
+		return ends[upper(rest[:end])]
 	}
 	return false
 }
@@ -433,7 +428,7 @@ func (s *scanner) keyword() {
 	}
 	word := s.query[s.pos:end]
 	if end < len(s.query) && s.query[end] == '\'' { // X'00', E'\n', _utf8mb4'a'
-		if len(word) == 1 && word[0]|0x20 == 'x' && s.engine != PostgreSQL {
+		if len(word) == 1 && word[0]|0x20 == 'x' && s.engine != PostgreSQL { // for which it is a string of bits
 			s.quoted(blobLiteral, s.pos, end, false)
 			return
 		}
@@ -441,7 +436,7 @@ func (s *scanner) keyword() {
 		s.last = ""
 		return
 	}
-	if s.prev == somethingElse && s.pos > 0 && s.query[s.pos-1] == '.' || len(word) > longestWord {
+	if s.pos > 0 && s.query[s.pos-1] == '.' || len(word) > longestWord {
 		s.skip(end, operand) // part of a name
 		s.last = ""
 		return
@@ -486,20 +481,15 @@ func (s *scanner) word(word string) before {
 		s.insert, top.own = true, true
 	case "UPDATE", "DELETE":
 		top.own = true
-		switch {
-		case s.last == "KEY": // ON DUPLICATE KEY UPDATE
+		if s.last == "KEY" { // ON DUPLICATE KEY UPDATE
 			top.clause = setClause
-		case s.last != "FOR" && s.last != "DO":
-			top.clause = noClause
 		}
 	case "FROM":
-		if top.own && s.last != "DISTINCT" {
+		if s.last != "DISTINCT" {
 			top.clause = fromClause
 		}
 	case "USING":
-		if top.own {
-			top.clause = fromClause
-		}
+		top.clause = fromClause
 	case "WHERE":
 		if top.clause != conflictTarget {
 			top.clause = whereClause
@@ -508,13 +498,10 @@ func (s *scanner) word(word string) before {
 		if s.prev == comparison {
 			return operand // MySQL's function
 		}
-		top.clause, top.list = valuesClause, false
+		top.clause = valuesClause
 		return valuesWord
 	case "ROW":
-		if top.clause == valuesClause {
-			return valuesWord
-		}
-		return operand
+		return valuesWord
 	case "SET":
 		if top.clause != selectList {
 			top.clause = setClause
@@ -522,10 +509,6 @@ func (s *scanner) word(word string) before {
 	case "CONFLICT":
 		if s.last == "ON" {
 			top.clause = conflictTarget
-		}
-	case "DO":
-		if top.clause == conflictTarget {
-			top.clause = noClause
 		}
 	case "GROUP", "ORDER", "HAVING", "WINDOW", "RETURNING", "FETCH":
 		top.clause = selectList
