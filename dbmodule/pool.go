@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -27,11 +26,6 @@ type pool struct {
 	name      Pool
 	observers observers
 
-	// limit is how many connections there may be, 0 without a limit.
-	limit int64
-	// held counts the connections that sessions hold.
-	held atomic.Int64
-
 	mu sync.Mutex
 	// oldest and newest are the ends of the list of the held connections, in
 	// the order in which they were taken.
@@ -39,7 +33,7 @@ type pool struct {
 }
 
 func newPool(name Pool, db *bun.DB, timeout time.Duration, g *gate, told observers) *pool {
-	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told, limit: int64(db.Stats().MaxOpenConnections)}
+	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told}
 }
 
 // heldConn is a connection in the hands of one session.
@@ -51,9 +45,8 @@ type heldConn struct {
 	wait  takeContext
 	// session is the number of who holds it.
 	session uint64
-	// stack is where the session took it, innermost frame first; nil if the pool
-	// was far from full.
-	stack []uintptr
+	// stack is where the session took it, innermost frame first.
+	stack [12]uintptr
 	// older and newer are its neighbours in the pool's list.
 	older, newer *heldConn
 }
@@ -83,12 +76,9 @@ func (p *pool) take(ctx context.Context, session uint64) (*heldConn, error) {
 	}); err != nil {
 		return nil, errors.Join(err, taken.Close())
 	}
-	// Nobody waits for a pool that is half empty. A look at the stack takes
-	// longer than all else here.
-	if p.held.Add(1)*2 >= p.limit && p.limit > 0 {
-		stack := make([]uintptr, 12)
-		held.stack = stack[:runtime.Callers(4, stack)]
-	}
+	// It takes longer than all else here, and at any time: those that leak are
+	// the first that were taken, when the pool was still empty.
+	runtime.Callers(4, held.stack[:])
 	p.add(held)
 	return held, nil
 }
@@ -105,7 +95,6 @@ func (p *pool) add(h *heldConn) {
 }
 
 func (p *pool) remove(h *heldConn) {
-	p.held.Add(-1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h.older != nil {
@@ -143,18 +132,11 @@ func (h *heldConn) giveBack() error {
 	return nil
 }
 
-// queued adds the sessions that have held their connections longest, of those
-// whose taker is known. Of others, which took theirs before the pool was half
-// full, it tells the number.
+// queued adds the sessions that have held their connections longest.
 func (p *pool) queued(cause error) error {
 	p.mu.Lock()
 	var longest []*heldConn
-	unknown := 0
 	for h := p.oldest; h != nil && len(longest) < 3; h = h.newer {
-		if h.stack == nil {
-			unknown++
-			continue
-		}
 		longest = append(longest, h)
 	}
 	p.mu.Unlock()
@@ -165,9 +147,6 @@ func (p *pool) queued(cause error) error {
 	}
 	stats := p.db.Stats()
 	err := fmt.Errorf("dbmodule: connect: %w: %d of %d connections in use", cause, stats.InUse, stats.MaxOpenConnections)
-	if unknown > 0 {
-		texts = append(texts, fmt.Sprintf("%d more since the pool was half empty", unknown))
-	}
 	if len(texts) > 0 {
 		err = fmt.Errorf("%w, longest held %s", err, strings.Join(texts, "; "))
 	}
@@ -178,7 +157,7 @@ func (p *pool) queued(cause error) error {
 // that was using the session when it took the connection, and who called it:
 // the first is often a store's, which many use.
 func (h *heldConn) taker() string {
-	frames := runtime.CallersFrames(h.stack)
+	frames := runtime.CallersFrames(h.stack[:])
 	var found []string
 	for {
 		frame, more := frames.Next()
