@@ -21,6 +21,17 @@ func onOneConnection(t *testing.T, limit int, fn func(t *testing.T, db *dbmodule
 	eachWith(t, func(cfg *dbmodule.Config) { cfg.PoolSize, cfg.MaxOverflow, cfg.StatementCache = 1, 0, limit }, fn)
 }
 
+// onOneConnectionOf is onOneConnection for what one engine alone does.
+func onOneConnectionOf(t *testing.T, engine dbmodule.Engine, limit int, fn func(t *testing.T, db *dbmodule.Database)) {
+	t.Helper()
+	cfg := dbtest.Config(t, engine)
+	cfg.PoolSize, cfg.MaxOverflow, cfg.StatementCache = 1, 0, limit
+	db := dbtest.Open(t, cfg)
+	_, err := db.DB().NewCreateTable().Model((*Account)(nil)).Exec(t.Context())
+	require.NoError(t, err)
+	fn(t, db)
+}
+
 func kept(t *testing.T, db *dbmodule.Database) []string {
 	prepared, err := dbmodule.Prepared(t.Context(), db.DB())
 	require.NoError(t, err)
@@ -91,13 +102,11 @@ func TestExecOfARead(t *testing.T) {
 	})
 }
 
-// Rows that are still read keep their statement.
+// Rows that are still read keep their statement. Only SQLite runs another
+// meanwhile.
 func TestStatementInUseIsNotUsedTwice(t *testing.T) {
 	t.Parallel()
-	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
-		if db.Engine() != dbmodule.SQLite {
-			t.Skip("only SQLite runs a statement while another one's rows are read")
-		}
+	onOneConnectionOf(t, dbmodule.SQLite, 10, func(t *testing.T, db *dbmodule.Database) {
 		for _, name := range []string{"a", "b", "c"} {
 			require.NoError(t, insert(t.Context(), db.DB(), name))
 		}
@@ -165,13 +174,11 @@ func TestTableChangesUnderPreparedStatements(t *testing.T) {
 	})
 }
 
-// What is thrown away on the server runs as text.
+// What is thrown away on the server runs as text. Only PostgreSQL has a
+// statement for that.
 func TestPreparedStatementsThrownAway(t *testing.T) {
 	t.Parallel()
-	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
-		if db.Engine() != dbmodule.PostgreSQL {
-			t.Skip("only PostgreSQL has a statement for that")
-		}
+	onOneConnectionOf(t, dbmodule.PostgreSQL, 10, func(t *testing.T, db *dbmodule.Database) {
 		for i := range 3 {
 			_, err := byBalance(t.Context(), db.DB(), 0, i)
 			require.NoError(t, err)
@@ -189,13 +196,11 @@ func TestPreparedStatementsThrownAway(t *testing.T) {
 	})
 }
 
-// A refusal to prepare does not cost the transaction.
+// A refusal to prepare does not cost the transaction, as it would on
+// PostgreSQL.
 func TestRefusedStatementLeavesTheTransaction(t *testing.T) {
 	t.Parallel()
-	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
-		if db.Engine() != dbmodule.PostgreSQL {
-			t.Skip("only PostgreSQL gives the transaction up")
-		}
+	onOneConnectionOf(t, dbmodule.PostgreSQL, 10, func(t *testing.T, db *dbmodule.Database) {
 		conn, err := db.DB().Conn(t.Context())
 		require.NoError(t, err)
 		defer func() { _ = conn.Close() }()
