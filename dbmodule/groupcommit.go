@@ -43,6 +43,9 @@ type commitQueue struct {
 	waiting atomic.Int64
 	// commits and units are how many COMMITs stored how many units of work.
 	commits, units atomic.Int64
+	// aloneUntil is the time, in Unix nanoseconds, until which units commit one
+	// by one. The connection on which a group failed is usually not kept.
+	aloneUntil atomic.Int64
 }
 
 func (q *commitQueue) enter() {
@@ -68,8 +71,7 @@ type commitGroup struct {
 	taken       time.Time     // when the unit of work began that holds the writer
 	slow        int           // 0 to slowUnits
 	commitTime  time.Duration // an average of how long COMMIT takes
-	aloneUntil  time.Time
-	schema      int64 // the version for which deferred holds
+	schema      int64         // the version for which deferred holds
 	deferred    bool
 	schemaKnown bool
 }
@@ -195,7 +197,7 @@ func (g *commitGroup) judge() {
 func (g *commitGroup) stays() bool {
 	switch {
 	case g.queue.waiting.Load() == 0, len(g.members) >= groupUnits, time.Since(g.began) > groupAge,
-		g.slow > slowUnits/2, time.Now().Before(g.aloneUntil), g.conn.broken:
+		g.slow > slowUnits/2, time.Now().UnixNano() < g.queue.aloneUntil.Load(), g.conn.broken:
 		return false
 	}
 	// Once a group will do: who makes such a constraint in it is found out by
@@ -245,7 +247,7 @@ func (g *commitGroup) fail(cause error) {
 	if g.open == nil {
 		return
 	}
-	g.aloneUntil = time.Now().Add(groupPause)
+	g.queue.aloneUntil.Store(time.Now().Add(groupPause).UnixNano())
 	g.open.forget()
 	g.tell(&Error{Kind: ErrConflict, Engine: SQLite, cause: fmt.Errorf("not stored, since it was to be committed together with others: %w", cause)})
 }

@@ -272,6 +272,73 @@ func TestGroupCommitSharesASync(t *testing.T) {
 	}
 }
 
+// A constraint that comes later counts too.
+func TestGroupsEndWithTheFirstDeferredConstraint(t *testing.T) {
+	t.Parallel()
+	const rounds = 30
+	db := openGrouped(t)
+	shared := func(round int) bool {
+		commits, units := dbmodule.GroupedCommits(db)
+		errs := together(t, db, inserts(fmt.Sprint("a", round)), inserts(fmt.Sprint("b", round)))
+		require.NoError(t, errors.Join(errs...))
+		commitsAfter, unitsAfter := dbmodule.GroupedCommits(db)
+		return commitsAfter-commits < unitsAfter-units
+	}
+	formed := false
+	for round := 0; round < rounds && !formed; round++ {
+		formed = shared(round)
+	}
+	require.True(t, formed, "no groups were formed")
+	_, err := db.DB().ExecContext(t.Context(), "CREATE TABLE d (id INTEGER PRIMARY KEY, p INTEGER REFERENCES accounts (id) DEFERRABLE INITIALLY DEFERRED)")
+	require.NoError(t, err)
+	for round := range rounds {
+		require.False(t, shared(rounds+round))
+	}
+}
+
+// Who is in a hurry does not wait for those behind, and knows that it does not
+// know.
+func TestDeadlineWhileOthersHoldTheGroup(t *testing.T) {
+	t.Parallel()
+	const rounds = 30
+	db := openGrouped(t)
+	for round := range rounds {
+		first := db.Sessions().New()
+		ran := false
+		first.AfterCommit(func(context.Context) { ran = true })
+		name := fmt.Sprint("first ", round)
+		require.NoError(t, insert(t.Context(), first, name))
+		entered, leave := make(chan struct{}), make(chan struct{})
+		waits := db.Stats().WaitCount
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			assert.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				err := insert(ctx, s, fmt.Sprint("second ", round))
+				close(entered)
+				<-leave
+				return err
+			}, dbmodule.MaxAttempts(1)))
+		})
+		require.Eventually(t, func() bool { return db.Stats().WaitCount > waits }, time.Minute, time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
+		var err error
+		var committed sync.WaitGroup
+		committed.Go(func() { err = first.Commit(ctx) })
+		<-entered
+		cancel()
+		committed.Wait()
+		close(leave)
+		wg.Wait()
+		require.True(t, storedNames(t, db)[name])
+		if err != nil { // else it was committed before the second began
+			require.ErrorIs(t, err, dbmodule.ErrCommitUnknown)
+			assert.False(t, ran)
+			return
+		}
+	}
+	t.Error("no groups were formed")
+}
+
 // One that breaks a constraint which is checked at COMMIT makes the COMMIT of
 // all fail. The others are stored all the same, by another attempt, and it
 // learns why it is not.
@@ -347,6 +414,7 @@ func failsTogether(t *testing.T) bool {
 		assert.True(t, ran)
 		return false
 	}
+	failed := time.Now()
 	require.ErrorIs(t, firstErr, dbmodule.ErrConflict)
 	assert.NotErrorIs(t, firstErr, dbmodule.ErrCommitUnknown)
 	assert.False(t, ran, "the hook ran")
@@ -354,6 +422,15 @@ func failsTogether(t *testing.T) bool {
 	require.NoError(t, insert(t.Context(), first, "again"))
 	require.NoError(t, first.Commit(t.Context()))
 	assert.True(t, storedNames(t, db)["again"])
+
+	// For a while each commits alone, lest they fail together again.
+	commits, units := dbmodule.GroupedCommits(db)
+	errs := together(t, db, inserts("a"), inserts("b"), inserts("c"))
+	require.NoError(t, errors.Join(errs...))
+	commitsAfter, unitsAfter := dbmodule.GroupedCommits(db)
+	if time.Since(failed) < dbmodule.GroupPause {
+		assert.Equal(t, unitsAfter-units, commitsAfter-commits, "COMMITs for as many units of work")
+	}
 	return true
 }
 
