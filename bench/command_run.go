@@ -69,6 +69,7 @@ func runCommand() *cobra.Command {
 	flags.Int64Var(&o.Rows, "rows", 10_000, "events at first")
 	flags.StringSliceVar(&engines, "engines", []string{"sqlite", "postgresql", "mysql"}, "databases to run on")
 	flags.StringSliceVar(&names, "peers", nil, "contenders to compare with hand (default all)")
+	flags.StringVar(&o.Profiles, "profiles", "", "folder for a CPU profile of each contender on each route, of one more turn")
 	writeFlag(flags, &write)
 	databaseFlags(flags, &c)
 	return command

@@ -28,6 +28,9 @@ type Options struct {
 	Connections int
 	// Rows is how many events there are at first.
 	Rows int64
+	// Profiles, if not empty, is a folder that gets a CPU profile of each
+	// contender in Go on each route, after the measured rounds.
+	Profiles string
 	// Progress gets a line now and then; Stderr what contenders complain of.
 	Progress, Stderr io.Writer
 }
@@ -105,6 +108,9 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (_ []Figures, err err
 			}
 		}
 		_, _ = fmt.Fprintf(o.Progress, "%s: round %d of %d took %s\n", e.Version, round+1, o.Rounds, time.Since(began).Round(time.Second/10))
+	}
+	if err := profileAll(ctx, e, o, all); err != nil {
+		return nil, err
 	}
 	figures := make([]Figures, len(all))
 	for i, c := range all {

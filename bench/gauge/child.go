@@ -149,6 +149,29 @@ func (c *Child) Usage(ctx context.Context) (Usage, error) {
 	return u, nil
 }
 
+// Profile has the process profile its use of the CPU for whole seconds, at
+// least one, and writes what comes of it, for `go tool pprof`.
+func (c *Child) Profile(ctx context.Context, d time.Duration, to io.Writer) error {
+	seconds := max(int(d/time.Second), 1)
+	url := fmt.Sprintf("http://%s/profile?seconds=%d", c.Control, seconds)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("gauge: profile: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("gauge: profile: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("gauge: profile: %s", response.Status)
+	}
+	if _, err := io.Copy(to, response.Body); err != nil {
+		return fmt.Errorf("gauge: profile: %w", err)
+	}
+	return nil
+}
+
 // RSS reads how many bytes of memory the process holds.
 func (c *Child) RSS(ctx context.Context) (uint64, error) {
 	info, err := c.process.MemoryInfoWithContext(ctx)

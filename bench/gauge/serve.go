@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"runtime/metrics"
 	"strings"
 
@@ -36,7 +37,10 @@ func Serve(ctx context.Context, serve contract.ServeFunc, c contract.Config, std
 	if err != nil {
 		return fmt.Errorf("gauge: listen: %w", err)
 	}
-	control := &http.Server{Handler: http.HandlerFunc(counters)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", counters)
+	mux.HandleFunc("/profile", pprof.Profile)
+	control := &http.Server{Handler: mux}
 	controlled := make(chan error, 1)
 	go func() { controlled <- control.Serve(listener) }()
 	err = serve(ctx, c, func(addr string) {
