@@ -30,7 +30,11 @@ func (b *builder) QueryContext(ctx context.Context, query string, args ...any) (
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	if s.autocommits(query) {
+	switch {
+	case !s.autocommits(query):
+	case s.held == nil && len(args) == 0:
+		return s.selectRows(ctx, query)
+	default: // on the connection that it has
 		return s.readRows(ctx, func(conn bun.Conn) (*sql.Rows, error) { return conn.Conn.QueryContext(ctx, query, args...) })
 	}
 	if err := s.begin(ctx); err != nil {
@@ -45,7 +49,11 @@ func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any
 		return failedRow(ctx, err)
 	}
 	defer s.mu.Unlock()
-	if s.autocommits(query) {
+	switch {
+	case !s.autocommits(query):
+	case s.held == nil && len(args) == 0:
+		return s.selectRow(ctx, query)
+	default:
 		return s.readRow(ctx, func(conn bun.Conn) *sql.Row { return conn.Conn.QueryRowContext(ctx, query, args...) })
 	}
 	if err := s.begin(ctx); err != nil {

@@ -146,8 +146,10 @@ type conn struct {
 	group        *commitGroup
 	shares       bool
 	acknowledged *acknowledgement
-	// unit is the unit of work that it is in the hands of, nil for none.
-	unit *observedUnit
+	// unit is the unit of work that it is in the hands of, nil for none;
+	// reading is set if that is a SELECT by itself.
+	unit    *observedUnit
+	reading *reading
 	txState
 }
 
@@ -231,6 +233,7 @@ func (c *conn) typed(err error) error {
 // Close closes the connection. A server is told so as a courtesy: that it
 // could not be told, since it was gone already, is not worth an error.
 func (c *conn) Close() error {
+	c.endReading()
 	c.group.closing(c.broken)
 	if c.statements != nil && c.engine() == SQLite { // which stays open otherwise; servers know by themselves
 		c.statements.clear()
@@ -254,6 +257,9 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if r, ok := ctx.(*reading); ok {
+		ctx = r.got(c)
+	}
 	preparer, ok := c.Conn.(driver.ConnPrepareContext)
 	if !ok {
 		return c.Prepare(query)
@@ -307,6 +313,16 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	r, ok := ctx.(*reading)
+	if !ok {
+		return c.query(ctx, query, args)
+	}
+	rows, err := c.query(r.got(c), query, args)
+	r.broken, r.reused = c.broken, c.reused
+	return rows, err
+}
+
+func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	queryer, ok := c.Conn.(driver.QueryerContext)
 	if !ok {
 		return nil, driver.ErrSkip
@@ -346,7 +362,7 @@ func (c *conn) result(l *limit, m measured, inner driver.Rows, err error, st *pr
 		return nil, m.done(err)
 	}
 	l.stop()
-	return &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st}, nil
+	return &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, alone: c.reading != nil}, nil
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -448,8 +464,17 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // last that used the connection has ended, and before the next gets it.
 func (c *conn) IsValid() bool {
 	c.group.handOver()
+	c.endReading()
 	c.unit = nil
 	return c.sound()
+}
+
+// endReading ends a SELECT by itself, if it was one that had the connection.
+func (c *conn) endReading() {
+	if r := c.reading; r != nil {
+		c.reading = nil
+		r.givenBack()
+	}
 }
 
 func (c *conn) sound() bool {
@@ -492,6 +517,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if r, ok := ctx.(*reading); ok {
+		ctx = r.caller
+	}
 	queryer, ok := s.Stmt.(driver.StmtQueryContext)
 	if !ok {
 		return nil, fmt.Errorf("dbmodule: query: the %s driver takes no context", s.conn.engine())
@@ -514,9 +542,16 @@ type rows struct {
 	measured measured
 	// statement, if not nil, is free again once the rows are closed.
 	statement *prepared
+	// alone is set for a reading's: database/sql does not look at its context.
+	alone bool
 }
 
 func (r *rows) Next(dest []driver.Value) error {
+	if r.alone {
+		if err := r.limit.caller.Err(); err != nil {
+			return r.measured.failed(err)
+		}
+	}
 	r.limit.start(0)
 	err := r.Rows.Next(dest)
 	r.limit.stop()

@@ -30,6 +30,7 @@ func (f *SessionFactory) Engine() Engine { return f.engine }
 // New makes a session. It does no I/O; the caller closes the session.
 func (f *SessionFactory) New(opts ...SessionOption) *Session {
 	s := &Session{factory: f, id: f.ids.Add(1), attempt: 1}
+	s.origin.note()
 	for _, opt := range opts {
 		opt(&s.options)
 	}
@@ -139,7 +140,8 @@ func (o sessionOptions) attempts() int {
 // uses one of those and may see the database as it was a moment ago, see
 // [ReadYourWrites]. A SELECT without locks runs by itself,
 // without a transaction, and sees what is committed at that moment; add
-// [Snapshot] when several must agree. A function that writes inside a SELECT is
+// [Snapshot] when several must agree. One of Bun's builders has a connection
+// only until its rows are closed, so the next may run on another. A function that writes inside a SELECT is
 // not noticed on PostgreSQL and MySQL.
 func ReadOnly() SessionOption { return func(o *sessionOptions) { o.readOnly = true } }
 

@@ -20,22 +20,24 @@ type observedUnit struct {
 // take begins a unit of work with a connection of a pool, and tells how long
 // the wait for that was.
 func (s *Session) take(ctx context.Context, from *pool) (*heldConn, error) {
-	s.unit = observedUnit{outcome: OutcomeNone, UnitOfWork: UnitOfWork{
-		Engine: s.factory.engine, Pool: from.name, Session: s.id, Attempt: s.attempt, ReadOnly: s.options.readOnly,
-	}}
+	s.unit = observedUnit{outcome: OutcomeNone, UnitOfWork: s.unitOfWork(from)}
 	tellSessionUsed(ctx, s.id)
 	if len(from.observers) == 0 || unobserved(ctx) {
-		return s.label(from.take(ctx, s.id))
+		return s.label(from.take(ctx, s))
 	}
 	s.unit.ctx = from.observers.unitBegan(ctx, s.unit.UnitOfWork)
 	began := time.Now()
-	held, err := from.take(ctx, s.id)
+	held, err := from.take(ctx, s)
 	from.observers.acquired(s.unit.ctx, Acquisition{Pool: from.name, Took: time.Since(began), Err: err})
 	if err != nil {
 		from.observers.unitEnded(s.unit.ctx, UnitEnd{UnitOfWork: s.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
 		s.unit = observedUnit{}
 	}
 	return s.label(held, err)
+}
+
+func (s *Session) unitOfWork(from *pool) UnitOfWork {
+	return UnitOfWork{Engine: s.factory.engine, Pool: from.name, Session: s.id, Attempt: s.attempt, ReadOnly: s.options.readOnly}
 }
 
 // label tells a connection whose unit of work it serves.

@@ -27,35 +27,43 @@ type pool struct {
 	observers observers
 
 	mu sync.Mutex
-	// oldest and newest are the ends of the list of the held connections, in
+	// oldest and newest are the ends of the list of who holds connections, in
 	// the order in which they were taken.
-	oldest, newest *heldConn
+	oldest, newest *holder
 }
 
 func newPool(name Pool, db *bun.DB, timeout time.Duration, g *gate, told observers) *pool {
 	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told}
 }
 
+// holder is a session with one of a pool's connections.
+type holder struct {
+	pool  *pool
+	since time.Time
+	// session is its number, origin where it was made.
+	session uint64
+	origin  *origin
+	// older and newer are its neighbours in the pool's list.
+	older, newer *holder
+}
+
+// origin is where a session was made, innermost frame first. To look where it
+// takes a connection would cost several times as much: that is below Bun.
+type origin [6]uintptr
+
 // heldConn is a connection in the hands of one session.
 type heldConn struct {
-	pool  *pool
-	conn  bun.Conn
-	raw   *conn
-	since time.Time
-	wait  takeContext
-	// session is the number of who holds it.
-	session uint64
-	// stack is where the session took it, innermost frame first.
-	stack [12]uintptr
-	// older and newer are its neighbours in the pool's list.
-	older, newer *heldConn
+	holder
+	conn bun.Conn
+	raw  *conn
+	wait takeContext
 }
 
 // take waits for a connection that is in use, at most until ctx ends or
 // pool_timeout has passed; making a new one has the connect timeout instead.
-// session is the number of the caller, who gives it back.
-func (p *pool) take(ctx context.Context, session uint64) (*heldConn, error) {
-	held := &heldConn{pool: p, session: session, wait: takeContext{caller: ctx, timeout: p.timeout}}
+// The session gives it back.
+func (p *pool) take(ctx context.Context, s *Session) (*heldConn, error) {
+	held := &heldConn{holder: holder{pool: p, session: s.id, origin: &s.origin}, wait: takeContext{caller: ctx, timeout: p.timeout}}
 	defer held.wait.end()
 	p.queue.enter()
 	taken, err := p.db.Conn(&held.wait)
@@ -76,14 +84,11 @@ func (p *pool) take(ctx context.Context, session uint64) (*heldConn, error) {
 	}); err != nil {
 		return nil, errors.Join(err, taken.Close())
 	}
-	// It takes longer than all else here, and at any time: those that leak are
-	// the first that were taken, when the pool was still empty.
-	runtime.Callers(4, held.stack[:])
-	p.add(held)
+	p.add(&held.holder)
 	return held, nil
 }
 
-func (p *pool) add(h *heldConn) {
+func (p *pool) add(h *holder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h.older = p.newest; h.older != nil {
@@ -94,7 +99,7 @@ func (p *pool) add(h *heldConn) {
 	p.newest = h
 }
 
-func (p *pool) remove(h *heldConn) {
+func (p *pool) remove(h *holder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h.older != nil {
@@ -124,7 +129,7 @@ func (p *pool) notTaken(ctx context.Context, err error) error {
 }
 
 func (h *heldConn) giveBack() error {
-	h.pool.remove(h)
+	h.pool.remove(&h.holder)
 	// database/sql closed it already when it reported driver.ErrBadConn.
 	if err := h.conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
 		return fmt.Errorf("dbmodule: give connection back: %w", err)
@@ -135,7 +140,7 @@ func (h *heldConn) giveBack() error {
 // queued adds the sessions that have held their connections longest.
 func (p *pool) queued(cause error) error {
 	p.mu.Lock()
-	var longest []*heldConn
+	var longest []*holder
 	for h := p.oldest; h != nil && len(longest) < 3; h = h.newer {
 		longest = append(longest, h)
 	}
@@ -143,7 +148,7 @@ func (p *pool) queued(cause error) error {
 
 	var texts []string
 	for _, h := range longest {
-		texts = append(texts, fmt.Sprintf("for %s by session %d of %s", time.Since(h.since).Round(time.Millisecond), h.session, h.taker()))
+		texts = append(texts, fmt.Sprintf("for %s by session %d of %s", time.Since(h.since).Round(time.Millisecond), h.session, h.origin))
 	}
 	stats := p.db.Stats()
 	err := fmt.Errorf("dbmodule: connect: %w: %d of %d connections in use", cause, stats.InUse, stats.MaxOpenConnections)
@@ -153,11 +158,14 @@ func (p *pool) queued(cause error) error {
 	return err
 }
 
-// taker is the innermost function outside this module's libraries and Bun
-// that was using the session when it took the connection, and who called it:
-// the first is often a store's, which many use.
-func (h *heldConn) taker() string {
-	frames := runtime.CallersFrames(h.stack[:])
+// note notes the caller of the function that calls it.
+func (o *origin) note() { runtime.Callers(3, o[:]) }
+
+// String names the innermost function outside this module's libraries that
+// wanted the session, and who called it: the first is often a store's, which
+// many use.
+func (o *origin) String() string {
+	frames := runtime.CallersFrames(o[:])
 	var found []string
 	for {
 		frame, more := frames.Next()
@@ -176,8 +184,7 @@ func (h *heldConn) taker() string {
 
 func plumbing(function string) bool {
 	for _, prefix := range [...]string{
-		"github.com/openhands-go/server/dbmodule.", "github.com/uptrace/bun.", "github.com/uptrace/bun/",
-		"database/sql.", "runtime.",
+		"github.com/openhands-go/server/dbmodule.", "github.com/openhands-go/server/httpmodule.", "runtime.",
 	} {
 		if strings.HasPrefix(function, prefix) {
 			return true

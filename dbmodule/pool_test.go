@@ -31,9 +31,7 @@ func TestFullPoolIsAnErrorThatNamesTheHolder(t *testing.T) {
 			}
 			var held []*dbmodule.Session
 			for range limit {
-				s := db.Sessions().New(options...)
-				holdConnection(ctx, t, s)
-				held = append(held, s)
+				held = append(held, holdConnection(ctx, t, db, options...))
 			}
 			late := db.Sessions().New(options...)
 			err := late.NewSelect().Model((*Account)(nil)).Scan(ctx, new([]Account))
@@ -60,11 +58,12 @@ func TestFullPoolNamesTheFirst(t *testing.T) {
 	eachWith(t, crowd, func(t *testing.T, db *dbmodule.Database) {
 		ctx := t.Context()
 		for i := range 8 {
-			s := db.Sessions().New(dbmodule.ReadOnly())
+			var s *dbmodule.Session
 			if i >= 3 {
+				s = db.Sessions().New(dbmodule.Snapshot())
 				require.NoError(t, s.NewSelect().Model((*Account)(nil)).Scan(ctx, new([]Account)))
 			} else {
-				holdConnection(ctx, t, s)
+				s = holdConnection(ctx, t, db, dbmodule.ReadOnly())
 			}
 			t.Cleanup(func() { assert.NoError(t, s.Close()) })
 		}
@@ -74,19 +73,28 @@ func TestFullPoolNamesTheFirst(t *testing.T) {
 	})
 }
 
-func holdConnection(ctx context.Context, t *testing.T, s *dbmodule.Session) {
+// holdConnection makes a session that has a connection until it is closed: with
+// its transaction, or read-only with rows that nobody closes.
+func holdConnection(ctx context.Context, t *testing.T, db *dbmodule.Database, options ...dbmodule.SessionOption) *dbmodule.Session {
 	t.Helper()
-	require.NoError(t, s.NewSelect().Model((*Account)(nil)).Scan(ctx, new([]Account)))
+	s := db.Sessions().New(options...)
+	if !s.ReadOnly() {
+		require.NoError(t, s.NewSelect().Model((*Account)(nil)).Scan(ctx, new([]Account)))
+		return s
+	}
+	rows, err := s.NewSelect().Model((*Account)(nil)).Rows(ctx)
+	require.NoError(t, err)
+	require.NoError(t, rows.Err())
+	return s
 }
 
 func TestWaitingForAConnectionObeysTheContext(t *testing.T) {
 	t.Parallel()
 	eachWith(t, func(cfg *dbmodule.Config) { small(cfg); cfg.PoolTimeout = time.Minute }, func(t *testing.T, db *dbmodule.Database) {
 		for range db.Stats().MaxOpen {
-			s := db.Sessions().New()
-			t.Cleanup(func() { assert.NoError(t, s.Close()) })
 			if db.Engine() != dbmodule.SQLite || db.Stats().InUse == 0 {
-				holdConnection(t.Context(), t, s)
+				s := holdConnection(t.Context(), t, db)
+				t.Cleanup(func() { assert.NoError(t, s.Close()) })
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -107,9 +115,7 @@ func TestOverflowConnectionsAreClosedAfterUse(t *testing.T) {
 		assert.Equal(t, 5+base, db.Stats().MaxOpen)
 		var held []*dbmodule.Session
 		for range 5 {
-			s := db.Sessions().New(dbmodule.ReadOnly())
-			holdConnection(t.Context(), t, s)
-			held = append(held, s)
+			held = append(held, holdConnection(t.Context(), t, db, dbmodule.ReadOnly()))
 		}
 		assert.Equal(t, 5, db.Stats().InUse)
 		for _, s := range held {

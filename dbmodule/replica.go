@@ -169,13 +169,13 @@ func (r *replica) suspend(err error) {
 // elsewhere reports whether a SELECT that failed on a replica is to be
 // repeated, on the primary. There it can only do better: a replica may be
 // gone, it cancels what conflicts with its replay, and a table may not have
-// come to it yet. What took too long is not done twice.
-func (s *Session) elsewhere(ctx context.Context, err error) bool {
-	r := s.held.pool.replica
+// come to it yet. What took too long is not done twice. stale is set for a
+// connection that was in the pool before: its loss says nothing of the server.
+func (s *Session) elsewhere(ctx context.Context, r *replica, stale bool, err error) bool {
 	if r == nil || ctx.Err() != nil || errors.Is(err, ErrTimeout) {
 		return false
 	}
-	if stale := s.held.raw.reused; isUnavailable(err) && !stale { // which says nothing of the server
+	if isUnavailable(err) && !stale {
 		r.suspend(err)
 	}
 	s.fromPrimary = true

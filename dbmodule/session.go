@@ -44,6 +44,7 @@ type Session struct {
 	options sessionOptions
 	id      uint64
 	attempt int
+	origin  origin
 	unit    observedUnit
 
 	// mu is only ever tried: it detects use by two goroutines.
@@ -61,6 +62,10 @@ type Session struct {
 	// the hooks that wait for one.
 	commitUnknown bool
 	unanswered    []func(ctx context.Context)
+	// readings are the results of SELECTs that ran by themselves and may be
+	// open; most often there is one, which has its place in oneReading.
+	readings   []*reading
+	oneReading [1]*reading
 	// fromPrimary is set once a replica could not answer a query, until the
 	// unit of work ends.
 	fromPrimary bool
@@ -76,13 +81,14 @@ func (s *Session) ID() uint64 { return s.id }
 func (s *Session) ReadOnly() bool { return s.options.readOnly }
 
 // Active reports whether the session holds a connection: whether a statement
-// ran since it was made, committed or rolled back.
+// ran since it was made, committed or rolled back, or for SELECTs that run by
+// themselves (see [ReadOnly]), whether rows are open.
 func (s *Session) Active() bool {
 	if !s.mu.TryLock() {
 		return true // in use at this moment
 	}
 	defer s.mu.Unlock()
-	return s.held != nil
+	return s.held != nil || s.reads()
 }
 
 // AfterCommit registers fn to run after the next commit that succeeds, with
@@ -334,7 +340,7 @@ func (s *Session) begin(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		stale := isUnavailable(err) && s.elsewhere(ctx, err) || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		stale := isUnavailable(err) && s.elsewhere(ctx, s.held.pool.replica, s.held.raw.reused, err) || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
 		s.unit.err = err
 		err = errors.Join(fmt.Errorf("dbmodule: begin: %w", err), s.release())
 		if !stale {
@@ -386,7 +392,7 @@ func (s *Session) read(ctx context.Context, query func(bun.Conn) error) error {
 			return err
 		}
 		err := query(s.held.conn)
-		elsewhere := err != nil && s.elsewhere(ctx, err)
+		elsewhere := err != nil && s.elsewhere(ctx, s.held.pool.replica, s.held.raw.reused, err)
 		if err == nil || !s.held.raw.broken && !elsewhere {
 			return err
 		}
@@ -469,6 +475,7 @@ func (s *Session) await(ctx context.Context, shared *acknowledgement) error {
 
 // release gives the connection back and forgets the transaction.
 func (s *Session) release() error {
+	s.endReadings()
 	held := s.forget()
 	if held == nil {
 		return nil

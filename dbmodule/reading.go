@@ -1,0 +1,222 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"sync/atomic"
+	"time"
+)
+
+// reading is a SELECT of a read-only session that runs by itself, and the
+// context that database/sql gets for it. The session has a connection for as
+// long as the rows are read, and no longer: whatever else it does meanwhile,
+// such as encoding and sending an answer, others need not wait for.
+//
+// Until there is a connection the context is a takeContext. From then on, unless
+// ends is set, it can't be done: database/sql would keep a goroutine and a
+// context for each result to close it when its context ends. The driver obeys
+// the caller's context by itself (see rows.Next), and the session closes what is
+// left open when it ends.
+type reading struct {
+	takeContext
+	holder
+	unit observedUnit
+	// ends says that the context ends with the caller's to the last, for a
+	// result that only its user can close.
+	ends bool
+	// rows is the result, which the session closes.
+	rows *sql.Rows
+
+	// began is when a connection was asked for, with observers.
+	began time.Time
+	// taken is set once there is a connection, open while that is not given
+	// back.
+	taken bool
+	open  atomic.Bool
+	// broken and reused are the connection's when the statement failed.
+	broken, reused bool
+}
+
+func (r *reading) Done() <-chan struct{} {
+	switch {
+	case !r.taken:
+		return r.takeContext.Done()
+	case r.ends:
+		return r.caller.Done()
+	default:
+		return nil
+	}
+}
+
+func (r *reading) Err() error {
+	switch {
+	case !r.taken:
+		return r.takeContext.Err()
+	case r.ends:
+		return r.caller.Err()
+	default:
+		return nil
+	}
+}
+
+func (r *reading) Deadline() (deadline time.Time, ok bool) {
+	switch {
+	case !r.taken:
+		return r.takeContext.Deadline()
+	case r.ends:
+		return r.caller.Deadline()
+	default:
+		return time.Time{}, false
+	}
+}
+
+func (r *reading) Value(key any) any {
+	if r.taken {
+		return r.caller.Value(key)
+	}
+	return r.takeContext.Value(key)
+}
+
+// newReading begins a unit of work for one SELECT.
+func (s *Session) newReading(ctx context.Context, from *pool, ends bool) *reading {
+	r := &reading{
+		takeContext: takeContext{caller: ctx, timeout: from.timeout},
+		holder:      holder{pool: from, session: s.id, origin: &s.origin},
+		unit:        observedUnit{outcome: OutcomeNone, UnitOfWork: s.unitOfWork(from)},
+		ends:        ends,
+	}
+	tellSessionUsed(ctx, s.id)
+	if len(from.observers) > 0 && !unobserved(ctx) {
+		r.unit.ctx = from.observers.unitBegan(ctx, r.unit.UnitOfWork)
+		r.began = time.Now()
+	}
+	return r
+}
+
+// got is called by the connection that is about to run the statement. It
+// returns the context that counts for that: the caller's.
+func (r *reading) got(c *conn) context.Context {
+	if r.taken {
+		return r.caller // prepared first, as drivers may want
+	}
+	r.end() // the wait, and its timer
+	r.taken = true
+	r.open.Store(true)
+	c.unit, c.reading = &r.unit, r
+	r.since = time.Now()
+	r.pool.add(&r.holder)
+	if r.unit.ctx != nil {
+		r.pool.observers.acquired(r.unit.ctx, Acquisition{Pool: r.pool.name, Took: r.since.Sub(r.began)})
+	}
+	return r.caller
+}
+
+// givenBack is called when the pool has the connection again.
+func (r *reading) givenBack() {
+	r.pool.remove(&r.holder)
+	if r.unit.ctx != nil {
+		r.pool.observers.unitEnded(r.unit.ctx, UnitEnd{UnitOfWork: r.unit.UnitOfWork, Outcome: OutcomeNone, Held: time.Since(r.since)})
+	}
+	r.open.Store(false)
+}
+
+// notTaken ends a unit of work that got no connection.
+func (r *reading) notTaken(err error) error {
+	r.end()
+	err = r.pool.notTaken(r.caller, err)
+	if r.unit.ctx != nil {
+		r.pool.observers.acquired(r.unit.ctx, Acquisition{Pool: r.pool.name, Took: time.Since(r.began), Err: err})
+		r.pool.observers.unitEnded(r.unit.ctx, UnitEnd{UnitOfWork: r.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
+	}
+	return err
+}
+
+// readAlone runs a SELECT that needs no connection beyond its rows. It is
+// repeated when the connection from the pool turns out to be stale.
+func (s *Session) readAlone(ctx context.Context, ends bool, run func(*sql.DB, *reading) error) error {
+	for {
+		from := s.factory.serving(ctx, s)
+		if !s.options.ungated {
+			if err := from.gate.pass(); err != nil {
+				return err
+			}
+		}
+		r := s.newReading(ctx, from, ends)
+		err := run(from.db.DB, r)
+		if err == nil {
+			return nil
+		}
+		if !r.taken {
+			if err = r.notTaken(err); !s.unreached(ctx, from.replica, err) {
+				return err
+			}
+			continue
+		}
+		stale := s.elsewhere(ctx, from.replica, r.reused, err) ||
+			r.broken && r.reused && isUnavailable(err) && ctx.Err() == nil
+		if !stale {
+			return err
+		}
+	}
+}
+
+// selectRows is readAlone for a result that the session follows.
+func (s *Session) selectRows(ctx context.Context, query string) (rows *sql.Rows, err error) {
+	err = s.readAlone(ctx, false, func(db *sql.DB, r *reading) (err error) {
+		rows, err = db.QueryContext(r, query) //nolint:sqlclosecheck // whoever asked closes it, and the session does
+		if err == nil && r.open.Load() {
+			r.rows = rows
+			s.follow(r)
+		}
+		return err
+	})
+	return rows, err
+}
+
+// selectRow is readAlone for one row, which its Scan closes.
+func (s *Session) selectRow(ctx context.Context, query string) (row *sql.Row) {
+	if err := s.readAlone(ctx, true, func(db *sql.DB, r *reading) error {
+		row = db.QueryRowContext(r, query)
+		return row.Err()
+	}); err != nil {
+		return failedRow(ctx, err) // row may be one of an earlier attempt
+	}
+	return row
+}
+
+// follow remembers a result to close, and forgets those that are.
+func (s *Session) follow(r *reading) {
+	kept := s.readings[:0]
+	for _, one := range s.readings {
+		if one.open.Load() {
+			kept = append(kept, one)
+		}
+	}
+	clear(s.readings[len(kept):])
+	if kept == nil {
+		kept = s.oneReading[:0]
+	}
+	s.readings = append(kept, r)
+}
+
+// reads reports whether a result is open.
+func (s *Session) reads() bool {
+	for _, r := range s.readings {
+		if r.open.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// endReadings closes the results that are still open. One that another
+// goroutine reads from is waited for: its context has ended, or is about to.
+func (s *Session) endReadings() {
+	for i, r := range s.readings {
+		if r.open.Load() {
+			_ = r.rows.Close() // whoever reads on is told
+		}
+		s.readings[i] = nil
+	}
+	s.readings = s.readings[:0]
+}
