@@ -47,6 +47,8 @@ type connector struct {
 	statementCache int
 	// queue is set for a writer whose sessions commit in groups.
 	queue *commitQueue
+	// controlled is set for SQLite's writer to a file.
+	controlled bool
 }
 
 func newConnector(cfg Config, tell listeners, open openerFunc) *connector {
@@ -79,6 +81,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	made := &conn{
 		Conn: inner, connector: c, generation: generation,
 		statements: newStatements(c.binder, c.statementCache),
+	}
+	if c.controlled {
+		made.controls = newControls(inner)
 	}
 	if c.queue != nil {
 		made.group = &commitGroup{queue: c.queue, conn: made}
@@ -141,6 +146,8 @@ type conn struct {
 	taken time.Time
 	// statements are prepared ones; nil when none are kept.
 	statements *statements
+	// controls are nil unless BEGIN and COMMIT are prepared too.
+	controls *controls
 	// group is nil unless sessions commit in groups here. shares is set by a
 	// session that will wait for the acknowledgement that its commit leaves.
 	group        *commitGroup
@@ -150,6 +157,8 @@ type conn struct {
 	// reading is set if that is a SELECT by itself.
 	unit    *observedUnit
 	reading *reading
+	// watch keeps the time of its statements.
+	watch stopwatch
 	txState
 }
 
@@ -209,9 +218,9 @@ func (c *conn) abandoned(l *limit) {
 
 func (c *conn) limit(ctx context.Context) *limit {
 	if c.group.isOpen() && ctx.Done() != nil {
-		return newLimit(ctx, gracefully, c.connector.statementTimeout)
+		return newLimit(ctx, gracefully, c.connector.statementTimeout, &c.watch)
 	}
-	return newLimit(ctx, nil, c.connector.statementTimeout)
+	return newLimit(ctx, nil, c.connector.statementTimeout, &c.watch)
 }
 
 func (c *conn) typed(err error) error {
@@ -235,9 +244,11 @@ func (c *conn) typed(err error) error {
 func (c *conn) Close() error {
 	c.endReading()
 	c.group.closing(c.broken)
+	defer c.watch.close()
 	if c.statements != nil && c.engine() == SQLite { // which stays open otherwise; servers know by themselves
 		c.statements.clear()
 	}
+	c.controls.close()
 	err := c.Conn.Close()
 	if err == nil || c.engine() != SQLite {
 		return nil
@@ -379,7 +390,13 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	}
 	l := c.limit(ctx)
 	m := c.measure(ctx, "BEGIN")
-	inner, err := beginner.BeginTx(l.ctx, opts)
+	var inner driver.Tx
+	var err error
+	if c.controls != nil && !opts.ReadOnly {
+		inner, err = c.controls.begin(l.ctx)
+	} else {
+		inner, err = beginner.BeginTx(l.ctx, opts)
+	}
 	_ = m.raw(err)
 	if err != nil {
 		defer l.end()

@@ -284,6 +284,9 @@ func (p *pool) flush() {
 
 // plain runs a statement of the group's own, which no session should see.
 func (c *conn) plain(ctx context.Context, statement string) error {
+	if c.controls != nil {
+		return c.controls.run(ctx, statement)
+	}
 	execer, ok := c.Conn.(driver.ExecerContext)
 	if !ok {
 		return errors.New("the driver executes no statements")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -26,19 +27,22 @@ type limit struct {
 	// ctx ends with caller, and when an answer is late.
 	ctx    context.Context
 	cancel context.CancelFunc // nil without a time limit
-	timer  *time.Timer
 	after  time.Duration
+	watch  *stopwatch
 }
 
 // newLimit starts the time for the first answer; fallback is the limit of
 // contexts that bring none, 0 for none. derive, if not nil, makes the context
 // for the driver, which end gives up.
-func newLimit(ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc), fallback time.Duration) *limit {
+func newLimit(
+	ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc),
+	fallback time.Duration, watch *stopwatch,
+) *limit {
 	after, ok := ctx.Value(statementTimeoutKey{}).(time.Duration)
 	if !ok {
 		after = fallback
 	}
-	l := &limit{caller: ctx, ctx: ctx, after: after}
+	l := &limit{caller: ctx, ctx: ctx, after: after, watch: watch}
 	if derive != nil {
 		l.ctx, l.cancel = derive(ctx)
 	}
@@ -48,25 +52,25 @@ func newLimit(ctx context.Context, derive func(context.Context) (context.Context
 	if derive == nil {
 		l.ctx, l.cancel = context.WithCancel(ctx)
 	}
-	l.timer = time.AfterFunc(after, l.cancel)
+	l.start(0)
 	return l
 }
 
 // start begins the time for another answer, of at most d when d is above 0.
 func (l *limit) start(d time.Duration) {
-	if l.timer == nil {
+	if l.after <= 0 {
 		return
 	}
 	if d <= 0 || d > l.after {
 		d = l.after
 	}
-	l.timer.Reset(d)
+	l.watch.start(d, l)
 }
 
 // stop says that an answer came.
 func (l *limit) stop() {
-	if l.timer != nil {
-		l.timer.Stop()
+	if l.after > 0 {
+		l.watch.stop(l)
 	}
 }
 
@@ -88,4 +92,71 @@ func (l *limit) explain(engine Engine, err error) error {
 	}
 	return &Error{Kind: ErrTimeout, Engine: engine, cause: errors.Join(
 		fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.after), withoutBadConn(withoutContext(err)))}
+}
+
+// stopwatch is the one timer of a connection, which waits for one answer at a
+// time. Nearly all answers come in time, so it is not set for each: it goes off
+// now and then, and looks whether the answer that is waited for by then is late.
+type stopwatch struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	// fires is when the timer goes off, in time since born; 0 when it is not set.
+	fires time.Duration
+	born  time.Time
+	// running is whose answer is waited for, at most until due; nil for none.
+	running *limit
+	due     time.Duration
+}
+
+func (w *stopwatch) start(d time.Duration, l *limit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer == nil {
+		w.born = time.Now()
+		w.timer = time.AfterFunc(d, w.fire)
+		w.fires = d
+	}
+	w.running, w.due = l, time.Since(w.born)+d
+	if w.fires == 0 || w.due < w.fires {
+		w.set(w.due, d)
+	}
+}
+
+func (w *stopwatch) set(fires, in time.Duration) {
+	w.fires = fires
+	w.timer.Reset(in)
+}
+
+func (w *stopwatch) stop(l *limit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running == l {
+		w.running = nil
+	}
+}
+
+// fire is the timer's function.
+func (w *stopwatch) fire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fires = 0
+	if w.running == nil {
+		return
+	}
+	if left := w.due - time.Since(w.born); left > 0 {
+		w.set(w.due, left)
+		return
+	}
+	w.running.cancel()
+	w.running = nil
+}
+
+// close gives the timer up.
+func (w *stopwatch) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running = nil
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 }

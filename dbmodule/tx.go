@@ -94,10 +94,11 @@ func (t *tx) commitNow() error {
 
 // send ends the transaction. MySQL's driver gives Commit and Rollback no
 // context, so that a stalled server would hold them for ever: the statements
-// have one. SQLite's gives Commit the context of BeginTx.
+// have one. SQLite's gives Commit the context of BeginTx, unless the transaction
+// is a controlTx.
 func (t *tx) send(statement string, method func() error) error {
 	m := t.conn.measureFor(t.limit.caller, cmp.Or(t.unit, t.conn.unit), statement)
-	if t.conn.engine() == MySQL || t.outlives {
+	if _, controlled := t.Tx.(controlTx); t.conn.engine() == MySQL || t.outlives && !controlled {
 		if execer, ok := t.conn.Conn.(driver.ExecerContext); ok {
 			_, err := execer.ExecContext(t.limit.ctx, statement, nil)
 			return m.raw(err)
@@ -166,7 +167,7 @@ func (t *tx) outlive() {
 		return
 	}
 	t.limit.end()
-	t.limit = newLimit(&detachedContext{t.limit.caller}, nil, t.conn.connector.statementTimeout)
+	t.limit = newLimit(&detachedContext{t.limit.caller}, nil, t.conn.connector.statementTimeout, &t.conn.watch)
 	t.limit.stop()
 	t.outlives = true
 	if t.conn.unit != nil {
