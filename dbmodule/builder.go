@@ -18,6 +18,12 @@ func (b *builder) ExecContext(ctx context.Context, query string, args ...any) (s
 		return nil, err
 	}
 	defer s.mu.Unlock()
+	if s.options.autocommits() {
+		if s.held == nil && len(args) == 0 {
+			return s.execAlone(ctx, query)
+		}
+		return s.execText(ctx, query, args...)
+	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -33,9 +39,9 @@ func (b *builder) QueryContext(ctx context.Context, query string, args ...any) (
 	switch {
 	case !s.autocommits(query):
 	case s.held == nil && len(args) == 0:
-		return s.selectRows(ctx, query)
+		return s.queryAlone(ctx, query)
 	default: // on the connection that it has
-		return s.readRows(ctx, func(conn bun.Conn) (*sql.Rows, error) { return conn.Conn.QueryContext(ctx, query, args...) })
+		return s.readRows(ctx, query, func(conn bun.Conn) (*sql.Rows, error) { return conn.Conn.QueryContext(ctx, query, args...) })
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
@@ -52,9 +58,9 @@ func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any
 	switch {
 	case !s.autocommits(query):
 	case s.held == nil && len(args) == 0:
-		return s.selectRow(ctx, query)
+		return s.queryRowAlone(ctx, query)
 	default:
-		return s.readRow(ctx, func(conn bun.Conn) *sql.Row { return conn.Conn.QueryRowContext(ctx, query, args...) })
+		return s.readRow(ctx, query, func(conn bun.Conn) *sql.Row { return conn.Conn.QueryRowContext(ctx, query, args...) })
 	}
 	if err := s.begin(ctx); err != nil {
 		return failedRow(ctx, err)

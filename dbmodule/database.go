@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -90,7 +91,7 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 	if d.readers != d.db {
 		reader = newPool(PoolReader, d.readers, cfg.PoolTimeout, &d.gate, d.observers)
 	}
-	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader, failover: cfg.URL.seeksPrimary()}
+	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader, failover: cfg.URL.seeksPrimary(), ids: new(atomic.Uint64)}
 	if err := d.openCluster(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

@@ -275,7 +275,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if !ok {
 		return c.Prepare(query)
 	}
-	if err := c.group.ownEnd(query); err != nil {
+	if err := c.group.admits(query); err != nil {
 		return nil, err
 	}
 	if err := c.admits(query); err != nil {
@@ -291,11 +291,20 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	r, ok := ctx.(*reading)
+	if !ok {
+		return c.exec(ctx, query, args)
+	}
+	result, err := c.exec(r.got(c), query, args)
+	return result, r.answered(c, err)
+}
+
+func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	execer, ok := c.Conn.(driver.ExecerContext)
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	if err := c.group.ownEnd(query); err != nil {
+	if err := c.group.admits(query); err != nil {
 		return nil, err
 	}
 	if err := c.admits(query); err != nil {
@@ -329,8 +338,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return c.query(ctx, query, args)
 	}
 	rows, err := c.query(r.got(c), query, args)
-	r.broken, r.reused = c.broken, c.reused
-	return rows, err
+	return rows, r.answered(c, err)
 }
 
 func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -338,7 +346,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	if err := c.group.ownEnd(query); err != nil {
+	if err := c.group.admits(query); err != nil {
 		return nil, err
 	}
 	if err := c.admits(query); err != nil {
@@ -373,7 +381,7 @@ func (c *conn) result(l *limit, m measured, inner driver.Rows, err error, st *pr
 		return nil, m.done(err)
 	}
 	l.stop()
-	return &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, alone: c.reading != nil}, nil
+	return &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, reading: c.reading}, nil
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -559,12 +567,12 @@ type rows struct {
 	measured measured
 	// statement, if not nil, is free again once the rows are closed.
 	statement *prepared
-	// alone is set for a reading's: database/sql does not look at its context.
-	alone bool
+	// reading is what they are of, nil for others.
+	reading *reading
 }
 
 func (r *rows) Next(dest []driver.Value) error {
-	if r.alone {
+	if r.reading != nil && !r.reading.writes { // else what was stored is told
 		if err := r.limit.caller.Err(); err != nil {
 			return r.measured.failed(err)
 		}
@@ -576,12 +584,21 @@ func (r *rows) Next(dest []driver.Value) error {
 		return err
 	}
 	if err != nil {
-		return r.measured.failed(r.conn.answered(r.limit, "", err))
+		return r.measured.failed(r.failed(err))
 	}
 	if r.conn.connector.tell.rows != nil {
 		r.conn.connector.tell.rows(r.Columns(), dest)
 	}
 	return nil
+}
+
+// failed gives an error of the driver its type.
+func (r *rows) failed(err error) error {
+	err = r.conn.answered(r.limit, "", err)
+	if r.reading != nil && r.reading.writes {
+		return r.conn.unsettled(err)
+	}
+	return err
 }
 
 // Close reads what is left of the result, if the driver has to.
@@ -596,7 +613,7 @@ func (r *rows) Close() error {
 	if err == nil {
 		return r.measured.done(nil)
 	}
-	return r.measured.done(r.conn.answered(r.limit, "", err))
+	return r.measured.done(r.failed(err))
 }
 
 func (r *rows) HasNextResultSet() bool {

@@ -20,8 +20,22 @@ type SessionFactory struct {
 	// failover is set when the URL names several hosts of which one is the
 	// primary: another than it was may be found.
 	failover bool
-	// ids counts the sessions.
-	ids atomic.Uint64
+	// ids counts the sessions of the database.
+	ids *atomic.Uint64
+	// defaults are what sessions begin with.
+	defaults sessionOptions
+}
+
+// With returns a factory of sessions with these options on the same database,
+// for handlers that take a factory: their sessions have the options, and
+// those that New and InTx get besides. Make it once: a request has one session
+// for each factory.
+func (f *SessionFactory) With(opts ...SessionOption) *SessionFactory {
+	with := *f
+	for _, opt := range opts {
+		opt(&with.defaults)
+	}
+	return &with
 }
 
 // Engine names the engine behind the sessions.
@@ -29,7 +43,7 @@ func (f *SessionFactory) Engine() Engine { return f.engine }
 
 // New makes a session. It does no I/O; the caller closes the session.
 func (f *SessionFactory) New(opts ...SessionOption) *Session {
-	s := &Session{factory: f, id: f.ids.Add(1), attempt: 1}
+	s := &Session{factory: f, id: f.ids.Add(1), attempt: 1, options: f.defaults}
 	s.origin.note()
 	for _, opt := range opts {
 		opt(&s.options)
@@ -54,7 +68,7 @@ func (f *SessionFactory) InTx(
 	var unanswered []func(context.Context)
 	for attempt := 1; ; attempt++ {
 		s := f.New(opts...)
-		if err := s.options.validKey(); err != nil {
+		if err := s.options.validInTx(); err != nil {
 			return err
 		}
 		s.attempt = attempt
@@ -120,6 +134,7 @@ type sessionOptions struct {
 	snapshot    bool
 	isolation   sql.IsolationLevel
 	maxAttempts int
+	autocommit  bool
 	// ungated looks at the database while a migration keeps others out.
 	ungated bool
 	// key is the idempotency key, nil for none.
@@ -127,6 +142,14 @@ type sessionOptions struct {
 }
 
 const defaultAttempts = 10
+
+// validInTx is what is wrong with the options of a whole unit of work.
+func (o sessionOptions) validInTx() error {
+	if o.autocommits() {
+		return errors.New("dbmodule: unit of work: sessions of InTx have a transaction, and Autocommit wants none")
+	}
+	return o.validKey()
+}
 
 func (o sessionOptions) attempts() int {
 	if o.maxAttempts > 0 {

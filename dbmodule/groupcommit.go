@@ -317,6 +317,17 @@ func (c *conn) number(ctx context.Context, query string) (n int64, err error) {
 	return n, nil
 }
 
+// admits prepares for a statement that is about to be sent. One outside a
+// transaction has nothing to do with the group's, which is committed first.
+func (g *commitGroup) admits(query string) error {
+	if g.isOpen() && !g.conn.inTx {
+		if g.commit(); g.conn.broken {
+			return &Error{Kind: ErrUnavailable, Engine: SQLite, cause: errConnLost}
+		}
+	}
+	return g.ownEnd(query)
+}
+
 // ownEnd refuses a session's COMMIT or ROLLBACK as text: others may share the
 // transaction.
 func (g *commitGroup) ownEnd(query string) error {

@@ -7,23 +7,24 @@ import (
 	"time"
 )
 
-// reading is a SELECT of a read-only session that runs by itself, and the
-// context that database/sql gets for it. The session has a connection for as
-// long as the rows are read, and no longer: whatever else it does meanwhile,
-// such as encoding and sending an answer, others need not wait for.
+// reading is a statement that runs by itself, a SELECT of a read-only session
+// or any of an autocommitting one, and the context that database/sql gets for it.
+// The session has a connection for as long as the rows are read, and no longer:
+// whatever else it does meanwhile, such as encoding and sending an answer, others
+// need not wait for.
 //
-// Until there is a connection the context is a takeContext. From then on, unless
-// ends is set, it can't be done: database/sql would keep a goroutine and a
-// context for each result to close it when its context ends. The driver obeys
-// the caller's context by itself (see rows.Next), and the session closes what is
-// left open when it ends.
+// Until there is a connection the context is a takeContext. From then on that of a
+// result which the session follows can't be done: database/sql would keep a
+// goroutine and a context for each to close it when its context ends. The driver
+// obeys the caller's context by itself (see rows.Next), and the session closes
+// what is left open when it ends.
 type reading struct {
 	takeContext
 	holder
 	unit observedUnit
-	// ends says that the context ends with the caller's to the last, for a
-	// result that only its user can close.
-	ends bool
+	kind alone
+	// writes is set unless it is in a read-only session.
+	writes bool
 	// rows is the result, which the session closes.
 	rows *sql.Rows
 
@@ -37,11 +38,22 @@ type reading struct {
 	broken, reused bool
 }
 
+// alone is what a statement by itself returns.
+type alone int
+
+const (
+	// aloneRows is a result that the session follows, aloneRow one that only its
+	// user can close, aloneExec none.
+	aloneRows alone = iota
+	aloneRow
+	aloneExec
+)
+
 func (r *reading) Done() <-chan struct{} {
 	switch {
 	case !r.taken:
 		return r.takeContext.Done()
-	case r.ends:
+	case r.kind != aloneRows:
 		return r.caller.Done()
 	default:
 		return nil
@@ -52,7 +64,7 @@ func (r *reading) Err() error {
 	switch {
 	case !r.taken:
 		return r.takeContext.Err()
-	case r.ends:
+	case r.kind != aloneRows:
 		return r.caller.Err()
 	default:
 		return nil
@@ -63,7 +75,7 @@ func (r *reading) Deadline() (deadline time.Time, ok bool) {
 	switch {
 	case !r.taken:
 		return r.takeContext.Deadline()
-	case r.ends:
+	case r.kind != aloneRows:
 		return r.caller.Deadline()
 	default:
 		return time.Time{}, false
@@ -77,13 +89,14 @@ func (r *reading) Value(key any) any {
 	return r.takeContext.Value(key)
 }
 
-// newReading begins a unit of work for one SELECT.
-func (s *Session) newReading(ctx context.Context, from *pool, ends bool) *reading {
+// newReading begins a unit of work for one statement.
+func (s *Session) newReading(ctx context.Context, from *pool, kind alone) *reading {
 	r := &reading{
 		takeContext: takeContext{caller: ctx, timeout: from.timeout},
 		holder:      holder{pool: from, session: s.id, origin: &s.origin},
 		unit:        observedUnit{outcome: OutcomeNone, UnitOfWork: s.unitOfWork(from)},
-		ends:        ends,
+		kind:        kind,
+		writes:      !s.options.readOnly,
 	}
 	tellSessionUsed(ctx, s.id)
 	if len(from.observers) > 0 && !unobserved(ctx) {
@@ -111,6 +124,16 @@ func (r *reading) got(c *conn) context.Context {
 	return r.caller
 }
 
+// answered notes what the connection has become by the statement, and marks an
+// error that leaves open what is stored.
+func (r *reading) answered(c *conn, err error) error {
+	r.broken, r.reused = c.broken, c.reused
+	if r.writes {
+		return c.unsettled(err)
+	}
+	return err
+}
+
 // givenBack is called when the pool has the connection again.
 func (r *reading) givenBack() {
 	r.pool.remove(&r.holder)
@@ -131,9 +154,15 @@ func (r *reading) notTaken(err error) error {
 	return err
 }
 
-// readAlone runs a SELECT that needs no connection beyond its rows. It is
-// repeated when the connection from the pool turns out to be stale.
-func (s *Session) readAlone(ctx context.Context, ends bool, run func(*sql.DB, *reading) error) error {
+// runAlone runs a statement that needs no connection beyond its result. One of a
+// read-only session is repeated when the connection from the pool turns out to be
+// stale.
+func (s *Session) runAlone(ctx context.Context, query string, kind alone, run func(*sql.DB, *reading) error) error {
+	if s.options.autocommits() {
+		if err := refusesControl(query); err != nil {
+			return err
+		}
+	}
 	for {
 		from := s.factory.serving(ctx, s)
 		if !s.options.ungated {
@@ -141,9 +170,10 @@ func (s *Session) readAlone(ctx context.Context, ends bool, run func(*sql.DB, *r
 				return err
 			}
 		}
-		r := s.newReading(ctx, from, ends)
+		r := s.newReading(ctx, from, kind)
 		err := run(from.db.DB, r)
 		if err == nil {
+			s.mark(ctx)
 			return nil
 		}
 		if !r.taken {
@@ -152,17 +182,17 @@ func (s *Session) readAlone(ctx context.Context, ends bool, run func(*sql.DB, *r
 			}
 			continue
 		}
-		stale := s.elsewhere(ctx, from.replica, r.reused, err) ||
-			r.broken && r.reused && isUnavailable(err) && ctx.Err() == nil
+		stale := !r.writes && s.elsewhere(ctx, from.replica, r.reused, err) ||
+			!r.writes && r.broken && r.reused && isUnavailable(err) && ctx.Err() == nil
 		if !stale {
 			return err
 		}
 	}
 }
 
-// selectRows is readAlone for a result that the session follows.
-func (s *Session) selectRows(ctx context.Context, query string) (rows *sql.Rows, err error) {
-	err = s.readAlone(ctx, false, func(db *sql.DB, r *reading) (err error) {
+// queryAlone is runAlone for a result that the session follows.
+func (s *Session) queryAlone(ctx context.Context, query string) (rows *sql.Rows, err error) {
+	err = s.runAlone(ctx, query, aloneRows, func(db *sql.DB, r *reading) (err error) {
 		rows, err = db.QueryContext(r, query) //nolint:sqlclosecheck // whoever asked closes it, and the session does
 		if err == nil && r.open.Load() {
 			r.rows = rows
@@ -173,9 +203,9 @@ func (s *Session) selectRows(ctx context.Context, query string) (rows *sql.Rows,
 	return rows, err
 }
 
-// selectRow is readAlone for one row, which its Scan closes.
-func (s *Session) selectRow(ctx context.Context, query string) (row *sql.Row) {
-	if err := s.readAlone(ctx, true, func(db *sql.DB, r *reading) error {
+// queryRowAlone is runAlone for one row, which its Scan closes.
+func (s *Session) queryRowAlone(ctx context.Context, query string) (row *sql.Row) {
+	if err := s.runAlone(ctx, query, aloneRow, func(db *sql.DB, r *reading) error {
 		row = db.QueryRowContext(r, query)
 		return row.Err()
 	}); err != nil {

@@ -260,6 +260,9 @@ func (s *Session) BeginTx(ctx context.Context, _ *sql.TxOptions) (bun.Tx, error)
 		return bun.Tx{}, err
 	}
 	defer s.mu.Unlock()
+	if s.options.autocommits() {
+		return bun.Tx{}, fmt.Errorf("dbmodule: begin savepoint: %w", errAutocommit)
+	}
 	if err := s.begin(ctx); err != nil {
 		return bun.Tx{}, err
 	}
@@ -274,6 +277,9 @@ func (s *Session) ExecContext(ctx context.Context, query string, args ...any) (s
 		return nil, err
 	}
 	defer s.mu.Unlock()
+	if s.options.autocommits() {
+		return s.execText(ctx, query, args...)
+	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -288,7 +294,7 @@ func (s *Session) QueryContext(ctx context.Context, query string, args ...any) (
 	}
 	defer s.mu.Unlock()
 	if s.autocommits(query) {
-		return s.readRows(ctx, func(conn bun.Conn) (*sql.Rows, error) { return conn.QueryContext(ctx, query, args...) })
+		return s.readRows(ctx, query, func(conn bun.Conn) (*sql.Rows, error) { return conn.QueryContext(ctx, query, args...) })
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
@@ -304,7 +310,7 @@ func (s *Session) QueryRowContext(ctx context.Context, query string, args ...any
 	}
 	defer s.mu.Unlock()
 	if s.autocommits(query) {
-		return s.readRow(ctx, func(conn bun.Conn) *sql.Row { return conn.QueryRowContext(ctx, query, args...) })
+		return s.readRow(ctx, query, func(conn bun.Conn) *sql.Row { return conn.QueryRowContext(ctx, query, args...) })
 	}
 	if err := s.begin(ctx); err != nil {
 		return failedRow(ctx, err)
@@ -377,16 +383,23 @@ func whenDone(ctx context.Context, f func()) (stop func() bool) {
 // notStopped is the stop of what never began, and so did not run.
 func notStopped() bool { return true }
 
-// autocommits tells a query that a read-only session may run without a
-// transaction: one SELECT that takes no locks. Everything else runs in a
-// read-only transaction, where the database refuses what writes.
+// autocommits tells a query that runs without a transaction: any of an
+// autocommitting session, and in a read-only one a SELECT that takes no locks.
+// Everything else runs in a read-only transaction there, where the database
+// refuses what writes.
 func (s *Session) autocommits(query string) bool {
+	if s.options.autocommits() {
+		return true
+	}
 	return s.options.readOnly && !s.options.snapshot && !s.inTx && plainSelect(query)
 }
 
-// read runs a SELECT outside a transaction. It is repeated on another
-// connection when the one from the pool turns out to be stale.
-func (s *Session) read(ctx context.Context, query func(bun.Conn) error) error {
+// read runs a query outside a transaction. A SELECT of a read-only session is
+// repeated on another connection when the one from the pool turns out to be stale.
+func (s *Session) read(ctx context.Context, text string, query func(bun.Conn) error) error {
+	if s.options.autocommits() {
+		return s.queryText(ctx, text, query)
+	}
 	for {
 		if err := s.hold(ctx); err != nil {
 			return err
@@ -403,16 +416,16 @@ func (s *Session) read(ctx context.Context, query func(bun.Conn) error) error {
 	}
 }
 
-func (s *Session) readRows(ctx context.Context, query func(bun.Conn) (*sql.Rows, error)) (rows *sql.Rows, err error) {
-	err = s.read(ctx, func(conn bun.Conn) (err error) {
+func (s *Session) readRows(ctx context.Context, text string, query func(bun.Conn) (*sql.Rows, error)) (rows *sql.Rows, err error) {
+	err = s.read(ctx, text, func(conn bun.Conn) (err error) {
 		rows, err = query(conn)
 		return err
 	})
 	return rows, err
 }
 
-func (s *Session) readRow(ctx context.Context, query func(bun.Conn) *sql.Row) (row *sql.Row) {
-	if err := s.read(ctx, func(conn bun.Conn) error {
+func (s *Session) readRow(ctx context.Context, text string, query func(bun.Conn) *sql.Row) (row *sql.Row) {
+	if err := s.read(ctx, text, func(conn bun.Conn) error {
 		row = query(conn)
 		return row.Err()
 	}); err != nil {

@@ -165,8 +165,8 @@ func tokenID(u URL) string {
 	return hex.EncodeToString(sum[:])[:idLength]
 }
 
-// mark notes where a commit stands, for reads with the same context. The
-// connection is still the one that committed.
+// mark notes where a write stands, for reads with the same context. The
+// connection is the one that wrote, if the session still has it.
 func (s *Session) mark(ctx context.Context) {
 	c := causalityOf(ctx)
 	replicas := s.factory.replicas
@@ -174,8 +174,10 @@ func (s *Session) mark(ctx context.Context) {
 		return
 	}
 	m := mark{when: time.Now()}
-	if at, err := replicas.replication.written(ctx, s.held.conn.Conn); err == nil {
-		m.at = at // else the time has to do
-	}
+	if s.held != nil { // it still has the connection
+		if at, err := replicas.replication.written(ctx, s.held.conn.Conn); err == nil {
+			m.at = at
+		}
+	} // else the time has to do
 	c.note(replicas.id, m)
 }

@@ -70,7 +70,7 @@ func (t *tx) commitNow() error {
 		t.conn.end()
 		return nil
 	}
-	if t.definite(err) {
+	if definite(t.conn.engine(), err) {
 		defer t.conn.end()
 		if t.conn.engine() == SQLite {
 			// SQLite keeps a transaction open whose COMMIT it refused. The
@@ -109,7 +109,7 @@ func (t *tx) send(statement string, method func() error) error {
 
 // definite tells a refusal by the database, after which nothing is stored,
 // from an answer that did not come.
-func (t *tx) definite(err error) bool {
+func definite(engine Engine, err error) bool {
 	if errors.Is(err, pgx.ErrTxCommitRollback) {
 		return true
 	}
@@ -126,7 +126,7 @@ func (t *tx) definite(err error) bool {
 			return false
 		}
 		// Classification tells the errors during COMMIT (1180) apart.
-		return !errors.Is(classify(t.conn.engine(), err), ErrCommitUnknown)
+		return !errors.Is(classify(engine, err), ErrCommitUnknown)
 	}
 	if lite := (*sqlite.Error)(nil); errors.As(err, &lite) {
 		return lite.Code()&0xff != sqlite3.SQLITE_IOERR

@@ -1,0 +1,101 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/uptrace/bun"
+)
+
+// Autocommit makes a session without a transaction: SQLAlchemy's isolation
+// level AUTOCOMMIT. Each statement is stored when it succeeds, at the price of
+// one trip to the server where a transaction costs three. It is for units of work
+// that are one statement; whatever fails later undoes nothing of it, an HTTP
+// handler's error included.
+//
+// Commit only runs the after-commit hooks, Rollback and Close only drop them,
+// and savepoints are refused, as are BEGIN and its like as text and such sessions
+// in [SessionFactory.InTx]. A statement of one of Bun's builders has a connection
+// only until it is done; one as text keeps it, as in any session.
+//
+// A statement whose connection is lost before it is answered returns
+// [ErrCommitUnknown]. That is so too for a connection that went stale in the
+// pool, where BEGIN would have found out: see DATABASE_POOL_PRE_PING. On SQLite
+// each statement waits for the disk by itself; units of work that many write at a
+// time share that (see DATABASE_GROUP_COMMIT).
+//
+// Read-only sessions are not changed by it.
+func Autocommit() SessionOption { return func(o *sessionOptions) { o.autocommit = true } }
+
+func (o sessionOptions) autocommits() bool { return o.autocommit && !o.readOnly }
+
+// errAutocommit refuses what needs a transaction.
+var errAutocommit = errors.New("the session is made with Autocommit and has no transaction")
+
+// refusesControl refuses statements that begin or end transactions: the next
+// that gets the connection would be inside.
+func refusesControl(query string) error {
+	word := firstWord(query)
+	for _, control := range [...]string{"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"} {
+		if strings.EqualFold(word, control) {
+			return fmt.Errorf("dbmodule: %s as a statement: %w", control, errAutocommit)
+		}
+	}
+	return nil
+}
+
+// execAlone is runAlone for a statement without a result.
+func (s *Session) execAlone(ctx context.Context, query string) (result sql.Result, err error) {
+	err = s.runAlone(ctx, query, aloneExec, func(db *sql.DB, r *reading) (err error) {
+		result, err = db.ExecContext(r, query)
+		return err
+	})
+	return result, err
+}
+
+// execText runs a statement as text on a connection that is given back then,
+// unless the session had it already.
+func (s *Session) execText(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := refusesControl(query); err != nil {
+		return nil, err
+	}
+	had := s.held != nil
+	if err := s.hold(ctx); err != nil {
+		return nil, err
+	}
+	result, err := s.held.conn.ExecContext(ctx, query, args...)
+	if err = s.held.raw.unsettled(err); err == nil {
+		s.mark(ctx)
+	}
+	if !had {
+		_ = s.release() // what it did is done
+	}
+	return result, err
+}
+
+// queryText runs a query as text on the session's connection.
+func (s *Session) queryText(ctx context.Context, query string, run func(bun.Conn) error) error {
+	if err := refusesControl(query); err != nil {
+		return err
+	}
+	if err := s.hold(ctx); err != nil {
+		return err
+	}
+	err := s.held.raw.unsettled(run(s.held.conn))
+	if err == nil {
+		s.mark(ctx)
+	}
+	return err
+}
+
+// unsettled marks the error of a statement outside a transaction that may have
+// been stored for all one knows.
+func (c *conn) unsettled(err error) error {
+	if err == nil || !c.broken || definite(c.engine(), err) {
+		return err
+	}
+	return &Error{Kind: ErrCommitUnknown, Engine: c.engine(), cause: err}
+}
