@@ -74,6 +74,7 @@ func All() []Peer {
 		{Name: Hand, Title: "net/http + database/sql by hand", Serve: hand.Serve},
 		{Name: "ours", Title: "this project, Echo handlers", Ours: true, Serve: ours.Serve},
 		{Name: "ours-typed", Title: "this project, typed handlers", Ours: true, Serve: ours.ServeTyped},
+		{Name: "ours-autocommit", Title: "this project, Echo handlers, autocommit", Ours: true, Serve: ours.ServeAutocommit},
 		{Name: "bun", Title: "Echo + Bun", Serve: echobun.Serve},
 		{Name: "gorm", Title: "Echo + GORM", Serve: echogorm.Serve},
 		{Name: "ent", Title: "Echo + ent", Serve: echoent.Serve},

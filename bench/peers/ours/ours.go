@@ -47,6 +47,14 @@ func ServeTyped(ctx context.Context, c contract.Config, ready contract.ReadyFunc
 	return serve(ctx, c, ready, httpmodule.AsRoutes(typedRoutes))
 }
 
+// ServeAutocommit is a [contract.ServeFunc] with plain Echo handlers whose
+// insert is stored by itself, as the others' are.
+func ServeAutocommit(ctx context.Context, c contract.Config, ready contract.ReadyFunc) error {
+	return serve(ctx, c, ready, httpmodule.AsRoutes(func(sessions *dbmodule.SessionFactory) httpmodule.Routes {
+		return plainRoutes(sessions.With(dbmodule.Autocommit()))
+	}))
+}
+
 func serve(ctx context.Context, c contract.Config, ready contract.ReadyFunc, routes fx.Option) error {
 	database, web := dbmodule.DefaultConfig(), httpmodule.DefaultConfig()
 	var err error
