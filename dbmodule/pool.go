@@ -49,7 +49,7 @@ type holder struct {
 
 // origin is where a session was made, innermost frame first. To look where it
 // takes a connection would cost several times as much: that is below Bun.
-type origin [6]uintptr
+type origin [4]uintptr
 
 // heldConn is a connection in the hands of one session.
 type heldConn struct {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,22 +22,6 @@ const (
 	// longestValue bounds each value of a logged row, in bytes.
 	longestValue = 256
 )
-
-type logFieldsKey struct{}
-
-// WithLogFields returns a context whose statements are logged with these
-// fields, such as a request's id, after those that ctx has already.
-func WithLogFields(ctx context.Context, fields ...zap.Field) context.Context {
-	if len(fields) == 0 {
-		return ctx
-	}
-	return context.WithValue(ctx, logFieldsKey{}, slices.Concat(logFields(ctx), fields))
-}
-
-func logFields(ctx context.Context) []zap.Field {
-	fields, _ := ctx.Value(logFieldsKey{}).([]zap.Field)
-	return fields
-}
 
 // queryLog logs statements once they are done: all of them when echo is on,
 // at Info; slow ones always, at Warn. A statement that fails is not an error

@@ -66,19 +66,3 @@ func notedSession(ctx context.Context) uint64 {
 		ctx = note.Context
 	}
 }
-
-type sessionsUsedKey struct{}
-
-// WithSessionsUsed returns a context that tells used which sessions took a
-// connection with it, by their [Session.ID], each time one does: what a request
-// did can be found in the log by that. used is called by the goroutine that uses
-// the session.
-func WithSessionsUsed(ctx context.Context, used func(session uint64)) context.Context {
-	return context.WithValue(ctx, sessionsUsedKey{}, used)
-}
-
-func tellSessionUsed(ctx context.Context, session uint64) {
-	if used, ok := ctx.Value(sessionsUsedKey{}).(func(uint64)); ok {
-		used(session)
-	}
-}

@@ -41,7 +41,7 @@ func (s *Server) transform(hc huma.Context, _ string, v any) (any, error) {
 	}
 	if r := requestOf(hc.Context()); r != nil {
 		r.work.fail()
-		s.logAnswer(r.ctx, answer)
+		s.logAnswer(r, answer)
 	}
 	hc.SetHeader("Content-Type", "application/json") // huma's own errors say problem+json
 	return answer, nil
@@ -57,7 +57,7 @@ func init() {
 	huma.NewErrorWithContext = func(hc huma.Context, status int, message string, errs ...error) huma.StatusError {
 		if hc != nil {
 			if r := requestOf(hc.Context()); r != nil {
-				return r.server.fromHuma(r.ctx, hc, status, message, errs)
+				return r.server.fromHuma(r, hc, status, message, errs)
 			}
 		}
 		return others(hc, status, message, errs...)
@@ -233,7 +233,7 @@ func (b *typedBody) fail(err error) {
 		return
 	}
 	r.work.fail()
-	answer := r.server.resolve(r.ctx, err)
-	r.server.logAnswer(r.ctx, answer)
+	answer := r.server.resolve(r, err)
+	r.server.logAnswer(r, answer)
 	answer.writeTo(b.Response)
 }

@@ -34,17 +34,15 @@ func bodyUnread(err error) *HTTPError {
 
 // limitBody refuses bodies beyond the limit: at once when the length is
 // announced, else where the handler reads past the limit.
-func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		if r.ContentLength > s.config.BodyLimit {
-			return bodyTooLarge(s.config.BodyLimit)
-		}
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = clientBody{http.MaxBytesReader(nil, r.Body, s.config.BodyLimit)}
-		}
-		return next(c)
+func (s *Server) limitBody(c echo.Context) error {
+	r := c.Request()
+	if r.ContentLength > s.config.BodyLimit {
+		return bodyTooLarge(s.config.BodyLimit)
 	}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = clientBody{http.MaxBytesReader(nil, r.Body, s.config.BodyLimit)}
+	}
+	return nil
 }
 
 // clientBody marks its errors as the client's, wherever a handler reads it.

@@ -15,37 +15,35 @@ const corsMaxAge = "600"
 // exposedHeaders are those of our answers that pages may read.
 var exposedHeaders = strings.Join([]string{headerRequestID, "Retry-After", headerWriteToken}, ", ")
 
-// cors answers browsers that call from the configured origins. Cookies are
-// never part of it: clients authenticate by header.
-func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
+// cors answers browsers that call from the configured origins, and reports
+// whether that was the whole answer. Cookies are never part of it: clients
+// authenticate by header.
+func (s *Server) cors(c echo.Context) (answered bool, err error) {
 	if len(s.config.CORSOrigins) == 0 {
-		return next
+		return false, nil
 	}
-	all := slices.Contains(s.config.CORSOrigins, "*")
-	return func(c echo.Context) error {
-		request, header := c.Request(), c.Response().Header()
-		origin := request.Header.Get("Origin")
-		switch {
-		case all:
-			header.Set("Access-Control-Allow-Origin", "*")
-		case slices.Contains(s.config.CORSOrigins, origin):
-			header.Set("Access-Control-Allow-Origin", origin)
-			header.Add("Vary", "Origin")
-		default:
-			header.Add("Vary", "Origin")
-			return next(c)
-		}
-		header.Set("Access-Control-Expose-Headers", exposedHeaders)
+	request, header := c.Request(), c.Response().Header()
+	origin := request.Header.Get("Origin")
+	switch {
+	case slices.Contains(s.config.CORSOrigins, "*"):
+		header.Set("Access-Control-Allow-Origin", "*")
+	case slices.Contains(s.config.CORSOrigins, origin):
+		header.Set("Access-Control-Allow-Origin", origin)
+		header.Add("Vary", "Origin")
+	default:
+		header.Add("Vary", "Origin")
+		return false, nil
+	}
+	header.Set("Access-Control-Expose-Headers", exposedHeaders)
 
-		if request.Method != http.MethodOptions || request.Header.Get("Access-Control-Request-Method") == "" {
-			return next(c)
-		}
-		header.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
-		if asked := request.Header.Get("Access-Control-Request-Headers"); asked != "" {
-			header.Set("Access-Control-Allow-Headers", asked)
-			header.Add("Vary", "Access-Control-Request-Headers")
-		}
-		header.Set("Access-Control-Max-Age", corsMaxAge)
-		return c.NoContent(http.StatusNoContent)
+	if request.Method != http.MethodOptions || request.Header.Get("Access-Control-Request-Method") == "" {
+		return false, nil
 	}
+	header.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+	if asked := request.Header.Get("Access-Control-Request-Headers"); asked != "" {
+		header.Set("Access-Control-Allow-Headers", asked)
+		header.Add("Vary", "Access-Control-Request-Headers")
+	}
+	header.Set("Access-Control-Max-Age", corsMaxAge)
+	return true, c.NoContent(http.StatusNoContent)
 }

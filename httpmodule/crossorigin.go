@@ -26,18 +26,16 @@ func newCrossOrigin(cfg Config) (*http.CrossOriginProtection, error) {
 
 // refuseCrossOrigin answers 403 to a write from a page of an origin that is
 // neither this server's nor in CORS_ORIGINS.
-func (s *Server) refuseCrossOrigin(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Server) refuseCrossOrigin(c echo.Context) error {
 	if s.crossOrigin == nil {
-		return next
+		return nil
 	}
-	return func(c echo.Context) error {
-		if err := s.crossOrigin.Check(c.Request()); err != nil {
-			return &HTTPError{
-				Status: http.StatusForbidden,
-				Detail: "Forbidden: the request comes from a web page of another origin; add that origin to CORS_ORIGINS to allow it",
-				Cause:  err,
-			}
+	if err := s.crossOrigin.Check(c.Request()); err != nil {
+		return &HTTPError{
+			Status: http.StatusForbidden,
+			Detail: "Forbidden: the request comes from a web page of another origin; add that origin to CORS_ORIGINS to allow it",
+			Cause:  err,
 		}
-		return next(c)
 	}
+	return nil
 }

@@ -224,7 +224,7 @@ func fromEchoError(e *echo.HTTPError) *HTTPError {
 func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
 	if r := requestOf(ctx); r != nil {
-		ctx = r.ctx // a handler may have shortened its own
+		ctx = r // a handler may have shortened its own
 		r.work.fail()
 	}
 	answer := s.resolve(ctx, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/http"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -59,41 +60,58 @@ func RawArray[T ~[]byte](items ...T) RawJSON {
 	return append(array, ']')
 }
 
-// encode turns a value into JSON the way FastAPI does: compact, <, > and & as
-// they are, no newline at the end.
-func encode(v any) ([]byte, error) {
+// encodeTo writes a value as JSON the way FastAPI does: compact, <, > and & as
+// they are, no newline at the end. It is encoded before anything is written: an
+// error before sent has had its chance to be called is the value's.
+func encodeTo(w io.Writer, v any, sent func()) error {
 	if raw, ok := v.(interface{ bytes() []byte }); ok {
-		return raw.bytes(), nil
+		sent()
+		_, err := w.Write(raw.bytes())
+		return err
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+	enc := json.NewEncoder(&oneWrite{to: w, before: sent})
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
+	return enc.Encode(v)
+}
+
+// oneWrite is what a json.Encoder writes to: the value as a whole and a newline,
+// which is left out.
+type oneWrite struct {
+	to     io.Writer
+	before func()
+}
+
+func (w *oneWrite) Write(p []byte) (int, error) {
+	w.before()
+	if _, err := w.to.Write(bytes.TrimSuffix(p, []byte("\n"))); err != nil {
+		return 0, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return len(p), nil
 }
 
 // jsonFormat is huma's view of JSON.
 func jsonFormat() huma.Format {
 	return huma.Format{
 		Marshal: func(w io.Writer, v any) error {
-			b, err := encode(v)
 			body, ours := w.(*typedBody)
-			if err != nil {
-				if !ours {
-					return err
+			encoded := false
+			err := encodeTo(w, v, func() {
+				encoded = true
+				if ours {
+					body.complete()
 				}
+			})
+			switch {
+			case err == nil || encoded:
+				// A failing write means that the client has gone: nothing that
+				// huma could do about it, and it would panic.
+				return nil
+			case !ours:
+				return err
+			default:
 				body.fail(err)
 				return nil
 			}
-			if ours {
-				body.complete()
-			}
-			// A failing write means that the client has gone: nothing that
-			// huma could do about it, and it would panic.
-			_, _ = w.Write(b)
-			return nil
 		},
 		Unmarshal: json.Unmarshal,
 	}
@@ -104,25 +122,38 @@ func jsonFormat() huma.Format {
 type echoJSON struct{}
 
 func (echoJSON) Serialize(c echo.Context, v any, indent string) error {
-	b, err := encode(v)
-	if err != nil {
+	var to io.Writer = c.Response()
+	if indent != "" {
+		to = indented{to: to, indent: indent}
+	}
+	encoded := false
+	err := encodeTo(to, v, func() { encoded = true })
+	if err != nil && !encoded {
 		// Echo has set it for the response that is not to be.
 		c.Response().Header().Del(echo.HeaderContentType)
-		return err
 	}
-	if indent != "" {
-		var indented bytes.Buffer
-		if err := json.Indent(&indented, b, "", indent); err != nil {
-			return err
-		}
-		b = indented.Bytes()
-	}
-	_, err = c.Response().Write(b)
 	return err
 }
 
+// indented writes JSON in lines.
+type indented struct {
+	to     io.Writer
+	indent string
+}
+
+func (w indented) Write(p []byte) (int, error) {
+	var lines bytes.Buffer
+	if err := json.Indent(&lines, p, "", w.indent); err != nil {
+		return 0, err
+	}
+	if _, err := lines.WriteTo(w.to); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
 func (echoJSON) Deserialize(c echo.Context, v any) error {
-	body, err := io.ReadAll(c.Request().Body)
+	body, err := readBody(c.Request())
 	if err != nil {
 		return bodyUnread(err)
 	}
@@ -133,4 +164,18 @@ func (echoJSON) Deserialize(c echo.Context, v any) error {
 		return fromDecoding(err)
 	}
 	return nil
+}
+
+// announced bounds what is set aside for a body by the length that its client
+// announces.
+const announced = 64 << 10
+
+// readBody is io.ReadAll, for most bodies without growing.
+func readBody(r *http.Request) ([]byte, error) {
+	var body bytes.Buffer
+	if r.ContentLength > 0 && r.ContentLength <= announced {
+		body.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(r.Body)
+	return body.Bytes(), err
 }

@@ -17,32 +17,8 @@ import (
 func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		started := time.Now()
-		r := &request{
-			server: s,
-			id:     requestID(c.Request().Header.Get(headerRequestID)),
-			http:   c.Request(),
-			body:   c.Request().Body,
-
-			instrumented: s.logFields(c.Request().Context()),
-		}
-		r.work.init(c.Request().Method, s.log, r)
-		ctx := dbmodule.WithLogFields(c.Request().Context(), r.identity()...)
-		ctx = dbmodule.WithSessionsUsed(ctx, r.sessions.add)
-		ctx, cancel := s.withDeadline(ctx)
+		r, cancel := s.begin(c)
 		defer cancel()
-		ctx = dbmodule.ReadYourWrites(ctx, writeTokenOf(c.Request()))
-		r.ctx = context.WithValue(ctx, requestKey{}, r)
-		c.SetRequest(c.Request().WithContext(r.ctx))
-
-		header := c.Response().Header()
-		header.Set(headerRequestID, r.id)
-		if s.draining.Load() {
-			header.Set("Connection", "close")
-		}
-		w := &r.response
-		*w = response{ResponseWriter: c.Response().Writer, request: r, echo: c.Response()}
-		c.Response().Writer = w
-
 		if !s.probes[c.Path()] {
 			s.lastRequest.Store(started.UnixNano())
 		}
@@ -50,14 +26,64 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 		defer func() {
 			cancel() // ends rows that the handler forgot to close
 			r.work.end()
-			s.logAccess(c, r, w, started)
+			s.logAccess(c, r, &r.response, started)
 		}()
-		if err := guarded(next, c); err != nil {
+		if err := s.guarded(next, c, r); err != nil {
 			c.Error(err)
 		}
-		w.finish()
+		r.response.finish()
 		return nil
 	}
+}
+
+// begin makes what this package knows of a request, and puts it between Echo and
+// net/http.
+func (s *Server) begin(c echo.Context) (*request, context.CancelFunc) {
+	sent := c.Request()
+	ctx := sent.Context()
+	r := &request{
+		server: s,
+		ids:    [1]string{requestID(sent.Header.Get(headerRequestID))},
+		http:   sent,
+		body:   sent.Body,
+		outer:  dbmodule.ScopeOf(ctx),
+
+		instrumented: s.logFields(ctx),
+	}
+	r.work.init(sent.Method, s.log, r)
+	ctx, cancel := s.withDeadline(ctx)
+	r.Context = dbmodule.ReadYourWrites(ctx, writeTokenOf(sent))
+	c.SetRequest(sent.WithContext(r))
+
+	header := c.Response().Header()
+	header[canonicalRequestID] = r.ids[:]
+	if s.draining.Load() {
+		header.Set("Connection", "close")
+	}
+	r.response = response{ResponseWriter: c.Response().Writer, request: r, echo: c.Response()}
+	c.Response().Writer = &r.response
+	return r, cancel
+}
+
+// admit is what a request passes between this package's own work and the handler,
+// with Echo's other middleware. It reports false when it has answered.
+func (s *Server) admit(c echo.Context, r *request) (bool, error) {
+	if answered, err := s.cors(c); answered || err != nil {
+		return false, err
+	}
+	for _, check := range [...]func(*Server, echo.Context) error{
+		(*Server).refuseCrossOrigin, (*Server).authenticate, (*Server).limitBody,
+	} {
+		if err := check(s, c); err != nil {
+			return false, err
+		}
+	}
+	// What the header has by now stays when an error replaces the handler's
+	// response. That only happens where there is something to store.
+	if !r.work.readOnly {
+		r.response.baseline.take(c.Response().Header())
+	}
+	return true, nil
 }
 
 // withDeadline bounds a request's time, if there is a limit.
@@ -68,21 +94,9 @@ func (s *Server) withDeadline(ctx context.Context) (context.Context, context.Can
 	return context.WithCancel(ctx)
 }
 
-// rememberHeader is the last before the handler: what the header has by now
-// stays when an error replaces the handler's response. That only happens where
-// there is something to store.
-func rememberHeader(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if r := requestOf(c.Request().Context()); r != nil && !r.work.readOnly {
-			r.response.baseline = c.Response().Header().Clone()
-		}
-		return next(c)
-	}
-}
-
 // guarded turns a panic into an error. http.ErrAbortHandler is no accident
 // but the way to abort a response, and goes on.
-func guarded(next echo.HandlerFunc, c echo.Context) (err error) {
+func (s *Server) guarded(next echo.HandlerFunc, c echo.Context, r *request) (err error) {
 	defer func() {
 		cause := recover()
 		if cause == nil {
@@ -93,5 +107,8 @@ func guarded(next echo.HandlerFunc, c echo.Context) (err error) {
 		}
 		err = &panicError{value: cause, stack: debug.Stack()}
 	}()
+	if admitted, err := s.admit(c, r); !admitted {
+		return err
+	}
 	return next(c)
 }

@@ -7,6 +7,9 @@ import (
 
 const headerRequestID = "X-Request-ID"
 
+// canonicalRequestID is how http.Header files it.
+const canonicalRequestID = "X-Request-Id"
+
 // maxRequestID bounds the identifiers that are taken over from clients: they
 // end up in every log line of the request.
 const maxRequestID = 128
@@ -16,7 +19,7 @@ const maxRequestID = 128
 // outside a request.
 func RequestID(ctx context.Context) string {
 	if r := requestOf(ctx); r != nil {
-		return r.id
+		return r.id()
 	}
 	return ""
 }

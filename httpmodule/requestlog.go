@@ -43,7 +43,24 @@ func (u *sessionsUsed) fields() []zap.Field {
 // identity is what tells in the log which request a line is about: its id, and
 // what instruments add, such as a trace's id.
 func (r *request) identity() []zap.Field {
-	return append([]zap.Field{zap.String("request_id", r.id)}, r.instrumented...)
+	fields := make([]zap.Field, 0, 4)
+	return append(append(fields, zap.String("request_id", r.id())), r.instrumented...)
+}
+
+// LogFields makes a request the [dbmodule.Scope] of its statements.
+func (r *request) LogFields() []zap.Field {
+	if r.outer == nil {
+		return r.identity()
+	}
+	return slices.Concat(r.outer.LogFields(), r.identity())
+}
+
+// SessionUsed is the other half of that.
+func (r *request) SessionUsed(session uint64) {
+	r.sessions.add(session)
+	if r.outer != nil {
+		r.outer.SessionUsed(session)
+	}
 }
 
 // fields is identity with the sessions that were used so far.

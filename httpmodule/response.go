@@ -11,19 +11,25 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // errReplaced is what a handler gets from writing a response that has been
 // replaced, because the request's unit of work could not be stored.
 var errReplaced = errors.New("httpmodule: write response: replaced by an error, because nothing could be stored")
 
-// request is what this package knows of one request.
+// request is what this package knows of one request. It is its context too,
+// which saves one for each thing that is to be found there.
 type request struct {
+	context.Context // with the deadline
+
 	server *Server
-	id     string
-	http   *http.Request
-	// ctx is the request's context with its deadline.
-	ctx      context.Context
+	// ids has the request's identifier alone, as a header wants it.
+	ids  [1]string
+	http *http.Request
+	// outer is the scope of the context that it came with, nil for none.
+	outer    dbmodule.Scope
 	work     unitOfWork
 	response response
 	// instrumented is what instruments add to the log, failure the error that
@@ -36,6 +42,21 @@ type request struct {
 }
 
 type requestKey struct{}
+
+var _ dbmodule.Scope = (*request)(nil)
+
+// Value returns the request itself, as what it is to this package and to
+// dbmodule.
+func (r *request) Value(key any) any {
+	switch key.(type) {
+	case requestKey, dbmodule.ScopeKey:
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+// id is what the client or this server calls the request.
+func (r *request) id() string { return r.ids[0] }
 
 // requestOf returns the request that ctx belongs to, or nil.
 func requestOf(ctx context.Context) *request {
@@ -52,7 +73,7 @@ type response struct {
 	request *request
 	echo    *echo.Response
 	// baseline is the header before the handler touched it.
-	baseline http.Header
+	baseline headerCopy
 
 	wrote    bool
 	replaced bool
@@ -146,22 +167,19 @@ func (w *response) finish() {
 // settle ends the unit of work. When it can't be stored, settle sends the
 // error and reports false.
 func (w *response) settle(status int) bool {
-	err := w.request.work.settle(w.request.ctx, status)
+	err := w.request.work.settle(w.request, status)
 	if err == nil {
 		w.request.tellWriteToken(w.Header())
 		return true
 	}
-	answer := w.request.server.resolve(w.request.ctx, err)
+	answer := w.request.server.resolve(w.request, err)
 	if answer.Status < 400 {
 		answer = &HTTPError{Status: http.StatusInternalServerError, Detail: "Internal Server Error", Cause: err}
 	}
-	w.request.server.logAnswer(w.request.ctx, answer)
+	w.request.server.logAnswer(w.request, answer)
 
 	header := w.Header()
-	clear(header)
-	for name, values := range w.baseline {
-		header[name] = values
-	}
+	w.baseline.restore(header)
 	w.replaced = true
 	w.status = answer.Status
 	w.echo.Status = answer.Status

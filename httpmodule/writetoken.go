@@ -31,7 +31,7 @@ func writeTokenOf(r *http.Request) string {
 // tellWriteToken gives the client a token for what the request wrote. Without
 // replicas there is none.
 func (r *request) tellWriteToken(header http.Header) {
-	token := dbmodule.WriteToken(r.ctx)
+	token := dbmodule.WriteToken(r)
 	if token == "" {
 		return
 	}
