@@ -27,7 +27,7 @@ func (b *builder) ExecContext(ctx context.Context, query string, args ...any) (s
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	return s.tx.Tx.ExecContext(ctx, query, args...)
+	return s.held.conn.Conn.ExecContext(ctx, query, args...)
 }
 
 func (b *builder) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
@@ -41,12 +41,14 @@ func (b *builder) QueryContext(ctx context.Context, query string, args ...any) (
 	case s.held == nil && len(args) == 0:
 		return s.queryAlone(ctx, query)
 	default: // on the connection that it has
-		return s.readRows(ctx, query, func(conn bun.Conn) (*sql.Rows, error) { return conn.Conn.QueryContext(ctx, query, args...) })
+		return s.readRows(ctx, query, func(conn bun.Conn) (*sql.Rows, error) {
+			return conn.Conn.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // whoever asked closes it, and the session does
+		})
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	return s.tx.Tx.QueryContext(ctx, query, args...)
+	return s.queryInTx(ctx, query, args...)
 }
 
 func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
@@ -60,12 +62,16 @@ func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any
 	case s.held == nil && len(args) == 0:
 		return s.queryRowAlone(ctx, query)
 	default:
-		return s.readRow(ctx, query, func(conn bun.Conn) *sql.Row { return conn.Conn.QueryRowContext(ctx, query, args...) })
+		return s.readRow(ctx, query, func(ctx context.Context, conn bun.Conn) *sql.Row {
+			return conn.Conn.QueryRowContext(ctx, query, args...)
+		})
 	}
 	if err := s.begin(ctx); err != nil {
 		return failedRow(ctx, err)
 	}
-	return s.tx.Tx.QueryRowContext(ctx, query, args...)
+	return s.queryRowHeld(ctx, func(ctx context.Context) *sql.Row {
+		return s.held.conn.Conn.QueryRowContext(ctx, query, args...)
+	})
 }
 
 func (s *Session) bun() *bun.DB { return s.factory.pool(s.options.readOnly).db }

@@ -157,6 +157,14 @@ type conn struct {
 	// reading is set if that is a SELECT by itself.
 	unit    *observedUnit
 	reading *reading
+	// next is what the session's next statement stands for, own its
+	// transaction with these options. adopting is set while that is made a sql.Tx.
+	next     control
+	own      *tx
+	options  driver.TxOptions
+	adopting bool
+	// following is what follows the result of the session's next query.
+	following *openRows
 	// watch keeps the time of its statements.
 	watch stopwatch
 	txState
@@ -268,8 +276,11 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if r, ok := ctx.(*reading); ok {
-		ctx = r.got(c)
+	switch of := ctx.(type) {
+	case *reading:
+		ctx = of.got(c)
+	case *followed:
+		ctx = of.caller
 	}
 	preparer, ok := c.Conn.(driver.ConnPrepareContext)
 	if !ok {
@@ -293,6 +304,9 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	r, ok := ctx.(*reading)
 	if !ok {
+		if c.next != noControl {
+			return c.control(ctx)
+		}
 		return c.exec(ctx, query, args)
 	}
 	result, err := c.exec(r.got(c), query, args)
@@ -333,12 +347,22 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	r, ok := ctx.(*reading)
-	if !ok {
+	switch of := ctx.(type) {
+	case *reading:
+		answer, err := c.query(of.got(c), query, args)
+		if result, ok := answer.(*rows); ok && of.kind == aloneRows && !of.writes { // what was stored is told
+			result.obeys = true
+		}
+		return answer, of.answered(c, err)
+	case *followed:
+		answer, err := c.query(of.caller, query, args)
+		if result, ok := answer.(*rows); ok {
+			result.obeys = true
+		}
+		return answer, err
+	default:
 		return c.query(ctx, query, args)
 	}
-	rows, err := c.query(r.got(c), query, args)
-	return rows, r.answered(c, err)
 }
 
 func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -352,7 +376,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
-	l := c.limit(ctx)
+	l := c.limit(c.obeyed(ctx))
 	m := c.measure(ctx, query)
 	var fresh *scanner
 	if len(args) == 0 {
@@ -381,30 +405,45 @@ func (c *conn) result(l *limit, m measured, inner driver.Rows, err error, st *pr
 		return nil, m.done(err)
 	}
 	l.stop()
-	return &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, reading: c.reading}, nil
+	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, reading: c.reading}
+	if c.following != nil {
+		answer.follower, c.following = c.following, nil
+		answer.follower.open.Store(true)
+	}
+	return answer, nil
+}
+
+// obeyed is the context that counts for a query.
+func (c *conn) obeyed(ctx context.Context) context.Context {
+	if c.following != nil && c.following.forDriver != nil {
+		return c.following.forDriver
+	}
+	return ctx
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	beginner, ok := c.Conn.(driver.ConnBeginTx)
-	if !ok {
-		return nil, fmt.Errorf("dbmodule: begin: the %s driver has no transactions", c.engine())
+	if c.adopting {
+		return adoptedTx{}, nil
 	}
+	began, err := c.beginTx(ctx, opts, false)
+	if err != nil {
+		return nil, err
+	}
+	return began, nil
+}
+
+// beginTx begins a transaction. A session's own outlives ctx.
+func (c *conn) beginTx(ctx context.Context, opts driver.TxOptions, own bool) (*tx, error) {
 	c.readOnly, c.isolation = opts.ReadOnly, sql.IsolationLevel(opts.Isolation)
 	if c.engine() == SQLite {
 		opts.Isolation = 0 // SQLite has one level, serializable
 	}
 	if c.group.isOpen() {
-		return c.joinTx(ctx)
+		return c.joinTx(ctx, own)
 	}
 	l := c.limit(ctx)
 	m := c.measure(ctx, "BEGIN")
-	var inner driver.Tx
-	var err error
-	if c.controls != nil && !opts.ReadOnly {
-		inner, err = c.controls.begin(l.ctx)
-	} else {
-		inner, err = beginner.BeginTx(l.ctx, opts)
-	}
+	inner, endTx, err := c.beginInner(l.ctx, opts, own)
 	_ = m.raw(err)
 	if err != nil {
 		defer l.end()
@@ -415,23 +454,37 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		c.abandoned(l)
 		return nil, c.typed(l.explain(c.engine(), err))
 	}
-	l.stop()
 	c.begin()
 	c.group.begin()
-	return &tx{Tx: inner, conn: c, limit: l}, nil
+	return &tx{Tx: inner, conn: c, limit: l.kept(own), endTx: endTx}, nil
+}
+
+func (c *conn) beginInner(ctx context.Context, opts driver.TxOptions, own bool) (inner driver.Tx, endTx context.CancelFunc, err error) {
+	if c.controls != nil && !opts.ReadOnly {
+		inner, err = c.controls.begin(ctx)
+		return inner, nil, err
+	}
+	if own {
+		return c.beginOwn(ctx, opts)
+	}
+	beginner, ok := c.Conn.(driver.ConnBeginTx)
+	if !ok {
+		return nil, nil, c.noTransactions()
+	}
+	inner, err = beginner.BeginTx(ctx, opts)
+	return inner, nil, err
 }
 
 // joinTx begins a transaction as a part of the one that is open.
-func (c *conn) joinTx(ctx context.Context) (driver.Tx, error) {
+func (c *conn) joinTx(ctx context.Context, own bool) (*tx, error) {
 	l := c.limit(ctx)
 	if err := c.group.join(l.ctx); err != nil {
 		defer l.end()
 		return nil, c.typed(l.explain(c.engine(), err))
 	}
-	l.stop()
 	c.begin()
 	c.group.begin()
-	return &tx{conn: c, limit: l, joined: true}, nil
+	return &tx{conn: c, limit: l.kept(own), joined: true}, nil
 }
 
 func (c *conn) Ping(ctx context.Context) error {
@@ -465,6 +518,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	}
 	c.reused = true
 	c.txState, c.shares, c.acknowledged = txState{levels: c.levels[:0]}, false, nil
+	c.next, c.own, c.adopting, c.following = noControl, nil, false, nil
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
 		// pgx asks the server when the connection was idle for a second;
 		// everything else is done here at once, and needs no limit.
@@ -542,8 +596,11 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if r, ok := ctx.(*reading); ok {
-		ctx = r.caller
+	switch of := ctx.(type) {
+	case *reading:
+		ctx = of.caller
+	case *followed:
+		ctx = of.caller
 	}
 	queryer, ok := s.Stmt.(driver.StmtQueryContext)
 	if !ok {
@@ -552,7 +609,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err := s.conn.admits(s.query); err != nil {
 		return nil, err
 	}
-	l := s.conn.limit(ctx)
+	l := s.conn.limit(s.conn.obeyed(ctx))
 	m := s.conn.measure(ctx, s.query)
 	inner, err := queryer.QueryContext(l.ctx, args)
 	return s.conn.result(l, m, inner, err, nil)
@@ -569,10 +626,14 @@ type rows struct {
 	statement *prepared
 	// reading is what they are of, nil for others.
 	reading *reading
+	// obeys is set when database/sql does not look at the caller's context.
+	obeys bool
+	// follower, if not nil, is how the session follows them.
+	follower *openRows
 }
 
 func (r *rows) Next(dest []driver.Value) error {
-	if r.reading != nil && !r.reading.writes { // else what was stored is told
+	if r.obeys {
 		if err := r.limit.caller.Err(); err != nil {
 			return r.measured.failed(err)
 		}
@@ -606,6 +667,9 @@ func (r *rows) Close() error {
 	r.limit.start(0)
 	defer r.limit.end()
 	err := r.Rows.Close()
+	if r.follower != nil {
+		r.follower.ended()
+	}
 	if r.statement != nil {
 		r.statement.busy = false
 	}

@@ -82,6 +82,17 @@ func (l *limit) end() {
 	}
 }
 
+// kept stops the limit for a transaction that has it until its end. One that gets
+// the context of that later has none yet.
+func (l *limit) kept(own bool) *limit {
+	if own {
+		l.end()
+		return nil
+	}
+	l.stop()
+	return l
+}
+
 // late reports whether the time, and not the caller, ended the wait.
 func (l *limit) late() bool { return l.ctx.Err() != nil && l.caller.Err() == nil }
 

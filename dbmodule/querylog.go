@@ -61,7 +61,7 @@ func (q *queryLog) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.C
 func (q *queryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 	took := time.Since(event.StartTime)
 	slow := q.slow > 0 && took >= q.slow
-	if !q.echo && !slow || neverSent(event) {
+	if !q.echo && !slow || neverSent(ctx, event) {
 		return
 	}
 	level, message := zapcore.InfoLevel, "query"
@@ -103,10 +103,17 @@ func (q *queryLog) statement(event *bun.QueryEvent) string {
 	return shortened(event.Query, longestStatement)
 }
 
-// neverSent tells the ROLLBACK after a COMMIT that a deferred call makes:
-// database/sql answers it by itself.
-func neverSent(event *bun.QueryEvent) bool {
-	return event.Query == "ROLLBACK" && errors.Is(event.Err, sql.ErrTxDone)
+// neverSent tells the ROLLBACK after a COMMIT that a deferred call makes, which
+// database/sql answers by itself, and the BEGIN of a transaction that a session
+// has begun already.
+func neverSent(ctx context.Context, event *bun.QueryEvent) bool {
+	switch event.Query {
+	case "ROLLBACK":
+		return errors.Is(event.Err, sql.ErrTxDone)
+	case "BEGIN":
+		return ctx.Value(adoptNoteKey{}) != nil
+	}
+	return false
 }
 
 // operationOf names what a statement does. Bun calls every raw query a SELECT.

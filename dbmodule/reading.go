@@ -3,7 +3,6 @@ package dbmodule
 import (
 	"context"
 	"database/sql"
-	"sync/atomic"
 	"time"
 )
 
@@ -24,16 +23,13 @@ type reading struct {
 	unit observedUnit
 	kind alone
 	// writes is set unless it is in a read-only session.
-	writes bool
-	// rows is the result, which the session closes.
-	rows *sql.Rows
+	writes   bool
+	openRows // the result, open while the connection is not given back
 
 	// began is when a connection was asked for, with observers.
 	began time.Time
-	// taken is set once there is a connection, open while that is not given
-	// back.
+	// taken is set once there is a connection.
 	taken bool
-	open  atomic.Bool
 	// broken and reused are the connection's when the statement failed.
 	broken, reused bool
 }
@@ -196,7 +192,7 @@ func (s *Session) queryAlone(ctx context.Context, query string) (rows *sql.Rows,
 		rows, err = db.QueryContext(r, query) //nolint:sqlclosecheck // whoever asked closes it, and the session does
 		if err == nil && r.open.Load() {
 			r.rows = rows
-			s.follow(r)
+			s.follow(&r.openRows)
 		}
 		return err
 	})
@@ -212,41 +208,4 @@ func (s *Session) queryRowAlone(ctx context.Context, query string) (row *sql.Row
 		return failedRow(ctx, err) // row may be one of an earlier attempt
 	}
 	return row
-}
-
-// follow remembers a result to close, and forgets those that are.
-func (s *Session) follow(r *reading) {
-	kept := s.readings[:0]
-	for _, one := range s.readings {
-		if one.open.Load() {
-			kept = append(kept, one)
-		}
-	}
-	clear(s.readings[len(kept):])
-	if kept == nil {
-		kept = s.oneReading[:0]
-	}
-	s.readings = append(kept, r)
-}
-
-// reads reports whether a result is open.
-func (s *Session) reads() bool {
-	for _, r := range s.readings {
-		if r.open.Load() {
-			return true
-		}
-	}
-	return false
-}
-
-// endReadings closes the results that are still open. One that another
-// goroutine reads from is waited for: its context has ended, or is about to.
-func (s *Session) endReadings() {
-	for i, r := range s.readings {
-		if r.open.Load() {
-			_ = r.rows.Close() // whoever reads on is told
-		}
-		s.readings[i] = nil
-	}
-	s.readings = s.readings[:0]
 }

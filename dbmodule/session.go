@@ -3,6 +3,7 @@ package dbmodule
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
@@ -51,10 +52,10 @@ type Session struct {
 	mu     sync.Mutex
 	sealed error
 
-	held    *heldConn // the connection, nil until the first statement
-	tx      bun.Tx
-	inTx    bool
-	endTx   context.CancelFunc
+	held *heldConn // the connection, nil until the first statement
+	inTx bool
+	// adopted is the transaction as a bun.Tx, zero until it is wanted.
+	adopted bun.Tx
 	last    context.Context // of the last statement in the transaction
 	hooks   []func(ctx context.Context)
 	commits int
@@ -62,10 +63,10 @@ type Session struct {
 	// the hooks that wait for one.
 	commitUnknown bool
 	unanswered    []func(ctx context.Context)
-	// readings are the results of SELECTs that ran by themselves and may be
-	// open; most often there is one, which has its place in oneReading.
-	readings   []*reading
-	oneReading [1]*reading
+	// results may be open; most often there is one, which has its place in
+	// oneResult.
+	results   []*openRows
+	oneResult [1]*openRows
 	// fromPrimary is set once a replica could not answer a query, until the
 	// unit of work ends.
 	fromPrimary bool
@@ -147,13 +148,9 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.rollback())
 	}
 
-	stop := notStopped
-	if s.held.raw.group == nil { // else COMMIT is waited for when the connection is back
-		stop = whenDone(ctx, s.endTx)
-	}
+	s.settle()
 	s.held.raw.shares = true
-	err := s.tx.Commit()
-	stop()
+	err := s.control(ctx, commitControl)
 	shared := s.held.raw.acknowledged
 	if err != nil || shared == nil {
 		s.unit.settledBy(err)
@@ -183,11 +180,7 @@ func (s *Session) Rollback(ctx context.Context) error {
 		return err
 	}
 	defer s.mu.Unlock()
-	if s.inTx {
-		stop := whenDone(ctx, s.endTx)
-		defer stop()
-	}
-	return s.rollback()
+	return s.rollback(ctx)
 }
 
 // Close rolls back what was not committed and gives the connection back. It
@@ -266,9 +259,13 @@ func (s *Session) BeginTx(ctx context.Context, _ *sql.TxOptions) (bun.Tx, error)
 	if err := s.begin(ctx); err != nil {
 		return bun.Tx{}, err
 	}
+	adopted, err := s.adopt(ctx)
+	if err != nil {
+		return bun.Tx{}, err
+	}
 	// The savepoint keeps ctx for its own RELEASE: one that may end earlier
 	// than the transaction must not take that along.
-	return s.tx.BeginTx(context.WithoutCancel(ctx), nil)
+	return adopted.BeginTx(context.WithoutCancel(ctx), nil)
 }
 
 // ExecContext runs a statement with Bun's placeholders.
@@ -283,7 +280,7 @@ func (s *Session) ExecContext(ctx context.Context, query string, args ...any) (s
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	return s.tx.ExecContext(ctx, query, args...)
+	return s.held.conn.ExecContext(ctx, query, args...)
 }
 
 // QueryContext runs a query with Bun's placeholders. The caller closes the
@@ -299,7 +296,7 @@ func (s *Session) QueryContext(ctx context.Context, query string, args ...any) (
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	return s.tx.QueryContext(ctx, query, args...)
+	return s.queryHeld(new(openRows), func() (*sql.Rows, error) { return s.held.conn.QueryContext(ctx, query, args...) })
 }
 
 // QueryRowContext runs a query with Bun's placeholders that gives at most one
@@ -310,12 +307,14 @@ func (s *Session) QueryRowContext(ctx context.Context, query string, args ...any
 	}
 	defer s.mu.Unlock()
 	if s.autocommits(query) {
-		return s.readRow(ctx, query, func(conn bun.Conn) *sql.Row { return conn.QueryRowContext(ctx, query, args...) })
+		return s.readRow(ctx, query, func(ctx context.Context, conn bun.Conn) *sql.Row {
+			return conn.QueryRowContext(ctx, query, args...)
+		})
 	}
 	if err := s.begin(ctx); err != nil {
 		return failedRow(ctx, err)
 	}
-	return s.tx.QueryRowContext(ctx, query, args...)
+	return s.queryRowHeld(ctx, func(ctx context.Context) *sql.Row { return s.held.conn.QueryRowContext(ctx, query, args...) })
 }
 
 // enter admits one goroutine; the caller unlocks mu.
@@ -342,8 +341,10 @@ func (s *Session) begin(ctx context.Context) error {
 			return err
 		}
 		s.held.raw.strict = true
-		err := s.beginOn(ctx, s.held.conn)
+		s.held.raw.options = driver.TxOptions{Isolation: driver.IsolationLevel(s.options.isolation), ReadOnly: s.options.readOnly}
+		err := s.control(ctx, beginControl)
 		if err == nil {
+			s.inTx, s.last = true, ctx
 			return nil
 		}
 		stale := isUnavailable(err) && s.elsewhere(ctx, s.held.pool.replica, s.held.raw.reused, err) || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
@@ -353,23 +354,6 @@ func (s *Session) begin(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-func (s *Session) beginOn(ctx context.Context, conn bun.Conn) error {
-	// The transaction outlives the statement that begins it, but waiting for
-	// BEGIN must not outlive that statement's context.
-	txCtx, endTx := context.WithCancel(newTxNote(ctx, s.id))
-	stop := whenDone(ctx, endTx)
-	tx, err := conn.BeginTx(txCtx, &sql.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly})
-	if !stop() && err == nil {
-		err = errors.Join(ctx.Err(), tx.Rollback())
-	}
-	if err != nil {
-		endTx()
-		return err
-	}
-	s.tx, s.endTx, s.inTx, s.last = tx, endTx, true, ctx
-	return nil
 }
 
 // whenDone is context.AfterFunc, for nothing where ctx can't end.
@@ -418,15 +402,15 @@ func (s *Session) read(ctx context.Context, text string, query func(bun.Conn) er
 
 func (s *Session) readRows(ctx context.Context, text string, query func(bun.Conn) (*sql.Rows, error)) (rows *sql.Rows, err error) {
 	err = s.read(ctx, text, func(conn bun.Conn) (err error) {
-		rows, err = query(conn)
+		rows, err = s.queryHeld(new(openRows), func() (*sql.Rows, error) { return query(conn) })
 		return err
 	})
 	return rows, err
 }
 
-func (s *Session) readRow(ctx context.Context, text string, query func(bun.Conn) *sql.Row) (row *sql.Row) {
+func (s *Session) readRow(ctx context.Context, text string, query func(context.Context, bun.Conn) *sql.Row) (row *sql.Row) {
 	if err := s.read(ctx, text, func(conn bun.Conn) error {
-		row = query(conn)
+		row = s.queryRowHeld(ctx, func(ctx context.Context) *sql.Row { return query(ctx, conn) })
 		return row.Err()
 	}); err != nil {
 		return failedRow(ctx, err) // row may be one of an earlier attempt
@@ -457,21 +441,36 @@ func (s *Session) hold(ctx context.Context) error {
 	}
 }
 
-func (s *Session) rollback() error {
+// rollback gives up at the latest when one of the contexts ends, and drops the
+// connection then.
+func (s *Session) rollback(within ...context.Context) error {
 	s.hooks, s.fromPrimary = nil, false
 	if !s.inTx {
 		return s.release()
 	}
-	timer := time.AfterFunc(settleTimeout, s.endTx)
+	s.settle()
+	ctx, cancel := context.WithCancel(&detachedContext{s.last})
+	defer cancel()
+	timer := time.AfterFunc(settleTimeout, cancel)
 	defer timer.Stop()
 	stop := whenDone(s.last, func() { timer.Reset(lateSettle) })
 	defer stop()
-	err := s.tx.Rollback()
+	for _, other := range within {
+		stop := whenDone(other, cancel)
+		defer stop()
+	}
+	err := s.control(ctx, rollbackControl)
 	s.unit.outcome = OutcomeRollback
-	if errors.Is(err, sql.ErrTxDone) {
-		err = nil // a COMMIT or ROLLBACK sent as text can't be told apart
+	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, sql.ErrConnDone) {
+		err = nil // what has no connection left is rolled back
 	}
 	return errors.Join(err, s.release())
+}
+
+// settle closes what stands in the way of the transaction's end.
+func (s *Session) settle() {
+	s.closeResults()
+	s.letGo()
 }
 
 // await gives the connection back, so that others can share the transaction's
@@ -479,7 +478,7 @@ func (s *Session) rollback() error {
 func (s *Session) await(ctx context.Context, shared *acknowledgement) error {
 	held := s.held
 	_ = held.giveBack() // who waits for the COMMIT learns what matters
-	s.forget()          // not before, since COMMIT may have the transaction's context
+	s.forget()
 	err := shared.wait(ctx)
 	s.unit.settledBy(err)
 	s.endUnit(held)
@@ -488,7 +487,7 @@ func (s *Session) await(ctx context.Context, shared *acknowledgement) error {
 
 // release gives the connection back and forgets the transaction.
 func (s *Session) release() error {
-	s.endReadings()
+	s.closeResults()
 	held := s.forget()
 	if held == nil {
 		return nil
@@ -500,10 +499,8 @@ func (s *Session) release() error {
 
 // forget returns the connection, nil for none, that the session had.
 func (s *Session) forget() *heldConn {
-	if s.endTx != nil {
-		s.endTx()
-	}
-	s.tx, s.inTx, s.endTx, s.last = bun.Tx{}, false, nil, nil
+	s.letGo()
+	s.inTx, s.last = false, nil
 	held := s.held
 	s.held = nil
 	return held

@@ -31,17 +31,27 @@ func (*detachedContext) Deadline() (deadline time.Time, ok bool) { return time.T
 func (*detachedContext) Done() <-chan struct{}                   { return nil }
 func (*detachedContext) Err() error                              { return nil }
 
-// txNote is the context of a session's transaction: noted, and detached from
-// the statement that begins it.
-type txNote struct {
+// adoptNote is the context of a session's transaction as a bun.Tx: noted, and
+// detached from the statement that wants it.
+type adoptNote struct {
 	sessionNote
 	detached detachedContext
 }
 
-func newTxNote(ctx context.Context, session uint64) *txNote {
-	n := &txNote{detached: detachedContext{ctx}}
+type adoptNoteKey struct{}
+
+func newAdoptNote(ctx context.Context, session uint64) *adoptNote {
+	n := &adoptNote{detached: detachedContext{ctx}}
 	n.sessionNote = sessionNote{Context: &n.detached, session: session}
 	return n
+}
+
+// Value tells the log that what begins is known already.
+func (n *adoptNote) Value(key any) any {
+	if key == (adoptNoteKey{}) {
+		return n
+	}
+	return n.sessionNote.Value(key)
 }
 
 // noteSession notes the session on the statement's context, if it has a note.
@@ -52,8 +62,8 @@ func noteSession(ctx context.Context, session uint64) {
 }
 
 // notedSession returns what is noted on a statement's context, 0 for nothing.
-// COMMIT and ROLLBACK reach the connection without theirs: they have the
-// transaction's, on which a session has noted itself.
+// Savepoints reach the connection without theirs: they have that of the bun.Tx, on
+// which a session has noted itself.
 func notedSession(ctx context.Context) uint64 {
 	for {
 		note, ok := ctx.Value(sessionNoteKey{}).(*sessionNote)

@@ -35,7 +35,7 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 	if cfg.GroupCommit && options.syncsEachCommit() {
 		connector.queue = new(commitQueue)
 	}
-	connector.controlled = !options.memory && !options.readOnly && connector.statementCache > 0
+	connector.controlled = !options.memory && !options.readOnly
 	writer := sql.OpenDB(connector)
 	writer.SetMaxOpenConns(1)
 	writer.SetMaxIdleConns(1)

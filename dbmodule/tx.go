@@ -19,8 +19,10 @@ type tx struct {
 	driver.Tx
 	conn *conn
 	// limit bounds COMMIT and ROLLBACK; its caller is the context that BeginTx
-	// was given.
+	// was given, or for a session's own that of the statement.
 	limit *limit
+	// endTx, if not nil, ends the context that the driver keeps for it.
+	endTx context.CancelFunc
 	// joined says that it is a savepoint in another's transaction.
 	joined bool
 	// outlives says that it is committed when its own unit of work has ended,
@@ -98,6 +100,9 @@ func (t *tx) commitNow() error {
 // is a controlTx.
 func (t *tx) send(statement string, method func() error) error {
 	m := t.conn.measureFor(t.limit.caller, cmp.Or(t.unit, t.conn.unit), statement)
+	if pg, ok := t.Tx.(pgTx); ok {
+		return m.raw(pg.end(t.limit.ctx, statement))
+	}
 	if _, controlled := t.Tx.(controlTx); t.conn.engine() == MySQL || t.outlives && !controlled {
 		if execer, ok := t.conn.Conn.(driver.ExecerContext); ok {
 			_, err := execer.ExecContext(t.limit.ctx, statement, nil)

@@ -1,0 +1,193 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+)
+
+// A session's transaction is not a sql.Tx, which costs a goroutine and several
+// contexts: it is begun and ended by statements on the session's connection, of
+// which the driver knows that they are the session's own. So Bun's hooks see
+// BEGIN, COMMIT and ROLLBACK as they do with a bun.Tx, and each obeys the context
+// of its own call.
+
+// control is what the next statement on a connection stands for.
+type control int
+
+const (
+	noControl control = iota
+	beginControl
+	commitControl
+	rollbackControl
+)
+
+func (k control) text() string {
+	return [...]string{beginControl: "BEGIN", commitControl: "COMMIT", rollbackControl: "ROLLBACK"}[k]
+}
+
+// control runs a statement about the session's transaction.
+func (s *Session) control(ctx context.Context, k control) error {
+	raw := s.held.raw
+	raw.next = k
+	_, err := s.held.conn.ExecContext(ctx, k.text())
+	raw.next = noControl // if it did not come that far
+	return err
+}
+
+// control runs the statement that the session announced.
+func (c *conn) control(ctx context.Context) (driver.Result, error) {
+	k := c.next
+	c.next = noControl
+	if c.unit != nil {
+		noteSession(ctx, c.unit.Session) // COMMIT may be sent later, together with others'
+	}
+	if k == beginControl {
+		began, err := c.beginTx(ctx, c.options, true)
+		if err != nil {
+			return nil, err
+		}
+		c.own = began
+		return driver.ResultNoRows, nil
+	}
+	t := c.own
+	if t == nil {
+		return nil, sql.ErrTxDone
+	}
+	c.own = nil
+	stop := t.obey(ctx)
+	defer stop()
+	if t.endTx != nil { // it has no part in groups, and ends now
+		defer t.endTx()
+	}
+	if k == commitControl {
+		return driver.ResultNoRows, t.Commit()
+	}
+	return driver.ResultNoRows, t.Rollback()
+}
+
+// obey gives the transaction the context of the statement that ends it.
+func (t *tx) obey(ctx context.Context) (stop func() bool) {
+	stop = notStopped
+	if t.conn.group != nil {
+		ctx = &detachedContext{ctx} // others may share COMMIT, and the session waits for it by itself
+	}
+	if t.endTx != nil {
+		stop = whenDone(ctx, t.endTx)
+	}
+	t.limit = newLimit(ctx, nil, t.conn.connector.statementTimeout, &t.conn.watch)
+	t.limit.stop()
+	return stop
+}
+
+// beginOwn begins a transaction that outlives the context of its BEGIN.
+func (c *conn) beginOwn(ctx context.Context, opts driver.TxOptions) (inner driver.Tx, end context.CancelFunc, err error) {
+	if pg, ok := c.Conn.(*stdlib.Conn); ok {
+		inner, err = beginPg(ctx, pg, opts)
+		return inner, nil, err
+	}
+	beginner, ok := c.Conn.(driver.ConnBeginTx)
+	if !ok {
+		return nil, nil, c.noTransactions()
+	}
+	if c.engine() == MySQL { // its driver forgets the context of BEGIN
+		inner, err = beginner.BeginTx(ctx, opts)
+		return inner, nil, err
+	}
+	txCtx, end := context.WithCancel(&detachedContext{ctx})
+	stop := whenDone(ctx, end)
+	inner, err = beginner.BeginTx(txCtx, opts)
+	if !stop() && err == nil {
+		_ = inner.Rollback() // SQLite's, which has nothing to say by then
+		err = ctx.Err()
+	}
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	return inner, end, nil
+}
+
+func (c *conn) noTransactions() error {
+	return fmt.Errorf("dbmodule: begin: the %s driver has no transactions", c.engine())
+}
+
+// pgTx is a transaction of pgx itself: database/sql's gives COMMIT the context of
+// BEGIN.
+type pgTx struct{ tx pgx.Tx }
+
+func beginPg(ctx context.Context, pg *stdlib.Conn, opts driver.TxOptions) (driver.Tx, error) {
+	if pg.Conn().IsClosed() {
+		return nil, driver.ErrBadConn
+	}
+	var options pgx.TxOptions
+	switch level := sql.IsolationLevel(opts.Isolation); level {
+	case sql.LevelDefault:
+	case sql.LevelReadUncommitted:
+		options.IsoLevel = pgx.ReadUncommitted
+	case sql.LevelReadCommitted:
+		options.IsoLevel = pgx.ReadCommitted
+	case sql.LevelRepeatableRead, sql.LevelSnapshot:
+		options.IsoLevel = pgx.RepeatableRead
+	case sql.LevelSerializable:
+		options.IsoLevel = pgx.Serializable
+	default:
+		return nil, fmt.Errorf("dbmodule: begin: PostgreSQL has no isolation level %s", level)
+	}
+	if opts.ReadOnly {
+		options.AccessMode = pgx.ReadOnly
+	}
+	began, err := pg.Conn().BeginTx(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	return pgTx{began}, nil
+}
+
+// Commit and Rollback make it a driver.Tx; see tx.send for how it ends.
+func (t pgTx) Commit() error   { return errNoContext }
+func (t pgTx) Rollback() error { return errNoContext }
+
+func (t pgTx) end(ctx context.Context, statement string) error {
+	if statement == commitControl.text() {
+		return t.tx.Commit(ctx)
+	}
+	return t.tx.Rollback(ctx)
+}
+
+var errNoContext = errors.New("dbmodule: end transaction: there is no context")
+
+// adopt returns the session's transaction as a bun.Tx, for savepoints. It is made
+// once they are wanted.
+func (s *Session) adopt(ctx context.Context) (bun.Tx, error) {
+	if s.adopted.Tx != nil {
+		return s.adopted, nil
+	}
+	s.held.raw.adopting = true
+	adopted, err := s.held.conn.BeginTx(newAdoptNote(ctx, s.id), nil)
+	s.held.raw.adopting = false
+	if err == nil {
+		s.adopted = adopted
+	}
+	return adopted, err
+}
+
+// letGo ends what adopt returned; the transaction goes on.
+func (s *Session) letGo() {
+	if s.adopted.Tx != nil {
+		_ = s.adopted.Tx.Rollback() // of an adoptedTx
+	}
+	s.adopted = bun.Tx{}
+}
+
+// adoptedTx stands for a transaction that somebody else ends.
+type adoptedTx struct{}
+
+func (adoptedTx) Commit() error   { return nil }
+func (adoptedTx) Rollback() error { return nil }
