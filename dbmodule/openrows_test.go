@@ -32,7 +32,7 @@ func TestSessionEndsWithResultsOpen(t *testing.T) {
 	}
 	each(t, func(t *testing.T, db *dbmodule.Database) {
 		ctx := t.Context()
-		fill(ctx, t, db, 3)
+		fillAccounts(ctx, t, db, 3)
 		for kind, options := range map[string][]dbmodule.SessionOption{
 			"writing": nil, "reading": {dbmodule.ReadOnly()}, "snapshot": {dbmodule.Snapshot()}, "autocommit": {dbmodule.Autocommit()},
 		} {
@@ -92,7 +92,7 @@ func TestSessionEndsWithASavepointOpen(t *testing.T) {
 func TestRowsInATransactionEndWithTheirContext(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
-		fill(t.Context(), t, db, 3)
+		fillAccounts(t.Context(), t, db, 3)
 		s := db.Sessions().New()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

@@ -16,7 +16,7 @@ func TestReadOnlySessionHasAConnectionOnlyWhileRowsAreOpen(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
 		ctx := t.Context()
-		fill(ctx, t, db, 3)
+		fillAccounts(ctx, t, db, 3)
 		s := db.Sessions().New(dbmodule.ReadOnly())
 		free := func(after string) {
 			t.Helper()
@@ -62,7 +62,7 @@ func TestSessionClosesTheRowsOfItsReads(t *testing.T) {
 			t.Parallel()
 			each(t, func(t *testing.T, db *dbmodule.Database) {
 				ctx := t.Context()
-				fill(ctx, t, db, 3)
+				fillAccounts(ctx, t, db, 3)
 				s := db.Sessions().New(dbmodule.ReadOnly())
 				closed := openRows(ctx, t, s)
 				require.NoError(t, closed.Close())
@@ -85,7 +85,7 @@ func TestReadsWhileRowsAreOpen(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
 		ctx := t.Context()
-		fill(ctx, t, db, 3)
+		fillAccounts(ctx, t, db, 3)
 		s := db.Sessions().New(dbmodule.ReadOnly())
 		defer func() { assert.NoError(t, s.Close()) }()
 		rows, err := s.NewSelect().Model((*Account)(nil)).Column("name").Order("id").Rows(ctx)
@@ -106,7 +106,7 @@ func TestReadsWhileRowsAreOpen(t *testing.T) {
 func TestRowsOfAReadEndWithTheirContext(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
-		fill(t.Context(), t, db, 3)
+		fillAccounts(t.Context(), t, db, 3)
 		s := db.Sessions().New(dbmodule.ReadOnly())
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -129,7 +129,7 @@ func TestTextKeepsTheConnectionOfAReadOnlySession(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
 		ctx := t.Context()
-		fill(ctx, t, db, 3)
+		fillAccounts(ctx, t, db, 3)
 		s := db.Sessions().New(dbmodule.ReadOnly())
 		var n int
 		require.NoError(t, s.QueryRowContext(ctx, "SELECT 1").Scan(&n))
@@ -141,7 +141,7 @@ func TestTextKeepsTheConnectionOfAReadOnlySession(t *testing.T) {
 	})
 }
 
-func fill(ctx context.Context, t *testing.T, db *dbmodule.Database, accounts int) {
+func fillAccounts(ctx context.Context, t *testing.T, db *dbmodule.Database, accounts int) {
 	t.Helper()
 	for i := range accounts {
 		require.NoError(t, insert(ctx, db.DB(), fmt.Sprint("account ", i)))
