@@ -1,6 +1,6 @@
 // Package inserts measures durable inserts into SQLite, each of which is
-// acknowledged only when it is on the disk: this project's sessions beside one
-// commit each by hand.
+// acknowledged only when it is on the disk: this project's sessions, which share
+// commits, beside one commit each, by hand and by the same sessions.
 package inserts
 
 import (
@@ -34,10 +34,11 @@ type Options struct {
 // Figures are for one number of writers.
 type Figures struct {
 	Writers int
-	// Hand and Ours are inserts per second, medians; Ratio is Ours over Hand in
-	// the same round.
-	Hand, Ours float64
-	Ratio      stat.Ratio
+	// Hand, Each and Ours are inserts per second, medians: by hand, one commit
+	// each by this project, and shared ones. OverHand and OverEach are Ours over
+	// those in the same round.
+	Hand, Each, Ours   float64
+	OverHand, OverEach stat.Ratio
 }
 
 // insertFunc stores one event durably.
@@ -57,14 +58,19 @@ type row struct {
 	CreatedAt      time.Time `bun:"created_at,notnull"`
 }
 
-// Run measures. Both sides take turns, on files of their own.
+// Run measures. All sides take turns, on files of their own.
 func Run(ctx context.Context, o Options) (_ []Figures, err error) {
 	hand, closeHand, err := openHand(ctx, config(o, "hand.db"))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeHand()) }()
-	ours, closeOurs, err := openOurs(ctx, config(o, "ours.db"))
+	each, closeEach, err := openOurs(ctx, config(o, "each.db"), false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeEach()) }()
+	ours, closeOurs, err := openOurs(ctx, config(o, "ours.db"), true)
 	if err != nil {
 		return nil, err
 	}
@@ -72,20 +78,22 @@ func Run(ctx context.Context, o Options) (_ []Figures, err error) {
 
 	var all []Figures
 	for _, writers := range o.Writers {
-		var hands, ourses []float64
+		sides := []insertFunc{hand, each, ours}
+		rates := make([][]float64, len(sides))
 		for range o.Rounds {
-			h, err := measure(ctx, hand, writers, o.Duration)
-			if err != nil {
-				return nil, err
+			for i, side := range sides {
+				rate, err := measure(ctx, side, writers, o.Duration)
+				if err != nil {
+					return nil, err
+				}
+				rates[i] = append(rates[i], rate)
 			}
-			w, err := measure(ctx, ours, writers, o.Duration)
-			if err != nil {
-				return nil, err
-			}
-			hands, ourses = append(hands, h), append(ourses, w)
 		}
-		f := Figures{Writers: writers, Hand: stat.Median(hands), Ours: stat.Median(ourses), Ratio: stat.RatioOf(ourses, hands)}
-		_, _ = fmt.Fprintf(o.Progress, "%d writers: %.0f by hand, %.0f here\n", writers, f.Hand, f.Ours)
+		f := Figures{
+			Writers: writers, Hand: stat.Median(rates[0]), Each: stat.Median(rates[1]), Ours: stat.Median(rates[2]),
+			OverHand: stat.RatioOf(rates[2], rates[0]), OverEach: stat.RatioOf(rates[2], rates[1]),
+		}
+		_, _ = fmt.Fprintf(o.Progress, "%d writers: %.0f by hand, %.0f one commit each, %.0f shared\n", writers, f.Hand, f.Each, f.Ours)
 		all = append(all, f)
 	}
 	return all, nil
@@ -120,11 +128,12 @@ func openHand(ctx context.Context, c contract.Config) (insertFunc, func() error,
 }
 
 // openOurs is a unit of work each, as a handler or a worker writes it.
-func openOurs(ctx context.Context, c contract.Config) (insertFunc, func() error, error) {
+func openOurs(ctx context.Context, c contract.Config, shared bool) (insertFunc, func() error, error) {
 	if err := contract.Seed(ctx, c, 0); err != nil {
 		return nil, nil, err
 	}
 	cfg := dbmodule.DefaultConfig()
+	cfg.GroupCommit = shared
 	var err error
 	if cfg.URL, err = dbmodule.ParseURL(c.Database()); err != nil {
 		return nil, nil, err
