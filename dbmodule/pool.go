@@ -40,16 +40,12 @@ func newPool(name Pool, db *bun.DB, timeout time.Duration, g *gate, told observe
 type holder struct {
 	pool  *pool
 	since time.Time
-	// session is its number, origin where it was made.
+	// session is its number, user who uses it.
 	session uint64
-	origin  *origin
+	user    fmt.Stringer
 	// older and newer are its neighbours in the pool's list.
 	older, newer *holder
 }
-
-// origin is where a session was made, innermost frame first. To look where it
-// takes a connection would cost several times as much: that is below Bun.
-type origin [4]uintptr
 
 // heldConn is a connection in the hands of one session.
 type heldConn struct {
@@ -57,13 +53,18 @@ type heldConn struct {
 	conn bun.Conn
 	raw  *conn
 	wait takeContext
+	// taker is where it was taken, for a session without an owner.
+	taker stack
 }
+
+// stack is some frames of a goroutine's, the innermost first.
+type stack [12]uintptr
 
 // take waits for a connection that is in use, at most until ctx ends or
 // pool_timeout has passed; making a new one has the connect timeout instead.
 // The session gives it back.
 func (p *pool) take(ctx context.Context, s *Session) (*heldConn, error) {
-	held := &heldConn{holder: holder{pool: p, session: s.id, origin: &s.origin}, wait: takeContext{caller: ctx, timeout: p.timeout}}
+	held := &heldConn{holder: holder{pool: p, session: s.id, user: s.options.owner}, wait: takeContext{caller: ctx, timeout: p.timeout}}
 	defer held.wait.end()
 	p.queue.enter()
 	taken, err := p.db.Conn(&held.wait)
@@ -83,6 +84,12 @@ func (p *pool) take(ctx context.Context, s *Session) (*heldConn, error) {
 		return nil
 	}); err != nil {
 		return nil, errors.Join(err, taken.Close())
+	}
+	if held.user == nil {
+		// Always, since those that leak are the first that were taken, when the pool
+		// was still empty.
+		runtime.Callers(4, held.taker[:])
+		held.user = &held.taker
 	}
 	p.add(&held.holder)
 	return held, nil
@@ -148,7 +155,7 @@ func (p *pool) queued(cause error) error {
 
 	var texts []string
 	for _, h := range longest {
-		texts = append(texts, fmt.Sprintf("for %s by session %d of %s", time.Since(h.since).Round(time.Millisecond), h.session, h.origin))
+		texts = append(texts, fmt.Sprintf("for %s by session %d of %s", time.Since(h.since).Round(time.Millisecond), h.session, h.user))
 	}
 	stats := p.db.Stats()
 	err := fmt.Errorf("dbmodule: connect: %w: %d of %d connections in use", cause, stats.InUse, stats.MaxOpenConnections)
@@ -158,14 +165,11 @@ func (p *pool) queued(cause error) error {
 	return err
 }
 
-// note notes the caller of the function that calls it.
-func (o *origin) note() { runtime.Callers(3, o[:]) }
-
-// String names the innermost function outside this module's libraries that
-// wanted the session, and who called it: the first is often a store's, which
-// many use.
-func (o *origin) String() string {
-	frames := runtime.CallersFrames(o[:])
+// String names the innermost function outside this module's libraries and Bun
+// that was using the session when it took the connection, and who called it:
+// the first is often a store's, which many use.
+func (s *stack) String() string {
+	frames := runtime.CallersFrames(s[:])
 	var found []string
 	for {
 		frame, more := frames.Next()
@@ -184,7 +188,8 @@ func (o *origin) String() string {
 
 func plumbing(function string) bool {
 	for _, prefix := range [...]string{
-		"github.com/openhands-go/server/dbmodule.", "github.com/openhands-go/server/httpmodule.", "runtime.",
+		"github.com/openhands-go/server/dbmodule.", "github.com/uptrace/bun.", "github.com/uptrace/bun/",
+		"database/sql.", "runtime.",
 	} {
 		if strings.HasPrefix(function, prefix) {
 			return true

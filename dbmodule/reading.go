@@ -20,8 +20,9 @@ import (
 type reading struct {
 	takeContext
 	holder
-	unit observedUnit
-	kind alone
+	unit  observedUnit
+	query string
+	kind  alone
 	// writes is set unless it is in a read-only session.
 	writes   bool
 	openRows // the result, open while the connection is not given back
@@ -86,13 +87,17 @@ func (r *reading) Value(key any) any {
 }
 
 // newReading begins a unit of work for one statement.
-func (s *Session) newReading(ctx context.Context, from *pool, kind alone) *reading {
+func (s *Session) newReading(ctx context.Context, from *pool, query string, kind alone) *reading {
 	r := &reading{
 		takeContext: takeContext{caller: ctx, timeout: from.timeout},
-		holder:      holder{pool: from, session: s.id, origin: &s.origin},
+		holder:      holder{pool: from, session: s.id, user: s.options.owner},
+		query:       query,
 		unit:        observedUnit{outcome: OutcomeNone, UnitOfWork: s.unitOfWork(from)},
 		kind:        kind,
 		writes:      !s.options.readOnly,
+	}
+	if r.user == nil {
+		r.user = r
 	}
 	tellSessionUsed(ctx, s.id)
 	if len(from.observers) > 0 && !unobserved(ctx) {
@@ -101,6 +106,14 @@ func (s *Session) newReading(ctx context.Context, from *pool, kind alone) *readi
 	}
 	return r
 }
+
+// String is who has the connection, if nobody else is named.
+func (r *reading) String() string {
+	return "the statement " + statementWithoutValues(r.unit.Engine, r.query, longestUser)
+}
+
+// longestUser bounds the statement in an error about a full pool, in bytes.
+const longestUser = 200
 
 // got is called by the connection that is about to run the statement. It
 // returns the context that counts for that: the caller's.
@@ -166,7 +179,7 @@ func (s *Session) runAlone(ctx context.Context, query string, kind alone, run fu
 				return err
 			}
 		}
-		r := s.newReading(ctx, from, kind)
+		r := s.newReading(ctx, from, query, kind)
 		err := run(from.db.DB, r)
 		if err == nil {
 			s.mark(ctx)

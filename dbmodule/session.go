@@ -45,7 +45,6 @@ type Session struct {
 	options sessionOptions
 	id      uint64
 	attempt int
-	origin  origin
 	unit    observedUnit
 
 	// mu is only ever tried: it detects use by two goroutines.

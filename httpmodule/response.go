@@ -55,6 +55,11 @@ func (r *request) Value(key any) any {
 	return r.Context.Value(key)
 }
 
+// String names the request in errors about who has the database's connections.
+func (r *request) String() string {
+	return "the request " + r.id() + " to " + r.http.Method + " " + r.http.URL.Path
+}
+
 // id is what the client or this server calls the request.
 func (r *request) id() string { return r.ids[0] }
 

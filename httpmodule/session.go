@@ -93,12 +93,12 @@ func (u *unitOfWork) session(factory *dbmodule.SessionFactory) *dbmodule.Session
 	if u.ended || u.settled && !u.readOnly {
 		return sealed(factory, ErrResponseBegun)
 	}
-	var s *dbmodule.Session
+	options := [...]dbmodule.SessionOption{dbmodule.Owner(u.request), dbmodule.ReadOnly()}
+	n := 1
 	if u.readOnly {
-		s = factory.New(dbmodule.ReadOnly())
-	} else {
-		s = factory.New()
+		n = len(options)
 	}
+	s := factory.New(options[:n]...)
 	u.sessions = append(u.sessions, factorySession{factory, s})
 	return s
 }
