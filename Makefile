@@ -65,7 +65,7 @@ benchscale: ## compare requests on 10 million events with those on 10 thousand: 
 .PHONY: benchsession
 benchsession: ## what sessions add to bare Bun queries
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
-	  go test ./dbmodule -run '^$$' -bench "SessionOverhead/.*/(bun|session)" -count 10 >"$$said"; \
+	  go test ./dbmodule -run '^$$' -cpu 1 -bench "SessionOverhead/.*/(bun|session)" -count 10 >"$$said"; \
 	  sed -E -i 's,/(hand|bun|session|literal)/,/via=\1/op=,' "$$said"; \
 	  cd bench && go tool benchstat -col '/via@(bun session)' -filter '/via:(bun OR session)' "$$said"
 
