@@ -27,7 +27,9 @@ const (
 // A session does nothing until its first statement, which takes a connection
 // from the pool and begins a transaction. It keeps both until Commit,
 // Rollback or Close, and can be used again afterwards. Whoever made a session
-// closes it; Close rolls back what was not committed.
+// closes it; Close rolls back what was not committed. Results that are still open
+// then are closed. [ReadOnly] and [Autocommit] tell which statements need no
+// transaction and keep no connection.
 //
 // A statement that fails outside a savepoint ends the transaction: until
 // Rollback or Close every use answers [ErrPendingRollback] with the first
