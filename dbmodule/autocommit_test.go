@@ -225,3 +225,18 @@ func TestFactoryWithOptions(t *testing.T) {
 		assert.Equal(t, []string{"a"}, names(t, db))
 	})
 }
+
+// A connection that went stale in the pool may have taken the statement.
+func TestAutocommitIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() != dbmodule.PostgreSQL {
+			return // SQLite has no connections to lose, and MySQL's driver looks before it sends
+		}
+		killOthers(t, db)
+		s := db.Sessions().New(dbmodule.Autocommit())
+		require.ErrorIs(t, insert(t.Context(), s, "a"), dbmodule.ErrCommitUnknown)
+		require.NoError(t, s.Close())
+		assert.Empty(t, names(t, db))
+	})
+}

@@ -163,3 +163,40 @@ func running(t *testing.T, db *dbmodule.Database) bool {
 	require.NoError(t, db.DB().QueryRowContext(t.Context(), query).Scan(&n))
 	return n > 0
 }
+
+// The one timer of a connection is set for whoever waited first.
+func TestStatementTimeoutAfterALongerOne(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		s := db.Sessions().New(dbmodule.Snapshot())
+		var n int
+		require.NoError(t, s.QueryRowContext(t.Context(), "SELECT 1").Scan(&n), "within 20 s")
+		began := time.Now()
+		soon := dbmodule.WithStatementTimeout(t.Context(), 200*time.Millisecond)
+		require.ErrorIs(t, s.QueryRowContext(soon, slow(db.Engine())).Scan(&n), dbmodule.ErrTimeout)
+		assert.Less(t, time.Since(began), 10*time.Second, "wanted: 200 ms; the rest is a busy machine's")
+		require.NoError(t, s.Close())
+	})
+}
+
+// It goes off while a later statement runs that has time left.
+func TestStatementTimeoutIsEachStatementsOwn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, patient *dbmodule.Database) {
+		if patient.Engine() == dbmodule.SQLite {
+			return // has no statement that waits for a given time
+		}
+		const limit = 3 * time.Second
+		db := limited(t, patient, limit)
+		waits := "SELECT 1 FROM pg_sleep(1)"
+		if db.Engine() == dbmodule.MySQL {
+			waits = "SELECT SLEEP(1)"
+		}
+		s := db.Sessions().New(dbmodule.Snapshot())
+		var n int
+		require.NoError(t, s.QueryRowContext(t.Context(), "SELECT 1").Scan(&n))
+		time.Sleep(limit - 500*time.Millisecond)
+		require.NoError(t, s.QueryRowContext(t.Context(), waits).Scan(&n))
+		require.NoError(t, s.Close())
+	})
+}

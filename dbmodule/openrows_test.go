@@ -3,12 +3,17 @@ package dbmodule_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
 // What somebody forgot to read must not keep a session from ending, nor its
@@ -103,5 +108,29 @@ func TestRowsInATransactionEndWithTheirContext(t *testing.T) {
 		_ = rows.Close() // a driver may say again that it was cancelled
 		require.NoError(t, s.Close())
 		assert.Zero(t, db.Stats().InUse)
+	})
+}
+
+func TestASavepointIsNoSecondBegin(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		cfg.Echo = dbmodule.EchoOn
+		core, logs := observer.New(zap.InfoLevel)
+		db, err := dbmodule.Open(cfg, zap.New(core))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		require.NoError(t, db.Connect(t.Context()))
+		require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+			return s.InNested(ctx, func(ctx context.Context) error {
+				var n int
+				return s.QueryRowContext(ctx, "SELECT 1").Scan(&n)
+			})
+		}))
+		count := map[string]int{}
+		for _, entry := range logs.FilterMessage("query").All() {
+			word, _, _ := strings.Cut(fmt.Sprint(entry.ContextMap()["statement"]), " ")
+			count[word]++
+		}
+		assert.Equal(t, map[string]int{"BEGIN": 1, "SAVEPOINT": 1, "SELECT": 1, "RELEASE": 1, "COMMIT": 1}, count)
 	})
 }

@@ -170,12 +170,16 @@ func (r *replica) suspend(err error) {
 // repeated, on the primary. There it can only do better: a replica may be
 // gone, it cancels what conflicts with its replay, and a table may not have
 // come to it yet. What took too long is not done twice. stale is set for a
-// connection that was in the pool before: its loss says nothing of the server.
+// connection that was in the pool before: its loss says little of the server.
 func (s *Session) elsewhere(ctx context.Context, r *replica, stale bool, err error) bool {
 	if r == nil || ctx.Err() != nil || errors.Is(err, ErrTimeout) {
 		return false
 	}
-	if isUnavailable(err) && !stale {
+	switch {
+	case !isUnavailable(err):
+	case stale:
+		r.checkSoon()
+	default:
 		r.suspend(err)
 	}
 	s.fromPrimary = true

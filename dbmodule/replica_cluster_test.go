@@ -202,6 +202,31 @@ func TestClusterReadYourWrites(t *testing.T) {
 	})
 }
 
+func TestClusterReadYourAutocommittedWrites(t *testing.T) {
+	t.Parallel()
+	replicating(t, func(cfg *dbmodule.Config) { cfg.ReplicaMaxLag = 0 }, func(t *testing.T, p *pair) {
+		p.becomes(true)
+		p.hold()
+		for i, write := range []func(ctx context.Context, s *dbmodule.Session) error{
+			func(ctx context.Context, s *dbmodule.Session) error { return insert(ctx, s, "by a builder") },
+			func(ctx context.Context, s *dbmodule.Session) error {
+				_, err := s.ExecContext(ctx, "INSERT INTO accounts (name, balance) VALUES ('by a text', 0)")
+				return err
+			},
+		} {
+			mine := dbmodule.ReadYourWrites(t.Context(), "")
+			s := p.db.Sessions().New(dbmodule.Autocommit())
+			require.NoError(t, write(mine, s))
+			require.NoError(t, s.Close())
+			rows, onStandby := p.mustRead(mine)
+			assert.EqualValues(t, i+1, rows)
+			assert.False(t, onStandby)
+			assert.NotEmpty(t, dbmodule.WriteToken(mine))
+		}
+		p.goOn()
+	})
+}
+
 func TestClusterTokensThatAreNone(t *testing.T) {
 	t.Parallel()
 	replicating(t, standard, func(t *testing.T, p *pair) {

@@ -1,9 +1,6 @@
 package httpmodule
 
-import (
-	"net/http"
-	"slices"
-)
+import "net/http"
 
 // headerCopy is a header as it was at one moment. That of a response has few
 // entries before its handler runs, for which there is room in it.
@@ -25,8 +22,7 @@ func (h *headerCopy) take(header http.Header) {
 		return
 	}
 	for name, values := range header {
-		// A value that is added later must not get its place in this array.
-		h.few[h.n] = headerEntry{name, slices.Clip(values)}
+		h.few[h.n] = headerEntry{name, values} // with their number: what is added later stays away
 		h.n++
 	}
 }
