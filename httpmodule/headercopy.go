@@ -1,6 +1,9 @@
 package httpmodule
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // headerCopy is a header as it was at one moment. That of a response has few
 // entries before its handler runs, for which there is room in it.
@@ -10,9 +13,13 @@ type headerCopy struct {
 	many http.Header // instead, nil for few
 }
 
+// headerEntry has a value of its own: who writes into a header in place does not
+// reach it.
 type headerEntry struct {
 	name   string
-	values []string
+	one    [1]string
+	values []string // instead, unless single is set
+	single bool
 }
 
 func (h *headerCopy) take(header http.Header) {
@@ -22,8 +29,13 @@ func (h *headerCopy) take(header http.Header) {
 		return
 	}
 	for name, values := range header {
-		h.few[h.n] = headerEntry{name, values} // with their number: what is added later stays away
+		entry := &h.few[h.n]
 		h.n++
+		if entry.name, entry.single = name, len(values) == 1; entry.single {
+			entry.one[0] = values[0]
+		} else {
+			entry.values = slices.Clone(values)
+		}
 	}
 }
 
@@ -33,7 +45,10 @@ func (h *headerCopy) restore(header http.Header) {
 	for name, values := range h.many {
 		header[name] = values
 	}
-	for _, entry := range h.few[:h.n] {
-		header[entry.name] = entry.values
+	for i := range h.few[:h.n] {
+		entry := &h.few[i]
+		if header[entry.name] = entry.values; entry.single {
+			header[entry.name] = entry.one[:]
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (s *Server) begin(c echo.Context) (*request, context.CancelFunc) {
 	ctx := sent.Context()
 	r := &request{
 		server: s,
-		ids:    [1]string{requestID(sent.Header.Get(headerRequestID))},
+		id:     requestID(sent.Header.Get(headerRequestID)),
 		http:   sent,
 		body:   sent.Body,
 		outer:  dbmodule.ScopeOf(ctx),
@@ -56,7 +56,8 @@ func (s *Server) begin(c echo.Context) (*request, context.CancelFunc) {
 	c.SetRequest(sent.WithContext(r))
 
 	header := c.Response().Header()
-	header[canonicalRequestID] = r.ids[:]
+	r.idHeader[0] = r.id
+	header[canonicalRequestID] = r.idHeader[:]
 	if s.draining.Load() {
 		header.Set("Connection", "close")
 	}

@@ -19,7 +19,7 @@ const maxRequestID = 128
 // outside a request.
 func RequestID(ctx context.Context) string {
 	if r := requestOf(ctx); r != nil {
-		return r.id()
+		return r.id
 	}
 	return ""
 }

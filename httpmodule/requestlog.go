@@ -44,7 +44,7 @@ func (u *sessionsUsed) fields() []zap.Field {
 // what instruments add, such as a trace's id.
 func (r *request) identity() []zap.Field {
 	fields := make([]zap.Field, 0, 4)
-	return append(append(fields, zap.String("request_id", r.id())), r.instrumented...)
+	return append(append(fields, zap.String("request_id", r.id)), r.instrumented...)
 }
 
 // LogFields makes a request the [dbmodule.Scope] of its statements.

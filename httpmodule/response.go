@@ -25,9 +25,10 @@ type request struct {
 	context.Context // with the deadline
 
 	server *Server
-	// ids has the request's identifier alone, as a header wants it.
-	ids  [1]string
-	http *http.Request
+	id     string
+	// idHeader is the identifier as a header wants it, which anybody may write into.
+	idHeader [1]string
+	http     *http.Request
 	// outer is the scope of the context that it came with, nil for none.
 	outer    dbmodule.Scope
 	work     unitOfWork
@@ -57,11 +58,8 @@ func (r *request) Value(key any) any {
 
 // String names the request in errors about who has the database's connections.
 func (r *request) String() string {
-	return "the request " + r.id() + " to " + r.http.Method + " " + r.http.URL.Path
+	return "the request " + r.id + " to " + r.http.Method + " " + r.http.URL.Path
 }
-
-// id is what the client or this server calls the request.
-func (r *request) id() string { return r.ids[0] }
 
 // requestOf returns the request that ctx belongs to, or nil.
 func requestOf(ctx context.Context) *request {

@@ -48,8 +48,8 @@ func TestConcurrently(t *testing.T) {
 	}
 	for query, want := range map[string]int{
 		"SELECT count(*) FROM books": 3,
-		"SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE c.relname = 'uq' AND i.indisvalid": 1,
-		"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'":                                                             0,
+		"SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE c.relname = 'uq' AND i.indisvalid":                     1,
+		"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())": 0,
 	} {
 		if got := count(t, db, query); got != want {
 			t.Errorf("%s: %d, want %d", query, got, want)
