@@ -19,7 +19,8 @@ import (
 // Commit only runs the after-commit hooks, Rollback and Close only drop them,
 // and savepoints are refused, as are BEGIN and its like as text and such sessions
 // in [SessionFactory.InTx]. A statement of one of Bun's builders has a connection
-// only until it is done; one as text keeps it, as in any session.
+// only until it is done, and so has [Session.ExecContext]; a query as text keeps it
+// until the session ends, and with it all that follows.
 //
 // A statement whose connection is lost before it is answered returns
 // [ErrCommitUnknown]. That is so too for a connection that went stale in the
@@ -56,9 +57,9 @@ func (s *Session) execAlone(ctx context.Context, query string) (result sql.Resul
 	return result, err
 }
 
-// execText runs a statement as text on a connection that is given back then,
+// execHeld runs a statement on the session's connection, which is given back then
 // unless the session had it already.
-func (s *Session) execText(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (s *Session) execHeld(ctx context.Context, query string, run func(bun.Conn) (sql.Result, error)) (sql.Result, error) {
 	if err := refusesControl(query); err != nil {
 		return nil, err
 	}
@@ -66,7 +67,7 @@ func (s *Session) execText(ctx context.Context, query string, args ...any) (sql.
 	if err := s.hold(ctx); err != nil {
 		return nil, err
 	}
-	result, err := s.held.conn.ExecContext(ctx, query, args...)
+	result, err := run(s.held.conn)
 	if err = s.held.raw.unsettled(err); err == nil {
 		s.mark(ctx)
 	}

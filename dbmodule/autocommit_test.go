@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
 )
@@ -238,5 +240,31 @@ func TestAutocommitIsNotRepeated(t *testing.T) {
 		require.ErrorIs(t, insert(t.Context(), s, "a"), dbmodule.ErrCommitUnknown)
 		require.NoError(t, s.Close())
 		assert.Empty(t, names(t, db))
+	})
+}
+
+// A connection that a query as text keeps serves what follows, and Bun's hooks see
+// each statement once.
+func TestAutocommitOnAConnectionThatItKeeps(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, patient *dbmodule.Database) {
+		cfg := dbmodule.ConfigOf(patient)
+		cfg.Echo = dbmodule.EchoOn
+		core, logs := observer.New(zap.InfoLevel)
+		db, err := dbmodule.Open(cfg, zap.New(core))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		require.NoError(t, db.Connect(t.Context()))
+		ctx, s, n := t.Context(), db.Sessions().New(dbmodule.Autocommit()), 0
+		require.NoError(t, s.QueryRowContext(ctx, "SELECT 1").Scan(&n))
+		assert.True(t, s.Active())
+		_, err = s.NewUpdate().Model((*Account)(nil)).Set("balance = 0").Where("name = 'a'").Exec(ctx)
+		require.NoError(t, err)
+		_, err = s.ExecContext(ctx, "DELETE FROM accounts WHERE name = ?", "?")
+		require.NoError(t, err)
+		assert.Equal(t, 1, db.Stats().InUse)
+		require.NoError(t, s.Close())
+		assert.Zero(t, db.Stats().InUse)
+		assert.Len(t, logs.FilterMessage("query").All(), 3)
 	})
 }

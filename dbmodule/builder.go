@@ -22,7 +22,7 @@ func (b *builder) ExecContext(ctx context.Context, query string, args ...any) (s
 		if s.held == nil && len(args) == 0 {
 			return s.execAlone(ctx, query)
 		}
-		return s.execText(ctx, query, args...)
+		return s.execHeld(ctx, query, func(conn bun.Conn) (sql.Result, error) { return conn.Conn.ExecContext(ctx, query, args...) })
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err

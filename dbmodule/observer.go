@@ -84,8 +84,8 @@ const (
 	OutcomeFailed Outcome = "commit_failed"
 	// OutcomeUnknown is one whose COMMIT got no answer: [ErrCommitUnknown].
 	OutcomeUnknown Outcome = "commit_unknown"
-	// OutcomeNone is a unit of work without a transaction: reads, or one that
-	// got no connection or could not begin.
+	// OutcomeNone is a unit of work without a transaction: reads, statements that
+	// commit by themselves, or one that got no connection or could not begin.
 	OutcomeNone Outcome = "none"
 )
 

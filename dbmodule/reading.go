@@ -191,8 +191,11 @@ func (s *Session) runAlone(ctx context.Context, query string, kind alone, run fu
 			}
 			continue
 		}
-		stale := !r.writes && s.elsewhere(ctx, from.replica, r.reused, err) ||
-			!r.writes && r.broken && r.reused && isUnavailable(err) && ctx.Err() == nil
+		if r.writes {
+			return err // it may be stored
+		}
+		stale := s.elsewhere(ctx, from.replica, r.reused, err) ||
+			r.broken && r.reused && isUnavailable(err) && ctx.Err() == nil
 		if !stale {
 			return err
 		}

@@ -276,7 +276,7 @@ func (s *Session) ExecContext(ctx context.Context, query string, args ...any) (s
 	}
 	defer s.mu.Unlock()
 	if s.options.autocommits() {
-		return s.execText(ctx, query, args...)
+		return s.execHeld(ctx, query, func(conn bun.Conn) (sql.Result, error) { return conn.ExecContext(ctx, query, args...) })
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err

@@ -61,8 +61,8 @@ func RawArray[T ~[]byte](items ...T) RawJSON {
 }
 
 // encodeTo writes a value as JSON the way FastAPI does: compact, <, > and & as
-// they are, no newline at the end. It is encoded before anything is written: an
-// error before sent has had its chance to be called is the value's.
+// they are, no newline at the end. It calls sent when the value is encoded and
+// before anything is written: an error without that call is the value's.
 func encodeTo(w io.Writer, v any, sent func()) error {
 	if raw, ok := v.(interface{ bytes() []byte }); ok {
 		sent()

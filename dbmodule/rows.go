@@ -1,0 +1,152 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"reflect"
+)
+
+// result wraps the rows of a query, which keep its limit, and the statement of
+// ours that gives them, if there is one.
+func (c *conn) result(l *limit, m measured, inner driver.Rows, err error, st *prepared) (driver.Rows, error) {
+	if err = c.answered(l, m.query, err); err != nil {
+		l.end()
+		return nil, m.done(err)
+	}
+	l.stop()
+	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, reading: c.reading}
+	if c.following != nil {
+		answer.follower, c.following = c.following, nil
+		answer.follower.open.Store(true)
+	}
+	return answer, nil
+}
+
+// obeyed is the context that counts for a query.
+func (c *conn) obeyed(ctx context.Context) context.Context {
+	if c.following != nil && c.following.forDriver != nil {
+		return c.following.forDriver
+	}
+	return ctx
+}
+
+// rows types the errors that a driver reports while a result is read, and
+// logs each row for DATABASE_ECHO=debug.
+type rows struct {
+	driver.Rows
+	conn     *conn
+	limit    *limit
+	measured measured
+	// statement, if not nil, is free again once the rows are closed.
+	statement *prepared
+	// reading is what they are of, nil for others.
+	reading *reading
+	// obeys is set when database/sql does not look at the caller's context.
+	obeys bool
+	// follower, if not nil, is how the session follows them.
+	follower *openRows
+}
+
+func (r *rows) Next(dest []driver.Value) error {
+	if r.obeys {
+		if err := r.limit.caller.Err(); err != nil {
+			return r.measured.failed(err)
+		}
+	}
+	r.limit.start(0)
+	err := r.Rows.Next(dest)
+	r.limit.stop()
+	if err == io.EOF { //nolint:errorlint // the protocol of driver.Rows is io.EOF itself; a wrapped one is a broken connection
+		return err
+	}
+	if err != nil {
+		return r.measured.failed(r.failed(err))
+	}
+	if r.conn.connector.tell.rows != nil {
+		r.conn.connector.tell.rows(r.Columns(), dest)
+	}
+	return nil
+}
+
+// failed gives an error of the driver its type.
+func (r *rows) failed(err error) error {
+	err = r.conn.answered(r.limit, "", err)
+	if r.reading != nil && r.reading.writes {
+		return r.conn.unsettled(err)
+	}
+	return err
+}
+
+// Close reads what is left of the result, if the driver has to.
+func (r *rows) Close() error {
+	r.limit.start(0)
+	defer r.limit.end()
+	err := r.Rows.Close()
+	if r.follower != nil {
+		r.follower.ended()
+	}
+	if r.statement != nil {
+		r.statement.busy = false
+	}
+	r.conn.abandoned(r.limit)
+	if err == nil {
+		return r.measured.done(nil)
+	}
+	return r.measured.done(r.failed(err))
+}
+
+func (r *rows) HasNextResultSet() bool {
+	if sets, ok := r.Rows.(driver.RowsNextResultSet); ok {
+		return sets.HasNextResultSet()
+	}
+	return false
+}
+
+func (r *rows) NextResultSet() error {
+	if sets, ok := r.Rows.(driver.RowsNextResultSet); ok {
+		r.limit.start(0)
+		err := sets.NextResultSet()
+		r.limit.stop()
+		if err == io.EOF { //nolint:errorlint // as in Next
+			return err
+		}
+		return r.conn.answered(r.limit, "", err)
+	}
+	return io.EOF
+}
+
+func (r *rows) ColumnTypeScanType(index int) reflect.Type {
+	if typed, ok := r.Rows.(driver.RowsColumnTypeScanType); ok {
+		return typed.ColumnTypeScanType(index)
+	}
+	return reflect.TypeFor[any]()
+}
+
+func (r *rows) ColumnTypeDatabaseTypeName(index int) string {
+	if typed, ok := r.Rows.(driver.RowsColumnTypeDatabaseTypeName); ok {
+		return typed.ColumnTypeDatabaseTypeName(index)
+	}
+	return ""
+}
+
+func (r *rows) ColumnTypeLength(index int) (int64, bool) {
+	if typed, ok := r.Rows.(driver.RowsColumnTypeLength); ok {
+		return typed.ColumnTypeLength(index)
+	}
+	return 0, false
+}
+
+func (r *rows) ColumnTypeNullable(index int) (nullable, ok bool) {
+	if typed, ok := r.Rows.(driver.RowsColumnTypeNullable); ok {
+		return typed.ColumnTypeNullable(index)
+	}
+	return false, false
+}
+
+func (r *rows) ColumnTypePrecisionScale(index int) (precision, scale int64, ok bool) {
+	if typed, ok := r.Rows.(driver.RowsColumnTypePrecisionScale); ok {
+		return typed.ColumnTypePrecisionScale(index)
+	}
+	return 0, 0, false
+}
