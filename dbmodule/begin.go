@@ -34,9 +34,11 @@ func (c *conn) beginTx(ctx context.Context, opts driver.TxOptions, own bool) (*t
 	_ = m.raw(err)
 	if err != nil {
 		defer l.end()
-		if errors.Is(err, driver.ErrBadConn) && !l.late() {
+		if errors.Is(err, driver.ErrBadConn) {
 			c.broken = true
-			return nil, err // nothing has begun: database/sql may take another
+			if l.ctx.Err() == nil {
+				return nil, err // nothing has begun: database/sql may take another
+			}
 		}
 		c.abandoned(l)
 		return nil, c.typed(l.explain(c.engine(), err))

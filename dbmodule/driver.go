@@ -196,11 +196,12 @@ func (c *conn) answered(l *limit, query string, err error) error {
 	if err == nil {
 		return c.sent(query, nil)
 	}
+	c.broken = c.broken || errors.Is(err, driver.ErrBadConn)
+	err = l.explain(c.engine(), err)
 	if l.late() {
 		// The driver gave the connection up; SQLite, which has none, may have
 		// rolled the transaction back.
 		c.broken = c.broken || c.engine() != SQLite
-		err = l.explain(c.engine(), err)
 		c.failed(err, true)
 	}
 	c.abandoned(l)

@@ -18,6 +18,8 @@ import (
 type fakeDriver struct {
 	execs, commits int
 	execErr        error
+	beginErr       error
+	interrupt      func() // what happens meanwhile, nil for nothing
 	commitErr      error
 	queryErr       error
 }
@@ -35,6 +37,10 @@ func (c *fakeConn) Prepare(string) (driver.Stmt, error) { return nil, errors.New
 func (c *fakeConn) Close() error                        { return nil }
 func (c *fakeConn) Begin() (driver.Tx, error)           { return &fakeTx{c.f}, nil }
 func (c *fakeConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+	if c.f.beginErr != nil {
+		c.f.interrupt()
+		return nil, c.f.beginErr
+	}
 	return &fakeTx{c.f}, nil
 }
 
@@ -43,6 +49,9 @@ func (c *fakeConn) ExecContext(_ context.Context, query string, _ []driver.Named
 		return driver.ResultNoRows, (&fakeTx{c.f}).Commit()
 	}
 	c.f.execs++
+	if c.f.interrupt != nil {
+		c.f.interrupt()
+	}
 	return driver.RowsAffected(1), c.f.execErr
 }
 
@@ -72,6 +81,37 @@ func TestStatementsAreNeverRepeatedBehindTheCallersBack(t *testing.T) {
 		assert.Equal(t, 1, f.execs)
 		assert.Zero(t, db.Stats().Idle, "the connection is dropped")
 		require.NoError(t, db.Close())
+	}
+}
+
+// MySQL's driver closes the connection of a caller who goes away, and where that
+// comes just before it would write, all it says is that the connection is closed.
+func TestWhoWentAwayIsNotToldThatTheDatabaseIsGone(t *testing.T) {
+	t.Parallel()
+	for name, use := range map[string]func(ctx context.Context, conn *sql.Conn) error{
+		"statement": func(ctx context.Context, conn *sql.Conn) error {
+			_, err := conn.ExecContext(ctx, "INSERT INTO t VALUES (1)")
+			return err
+		},
+		"begin": func(ctx context.Context, conn *sql.Conn) error {
+			_, err := conn.BeginTx(ctx, nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, leave := context.WithCancel(t.Context())
+			f := &fakeDriver{execErr: driver.ErrBadConn, beginErr: driver.ErrBadConn, interrupt: leave}
+			db := f.pool(MySQL)
+			conn, err := db.Conn(ctx)
+			require.NoError(t, err)
+			err = use(ctx, conn)
+			require.ErrorIs(t, err, context.Canceled)
+			require.NotErrorIs(t, err, ErrUnavailable)
+			_ = conn.Close()
+			assert.Zero(t, db.Stats().Idle, "the connection is dropped")
+			require.NoError(t, db.Close())
+		})
 	}
 }
 

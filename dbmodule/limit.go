@@ -2,6 +2,7 @@ package dbmodule
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
@@ -96,13 +97,20 @@ func (l *limit) kept(own bool) *limit {
 // late reports whether the time, and not the caller, ended the wait.
 func (l *limit) late() bool { return l.ctx.Err() != nil && l.caller.Err() == nil }
 
-// explain says so in the error, which the driver made of a cancelled context.
+// explain gives an error that the driver made of an ended context its reason: that
+// the time is up, or that the caller is gone where a driver that closed the
+// connection for it says no more than that it is closed.
 func (l *limit) explain(engine Engine, err error) error {
-	if err == nil || !l.late() {
+	switch {
+	case err == nil || l.ctx.Err() == nil:
 		return err
+	case l.late():
+		return &Error{Kind: ErrTimeout, Engine: engine, cause: errors.Join(
+			fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.after), withoutBadConn(withoutContext(err)))}
+	case errors.Is(err, driver.ErrBadConn):
+		return l.caller.Err()
 	}
-	return &Error{Kind: ErrTimeout, Engine: engine, cause: errors.Join(
-		fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.after), withoutBadConn(withoutContext(err)))}
+	return err
 }
 
 // stopwatch is the one timer of a connection, which waits for one answer at a

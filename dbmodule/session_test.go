@@ -370,7 +370,13 @@ func TestTwoGoroutinesOnOneSession(t *testing.T) {
 		s := db.Sessions().New()
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = s.ExecContext(ctx, slowly(db.Engine())) })
+		wg.Go(func() {
+			refused := dbmodule.ErrConcurrentUse
+			for errors.Is(refused, dbmodule.ErrConcurrentUse) { // as while the other closes
+				_, refused = s.ExecContext(ctx, slowly(db.Engine()))
+			}
+			assert.ErrorIs(t, refused, context.Canceled)
+		})
 
 		var err error
 		require.Eventually(t, func() bool {
