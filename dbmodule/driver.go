@@ -77,7 +77,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	made := &conn{
 		Conn: inner, connector: c, generation: generation,
-		statements: newStatements(c.binder, c.statementCache),
+		statements: newStatements(c.binder, c.statementCache), pipeline: pipelineOf(inner),
 	}
 	if c.controlled {
 		made.controls = newControls(inner)
@@ -160,6 +160,10 @@ type conn struct {
 	own      *tx
 	options  driver.TxOptions
 	adopting bool
+	// pipeline is nil unless BEGIN can be sent with a statement; waiting is the
+	// transaction whose BEGIN was not sent so far.
+	pipeline *pipeline
+	waiting  *pgTx
 	// following is what follows the result of the session's next query.
 	following *openRows
 	// watch keeps the time of its statements.
@@ -292,6 +296,9 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	}
 	l := c.limit(ctx)
 	defer l.end()
+	if err := c.beginAhead(l.ctx); err != nil {
+		return nil, c.answered(l, query, err)
+	}
 	inner, err := preparer.PrepareContext(l.ctx, query)
 	if err != nil {
 		return nil, c.answered(l, query, err)
@@ -332,12 +339,15 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 			return nil, m.done(c.answered(l, query, err))
 		}
 		if st != nil {
-			result, err := st.exec(l.ctx, bound)
+			result, err := withBegin(c, func() (driver.Result, error) { return st.exec(l.ctx, bound) })
 			if !c.staleStatement(l.ctx, st, err) {
 				return result, m.done(c.answered(l, query, err))
 			}
 		}
 		fresh = unseen
+	}
+	if err := c.beginAhead(l.ctx); err != nil {
+		return nil, m.done(c.answered(l, query, err))
 	}
 	result, err := execer.ExecContext(l.ctx, query, args)
 	c.ran(fresh, err)
@@ -383,12 +393,15 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 			return c.result(l, m, nil, err, nil)
 		}
 		if st != nil {
-			inner, err := st.query(l.ctx, bound)
+			inner, err := withBegin(c, func() (driver.Rows, error) { return st.query(l.ctx, bound) })
 			if !c.staleStatement(l.ctx, st, err) {
 				return c.result(l, m, inner, err, st)
 			}
 		}
 		fresh = unseen
+	}
+	if err := c.beginAhead(l.ctx); err != nil {
+		return c.result(l, m, nil, err, nil)
 	}
 	inner, err := queryer.QueryContext(l.ctx, query, args)
 	c.ran(fresh, err)

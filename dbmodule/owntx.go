@@ -4,10 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 )
@@ -89,7 +87,7 @@ func (t *tx) obey(ctx context.Context) (stop func() bool) {
 // beginOwn begins a transaction that outlives the context of its BEGIN.
 func (c *conn) beginOwn(ctx context.Context, opts driver.TxOptions) (inner driver.Tx, end context.CancelFunc, err error) {
 	if pg, ok := c.Conn.(*stdlib.Conn); ok {
-		inner, err = beginPg(ctx, pg, opts)
+		inner, err = c.beginPg(ctx, pg, opts)
 		return inner, nil, err
 	}
 	beginner, ok := c.Conn.(driver.ConnBeginTx)
@@ -117,51 +115,6 @@ func (c *conn) beginOwn(ctx context.Context, opts driver.TxOptions) (inner drive
 func (c *conn) noTransactions() error {
 	return fmt.Errorf("dbmodule: begin: the %s driver has no transactions", c.engine())
 }
-
-// pgTx is a transaction of pgx itself: database/sql's gives COMMIT the context of
-// BEGIN.
-type pgTx struct{ tx pgx.Tx }
-
-func beginPg(ctx context.Context, pg *stdlib.Conn, opts driver.TxOptions) (driver.Tx, error) {
-	if pg.Conn().IsClosed() {
-		return nil, driver.ErrBadConn
-	}
-	var options pgx.TxOptions
-	switch level := sql.IsolationLevel(opts.Isolation); level {
-	case sql.LevelDefault:
-	case sql.LevelReadUncommitted:
-		options.IsoLevel = pgx.ReadUncommitted
-	case sql.LevelReadCommitted:
-		options.IsoLevel = pgx.ReadCommitted
-	case sql.LevelRepeatableRead, sql.LevelSnapshot:
-		options.IsoLevel = pgx.RepeatableRead
-	case sql.LevelSerializable:
-		options.IsoLevel = pgx.Serializable
-	default:
-		return nil, fmt.Errorf("dbmodule: begin: PostgreSQL has no isolation level %s", level)
-	}
-	if opts.ReadOnly {
-		options.AccessMode = pgx.ReadOnly
-	}
-	began, err := pg.Conn().BeginTx(ctx, options)
-	if err != nil {
-		return nil, err
-	}
-	return pgTx{began}, nil
-}
-
-// Commit and Rollback make it a driver.Tx; see tx.send for how it ends.
-func (t pgTx) Commit() error   { return errNoContext }
-func (t pgTx) Rollback() error { return errNoContext }
-
-func (t pgTx) end(ctx context.Context, statement string) error {
-	if statement == commitControl.text() {
-		return t.tx.Commit(ctx)
-	}
-	return t.tx.Rollback(ctx)
-}
-
-var errNoContext = errors.New("dbmodule: end transaction: there is no context")
 
 // adopt returns the session's transaction as a bun.Tx, for savepoints. It is made
 // once they are wanted.

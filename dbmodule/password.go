@@ -13,7 +13,6 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // PasswordFunc returns the password for a connection that is about to be made.
@@ -94,16 +93,13 @@ func askPassword(ctx context.Context, engine Engine, source PasswordFunc) (strin
 	return password, nil
 }
 
-// pgxOptions has the password asked for before each connection.
-func (c Config) pgxOptions() []stdlib.OptionOpenDB {
-	source := c.passwordSource()
-	if source == nil {
-		return nil
-	}
-	return []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(func(ctx context.Context, config *pgx.ConnConfig) (err error) {
+// beforePgx prepares for one connection: it asks for the password.
+func (c Config) beforePgx(ctx context.Context, config *pgx.ConnConfig) (err error) {
+	withPipeline(config)
+	if source := c.passwordSource(); source != nil {
 		config.Password, err = askPassword(ctx, PostgreSQL, source)
-		return err
-	})}
+	}
+	return err
 }
 
 // applyPassword does the same for MySQL.

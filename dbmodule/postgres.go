@@ -13,7 +13,7 @@ func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
-	inner := newConnector(cfg, tell, stdlib.GetConnector(*config, cfg.pgxOptions()...).Connect)
+	inner := newConnector(cfg, tell, stdlib.GetConnector(*config, stdlib.OptionBeforeConnect(cfg.beforePgx)).Connect)
 	if len(cfg.URL.parts.hosts) > 1 {
 		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
 	}

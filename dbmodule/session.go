@@ -25,7 +25,9 @@ const (
 // Session. It is a bun.IDB: whatever takes one takes a session.
 //
 // A session does nothing until its first statement, which takes a connection
-// from the pool and begins a transaction. It keeps both until Commit,
+// from the pool and begins a transaction. On PostgreSQL BEGIN travels with that
+// statement if it is a prepared one (see DATABASE_STATEMENT_CACHE_SIZE), and costs no
+// trip to the server of its own. It keeps both until Commit,
 // Rollback or Close, and can be used again afterwards. Whoever made a session
 // closes it; Close rolls back what was not committed. Results that are still open
 // then are closed. [ReadOnly] and [Autocommit] tell which statements need no

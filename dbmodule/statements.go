@@ -2,7 +2,6 @@ package dbmodule
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -186,6 +185,9 @@ func (c *conn) prepared(ctx context.Context, b bound) (*prepared, error) {
 	if st := s.get(b.plan); st != nil {
 		return st, nil
 	}
+	if err := c.beginAhead(ctx); err != nil {
+		return nil, err
+	}
 	preparer, ok := c.Conn.(driver.ConnPrepareContext)
 	if !ok || !c.leadsToOneSession(ctx) {
 		c.statements = nil
@@ -310,16 +312,9 @@ func (c *conn) beginAgain(ctx context.Context) error {
 	if !ok || c.touched || len(c.levels) != 1 {
 		return errBegun
 	}
-	begin := "BEGIN"
-	switch c.isolation {
-	case sql.LevelDefault:
-	case sql.LevelSnapshot:
-		begin += " ISOLATION LEVEL REPEATABLE READ" // PostgreSQL's name for it
-	default:
-		begin += " ISOLATION LEVEL " + strings.ToUpper(c.isolation.String())
-	}
-	if c.readOnly {
-		begin += " READ ONLY"
+	begin, err := beginText(c.isolation, c.readOnly)
+	if err != nil {
+		return err
 	}
 	for _, statement := range [...]string{"ROLLBACK", begin} {
 		if _, err := pg.ExecContext(ctx, statement, nil); err != nil {

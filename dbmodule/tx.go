@@ -100,7 +100,7 @@ func (t *tx) commitNow() error {
 // is a controlTx.
 func (t *tx) send(statement string, method func() error) error {
 	m := t.conn.measureFor(t.limit.caller, cmp.Or(t.unit, t.conn.unit), statement)
-	if pg, ok := t.Tx.(pgTx); ok {
+	if pg, ok := t.Tx.(*pgTx); ok {
 		return m.raw(pg.end(t.limit.ctx, statement))
 	}
 	if _, controlled := t.Tx.(controlTx); t.conn.engine() == MySQL || t.outlives && !controlled {

@@ -15,6 +15,8 @@ type link struct {
 	// lose is set from the moment that a COMMIT passes whose reply is to be
 	// lost: by then every earlier reply has passed.
 	lose atomic.Bool
+	// asking is set while the client was the last to write.
+	asking atomic.Bool
 }
 
 // forward returns when the link has ended.
@@ -56,6 +58,9 @@ func (l *link) pass(from, to net.Conn, look func([]byte) bool) {
 func (l *link) spot() func([]byte) bool {
 	commits := newCommitSpotter(l.proxy.engine)
 	return func(b []byte) bool {
+		if !l.asking.Swap(true) {
+			l.proxy.trips.Add(1)
+		}
 		if commits.spot(b) && l.proxy.takeSwallow() {
 			l.lose.Store(true)
 		}
@@ -64,6 +69,7 @@ func (l *link) spot() func([]byte) bool {
 }
 
 func (l *link) drop([]byte) bool {
+	l.asking.Store(false)
 	if !l.lose.Load() {
 		return true
 	}

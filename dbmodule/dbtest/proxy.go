@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/openhands-go/server/dbmodule"
@@ -22,6 +23,7 @@ type Proxy struct {
 	url      url.URL
 	engine   dbmodule.Engine
 	wg       sync.WaitGroup
+	trips    atomic.Int64
 
 	mu        sync.Mutex
 	target    string
@@ -127,6 +129,11 @@ func (p *Proxy) Swallowed() int {
 	defer p.mu.Unlock()
 	return p.swallowed
 }
+
+// Trips counts how often a client asked and then waited for the server so far, on
+// all connections together: whatever is sent before the next answer comes is one
+// trip, logging in takes some.
+func (p *Proxy) Trips() int64 { return p.trips.Load() }
 
 // Retarget leads new connections to the server of another URL. Those that are
 // there stay where they are.
