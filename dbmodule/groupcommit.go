@@ -129,7 +129,8 @@ func (g *commitGroup) isOpen() bool { return g != nil && g.open != nil }
 
 // join begins a unit of work inside the open transaction.
 func (g *commitGroup) join(ctx context.Context) error {
-	if err := g.conn.plain(ctx, "SAVEPOINT "+unitSavepoint); err != nil {
+	// It waits for nothing, and a context that ends costs the driver a goroutine.
+	if err := g.conn.plain(context.WithoutCancel(ctx), "SAVEPOINT "+unitSavepoint); err != nil {
 		return err
 	}
 	g.joined = true

@@ -66,6 +66,12 @@ type stack [12]uintptr
 func (p *pool) take(ctx context.Context, s *Session) (*heldConn, error) {
 	held := &heldConn{holder: holder{pool: p, session: s.id, user: s.options.owner}, wait: takeContext{caller: ctx, timeout: p.timeout}}
 	defer held.wait.end()
+	if held.user == nil {
+		// Always, since those that leak are the first that were taken, when the pool
+		// was still empty; and before the wait, since others wait for the connection.
+		runtime.Callers(4, held.taker[:])
+		held.user = &held.taker
+	}
 	p.queue.enter()
 	taken, err := p.db.Conn(&held.wait)
 	if last := p.queue.leave(); last && err != nil {
@@ -84,12 +90,6 @@ func (p *pool) take(ctx context.Context, s *Session) (*heldConn, error) {
 		return nil
 	}); err != nil {
 		return nil, errors.Join(err, taken.Close())
-	}
-	if held.user == nil {
-		// Always, since those that leak are the first that were taken, when the pool
-		// was still empty.
-		runtime.Callers(4, held.taker[:])
-		held.user = &held.taker
 	}
 	p.add(&held.holder)
 	return held, nil
