@@ -50,8 +50,8 @@ func refusesControl(query string) error {
 
 // execAlone is runAlone for a statement without a result.
 func (s *Session) execAlone(ctx context.Context, query string) (result sql.Result, err error) {
-	err = s.runAlone(ctx, query, aloneExec, func(db *sql.DB, r *reading) (err error) {
-		result, err = db.ExecContext(r, query)
+	err = s.runAlone(ctx, query, aloneExec, func(db *sql.DB, one *lone) (err error) {
+		result, err = db.ExecContext(one, query)
 		return err
 	})
 	return result, err

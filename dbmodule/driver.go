@@ -151,9 +151,9 @@ type conn struct {
 	shares       bool
 	acknowledged *acknowledgement
 	// unit is the unit of work that it is in the hands of, nil for none;
-	// reading is set if that is a SELECT by itself.
-	unit    *observedUnit
-	reading *reading
+	// lone is set if that is a statement by itself.
+	unit *observedUnit
+	lone *lone
 	// next is what the session's next statement stands for, own its
 	// transaction with these options. adopting is set while that is made a sql.Tx.
 	next     control
@@ -252,7 +252,7 @@ func (c *conn) typed(err error) error {
 // Close closes the connection. A server is told so as a courtesy: that it
 // could not be told, since it was gone already, is not worth an error.
 func (c *conn) Close() error {
-	c.endReading()
+	c.endLone()
 	c.group.closing(c.broken)
 	defer c.watch.close()
 	if c.statements != nil && c.engine() == SQLite { // which stays open otherwise; servers know by themselves
@@ -279,7 +279,7 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	switch of := ctx.(type) {
-	case *reading:
+	case *lone:
 		ctx = of.got(c)
 	case *followed:
 		ctx = of.caller
@@ -307,15 +307,15 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	r, ok := ctx.(*reading)
+	one, ok := ctx.(*lone)
 	if !ok {
 		if c.next != noControl {
 			return c.control(ctx)
 		}
 		return c.exec(ctx, query, args)
 	}
-	result, err := c.exec(r.got(c), query, args)
-	return result, r.answered(c, err)
+	result, err := c.exec(one.got(c), query, args)
+	return result, one.answered(c, err)
 }
 
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -356,7 +356,7 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	switch of := ctx.(type) {
-	case *reading:
+	case *lone:
 		answer, err := c.query(of.got(c), query, args)
 		if result, ok := answer.(*rows); ok && of.kind == aloneRows && !of.writes { // what was stored is told
 			result.obeys = true
@@ -464,16 +464,16 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // last that used the connection has ended, and before the next gets it.
 func (c *conn) IsValid() bool {
 	c.group.handOver()
-	c.endReading()
+	c.endLone()
 	c.unit = nil
 	return c.sound()
 }
 
-// endReading ends a SELECT by itself, if it was one that had the connection.
-func (c *conn) endReading() {
-	if r := c.reading; r != nil {
-		c.reading = nil
-		r.givenBack()
+// endLone ends a statement by itself, if it was one that had the connection.
+func (c *conn) endLone() {
+	if one := c.lone; one != nil {
+		c.lone = nil
+		one.givenBack()
 	}
 }
 
@@ -518,7 +518,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	switch of := ctx.(type) {
-	case *reading:
+	case *lone:
 		ctx = of.caller
 	case *followed:
 		ctx = of.caller

@@ -15,7 +15,7 @@ func (c *conn) result(l *limit, m measured, inner driver.Rows, err error, st *pr
 		return nil, m.done(err)
 	}
 	l.stop()
-	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, reading: c.reading}
+	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, lone: c.lone}
 	if c.following != nil {
 		answer.follower, c.following = c.following, nil
 		answer.follower.open.Store(true)
@@ -40,8 +40,8 @@ type rows struct {
 	measured measured
 	// statement, if not nil, is free again once the rows are closed.
 	statement *prepared
-	// reading is what they are of, nil for others.
-	reading *reading
+	// lone is the statement that they are of, nil for others.
+	lone *lone
 	// obeys is set when database/sql does not look at the caller's context.
 	obeys bool
 	// follower, if not nil, is how the session follows them.
@@ -72,7 +72,7 @@ func (r *rows) Next(dest []driver.Value) error {
 // failed gives an error of the driver its type.
 func (r *rows) failed(err error) error {
 	err = r.conn.answered(r.limit, "", err)
-	if r.reading != nil && r.reading.writes {
+	if r.lone != nil && r.lone.writes {
 		return r.conn.unsettled(err)
 	}
 	return err

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// reading is a statement that runs by itself, a SELECT of a read-only session
+// lone is a statement that runs by itself, a SELECT of a read-only session
 // or any of an autocommitting one, and the context that database/sql gets for it.
 // The session has a connection for as long as the rows are read, and no longer:
 // whatever else it does meanwhile, such as encoding and sending an answer, others
@@ -17,7 +17,7 @@ import (
 // goroutine and a context for each to close it when its context ends. The driver
 // obeys the caller's context by itself (see rows.Next), and the session closes
 // what is left open when it ends.
-type reading struct {
+type lone struct {
 	takeContext
 	holder
 	unit  observedUnit
@@ -46,49 +46,49 @@ const (
 	aloneExec
 )
 
-func (r *reading) Done() <-chan struct{} {
+func (one *lone) Done() <-chan struct{} {
 	switch {
-	case !r.taken:
-		return r.takeContext.Done()
-	case r.kind != aloneRows:
-		return r.caller.Done()
+	case !one.taken:
+		return one.takeContext.Done()
+	case one.kind != aloneRows:
+		return one.caller.Done()
 	default:
 		return nil
 	}
 }
 
-func (r *reading) Err() error {
+func (one *lone) Err() error {
 	switch {
-	case !r.taken:
-		return r.takeContext.Err()
-	case r.kind != aloneRows:
-		return r.caller.Err()
+	case !one.taken:
+		return one.takeContext.Err()
+	case one.kind != aloneRows:
+		return one.caller.Err()
 	default:
 		return nil
 	}
 }
 
-func (r *reading) Deadline() (deadline time.Time, ok bool) {
+func (one *lone) Deadline() (deadline time.Time, ok bool) {
 	switch {
-	case !r.taken:
-		return r.takeContext.Deadline()
-	case r.kind != aloneRows:
-		return r.caller.Deadline()
+	case !one.taken:
+		return one.takeContext.Deadline()
+	case one.kind != aloneRows:
+		return one.caller.Deadline()
 	default:
 		return time.Time{}, false
 	}
 }
 
-func (r *reading) Value(key any) any {
-	if r.taken {
-		return r.caller.Value(key)
+func (one *lone) Value(key any) any {
+	if one.taken {
+		return one.caller.Value(key)
 	}
-	return r.takeContext.Value(key)
+	return one.takeContext.Value(key)
 }
 
-// newReading begins a unit of work for one statement.
-func (s *Session) newReading(ctx context.Context, from *pool, query string, kind alone) *reading {
-	r := &reading{
+// newLone begins a unit of work for one statement.
+func (s *Session) newLone(ctx context.Context, from *pool, query string, kind alone) *lone {
+	one := &lone{
 		takeContext: takeContext{caller: ctx, timeout: from.timeout},
 		holder:      holder{pool: from, session: s.id, user: s.options.owner},
 		query:       query,
@@ -96,20 +96,20 @@ func (s *Session) newReading(ctx context.Context, from *pool, query string, kind
 		kind:        kind,
 		writes:      !s.options.readOnly,
 	}
-	if r.user == nil {
-		r.user = r
+	if one.user == nil {
+		one.user = one
 	}
 	tellSessionUsed(ctx, s.id)
 	if len(from.observers) > 0 && !unobserved(ctx) {
-		r.unit.ctx = from.observers.unitBegan(ctx, r.unit.UnitOfWork)
-		r.began = time.Now()
+		one.unit.ctx = from.observers.unitBegan(ctx, one.unit.UnitOfWork)
+		one.began = time.Now()
 	}
-	return r
+	return one
 }
 
 // String is who has the connection, if nobody else is named.
-func (r *reading) String() string {
-	return "the statement " + statementWithoutValues(r.unit.Engine, r.query, longestUser)
+func (one *lone) String() string {
+	return "the statement " + statementWithoutValues(one.unit.Engine, one.query, longestUser)
 }
 
 // longestUser bounds the statement in an error about a full pool, in bytes.
@@ -117,48 +117,48 @@ const longestUser = 200
 
 // got is called by the connection that is about to run the statement. It
 // returns the context that counts for that: the caller's.
-func (r *reading) got(c *conn) context.Context {
-	if r.taken {
-		return r.caller // prepared first, as drivers may want
+func (one *lone) got(c *conn) context.Context {
+	if one.taken {
+		return one.caller // prepared first, as drivers may want
 	}
-	r.end() // the wait, and its timer
-	r.taken = true
-	r.open.Store(true)
-	c.unit, c.reading = &r.unit, r
-	r.since = time.Now()
-	r.pool.add(&r.holder)
-	if r.unit.ctx != nil {
-		r.pool.observers.acquired(r.unit.ctx, Acquisition{Pool: r.pool.name, Took: r.since.Sub(r.began)})
+	one.end() // the wait, and its timer
+	one.taken = true
+	one.open.Store(true)
+	c.unit, c.lone = &one.unit, one
+	one.since = time.Now()
+	one.pool.add(&one.holder)
+	if one.unit.ctx != nil {
+		one.pool.observers.acquired(one.unit.ctx, Acquisition{Pool: one.pool.name, Took: one.since.Sub(one.began)})
 	}
-	return r.caller
+	return one.caller
 }
 
 // answered notes what the connection has become by the statement, and marks an
 // error that leaves open what is stored.
-func (r *reading) answered(c *conn, err error) error {
-	r.broken, r.reused = c.broken, c.reused
-	if r.writes {
+func (one *lone) answered(c *conn, err error) error {
+	one.broken, one.reused = c.broken, c.reused
+	if one.writes {
 		return c.unsettled(err)
 	}
 	return err
 }
 
 // givenBack is called when the pool has the connection again.
-func (r *reading) givenBack() {
-	r.pool.remove(&r.holder)
-	if r.unit.ctx != nil {
-		r.pool.observers.unitEnded(r.unit.ctx, UnitEnd{UnitOfWork: r.unit.UnitOfWork, Outcome: OutcomeNone, Held: time.Since(r.since)})
+func (one *lone) givenBack() {
+	one.pool.remove(&one.holder)
+	if one.unit.ctx != nil {
+		one.pool.observers.unitEnded(one.unit.ctx, UnitEnd{UnitOfWork: one.unit.UnitOfWork, Outcome: OutcomeNone, Held: time.Since(one.since)})
 	}
-	r.open.Store(false)
+	one.open.Store(false)
 }
 
 // notTaken ends a unit of work that got no connection.
-func (r *reading) notTaken(err error) error {
-	r.end()
-	err = r.pool.notTaken(r.caller, err)
-	if r.unit.ctx != nil {
-		r.pool.observers.acquired(r.unit.ctx, Acquisition{Pool: r.pool.name, Took: time.Since(r.began), Err: err})
-		r.pool.observers.unitEnded(r.unit.ctx, UnitEnd{UnitOfWork: r.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
+func (one *lone) notTaken(err error) error {
+	one.end()
+	err = one.pool.notTaken(one.caller, err)
+	if one.unit.ctx != nil {
+		one.pool.observers.acquired(one.unit.ctx, Acquisition{Pool: one.pool.name, Took: time.Since(one.began), Err: err})
+		one.pool.observers.unitEnded(one.unit.ctx, UnitEnd{UnitOfWork: one.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
 	}
 	return err
 }
@@ -166,7 +166,7 @@ func (r *reading) notTaken(err error) error {
 // runAlone runs a statement that needs no connection beyond its result. One of a
 // read-only session is repeated when the connection from the pool turns out to be
 // stale.
-func (s *Session) runAlone(ctx context.Context, query string, kind alone, run func(*sql.DB, *reading) error) error {
+func (s *Session) runAlone(ctx context.Context, query string, kind alone, run func(*sql.DB, *lone) error) error {
 	if s.options.autocommits() {
 		if err := refusesControl(query); err != nil {
 			return err
@@ -179,23 +179,23 @@ func (s *Session) runAlone(ctx context.Context, query string, kind alone, run fu
 				return err
 			}
 		}
-		r := s.newReading(ctx, from, query, kind)
-		err := run(from.db.DB, r)
+		one := s.newLone(ctx, from, query, kind)
+		err := run(from.db.DB, one)
 		if err == nil {
 			s.mark(ctx)
 			return nil
 		}
-		if !r.taken {
-			if err = r.notTaken(err); !s.unreached(ctx, from.replica, err) {
+		if !one.taken {
+			if err = one.notTaken(err); !s.unreached(ctx, from.replica, err) {
 				return err
 			}
 			continue
 		}
-		if r.writes {
+		if one.writes {
 			return err // it may be stored
 		}
-		stale := s.elsewhere(ctx, from.replica, r.reused, err) ||
-			r.broken && r.reused && isUnavailable(err) && ctx.Err() == nil
+		stale := s.elsewhere(ctx, from.replica, one.reused, err) ||
+			one.broken && one.reused && isUnavailable(err) && ctx.Err() == nil
 		if !stale {
 			return err
 		}
@@ -204,11 +204,11 @@ func (s *Session) runAlone(ctx context.Context, query string, kind alone, run fu
 
 // queryAlone is runAlone for a result that the session follows.
 func (s *Session) queryAlone(ctx context.Context, query string) (rows *sql.Rows, err error) {
-	err = s.runAlone(ctx, query, aloneRows, func(db *sql.DB, r *reading) (err error) {
-		rows, err = db.QueryContext(r, query) //nolint:sqlclosecheck // whoever asked closes it, and the session does
-		if err == nil && r.open.Load() {
-			r.rows = rows
-			s.follow(&r.openRows)
+	err = s.runAlone(ctx, query, aloneRows, func(db *sql.DB, one *lone) (err error) {
+		rows, err = db.QueryContext(one, query) //nolint:sqlclosecheck // whoever asked closes it, and the session does
+		if err == nil && one.open.Load() {
+			one.rows = rows
+			s.follow(&one.openRows)
 		}
 		return err
 	})
@@ -217,8 +217,8 @@ func (s *Session) queryAlone(ctx context.Context, query string) (rows *sql.Rows,
 
 // queryRowAlone is runAlone for one row, which its Scan closes.
 func (s *Session) queryRowAlone(ctx context.Context, query string) (row *sql.Row) {
-	if err := s.runAlone(ctx, query, aloneRow, func(db *sql.DB, r *reading) error {
-		row = db.QueryRowContext(r, query)
+	if err := s.runAlone(ctx, query, aloneRow, func(db *sql.DB, one *lone) error {
+		row = db.QueryRowContext(one, query)
 		return row.Err()
 	}); err != nil {
 		return failedRow(ctx, err) // row may be one of an earlier attempt
