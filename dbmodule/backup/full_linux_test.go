@@ -1,11 +1,13 @@
 package backup_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,8 +25,25 @@ func tiny(t *testing.T, options string) string {
 		}
 		t.Skipf("only root can mount a small file system: %v", err)
 	}
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, 0)) })
+	t.Cleanup(func() { changeMount(t, func() error { return syscall.Unmount(dir, 0) }) })
 	return dir
+}
+
+// changeMount calls fn, which mounts or unmounts, until nobody has files open there: the
+// processes that other tests start have copies of this one's for a moment.
+func changeMount(t *testing.T, fn func() error) {
+	t.Helper()
+	var err error
+	require.Eventually(t, func() bool {
+		err = fn()
+		return !errors.Is(err, syscall.EBUSY)
+	}, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, err)
+}
+
+func remountReadOnly(t *testing.T, dir string) {
+	t.Helper()
+	changeMount(t, func() error { return syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "") })
 }
 
 func TestBackupOntoAFullDisk(t *testing.T) {
@@ -57,7 +76,7 @@ func TestBackupOntoAFullDisk(t *testing.T) {
 func TestBackupOntoAReadOnlyDisk(t *testing.T) {
 	t.Parallel()
 	dir := tiny(t, "size=1m")
-	require.NoError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	remountReadOnly(t, dir)
 	_, path := folder(t)
 	db := ledger(t, path)
 	_, err := backup.Create(t.Context(), db, filepath.Join(dir, "copy.db"), backup.Options{})
@@ -75,7 +94,7 @@ func TestRestoreFromAReadOnlyDisk(t *testing.T) {
 	_, err := backup.Create(t.Context(), db, from, backup.Options{})
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
-	require.NoError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	remountReadOnly(t, dir)
 	require.NoError(t, os.Chmod(path, fs.FileMode(0o640)))
 	r, err := backup.Prepare(t.Context(), from, db, backup.Options{})
 	require.NoError(t, err)

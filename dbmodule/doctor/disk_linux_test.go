@@ -1,10 +1,12 @@
 package doctor_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,7 +24,7 @@ func TestDisk(t *testing.T) {
 		}
 		t.Skipf("only root can mount a small file system: %v", err)
 	}
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, 0)) })
+	t.Cleanup(func() { changeMount(t, func() error { return syscall.Unmount(dir, 0) }) })
 	cfg := dbmodule.DefaultConfig()
 	var err error
 	cfg.URL, err = dbmodule.SQLiteURL(filepath.Join(dir, "test.db"), false)
@@ -31,8 +33,25 @@ func TestDisk(t *testing.T) {
 	finds(t, doctor.Examine(t.Context(), cfg, options(t)), map[string]doctor.Level{
 		"disk": doctor.Wrong, "file system": doctor.Warning, "writable": doctor.OK, "folder": doctor.OK,
 	})
-	require.NoError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	remountReadOnly(t, dir)
 	r := doctor.Examine(t.Context(), cfg, options(t))
 	finds(t, r, map[string]doctor.Level{"folder": doctor.Wrong})
 	require.False(t, r.Healthy())
+}
+
+// changeMount calls fn, which mounts or unmounts, until nobody has files open there: the
+// processes that other tests start have copies of this one's for a moment.
+func changeMount(t *testing.T, fn func() error) {
+	t.Helper()
+	var err error
+	require.Eventually(t, func() bool {
+		err = fn()
+		return !errors.Is(err, syscall.EBUSY)
+	}, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, err)
+}
+
+func remountReadOnly(t *testing.T, dir string) {
+	t.Helper()
+	changeMount(t, func() error { return syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "") })
 }
