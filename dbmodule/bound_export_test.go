@@ -2,6 +2,7 @@ package dbmodule
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"slices"
 
@@ -38,15 +39,20 @@ func Lifted(engine Engine, query string) (text string, args []any, whole string)
 	return p.text, args, whole
 }
 
-// Prepared lists the statements that a connection keeps prepared.
+// Prepared lists the statements that a pool's connection keeps prepared.
 func Prepared(ctx context.Context, db *bun.DB) ([]string, error) {
 	c, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = c.Close() }()
+	return PreparedOn(c)
+}
+
+// PreparedOn lists the statements that a connection keeps prepared.
+func PreparedOn(c bun.Conn) ([]string, error) {
 	texts := []string{}
-	err = c.Raw(func(raw any) error {
+	err := c.Raw(func(raw any) error {
 		if s := raw.(*conn).statements; s != nil {
 			for p := range s.byPlan {
 				texts = append(texts, p.text)
@@ -56,6 +62,30 @@ func Prepared(ctx context.Context, db *bun.DB) ([]string, error) {
 	})
 	slices.Sort(texts)
 	return texts, err
+}
+
+// FailPrepared makes the statements that a connection keeps prepared fail when
+// they run, as on a server that does not take them any more.
+func FailPrepared(c bun.Conn, fail func() error) error {
+	return c.Raw(func(raw any) error {
+		for _, st := range raw.(*conn).statements.byPlan {
+			st.Stmt = failingStmt{st.Stmt, fail}
+		}
+		return nil
+	})
+}
+
+type failingStmt struct {
+	driver.Stmt
+	fail func() error
+}
+
+func (s failingStmt) QueryContext(context.Context, []driver.NamedValue) (driver.Rows, error) {
+	return nil, s.fail()
+}
+
+func (s failingStmt) ExecContext(context.Context, []driver.NamedValue) (driver.Result, error) {
+	return nil, s.fail()
 }
 
 // PrepareWithin prepares a statement inside the open transaction of a

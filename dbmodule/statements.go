@@ -189,7 +189,14 @@ func (c *conn) prepared(ctx context.Context, b bound) (*prepared, error) {
 		return nil, err
 	}
 	preparer, ok := c.Conn.(driver.ConnPrepareContext)
-	if !ok || !c.leadsToOneSession(ctx) {
+	if !ok {
+		c.statements = nil
+		return nil, nil
+	}
+	switch direct, err := c.leadsToOneSession(ctx); {
+	case err != nil && !refused(c.engine(), err):
+		return nil, nil // it is asked again
+	case !direct:
 		c.statements = nil
 		return nil, nil
 	}
@@ -201,11 +208,11 @@ func (c *conn) prepared(ctx context.Context, b bound) (*prepared, error) {
 	inner, err := prepare(ctx, b.plan.text)
 	if err != nil {
 		b.plan.proven.Store(false)
+		if fragile {
+			return nil, err
+		}
 		if refused(c.engine(), err) {
-			b.shape.refused.Store(!fragile)
-			if fragile {
-				return nil, err
-			}
+			b.shape.refused.Store(true)
 		}
 		return nil, nil
 	}
@@ -239,31 +246,32 @@ func (c *conn) prepareWithin(ctx context.Context, query string) (driver.Stmt, er
 // leadsToOneSession tells a PostgreSQL server from a pooler in front of it,
 // by the number of the process behind the connection: a pooler that hands
 // sessions around has none to tell.
-func (c *conn) leadsToOneSession(ctx context.Context) bool {
+func (c *conn) leadsToOneSession(ctx context.Context) (bool, error) {
 	s := c.statements
 	if s.direct || c.engine() != PostgreSQL {
-		return true
+		return true, nil
 	}
 	pg, ok := c.Conn.(*stdlib.Conn)
 	if !ok {
-		return false
+		return false, nil
 	}
 	rows, err := pg.QueryContext(ctx, "SELECT pg_backend_pid()", nil)
 	if err != nil {
-		return false
+		return false, err
 	}
 	row := make([]driver.Value, 1)
 	err = rows.Next(row)
 	if closeErr := rows.Close(); err != nil && err != io.EOF || closeErr != nil { //nolint:errorlint // the protocol of driver.Rows
-		return false
+		return false, errors.Join(err, closeErr)
 	}
 	pid, ok := row[0].(int64)
 	s.direct = ok && pid == int64(pg.Conn().PgConn().PID())
-	return s.direct
+	return s.direct, nil
 }
 
 // refused tells what an engine says about a statement from what it says about
-// the moment, such as a lock that it waited for, and from a lost connection.
+// the moment, such as a lock that it waited for or a transaction that failed
+// before, and from a lost connection.
 func refused(engine Engine, err error) bool {
 	var (
 		pg   *pgconn.PgError
@@ -274,7 +282,7 @@ func refused(engine Engine, err error) bool {
 		return false
 	}
 	typed := classify(engine, err)
-	return !errors.Is(typed, ErrConflict) && !errors.Is(typed, ErrTimeout) && !errors.Is(typed, ErrUnavailable)
+	return !errors.Is(typed, ErrConflict) && !errors.Is(typed, ErrTimeout) && !errors.Is(typed, ErrUnavailable) && !errors.Is(typed, ErrPendingRollback)
 }
 
 // staleStatement tells the errors by which a server may refuse a statement that

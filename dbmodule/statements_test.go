@@ -56,12 +56,123 @@ func TestStatementsKeptAreBounded(t *testing.T) {
 			}
 		}
 		assert.Len(t, kept(t, db), 3)
-		if db.Engine() == dbmodule.PostgreSQL {
+		switch db.Engine() {
+		case dbmodule.PostgreSQL:
 			var onServer int
 			require.NoError(t, db.DB().NewRaw("SELECT count(*) FROM pg_prepared_statements").Scan(t.Context(), &onServer))
 			assert.LessOrEqual(t, onServer, 4)
+		case dbmodule.MySQL: // which tells how many it has of all sessions alone
+			var counted []int
+			require.NoError(t, db.DB().NewRaw("SHOW SESSION STATUS WHERE Variable_name IN ('Com_stmt_close', 'Com_stmt_prepare')").Scan(t.Context(), new([]string), &counted))
+			require.Len(t, counted, 2)
+			assert.Equal(t, 3, counted[1]-counted[0])
 		}
 	})
+}
+
+// aliased is a query whose text is its own, the same each time.
+func aliased(alias string) string {
+	return "SELECT name AS " + alias + " FROM accounts WHERE balance = 7"
+}
+
+func run(t *testing.T, db bun.IDB, query string) {
+	t.Helper()
+	_, err := read(t.Context(), db, query)
+	require.NoError(t, err)
+}
+
+func read(ctx context.Context, db bun.IDB, query string) (names []string, err error) {
+	err = db.NewRaw(query).Scan(ctx, &names)
+	return names, err
+}
+
+// The statement that was not used for longest goes, whatever was prepared first.
+func TestStatementsKeptAreThoseUsedLast(t *testing.T) {
+	t.Parallel()
+	onOneConnection(t, 3, func(t *testing.T, db *dbmodule.Database) {
+		// One that was used once is seen, and not prepared.
+		for _, step := range []struct {
+			use  string
+			kept []string
+		}{
+			{"aabbcc", []string{"a", "b", "c"}},
+			{"add", []string{"a", "c", "d"}},     // not the first one
+			{"cadee", []string{"a", "d", "e"}},   // from the oldest place and from the middle
+			{"aedff", []string{"d", "e", "f"}},   // all of them moved
+			{"ffdddcd", []string{"c", "d", "f"}}, // one that went is prepared again
+		} {
+			for _, alias := range step.use {
+				run(t, db.DB(), aliased(string(alias)))
+			}
+			var want []string
+			for _, alias := range step.kept {
+				want = append(want, aliased(alias))
+			}
+			assert.Equal(t, want, kept(t, db), step.use)
+		}
+	})
+}
+
+// A statement whose rows are read is not closed under its reader, even when
+// there is no other to close. Only SQLite runs another meanwhile.
+func TestStatementInUseIsNotEvicted(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		limit         int
+		during, after []string
+	}{
+		{1, []string{"a", "d"}, []string{"d", "e"}},
+		{2, []string{"a", "d"}, []string{"d", "e"}},
+		{3, []string{"a", "c", "d"}, []string{"c", "d", "e"}},
+	} {
+		t.Run(fmt.Sprint(test.limit), func(t *testing.T) {
+			t.Parallel()
+			onOneConnectionOf(t, dbmodule.SQLite, test.limit, func(t *testing.T, db *dbmodule.Database) {
+				for _, name := range []string{"1", "2", "3"} {
+					_, err := db.DB().NewInsert().Model(&Account{Name: name, Balance: 7}).Exec(t.Context())
+					require.NoError(t, err)
+				}
+				conn, err := db.DB().Conn(t.Context())
+				require.NoError(t, err)
+				defer func() { _ = conn.Close() }()
+				keeps := func(aliases []string) {
+					prepared, err := dbmodule.PreparedOn(conn)
+					require.NoError(t, err)
+					var want []string
+					for _, alias := range aliases {
+						want = append(want, aliased(alias))
+					}
+					assert.Equal(t, want, prepared)
+				}
+				tx, err := conn.BeginTx(t.Context(), nil)
+				require.NoError(t, err)
+				defer func() { _ = tx.Rollback() }()
+				run(t, tx, aliased("a"))
+				rows, err := tx.QueryContext(t.Context(), aliased("a"))
+				require.NoError(t, err)
+				defer func() { _ = rows.Close() }()
+				var names []string
+				for rows.Next() {
+					var name string
+					require.NoError(t, rows.Scan(&name))
+					names = append(names, name)
+					for _, alias := range "bbccdd" {
+						inner, err := read(t.Context(), tx, aliased(string(alias)))
+						require.NoError(t, err)
+						assert.Equal(t, []string{"1", "2", "3"}, inner)
+					}
+					keeps(test.during)
+				}
+				require.NoError(t, rows.Err())
+				require.NoError(t, rows.Close())
+				assert.Equal(t, []string{"1", "2", "3"}, names)
+				run(t, tx, aliased("e")) // now that a's rows are closed, it goes first
+				run(t, tx, aliased("e"))
+				keeps(test.after)
+				require.NoError(t, tx.Commit())
+			})
+		})
+	}
 }
 
 // What is the same each time stays text; what differs is bound.
@@ -193,6 +304,16 @@ func TestPreparedStatementsThrownAway(t *testing.T) {
 			return err
 		}))
 		assert.Equal(t, 1, attempts)
+		for i := range 3 {
+			for kind := range 2 {
+				_, err := byBalance(t.Context(), db.DB(), kind, i)
+				require.NoError(t, err)
+			}
+		}
+		var onServer int
+		require.NoError(t, db.DB().NewRaw("SELECT count(*) FROM pg_prepared_statements").Scan(t.Context(), &onServer))
+		assert.Zero(t, onServer, "the connection goes on without")
+		assert.Empty(t, kept(t, db))
 	})
 }
 
