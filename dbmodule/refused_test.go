@@ -103,8 +103,8 @@ func TestStatementThatFailedForTheMomentIsPreparedLater(t *testing.T) {
 	}{
 		{"a lock", "SET lock_timeout = 20", "RESET lock_timeout", alone, dbmodule.ErrConflict},
 		{"a lock in a transaction", "SET lock_timeout = 20", "RESET lock_timeout", within, dbmodule.ErrConflict},
-		{"the time", "SET statement_timeout = 50", "RESET statement_timeout", alone, dbmodule.ErrTimeout},
-		{"the time in a transaction", "SET statement_timeout = 50", "RESET statement_timeout", within, dbmodule.ErrTimeout},
+		{"the time", "SET statement_timeout = 200", "RESET statement_timeout", alone, dbmodule.ErrTimeout},
+		{"the time in a transaction", "SET statement_timeout = 200", "RESET statement_timeout", within, dbmodule.ErrTimeout},
 		{"the server", "SELECT 1", "SELECT 1", whileWaiting(t, func(_ context.CancelFunc, other *dbmodule.Database, pid int) {
 			_, err := other.DB().ExecContext(t.Context(), "SELECT pg_terminate_backend(?)", pid)
 			assert.NoError(t, err)
@@ -170,7 +170,7 @@ func TestKnownStatementThatIsNotPreparedCostsTheTransaction(t *testing.T) {
 		want      error
 	}{
 		{"a lock", "SET lock_timeout = 20", dbmodule.ErrConflict},
-		{"the time", "SET statement_timeout = 50", dbmodule.ErrTimeout},
+		{"the time", "SET statement_timeout = 200", dbmodule.ErrTimeout},
 		{"refused", "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
