@@ -1,7 +1,19 @@
 package dbmodule
 
-// GroupPause is how long units of work commit one by one after a group failed.
-const GroupPause = groupPause
+import (
+	"database/sql/driver"
+	"errors"
+)
+
+// What bounds groups.
+const (
+	GroupUnits = groupUnits
+	GroupAge   = groupAge
+	// GroupPause is how long units of work commit one by one after a group failed.
+	GroupPause = groupPause
+	QuickUnit  = quickUnit
+	SlowUnits  = slowUnits
+)
 
 // GroupedCommits returns how many COMMITs stored how many units of work of
 // sessions, both 0 where they don't share.
@@ -10,4 +22,17 @@ func GroupedCommits(d *Database) (commits, units int64) {
 		commits, units = q.commits.Load(), q.units.Load()
 	}
 	return commits, units
+}
+
+// BreakConn marks the session's connection as one that the pool should not keep.
+func BreakConn(s *Session) { s.held.raw.broken = true }
+
+// LoseConn has the session's connection closed at once, as database/sql does
+// when a driver calls it bad.
+func LoseConn(s *Session) error {
+	err := s.held.conn.Raw(func(any) error { return driver.ErrBadConn })
+	if errors.Is(err, driver.ErrBadConn) {
+		return nil
+	}
+	return err
 }

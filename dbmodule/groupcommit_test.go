@@ -20,8 +20,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
-// openGrouped opens a file whose commits sync, with the accounts table.
-func openGrouped(t testing.TB, configure ...func(*dbmodule.Config)) *dbmodule.Database {
+// groupedConfig is of a file whose commits sync.
+func groupedConfig(t testing.TB, configure ...func(*dbmodule.Config)) dbmodule.Config {
 	t.Helper()
 	cfg := dbtest.Config(t, dbmodule.SQLite)
 	url, _, _ := strings.Cut(cfg.URL.String(), "?")
@@ -32,7 +32,18 @@ func openGrouped(t testing.TB, configure ...func(*dbmodule.Config)) *dbmodule.Da
 	for _, change := range configure {
 		change(&cfg)
 	}
-	db, err := dbmodule.Open(cfg, zap.NewNop())
+	return cfg
+}
+
+// openGrouped opens a file whose commits sync, with the accounts table.
+func openGrouped(t testing.TB, configure ...func(*dbmodule.Config)) *dbmodule.Database {
+	t.Helper()
+	return openAccounts(t, groupedConfig(t, configure...))
+}
+
+func openAccounts(t testing.TB, cfg dbmodule.Config, opts ...dbmodule.Option) *dbmodule.Database {
+	t.Helper()
+	db, err := dbmodule.Open(cfg, zap.NewNop(), opts...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	ctx := t.Context()

@@ -1,0 +1,438 @@
+package dbmodule_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// inOwnTime runs fn with a database in a time that passes while all sleep or
+// wait, and else stands still: what groups make of time is the same on a busy
+// machine. synctest.Wait returns there once all others wait.
+func inOwnTime(t *testing.T, cfg dbmodule.Config, fn func(t *testing.T, db *dbmodule.Database), opts ...dbmodule.Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { fn(t, openAccounts(t, cfg, opts...)) })
+}
+
+// meet makes units of work meet, like together, in a time of the test's own.
+func meet(t *testing.T, db *dbmodule.Database, units ...func(ctx context.Context, s *dbmodule.Session) error) error {
+	t.Helper()
+	holder := db.Sessions().New()
+	require.NoError(t, insert(t.Context(), holder, unique(db)))
+	errs := make([]error, len(units)+1)
+	var wg sync.WaitGroup
+	for i, unit := range units {
+		wg.Go(func() { errs[i] = db.Sessions().InTx(t.Context(), unit, dbmodule.MaxAttempts(1)) })
+	}
+	synctest.Wait()
+	errs[len(units)] = holder.Commit(t.Context())
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// unique is a name that no account has.
+func unique(db *dbmodule.Database) string { return fmt.Sprint(db.Sessions().New().ID()) }
+
+// lasting is a unit of work that holds the writer for so long.
+func lasting(db *dbmodule.Database, d time.Duration) func(ctx context.Context, s *dbmodule.Session) error {
+	return func(ctx context.Context, s *dbmodule.Session) error {
+		err := insert(ctx, s, unique(db))
+		time.Sleep(d)
+		return err
+	}
+}
+
+// met returns how many COMMITs stored how many units of work that met.
+func met(t *testing.T, db *dbmodule.Database, units ...func(ctx context.Context, s *dbmodule.Session) error) (commits, stored int64) {
+	t.Helper()
+	commits, stored = dbmodule.GroupedCommits(db)
+	require.NoError(t, meet(t, db, units...))
+	commitsAfter, storedAfter := dbmodule.GroupedCommits(db)
+	return commitsAfter - commits, storedAfter - stored
+}
+
+// requireGroups requires that units of work share a COMMIT, or that none do.
+func requireGroups(t *testing.T, db *dbmodule.Database, want bool, about string) {
+	t.Helper()
+	quick := lasting(db, 0)
+	commits, units := met(t, db, quick, quick, quick)
+	require.EqualValues(t, 4, units)
+	if want {
+		require.EqualValues(t, 1, commits, about)
+	} else {
+		require.EqualValues(t, 4, commits, about)
+	}
+}
+
+func alone(t *testing.T, db *dbmodule.Database, times int, unit func(ctx context.Context, s *dbmodule.Session) error) {
+	t.Helper()
+	for range times {
+		require.NoError(t, db.Sessions().InTx(t.Context(), unit))
+	}
+}
+
+// The first member waits for so many others and no more.
+func TestGroupIsBoundedInItsUnits(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		units := make([]func(ctx context.Context, s *dbmodule.Session) error, dbmodule.GroupUnits+5)
+		for i := range units {
+			units[i] = lasting(db, 0)
+		}
+		commits, stored := met(t, db, units[:dbmodule.GroupUnits-1]...)
+		assert.EqualValues(t, dbmodule.GroupUnits, stored)
+		assert.EqualValues(t, 1, commits)
+		commits, stored = met(t, db, units...)
+		assert.EqualValues(t, dbmodule.GroupUnits+6, stored)
+		assert.EqualValues(t, 2, commits)
+	})
+}
+
+// The first member waits for so long and no longer.
+func TestGroupIsBoundedInItsAge(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		half := lasting(db, dbmodule.GroupAge/2)
+		commits, stored := met(t, db, half, half, lasting(db, 0))
+		assert.EqualValues(t, 4, stored)
+		assert.EqualValues(t, 1, commits)
+		long := lasting(db, dbmodule.GroupAge+1)
+		commits, stored = met(t, db, long, long, long) // the last is in the group of the second
+		assert.EqualValues(t, 4, stored)
+		assert.EqualValues(t, 2, commits)
+	})
+}
+
+// Where units of work are slow, a member would wait for more than its sync.
+func TestSlowUnitsFormNoGroups(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		quick, slow := lasting(db, dbmodule.QuickUnit), lasting(db, dbmodule.QuickUnit+1)
+		alone(t, db, 3*dbmodule.SlowUnits, quick)
+		alone(t, db, dbmodule.SlowUnits/2+1, slow)
+		requireGroups(t, db, true, "the one that holds the writer is quick, and most are not slow any more")
+		alone(t, db, 3*dbmodule.SlowUnits, quick)
+		alone(t, db, 3*dbmodule.SlowUnits, slow)
+		requireGroups(t, db, false, "most were slow")
+		requireGroups(t, db, true, "as many were quick since")
+	})
+}
+
+func TestSlowMembersEndGroups(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		slow := lasting(db, dbmodule.QuickUnit+1)
+		commits, stored := met(t, db, slow, slow)
+		require.EqualValues(t, 3, stored)
+		require.EqualValues(t, 1, commits)
+		for range dbmodule.SlowUnits {
+			commits, stored = met(t, db, slow, slow)
+		}
+		assert.EqualValues(t, 3, stored)
+		assert.EqualValues(t, 3, commits)
+	})
+}
+
+// Only units of work count as slow, not what stands between them.
+func TestStatementsByThemselvesAreNotSlow(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		alone(t, db, 1, lasting(db, 0))
+		for range 3 * dbmodule.SlowUnits {
+			time.Sleep(time.Second)
+			require.NoError(t, insert(t.Context(), db.DB(), unique(db)))
+		}
+		requireGroups(t, db, true, "no unit was slow")
+	})
+}
+
+// onStatement is an observer that is called for each statement.
+type onStatement func(statement dbmodule.Statement)
+
+func (onStatement) UnitBegan(ctx context.Context, _ dbmodule.UnitOfWork) context.Context { return ctx }
+func (onStatement) Acquired(context.Context, dbmodule.Acquisition)                       {}
+func (onStatement) UnitEnded(context.Context, dbmodule.UnitEnd)                          {}
+func (onStatement) Retrying(context.Context, dbmodule.Retry)                             {}
+
+func (f onStatement) Statement(_ context.Context, statement dbmodule.Statement) { f(statement) }
+
+// On a slow disk a member saves more than what a slow unit of work costs it.
+func TestUnitsAreQuickBesideSlowCommits(t *testing.T) {
+	t.Parallel()
+	slowDisk := onStatement(func(statement dbmodule.Statement) {
+		if statement.Operation() == "COMMIT" {
+			time.Sleep(time.Second)
+		}
+	})
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		alone(t, db, 3*dbmodule.SlowUnits, lasting(db, 0))
+		alone(t, db, 3*dbmodule.SlowUnits, lasting(db, 10*dbmodule.QuickUnit))
+		requireGroups(t, db, true, "COMMIT takes longer")
+	}, dbmodule.WithObserver(slowDisk))
+}
+
+// The pause after a group failed ends.
+func TestGroupsFormAgainAfterOneFailed(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		requireGroups(t, db, true, "at first")
+		err := meet(t, db, func(ctx context.Context, s *dbmodule.Session) error {
+			_, err := s.ExecContext(ctx, "INSERT OR ROLLBACK INTO accounts (id, name, balance) SELECT id, name, 0 FROM accounts")
+			return err
+		})
+		require.ErrorIs(t, err, dbmodule.ErrConflict)
+		requireGroups(t, db, false, "after one failed")
+		time.Sleep(dbmodule.GroupPause)
+		requireGroups(t, db, true, "after the pause")
+	})
+}
+
+// A connection that is not kept is not left with a transaction that is open.
+func TestGroupIsCommittedOnAConnectionThatIsNotKept(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		broken := func(ctx context.Context, s *dbmodule.Session) error {
+			err := insert(ctx, s, unique(db))
+			dbmodule.BreakConn(s)
+			return err
+		}
+		commits, stored := met(t, db, broken, broken)
+		assert.EqualValues(t, 3, stored)
+		assert.EqualValues(t, 2, commits) // the second has a connection of its own
+	})
+}
+
+// A connection may turn out to be too old when the next session gets it.
+func TestGroupIsCommittedWhenItsConnectionIsReplaced(t *testing.T) {
+	t.Parallel()
+	recycled := groupedConfig(t, func(cfg *dbmodule.Config) { cfg.PoolRecycle = time.Minute })
+	inOwnTime(t, recycled, func(t *testing.T, db *dbmodule.Database) {
+		holder := db.Sessions().New()
+		require.NoError(t, insert(t.Context(), holder, "first"))
+		time.Sleep(time.Hour)
+		var wg sync.WaitGroup
+		wg.Go(func() { assert.NoError(t, db.Sessions().InTx(t.Context(), inserts("second"))) })
+		synctest.Wait()
+		require.NoError(t, holder.Commit(t.Context()))
+		wg.Wait()
+		assert.Equal(t, map[string]bool{"first": true, "second": true}, storedNames(t, db))
+		commits, units := dbmodule.GroupedCommits(db)
+		assert.EqualValues(t, 2, units)
+		assert.EqualValues(t, 2, commits)
+	})
+}
+
+// A connection that is lost in the middle of a unit of work takes the group
+// along: COMMIT would store what that did so far.
+func TestGroupFailsWithTheConnectionOfAMember(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		err := meet(t, db, func(ctx context.Context, s *dbmodule.Session) error {
+			return errors.Join(insert(ctx, s, unique(db)), dbmodule.LoseConn(s))
+		})
+		require.ErrorIs(t, err, dbmodule.ErrConflict)
+		assert.Empty(t, storedNames(t, db))
+		requireGroups(t, db, false, "after one failed")
+	})
+}
+
+// A constraint that another program makes counts too.
+func TestGroupsEndWithAnothersDeferredConstraint(t *testing.T) {
+	t.Parallel()
+	cfg := groupedConfig(t)
+	inOwnTime(t, cfg, func(t *testing.T, db *dbmodule.Database) {
+		requireGroups(t, db, true, "at first")
+		opened, err := dbmodule.Open(cfg, zap.NewNop())
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, opened.Close()) }()
+		require.NoError(t, opened.Connect(t.Context()))
+		other := opened.DB()
+		_, err = other.ExecContext(t.Context(), "CREATE TABLE other (id INTEGER PRIMARY KEY)")
+		require.NoError(t, err)
+		requireGroups(t, db, true, "after a table without one")
+		_, err = other.ExecContext(t.Context(), "CREATE TABLE d (p INTEGER REFERENCES accounts (id) DEFERRABLE INITIALLY DEFERRED)")
+		require.NoError(t, err)
+		requireGroups(t, db, false, "with a deferred constraint")
+		_, err = other.ExecContext(t.Context(), "DROP TABLE d")
+		require.NoError(t, err)
+		requireGroups(t, db, true, "without it")
+	})
+}
+
+func TestTemporaryTablesMayHaveDeferredConstraints(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		_, err := db.DB().ExecContext(t.Context(), "CREATE TEMP TABLE d (id INTEGER PRIMARY KEY, p INTEGER REFERENCES d (id) DEFERRABLE INITIALLY DEFERRED)")
+		require.NoError(t, err)
+		requireGroups(t, db, false, "with a deferred constraint")
+	})
+}
+
+// goingContext has ended, and holds up who asks why until it is let go: a
+// session that counts as waiting and won't come.
+type goingContext struct {
+	context.Context
+	letGo chan struct{}
+}
+
+func newGoingContext(t *testing.T) goingContext {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return goingContext{ctx, make(chan struct{})}
+}
+
+func (c goingContext) Err() error {
+	<-c.letGo
+	return c.Context.Err()
+}
+
+// visit waits for the writer with a context that is about to end.
+func visit(t *testing.T, db *dbmodule.Database, wg *sync.WaitGroup) (letGo chan struct{}) {
+	ctx := newGoingContext(t)
+	wg.Go(func() {
+		s := db.Sessions().New()
+		assert.ErrorIs(t, insert(ctx, s, "visitor"), context.Canceled)
+		assert.NoError(t, s.Close())
+	})
+	synctest.Wait()
+	return ctx.letGo
+}
+
+// The one for whom a group stays open may go away before it comes.
+func TestGroupIsCommittedWhenTheLastWhoWaitsLeaves(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		holder := db.Sessions().New()
+		require.NoError(t, insert(t.Context(), holder, "holder"))
+		var wg sync.WaitGroup
+		letGo := visit(t, db, &wg)
+		committed := make(chan error, 1)
+		go func() { committed <- holder.Commit(t.Context()) }()
+		synctest.Wait()
+		assert.Empty(t, committed, "the group is open for the visitor")
+		assert.Empty(t, storedNames(t, db))
+		close(letGo)
+		require.NoError(t, <-committed)
+		wg.Wait()
+		assert.Equal(t, map[string]bool{"holder": true}, storedNames(t, db))
+	})
+}
+
+// A transaction of Bun's knows no groups: its Commit would return before COMMIT.
+func TestBunTransactionJoinsNoGroup(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		holder := db.Sessions().New()
+		require.NoError(t, insert(t.Context(), holder, "holder"))
+		var wg sync.WaitGroup
+		letGo := visit(t, db, &wg)
+		wg.Go(func() {
+			assert.NoError(t, db.DB().RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+				assert.True(t, storedNames(t, db)["holder"], "the group is committed first")
+				return insert(ctx, tx, "bun")
+			}))
+			assert.True(t, storedNames(t, db)["bun"])
+		})
+		synctest.Wait()
+		require.NoError(t, holder.Commit(t.Context()))
+		synctest.Wait()
+		close(letGo)
+		wg.Wait()
+	})
+}
+
+// afterCommitStatement is a hook of Bun's: a session's COMMIT has ended, which
+// for a member of a group means its part.
+type afterCommitStatement func()
+
+func (afterCommitStatement) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+	return ctx
+}
+
+func (f afterCommitStatement) AfterQuery(_ context.Context, event *bun.QueryEvent) {
+	if event.Query == "COMMIT" {
+		f()
+	}
+}
+
+// A member may leave as soon as its part has ended: that is stored with the
+// others', and it knows that it does not know.
+func TestMemberLeavesBeforeTheGroupIsCommitted(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		var leaves []context.CancelFunc // of those whose part has ended, in turn
+		db.DB().AddQueryHook(afterCommitStatement(func() {
+			if len(leaves) > 0 {
+				leaves[0]()
+				leaves = leaves[1:]
+			}
+		}))
+		first, leaveFirst := context.WithCancel(t.Context())
+		second, leaveSecond := context.WithCancel(t.Context())
+		leaves = append(leaves, leaveFirst, leaveSecond)
+		var wg sync.WaitGroup
+		// member waits for the writer, and then to be let go.
+		member := func(ctx context.Context, name string) (letGo chan struct{}, committed chan error) {
+			letGo, committed = make(chan struct{}), make(chan error, 1)
+			wg.Go(func() {
+				s := db.Sessions().New()
+				assert.NoError(t, insert(ctx, s, name))
+				<-letGo
+				committed <- s.Commit(ctx)
+			})
+			synctest.Wait()
+			return letGo, committed
+		}
+		letFirst, firstErr := member(first, "first")
+		letSecond, secondErr := member(second, "second")
+		close(letFirst)
+		require.ErrorIs(t, <-firstErr, dbmodule.ErrCommitUnknown)
+		letThird, thirdErr := member(t.Context(), "third")
+		close(letSecond)
+		require.ErrorIs(t, <-secondErr, dbmodule.ErrCommitUnknown)
+		close(letThird)
+		require.NoError(t, <-thirdErr)
+		wg.Wait()
+		assert.Equal(t, map[string]bool{"first": true, "second": true, "third": true}, storedNames(t, db))
+		commits, units := dbmodule.GroupedCommits(db)
+		assert.EqualValues(t, 3, units)
+		assert.EqualValues(t, 1, commits)
+	})
+}
+
+// The COMMIT of a group is told as a statement of the session that began it.
+func TestGroupsCommitIsOfTheFirstMember(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var sessions []uint64
+	observer := onStatement(func(statement dbmodule.Statement) {
+		mu.Lock()
+		defer mu.Unlock()
+		if statement.Operation() == "COMMIT" && statement.Session > 0 {
+			sessions = append(sessions, statement.Session)
+		}
+	})
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		holder := db.Sessions().New()
+		require.NoError(t, insert(t.Context(), holder, "holder"))
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() { assert.NoError(t, db.Sessions().InTx(t.Context(), lasting(db, 0))) })
+		}
+		synctest.Wait()
+		require.NoError(t, holder.Commit(t.Context()))
+		wg.Wait()
+		assert.Equal(t, []uint64{holder.ID()}, sessions)
+	}, dbmodule.WithObserver(observer))
+}
