@@ -473,6 +473,9 @@ func TestSessionRefusesToEndItsTransactionByText(t *testing.T) {
 	db := openGrouped(t)
 	for statement, refused := range map[string]bool{
 		"COMMIT": true, " end;": true, "ROLLBACK": true, "rollback transaction;": true,
+		"COMMIT\tTRANSACTION": true, "end\ntransaction": true, "ROLLBACK\nTRANSACTION": true, "\fCOMMIT": true,
+		"/* all */ COMMIT": true, "-- all\n/* of */; COMMIT": true, "COMMIT/* all */": true, "COMMIT; SELECT 1": true,
+		"ROLLBACK -- TO a": true, "ROLLBACK/* TO */": true, "SAVEPOINT a; ROLLBACK TO a": false, "ROLLBACK TO a; COMMIT": true,
 		"SAVEPOINT a": false, "CREATE TABLE commits (x)": false, "EXPLAIN SELECT 1": false,
 	} {
 		s := db.Sessions().New()
@@ -487,9 +490,20 @@ func TestSessionRefusesToEndItsTransactionByText(t *testing.T) {
 	s := db.Sessions().New()
 	_, err := s.ExecContext(t.Context(), "SAVEPOINT a")
 	require.NoError(t, err)
-	_, err = s.ExecContext(t.Context(), "ROLLBACK TO a")
-	require.NoError(t, err)
+	for _, statement := range []string{"ROLLBACK TO a", "/* all */ rollback\ttransaction to savepoint a;"} {
+		_, err = s.ExecContext(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
 	require.NoError(t, s.Close())
+
+	// Who works on a connection of Bun's shares nothing.
+	conn, err := db.DB().Conn(t.Context())
+	require.NoError(t, err)
+	for _, statement := range []string{"BEGIN", "COMMIT", "BEGIN", "ROLLBACK"} {
+		_, err = conn.ExecContext(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+	require.NoError(t, conn.Close())
 }
 
 // BenchmarkGroupCommit stores rows one a unit of work from several writers,
