@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -327,47 +326,4 @@ func (g *commitGroup) admits(query string) error {
 		}
 	}
 	return g.ownEnd(query)
-}
-
-// ownEnd refuses a session's COMMIT or ROLLBACK as text: others may share the
-// transaction.
-func (g *commitGroup) ownEnd(query string) error {
-	if g == nil || !g.conn.strict {
-		return nil
-	}
-	statement := pastComments(query)
-	if len(statement) < 3 || strings.IndexByte("cCeErR", statement[0]) < 0 {
-		return nil
-	}
-	word := strings.ToUpper(firstWord(statement))
-	switch word {
-	case "COMMIT", "END":
-	case "ROLLBACK":
-		rest := strings.TrimRight(statement[len(word):], " \t\r\n;")
-		words := strings.Fields(rest)
-		if len(words) > 0 && strings.EqualFold(words[0], "TRANSACTION") {
-			words = words[1:]
-		}
-		if len(words) > 0 && strings.EqualFold(words[0], "TO") && !strings.Contains(rest, ";") {
-			return nil
-		}
-	default:
-		return nil
-	}
-	return fmt.Errorf("dbmodule: %s as a statement of a session: others may share its transaction (see DATABASE_GROUP_COMMIT): call the session's Commit or Rollback", word)
-}
-
-// pastComments returns a statement from its first word on.
-func pastComments(query string) string {
-	for {
-		query = strings.TrimLeft(query, " \t\r\n\f;")
-		switch {
-		case strings.HasPrefix(query, "--"):
-			_, query, _ = strings.Cut(query, "\n")
-		case strings.HasPrefix(query, "/*"):
-			_, query, _ = strings.Cut(query[2:], "*/")
-		default:
-			return query
-		}
-	}
 }

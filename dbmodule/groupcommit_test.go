@@ -476,7 +476,11 @@ func TestSessionRefusesToEndItsTransactionByText(t *testing.T) {
 		"COMMIT\tTRANSACTION": true, "end\ntransaction": true, "ROLLBACK\nTRANSACTION": true, "\fCOMMIT": true,
 		"/* all */ COMMIT": true, "-- all\n/* of */; COMMIT": true, "COMMIT/* all */": true, "COMMIT; SELECT 1": true,
 		"ROLLBACK -- TO a": true, "ROLLBACK/* TO */": true, "SAVEPOINT a; ROLLBACK TO a": false, "ROLLBACK TO a; COMMIT": true,
-		"SAVEPOINT a": false, "CREATE TABLE commits (x)": false, "EXPLAIN SELECT 1": false,
+		"SELECT 1; COMMIT": true, "SELECT ';'; -- and\n end": true, "\ufeffCOMMIT": true, "SELECT 1;\ufeffROLLBACK": true,
+		"CREATE TABLE b (x); COMMIT": true, "CREATE TEMP TRIGGER c AFTER INSERT ON accounts BEGIN SELECT 1; END; COMMIT": true,
+		"CREATE TRIGGER d AFTER INSERT ON accounts BEGIN SELECT CASE WHEN 1 THEN 2 END; SELECT 3; END": false,
+		"SELECT '; COMMIT'": false, "SELECT 1 -- ; COMMIT": false, `SELECT 1 AS "; rollback"`: false,
+		"SAVEPOINT a": false, "CREATE TABLE commits (x)": false, "EXPLAIN SELECT 1": false, "SELECT 1; SELECT 2;": false,
 	} {
 		s := db.Sessions().New()
 		_, err := s.ExecContext(t.Context(), statement)
