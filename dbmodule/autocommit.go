@@ -13,8 +13,8 @@ import (
 // Autocommit makes a session without a transaction: SQLAlchemy's isolation
 // level AUTOCOMMIT. Each statement is stored when it succeeds, at the price of
 // one trip to the server where a transaction costs two on PostgreSQL and three on
-// MySQL. It is for units of work that are one statement; whatever fails later undoes nothing of it, an HTTP
-// handler's error included.
+// MySQL. It is for units of work that are one statement; whatever fails later undoes
+// nothing of it, an HTTP handler's error included.
 //
 // Commit only runs the after-commit hooks, Rollback and Close only drop them,
 // and savepoints are refused, as are BEGIN and its like as text and such sessions

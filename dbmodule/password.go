@@ -93,16 +93,15 @@ func askPassword(ctx context.Context, engine Engine, source PasswordFunc) (strin
 	return password, nil
 }
 
-// beforePgx prepares for one connection: it asks for the password.
-func (c Config) beforePgx(ctx context.Context, config *pgx.ConnConfig) (err error) {
-	withPipeline(config)
+// applyPgxPassword asks for the password of a connection that is about to be made.
+func (c Config) applyPgxPassword(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	if source := c.passwordSource(); source != nil {
 		config.Password, err = askPassword(ctx, PostgreSQL, source)
 	}
 	return err
 }
 
-// applyPassword does the same for MySQL.
+// applyPassword has MySQL's driver do the same.
 func (c Config) applyPassword(config *mysql.Config) error {
 	source := c.passwordSource()
 	if source == nil {

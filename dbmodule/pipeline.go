@@ -60,13 +60,9 @@ func withPipeline(config *pgx.ConnConfig) {
 		last = newPipeline(r, w)
 		return pgproto3.NewFrontend(last, last)
 	}
-	after := config.AfterConnect
-	config.AfterConnect = func(ctx context.Context, made *pgconn.PgConn) error {
-		last.watch(made.Conn())
+	config.AfterConnect = func(_ context.Context, made *pgconn.PgConn) error {
+		last.lookAt(made.Conn())
 		made.CustomData()[pipelineKey] = last
-		if after != nil {
-			return after(ctx, made)
-		}
 		return nil
 	}
 }
@@ -85,8 +81,8 @@ func pipelineOf(inner any) *pipeline {
 	return found
 }
 
-// watch prepares for waiting.
-func (p *pipeline) watch(conn net.Conn) {
+// lookAt prepares idle, which looks at the connection's socket.
+func (p *pipeline) lookAt(conn net.Conn) {
 	if encrypted, ok := conn.(*tls.Conn); ok {
 		conn = encrypted.NetConn()
 	}

@@ -1,9 +1,11 @@
 package dbmodule
 
 import (
+	"context"
 	"database/sql"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
@@ -13,7 +15,11 @@ func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
-	inner := newConnector(cfg, tell, stdlib.GetConnector(*config, stdlib.OptionBeforeConnect(cfg.beforePgx)).Connect)
+	before := func(ctx context.Context, config *pgx.ConnConfig) error {
+		withPipeline(config)
+		return cfg.applyPgxPassword(ctx, config)
+	}
+	inner := newConnector(cfg, tell, stdlib.GetConnector(*config, stdlib.OptionBeforeConnect(before)).Connect)
 	if len(cfg.URL.parts.hosts) > 1 {
 		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
 	}

@@ -27,10 +27,10 @@ const (
 // A session does nothing until its first statement, which takes a connection
 // from the pool and begins a transaction. On PostgreSQL BEGIN travels with that
 // statement if it is a prepared one (see DATABASE_STATEMENT_CACHE_SIZE), and costs no
-// trip to the server of its own. It keeps both until Commit,
-// Rollback or Close, and can be used again afterwards. Whoever made a session
-// closes it; Close rolls back what was not committed. Results that are still open
-// then are closed. [ReadOnly] and [Autocommit] tell which statements need no
+// trip to the server of its own. The session keeps both until Commit, Rollback or
+// Close, and can be used again afterwards. Whoever made a session closes it; Close
+// rolls back what was not committed. Results that are still open then are closed.
+// [ReadOnly] and [Autocommit] tell which statements need no
 // transaction and keep no connection.
 //
 // A statement that fails outside a savepoint ends the transaction: until

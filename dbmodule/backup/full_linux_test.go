@@ -1,54 +1,22 @@
 package backup_test
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/backup"
+	"github.com/openhands-go/server/dbmodule/internal/smalldisk"
 )
-
-// tiny mounts a file system that holds little, for root only.
-func tiny(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		if os.Getuid() == 0 && os.Getenv("DBTEST_REQUIRE") == "all" {
-			t.Fatalf("mount a small file system: %v (DBTEST_REQUIRE asks for all)", err)
-		}
-		t.Skipf("only root can mount a small file system: %v", err)
-	}
-	t.Cleanup(func() { changeMount(t, func() error { return syscall.Unmount(dir, 0) }) })
-	return dir
-}
-
-// changeMount calls fn, which mounts or unmounts, until nobody has files open there: the
-// processes that other tests start have copies of this one's for a moment.
-func changeMount(t *testing.T, fn func() error) {
-	t.Helper()
-	var err error
-	require.Eventually(t, func() bool {
-		err = fn()
-		return !errors.Is(err, syscall.EBUSY)
-	}, 10*time.Second, 10*time.Millisecond)
-	require.NoError(t, err)
-}
-
-func remountReadOnly(t *testing.T, dir string) {
-	t.Helper()
-	changeMount(t, func() error { return syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "") })
-}
 
 func TestBackupOntoAFullDisk(t *testing.T) {
 	t.Parallel()
-	small := tiny(t, "size=1m")
+	small := smalldisk.New(t, "size=1m")
 	_, path := folder(t)
 	db := ledger(t, path)
 	for n := range 2000 {
@@ -75,8 +43,8 @@ func TestBackupOntoAFullDisk(t *testing.T) {
 
 func TestBackupOntoAReadOnlyDisk(t *testing.T) {
 	t.Parallel()
-	dir := tiny(t, "size=1m")
-	remountReadOnly(t, dir)
+	dir := smalldisk.New(t, "size=1m")
+	smalldisk.MakeReadOnly(t, dir)
 	_, path := folder(t)
 	db := ledger(t, path)
 	_, err := backup.Create(t.Context(), db, filepath.Join(dir, "copy.db"), backup.Options{})
@@ -86,7 +54,7 @@ func TestBackupOntoAReadOnlyDisk(t *testing.T) {
 // A backup can be restored from where nothing can be written.
 func TestRestoreFromAReadOnlyDisk(t *testing.T) {
 	t.Parallel()
-	dir := tiny(t, "size=4m")
+	dir := smalldisk.New(t, "size=4m")
 	_, path := folder(t)
 	db := ledger(t, path)
 	require.NoError(t, book(t.Context(), db, 1))
@@ -94,7 +62,7 @@ func TestRestoreFromAReadOnlyDisk(t *testing.T) {
 	_, err := backup.Create(t.Context(), db, from, backup.Options{})
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
-	remountReadOnly(t, dir)
+	smalldisk.MakeReadOnly(t, dir)
 	require.NoError(t, os.Chmod(path, fs.FileMode(0o640)))
 	r, err := backup.Prepare(t.Context(), from, db, backup.Options{})
 	require.NoError(t, err)

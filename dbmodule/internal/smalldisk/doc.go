@@ -1,0 +1,3 @@
+// Package smalldisk gives tests a file system that is soon full, or that takes no
+// writes. It exists on Linux.
+package smalldisk
