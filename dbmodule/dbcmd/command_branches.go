@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 func (t *tree) branchesCommand() *cobra.Command {
@@ -19,7 +20,7 @@ func (t *tree) branchesCommand() *cobra.Command {
 			if err := noArguments(cmd, args); err != nil {
 				return err
 			}
-			return t.offline(cmd, verbose, func(p migrate.Printer) error {
+			return t.offline(cmd, verbose, func(p graph.Printer) error {
 				revisions, err := p.Graph.Range("", "", nil)
 				if err != nil {
 					return err

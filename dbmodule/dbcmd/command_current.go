@@ -41,15 +41,15 @@ func (t *tree) current(ctx context.Context, cmd *cobra.Command, m *migrate.Migra
 	if err != nil {
 		return err
 	}
-	graph, err := m.DatabaseGraph(ctx, db.DB())
+	g, err := m.DatabaseGraph(ctx, db.DB())
 	if err != nil {
 		return err
 	}
-	p, err := t.printer(cmd, graph, verbose)
+	p, err := t.printer(cmd, g, verbose)
 	if err != nil {
 		return err
 	}
-	applied, err := graph.AppliedHeads(current)
+	applied, err := g.AppliedHeads(current)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 func (t *tree) editCommand() *cobra.Command {
@@ -28,7 +29,7 @@ func (t *tree) editCommand() *cobra.Command {
 		if err := t.writable(cmd); err != nil {
 			return err
 		}
-		return t.selected(cmd, args[0], func(_ migrate.Printer, revisions []*migrate.Revision) error {
+		return t.selected(cmd, args[0], func(_ graph.Printer, revisions []*migrate.Revision) error {
 			if len(revisions) == 0 {
 				return fmt.Errorf("dbcmd: edit: no revision files indicated by symbol %q", args[0])
 			}

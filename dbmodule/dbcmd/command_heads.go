@@ -3,7 +3,7 @@ package dbcmd
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 func (t *tree) headsCommand() *cobra.Command {
@@ -18,7 +18,7 @@ func (t *tree) headsCommand() *cobra.Command {
 			if err := noArguments(cmd, args); err != nil {
 				return err
 			}
-			return t.offline(cmd, verbose, func(p migrate.Printer) error {
+			return t.offline(cmd, verbose, func(p graph.Printer) error {
 				heads := p.Graph.Heads()
 				if resolve {
 					heads = p.Graph.HeadRows()

@@ -3,7 +3,7 @@ package dbcmd
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 func (t *tree) historyCommand() *cobra.Command {
@@ -24,7 +24,7 @@ func (t *tree) historyCommand() *cobra.Command {
 			var start, end string
 			if revRange != "" {
 				var err error
-				if start, end, err = migrate.CutRange(revRange); err != nil {
+				if start, end, err = graph.CutRange(revRange); err != nil {
 					return usage(cmd, "-r %s: %s", revRange, err)
 				}
 			}
@@ -32,7 +32,7 @@ func (t *tree) historyCommand() *cobra.Command {
 			if current || start == currentSymbol || end == currentSymbol {
 				with = t.online
 			}
-			return with(cmd, verbose, func(p migrate.Printer) error {
+			return with(cmd, verbose, func(p graph.Printer) error {
 				revisions, err := p.Graph.Range(start, end, p.Current)
 				if err != nil {
 					return err

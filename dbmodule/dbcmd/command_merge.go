@@ -3,7 +3,7 @@ package dbcmd
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 func (t *tree) mergeCommand() *cobra.Command {
@@ -24,7 +24,7 @@ func (t *tree) mergeCommand() *cobra.Command {
 			if err := arguments(cmd, args, 1, -1, "the revisions to merge, or heads"); err != nil {
 				return err
 			}
-			r, err := t.plan(cmd, migrate.NewRevision{ID: revID, Message: message, Heads: args, BranchLabels: labels})
+			r, err := t.plan(cmd, graph.NewRevision{ID: revID, Message: message, Heads: args, BranchLabels: labels})
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // revisionFlags are those of the command revision.
@@ -77,7 +78,7 @@ func (t *tree) revision(cmd *cobra.Command, f revisionFlags) error {
 	if err != nil {
 		return err
 	}
-	r, err := t.plan(cmd, migrate.NewRevision{
+	r, err := t.plan(cmd, graph.NewRevision{
 		ID: f.revID, Message: f.message, Heads: []string{f.head}, Splice: f.splice,
 		BranchLabels: f.branchLabels, DependsOn: f.dependsOn,
 	})
@@ -108,11 +109,11 @@ func (t *tree) revision(cmd *cobra.Command, f revisionFlags) error {
 
 // plan says what the revision follows, and gives it what Alembic gives one
 // that nobody chose an id or a message for.
-func (t *tree) plan(cmd *cobra.Command, n migrate.NewRevision) (*migrate.Revision, error) {
+func (t *tree) plan(cmd *cobra.Command, n graph.NewRevision) (*migrate.Revision, error) {
 	if err := t.writable(cmd); err != nil {
 		return nil, err
 	}
-	graph, err := t.graph(cmd)
+	g, err := t.graph(cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func (t *tree) plan(cmd *cobra.Command, n migrate.NewRevision) (*migrate.Revisio
 	if n.Message == "" {
 		n.Message = "empty message"
 	}
-	r, err := graph.PlanRevision(n)
+	r, err := g.PlanRevision(n)
 	if err != nil {
 		return nil, err
 	}

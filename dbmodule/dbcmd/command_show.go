@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // currentSymbol means the rows of the version table.
@@ -24,7 +25,7 @@ func (t *tree) showCommand() *cobra.Command {
 		if err := arguments(cmd, args, 1, 1, "a revision"); err != nil {
 			return err
 		}
-		return t.selected(cmd, args[0], func(p migrate.Printer, revisions []*migrate.Revision) error {
+		return t.selected(cmd, args[0], func(p graph.Printer, revisions []*migrate.Revision) error {
 			return lines(cmd, revisions, p.Show)
 		})
 	}
@@ -33,9 +34,9 @@ func (t *tree) showCommand() *cobra.Command {
 
 // selected calls work with the revisions that a symbol means; only "current"
 // needs the database.
-func (t *tree) selected(cmd *cobra.Command, symbol string, work func(migrate.Printer, []*migrate.Revision) error) error {
+func (t *tree) selected(cmd *cobra.Command, symbol string, work func(graph.Printer, []*migrate.Revision) error) error {
 	if symbol != currentSymbol {
-		return t.offline(cmd, false, func(p migrate.Printer) error {
+		return t.offline(cmd, false, func(p graph.Printer) error {
 			revisions, err := p.Graph.Select(symbol)
 			if err != nil {
 				return err
@@ -43,7 +44,7 @@ func (t *tree) selected(cmd *cobra.Command, symbol string, work func(migrate.Pri
 			return work(p, revisions)
 		})
 	}
-	return t.online(cmd, false, func(p migrate.Printer) error {
+	return t.online(cmd, false, func(p graph.Printer) error {
 		revisions, err := p.Graph.AppliedHeads(p.Current)
 		if err != nil {
 			return err

@@ -7,11 +7,11 @@ import "github.com/spf13/cobra"
 func (t *tree) completeRevisions(symbols ...string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		offers := append([]cobra.Completion(nil), symbols...)
-		graph, err := t.graph(cmd)
+		g, err := t.graph(cmd)
 		if err != nil {
 			return offers, cobra.ShellCompDirectiveNoFileComp
 		}
-		revisions := graph.Revisions()
+		revisions := g.Revisions()
 		for i := len(revisions) - 1; i >= 0; i-- {
 			offers = append(offers, cobra.CompletionWithDesc(revisions[i].ID, revisions[i].Message))
 		}

@@ -24,7 +24,7 @@ func (t *tree) lint(cmd *cobra.Command) error {
 	revisions := m.Graph().Revisions()
 	var findings []finding
 	for _, r := range revisions {
-		findings = append(findings, t.lintScripts(r)...)
+		findings = append(findings, t.lintScripts(m, r)...)
 	}
 	found, err := t.checkModels(cmd)
 	if err != nil {
@@ -46,14 +46,14 @@ func (t *tree) lint(cmd *cobra.Command) error {
 }
 
 // lintScripts reads the revision's SQL for each engine.
-func (t *tree) lintScripts(r *migrate.Revision) []finding {
-	if r.IsCode() {
+func (t *tree) lintScripts(m *migrate.Migrator, r *migrate.Revision) []finding {
+	if m.IsCode(r) {
 		return nil
 	}
 	var findings []finding
 	seen := map[string]bool{}
 	for _, engine := range t.config.Engines {
-		script, err := r.Script(engine)
+		script, err := m.Script(r, engine)
 		if err != nil {
 			findings = append(findings, finding{
 				where: r.Folder,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // upgradeSQL prints what an upgrade runs: from the beginning, or from where
@@ -22,8 +23,8 @@ func (t *tree) upgradeSQL(cmd *cobra.Command, target string) error {
 			return err
 		}
 	}
-	return t.printSQL(cmd, start, func(graph *migrate.Graph, rows []string) ([]migrate.Step, error) {
-		return graph.UpgradePlan([]string{target}, rows)
+	return t.printSQL(cmd, start, func(g *graph.Graph, rows []string) ([]migrate.Step, error) {
+		return g.UpgradePlan([]string{target}, rows)
 	})
 }
 
@@ -36,8 +37,8 @@ func (t *tree) downgradeSQL(cmd *cobra.Command, target string) error {
 	if err != nil {
 		return err
 	}
-	return t.printSQL(cmd, start, func(graph *migrate.Graph, rows []string) ([]migrate.Step, error) {
-		return graph.DowngradePlan(target, rows)
+	return t.printSQL(cmd, start, func(g *graph.Graph, rows []string) ([]migrate.Step, error) {
+		return g.DowngradePlan(target, rows)
 	})
 }
 
@@ -60,11 +61,11 @@ func (t *tree) stampSQL(cmd *cobra.Command, purge bool, args []string) error {
 		}
 		start, targets[i] = from, target
 	}
-	plan := func(graph *migrate.Graph, rows []string) ([]migrate.Step, error) {
+	plan := func(g *graph.Graph, rows []string) ([]migrate.Step, error) {
 		if purge {
 			rows = nil
 		}
-		return graph.StampPlan(targets, rows)
+		return g.StampPlan(targets, rows)
 	}
 	if start == "" {
 		start = "base"
@@ -77,7 +78,7 @@ func (t *tree) stampSQL(cmd *cobra.Command, purge bool, args []string) error {
 
 // cutRange reads FROM:TO, both of which must be there.
 func cutRange(cmd *cobra.Command, text string) (start, end string, err error) {
-	start, end, err = migrate.CutRange(text)
+	start, end, err = graph.CutRange(text)
 	if err != nil || start == "" || end == "" {
 		return "", "", usage(cmd, "%s is no range: want FROM:TO", text)
 	}
@@ -85,7 +86,7 @@ func cutRange(cmd *cobra.Command, text string) (start, end string, err error) {
 }
 
 // planFunc finds the steps from rows of the version table.
-type planFunc func(graph *migrate.Graph, rows []string) ([]migrate.Step, error)
+type planFunc func(g *graph.Graph, rows []string) ([]migrate.Step, error)
 
 func (t *tree) printSQL(cmd *cobra.Command, start string, plan planFunc) error {
 	return t.printSQLAfter(cmd, start, "", plan)
@@ -98,8 +99,8 @@ func (t *tree) printSQLAfter(cmd *cobra.Command, start, between string, plan pla
 	if err != nil {
 		return err
 	}
-	write := func(db *dbmodule.Database, graph *migrate.Graph, rows []string) error {
-		steps, err := plan(graph, rows)
+	write := func(db *dbmodule.Database, g *graph.Graph, rows []string) error {
+		steps, err := plan(g, rows)
 		if err != nil {
 			return err
 		}
@@ -118,11 +119,11 @@ func (t *tree) printSQLAfter(cmd *cobra.Command, start, between string, plan pla
 			if err != nil {
 				return err
 			}
-			graph, err := m.DatabaseGraph(ctx, db.DB())
+			g, err := m.DatabaseGraph(ctx, db.DB())
 			if err != nil {
 				return err
 			}
-			return write(db, graph, rows)
+			return write(db, g, rows)
 		})
 	}
 	rows, err := rowsOf(m.Graph(), start)
@@ -133,8 +134,8 @@ func (t *tree) printSQLAfter(cmd *cobra.Command, start, between string, plan pla
 }
 
 // rowsOf is what a version table holds that stands at a symbol.
-func rowsOf(graph *migrate.Graph, symbol string) ([]string, error) {
-	revisions, err := graph.Select(symbol)
+func rowsOf(g *graph.Graph, symbol string) ([]string, error) {
+	revisions, err := g.Select(symbol)
 	if err != nil {
 		return nil, fmt.Errorf("dbcmd: where to begin: %w", err)
 	}

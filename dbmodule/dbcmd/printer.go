@@ -9,10 +9,11 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // graph puts the revisions together, without a database.
-func (t *tree) graph(cmd *cobra.Command) (*migrate.Graph, error) {
+func (t *tree) graph(cmd *cobra.Command) (*graph.Graph, error) {
 	m, _, err := t.migrator(cmd)
 	if err != nil {
 		return nil, err
@@ -21,8 +22,8 @@ func (t *tree) graph(cmd *cobra.Command) (*migrate.Graph, error) {
 }
 
 // printer prints revisions of a graph as Alembic does.
-func (t *tree) printer(cmd *cobra.Command, graph *migrate.Graph, verbose bool) (migrate.Printer, error) {
-	p := migrate.Printer{Graph: graph, Verbose: verbose}
+func (t *tree) printer(cmd *cobra.Command, g *graph.Graph, verbose bool) (graph.Printer, error) {
+	p := graph.Printer{Graph: g, Verbose: verbose}
 	onDisk, err := t.folder(cmd)
 	if err != nil || !onDisk {
 		return p, err
@@ -36,12 +37,12 @@ func (t *tree) printer(cmd *cobra.Command, graph *migrate.Graph, verbose bool) (
 }
 
 // offline calls work with the revisions that are known without a database.
-func (t *tree) offline(cmd *cobra.Command, verbose bool, work func(migrate.Printer) error) error {
-	graph, err := t.graph(cmd)
+func (t *tree) offline(cmd *cobra.Command, verbose bool, work func(graph.Printer) error) error {
+	g, err := t.graph(cmd)
 	if err != nil {
 		return err
 	}
-	p, err := t.printer(cmd, graph, verbose)
+	p, err := t.printer(cmd, g, verbose)
 	if err != nil {
 		return err
 	}
@@ -50,17 +51,17 @@ func (t *tree) offline(cmd *cobra.Command, verbose bool, work func(migrate.Print
 
 // online calls work with these and those that the database's history keeps,
 // and the rows of its version table, which get marks.
-func (t *tree) online(cmd *cobra.Command, verbose bool, work func(migrate.Printer) error) error {
+func (t *tree) online(cmd *cobra.Command, verbose bool, work func(graph.Printer) error) error {
 	return t.migrating(cmd, func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error {
 		current, err := m.Current(ctx, db.DB())
 		if err != nil {
 			return err
 		}
-		graph, err := m.DatabaseGraph(ctx, db.DB())
+		g, err := m.DatabaseGraph(ctx, db.DB())
 		if err != nil {
 			return err
 		}
-		p, err := t.printer(cmd, graph, verbose)
+		p, err := t.printer(cmd, g, verbose)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // replay runs the revisions up, down and up again on SQLite in memory, and
@@ -114,24 +115,24 @@ func (s *scratch) failed(ctx context.Context, r *migrate.Revision, what string, 
 // downTarget is what to downgrade to so that the revision alone is undone;
 // there is none for one that can't be undone, and where others would be too.
 func (s *scratch) downTarget(r *migrate.Revision) (target string, ok bool) {
-	if script, err := r.Script(dbmodule.SQLite); err == nil && script.Irreversible {
+	if script, err := s.m.Script(r, dbmodule.SQLite); err == nil && script.Irreversible {
 		return "", false
 	}
-	graph := s.m.Graph()
+	g := s.m.Graph()
 	switch {
-	case r.IsMergePoint() || len(r.DependsOn) > 0 || graphDepends(graph, r):
+	case r.IsMergePoint() || len(r.DependsOn) > 0 || graphDepends(g, r):
 		return "", false
 	case r.IsBase():
-		return "base", len(graph.Bases()) == 1
+		return "base", len(g.Bases()) == 1
 	default:
-		return r.DownRevisions[0], !graph.IsBranchPoint(r.DownRevisions[0])
+		return r.DownRevisions[0], !g.IsBranchPoint(r.DownRevisions[0])
 	}
 }
 
 // graphDepends reports whether another revision depends on one in the graph:
 // its steps then say less about the one that is tried.
-func graphDepends(graph *migrate.Graph, r *migrate.Revision) bool {
-	return slices.ContainsFunc(graph.Revisions(), func(other *migrate.Revision) bool { return slices.Contains(other.DependsOn, r.ID) })
+func graphDepends(g *graph.Graph, r *migrate.Revision) bool {
+	return slices.ContainsFunc(g.Revisions(), func(other *migrate.Revision) bool { return slices.Contains(other.DependsOn, r.ID) })
 }
 
 // restored reports where a downgrade left another schema than there was.

@@ -4,12 +4,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // tellStale says where the revisions in the folder are others than those that
 // the program was built with: what runs now is then not what it runs when it
 // is started elsewhere.
-func (t *tree) tellStale(cmd *cobra.Command, graph *migrate.Graph) {
+func (t *tree) tellStale(cmd *cobra.Command, g *graph.Graph) {
 	if len(t.config.Sources) == 0 {
 		return
 	}
@@ -17,19 +18,19 @@ func (t *tree) tellStale(cmd *cobra.Command, graph *migrate.Graph) {
 	if err != nil {
 		return // the folder's are used, and are in order
 	}
-	if more := missingFrom(built.Graph(), graph); len(more) > 0 {
+	if more := missingFrom(built.Graph(), g); len(more) > 0 {
 		tell(cmd, "NOTE: %s has %s, which this program was built without: build it again\n", t.dir, names(more, ""))
 	}
-	if fewer := missingFrom(graph, built.Graph()); len(fewer) > 0 {
+	if fewer := missingFrom(g, built.Graph()); len(fewer) > 0 {
 		tell(cmd, "NOTE: %s lacks %s, which this program was built with\n", t.dir, names(fewer, ""))
 	}
 }
 
 // missingFrom names the revisions of other that graph lacks.
-func missingFrom(graph, other *migrate.Graph) []string {
+func missingFrom(g, other *graph.Graph) []string {
 	var ids []string
 	for _, r := range other.Revisions() {
-		if !graph.Has(r.ID) {
+		if !g.Has(r.ID) {
 			ids = append(ids, r.ID)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // status is everything about where a database stands.
@@ -42,7 +43,7 @@ func readStatus(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database)
 	if s.State, err = m.State(ctx, db.DB()); err != nil {
 		return s, err
 	}
-	graph, err := m.DatabaseGraph(ctx, db.DB())
+	g, err := m.DatabaseGraph(ctx, db.DB())
 	if err != nil {
 		return s, err
 	}
@@ -57,8 +58,8 @@ func readStatus(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database)
 		}
 	}
 	kinds := kindsOf(s.State)
-	for _, r := range graph.Revisions() {
-		one := revisionStatus{Revision: r.ID, Message: r.Message, Status: kinds.of(r.ID), Head: graph.IsHead(r.ID)}
+	for _, r := range g.Revisions() {
+		one := revisionStatus{Revision: r.ID, Message: r.Message, Status: kinds.of(r.ID), Head: g.IsHead(r.ID)}
 		if entry, ok := latest[r.ID]; ok {
 			one.add(entry)
 		}
@@ -79,7 +80,7 @@ func (r *revisionStatus) add(entry migrate.Entry) {
 	}
 	started, took := entry.StartedAt.UTC(), entry.Duration
 	r.AppliedAt, r.Build = &started, entry.Build
-	if r.Stamped = entry.Direction == migrate.Stamp; !r.Stamped {
+	if r.Stamped = entry.Direction == graph.Stamp; !r.Stamped {
 		r.Duration = &took
 	}
 }

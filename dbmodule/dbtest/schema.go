@@ -117,7 +117,7 @@ func (s *schema) ddl(ctx context.Context, engine dbmodule.Engine) (string, error
 }
 
 func (s *schema) scripts(engine dbmodule.Engine) (text string, portable bool, err error) {
-	revisions, err := migrate.Load(s.sources...)
+	migrator, err := migrate.New(s.sources)
 	if err != nil {
 		return "", false, err
 	}
@@ -127,13 +127,13 @@ func (s *schema) scripts(engine dbmodule.Engine) (text string, portable bool, er
 			text += fmt.Sprintf("%s %p ", code.Revision, code.Upgrade)
 		}
 	}
-	for _, r := range revisions {
+	for _, r := range migrator.Graph().Revisions() {
 		text += fmt.Sprintf("%q %q %q ", r.ID, r.DownRevisions, r.DependsOn)
-		if r.IsCode() {
+		if migrator.IsCode(r) {
 			portable = false
 			continue
 		}
-		script, err := r.Script(engine)
+		script, err := migrator.Script(r, engine)
 		if err != nil {
 			return "", false, err
 		}

@@ -158,3 +158,20 @@ func TestAlembicMakesTheSameTable(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", ours, theirs)
 	}
 }
+
+// alembicPython returns a Python that has Alembic. Distributions install it
+// for their own Python, which need not be the first on PATH.
+func alembicPython(t *testing.T) string {
+	t.Helper()
+	for _, python := range []string{"python3", "/usr/bin/python3"} {
+		if exec.Command(python, "-c", "import alembic").Run() == nil {
+			return python
+		}
+	}
+	const reason = "no python3 has Alembic: install the package alembic"
+	if os.Getenv("DBTEST_REQUIRE") == "all" {
+		t.Fatalf("%s (DBTEST_REQUIRE asks for all)", reason)
+	}
+	t.Skip(reason)
+	return ""
+}

@@ -38,7 +38,8 @@
 //
 // A [Source] names the folder and the code, [New] makes a [Migrator] of them,
 // and [Module] adds it to an fx application, which then upgrades its database
-// at the start.
+// at the start. How revisions follow one another, and which steps lead where,
+// package graph knows.
 //
 // # What is kept in the database
 //

@@ -10,13 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // StatementError is a statement of a revision that failed. errors.Is and
 // errors.As reach the database's error behind it.
 type StatementError struct {
 	Revision  *Revision
-	Direction Direction
+	Direction graph.Direction
 	// File and Line say where the statement stands; File is "" for Go code.
 	File string
 	Line int
@@ -79,7 +80,7 @@ func firstWords(statement string) string {
 // is another one now, so that the rest can't simply go on.
 type EditedError struct {
 	Revision  *Revision
-	Direction Direction
+	Direction graph.Direction
 	File      string
 	// Index counts the statement from 1; Done of them are complete.
 	Index, Done int

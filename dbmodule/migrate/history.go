@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // historyTable says what ran when; it stands beside the version table.
@@ -33,10 +35,10 @@ const (
 type Entry struct {
 	bun.BaseModel `bun:"table:alembic_version_history,alias:alembic_version_history" json:"-"`
 
-	ID        int64     `bun:"id,pk,autoincrement" json:"-"`
-	Revision  string    `bun:"revision" json:"revision"`
-	Direction Direction `bun:"direction" json:"direction"`
-	Status    Status    `bun:"status" json:"status"`
+	ID        int64           `bun:"id,pk,autoincrement" json:"-"`
+	Revision  string          `bun:"revision" json:"revision"`
+	Direction graph.Direction `bun:"direction" json:"direction"`
+	Status    Status          `bun:"status" json:"status"`
 	// StartedAt is UTC; Duration is the work's alone, without waiting for the
 	// lock, and of the last run where there were several.
 	StartedAt time.Time     `bun:"started_at" json:"started_at"`
@@ -149,4 +151,9 @@ func checksum(statements []Statement) string {
 	writeStatements(&b, statements)
 	sum := sha256.Sum256([]byte(b.String()))
 	return hex.EncodeToString(sum[:])
+}
+
+// splitList reads names that are separated by commas.
+func splitList(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }

@@ -12,11 +12,13 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // Migrator runs revisions on databases. It is safe for concurrent use.
 type Migrator struct {
-	graph    *Graph
+	graph    *graph.Graph
+	contents contents
 	build    string
 	progress ProgressFunc
 	// running counts the runs in this process.
@@ -40,15 +42,15 @@ func WithProgress(fn ProgressFunc) Option { return func(m *Migrator) { m.progres
 // New reads the revisions of all sources. The error joins everything that is
 // wrong with them.
 func New(sources []Source, opts ...Option) (*Migrator, error) {
-	revisions, err := Load(sources...)
+	revisions, contents, err := load(sources)
 	if err != nil {
 		return nil, err
 	}
-	graph, err := NewGraph(revisions)
+	g, err := graph.New(revisions)
 	if err != nil {
 		return nil, err
 	}
-	m := &Migrator{graph: graph, running: new(atomic.Int32), leaseTerm: leaseTerm}
+	m := &Migrator{graph: g, contents: contents, running: new(atomic.Int32), leaseTerm: leaseTerm}
 	for _, opt := range opts {
 		opt(m)
 	}
@@ -71,7 +73,7 @@ func (m *Migrator) report(p Progress) {
 }
 
 // Graph returns the revisions of this program.
-func (m *Migrator) Graph() *Graph { return m.graph }
+func (m *Migrator) Graph() *graph.Graph { return m.graph }
 
 // Upgrade runs the revisions that lead to the targets, in Alembic's grammar
 // ("head", "heads", "ae10", "+2", "label@head"), and returns the steps that
@@ -193,7 +195,7 @@ func (m *Migrator) Current(ctx context.Context, db bun.IDB) ([]string, error) {
 
 // DatabaseGraph returns the revisions of this program and those that only the
 // database's history knows. It only reads.
-func (m *Migrator) DatabaseGraph(ctx context.Context, db bun.IDB) (*Graph, error) {
+func (m *Migrator) DatabaseGraph(ctx context.Context, db bun.IDB) (*graph.Graph, error) {
 	s, err := m.read(ctx, db)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // WriteSQL writes the statements that running the steps sends, for somebody
@@ -55,12 +56,12 @@ func (o *offline) statement(text string) {
 func (o *offline) step(step Step) error {
 	fmt.Fprintf(&o.text, "\n-- Running %s %s\n", step.Direction, step)
 	w := work{}
-	if step.Revision != nil && step.Direction != Stamp {
-		if _, err := step.Revision.Script(o.engine); err != nil {
+	if step.Revision != nil && step.Direction != graph.Stamp {
+		if _, err := o.m.Script(step.Revision, o.engine); err != nil {
 			return err
 		}
 		var err error
-		if w, err = workOf(step, o.engine, false); err != nil {
+		if w, err = workOf(step, o.m.contents, o.engine, false); err != nil {
 			return err
 		}
 	}
@@ -109,8 +110,8 @@ func (o *offline) transaction(statements []Statement, step Step, w work) {
 		o.statement(statement)
 	}
 	if step.Revision != nil {
-		entry := stampEntry(step, o.engine, o.m.build)
-		if step.Direction != Stamp {
+		entry := stampEntry(step, o.m.contents, o.engine, o.m.build)
+		if step.Direction != graph.Stamp {
 			entry = newEntry(step, w, o.m.build)
 			entry.finish(w)
 			entry.Duration = 0

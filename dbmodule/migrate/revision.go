@@ -3,39 +3,19 @@ package migrate
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"slices"
-	"strings"
-	"time"
+	"maps"
 
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// Revision is one step of a schema's history. It is immutable once loaded.
-type Revision struct {
-	// ID names the revision: up to 32 letters, digits, "_" or ".".
-	ID string
-	// Message says in one line what the revision does.
-	Message string
-	// DownRevisions are the revisions that this one follows: none for a base,
-	// several for a merge.
-	DownRevisions []string
-	// DependsOn are revisions of other branches that must be applied before:
-	// ids, partial ids or labels.
-	DependsOn []string
-	// BranchLabels are names for the branch that begins here.
-	BranchLabels []string
-	// CreateDate is when the revision was written, in UTC; it orders nothing.
-	CreateDate time.Time
-	// Folder is the revision's folder within its source, "" for one that only
-	// the database knows.
-	Folder string
+// Revision is one step of a schema's history.
+type Revision = graph.Revision
 
-	scripts map[dbmodule.Engine]Script
-	code    *Code
-}
+// Step is one revision to run, or one row to stamp.
+type Step = graph.Step
 
 // Script is the SQL of a revision on one engine.
 type Script struct {
@@ -71,59 +51,43 @@ type Code struct {
 	Downgrade func(ctx context.Context, db bun.IDB) error
 }
 
-// Script returns the revision's SQL for the engine. It is an error that names
-// the missing file if there is none, or if the revision is Go code.
-func (r *Revision) Script(engine dbmodule.Engine) (Script, error) {
-	if r.code != nil {
+// content is what a revision does: SQL for some engines, or Go code.
+type content struct {
+	scripts map[dbmodule.Engine]Script
+	code    *Code
+}
+
+// contents are the revisions' by their ids.
+type contents map[string]content
+
+// with returns the contents and others.
+func (c contents) with(others contents) contents {
+	both := maps.Clone(c)
+	maps.Copy(both, others)
+	return both
+}
+
+// script returns a revision's SQL for the engine.
+func (c contents) script(r *Revision, engine dbmodule.Engine) (Script, error) {
+	if c.isCode(r) {
 		return Script{}, fmt.Errorf("migrate: revision %s is Go code: it has no SQL to show", r.ID)
 	}
-	script, ok := r.scripts[engine]
+	script, ok := c[r.ID].scripts[engine]
 	if !ok {
 		return Script{}, fmt.Errorf("migrate: revision %s has no SQL for %s: add %s.sql to the folder %s", r.ID, engine, engine, r.Folder)
 	}
 	return script, nil
 }
 
-// IsCode reports whether the revision is Go code rather than SQL.
-func (r *Revision) IsCode() bool { return r.code != nil }
+func (c contents) isCode(r *Revision) bool { return c[r.ID].code != nil }
 
-// IsBase reports whether the revision follows none.
-func (r *Revision) IsBase() bool { return len(r.DownRevisions) == 0 }
-
-// IsMergePoint reports whether the revision follows several.
-func (r *Revision) IsMergePoint() bool { return len(r.DownRevisions) > 1 }
-
-// Ids and labels are kept apart from the grammar of targets, which gives a
-// meaning to "@", ":", "+" and "-", and ids within Alembic's column of 32
-// characters.
-var (
-	revisionIDPattern  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.]{0,31}$`)
-	branchLabelPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
-)
-
-// reservedIDs mean something in targets.
-var reservedIDs = []string{"head", "heads", "base", "current"}
-
-// CheckID reports why a revision can't have this id: what Alembic refuses to
-// load, or can't keep.
-func CheckID(id string) error {
-	if !revisionIDPattern.MatchString(id) {
-		return fmt.Errorf("%q: takes 1 to 32 letters, digits, \"_\" or \".\", the first no \".\"", id)
-	}
-	return checkReserved(id)
+// Script returns the SQL of one of the program's revisions for the engine. It
+// is an error that names the missing file if there is none, or if the revision
+// is Go code.
+func (m *Migrator) Script(r *Revision, engine dbmodule.Engine) (Script, error) {
+	return m.contents.script(r, engine)
 }
 
-// CheckLabel reports why a branch can't have this label.
-func CheckLabel(label string) error {
-	if !branchLabelPattern.MatchString(label) {
-		return fmt.Errorf("%q: takes letters, digits, \"_\", \".\" or \"-\", the first no \".\" or \"-\"", label)
-	}
-	return checkReserved(label)
-}
-
-func checkReserved(name string) error {
-	if slices.Contains(reservedIDs, strings.ToLower(name)) {
-		return fmt.Errorf("%q means something else in targets: choose another", name)
-	}
-	return nil
-}
+// IsCode reports whether one of the program's revisions is Go code rather than
+// SQL.
+func (m *Migrator) IsCode(r *Revision) bool { return m.contents.isCode(r) }

@@ -33,7 +33,7 @@ var errAlreadyDone = errors.New("already done")
 func (r *run) steps(ctx context.Context, steps []Step) (done []Step, err error) {
 	works := make([]work, len(steps))
 	for i, step := range steps {
-		if works[i], err = workOf(step, r.engine, slices.Contains(r.standing.foreign, step.Revision.ID)); err != nil {
+		if works[i], err = workOf(step, r.standing.contents, r.engine, slices.Contains(r.standing.foreign, step.Revision.ID)); err != nil {
 			return nil, err
 		}
 	}

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // Source is where revisions come from: a file system, usually embedded, with a
@@ -32,31 +34,34 @@ const RevisionFile = "revision.txt"
 // allEngines is the name of the SQL file for engines that have none.
 const allEngines = "all"
 
-// Load reads the revisions of all sources, in the order of their folders. The
+// load reads the revisions of all sources, in the order of their folders. The
 // error joins everything that is wrong, each with the file that it is about.
-func Load(sources ...Source) ([]*Revision, error) {
+func load(sources []Source) ([]*Revision, contents, error) {
 	var (
 		revisions []*Revision
+		all       = contents{}
 		errs      []error
 	)
 	for _, source := range sources {
-		loaded, err := source.load()
+		loaded, found, err := source.load()
 		errs = append(errs, err)
 		revisions = append(revisions, loaded...)
+		maps.Copy(all, found)
 	}
-	return revisions, errors.Join(errs...)
+	return revisions, all, errors.Join(errs...)
 }
 
-func (s Source) load() ([]*Revision, error) {
+func (s Source) load() ([]*Revision, contents, error) {
 	if s.FS == nil {
-		return nil, errors.New("migrate: a source has no file system")
+		return nil, nil, errors.New("migrate: a source has no file system")
 	}
 	entries, err := fs.ReadDir(s.FS, ".")
 	if err != nil {
-		return nil, fmt.Errorf("migrate: read revisions: %w", err)
+		return nil, nil, fmt.Errorf("migrate: read revisions: %w", err)
 	}
 	var (
 		revisions []*Revision
+		found     = contents{}
 		errs      []error
 	)
 	for _, entry := range entries {
@@ -64,19 +69,20 @@ func (s Source) load() ([]*Revision, error) {
 		if !entry.IsDir() || name == SnapshotFolder || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
 			continue
 		}
-		r, err := loadRevision(s.FS, name)
+		r, scripts, err := loadRevision(s.FS, name)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("migrate: read revision: %w", err))
 			continue
 		}
 		revisions = append(revisions, r)
+		found[r.ID] = content{scripts: scripts}
 	}
-	errs = append(errs, s.attachCode(revisions))
-	return revisions, errors.Join(errs...)
+	errs = append(errs, s.attachCode(revisions, found))
+	return revisions, found, errors.Join(errs...)
 }
 
 // attachCode gives the functions to their revisions.
-func (s Source) attachCode(revisions []*Revision) error {
+func (s Source) attachCode(revisions []*Revision, found contents) error {
 	var errs []error
 	for i := range s.Code {
 		code := &s.Code[i]
@@ -86,16 +92,16 @@ func (s Source) attachCode(revisions []*Revision) error {
 			errs = append(errs, fmt.Errorf("migrate: code for revision %q: no folder has a %s with that id", code.Revision, RevisionFile))
 		case code.Upgrade == nil:
 			errs = append(errs, fmt.Errorf("migrate: code for revision %s: Upgrade is nil", code.Revision))
-		case len(revisions[at].scripts) > 0:
+		case len(found[code.Revision].scripts) > 0:
 			errs = append(errs, fmt.Errorf("migrate: revision %s in %s has both SQL and Go code: keep one", code.Revision, revisions[at].Folder))
-		case revisions[at].code != nil:
+		case found[code.Revision].code != nil:
 			errs = append(errs, fmt.Errorf("migrate: revision %s has code twice", code.Revision))
 		default:
-			revisions[at].code = code
+			found[code.Revision] = content{code: code}
 		}
 	}
 	for _, r := range revisions {
-		if r.code == nil && len(r.scripts) == 0 {
+		if c := found[r.ID]; c.code == nil && len(c.scripts) == 0 {
 			errs = append(errs, fmt.Errorf("migrate: folder %s: revision %s has neither SQL nor Go code: add %s, or a migrate.Code to the source",
 				r.Folder, r.ID, sqlFileNames()))
 		}
@@ -103,22 +109,22 @@ func (s Source) attachCode(revisions []*Revision) error {
 	return errors.Join(errs...)
 }
 
-func loadRevision(files fs.FS, folder string) (*Revision, error) {
+func loadRevision(files fs.FS, folder string) (*Revision, map[dbmodule.Engine]Script, error) {
 	text, err := fs.ReadFile(files, path.Join(folder, RevisionFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("folder %s is no revision: it has no %s; remove it, or begin its name with \"_\"", folder, RevisionFile)
+		return nil, nil, fmt.Errorf("folder %s is no revision: it has no %s; remove it, or begin its name with \"_\"", folder, RevisionFile)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	r, err := ParseRevision(string(text))
+	r, err := graph.ParseRevision(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path.Join(folder, RevisionFile), err)
+		return nil, nil, fmt.Errorf("%s: %w", path.Join(folder, RevisionFile), err)
 	}
 	r.Folder = folder
 	entries, err := fs.ReadDir(files, folder)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var errs []error
 	texts := map[string]string{}
@@ -137,8 +143,7 @@ func loadRevision(files fs.FS, folder string) (*Revision, error) {
 		errs = append(errs, err)
 	}
 	scripts, err := parseScripts(folder, texts)
-	r.scripts = scripts
-	return r, errors.Join(append(errs, err)...)
+	return r, scripts, errors.Join(append(errs, err)...)
 }
 
 // parseScripts reads each engine's own file, or the one for all of them.

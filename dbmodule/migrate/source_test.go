@@ -80,18 +80,6 @@ func TestWhatIsNoRevisionIsIgnored(t *testing.T) {
 	}
 }
 
-func TestRevisionText(t *testing.T) {
-	t.Parallel()
-	r := &migrate.Revision{ID: "a1", Message: "make it so", DownRevisions: []string{"b2", "c3"}, BranchLabels: []string{"x"}}
-	again, err := migrate.ParseRevision(strings.ReplaceAll(r.Text(), "\n", "\r\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again.Text() != r.Text() || len(again.DownRevisions) != 2 || again.Message != r.Message {
-		t.Errorf("%q became %q", r.Text(), again.Text())
-	}
-}
-
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

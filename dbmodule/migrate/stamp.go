@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // stamp records where the database stands.
@@ -52,12 +53,12 @@ func (r *run) recordStamp(ctx context.Context, tx bun.Tx, step Step) error {
 	if step.Revision == nil {
 		return nil
 	}
-	return stampEntry(step, r.engine, r.m.build).insert(ctx, tx)
+	return stampEntry(step, r.standing.contents, r.engine, r.m.build).insert(ctx, tx)
 }
 
 // stampEntry has the revision's SQL, as if it had been run.
-func stampEntry(step Step, engine dbmodule.Engine, build string) *Entry {
-	w, err := workOf(Step{Revision: step.Revision, Direction: Upgrade}, engine, false)
+func stampEntry(step Step, all contents, engine dbmodule.Engine, build string) *Entry {
+	w, err := workOf(Step{Revision: step.Revision, Direction: graph.Upgrade}, all, engine, false)
 	if err != nil {
 		w = work{} // none to compare, or to take it back by
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // standing is what a database says about its revisions.
@@ -16,7 +17,8 @@ type standing struct {
 	heads   []string
 	entries []Entry
 	// graph has this build's revisions, and those that only the history knows.
-	graph *Graph
+	graph    *graph.Graph
+	contents contents
 	// foreign are the ids of the latter.
 	foreign []string
 	// unknown are heads that neither has.
@@ -25,7 +27,7 @@ type standing struct {
 
 // read looks where a database stands; tables that are not there are empty.
 func (m *Migrator) read(ctx context.Context, db bun.IDB) (*standing, error) {
-	s := &standing{graph: m.graph}
+	s := &standing{graph: m.graph, contents: m.contents}
 	hasVersion, hasHistory, err := presentTables(ctx, db)
 	if err != nil {
 		return nil, err
@@ -52,7 +54,7 @@ func (m *Migrator) read(ctx context.Context, db bun.IDB) (*standing, error) {
 }
 
 // addForeign adds the revisions that are applied and that this build lacks.
-func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *Graph) error {
+func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *graph.Graph) error {
 	var ids []int64
 	latest := s.latest()
 	for id, entry := range latest {
@@ -71,7 +73,7 @@ func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *Graph) error
 	if err != nil {
 		return err
 	}
-	revisions := make([]*Revision, len(entries))
+	revisions, found := make([]*Revision, len(entries)), contents{}
 	for i := range entries {
 		revisions[i] = entries[i].revision()
 		if entries[i].DownSQL == nil {
@@ -81,12 +83,13 @@ func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *Graph) error
 		if err != nil {
 			return fmt.Errorf("migrate: read %s: revision %s: %w", historyTable, entries[i].Revision, err)
 		}
-		revisions[i].scripts = map[dbmodule.Engine]Script{engine: {Downgrade: down}}
+		found[entries[i].Revision] = content{scripts: map[dbmodule.Engine]Script{engine: {Downgrade: down}}}
 	}
 	s.graph, err = own.With(revisions...)
 	if err != nil {
 		return fmt.Errorf("migrate: revisions that only %s knows: %w", historyTable, err)
 	}
+	s.contents = s.contents.with(found)
 	for _, r := range revisions {
 		s.foreign = append(s.foreign, r.ID)
 	}
@@ -108,9 +111,9 @@ func (s *standing) latest() map[string]*Entry {
 // applied reports whether the revision was applied once the entry stood there.
 func (e *Entry) applied() bool {
 	if e.Status == StatusDone {
-		return e.Direction != Downgrade
+		return e.Direction != graph.Downgrade
 	}
-	return e.Direction == Downgrade
+	return e.Direction == graph.Downgrade
 }
 
 // running returns the entries of work that was begun and is not complete.
@@ -147,7 +150,7 @@ func (s *standing) known() error {
 }
 
 // state is the standing for people and probes.
-func (s *standing) state(own *Graph, engine dbmodule.Engine) (dbmodule.RevisionState, error) {
+func (s *standing) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.RevisionState, error) {
 	state := dbmodule.RevisionState{Current: s.heads, Unknown: s.unknown}
 	for _, head := range own.Heads() {
 		state.Heads = append(state.Heads, head.ID)
@@ -171,7 +174,7 @@ func (s *standing) state(own *Graph, engine dbmodule.Engine) (dbmodule.RevisionS
 	for _, r := range own.Revisions() {
 		if !isApplied[r.ID] {
 			state.Pending = append(state.Pending, r.ID)
-		} else if drifted(r, latest[r.ID], engine) {
+		} else if s.drifted(r, latest[r.ID], engine) {
 			state.Drifted = append(state.Drifted, r.ID)
 		}
 	}
@@ -182,10 +185,10 @@ func (s *standing) state(own *Graph, engine dbmodule.Engine) (dbmodule.RevisionS
 }
 
 // drifted reports whether the SQL of an applied revision has changed since.
-func drifted(r *Revision, entry *Entry, engine dbmodule.Engine) bool {
+func (s *standing) drifted(r *Revision, entry *Entry, engine dbmodule.Engine) bool {
 	if entry == nil || entry.Checksum == "" || !entry.applied() {
 		return false
 	}
-	script, err := r.Script(engine)
+	script, err := s.contents.script(r, engine)
 	return err == nil && checksum(script.Upgrade) != entry.Checksum
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // whole runs a step in one transaction, with its version row and its history:
@@ -59,7 +60,7 @@ func (r *run) stillDue(ctx context.Context, db bun.IDB, step Step) error {
 	for _, revision := range applied {
 		isApplied = isApplied || revision.ID == step.Revision.ID
 	}
-	if isApplied == (step.Direction != Downgrade) {
+	if isApplied == (step.Direction != graph.Downgrade) {
 		return errAlreadyDone
 	}
 	return nil
@@ -95,7 +96,7 @@ func (r *run) failed(step Step, w work, i int, err error, kept bool) error {
 
 // hint helps with failures that have a usual cause.
 func (r *run) hint(step Step, err error) string {
-	if len(r.standing.heads) == 0 && step.Direction == Upgrade && step.Revision.IsBase() && r.dialect.exists(err) {
+	if len(r.standing.heads) == 0 && step.Direction == graph.Upgrade && step.Revision.IsBase() && r.dialect.exists(err) {
 		return fmt.Sprintf("the database has tables but no revision: if they were made without revisions and are those of %s, record that by stamp %s",
 			step.Revision.ID, step.Revision.ID)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // work is what a step does on one engine.
@@ -23,14 +24,14 @@ type work struct {
 }
 
 // workOf finds what a step does. Nothing has run when it fails.
-func workOf(step Step, engine dbmodule.Engine, foreign bool) (work, error) {
+func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work, error) {
 	r := step.Revision
-	if r.code != nil {
-		return codeWork(step)
+	if code := all[r.ID].code; code != nil {
+		return codeWork(step, code)
 	}
-	script, err := r.Script(engine)
+	script, err := all.script(r, engine)
 	if foreign {
-		if err != nil || step.Direction != Downgrade {
+		if err != nil || step.Direction != graph.Downgrade {
 			return work{}, &IrreversibleError{Revision: r, Foreign: true}
 		}
 	} else if err != nil {
@@ -46,7 +47,7 @@ func workOf(step Step, engine dbmodule.Engine, foreign bool) (work, error) {
 		text := b.String()
 		w.downSQL = &text
 	}
-	if step.Direction == Downgrade {
+	if step.Direction == graph.Downgrade {
 		if script.Irreversible {
 			return work{}, &IrreversibleError{Revision: r}
 		}
@@ -55,9 +56,8 @@ func workOf(step Step, engine dbmodule.Engine, foreign bool) (work, error) {
 	return w, nil
 }
 
-func codeWork(step Step) (work, error) {
-	code := step.Revision.code
-	if step.Direction != Downgrade {
+func codeWork(step Step, code *Code) (work, error) {
+	if step.Direction != graph.Downgrade {
 		return work{code: code.Upgrade}, nil
 	}
 	if code.Downgrade == nil {

@@ -1,4 +1,4 @@
-package migrate
+package graph
 
 // Applied returns all that is applied when the version table holds these rows,
 // dependencies included, in the order of [Graph.Revisions].

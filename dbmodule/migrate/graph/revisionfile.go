@@ -1,4 +1,4 @@
-package migrate
+package graph
 
 import (
 	"errors"
@@ -95,6 +95,10 @@ func splitList(text string) []string {
 
 // Text returns the revision as revision.txt has it.
 func (r *Revision) Text() string {
+	date := ""
+	if !r.CreateDate.IsZero() {
+		date = r.CreateDate.UTC().Format(time.RFC3339)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", r.Message)
 	for _, field := range []struct{ name, value string }{
@@ -102,7 +106,7 @@ func (r *Revision) Text() string {
 		{fieldRevises, strings.Join(r.DownRevisions, ", ")},
 		{fieldBranchLabels, strings.Join(r.BranchLabels, ", ")},
 		{fieldDependsOn, strings.Join(r.DependsOn, ", ")},
-		{fieldCreateDate, r.CreateDate.UTC().Format(time.RFC3339)},
+		{fieldCreateDate, date},
 	} {
 		b.WriteString(strings.TrimSpace(field.name+": "+field.value) + "\n")
 	}

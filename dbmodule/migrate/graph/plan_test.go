@@ -1,4 +1,4 @@
-package migrate_test
+package graph_test
 
 import (
 	"errors"
@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // planned writes steps as "a -> b: -deleted +inserted from>to", a line each.
-func planned(steps []migrate.Step, err error) string {
+func planned(steps []graph.Step, err error) string {
 	if err != nil {
 		return kindOf(err)
 	}
@@ -38,7 +38,7 @@ type planTest struct {
 	want         string // the steps, or a part of the error
 }
 
-func runPlans(t *testing.T, tests []planTest, plan func(target string, rows []string) ([]migrate.Step, error)) {
+func runPlans(t *testing.T, tests []planTest, plan func(target string, rows []string) ([]graph.Step, error)) {
 	for _, test := range tests {
 		t.Run(test.target+" from "+test.rows, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +56,7 @@ func runPlans(t *testing.T, tests []planTest, plan func(target string, rows []st
 
 func TestUpgradePlan(t *testing.T) {
 	t.Parallel()
-	g := graph(t, library...)
+	g := newGraph(t, library...)
 	runPlans(t, []planTest{
 		{"aa02", "", " -> aa01: +aa01\naa01 -> aa02: aa01>aa02"},
 		{"+1", "aa01", "aa01 -> aa02: aa01>aa02"},
@@ -84,19 +84,19 @@ func TestUpgradePlan(t *testing.T) {
 		{"aa02", "zz09", "unknown"},
 		{"zz09", "aa02", "unknown"},
 		{"aa02", "aa01, aa02", "also aa01, which comes before it"},
-	}, func(target string, rows []string) ([]migrate.Step, error) {
+	}, func(target string, rows []string) ([]graph.Step, error) {
 		return g.UpgradePlan([]string{target}, rows)
 	})
 }
 
 func TestUpgradePlanTakesSeveralTargets(t *testing.T) {
 	t.Parallel()
-	g := graph(t, library...)
+	g := newGraph(t, library...)
 	if got := planned(g.UpgradePlan([]string{"aa02", "users"}, []string{"aa01"})); got != " -> ee06: +ee06\naa01 -> aa02: aa01>aa02" {
 		t.Errorf("got %s", got)
 	}
 	_, err := g.UpgradePlan([]string{"aa02", "aa01"}, nil)
-	var overlap *migrate.OverlapError
+	var overlap *graph.OverlapError
 	if !errors.As(err, &overlap) || overlap.Recorded || overlap.Revision != "aa02" {
 		t.Errorf("overlapping targets: got %v", err)
 	}
@@ -104,7 +104,7 @@ func TestUpgradePlanTakesSeveralTargets(t *testing.T) {
 
 func TestDowngradePlan(t *testing.T) {
 	t.Parallel()
-	g := graph(t, library...)
+	g := newGraph(t, library...)
 	runPlans(t, []planTest{
 		{"base", "aa02", "aa02 -> aa01: aa02>aa01\naa01 -> : -aa01"},
 		{"-1", "aa02", "aa02 -> aa01: aa02>aa01"},
@@ -137,7 +137,7 @@ func TestDowngradePlan(t *testing.T) {
 
 func TestDowngradeLeavesNoRowThatIsImplied(t *testing.T) {
 	t.Parallel()
-	g := graph(t, "aa01", "aa02 < aa01", "bb01", "bb02 < bb01,aa02 + aa01")
+	g := newGraph(t, "aa01", "aa02 < aa01", "bb01", "bb02 < bb01,aa02 + aa01")
 	if got := planned(g.DowngradePlan("aa02", []string{"bb02"})); got != "bb02 -> bb01, aa02: +bb01 bb02>aa02" {
 		t.Errorf("got %s", got)
 	}
@@ -146,7 +146,7 @@ func TestDowngradeLeavesNoRowThatIsImplied(t *testing.T) {
 // What a row depends on stays, even if it branches off where a count ends.
 func TestDowngradeByCountStaysOnTheBranch(t *testing.T) {
 	t.Parallel()
-	g := graph(t, "pp01", "ss02 < pp01", "rr02 < pp01 + ss02")
+	g := newGraph(t, "pp01", "ss02 < pp01", "rr02 < pp01 + ss02")
 	if got := planned(g.DowngradePlan("-1", []string{"rr02"})); got != "rr02 -> pp01: rr02>ss02" {
 		t.Errorf("got %s", got)
 	}
@@ -154,7 +154,7 @@ func TestDowngradeByCountStaysOnTheBranch(t *testing.T) {
 
 func TestStampPlan(t *testing.T) {
 	t.Parallel()
-	g := graph(t, library...)
+	g := newGraph(t, library...)
 	runPlans(t, []planTest{
 		{"aa02", "", " -> aa02: +aa02"},
 		{"aa02", "aa02", ""},
@@ -175,12 +175,12 @@ func TestStampPlan(t *testing.T) {
 		{"zz09", "", "unknown"},
 		{"zz09@base", "", "unknown"},
 		{"aa02", "zz09", "unknown"},
-	}, func(target string, rows []string) ([]migrate.Step, error) { return g.StampPlan(list(target), rows) })
+	}, func(target string, rows []string) ([]graph.Step, error) { return g.StampPlan(list(target), rows) })
 }
 
 func TestStepRows(t *testing.T) {
 	t.Parallel()
-	step := migrate.Step{Deletes: []string{"a"}, Inserts: []string{"x"}, Updates: []migrate.RowUpdate{{From: "b", To: "y"}}}
+	step := graph.Step{Deletes: []string{"a"}, Inserts: []string{"x"}, Updates: []graph.RowUpdate{{From: "b", To: "y"}}}
 	before := []string{"a", "b", "c"}
 	after, err := step.Rows(before)
 	if err != nil || !reflect.DeepEqual(after, []string{"y", "c", "x"}) {

@@ -1,4 +1,4 @@
-package migrate_test
+package graph_test
 
 import (
 	"fmt"
@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-func ExampleNewGraph() {
-	graph, err := migrate.NewGraph([]*migrate.Revision{
+func ExampleNew() {
+	g, err := graph.New([]*graph.Revision{
 		{ID: "1f0c", Message: "create books"},
 		{ID: "2a9d", Message: "create authors", DownRevisions: []string{"1f0c"}},
 	})
@@ -20,7 +20,7 @@ func ExampleNewGraph() {
 		fmt.Println(err)
 		return
 	}
-	steps, err := graph.UpgradePlan([]string{"head"}, nil)
+	steps, err := g.UpgradePlan([]string{"head"}, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -41,7 +41,7 @@ var library = []string{
 
 func TestGraph(t *testing.T) {
 	t.Parallel()
-	g := graph(t, library...)
+	g := newGraph(t, library...)
 	check := func(what string, got []string, want string) {
 		t.Helper()
 		if strings.Join(got, " ") != want {
@@ -70,19 +70,19 @@ func TestGraph(t *testing.T) {
 
 func TestLabelReachesDownALine(t *testing.T) {
 	t.Parallel()
-	line := graph(t, "aa01", "aa02 < aa01", "aa03 < aa02 @ late")
+	line := newGraph(t, "aa01", "aa02 < aa01", "aa03 < aa02 @ late")
 	if got := line.Labels("aa01"); !reflect.DeepEqual(got, []string{"late"}) {
 		t.Errorf("in a line: got %v", got)
 	}
-	dependent := graph(t, "aa01", "aa02 < aa01", "aa03 < aa02 @ late", "bb01 + aa03,late")
+	dependent := newGraph(t, "aa01", "aa02 < aa01", "aa03 < aa02 @ late", "bb01 + aa03,late")
 	if got := dependent.Labels("aa01"); !reflect.DeepEqual(got, []string{"late"}) {
 		t.Errorf("with a dependency that has two names: got %v", got)
 	}
-	merged := graph(t, "aa01", "bb01", "aa02 < aa01", "cc01 < aa02,bb01 @ late")
+	merged := newGraph(t, "aa01", "bb01", "aa02 < aa01", "cc01 < aa02,bb01 @ late")
 	if got := merged.Labels("aa02"); len(got) > 0 {
 		t.Errorf("below a merge point: got %v", got)
 	}
-	branched := graph(t, "aa01", "aa02 < aa01", "bb02 < aa01", "aa03 < aa02 @ late")
+	branched := newGraph(t, "aa01", "aa02 < aa01", "bb02 < aa01", "aa03 < aa02 @ late")
 	if got := branched.Labels("aa01"); len(got) > 0 {
 		t.Errorf("below a branch point: got %v", got)
 	}
@@ -92,7 +92,7 @@ func TestLabelReachesDownALine(t *testing.T) {
 // would come to it early, and turn from yy01 to zz01 before it.
 func TestOrderWithDependencyOfAncestor(t *testing.T) {
 	t.Parallel()
-	g := graph(t, "dd01", "xx01", "yy01", "zz01 + dd01", "bb02 < xx01,yy01,zz01", "cc03 < bb02 + dd01")
+	g := newGraph(t, "dd01", "xx01", "yy01", "zz01 + dd01", "bb02 < xx01,yy01,zz01", "cc03 < bb02 + dd01")
 	if got := strings.Join(ids(g.Revisions()), " "); got != "dd01 zz01 yy01 xx01 bb02 cc03" {
 		t.Errorf("got %s", got)
 	}
@@ -100,7 +100,7 @@ func TestOrderWithDependencyOfAncestor(t *testing.T) {
 
 func TestEffectiveHeadHasNoRow(t *testing.T) {
 	t.Parallel()
-	g := graph(t, "aa01", "bb01", "bb02 < bb01 + aa01")
+	g := newGraph(t, "aa01", "bb01", "bb02 < bb01 + aa01")
 	if got := ids(g.Heads()); !reflect.DeepEqual(got, []string{"aa01", "bb02"}) {
 		t.Errorf("heads: got %v", got)
 	}
@@ -123,7 +123,7 @@ func TestEffectiveHeadHasNoRow(t *testing.T) {
 
 func TestGraphIsOfNothing(t *testing.T) {
 	t.Parallel()
-	g := graph(t)
+	g := newGraph(t)
 	if len(g.Revisions())+len(g.Heads())+len(g.Bases()) > 0 {
 		t.Error("an empty graph has revisions")
 	}
@@ -172,7 +172,7 @@ func TestNewGraphRefuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := migrate.NewGraph(revs(test.lines...))
+			_, err := graph.New(revs(test.lines...))
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -193,7 +193,7 @@ func TestNewGraphRefuses(t *testing.T) {
 
 func TestGraphWith(t *testing.T) {
 	t.Parallel()
-	g := graph(t, "aa01 @ main", "aa02 < aa01")
+	g := newGraph(t, "aa01 @ main", "aa02 < aa01")
 	again, later, clash := rev("aa02 < aa01"), rev("aa03 < aa02"), rev("bb01 @ main,side")
 	more, err := g.With(again, later, later, clash)
 	if err != nil {
@@ -221,7 +221,7 @@ func TestGraphWith(t *testing.T) {
 
 func TestLongHistoryIsQuick(t *testing.T) {
 	t.Parallel()
-	var revisions []*migrate.Revision
+	var revisions []*graph.Revision
 	for i := range 5000 {
 		r := rev(fmt.Sprintf("r%05d", i))
 		if i > 0 {
@@ -231,7 +231,7 @@ func TestLongHistoryIsQuick(t *testing.T) {
 	}
 	slices.Reverse(revisions)
 	start := time.Now()
-	g, err := migrate.NewGraph(revisions)
+	g, err := graph.New(revisions)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,24 +1,24 @@
-package migrate_test
+package graph_test
 
 import (
 	"testing"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 func TestPrinter(t *testing.T) {
 	t.Parallel()
-	g := graph(t, append(library, "ff08 + dd05")...)
-	p := migrate.Printer{Graph: g, Root: "migrations", Current: []string{"dd05"}}
-	long := migrate.Printer{Graph: g, Root: "migrations", Verbose: true}
-	get := func(id string) *migrate.Revision {
+	g := newGraph(t, append(library, "ff08 + dd05")...)
+	p := graph.Printer{Graph: g, Root: "migrations", Current: []string{"dd05"}}
+	long := graph.Printer{Graph: g, Root: "migrations", Verbose: true}
+	get := func(id string) *graph.Revision {
 		r, err := g.Get(id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	dropped := &migrate.Revision{ID: "ff09", Message: "gone", DownRevisions: []string{"ff08"}}
+	dropped := &graph.Revision{ID: "ff09", Message: "gone", DownRevisions: []string{"ff08"}}
 	more, err := g.With(dropped)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ Path: migrations/20261124_dd05/revision.txt
 		"show a branch point":     {long.Head(get("aa02")), long.Show(get("aa02"))},
 		"show a dependency":       {firstLines(p.Show(get("ee07")), 3), "Rev: ee07 (head)\nParent: ee06\nAlso depends on: bb03\n"},
 		"show where it branches":  {firstLines(p.Show(get("aa02")), 3), "Rev: aa02 (branchpoint)\nParent: aa01\nBranches into: bb03, cc04\n"},
-		"show one of no one else": {firstLines(migrate.Printer{Graph: more, Root: "migrations"}.Show(dropped), 3), "Rev: ff09 (head)\nParent: ff08\nPath: (only in the database's history)\n"},
+		"show one of no one else": {firstLines(graph.Printer{Graph: more, Root: "migrations"}.Show(dropped), 3), "Rev: ff09 (head)\nParent: ff08\nPath: (only in the database's history)\n"},
 	}
 	for name, test := range tests {
 		if test.got != test.want {

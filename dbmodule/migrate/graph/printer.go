@@ -1,10 +1,9 @@
-package migrate
+package graph
 
 import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Printer writes revisions of a graph as Alembic's commands print them. Its
@@ -70,7 +69,7 @@ func (p Printer) Show(r *Revision) string {
 	field("Branch names", n.labels...)
 	field("Path", p.path(r))
 	b.WriteString("\n")
-	for _, text := range strings.Split(strings.TrimSpace(revisionText(r)), "\n") {
+	for _, text := range strings.Split(strings.TrimSpace(r.Text()), "\n") {
 		b.WriteString("    " + text + "\n")
 	}
 	return b.String()
@@ -145,25 +144,4 @@ func (p Printer) path(r *Revision) string {
 		return "(only in the database's history)"
 	}
 	return path.Join(p.Root, r.Folder, "revision.txt")
-}
-
-// revisionText is the revision's revision.txt.
-func revisionText(r *Revision) string {
-	date := ""
-	if !r.CreateDate.IsZero() {
-		date = r.CreateDate.UTC().Format(time.RFC3339)
-	}
-	lines := []string{
-		r.Message,
-		"",
-		"Revision ID: " + r.ID,
-		"Revises: " + commas(r.DownRevisions),
-		"Branch Labels: " + commas(r.BranchLabels),
-		"Depends On: " + commas(r.DependsOn),
-		"Create Date: " + date,
-	}
-	for i, text := range lines {
-		lines[i] = strings.TrimRight(text, " ")
-	}
-	return strings.Join(lines, "\n") + "\n"
 }

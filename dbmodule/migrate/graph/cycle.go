@@ -1,4 +1,4 @@
-package migrate
+package graph
 
 import (
 	"slices"

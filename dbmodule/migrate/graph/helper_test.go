@@ -1,21 +1,21 @@
-package migrate_test
+package graph_test
 
 import (
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // rev makes a revision of a line: "c < a,b + x,y @ label" follows a and b,
 // depends on x and y, and begins the branch "label".
-func rev(line string) *migrate.Revision {
+func rev(line string) *graph.Revision {
 	line, labels, _ := strings.Cut(line, "@")
 	line, depends, _ := strings.Cut(line, "+")
 	id, parents, _ := strings.Cut(line, "<")
 	id = strings.TrimSpace(id)
-	return &migrate.Revision{
+	return &graph.Revision{
 		ID:            id,
 		Message:       "make " + id,
 		DownRevisions: list(parents),
@@ -30,24 +30,24 @@ func list(commas string) []string {
 	return strings.FieldsFunc(commas, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-func revs(lines ...string) []*migrate.Revision {
-	revisions := make([]*migrate.Revision, len(lines))
+func revs(lines ...string) []*graph.Revision {
+	revisions := make([]*graph.Revision, len(lines))
 	for i, line := range lines {
 		revisions[i] = rev(line)
 	}
 	return revisions
 }
 
-func graph(t *testing.T, lines ...string) *migrate.Graph {
+func newGraph(t *testing.T, lines ...string) *graph.Graph {
 	t.Helper()
-	g, err := migrate.NewGraph(revs(lines...))
+	g, err := graph.New(revs(lines...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
 }
 
-func ids(revisions []*migrate.Revision) []string {
+func ids(revisions []*graph.Revision) []string {
 	texts := []string{}
 	for _, r := range revisions {
 		texts = append(texts, r.ID)

@@ -1,4 +1,4 @@
-package migrate_test
+package graph_test
 
 import (
 	"errors"
@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 func TestSelect(t *testing.T) {
 	t.Parallel()
-	g := graph(t, append(library, "1234 < ee07", "2024_01_05", "2024_01_06 < 2024_01_05 @ v1-2", "abc")...)
+	g := newGraph(t, append(library, "1234 < ee07", "2024_01_05", "2024_01_06 < 2024_01_05 @ v1-2", "abc")...)
 	tests := map[string]string{ // or the error
 		"aa01":                  "aa01",
 		"b":                     "ambiguous bb03, books",
@@ -76,9 +76,9 @@ func TestSelect(t *testing.T) {
 
 // kindOf names the types that callers branch on.
 func kindOf(err error) string {
-	var unknown *migrate.UnknownRevisionError
-	var ambiguous *migrate.AmbiguousRevisionError
-	var multiple *migrate.MultipleHeadsError
+	var unknown *graph.UnknownRevisionError
+	var ambiguous *graph.AmbiguousRevisionError
+	var multiple *graph.MultipleHeadsError
 	switch {
 	case errors.As(err, &unknown):
 		return "unknown"
@@ -92,7 +92,7 @@ func kindOf(err error) string {
 
 func TestGet(t *testing.T) {
 	t.Parallel()
-	g := graph(t, library...)
+	g := newGraph(t, library...)
 	if r, err := g.Get("books@head"); err != nil || r.ID != "dd05" {
 		t.Errorf("books@head: got %v, %v", r, err)
 	}
@@ -105,7 +105,7 @@ func TestGet(t *testing.T) {
 
 func TestUnknownRevisionSuggests(t *testing.T) {
 	t.Parallel()
-	g := graph(t, "1f0c2d9a4b7e @ books", "2a9d55e01c3f < 1f0c2d9a4b7e @ v1")
+	g := newGraph(t, "1f0c2d9a4b7e @ books", "2a9d55e01c3f < 1f0c2d9a4b7e @ v1")
 	for symbol, want := range map[string][]string{
 		"1f0c2d9a4b78":  {"1f0c2d9a4b7e"},
 		"1f0cd9a4b7e":   {"1f0c2d9a4b7e"},
@@ -115,7 +115,7 @@ func TestUnknownRevisionSuggests(t *testing.T) {
 		"somethingelse": nil,
 	} {
 		_, err := g.Get(symbol)
-		var unknown *migrate.UnknownRevisionError
+		var unknown *graph.UnknownRevisionError
 		if want == nil && err == nil {
 			continue
 		}
@@ -124,7 +124,7 @@ func TestUnknownRevisionSuggests(t *testing.T) {
 		}
 	}
 	_, err := g.Applied([]string{"1f0c2d9a4b7f"})
-	var unknown *migrate.UnknownRevisionError
+	var unknown *graph.UnknownRevisionError
 	if !errors.As(err, &unknown) || !unknown.Recorded || !strings.Contains(err.Error(), "the database is at revision") {
 		t.Errorf("a row that is no revision: got %v", err)
 	}

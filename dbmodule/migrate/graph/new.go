@@ -1,4 +1,4 @@
-package migrate
+package graph
 
 import (
 	"errors"
@@ -38,7 +38,7 @@ func (g *Graph) PlanRevision(n NewRevision) (*Revision, error) {
 	}
 	// It has no folder yet, and is named so in errors about it.
 	r.Folder = "new"
-	if _, err := NewGraph(append(g.given(), r)); err != nil {
+	if _, err := New(append(g.given(), r)); err != nil {
 		return nil, err
 	}
 	r.Folder = ""

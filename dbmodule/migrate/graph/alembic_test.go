@@ -1,4 +1,4 @@
-package migrate_test
+package graph_test
 
 import (
 	"bufio"
@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 const (
@@ -31,7 +31,7 @@ func TestGraphIsAlembics(t *testing.T) {
 	compared, errors, excused := 0, 0, map[string]int{}
 	for i := range alembicGraphs {
 		h := randomHistory(random, i%8 == 7)
-		g, err := migrate.NewGraph(h.revisions)
+		g, err := graph.New(h.revisions)
 		if err != nil {
 			theirs := judge.ask(t, h.revisions, nil)
 			if len(theirs) == 0 && !refuses(err) {
@@ -86,7 +86,7 @@ var (
 )
 
 // deviates says why the graph answers otherwise than Alembic 1.8.1 on purpose.
-func deviates(g *migrate.Graph, q query, ours, theirs answer) string {
+func deviates(g *graph.Graph, q query, ours, theirs answer) string {
 	symbols := append([]string{q.Target, q.Start, q.End}, q.Targets...)
 	isHistory := q.Ask == "history"
 	switch {
@@ -127,7 +127,7 @@ func deviates(g *migrate.Graph, q query, ours, theirs answer) string {
 }
 
 // overlap reports whether a row is implied by another.
-func overlap(g *migrate.Graph, rows []string) bool {
+func overlap(g *graph.Graph, rows []string) bool {
 	for _, row := range rows {
 		applied, _ := g.Applied([]string{row})
 		for _, other := range rows {
@@ -189,7 +189,7 @@ func compareStep(ours, theirs stepAnswer) string {
 // faultOf checks steps by what the words mean, whatever Alembic says: each
 // changes what the rows say is applied by the revision it runs, and needs
 // what the revision depends on.
-func faultOf(g *migrate.Graph, q query, a answer) string {
+func faultOf(g *graph.Graph, q query, a answer) string {
 	if q.Ask != "upgrade" && q.Ask != "downgrade" {
 		return ""
 	}
@@ -212,7 +212,7 @@ func faultOf(g *migrate.Graph, q query, a answer) string {
 	return ""
 }
 
-func appliedSet(g *migrate.Graph, rows []string) map[string]bool {
+func appliedSet(g *graph.Graph, rows []string) map[string]bool {
 	applied, _ := g.Applied(rows)
 	set := map[string]bool{}
 	for _, r := range applied {
@@ -247,17 +247,17 @@ type answer struct {
 }
 
 type stepAnswer struct {
-	Text    string              `json:"text"`
-	Deletes []string            `json:"deletes"`
-	Inserts []string            `json:"inserts"`
-	Updates []migrate.RowUpdate `json:"updates"`
-	Rows    []string            `json:"rows"`
-	Open    bool                `json:"open"`
+	Text    string            `json:"text"`
+	Deletes []string          `json:"deletes"`
+	Inserts []string          `json:"inserts"`
+	Updates []graph.RowUpdate `json:"updates"`
+	Rows    []string          `json:"rows"`
+	Open    bool              `json:"open"`
 }
 
-func answerOf(g *migrate.Graph, q query) (a answer) {
-	var revisions []*migrate.Revision
-	var steps []migrate.Step
+func answerOf(g *graph.Graph, q query) (a answer) {
+	var revisions []*graph.Revision
+	var steps []graph.Step
 	var err error
 	switch q.Ask {
 	case "heads":
@@ -268,9 +268,9 @@ func answerOf(g *migrate.Graph, q query) (a answer) {
 		revisions = g.Revisions()
 		slices.Reverse(revisions)
 	case "get":
-		var r *migrate.Revision
+		var r *graph.Revision
 		if r, err = g.Get(q.Target); err == nil {
-			revisions = []*migrate.Revision{r}
+			revisions = []*graph.Revision{r}
 		}
 	case "select":
 		revisions, err = g.Select(q.Target)
@@ -289,8 +289,8 @@ func answerOf(g *migrate.Graph, q query) (a answer) {
 	case "printed":
 		a.Text = printedOf(g)
 	case "new":
-		var r *migrate.Revision
-		r, err = g.PlanRevision(migrate.NewRevision{ID: q.ID, Heads: q.Targets, Splice: q.Splice, DependsOn: q.Depends})
+		var r *graph.Revision
+		r, err = g.PlanRevision(graph.NewRevision{ID: q.ID, Heads: q.Targets, Splice: q.Splice, DependsOn: q.Depends})
 		if err == nil {
 			a.IDs, a.Text = r.DownRevisions, r.DependsOn
 		}
@@ -304,7 +304,7 @@ func answerOf(g *migrate.Graph, q query) (a answer) {
 	return withSteps(a, steps, q.Rows)
 }
 
-func withSteps(a answer, steps []migrate.Step, rows []string) answer {
+func withSteps(a answer, steps []graph.Step, rows []string) answer {
 	for _, s := range steps {
 		var err error
 		if rows, err = s.Rows(rows); err != nil {
@@ -316,11 +316,11 @@ func withSteps(a answer, steps []migrate.Step, rows []string) answer {
 	return a
 }
 
-func textsOf(g *migrate.Graph, rows []string) (texts []string) {
-	short := migrate.Printer{Graph: g, Current: rows}
-	long := migrate.Printer{Graph: g, Current: rows, Verbose: true}
+func textsOf(g *graph.Graph, rows []string) (texts []string) {
+	short := graph.Printer{Graph: g, Current: rows}
+	long := graph.Printer{Graph: g, Current: rows, Verbose: true}
 	revisions := g.Revisions()
-	slices.SortFunc(revisions, func(a, b *migrate.Revision) int { return strings.Compare(a.Folder, b.Folder) })
+	slices.SortFunc(revisions, func(a, b *graph.Revision) int { return strings.Compare(a.Folder, b.Folder) })
 	for _, r := range revisions {
 		texts = append(texts, short.Head(r), short.CurrentHead(r), short.History(r), long.History(r))
 	}
@@ -329,11 +329,11 @@ func textsOf(g *migrate.Graph, rows []string) (texts []string) {
 
 // printedOf is what the commands heads, heads with dependencies resolved,
 // branches and history print, short and verbose, and show heads.
-func printedOf(g *migrate.Graph) (texts []string) {
+func printedOf(g *graph.Graph) (texts []string) {
 	newestFirst := g.Revisions()
 	slices.Reverse(newestFirst)
-	branchPoints := slices.DeleteFunc(slices.Clone(newestFirst), func(r *migrate.Revision) bool { return !g.IsBranchPoint(r.ID) })
-	show := func(revisions []*migrate.Revision, text func(*migrate.Revision) string) {
+	branchPoints := slices.DeleteFunc(slices.Clone(newestFirst), func(r *graph.Revision) bool { return !g.IsBranchPoint(r.ID) })
+	show := func(revisions []*graph.Revision, text func(*graph.Revision) string) {
 		all := ""
 		for _, r := range revisions {
 			all += text(r) + "\n"
@@ -341,19 +341,19 @@ func printedOf(g *migrate.Graph) (texts []string) {
 		texts = append(texts, all)
 	}
 	for _, verbose := range []bool{false, true} {
-		p := migrate.Printer{Graph: g, Verbose: verbose}
+		p := graph.Printer{Graph: g, Verbose: verbose}
 		show(g.Heads(), p.Head)
 		show(g.HeadRows(), p.Head)
 		show(branchPoints, p.Branch)
 		show(newestFirst, p.History)
 	}
-	show(g.HeadRows(), migrate.Printer{Graph: g}.Show)
+	show(g.HeadRows(), graph.Printer{Graph: g}.Show)
 	return texts
 }
 
 // history is a random graph.
 type history struct {
-	revisions []*migrate.Revision
+	revisions []*graph.Revision
 	labels    []string
 }
 
@@ -379,7 +379,7 @@ func randomHistory(random *rand.Rand, damaged bool) history {
 	for i := range size {
 		r := rev(fmt.Sprintf("%x%x%02x", 10+random.IntN(2), random.IntN(4), i+16*random.IntN(8)))
 		r.Folder = fmt.Sprintf("%02d_%s", i, r.ID)
-		if slices.ContainsFunc(h.revisions, func(o *migrate.Revision) bool { return o.ID == r.ID }) {
+		if slices.ContainsFunc(h.revisions, func(o *graph.Revision) bool { return o.ID == r.ID }) {
 			continue
 		}
 		h.connect(random, r, branchy)
@@ -398,9 +398,9 @@ func randomHistory(random *rand.Rand, damaged bool) history {
 }
 
 // connect gives a revision parents, dependencies and labels.
-func (h *history) connect(random *rand.Rand, r *migrate.Revision, branchy float64) {
+func (h *history) connect(random *rand.Rand, r *graph.Revision, branchy float64) {
 	n := len(h.revisions)
-	pick := func() *migrate.Revision { return h.revisions[random.IntN(n)] }
+	pick := func() *graph.Revision { return h.revisions[random.IntN(n)] }
 	switch {
 	case n == 0 || random.Float64() < branchy*0.4:
 	case random.Float64() < branchy*0.5:
@@ -433,7 +433,7 @@ func (h *history) connect(random *rand.Rand, r *migrate.Revision, branchy float6
 
 // spoil makes the graph one that should be refused.
 func (h *history) spoil(random *rand.Rand) {
-	pick := func() *migrate.Revision { return h.revisions[random.IntN(len(h.revisions))] }
+	pick := func() *graph.Revision { return h.revisions[random.IntN(len(h.revisions))] }
 	a, b := pick(), pick()
 	switch random.IntN(6) {
 	case 0:
@@ -452,7 +452,7 @@ func (h *history) spoil(random *rand.Rand) {
 	}
 }
 
-func randomQueries(random *rand.Rand, g *migrate.Graph, h history, n int) []query {
+func randomQueries(random *rand.Rand, g *graph.Graph, h history, n int) []query {
 	queries := []query{{Ask: "heads"}, {Ask: "printed"}, {Ask: "bases"}, {Ask: "order"}, {Ask: "texts", Rows: randomRows(random, g, h)}}
 	for range n {
 		q := query{Rows: randomRows(random, g, h)}
@@ -490,7 +490,7 @@ func randomQueries(random *rand.Rand, g *migrate.Graph, h history, n int) []quer
 }
 
 // randomRows returns what a version table may hold.
-func randomRows(random *rand.Rand, g *migrate.Graph, h history) []string {
+func randomRows(random *rand.Rand, g *graph.Graph, h history) []string {
 	rows := []string{}
 	for range random.IntN(4) {
 		id := h.revisions[random.IntN(len(h.revisions))].ID
@@ -609,7 +609,7 @@ func alembicPython(t *testing.T) string {
 
 // ask returns Alembic's answers: one that is an error if it refuses the graph,
 // none if it takes it and nothing was asked.
-func (a *alembic) ask(t *testing.T, revisions []*migrate.Revision, queries []query) []answer {
+func (a *alembic) ask(t *testing.T, revisions []*graph.Revision, queries []query) []answer {
 	t.Helper()
 	request := map[string]any{"queries": append([]query{}, queries...)}
 	var scripts []map[string]any
@@ -635,7 +635,7 @@ func (a *alembic) ask(t *testing.T, revisions []*migrate.Revision, queries []que
 }
 
 // document is a docstring with what revision.txt says.
-func document(r *migrate.Revision) string {
+func document(r *graph.Revision) string {
 	lines := []string{
 		r.Message, "",
 		"Revision ID: " + r.ID,

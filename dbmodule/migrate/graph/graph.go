@@ -1,4 +1,4 @@
-package migrate
+package graph
 
 import (
 	"maps"
@@ -30,10 +30,10 @@ type node struct {
 	following []*node // which it is a parent or dependency of
 }
 
-// NewGraph puts the revisions together. Its error names each revision that
+// New puts the revisions together. Its error names each revision that
 // doesn't fit, where it is and the way out: ids and labels that are malformed
 // or taken, parents and dependencies that don't exist, cycles.
-func NewGraph(revisions []*Revision) (*Graph, error) {
+func New(revisions []*Revision) (*Graph, error) {
 	b := newBuilder(len(revisions))
 	for _, r := range revisions {
 		b.add(r)
@@ -59,7 +59,7 @@ func (g *Graph) With(extra ...*Revision) (*Graph, error) {
 		}
 		revisions = append(revisions, r)
 	}
-	return NewGraph(revisions)
+	return New(revisions)
 }
 
 // withoutLabels returns the revision, or a copy of it that lacks the labels

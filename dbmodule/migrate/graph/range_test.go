@@ -1,16 +1,16 @@
-package migrate_test
+package graph_test
 
 import (
 	"errors"
 	"strings"
 	"testing"
 
-	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 func TestRange(t *testing.T) {
 	t.Parallel()
-	g := graph(t, library...)
+	g := newGraph(t, library...)
 	tests := []struct{ spec, rows, want string }{
 		{":", "", "dd05 ee07 ee06 bb03 cc04 aa02 aa01"},
 		{"aa02:dd05", "", "dd05 bb03 cc04 aa02"},
@@ -50,8 +50,8 @@ func TestRange(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.spec+" at "+test.rows, func(t *testing.T) {
 			t.Parallel()
-			start, end, err := migrate.CutRange(test.spec)
-			var revisions []*migrate.Revision
+			start, end, err := graph.CutRange(test.spec)
+			var revisions []*graph.Revision
 			if err == nil {
 				revisions, err = g.Range(start, end, list(test.rows))
 			}
@@ -70,8 +70,8 @@ func TestRange(t *testing.T) {
 
 func TestRangeErrorIsTyped(t *testing.T) {
 	t.Parallel()
-	_, err := graph(t, library...).Range("ee06", "dd05", nil)
-	var notAncestor *migrate.NotAncestorError
+	_, err := newGraph(t, library...).Range("ee06", "dd05", nil)
+	var notAncestor *graph.NotAncestorError
 	if !errors.As(err, &notAncestor) || notAncestor.Lower != "ee06" || notAncestor.Upper != "dd05" {
 		t.Errorf("got %v", err)
 	}
