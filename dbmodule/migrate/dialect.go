@@ -24,8 +24,9 @@ type dialect interface {
 	// atomic says that DDL can be rolled back.
 	atomic() bool
 	isolation() sql.IsolationLevel
-	// limitLocks bounds how long the transaction's statements wait for locks.
-	limitLocks(ctx context.Context, tx bun.Tx) error
+	// prepare gets a transaction ready for its statements: it locks their
+	// tables, and bounds how long the statements wait for other locks.
+	prepare(ctx context.Context, tx bun.Tx, statements []Statement) error
 	// around prepares the connection for a transaction with DDL, in fn, which
 	// calls check before it commits.
 	around(ctx context.Context, fn func(check func(tx bun.Tx) error) error) error

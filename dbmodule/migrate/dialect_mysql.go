@@ -121,7 +121,7 @@ func (d *mysqlDialect) keepLock(ctx context.Context, tx bun.Tx) error {
 	return d.lease.pass(ctx, tx)
 }
 
-func (d *mysqlDialect) limitLocks(context.Context, bun.Tx) error { return nil }
+func (d *mysqlDialect) prepare(context.Context, bun.Tx, []Statement) error { return nil }
 
 func (d *mysqlDialect) around(_ context.Context, fn func(func(bun.Tx) error) error) error {
 	return fn(func(bun.Tx) error { return nil })

@@ -141,10 +141,13 @@ func (d *postgresDialect) keepLock(ctx context.Context, _ bun.Tx) error {
 	return nil
 }
 
-func (d *postgresDialect) limitLocks(ctx context.Context, tx bun.Tx) error {
+func (d *postgresDialect) prepare(ctx context.Context, tx bun.Tx, statements []Statement) error {
+	if err := d.lockFirst(ctx, tx, statements); err != nil {
+		return err
+	}
 	limit := d.run.db.LockTimeout()
 	if limit == 0 {
-		return nil
+		return execute(ctx, tx, "SET LOCAL lock_timeout TO DEFAULT")
 	}
 	return execute(ctx, tx, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(limit.Milliseconds(), 1)))
 }

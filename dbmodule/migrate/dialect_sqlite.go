@@ -41,10 +41,10 @@ func (d *sqliteDialect) span(context.Context) (func() error, error) {
 	return func() error { return nil }, nil
 }
 
-func (d *sqliteDialect) keepLock(context.Context, bun.Tx) error   { return nil }
-func (d *sqliteDialect) atomic() bool                             { return true }
-func (d *sqliteDialect) isolation() sql.IsolationLevel            { return sql.LevelDefault }
-func (d *sqliteDialect) limitLocks(context.Context, bun.Tx) error { return nil }
+func (d *sqliteDialect) keepLock(context.Context, bun.Tx) error             { return nil }
+func (d *sqliteDialect) atomic() bool                                       { return true }
+func (d *sqliteDialect) isolation() sql.IsolationLevel                      { return sql.LevelDefault }
+func (d *sqliteDialect) prepare(context.Context, bun.Tx, []Statement) error { return nil }
 
 func (d *sqliteDialect) together(statements []Statement, from int) int {
 	return untilMarked(statements, from)

@@ -133,7 +133,7 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 		return r.dialect.around(ctx, func(check func(bun.Tx) error) error {
 			after := *entry
 			err := r.bookkeeping(ctx, func(tx bun.Tx) error {
-				if err := r.dialect.limitLocks(ctx, tx); err != nil {
+				if err := r.dialect.prepare(ctx, tx, w.statements[from:to]); err != nil {
 					return err
 				}
 				for i := from; i < to; i++ {

@@ -27,7 +27,7 @@ func (r *run) whole(ctx context.Context, p Progress, w work) error {
 
 // inside is what happens in the transaction. check is the engine's last look.
 func (r *run) inside(ctx context.Context, tx bun.Tx, p Progress, w work, entry *Entry, check func(bun.Tx) error) error {
-	if err := r.dialect.limitLocks(ctx, tx); err != nil {
+	if err := r.dialect.prepare(ctx, tx, w.statements); err != nil {
 		return err
 	}
 	if err := r.stillDue(ctx, tx, p.Step); err != nil {
