@@ -98,5 +98,5 @@ func (c *conn) unsettled(err error) error {
 	if err == nil || !c.broken || definite(c.engine(), err) {
 		return err
 	}
-	return &Error{Kind: ErrCommitUnknown, Engine: c.engine(), cause: err}
+	return newError(ErrCommitUnknown, c.engine(), err)
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/openhands-go/server/dbmodule/dberr"
 )
 
 // classify gives a driver's error its type. What it does not recognise, and
@@ -33,7 +35,7 @@ func classify(engine Engine, err error) error {
 		return err
 	}
 	if errors.Is(err, driver.ErrBadConn) {
-		return &Error{Kind: ErrUnavailable, Engine: engine, cause: errConnLost}
+		return newError(ErrUnavailable, engine, errConnLost)
 	}
 	if errors.Is(err, context.DeadlineExceeded) && !connecting(err) {
 		return err
@@ -42,8 +44,8 @@ func classify(engine Engine, err error) error {
 	if found.Kind == nil {
 		return err
 	}
-	found.Engine, found.cause = engine, err
-	return &found
+	found.Engine = engine
+	return dberr.Wrap(found, err, driverText(found.Kind, err))
 }
 
 func recognise(engine Engine, err error) Error {

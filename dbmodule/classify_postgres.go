@@ -9,10 +9,38 @@ import (
 // recognisePostgreSQL reads the SQLSTATE: its five characters first, then
 // its class, the first two of them.
 func recognisePostgreSQL(pg *pgconn.PgError) Error {
-	return Error{
+	e := Error{
 		Kind: postgreSQLKind(pg), Code: pg.Code,
 		Constraint: pg.ConstraintName, Table: pg.TableName, Column: pg.ColumnName,
 	}
+	// A foreign key's detail names the columns of the row that was written, if
+	// that one is refused, and else those of the row that others refer to.
+	written := e.Kind == ErrUnique || e.Kind == ErrForeignKey && strings.HasPrefix(pg.Message, "insert or update on table ")
+	if e.Column == "" && written && pg.Routine != "exec_stmt_raise" {
+		e.Column = keyColumns(pg.Detail)
+	}
+	return e
+}
+
+// keyColumns returns "a, b" of the detail "Key (a, b)=(1, 2) already exists.",
+// whose first parentheses hold the names in every language. It returns "" for
+// a key that is not made of plain columns.
+func keyColumns(detail string) string {
+	_, rest, _ := strings.Cut(detail, "(")
+	list, _, found := strings.Cut(rest, ")=(")
+	if !found {
+		return ""
+	}
+	names := strings.Split(list, ", ")
+	for i, name := range names {
+		if len(name) > 2 && name[0] == '"' && name[len(name)-1] == '"' {
+			name = strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
+		} else if strings.ContainsAny(name, `"() :'`) {
+			return ""
+		}
+		names[i] = name
+	}
+	return strings.Join(names, ", ")
 }
 
 func postgreSQLKind(pg *pgconn.PgError) error {

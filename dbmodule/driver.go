@@ -99,7 +99,7 @@ func (c *connector) unconnected(err error) error {
 	err = classify(c.engine, err)
 	var typed *Error
 	if !errors.As(err, &typed) && errors.Is(err, context.DeadlineExceeded) {
-		return &Error{Kind: ErrUnavailable, Engine: c.engine, cause: fmt.Errorf("no connection in time: %w", err)}
+		return newError(ErrUnavailable, c.engine, fmt.Errorf("no connection in time: %w", err))
 	}
 	return err
 }
@@ -189,7 +189,7 @@ func (c *conn) sent(query string, err error) error {
 	}
 	err = c.typed(err)
 	if strings.Contains(query, unrenderable) {
-		err = &Error{Kind: ErrValue, Engine: c.engine(), cause: err}
+		err = newError(ErrValue, c.engine(), err)
 	}
 	c.failed(err, endsTransaction(c.engine(), err) || c.broken)
 	return err
@@ -236,7 +236,7 @@ func (c *conn) limit(ctx context.Context) *limit {
 func (c *conn) typed(err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
 		c.broken = true
-		return &Error{Kind: ErrUnavailable, Engine: c.engine(), cause: errConnLost}
+		return newError(ErrUnavailable, c.engine(), errConnLost)
 	}
 	err = classify(c.engine(), err)
 	refused := errors.Is(err, ErrReadOnly)

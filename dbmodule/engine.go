@@ -7,16 +7,18 @@ import (
 	"fmt"
 
 	"github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule/dburl"
 )
 
 // Engine names a family of databases that share a dialect and a driver.
-type Engine string
+type Engine = dburl.Engine
 
 // The engines that a [URL] can name. MariaDB is served by MySQL.
 const (
-	SQLite     Engine = "sqlite"
-	PostgreSQL Engine = "postgresql"
-	MySQL      Engine = "mysql"
+	SQLite     = dburl.SQLite
+	PostgreSQL = dburl.PostgreSQL
+	MySQL      = dburl.MySQL
 )
 
 // pools is what an engine opens for one URL. Nothing in it has done I/O.

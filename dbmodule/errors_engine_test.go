@@ -2,6 +2,8 @@ package dbmodule_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,6 +27,10 @@ func TestEnginesErrorsHaveTheirType(t *testing.T) {
 		require.NoError(t, err)
 		_, err = db.DB().ExecContext(ctx, `CREATE TABLE children (id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL, CONSTRAINT fk_parent FOREIGN KEY (parent_id) REFERENCES parents (id))`+suffix)
 		require.NoError(t, err)
+		_, err = db.DB().ExecContext(ctx, `CREATE TABLE pairs (a VARCHAR(10), b VARCHAR(10), CONSTRAINT uq_pairs UNIQUE (a, b))`+suffix)
+		require.NoError(t, err)
+		_, err = db.DB().ExecContext(ctx, `INSERT INTO pairs (a, b) VALUES ('a)=(b', 'secret')`)
+		require.NoError(t, err)
 		_, err = db.DB().ExecContext(ctx, `INSERT INTO parents (id, name, age) VALUES (1, 'p', 1)`)
 		require.NoError(t, err)
 		_, err = db.DB().ExecContext(ctx, `INSERT INTO children (id, parent_id) VALUES (1, 1)`)
@@ -33,12 +39,15 @@ func TestEnginesErrorsHaveTheirType(t *testing.T) {
 		for name, test := range map[string]struct {
 			query string
 			want  error
+			// The columns on SQLite, PostgreSQL and MySQL, or else "of" the constraint.
+			about [3]string
 		}{
-			"primary key":       {`INSERT INTO parents (id, name) VALUES (1, 'q')`, dbmodule.ErrUnique},
-			"foreign key":       {`INSERT INTO children (id, parent_id) VALUES (2, 99)`, dbmodule.ErrForeignKey},
-			"referenced parent": {`DELETE FROM parents WHERE id = 1`, dbmodule.ErrForeignKey},
-			"check":             {`INSERT INTO parents (id, name, age) VALUES (2, 'q', -1)`, dbmodule.ErrCheck},
-			"not null":          {`INSERT INTO parents (id, name) VALUES (2, NULL)`, dbmodule.ErrNotNull},
+			"primary key":       {`INSERT INTO parents (id, name) VALUES (1, 'q')`, dbmodule.ErrUnique, [3]string{"[id]", "[id]", "of PRIMARY"}},
+			"unique":            {`INSERT INTO pairs (a, b) VALUES ('a)=(b', 'secret')`, dbmodule.ErrUnique, [3]string{"[a b]", "[a b]", "of uq_pairs"}},
+			"foreign key":       {`INSERT INTO children (id, parent_id) VALUES (2, 99)`, dbmodule.ErrForeignKey, [3]string{"of ", "[parent_id]", "[parent_id]"}},
+			"referenced parent": {`DELETE FROM parents WHERE id = 1`, dbmodule.ErrForeignKey, [3]string{"of ", "of fk_parent", "[parent_id]"}},
+			"check":             {`INSERT INTO parents (id, name, age) VALUES (2, 'q', -1)`, dbmodule.ErrCheck, [3]string{"of ck_age", "of ck_age", "of ck_age"}},
+			"not null":          {`INSERT INTO parents (id, name) VALUES (2, NULL)`, dbmodule.ErrNotNull, [3]string{"[name]", "[name]", "[name]"}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				_, err := db.DB().ExecContext(ctx, test.query)
@@ -47,6 +56,11 @@ func TestEnginesErrorsHaveTheirType(t *testing.T) {
 				require.ErrorAs(t, err, &typed)
 				assert.Equal(t, db.Engine(), typed.Engine)
 				assert.NotEmpty(t, typed.Code)
+				about := "of " + typed.Constraint
+				if columns := typed.Columns(); columns != nil {
+					about = fmt.Sprint(columns)
+				}
+				assert.Equal(t, test.about[slices.Index([]dbmodule.Engine{dbmodule.SQLite, dbmodule.PostgreSQL, dbmodule.MySQL}, db.Engine())], about)
 
 				_, err = db.DB().QueryContext(ctx, test.query)
 				require.ErrorIs(t, err, test.want, "query")

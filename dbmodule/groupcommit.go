@@ -93,7 +93,7 @@ func (a *acknowledgement) wait(ctx context.Context) error {
 	case <-a.done:
 		return a.err
 	case <-ctx.Done():
-		return &Error{Kind: ErrCommitUnknown, Engine: SQLite, cause: fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err())}
+		return newError(ErrCommitUnknown, SQLite, fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err()))
 	}
 }
 
@@ -249,7 +249,7 @@ func (g *commitGroup) fail(cause error) {
 	}
 	g.queue.aloneUntil.Store(time.Now().Add(groupPause).UnixNano())
 	g.open.forget()
-	g.tell(&Error{Kind: ErrConflict, Engine: SQLite, cause: fmt.Errorf("not stored, since it was to be committed together with others: %w", cause)})
+	g.tell(newError(ErrConflict, SQLite, fmt.Errorf("not stored, since it was to be committed together with others: %w", cause)))
 }
 
 func (g *commitGroup) tell(err error) {
@@ -322,7 +322,7 @@ func (c *conn) number(ctx context.Context, query string) (n int64, err error) {
 func (g *commitGroup) admits(query string) error {
 	if g.isOpen() && !g.conn.inTx {
 		if g.commit(); g.conn.broken {
-			return &Error{Kind: ErrUnavailable, Engine: SQLite, cause: errConnLost}
+			return newError(ErrUnavailable, SQLite, errConnLost)
 		}
 	}
 	return g.ownEnd(query)

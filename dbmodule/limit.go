@@ -105,8 +105,8 @@ func (l *limit) explain(engine Engine, err error) error {
 	case err == nil || l.ctx.Err() == nil:
 		return err
 	case l.late():
-		return &Error{Kind: ErrTimeout, Engine: engine, cause: errors.Join(
-			fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.after), withoutBadConn(withoutContext(err)))}
+		return newError(ErrTimeout, engine, errors.Join(
+			fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.after), withoutBadConn(withoutContext(err))))
 	case errors.Is(err, driver.ErrBadConn):
 		return l.caller.Err()
 	}

@@ -88,7 +88,7 @@ func (m *mysqlHosts) openPrimary(ctx context.Context, host *mysqlHost) (driver.C
 	}
 	readOnly, err := readsOnly(ctx, conn)
 	if err == nil && readOnly {
-		err = &Error{Kind: ErrUnavailable, Engine: MySQL, cause: errors.New("the server is read-only")}
+		err = newError(ErrUnavailable, MySQL, errors.New("the server is read-only"))
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())

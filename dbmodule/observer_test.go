@@ -155,19 +155,6 @@ func TestObserverOfAFullPool(t *testing.T) {
 	})
 }
 
-// TestErrorKinds expects a word for each sentinel, told apart.
-func TestErrorKinds(t *testing.T) {
-	t.Parallel()
-	require.Empty(t, dbmodule.ErrorKind(nil))
-	require.Equal(t, "other", dbmodule.ErrorKind(errors.New("made up")))
-	require.Equal(t, "pool_timeout", dbmodule.ErrorKind(fmt.Errorf("%w: %w", dbmodule.ErrPoolTimeout, context.DeadlineExceeded)))
-	seen := map[string]bool{}
-	for _, kind := range dbmodule.ErrorKinds() {
-		require.False(t, seen[kind], kind)
-		seen[kind] = true
-	}
-}
-
 // TestStatementsAreLoggedWithTheirSession expects the session's number in the
 // line of each statement that a session sent, by every path, and in no other.
 func TestStatementsAreLoggedWithTheirSession(t *testing.T) {

@@ -56,7 +56,7 @@ func (t *tx) share(g *commitGroup) error {
 		defer t.limit.end()
 		t.limit.start(0)
 		if err := g.part(context.WithoutCancel(t.limit.ctx), false); err != nil {
-			return &Error{Kind: ErrConflict, Engine: t.conn.engine(), cause: err}
+			return newError(ErrConflict, t.conn.engine(), err)
 		}
 	}
 	t.conn.acknowledged = g.add(t)
@@ -91,7 +91,7 @@ func (t *tx) commitNow() error {
 	if t.limit.late() {
 		cause = t.limit.explain(t.conn.engine(), err)
 	}
-	return &Error{Kind: kind, Engine: t.conn.engine(), cause: cause}
+	return newError(kind, t.conn.engine(), cause)
 }
 
 // send ends the transaction. MySQL's driver gives Commit and Rollback no

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -119,24 +120,51 @@ const (
 	later = 5 * time.Second
 )
 
+// mapping is a row of the server's table.
+type mapping struct {
+	ErrorMapping
+	// namesField adds the column or the constraint to the detail, if the
+	// error knows it.
+	namesField bool
+}
+
 // defaultMappings is the table. Rows further up win: an error may match
 // several, as a lost COMMIT does.
-func defaultMappings() []ErrorMapping {
-	return []ErrorMapping{
-		{dbmodule.ErrCommitUnknown, http.StatusServiceUnavailable, "The outcome is unknown: the database did not say whether the change was stored", later},
-		{dbmodule.ErrPoolTimeout, http.StatusServiceUnavailable, "The database is busy: no connection became free in time", soon},
-		{dbmodule.ErrConflict, http.StatusServiceUnavailable, "The change met others at the same time and was not stored; try again", soon},
-		{dbmodule.ErrDiskFull, http.StatusInsufficientStorage, "The database has no room left", later},
-		{dbmodule.ErrReadOnly, http.StatusServiceUnavailable, "The database takes no changes at the moment", later},
-		{dbmodule.ErrTimeout, http.StatusGatewayTimeout, "The database took too long", 0},
-		{dbmodule.ErrUnavailable, http.StatusServiceUnavailable, "The database is not available", later},
-		{dbmodule.ErrUnique, http.StatusConflict, "There is a record with the same value already", 0},
-		{dbmodule.ErrForeignKey, http.StatusConflict, "The change contradicts a related record", 0},
-		{dbmodule.ErrCheck, http.StatusUnprocessableEntity, "A value is not allowed", 0},
-		{dbmodule.ErrNotNull, http.StatusUnprocessableEntity, "A required value is missing", 0},
-		{dbmodule.ErrValue, http.StatusUnprocessableEntity, "A value can't be stored", 0},
-		{dbmodule.ErrNotFound, http.StatusNotFound, "Not Found", 0},
+func defaultMappings() []mapping {
+	return []mapping{
+		{ErrorMapping{dbmodule.ErrCommitUnknown, http.StatusServiceUnavailable, "The outcome is unknown: the database did not say whether the change was stored", later}, false},
+		{ErrorMapping{dbmodule.ErrPoolTimeout, http.StatusServiceUnavailable, "The database is busy: no connection became free in time", soon}, false},
+		{ErrorMapping{dbmodule.ErrConflict, http.StatusServiceUnavailable, "The change met others at the same time and was not stored; try again", soon}, false},
+		{ErrorMapping{dbmodule.ErrDiskFull, http.StatusInsufficientStorage, "The database has no room left", later}, false},
+		{ErrorMapping{dbmodule.ErrReadOnly, http.StatusServiceUnavailable, "The database takes no changes at the moment", later}, false},
+		{ErrorMapping{dbmodule.ErrTimeout, http.StatusGatewayTimeout, "The database took too long", 0}, false},
+		{ErrorMapping{dbmodule.ErrUnavailable, http.StatusServiceUnavailable, "The database is not available", later}, false},
+		{ErrorMapping{dbmodule.ErrUnique, http.StatusConflict, "There is a record with the same value already", 0}, true},
+		{ErrorMapping{dbmodule.ErrForeignKey, http.StatusConflict, "The change contradicts a related record", 0}, true},
+		{ErrorMapping{dbmodule.ErrCheck, http.StatusUnprocessableEntity, "A value is not allowed", 0}, true},
+		{ErrorMapping{dbmodule.ErrNotNull, http.StatusUnprocessableEntity, "A required value is missing", 0}, true},
+		{ErrorMapping{dbmodule.ErrValue, http.StatusUnprocessableEntity, "A value can't be stored", 0}, true},
+		{ErrorMapping{dbmodule.ErrNotFound, http.StatusNotFound, "Not Found", 0}, false},
 	}
+}
+
+// field returns ": email" for an error about that column, and ": a, b" for one
+// about two. Where the engine names no column, the constraint's name stands in
+// for it. It holds names from the schema and no values.
+func field(err error) string {
+	var e *dbmodule.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	if columns := e.Columns(); columns != nil {
+		return ": " + strings.Join(columns, ", ")
+	}
+	// SQLite gives the condition of a CHECK that has no name, MySQL calls the
+	// key of every table PRIMARY: neither tells a client anything.
+	if e.Constraint == "" || e.Constraint == "PRIMARY" || strings.ContainsAny(e.Constraint, " ()'\"=<>") {
+		return ""
+	}
+	return ": " + e.Constraint
 }
 
 func (m ErrorMapping) answer(cause error) *HTTPError {
@@ -164,6 +192,9 @@ func (s *Server) resolve(ctx context.Context, err error) *HTTPError {
 	for _, m := range s.mappings {
 		if errors.Is(err, m.Err) {
 			answer = m.answer(err)
+			if m.namesField {
+				answer.Detail = m.Detail + field(err)
+			}
 			break
 		}
 	}

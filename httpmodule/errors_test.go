@@ -32,9 +32,15 @@ func TestErrorTable(t *testing.T) {
 	}{
 		{"not found", dbmodule.ErrNotFound, 404, "Not Found", "", false},
 		{"unique", dbmodule.ErrUnique, 409, "", "", false},
+		{"unique column", &dbmodule.Error{Kind: dbmodule.ErrUnique, Column: "email"}, 409, "There is a record with the same value already: email", "", false},
+		{"unique columns", &dbmodule.Error{Kind: dbmodule.ErrUnique, Constraint: "uq", Column: "tenant, email"}, 409, "There is a record with the same value already: tenant, email", "", false},
+		{"unique constraint", &dbmodule.Error{Kind: dbmodule.ErrUnique, Constraint: "uq_users_email"}, 409, "There is a record with the same value already: uq_users_email", "", false},
+		{"unique key", &dbmodule.Error{Kind: dbmodule.ErrUnique, Constraint: "PRIMARY"}, 409, "There is a record with the same value already", "", false},
+		{"check without a name", &dbmodule.Error{Kind: dbmodule.ErrCheck, Constraint: "length(a) > 1"}, 422, "A value is not allowed", "", false},
+		{"value of a column", &dbmodule.Error{Kind: dbmodule.ErrValue, Column: "age"}, 422, "A value can't be stored: age", "", false},
+		{"own mapping keeps its text", &dbmodule.Error{Kind: dbmodule.ErrNotNull, Column: "name"}, 400, "name is what we need", "", false},
 		{"foreign key", dbmodule.ErrForeignKey, 409, "", "", false},
 		{"check", dbmodule.ErrCheck, 422, "", "", false},
-		{"not null", dbmodule.ErrNotNull, 422, "", "", false},
 		{"value", dbmodule.ErrValue, 422, "", "", false},
 		{"conflict", dbmodule.ErrConflict, 503, "", "1", true},
 		{"pool timeout", dbmodule.ErrPoolTimeout, 503, "", "1", true},
@@ -72,7 +78,8 @@ func TestErrorTable(t *testing.T) {
 			}
 		}
 	})
-	f.server.MapErrors(httpmodule.ErrorMapping{Err: errOwn, Status: 402, Detail: "pay", RetryAfter: 2100 * time.Millisecond})
+	f.server.MapErrors(httpmodule.ErrorMapping{Err: errOwn, Status: 402, Detail: "pay", RetryAfter: 2100 * time.Millisecond},
+		httpmodule.ErrorMapping{Err: dbmodule.ErrNotNull, Status: 400, Detail: "name is what we need"})
 	for i, tc := range cases {
 		for _, kind := range []string{"plain", "typed"} {
 			t.Run(tc.name+"/"+kind, func(t *testing.T) {

@@ -41,7 +41,7 @@ type Server struct {
 	api      huma.API
 	docs     *docs
 	document func() ([]byte, error)
-	mappings []ErrorMapping
+	mappings []mapping
 	// instruments watch requests.
 	instruments []Instrument
 
@@ -145,7 +145,11 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 // MapErrors adds rows to the table from errors to answers, before those that
 // are there. It must not be called after Start.
 func (s *Server) MapErrors(mappings ...ErrorMapping) {
-	s.mappings = append(append([]ErrorMapping(nil), mappings...), s.mappings...)
+	rows := make([]mapping, len(mappings), len(mappings)+len(s.mappings))
+	for i, m := range mappings {
+		rows[i] = mapping{ErrorMapping: m}
+	}
+	s.mappings = append(rows, s.mappings...)
 }
 
 // Echo returns the router. Routes and middleware may be added until Start.

@@ -1,12 +1,12 @@
-package dbmodule
+package dberr
 
 import (
 	"context"
 	"errors"
 )
 
-// errorKinds name the sentinels, in the order in which they are looked for:
-// an error may match several, and the first says most.
+// errorKinds gives each sentinel its word. An error may match several of them:
+// ErrorKind takes the first one in this order, which says most.
 var errorKinds = [...]struct {
 	err  error
 	name string
@@ -34,9 +34,9 @@ var errorKinds = [...]struct {
 	{context.DeadlineExceeded, "deadline_exceeded"},
 }
 
-// ErrorKind names what kind of error err is, in a word that is fit for a label
-// of a metric: unique, conflict, pool_timeout and so on; other for what this
-// package does not know, and empty for nil.
+// ErrorKind returns one word for the kind of err, which can be a label of a
+// metric: unique, conflict, pool_timeout and so on. It is "other" for an error
+// that matches no sentinel, and empty for nil.
 func ErrorKind(err error) string {
 	if err == nil {
 		return ""

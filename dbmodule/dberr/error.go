@@ -1,0 +1,97 @@
+package dberr
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule/dburl"
+)
+
+// Error is an error of the database whose kind is known. errors.Is matches its
+// Kind and whatever the driver's error matches; errors.As reaches the driver's
+// own error. It is immutable and safe for concurrent use.
+//
+// Its text may be logged and shown to operators. It names the kind, the
+// constraint and what the driver says, but no values of rows. Drivers quote
+// such values ("Duplicate entry 'ann@example.org' for key …"): the text has
+// "…" in their place, and leaves PostgreSQL's detail out. The driver's error
+// behind it still has all of them.
+type Error struct {
+	// Kind is one of this package's Err… values.
+	Kind error
+	// Engine is where it happened.
+	Engine dburl.Engine
+	// Code is the engine's own: a SQLSTATE on PostgreSQL, the error number on
+	// MySQL, the extended result code on SQLite. It is empty for what no
+	// server said, such as a lost connection.
+	Code string
+	// Constraint, Table and Column are filled as far as the engine names them.
+	// Several columns are joined by ", "; Columns takes them apart. SQLite names
+	// the columns of a unique constraint instead of the constraint, and nothing
+	// for foreign keys. MySQL names the key that a duplicate was found in, and
+	// not its columns.
+	Constraint, Table, Column string
+
+	cause error
+	text  string
+}
+
+// Wrap returns e with the error that caused it, which errors.Is and errors.As
+// reach. The text is what [Error.Error] says of the cause, without the values
+// of rows.
+func Wrap(e Error, cause error, text string) *Error {
+	e.cause, e.text = cause, text
+	return &e
+}
+
+// Columns returns the columns that the error is about, in the engine's order;
+// nil if the engine named none.
+func (e *Error) Columns() []string {
+	if e.Column == "" {
+		return nil
+	}
+	return strings.Split(e.Column, ", ")
+}
+
+// Error returns the kind, the names and the driver's message without values.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("dbmodule: ")
+	b.WriteString(e.headline())
+	if e.Table != "" {
+		b.WriteString(" in table ")
+		b.WriteString(strconv.Quote(e.Table))
+	}
+	if e.text != "" {
+		b.WriteString(": ")
+		b.WriteString(e.text)
+	}
+	return b.String()
+}
+
+func (e *Error) headline() string {
+	constraint, column := strconv.Quote(e.Constraint), strconv.Quote(e.Column)
+	switch {
+	case e.Kind == nil:
+		return "database error"
+	case e.Kind == ErrUnique && e.Constraint != "":
+		return "unique constraint " + constraint + " violated"
+	case e.Kind == ErrForeignKey && e.Constraint != "":
+		return "foreign key " + constraint + " violated"
+	case e.Kind == ErrCheck && e.Constraint != "":
+		return "check constraint " + constraint + " violated"
+	case e.Kind == ErrUnique && e.Column != "":
+		return "unique constraint on " + column + " violated"
+	case e.Kind == ErrNotNull && e.Column != "":
+		return "null value not allowed for " + column
+	case e.Kind == ErrValue && e.Column != "":
+		return "value not accepted for " + column
+	}
+	return e.Kind.Error()
+}
+
+// Is reports whether target is the error's kind.
+func (e *Error) Is(target error) bool { return e.Kind != nil && target == e.Kind }
+
+// Unwrap returns the driver's error, whose text may hold the values of rows.
+func (e *Error) Unwrap() error { return e.cause }

@@ -1,0 +1,66 @@
+package dberr
+
+import (
+	"database/sql"
+	"errors"
+)
+
+// The kinds of errors. errors.Is finds them in every error that comes from a
+// database, a session, a transaction or rows of package dbmodule.
+var (
+	// ErrNotFound is sql.ErrNoRows itself: what Bun and database/sql return
+	// for a row that is not there.
+	ErrNotFound = sql.ErrNoRows
+
+	// ErrUnique: a row with the same key is there already.
+	ErrUnique = errors.New("unique constraint violated")
+	// ErrForeignKey: a referenced row is missing, or a row is still referenced.
+	ErrForeignKey = errors.New("foreign key violated")
+	// ErrCheck: a CHECK constraint refused the row.
+	ErrCheck = errors.New("check constraint violated")
+	// ErrNotNull: a column that needs a value got none.
+	ErrNotNull = errors.New("null value not allowed")
+	// ErrValue: the database can't hold the value: too long, out of range, not
+	// of the column's type, NUL or broken UTF-8 in text.
+	ErrValue = errors.New("value not accepted")
+
+	// ErrConflict: the transaction met another one: deadlock, serialization
+	// failure, lock timeout, certification failure, a plan that a schema change
+	// made stale. Nothing of it is stored once it is rolled back, and running
+	// it again may succeed; SessionFactory.InTx does.
+	ErrConflict = errors.New("conflict with another transaction")
+	// ErrTimeout: the statement was given up, by DATABASE_STATEMENT_TIMEOUT, by
+	// a time limit of the server's or because somebody cancelled it there. The
+	// caller's context ending is not this but context.Canceled or
+	// context.DeadlineExceeded.
+	ErrTimeout = errors.New("statement took too long")
+	// ErrPoolTimeout: no connection of the pool became free in time.
+	ErrPoolTimeout = errors.New("no free connection")
+	// ErrUnavailable: the server can't be reached, is starting, stopping or
+	// out of resources, or the connection to it was lost. It may pass.
+	ErrUnavailable = errors.New("database unavailable")
+	// ErrAccessDenied: the server refused who connects or what they may do, or
+	// the two could not agree on TLS. Waiting does not help.
+	ErrAccessDenied = errors.New("access denied")
+	// ErrNoDatabase: the server has no database of that name. Waiting does not
+	// help.
+	ErrNoDatabase = errors.New("database does not exist")
+	// ErrCorrupt: the stored data is damaged, or the file is no database.
+	ErrCorrupt = errors.New("database is damaged")
+	// ErrDiskFull: the database has no room to write; reading may go on.
+	ErrDiskFull = errors.New("disk full")
+	// ErrReadOnly: a write through a read-only session, or to a database that
+	// takes none at present, such as a standby.
+	ErrReadOnly = errors.New("read-only")
+
+	// ErrCommitUnknown: COMMIT was sent and no answer came. Everything or
+	// nothing of the transaction is stored; only looking tells which.
+	ErrCommitUnknown = errors.New("outcome of the commit is unknown")
+	// ErrPendingRollback: an earlier statement failed, and the transaction can
+	// only be rolled back.
+	ErrPendingRollback = errors.New("transaction must be rolled back")
+	// ErrConcurrentUse: two goroutines used one session at the same time.
+	ErrConcurrentUse = errors.New("session used by two goroutines at once")
+	// ErrSessionClosed: the session was closed for good by Session.Seal.
+	ErrSessionClosed = errors.New("session closed")
+)
