@@ -36,6 +36,15 @@ func (o sessionOptions) autocommits() bool { return o.autocommit && !o.readOnly 
 // errAutocommit refuses what needs a transaction.
 var errAutocommit = errors.New("the session is made with Autocommit and has no transaction")
 
+// admitsAlone says whether an autocommitting session may run a statement now. Rows
+// that are open have the connection: on SQLite there is no other to write on.
+func (s *Session) admitsAlone(query string) error {
+	if s.reads() {
+		return fmt.Errorf("dbmodule: run statement: %w", ErrRowsOpen)
+	}
+	return refusesControl(query)
+}
+
 // refusesControl refuses statements that begin or end transactions: the next
 // that gets the connection would be inside.
 func refusesControl(query string) error {
@@ -60,7 +69,7 @@ func (s *Session) execAlone(ctx context.Context, query string) (result sql.Resul
 // execHeld runs a statement on the session's connection, which is given back then
 // unless the session had it already.
 func (s *Session) execHeld(ctx context.Context, query string, run func(bun.Conn) (sql.Result, error)) (sql.Result, error) {
-	if err := refusesControl(query); err != nil {
+	if err := s.admitsAlone(query); err != nil {
 		return nil, err
 	}
 	had := s.held != nil
@@ -79,7 +88,7 @@ func (s *Session) execHeld(ctx context.Context, query string, run func(bun.Conn)
 
 // queryText runs a query as text on the session's connection.
 func (s *Session) queryText(ctx context.Context, query string, run func(bun.Conn) error) error {
-	if err := refusesControl(query); err != nil {
+	if err := s.admitsAlone(query); err != nil {
 		return err
 	}
 	if err := s.hold(ctx); err != nil {

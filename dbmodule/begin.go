@@ -21,6 +21,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 
 // beginTx begins a transaction. A session's own outlives ctx.
 func (c *conn) beginTx(ctx context.Context, opts driver.TxOptions, own bool) (*tx, error) {
+	if err := c.admitsBesideRows("BEGIN"); err != nil {
+		return nil, err
+	}
 	c.readOnly, c.isolation = opts.ReadOnly, sql.IsolationLevel(opts.Isolation)
 	if c.engine() == SQLite {
 		opts.Isolation = 0 // SQLite has one level, serializable

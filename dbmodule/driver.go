@@ -166,6 +166,8 @@ type conn struct {
 	waiting  *pgTx
 	// following is what follows the result of the session's next query.
 	following *openRows
+	// reading are the rows that were opened last and are not closed.
+	reading *rows
 	// watch keeps the time of its statements.
 	watch stopwatch
 	txState
@@ -288,9 +290,6 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if !ok {
 		return c.Prepare(query)
 	}
-	if err := c.group.admits(query); err != nil {
-		return nil, err
-	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
@@ -322,9 +321,6 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 	execer, ok := c.Conn.(driver.ExecerContext)
 	if !ok {
 		return nil, driver.ErrSkip
-	}
-	if err := c.group.admits(query); err != nil {
-		return nil, err
 	}
 	if err := c.admits(query); err != nil {
 		return nil, err
@@ -377,9 +373,6 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	queryer, ok := c.Conn.(driver.QueryerContext)
 	if !ok {
 		return nil, driver.ErrSkip
-	}
-	if err := c.group.admits(query); err != nil {
-		return nil, err
 	}
 	if err := c.admits(query); err != nil {
 		return nil, err

@@ -56,6 +56,9 @@ var (
 	// ErrPendingRollback: an earlier statement failed, and the transaction can
 	// only be rolled back.
 	ErrPendingRollback = dberr.ErrPendingRollback
+	// ErrRowsOpen: a session was given a statement while rows of an earlier query
+	// were open. It is a mistake in the program; the statement was not sent.
+	ErrRowsOpen = dberr.ErrRowsOpen
 	// ErrConcurrentUse: two goroutines used one session at the same time.
 	ErrConcurrentUse = dberr.ErrConcurrentUse
 	// ErrSessionClosed: the session was closed for good by [Session.Seal].

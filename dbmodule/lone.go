@@ -168,7 +168,7 @@ func (one *lone) notTaken(err error) error {
 // stale.
 func (s *Session) runAlone(ctx context.Context, query string, kind alone, run func(*sql.DB, *lone) error) error {
 	if s.options.autocommits() {
-		if err := refusesControl(query); err != nil {
+		if err := s.admitsAlone(query); err != nil {
 			return err
 		}
 	}

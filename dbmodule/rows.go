@@ -3,6 +3,7 @@ package dbmodule
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"io"
 	"reflect"
 )
@@ -20,6 +21,7 @@ func (c *conn) result(l *limit, m measured, inner driver.Rows, err error, st *pr
 		answer.follower, c.following = c.following, nil
 		answer.follower.open.Store(true)
 	}
+	c.reading = answer
 	return answer, nil
 }
 
@@ -46,9 +48,17 @@ type rows struct {
 	obeys bool
 	// follower, if not nil, is how the session follows them.
 	follower *openRows
+	// over is set once they are closed: it is what whoever reads on is told.
+	over error
 }
 
+// errRowsClosed is for who reads rows that database/sql has closed.
+var errRowsClosed = errors.New("dbmodule: read row: the rows are closed")
+
 func (r *rows) Next(dest []driver.Value) error {
+	if r.over != nil {
+		return r.over
+	}
 	if r.obeys {
 		if err := r.limit.caller.Err(); err != nil {
 			return r.measured.failed(err)
@@ -78,8 +88,16 @@ func (r *rows) failed(err error) error {
 	return err
 }
 
-// Close reads what is left of the result, if the driver has to.
+// Close reads what is left of the result, if the driver has to. It may be called
+// again.
 func (r *rows) Close() error {
+	if r.over != nil {
+		return nil
+	}
+	r.over = errRowsClosed
+	if r.conn.reading == r {
+		r.conn.reading = nil
+	}
 	r.limit.start(0)
 	defer r.limit.end()
 	err := r.Rows.Close()
@@ -97,13 +115,16 @@ func (r *rows) Close() error {
 }
 
 func (r *rows) HasNextResultSet() bool {
-	if sets, ok := r.Rows.(driver.RowsNextResultSet); ok {
+	if sets, ok := r.Rows.(driver.RowsNextResultSet); ok && r.over == nil {
 		return sets.HasNextResultSet()
 	}
 	return false
 }
 
 func (r *rows) NextResultSet() error {
+	if r.over != nil {
+		return r.over
+	}
 	if sets, ok := r.Rows.(driver.RowsNextResultSet); ok {
 		r.limit.start(0)
 		err := sets.NextResultSet()
@@ -117,35 +138,35 @@ func (r *rows) NextResultSet() error {
 }
 
 func (r *rows) ColumnTypeScanType(index int) reflect.Type {
-	if typed, ok := r.Rows.(driver.RowsColumnTypeScanType); ok {
+	if typed, ok := r.Rows.(driver.RowsColumnTypeScanType); ok && r.over == nil {
 		return typed.ColumnTypeScanType(index)
 	}
 	return reflect.TypeFor[any]()
 }
 
 func (r *rows) ColumnTypeDatabaseTypeName(index int) string {
-	if typed, ok := r.Rows.(driver.RowsColumnTypeDatabaseTypeName); ok {
+	if typed, ok := r.Rows.(driver.RowsColumnTypeDatabaseTypeName); ok && r.over == nil {
 		return typed.ColumnTypeDatabaseTypeName(index)
 	}
 	return ""
 }
 
 func (r *rows) ColumnTypeLength(index int) (int64, bool) {
-	if typed, ok := r.Rows.(driver.RowsColumnTypeLength); ok {
+	if typed, ok := r.Rows.(driver.RowsColumnTypeLength); ok && r.over == nil {
 		return typed.ColumnTypeLength(index)
 	}
 	return 0, false
 }
 
 func (r *rows) ColumnTypeNullable(index int) (nullable, ok bool) {
-	if typed, ok := r.Rows.(driver.RowsColumnTypeNullable); ok {
+	if typed, ok := r.Rows.(driver.RowsColumnTypeNullable); ok && r.over == nil {
 		return typed.ColumnTypeNullable(index)
 	}
 	return false, false
 }
 
 func (r *rows) ColumnTypePrecisionScale(index int) (precision, scale int64, ok bool) {
-	if typed, ok := r.Rows.(driver.RowsColumnTypePrecisionScale); ok {
+	if typed, ok := r.Rows.(driver.RowsColumnTypePrecisionScale); ok && r.over == nil {
 		return typed.ColumnTypePrecisionScale(index)
 	}
 	return 0, 0, false

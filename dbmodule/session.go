@@ -39,8 +39,15 @@ const (
 // is no failure.
 //
 // A session belongs to one goroutine at a time. Two that use it at once get
-// [ErrConcurrentUse], not a data race. Rows from QueryContext must be closed
-// before the next statement.
+// [ErrConcurrentUse], not a data race.
+//
+// A connection serves one result at a time. While rows are open, or a row is not
+// scanned, the session refuses its next statement or savepoint with [ErrRowsOpen], on
+// every engine; it goes on once they are closed or read to their end. In a
+// transaction the refused statement counts as one that failed. Commit, Rollback,
+// Close and the end of a savepoint close the rows that are open then; whoever reads
+// on gets no more rows. Only the queries of Bun's builders in a [ReadOnly] session
+// have a connection each, and may be open beside each other.
 //
 // The transaction does not end with the context of the statement that began
 // it; each statement, Commit and Rollback obey their own.
@@ -213,7 +220,8 @@ func (s *Session) Seal(reason error) error {
 
 // InNested runs fn inside a savepoint: SQLAlchemy's begin_nested. On nil the
 // savepoint is released; on an error or a panic the work since then is undone
-// while the transaction goes on. An error of fn is returned as it is.
+// while the transaction goes on. Rows that fn left open are closed. An error of fn
+// is returned as it is.
 func (s *Session) InNested(ctx context.Context, fn func(ctx context.Context) error) error {
 	return s.RunInTx(ctx, nil, func(ctx context.Context, _ bun.Tx) error { return fn(ctx) })
 }
@@ -351,6 +359,9 @@ func (s *Session) begin(ctx context.Context) error {
 			return nil
 		}
 		stale := isUnavailable(err) && s.elsewhere(ctx, s.held.pool.replica, s.held.raw.reused, err) || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		if errors.Is(err, ErrRowsOpen) { // its user still reads them
+			return fmt.Errorf("dbmodule: begin: %w", err)
+		}
 		s.unit.err = err
 		err = errors.Join(fmt.Errorf("dbmodule: begin: %w", err), s.release())
 		if !stale {

@@ -14,6 +14,7 @@ var errorKinds = [...]struct {
 	{ErrCommitUnknown, "commit_unknown"},
 	{ErrPoolTimeout, "pool_timeout"},
 	{ErrPendingRollback, "pending_rollback"},
+	{ErrRowsOpen, "rows_open"},
 	{ErrConcurrentUse, "concurrent_use"},
 	{ErrSessionClosed, "session_closed"},
 	{ErrUnique, "unique"},

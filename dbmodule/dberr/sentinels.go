@@ -59,6 +59,9 @@ var (
 	// ErrPendingRollback: an earlier statement failed, and the transaction can
 	// only be rolled back.
 	ErrPendingRollback = errors.New("transaction must be rolled back")
+	// ErrRowsOpen: a session was given a statement while rows of an earlier query
+	// were open. It is a mistake in the program; the statement was not sent.
+	ErrRowsOpen = errors.New("rows of an earlier query are open: read them to their end or close them (a row: Scan it) before the next statement")
 	// ErrConcurrentUse: two goroutines used one session at the same time.
 	ErrConcurrentUse = errors.New("session used by two goroutines at once")
 	// ErrSessionClosed: the session was closed for good by Session.Seal.

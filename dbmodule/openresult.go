@@ -1,0 +1,48 @@
+package dbmodule
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A connection serves one result at a time. PostgreSQL's and MySQL's drivers give a
+// connection up when they are handed another statement meanwhile; SQLite would run
+// it. A session answers the same on all of them: it refuses the statement before
+// anything is sent.
+
+// admits says whether a statement may be sent now.
+func (c *conn) admits(query string) error {
+	if err := c.admitsBesideRows(query); err != nil {
+		return err
+	}
+	if err := c.group.admits(query); err != nil {
+		return err
+	}
+	return c.txState.admits(query)
+}
+
+// admitsBesideRows refuses a statement while rows are open. In a transaction that
+// counts as a failed statement: who ignores the error does not commit without it.
+// The end of a savepoint closes the rows instead, as COMMIT and ROLLBACK do.
+func (c *conn) admitsBesideRows(query string) error {
+	open := c.reading
+	if open == nil || c.engine() == SQLite && c.unit == nil { // SQLite's driver lets those who use no session read and write in turn
+		return nil
+	}
+	if verb, _ := savepointVerb(query); verb == release || verb == rollbackTo {
+		return open.cut(errSavepointEnded)
+	}
+	err := fmt.Errorf("dbmodule: run statement: %w", ErrRowsOpen)
+	c.failed(err, false)
+	return err
+}
+
+// errSavepointEnded is what rows say to whoever reads on.
+var errSavepointEnded = errors.New("dbmodule: read row: the savepoint in which the rows were opened has ended, and closed them")
+
+// cut closes rows that their user has not closed, who is told why.
+func (r *rows) cut(why error) error {
+	err := r.Close()
+	r.over = why
+	return err
+}
