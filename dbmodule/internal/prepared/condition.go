@@ -1,0 +1,268 @@
+package prepared
+
+import "github.com/openhands-go/server/dbmodule/internal/sqltext"
+
+// deepest bounds the brackets in a condition.
+const deepest = 32
+
+// condition is predicates with AND, OR and NOT.
+func (p *parser) condition() bool {
+	for {
+		if !p.negated() {
+			return false
+		}
+		if !p.take("AND") && !p.take("OR") {
+			return true
+		}
+	}
+}
+
+func (p *parser) negated() bool {
+	for p.take("NOT") {
+	}
+	if !p.symbol("(") {
+		return p.predicate()
+	}
+	if p.depth++; p.depth > deepest {
+		return false
+	}
+	// A name, or several, can be the left side of what follows the bracket.
+	columns, ok := p.inBrackets()
+	p.depth--
+	if !ok || !p.symbol(")") {
+		return false
+	}
+	if columns == 0 {
+		return true
+	}
+	return p.comparison(columns)
+}
+
+// inBrackets reads a condition or a list of names. It returns how many names there
+// are, 0 for a condition.
+func (p *parser) inBrackets() (columns int, ok bool) {
+	if p.sees("NOT") || p.seesSymbol("(") {
+		return 0, p.condition()
+	}
+	if _, ok := p.operand(false); !ok {
+		return 0, false
+	}
+	for columns = 1; p.symbol(","); columns++ {
+		if !p.name() {
+			return 0, false
+		}
+	}
+	if p.seesSymbol(")") {
+		return columns, true
+	}
+	if columns > 1 || !p.comparison(1) {
+		return 0, false
+	}
+	if p.take("AND") || p.take("OR") {
+		return 0, p.condition()
+	}
+	return 0, true
+}
+
+func (p *parser) seesSymbol(symbol string) bool {
+	return p.token.Kind == sqltext.Symbol && p.reader.Text(p.token) == symbol
+}
+
+func (p *parser) predicate() bool {
+	_, ok := p.operand(false)
+	return ok && p.comparison(1)
+}
+
+// comparison is what follows one column or several, which can be nothing for one.
+func (p *parser) comparison(columns int) bool {
+	if columns == 1 && p.operator() {
+		return p.side()
+	}
+	if p.take("IS") {
+		p.take("NOT")
+		return columns == 1 && p.take("NULL")
+	}
+	not := p.take("NOT")
+	switch {
+	case p.take("IN"):
+		return p.list(columns)
+	case columns > 1:
+		return false
+	case p.take("LIKE"), p.dialect == sqltext.PostgreSQL && p.take("ILIKE"):
+		return p.token.Kind == sqltext.String && p.constant()
+	case p.take("BETWEEN"):
+		return p.value() && p.take("AND") && p.value()
+	}
+	return !not
+}
+
+// operator is a comparison that is the same for a literal and for a parameter.
+func (p *parser) operator() bool {
+	if p.token.Kind != sqltext.Symbol {
+		return false
+	}
+	switch p.reader.Text(p.token) {
+	case "=", "<>", "!=", "<", ">", "<=", ">=":
+		p.next()
+		return true
+	}
+	return false
+}
+
+// side is the right side of a comparison.
+func (p *parser) side() bool {
+	if p.seesConstant() {
+		return p.constant()
+	}
+	_, ok := p.operand(false)
+	return ok
+}
+
+// list is what follows IN: values, or rows of as many values as there are columns.
+func (p *parser) list(columns int) bool {
+	if !p.symbol("(") {
+		return false
+	}
+	for {
+		if columns > 1 && !p.tuple(columns) || columns == 1 && !p.value() {
+			return false
+		}
+		if !p.symbol(",") {
+			return p.symbol(")")
+		}
+	}
+}
+
+func (p *parser) tuple(columns int) bool {
+	if !p.symbol("(") {
+		return false
+	}
+	for i := range columns {
+		if i > 0 && !p.symbol(",") || !p.value() {
+			return false
+		}
+	}
+	return p.symbol(")")
+}
+
+// operand is a name, or a function of names whose result hangs on nothing else.
+// star is set for name.*, which only columns allows.
+func (p *parser) operand(columns bool) (star, ok bool) {
+	switch {
+	case p.seesCall():
+		return false, p.call()
+	case p.take("CURRENT_TIMESTAMP"):
+		return false, true
+	}
+	return p.path(columns)
+}
+
+// seesCall looks for a bracket behind an unquoted word.
+func (p *parser) seesCall() bool {
+	if p.token.Kind != sqltext.Word {
+		return false
+	}
+	ahead := p.reader
+	t := ahead.Next()
+	return t.Kind == sqltext.Symbol && ahead.Text(t) == "("
+}
+
+// call is a function without values.
+func (p *parser) call() bool {
+	switch {
+	case p.take("COUNT"):
+		p.next()
+		if !p.symbol("*") {
+			p.take("DISTINCT")
+			if !p.name() {
+				return false
+			}
+		}
+	case p.take("MIN"), p.take("MAX"), p.take("LOWER"), p.take("UPPER"):
+		p.next()
+		if !p.name() {
+			return false
+		}
+	case p.take("NOW"):
+		p.next()
+	default:
+		return false
+	}
+	return p.symbol(")")
+}
+
+// name is an identifier with those of its table and schema.
+func (p *parser) name() bool {
+	_, ok := p.path(false)
+	return ok
+}
+
+func (p *parser) path(columns bool) (star, ok bool) {
+	for {
+		if !p.identifier() {
+			return false, false
+		}
+		if !p.symbol(".") {
+			return false, true
+		}
+		if columns && p.symbol("*") {
+			return true, true
+		}
+	}
+}
+
+func (p *parser) names() bool {
+	for {
+		if !p.name() {
+			return false
+		}
+		if !p.symbol(",") {
+			return true
+		}
+	}
+}
+
+func (p *parser) identifier() bool {
+	if p.token.Open || p.token.Kind != sqltext.Quoted && (p.token.Kind != sqltext.Word || p.reserved()) {
+		return false
+	}
+	p.next()
+	return true
+}
+
+// longestReserved is the longest of the reserved words.
+const longestReserved = 17
+
+// reserved reports whether the token is a word that can't be a name by itself.
+func (p *parser) reserved() bool {
+	length := p.token.To - p.token.From
+	if length > longestReserved {
+		return false
+	}
+	var upper [longestReserved]byte
+	for i := range length {
+		c := p.text[p.token.From+i]
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		upper[i] = c
+	}
+	return reservedWords[string(upper[:length])]
+}
+
+var reservedWords = func() map[string]bool {
+	words := make(map[string]bool)
+	for _, word := range [...]string{
+		"SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "FROM", "WHERE", "SET", "VALUES", "INTO", "RETURNING", "WITH", "RECURSIVE",
+		"ORDER", "GROUP", "BY", "HAVING", "LIMIT", "OFFSET", "FETCH", "FOR", "LOCK", "WINDOW", "UNION", "INTERSECT", "EXCEPT", "MINUS",
+		"JOIN", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "NATURAL", "STRAIGHT_JOIN", "ON", "USING", "LATERAL", "TABLESAMPLE", "PARTITION",
+		"AS", "DISTINCT", "ALL", "ANY", "SOME", "EXISTS", "IN", "IS", "NOT", "NULL", "AND", "OR", "XOR", "LIKE", "ILIKE", "SIMILAR", "BETWEEN",
+		"REGEXP", "RLIKE", "GLOB", "MATCH", "ESCAPE", "COLLATE", "ISNULL", "NOTNULL", "SOUNDS", "MEMBER", "DIV", "MOD",
+		"CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "CONVERT", "INTERVAL", "ARRAY", "ROW", "BINARY", "TRUE", "FALSE", "UNKNOWN", "DEFAULT",
+		"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP",
+		"CURRENT_USER", "SESSION_USER", "CURRENT_ROLE", "CONFLICT", "DUPLICATE", "DO", "NOTHING", "INDEXED", "FORCE", "IGNORE", "USE", "ONLY", "PROCEDURE",
+	} {
+		words[word] = true
+	}
+	return words
+}()

@@ -1,0 +1,199 @@
+package sqltext
+
+import "strings"
+
+// Effects is what a text changes for the statements that come after it.
+type Effects uint8
+
+const (
+	// Schema is set for DDL: what tables and types there are.
+	Schema Effects = 1 << iota
+	// Settings is set for what lasts as long as the connection and decides how later
+	// statements are read: SET, USE, PRAGMA, DISCARD, temporary tables.
+	Settings
+	// LocalSettings is set for what ends with the transaction, such as SET LOCAL.
+	LocalSettings
+	// Unknown is set for what may do any of that out of sight: CALL, DO, and
+	// functions that are not the engine's own.
+	Unknown
+)
+
+// Has reports whether some of these are set.
+func (e Effects) Has(some Effects) bool { return e&some != 0 }
+
+// EffectsOf reads all statements of a text. What a trigger does is not seen.
+func EffectsOf(d Dialect, text string) (all Effects) {
+	for s := range segments(d, text) {
+		effects, last := s.effects(d)
+		if all |= effects; last {
+			break
+		}
+	}
+	return all
+}
+
+// effects is what one statement changes. last is set when what follows is a part
+// of it, as the body of a trigger is.
+func (s *segment) effects(d Dialect) (all Effects, last bool) {
+	switch {
+	case s.is(0, "CREATE"):
+		return s.creates(d), s.hasBody()
+	case s.isAny(0, "ALTER", "DROP", "TRUNCATE", "RENAME", "COMMENT", "GRANT", "REVOKE", "REINDEX", "IMPORT", "SECURITY", "REASSIGN"):
+		return Schema, false
+	case s.is(0, "SET"):
+		return s.sets(d), false
+	case s.is(0, "PRAGMA"):
+		return s.pragma(), false
+	case s.isAny(0, "RESET", "DISCARD", "DEALLOCATE", "PREPARE", "USE", "LISTEN", "UNLISTEN", "ATTACH", "DETACH"),
+		s.is(0, "LOAD") && !s.isAny(1, "DATA", "XML"):
+		return Settings, false
+	case s.isAny(0, "CALL", "DO", "EXECUTE", "EXEC", "HANDLER"):
+		return Unknown, false
+	}
+	return s.calls(d), false
+}
+
+// hasBody tells CREATE TRIGGER and its like, in whose body are semicolons.
+func (s *segment) hasBody() bool {
+	for i := range s.n {
+		if s.isAny(i, "TRIGGER", "FUNCTION", "PROCEDURE", "EVENT", "PACKAGE") {
+			return true
+		}
+	}
+	return false
+}
+
+// creates tells what is temporary from what is there for all.
+func (s *segment) creates(d Dialect) Effects {
+	temporary := false
+	for i := 1; i < s.n; i++ {
+		temporary = temporary || s.isAny(i, "TEMP", "TEMPORARY", "pg_temp")
+	}
+	if !temporary {
+		return Schema
+	}
+	var before, last string
+	for t := range s.tokens() {
+		before, last = last, s.Text(t)
+	}
+	if d == PostgreSQL && strings.EqualFold(before, "COMMIT") && strings.EqualFold(last, "DROP") {
+		return LocalSettings // ON COMMIT DROP
+	}
+	return Settings
+}
+
+// sets reads SET.
+func (s *segment) sets(d Dialect) Effects {
+	switch {
+	case d == MySQL && s.is(1, "STATEMENT"): // MariaDB's, which is about the statement behind FOR
+		return 0
+	case d != PostgreSQL:
+		return Settings
+	case s.is(1, "LOCAL") && s.is(2, planCacheMode):
+		return 0
+	case s.isAny(1, "LOCAL", "TRANSACTION", "CONSTRAINTS"):
+		return LocalSettings
+	}
+	return Settings
+}
+
+// planCacheMode is PostgreSQL's setting by which prepared statements are planned.
+// It changes what none of them means.
+const planCacheMode = "plan_cache_mode"
+
+// readPragmas are those of SQLite whose argument changes nothing.
+var readPragmas = [...]string{
+	"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list", "foreign_key_check",
+	"integrity_check", "quick_check", "wal_checkpoint", "optimize", "incremental_vacuum", "user_version", "application_id",
+}
+
+// pragma reads PRAGMA [schema.]name, with or without a value.
+func (s *segment) pragma() Effects {
+	name := 1
+	if s.isSymbol(2, ".") {
+		name = 3
+	}
+	if s.n <= name+1 || s.isAny(name, readPragmas[:]...) {
+		return 0
+	}
+	return Settings
+}
+
+// calls looks for functions that change settings, or may, and for INTO.
+func (s *segment) calls(d Dialect) (all Effects) {
+	if d == SQLite {
+		return 0 // its functions change none
+	}
+	var before, last Token // the two before t
+	for t := range s.tokens() {
+		switch {
+		case t.Kind == Symbol && s.text[t.From] == '(':
+			all |= s.call(before, last)
+		case t.Kind == Symbol && s.Text(t) == ":=":
+			all |= Settings // a variable
+		case t.Kind == Word && (s.is(0, "SELECT") || s.is(0, "WITH")) && strings.EqualFold(s.Text(t), "INTO"):
+			all |= s.into(d)
+		}
+		before, last = last, t
+	}
+	return all
+}
+
+// into is SELECT INTO, which makes a table on PostgreSQL.
+func (s *segment) into(d Dialect) Effects {
+	if d == PostgreSQL && !s.is(0, "WITH") {
+		return Schema | Settings // it may be a temporary one
+	}
+	return Unknown
+}
+
+// call reads what stands before an opening bracket.
+func (s *segment) call(before, name Token) Effects {
+	text := s.Text(name)
+	switch name.Kind {
+	case Word:
+	case Quoted:
+		text = strings.Trim(text, "\"`")
+	default:
+		return 0
+	}
+	if before.Kind == Word {
+		switch word := strings.ToUpper(s.Text(before)); word {
+		case "INTO", "TABLE", "AS", "WITH", "RECURSIVE", "JOIN", "UPDATE", "CONSTRAINT":
+			return 0 // a list of columns
+		}
+	}
+	switch text = strings.ToLower(text); {
+	case text == "set_config":
+		return s.setConfig()
+	case harmless[text]:
+		return 0
+	}
+	return Unknown
+}
+
+// setConfig reads the arguments of set_config(name, value, is_local).
+func (s *segment) setConfig() Effects {
+	// The head may have read them already, so a reader of its own looks for them.
+	r := NewReader(PostgreSQL, s.text[s.head[0].From:])
+	depth, local, inside := 0, "", false
+	effects := LocalSettings
+	for t := r.Significant(); t.Kind != End; t = r.Significant() {
+		text := r.Text(t)
+		switch {
+		case t.Kind == Word && strings.EqualFold(text, "set_config"), t.Kind == Quoted && text == `"set_config"`:
+			inside, depth = true, 0
+		case !inside:
+		case text == "(":
+			depth++
+		case text == ")":
+			if depth--; depth == 0 {
+				if inside = false; !strings.EqualFold(local, "true") {
+					effects = Settings
+				}
+			}
+		}
+		local = text
+	}
+	return effects
+}

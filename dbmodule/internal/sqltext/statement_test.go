@@ -1,0 +1,157 @@
+package sqltext_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
+)
+
+var dialects = []sqltext.Dialect{sqltext.SQLite, sqltext.PostgreSQL, sqltext.MySQL}
+
+func TestFirstWord(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"SELECT 1": "SELECT", " \n select 1": "select", "((SELECT 1))": "SELECT", "/* it's */ UPDATE t": "UPDATE",
+		"-- it's\nDELETE": "DELETE", "": "", "'SELECT'": "", ";": "", "INSERT": "INSERT",
+	} {
+		for _, d := range dialects {
+			assert.Equal(t, want, sqltext.FirstWord(d, text), "%d: %s", d, text)
+		}
+	}
+	assert.Equal(t, "SELECT", sqltext.FirstWord(sqltext.MySQL, "# it's\nSELECT"))
+	assert.Equal(t, "SELECT", sqltext.FirstWord(sqltext.SQLite, "\ufeffSELECT"))
+}
+
+func TestPlainSelect(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"SELECT 1": true, "select a\nFROM t": true, "SELECT(1)": true, "SELECT * FROM t;": true, `SELECT "for" FROM t`: true,
+		"SELECT ' for update' FROM t": true, "SELECT a /* for update */ FROM t": true, "SELECT formula, lockers, into_x FROM t": true,
+		"SELECTED": false, "WITH a AS (SELECT 1) SELECT 1": false, "UPDATE t SET a = 1": false, "SELECT": false, "": false,
+		"SELECT a FROM t FOR UPDATE": false, "SELECT a FROM t\nFOR\tSHARE": false, "SELECT a FROM t WHERE (a = 1)FOR UPDATE": false,
+		"SELECT a FROM t LOCK IN SHARE MODE": false, "SELECT a INTO u FROM t": false, "SELECT 1; DELETE FROM t": false,
+		"SELECT a FROM t/**/FOR UPDATE": false,
+	} {
+		for _, d := range dialects {
+			assert.Equal(t, want, sqltext.PlainSelect(d, text), "%d: %s", d, text)
+		}
+	}
+}
+
+func TestSavepointOf(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		verb sqltext.Savepoint
+		name string
+	}{
+		"SAVEPOINT a": {sqltext.Set, "a"}, "savepoint A;": {sqltext.Set, "a"}, `SAVEPOINT "a b"`: {sqltext.Set, "a b"},
+		"/* x */ SAVEPOINT a -- b": {sqltext.Set, "a"}, "RELEASE a": {sqltext.Release, "a"}, "RELEASE SAVEPOINT a": {sqltext.Release, "a"},
+		"ROLLBACK TO a": {sqltext.RollbackTo, "a"}, "ROLLBACK WORK TO SAVEPOINT a": {sqltext.RollbackTo, "a"},
+		"rollback transaction to\nsavepoint a ;": {sqltext.RollbackTo, "a"},
+		"ROLLBACK":                               {}, "SAVEPOINT": {}, "SELECT 'SAVEPOINT a'": {}, "": {}, "ROLLBACK TO": {},
+	} {
+		for _, d := range dialects {
+			verb, name := sqltext.SavepointOf(d, text)
+			assert.Equal(t, want.verb, verb, "%d: %s", d, text)
+			assert.Equal(t, want.name, name, "%d: %s", d, text)
+		}
+	}
+	for d, want := range map[sqltext.Dialect]string{sqltext.SQLite: "a", sqltext.PostgreSQL: "A", sqltext.MySQL: "a"} {
+		_, name := sqltext.SavepointOf(d, `SAVEPOINT "A"`)
+		assert.Equal(t, want, name, "%d", d)
+	}
+}
+
+func TestEndsTransaction(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"COMMIT": "COMMIT", " end transaction": "END", "ROLLBACK": "ROLLBACK", "rollback transaction;": "ROLLBACK",
+		"\ufeffCOMMIT": "COMMIT", "-- x\nCOMMIT": "COMMIT", "INSERT INTO t VALUES (1);COMMIT": "COMMIT", "/* ; */ COMMIT": "COMMIT",
+		"ROLLBACK TO a": "", "ROLLBACK TRANSACTION TO a": "", "SELECT ';COMMIT'": "", "SELECT 1": "", "": "", "COMMITTED": "",
+		"CREATE TRIGGER a AFTER INSERT ON t BEGIN UPDATE t SET a = 1; END":              "",
+		"CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN UPDATE t SET a = 1; END; COMMIT": "COMMIT",
+		"CREATE TABLE a (b INTEGER); END":                                               "END",
+	} {
+		assert.Equal(t, want, sqltext.EndsTransaction(sqltext.SQLite, text), text)
+	}
+}
+
+const (
+	ddl      = sqltext.Schema
+	settings = sqltext.Settings
+	local    = sqltext.LocalSettings
+	unknown  = sqltext.Unknown
+)
+
+func TestEffectsOf(t *testing.T) {
+	t.Parallel()
+	pg, my, lite := sqltext.PostgreSQL, sqltext.MySQL, sqltext.SQLite
+	for _, test := range []struct {
+		want     sqltext.Effects
+		dialects []sqltext.Dialect
+		texts    []string
+	}{
+		{0, dialects, []string{
+			"", ";", "SELECT 1", "SELECT count(*) FROM t", "INSERT INTO set_config (a, b) VALUES (1, 2)", "SELECT 'SET x = 1; DROP TABLE t'",
+			"WITH w(a) AS (SELECT 1) UPDATE t SET a = lower(b) WHERE (c IN (1, 2))", "BEGIN", "COMMIT", "SAVEPOINT a",
+			`SELECT "a"."b", coalesce(max(c), 0) FROM "t" AS "t" JOIN (SELECT 1) AS u (x) ON (TRUE) WHERE EXISTS (SELECT 1)`,
+			"INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2", "(SELECT 1) UNION (SELECT 2)", "DELETE FROM t /* ; SET x = 1 */",
+		}},
+		{ddl, dialects, []string{
+			"CREATE TABLE t (a INTEGER)", "create unique index i on t (a)", "ALTER TABLE t ADD COLUMN a INTEGER", "DROP TABLE t", "TRUNCATE TABLE t",
+			"SELECT 1; DROP TABLE t", "-- x\nCREATE TABLE t (a INTEGER)", "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW BEGIN SET @a = 1; SET @b = 2; END",
+		}},
+		{settings, dialects, []string{"CREATE TEMP TABLE t (a INTEGER)", "CREATE TEMPORARY TABLE t AS SELECT 1", "SELECT 1; CREATE TEMP TABLE t (a INTEGER)"}},
+		{settings, []sqltext.Dialect{lite}, []string{
+			"PRAGMA foreign_keys = off", "PRAGMA foreign_keys(0)", "PRAGMA main.foreign_keys = 0", "ATTACH 'x' AS y", "DETACH y", "CREATE TABLE temp.t (a INTEGER)",
+		}},
+		{0, []sqltext.Dialect{lite}, []string{"PRAGMA foreign_keys", "PRAGMA foreign_keys;", "PRAGMA table_info(t)", "PRAGMA main.user_version", "SELECT anything(1)"}},
+		{settings, []sqltext.Dialect{pg}, []string{
+			"SET x = 1", "SET SESSION x TO 1", "set time zone 'UTC'", "SET ROLE a", "RESET ALL", "DISCARD ALL", "DEALLOCATE ALL", "PREPARE a AS SELECT 1", "LISTEN a",
+			"SELECT set_config('a', 'b', false)", "SELECT pg_catalog.set_config('a', lower(b, true), false), true", `SELECT "set_config"('a', 'b', $1)`,
+			"SELECT set_config('a', 'b', true), set_config('a', 'b', false)", "SELECT 1; SET x = 1", "CREATE TABLE pg_temp.t (a INTEGER)",
+			"SELECT a, b, c, d, e, f, g, h, i, set_config(a, b, c) FROM t", "LOAD 'x'",
+		}},
+		{local, []sqltext.Dialect{pg}, []string{
+			"SET LOCAL x = 1", "set local time zone 'UTC'", "SET TRANSACTION READ ONLY", "SELECT set_config('a', 'b', true)", "SELECT set_config('a', lower('b'), TRUE)",
+			"CREATE TEMP TABLE t (a INTEGER) ON COMMIT DROP", "BEGIN; SET LOCAL x = 1",
+		}},
+		{0, []sqltext.Dialect{pg}, []string{"SET LOCAL plan_cache_mode = force_custom_plan", `SELECT "set_config" FROM t`}},
+		{ddl | settings, []sqltext.Dialect{pg}, []string{"SELECT a INTO TEMP u FROM t"}},
+		{unknown, []sqltext.Dialect{pg, my}, []string{"CALL p()", "DO $$x$$", "SELECT use_tenant(1)", "SELECT a.lower_it(b) FROM t", "EXECUTE a", "SELECT * FROM f(1)"}},
+		{settings, []sqltext.Dialect{my}, []string{"SET x = 1", "SET SESSION x = 1", "SET @a = 1", "SET NAMES utf8", "USE d", "SELECT @a := 1", "SET LOCAL x = 1"}},
+		{0, []sqltext.Dialect{my}, []string{"SET STATEMENT max_statement_time = 1 FOR SELECT 1", "LOAD DATA INFILE 'x' INTO TABLE t"}},
+	} {
+		for _, d := range test.dialects {
+			for _, text := range test.texts {
+				assert.Equal(t, test.want, sqltext.EffectsOf(d, text), "%d: %s", d, text)
+			}
+		}
+	}
+}
+
+// Whatever a text is, reading it ends, and its tokens are its parts in order.
+func FuzzReader(f *testing.F) {
+	for _, text := range []string{"SELECT 'a' -- b\n", "$a$ x $a$ $1 /* /* */", "[x] `y` \"z\" E'\\'' 1e+5 .5 @v :w ::t", "\ufeffa\x00"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, d := range dialects {
+			r := sqltext.NewReader(d, text)
+			end := 0
+			for token := r.Next(); token.Kind != sqltext.End; token = r.Next() {
+				if token.From < end || token.To <= token.From || strings.Trim(text[end:token.From], " \t\n\v\f\r\ufeff") != "" {
+					t.Fatalf("%d: %q: token %+v after %d", d, text, token, end)
+				}
+				end = token.To
+			}
+			sqltext.EffectsOf(d, text)
+			sqltext.Masked(d, text, 100)
+			sqltext.EndsTransaction(d, text)
+			sqltext.SavepointOf(d, text)
+		}
+	})
+}
