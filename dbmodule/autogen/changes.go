@@ -23,7 +23,9 @@ func changesBetween(e engine, differ schema.Differ, from, to *schema.Realm) ([]s
 	var changes []schema.Change
 	for _, name := range schemaNames(from, to) {
 		old, now := schemaNamed(from, name), schemaNamed(to, name)
-		found, err := differ.SchemaDiff(old, now, schema.DiffNormalized())
+		found, err := withoutDefaults([]*schema.Schema{old, now}, func() ([]schema.Change, error) {
+			return differ.SchemaDiff(old, now, schema.DiffNormalized())
+		})
 		if err != nil {
 			return nil, fmt.Errorf("autogen: compare tables: %w", err)
 		}
@@ -55,8 +57,9 @@ func schemaNamed(realm *schema.Realm, name string) *schema.Schema {
 	return schema.New(name)
 }
 
-// overlooked adds that the database begins or ends to number a column, which
-// the differs of SQLite and MySQL don't look at, and what the engine adds.
+// overlooked adds that a column's default changes, that the database begins or
+// ends to number a column, which the differs of SQLite and MySQL don't look
+// at, and what the engine adds.
 func overlooked(e engine, from, to *schema.Schema, changes []schema.Change) []schema.Change {
 	for _, now := range to.Tables {
 		old, ok := from.Table(now.Name)
@@ -71,6 +74,9 @@ func overlooked(e engine, from, to *schema.Schema, changes []schema.Change) []sc
 			var kind schema.ChangeKind
 			if numbered(before) != numbered(column) {
 				kind |= schema.ChangeAttr
+			}
+			if !sameDefault(before, column) {
+				kind |= schema.ChangeDefault
 			}
 			kind |= e.overlooked(before, column)
 			if kind != schema.NoChange {

@@ -211,6 +211,9 @@ func (c *converter) column(field *bunschema.Field) (*schema.Column, error) {
 	if strings.Count(field.SQLDefault, "'")%2 != 0 {
 		return nil, fmt.Errorf(`default %s: a quote is not closed; a value with a comma stands as default:\"…\" in the tag`, field.SQLDefault)
 	}
+	if err := noComment(field.SQLDefault); err != nil {
+		return nil, fmt.Errorf("default: %w", err)
+	}
 	if d, ok := parseDefault(field.SQLDefault); ok {
 		if numbered {
 			return nil, errors.New("it has a default and is numbered by the database")
@@ -316,7 +319,7 @@ func (c *converter) index(m *model, asked dbmodule.Index) (*schema.Index, error)
 	}
 	where := strings.TrimSpace(asked.Where)
 	if where != "" {
-		if err := c.engine.index(index, where); err != nil {
+		if err := errors.Join(noComment(where), c.engine.index(index, where)); err != nil {
 			return nil, err
 		}
 	}
@@ -357,6 +360,9 @@ func (c *converter) checks(m *model) error {
 		expression := strings.TrimSpace(asked.Expression)
 		if expression == "" {
 			return fmt.Errorf("check %q: it has no expression", asked.Name)
+		}
+		if err := noComment(expression); err != nil {
+			return fmt.Errorf("check %q: %w", asked.Name, err)
 		}
 		name := asked.Name
 		if name == "" {

@@ -45,7 +45,7 @@ func parseDefault(tag string) (defaultValue, bool) {
 	case m != nil:
 		return defaultValue{defaultString, strings.ReplaceAll(m[1], "''", "'")}, true
 	case reNumber.MatchString(text):
-		return defaultValue{defaultNumber, text}, true
+		return defaultValue{defaultNumber, tidyNumber(text)}, true
 	case lower == "true" || lower == "false":
 		return defaultValue{defaultBool, lower}, true
 	case reNow.MatchString(text):

@@ -56,6 +56,11 @@ type engine interface {
 	// normalize removes from an inspected table what the server added to it.
 	normalize(live, want *schema.Table)
 
+	// equalDefaults asks the database which of these columns' defaults it
+	// keeps as it keeps those of the table that it has. db may be in a
+	// transaction, which goes on.
+	equalDefaults(ctx context.Context, db bun.IConn, table tableName, asked []*schema.Column) (map[string]bool, error)
+
 	// exclusive runs fn while no other process creates or drops tables, in
 	// one transaction where DDL has one.
 	exclusive(ctx context.Context, conn bun.Conn, fn func(db bun.IConn) error) error

@@ -1,6 +1,7 @@
 package autogen
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -45,6 +46,18 @@ func sqlToken(text string) string {
 		return text
 	}
 	return text[:size]
+}
+
+// noComment refuses a comment that reaches to the end of its line, and in a
+// statement to that of what follows.
+func noComment(text string) error {
+	for rest := text; rest != ""; {
+		if strings.HasPrefix(rest, "--") {
+			return fmt.Errorf("%s: it has a comment: leave out what stands from -- on", text)
+		}
+		rest = rest[len(sqlToken(rest)):]
+	}
+	return nil
 }
 
 func isWord(r rune) bool { return r == '_' || r == '$' || unicode.IsLetter(r) || unicode.IsDigit(r) }

@@ -94,6 +94,11 @@ func inspect(ctx context.Context, e engine, conn bun.Conn, names []tableName, re
 			}
 		}
 	}
+	for _, reference := range references {
+		if err := settleDefaults(ctx, e, conn, live, reference); err != nil {
+			return nil, nil, err
+		}
+	}
 	return driver, live, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,7 +116,13 @@ func (mysqlEngine) parseType(declared string) (schema.Type, error) {
 	return t, nil
 }
 
+// reMySQLNow matches the other names that MySQL has for current_timestamp.
+var reMySQLNow = regexp.MustCompile(`(?i)^(now|localtime|localtimestamp)(\(\d?\))?$`)
+
 func (mysqlEngine) defaultOf(t schema.Type, d defaultValue) schema.Expr {
+	if d.kind == defaultExpression && reMySQLNow.MatchString(d.text) {
+		d.kind = defaultNow
+	}
 	switch d.kind {
 	case defaultString:
 		literal := strings.ReplaceAll(quote(d.text), `\`, `\\`)
@@ -347,6 +354,8 @@ func (mysqlEngine) dropStatements(tables []relation) []string {
 // their table, and that of the table itself, the number of the next row, and
 // RESTRICT, which MySQL says where nothing was said.
 func (mysqlEngine) normalize(live, want *schema.Table) {
+	sameTypes(live, want)
+	sameIndexKinds(live, want)
 	collation := collationOf(live.Attrs)
 	for _, column := range live.Columns {
 		if collationOf(column.Attrs) == collation {

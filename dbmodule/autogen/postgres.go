@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -93,8 +94,16 @@ func (postgresEngine) defaultOf(_ schema.Type, d defaultValue) schema.Expr {
 	case defaultUUID:
 		return &schema.RawExpr{X: "gen_random_uuid()"}
 	}
+	if d.kind == defaultExpression && !rePostgresTerm.MatchString(d.text) {
+		return &schema.RawExpr{X: wrap(d.text)}
+	}
 	return &schema.RawExpr{X: d.text}
 }
+
+// rePostgresTerm matches what DEFAULT takes without parentheses: a word, a
+// call of a function or a string, with a cast or without. Of the rest it takes
+// some, but neither AT TIME ZONE nor NOT nor LIKE.
+var rePostgresTerm = regexp.MustCompile(`(?i)^([a-z_][\w.]*(\([^()]*\))?|[ebxn]?'([^']|'')*')(::[a-z_][\w.]*(\(\d+\))?(\[\])?)?$`)
 
 func (postgresEngine) identify(_ *schema.Table, c *schema.Column) error {
 	if !isInteger(c) {

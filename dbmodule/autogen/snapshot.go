@@ -45,6 +45,16 @@ func MarshalSnapshot(engine dbmodule.Engine, realm *schema.Realm) ([]byte, error
 		}
 		sortSchema(s)
 	}
+	for _, table := range tablesOf(realm) {
+		for _, column := range table.Columns {
+			writeDefault(column)
+		}
+		for _, index := range table.Indexes {
+			if p := predicateText(index); p != nil {
+				*p = noTemplate.Replace(*p)
+			}
+		}
+	}
 	text, err := e.hcl().marshal(realm)
 	if err != nil {
 		return nil, fmt.Errorf("autogen: write snapshot: %w", err)
@@ -99,6 +109,9 @@ func evalSnapshot(e engine, text []byte, filename string, realm *schema.Realm) e
 	for _, table := range tablesOf(realm) {
 		if table.Schema == nil {
 			return fmt.Errorf("table %s has no schema", table.Name)
+		}
+		for _, column := range table.Columns {
+			readDefault(e, column)
 		}
 		if twice, ok := duplicate(namesIn(table.Schema.Tables, func(t *schema.Table) string { return t.Name })); ok {
 			return fmt.Errorf("table %s stands there twice", twice)

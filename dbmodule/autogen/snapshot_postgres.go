@@ -8,7 +8,7 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-var reWholeSeconds = regexp.MustCompile(`(?m)^(\s+type = )sql\("(time(?:stamp)?(?:tz)?\(0\))"\)$`)
+var reWholeSeconds = regexp.MustCompile(`(?m)^(\s+type\s+= )sql\("(time(?:stamp)?(?:tz)?\(0\))"\)$`)
 
 // marshalPostgres writes the types of times without fractions, from which
 // atlas leaves the 0 out, as if they had 6 digits of them, although it reads
