@@ -104,8 +104,8 @@ func (s *Session) queryText(ctx context.Context, query string, run func(bun.Conn
 // unsettled marks the error of a statement outside a transaction that may have
 // been stored for all one knows.
 func (c *conn) unsettled(err error) error {
-	if err == nil || !c.broken || definite(c.engine(), err) {
+	if err == nil || !c.broken || c.connector.judge(err).Answered {
 		return err
 	}
-	return newError(ErrCommitUnknown, c.engine(), err)
+	return c.connector.failure(ErrCommitUnknown, err)
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
 // BeginTx begins a transaction of a bun.Tx; a session has its own way, see control.
@@ -12,7 +14,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if c.adopting {
 		return adoptedTx{}, nil
 	}
-	began, err := c.beginTx(ctx, opts, false)
+	began, err := c.beginTx(ctx, engine.TxOptions{Isolation: sql.IsolationLevel(opts.Isolation), ReadOnly: opts.ReadOnly}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -20,21 +22,17 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 }
 
 // beginTx begins a transaction. A session's own outlives ctx.
-func (c *conn) beginTx(ctx context.Context, opts driver.TxOptions, own bool) (*tx, error) {
+func (c *conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*tx, error) {
 	if err := c.admitsBesideRows("BEGIN"); err != nil {
 		return nil, err
 	}
-	c.readOnly, c.isolation = opts.ReadOnly, sql.IsolationLevel(opts.Isolation)
-	if c.engine() == SQLite {
-		opts.Isolation = 0 // SQLite has one level, serializable
-	}
+	c.readOnly = opts.ReadOnly
 	if c.group.isOpen() {
 		return c.joinTx(ctx, own)
 	}
 	l := c.limit(ctx)
 	m := c.measure(ctx, "BEGIN")
-	inner, endTx, err := c.beginInner(l.ctx, opts, own)
-	_ = m.raw(err)
+	err := m.raw(c.connector, c.inner.Begin(l.ctx, opts))
 	if err != nil {
 		defer l.end()
 		if errors.Is(err, driver.ErrBadConn) {
@@ -44,27 +42,12 @@ func (c *conn) beginTx(ctx context.Context, opts driver.TxOptions, own bool) (*t
 			}
 		}
 		c.abandoned(l)
-		return nil, c.typed(l.explain(c.engine(), err))
+		_, err = c.typed(l.explain(c.connector, err))
+		return nil, err
 	}
 	c.begin()
 	c.group.begin()
-	return &tx{Tx: inner, conn: c, limit: l.kept(own), endTx: endTx}, nil
-}
-
-func (c *conn) beginInner(ctx context.Context, opts driver.TxOptions, own bool) (inner driver.Tx, endTx context.CancelFunc, err error) {
-	if c.controls != nil && !opts.ReadOnly {
-		inner, err = c.controls.begin(ctx)
-		return inner, nil, err
-	}
-	if own {
-		return c.beginOwn(ctx, opts)
-	}
-	beginner, ok := c.Conn.(driver.ConnBeginTx)
-	if !ok {
-		return nil, nil, c.noTransactions()
-	}
-	inner, err = beginner.BeginTx(ctx, opts)
-	return inner, nil, err
+	return &tx{conn: c, limit: l.kept(own)}, nil
 }
 
 // joinTx begins a transaction as a part of the one that is open.
@@ -72,7 +55,8 @@ func (c *conn) joinTx(ctx context.Context, own bool) (*tx, error) {
 	l := c.limit(ctx)
 	if err := c.group.join(l.ctx); err != nil {
 		defer l.end()
-		return nil, c.typed(l.explain(c.engine(), err))
+		_, err = c.typed(l.explain(c.connector, err))
+		return nil, err
 	}
 	c.begin()
 	c.group.begin()

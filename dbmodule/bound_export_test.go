@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/uptrace/bun"
 )
 
@@ -76,15 +77,15 @@ func FailPrepared(c bun.Conn, fail func() error) error {
 }
 
 type failingStmt struct {
-	driver.Stmt
+	engine.Stmt
 	fail func() error
 }
 
-func (s failingStmt) QueryContext(context.Context, []driver.NamedValue) (driver.Rows, error) {
+func (s failingStmt) Query(context.Context, []driver.NamedValue) (driver.Rows, error) {
 	return nil, s.fail()
 }
 
-func (s failingStmt) ExecContext(context.Context, []driver.NamedValue) (driver.Result, error) {
+func (s failingStmt) Exec(context.Context, []driver.NamedValue) (driver.Result, error) {
 	return nil, s.fail()
 }
 
@@ -92,7 +93,7 @@ func (s failingStmt) ExecContext(context.Context, []driver.NamedValue) (driver.R
 // connection as what no connection has prepared yet.
 func PrepareWithin(ctx context.Context, c bun.Conn, query string) (err error) {
 	return errors.Join(c.Raw(func(raw any) error {
-		_, err = raw.(*conn).prepareWithin(ctx, query)
+		_, err = raw.(*conn).inner.PrepareInSavepoint(ctx, query)
 		return nil
 	}), err)
 }

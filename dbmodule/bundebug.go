@@ -54,7 +54,7 @@ func (h withoutValues) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 	shown.Query = statementWithoutValues(h.engine, event.Query, longestStatement)
 	shown.QueryTemplate, shown.QueryArgs = shown.Query, nil
 	if failed {
-		shown.Err = hiddenError(textWithoutValues(event.Err))
+		shown.Err = hiddenError(judgeOf(h.engine).TextWithoutValues(event.Err))
 	}
 	h.QueryHook.AfterQuery(ctx, &shown)
 }

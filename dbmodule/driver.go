@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
 // Between database/sql and each engine's driver stands a connection of ours.
@@ -25,15 +27,13 @@ import (
 
 type connector struct {
 	engine  Engine
-	open    openerFunc
+	judge   engine.Judge
+	open    engine.OpenFunc
 	prePing bool
 	tell    listeners
 	// connectTimeout bounds an attempt to connect, statementTimeout a wait for
 	// an answer; 0 does not.
 	connectTimeout, statementTimeout time.Duration
-	// opened, if not nil, returns what ends the work that the server still
-	// does for a connection which its driver has closed.
-	opened func(ctx context.Context, inner driver.Conn) (abandon func(ctx context.Context), err error)
 	// generation is turned when the server is found to be the primary no
 	// longer; standby says that it never was, and takes no writes as it should.
 	generation generation
@@ -44,13 +44,11 @@ type connector struct {
 	statementCache int
 	// queue is set for a writer whose sessions commit in groups.
 	queue *commitQueue
-	// controlled is set for SQLite's writer to a file.
-	controlled bool
 }
 
-func newConnector(cfg Config, tell listeners, open openerFunc) *connector {
+func newConnector(cfg Config, tell listeners, judge engine.Judge, open engine.OpenFunc) *connector {
 	return &connector{
-		engine: cfg.URL.Engine(), open: open, prePing: cfg.PoolPrePing, tell: tell,
+		engine: cfg.URL.Engine(), judge: judge, open: open, prePing: cfg.PoolPrePing, tell: tell,
 		connectTimeout: cfg.URL.connectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
 		binder: newBinder(cfg.URL.Engine()), statementCache: cfg.URL.statementCache(cfg.StatementCache),
 	}
@@ -76,19 +74,11 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, c.unconnected(err)
 	}
 	made := &conn{
-		Conn: inner, connector: c, generation: generation,
-		statements: newStatements(c.binder, c.statementCache), pipeline: pipelineOf(inner),
-	}
-	if c.controlled {
-		made.controls = newControls(inner)
+		inner: inner, connector: c, generation: generation,
+		statements: newStatements(c.binder, c.statementCache),
 	}
 	if c.queue != nil {
 		made.group = &commitGroup{queue: c.queue, conn: made}
-	}
-	if c.opened != nil {
-		if made.abandon, err = c.opened(ctx, inner); err != nil {
-			return nil, errors.Join(c.unconnected(err), made.Close())
-		}
 	}
 	return made, nil
 }
@@ -96,13 +86,19 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 // unconnected types the error of an attempt to connect. One that ran out of
 // time found the server unavailable, whoever set the time.
 func (c *connector) unconnected(err error) error {
-	err = classify(c.engine, err)
+	_, err = c.typed(err)
 	var typed *Error
 	if !errors.As(err, &typed) && errors.Is(err, context.DeadlineExceeded) {
-		return newError(ErrUnavailable, c.engine, fmt.Errorf("no connection in time: %w", err))
+		return c.failure(ErrUnavailable, fmt.Errorf("no connection in time: %w", err))
 	}
 	return err
 }
+
+// typed gives an error of the driver its type, and says what else it means.
+func (c *connector) typed(err error) (engine.Verdict, error) { return c.judge.Typed(c.engine, err) }
+
+// failure is an error of that kind, caused by err.
+func (c *connector) failure(kind, err error) *Error { return c.judge.Error(c.engine, kind, err) }
 
 // Driver satisfies driver.Connector; connections are made by Connect alone.
 func (c *connector) Driver() driver.Driver { return refusingDriver{} }
@@ -112,10 +108,6 @@ type refusingDriver struct{}
 func (refusingDriver) Open(string) (driver.Conn, error) {
 	return nil, errors.New("dbmodule: connections are opened by their connector")
 }
-
-// errConnLost stands in for driver.ErrBadConn once a statement was handed to
-// the driver: with the original, database/sql would send it again.
-var errConnLost = errors.New("the connection was lost")
 
 // longIdle is less than the second after which pgx asks the server whether it
 // is still there.
@@ -127,7 +119,7 @@ const unrenderable = "?!("
 
 // conn is one connection. database/sql serialises its use.
 type conn struct {
-	driver.Conn
+	inner     engine.Conn
 	connector *connector
 
 	// reused is set once the connection came out of the pool a second time:
@@ -135,16 +127,12 @@ type conn struct {
 	reused bool
 	// broken connections are not given back to the pool.
 	broken bool
-	// abandon, if not nil, ends what the server still does for it.
-	abandon func(ctx context.Context)
 	// generation is its connector's when it was made.
 	generation int64
 	// taken is when the connection last came out of the pool.
 	taken time.Time
 	// statements are prepared ones; nil when none are kept.
 	statements *statements
-	// controls are nil unless BEGIN and COMMIT are prepared too.
-	controls *controls
 	// group is nil unless sessions commit in groups here. shares is set by a
 	// session that will wait for the acknowledgement that its commit leaves.
 	group        *commitGroup
@@ -158,12 +146,8 @@ type conn struct {
 	// transaction with these options. adopting is set while that is made a sql.Tx.
 	next     control
 	own      *tx
-	options  driver.TxOptions
+	options  engine.TxOptions
 	adopting bool
-	// pipeline is nil unless BEGIN can be sent with a statement; waiting is the
-	// transaction whose BEGIN was not sent so far.
-	pipeline *pipeline
-	waiting  *pgTx
 	// following is what follows the result of the session's next query.
 	following *openRows
 	// reading are the rows that were opened last and are not closed.
@@ -189,11 +173,11 @@ func (c *conn) sent(query string, err error) error {
 	if errors.Is(err, driver.ErrSkip) {
 		return err
 	}
-	err = c.typed(err)
+	verdict, err := c.typed(err)
 	if strings.Contains(query, unrenderable) {
-		err = newError(ErrValue, c.engine(), err)
+		err = c.connector.failure(ErrValue, err)
 	}
-	c.failed(err, endsTransaction(c.engine(), err) || c.broken)
+	c.failed(err, verdict.LosesTransaction || c.broken)
 	return err
 }
 
@@ -203,11 +187,11 @@ func (c *conn) answered(l *limit, query string, err error) error {
 		return c.sent(query, nil)
 	}
 	c.broken = c.broken || errors.Is(err, driver.ErrBadConn)
-	err = l.explain(c.engine(), err)
+	err = l.explain(c.connector, err)
 	if l.late() {
 		// The driver gave the connection up; SQLite, which has none, may have
 		// rolled the transaction back.
-		c.broken = c.broken || c.engine() != SQLite
+		c.broken = c.broken || !c.inner.Valid()
 		c.failed(err, true)
 	}
 	c.abandoned(l)
@@ -217,15 +201,11 @@ func (c *conn) answered(l *limit, query string, err error) error {
 // abandoned ends the work that the server still does for a caller who went
 // away. A connection that its driver kept open was not in the middle of any.
 func (c *conn) abandoned(l *limit) {
-	if c.abandon == nil || l.ctx.Err() == nil {
-		return
-	}
-	if validator, ok := c.Conn.(driver.Validator); ok && validator.IsValid() {
+	if l.ctx.Err() == nil || c.inner.Valid() {
 		return
 	}
 	c.broken = true
-	c.abandon(l.caller)
-	c.abandon = nil // once is enough
+	c.inner.Abandon(l.caller)
 }
 
 func (c *conn) limit(ctx context.Context) *limit {
@@ -235,48 +215,35 @@ func (c *conn) limit(ctx context.Context) *limit {
 	return newLimit(ctx, nil, c.connector.statementTimeout, &c.watch)
 }
 
-func (c *conn) typed(err error) error {
-	if errors.Is(err, driver.ErrBadConn) {
-		c.broken = true
-		return newError(ErrUnavailable, c.engine(), errConnLost)
-	}
-	err = classify(c.engine(), err)
-	refused := errors.Is(err, ErrReadOnly)
-	if discardsConn(c.engine(), err) && !(refused && (c.readOnly || c.connector.standby)) {
+// typed gives an error of the driver its type, and drops the connection if it is no
+// good after that.
+func (c *conn) typed(err error) (engine.Verdict, error) {
+	verdict, err := c.connector.typed(err)
+	refused := verdict.Kind == ErrReadOnly //nolint:errorlint // a verdict's kind is the sentinel itself
+	if verdict.LosesConnection && !(refused && (c.readOnly || c.connector.standby)) {
 		c.broken = true
 		if refused {
 			c.connector.generation.turn()
 		}
 	}
-	return err
+	return verdict, err
 }
 
-// Close closes the connection. A server is told so as a courtesy: that it
-// could not be told, since it was gone already, is not worth an error.
+// Close closes the connection.
 func (c *conn) Close() error {
 	c.endLone()
 	c.group.closing(c.broken)
 	defer c.watch.close()
-	if c.statements != nil && c.engine() == SQLite { // which stays open otherwise; servers know by themselves
-		c.statements.clear()
-	}
-	c.controls.close()
-	err := c.Conn.Close()
-	if err == nil || c.engine() != SQLite {
-		return nil
-	}
-	return classify(c.engine(), err)
+	_, err := c.connector.typed(c.inner.Close())
+	return err
 }
 
+// Begin makes it a driver.Conn; database/sql calls BeginTx.
+func (c *conn) Begin() (driver.Tx, error) { return c.BeginTx(context.Background(), driver.TxOptions{}) } //nolint:forbidigo // the interface has no context
+
+// Prepare makes it a driver.Conn; database/sql calls PrepareContext.
 func (c *conn) Prepare(query string) (driver.Stmt, error) {
-	if err := c.admits(query); err != nil {
-		return nil, err
-	}
-	inner, err := c.Conn.Prepare(query)
-	if err != nil {
-		return nil, c.sent(query, err)
-	}
-	return &stmt{Stmt: inner, conn: c, query: query}, nil
+	return c.PrepareContext(context.Background(), query) //nolint:forbidigo // the interface has no context
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
@@ -286,19 +253,12 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	case *followed:
 		ctx = of.caller
 	}
-	preparer, ok := c.Conn.(driver.ConnPrepareContext)
-	if !ok {
-		return c.Prepare(query)
-	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
 	l := c.limit(ctx)
 	defer l.end()
-	if err := c.beginAhead(l.ctx); err != nil {
-		return nil, c.answered(l, query, err)
-	}
-	inner, err := preparer.PrepareContext(l.ctx, query)
+	inner, err := c.inner.Prepare(l.ctx, query)
 	if err != nil {
 		return nil, c.answered(l, query, err)
 	}
@@ -318,10 +278,6 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 }
 
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	execer, ok := c.Conn.(driver.ExecerContext)
-	if !ok {
-		return nil, driver.ErrSkip
-	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
@@ -335,17 +291,14 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 			return nil, m.done(c.answered(l, query, err))
 		}
 		if st != nil {
-			result, err := withBegin(c, func() (driver.Result, error) { return st.exec(l.ctx, bound) })
+			result, err := st.Exec(l.ctx, bound)
 			if !c.staleStatement(l.ctx, st, err) {
 				return result, m.done(c.answered(l, query, err))
 			}
 		}
 		fresh = unseen
 	}
-	if err := c.beginAhead(l.ctx); err != nil {
-		return nil, m.done(c.answered(l, query, err))
-	}
-	result, err := execer.ExecContext(l.ctx, query, args)
+	result, err := c.inner.Exec(l.ctx, query, args)
 	c.ran(fresh, err)
 	return result, m.done(c.answered(l, query, err))
 }
@@ -370,10 +323,6 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 }
 
 func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	queryer, ok := c.Conn.(driver.QueryerContext)
-	if !ok {
-		return nil, driver.ErrSkip
-	}
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
@@ -386,29 +335,22 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 			return c.result(l, m, nil, err, nil)
 		}
 		if st != nil {
-			inner, err := withBegin(c, func() (driver.Rows, error) { return st.query(l.ctx, bound) })
+			inner, err := st.query(l.ctx, bound)
 			if !c.staleStatement(l.ctx, st, err) {
 				return c.result(l, m, inner, err, st)
 			}
 		}
 		fresh = unseen
 	}
-	if err := c.beginAhead(l.ctx); err != nil {
-		return c.result(l, m, nil, err, nil)
-	}
-	inner, err := queryer.QueryContext(l.ctx, query, args)
+	inner, err := c.inner.Query(l.ctx, query, args)
 	c.ran(fresh, err)
 	return c.result(l, m, inner, err, nil)
 }
 
 func (c *conn) Ping(ctx context.Context) error {
-	pinger, ok := c.Conn.(driver.Pinger)
-	if !ok {
-		return nil
-	}
 	l := c.limit(ctx)
 	defer l.end()
-	err := l.explain(c.engine(), pinger.Ping(l.ctx))
+	err := l.explain(c.connector, c.inner.Ping(l.ctx))
 	if err == nil {
 		return nil
 	}
@@ -416,7 +358,8 @@ func (c *conn) Ping(ctx context.Context) error {
 		c.broken = true
 		return err // a ping may be repeated on another connection
 	}
-	return c.typed(err)
+	_, err = c.typed(err)
+	return err
 }
 
 // ResetSession runs when the connection is taken from the pool again.
@@ -433,19 +376,17 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	c.reused = true
 	c.txState, c.shares, c.acknowledged = txState{levels: c.levels[:0]}, false, nil
 	c.next, c.own, c.adopting, c.following = noControl, nil, false, nil
-	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
-		// pgx asks the server when the connection was idle for a second;
-		// everything else is done here at once, and needs no limit.
-		now := time.Now()
-		if idle := now.Sub(c.taken); c.engine() == PostgreSQL && idle > longIdle {
-			l := c.limit(ctx)
-			defer l.end()
-			ctx = l.ctx
-		}
-		c.taken = now
-		if err := resetter.ResetSession(ctx); err != nil {
-			return err
-		}
+	// pgx asks the server when the connection was idle for a second; everything
+	// else is done at once, and needs no limit.
+	now := time.Now()
+	if idle := now.Sub(c.taken); idle > longIdle {
+		l := c.limit(ctx)
+		defer l.end()
+		ctx = l.ctx
+	}
+	c.taken = now
+	if err := c.inner.Reset(ctx); err != nil {
+		return err
 	}
 	if c.connector.prePing && c.Ping(ctx) != nil {
 		return driver.ErrBadConn
@@ -474,38 +415,33 @@ func (c *conn) sound() bool {
 	if c.broken || c.outdated() {
 		return false
 	}
-	if validator, ok := c.Conn.(driver.Validator); ok {
-		return validator.IsValid()
-	}
-	return true
+	return c.inner.Valid()
 }
 
-func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
-	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
-		return checker.CheckNamedValue(value)
-	}
-	return driver.ErrSkip // database/sql's default conversion
-}
+func (c *conn) CheckNamedValue(value *driver.NamedValue) error { return c.inner.CheckValue(value) }
 
 // stmt is a prepared statement of a conn.
 type stmt struct {
-	driver.Stmt
+	engine.Stmt
 	conn  *conn
 	query string
 }
 
+// errNoContext answers the calls without a context of an interface of
+// database/sql's, which does not make them.
+var errNoContext = errors.New("dbmodule: run statement: there is no context")
+
+func (s *stmt) Exec([]driver.Value) (driver.Result, error) { return nil, errNoContext }
+func (s *stmt) Query([]driver.Value) (driver.Rows, error)  { return nil, errNoContext }
+
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	execer, ok := s.Stmt.(driver.StmtExecContext)
-	if !ok {
-		return nil, fmt.Errorf("dbmodule: exec: the %s driver takes no context", s.conn.engine())
-	}
 	if err := s.conn.admits(s.query); err != nil {
 		return nil, err
 	}
 	l := s.conn.limit(ctx)
 	defer l.end()
 	m := s.conn.measure(ctx, s.query)
-	result, err := execer.ExecContext(l.ctx, args)
+	result, err := s.Stmt.Exec(l.ctx, args)
 	return result, m.done(s.conn.answered(l, s.query, err))
 }
 
@@ -516,15 +452,11 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	case *followed:
 		ctx = of.caller
 	}
-	queryer, ok := s.Stmt.(driver.StmtQueryContext)
-	if !ok {
-		return nil, fmt.Errorf("dbmodule: query: the %s driver takes no context", s.conn.engine())
-	}
 	if err := s.conn.admits(s.query); err != nil {
 		return nil, err
 	}
 	l := s.conn.limit(s.conn.obeyed(ctx))
 	m := s.conn.measure(ctx, s.query)
-	inner, err := queryer.QueryContext(l.ctx, args)
+	inner, err := s.Stmt.Query(l.ctx, args)
 	return s.conn.result(l, m, inner, err, nil)
 }

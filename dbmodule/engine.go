@@ -9,6 +9,10 @@ import (
 	"github.com/uptrace/bun/schema"
 
 	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/engine/mysql"
+	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
+	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
 )
 
 // Engine names a family of databases that share a dialect and a driver.
@@ -41,7 +45,7 @@ type pools struct {
 }
 
 func openPools(cfg Config, tell listeners) (pools, error) {
-	switch engine := cfg.URL.Engine(); engine {
+	switch of := cfg.URL.Engine(); of {
 	case SQLite:
 		return openSQLite(cfg, tell)
 	case PostgreSQL:
@@ -49,7 +53,7 @@ func openPools(cfg Config, tell listeners) (pools, error) {
 	case MySQL:
 		return openMySQL(cfg, tell)
 	default:
-		return pools{}, fmt.Errorf("dbmodule: open: no engine %q", engine)
+		return pools{}, fmt.Errorf("dbmodule: open: no engine %q", of)
 	}
 }
 
@@ -79,5 +83,14 @@ type listeners struct {
 // rowLogFunc logs one row of a result, for DATABASE_ECHO=debug.
 type rowLogFunc = func(columns []string, row []driver.Value)
 
-// openerFunc makes one connection of an engine's own driver.
-type openerFunc func(ctx context.Context) (driver.Conn, error)
+// judgeOf returns what says what the errors of an engine's driver mean.
+func judgeOf(of Engine) engine.Judge {
+	switch of {
+	case PostgreSQL:
+		return postgres.Judge
+	case MySQL:
+		return mysql.Judge
+	default:
+		return sqlite.Judge
+	}
+}

@@ -75,9 +75,3 @@ func ErrorKind(err error) string { return dberr.ErrorKind(err) }
 
 // ErrorKinds lists what [ErrorKind] returns for errors.
 func ErrorKinds() []string { return dberr.ErrorKinds() }
-
-// newError returns an error of that kind, caused by err. Its text repeats that
-// of the cause without the values of rows.
-func newError(kind error, engine Engine, err error) *Error {
-	return dberr.Wrap(Error{Kind: kind, Engine: engine}, err, driverText(kind, err))
-}

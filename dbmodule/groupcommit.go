@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
 // Group commit: units of work that wait for SQLite's one writer while another
@@ -93,7 +95,7 @@ func (a *acknowledgement) wait(ctx context.Context) error {
 	case <-a.done:
 		return a.err
 	case <-ctx.Done():
-		return newError(ErrCommitUnknown, SQLite, fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err()))
+		return engine.Verdict{Kind: ErrCommitUnknown}.Error(SQLite, fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err()))
 	}
 }
 
@@ -249,7 +251,7 @@ func (g *commitGroup) fail(cause error) {
 	}
 	g.queue.aloneUntil.Store(time.Now().Add(groupPause).UnixNano())
 	g.open.forget()
-	g.tell(newError(ErrConflict, SQLite, fmt.Errorf("not stored, since it was to be committed together with others: %w", cause)))
+	g.tell(g.conn.connector.failure(ErrConflict, fmt.Errorf("not stored, since it was to be committed together with others: %w", cause)))
 }
 
 func (g *commitGroup) tell(err error) {
@@ -266,7 +268,7 @@ func (g *commitGroup) closing(broken bool) {
 	switch {
 	case !g.isOpen():
 	case broken || g.joined:
-		g.fail(errConnLost)
+		g.fail(engine.ErrConnLost)
 	default:
 		g.commit()
 	}
@@ -284,24 +286,12 @@ func (p *pool) flush() {
 
 // plain runs a statement of the group's own, which no session should see.
 func (c *conn) plain(ctx context.Context, statement string) error {
-	if c.controls != nil {
-		return c.controls.run(ctx, statement)
-	}
-	execer, ok := c.Conn.(driver.ExecerContext)
-	if !ok {
-		return errors.New("the driver executes no statements")
-	}
-	_, err := execer.ExecContext(ctx, statement, nil)
-	return err
+	return c.inner.Control(ctx, statement)
 }
 
 // number runs a query of the group's own that gives one integer.
 func (c *conn) number(ctx context.Context, query string) (n int64, err error) {
-	queryer, ok := c.Conn.(driver.QueryerContext)
-	if !ok {
-		return 0, errors.New("the driver runs no queries")
-	}
-	rows, err := queryer.QueryContext(ctx, query, nil)
+	rows, err := c.inner.Query(ctx, query, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -310,7 +300,7 @@ func (c *conn) number(ctx context.Context, query string) (n int64, err error) {
 	if err := rows.Next(row); err != nil {
 		return 0, err
 	}
-	n, ok = row[0].(int64)
+	n, ok := row[0].(int64)
 	if !ok {
 		return 0, fmt.Errorf("%T is no integer", row[0])
 	}
@@ -322,7 +312,7 @@ func (c *conn) number(ctx context.Context, query string) (n int64, err error) {
 func (g *commitGroup) admits(query string) error {
 	if g.isOpen() && !g.conn.inTx {
 		if g.commit(); g.conn.broken {
-			return newError(ErrUnavailable, SQLite, errConnLost)
+			return g.conn.connector.failure(ErrUnavailable, engine.ErrConnLost)
 		}
 	}
 	return g.ownEnd(query)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
 // statementTimeoutKey is the context's key for WithStatementTimeout.
@@ -100,13 +102,13 @@ func (l *limit) late() bool { return l.ctx.Err() != nil && l.caller.Err() == nil
 // explain gives an error that the driver made of an ended context its reason: that
 // the time is up, or that the caller is gone where a driver that closed the
 // connection for it says no more than that it is closed.
-func (l *limit) explain(engine Engine, err error) error {
+func (l *limit) explain(of *connector, err error) error {
 	switch {
 	case err == nil || l.ctx.Err() == nil:
 		return err
 	case l.late():
-		return newError(ErrTimeout, engine, errors.Join(
-			fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.after), withoutBadConn(withoutContext(err))))
+		return of.failure(ErrTimeout, errors.Join(
+			fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.after), engine.WithoutBadConn(withoutContext(err))))
 	case errors.Is(err, driver.ErrBadConn):
 		return l.caller.Err()
 	}

@@ -7,22 +7,35 @@ import (
 	"strings"
 	"time"
 
+	driver "github.com/go-sql-driver/mysql"
 	"github.com/uptrace/bun/dialect/mysqldialect"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine/mysql"
 )
 
 func openMySQL(cfg Config, tell listeners) (pools, error) {
-	hosts, err := newMySQLHosts(cfg)
-	if err != nil {
-		return pools{}, err
+	configs := make([]*driver.Config, len(cfg.URL.parts.hosts))
+	for i := range configs {
+		config, err := cfg.URL.mysqlConfig(cfg.ConnectTimeout, i)
+		if err != nil {
+			return pools{}, err
+		}
+		if err := cfg.applyPassword(config); err != nil {
+			return pools{}, fmt.Errorf("dbmodule: open %s: %w", cfg.URL, err)
+		}
+		configs[i] = config
 	}
-	connector := newConnector(cfg, tell, hosts.open)
-	connector.opened = hosts.opened
-	connector.connectTimeout *= time.Duration(len(hosts.all)) // the others get their time too
+	hosts, err := mysql.NewHosts(cfg.URL.connectTimeout(cfg.ConnectTimeout), configs...)
+	if err != nil {
+		return pools{}, fmt.Errorf("dbmodule: open %s: %w", cfg.URL, err)
+	}
+	connector := newConnector(cfg, tell, mysql.Judge, hosts.Open)
+	connector.connectTimeout *= time.Duration(len(configs)) // the others get their time too
 	db := sql.OpenDB(connector)
 	limitPool(db, cfg)
 
 	dialect := &lateMySQLDialect{Dialect: mysqldialect.New()}
-	return pools{writer: db, reader: db, dialect: dialect, connector: connector, closing: hosts.wait, connected: func(ctx context.Context) (func() error, error) {
+	return pools{writer: db, reader: db, dialect: dialect, connector: connector, closing: hosts.Wait, connected: func(ctx context.Context) (func() error, error) {
 		return nil, dialect.discover(ctx, db)
 	}}, nil
 }

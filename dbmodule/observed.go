@@ -137,9 +137,10 @@ func (m *measured) done(err error) error {
 }
 
 // raw is done with an error that has no type yet, which it returns as it is.
-func (m *measured) raw(err error) error {
+func (m *measured) raw(of *connector, err error) error {
 	if m.tell != nil {
-		_ = m.done(classify(m.engine, err))
+		_, typed := of.typed(err)
+		_ = m.done(typed)
 	}
 	return err
 }

@@ -138,7 +138,7 @@ func (s Statement) ErrorText() string {
 	if s.Err == nil {
 		return ""
 	}
-	return textWithoutValues(s.Err)
+	return judgeOf(s.Engine).TextWithoutValues(s.Err)
 }
 
 // WithObserver adds what is told what the database does; several are told in

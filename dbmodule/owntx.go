@@ -4,9 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"fmt"
 
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 )
 
@@ -59,11 +57,7 @@ func (c *conn) control(ctx context.Context) (driver.Result, error) {
 		return nil, sql.ErrTxDone
 	}
 	c.own = nil
-	stop := t.obey(ctx)
-	defer stop()
-	if t.endTx != nil { // it has no part in groups, and ends now
-		defer t.endTx()
-	}
+	t.obey(ctx)
 	if k == commitControl {
 		return driver.ResultNoRows, t.Commit()
 	}
@@ -71,49 +65,12 @@ func (c *conn) control(ctx context.Context) (driver.Result, error) {
 }
 
 // obey gives the transaction the context of the statement that ends it.
-func (t *tx) obey(ctx context.Context) (stop func() bool) {
-	stop = notStopped
+func (t *tx) obey(ctx context.Context) {
 	if t.conn.group != nil {
 		ctx = &detachedContext{ctx} // others may share COMMIT, and the session waits for it by itself
 	}
-	if t.endTx != nil {
-		stop = whenDone(ctx, t.endTx)
-	}
 	t.limit = newLimit(ctx, nil, t.conn.connector.statementTimeout, &t.conn.watch)
 	t.limit.stop()
-	return stop
-}
-
-// beginOwn begins a transaction that outlives the context of its BEGIN.
-func (c *conn) beginOwn(ctx context.Context, opts driver.TxOptions) (inner driver.Tx, end context.CancelFunc, err error) {
-	if pg, ok := c.Conn.(*stdlib.Conn); ok {
-		inner, err = c.beginPg(ctx, pg, opts)
-		return inner, nil, err
-	}
-	beginner, ok := c.Conn.(driver.ConnBeginTx)
-	if !ok {
-		return nil, nil, c.noTransactions()
-	}
-	if c.engine() == MySQL { // its driver forgets the context of BEGIN
-		inner, err = beginner.BeginTx(ctx, opts)
-		return inner, nil, err
-	}
-	txCtx, end := context.WithCancel(&detachedContext{ctx})
-	stop := whenDone(ctx, end)
-	inner, err = beginner.BeginTx(txCtx, opts)
-	if !stop() && err == nil {
-		_ = inner.Rollback() // SQLite's, which has nothing to say by then
-		err = ctx.Err()
-	}
-	if err != nil {
-		end()
-		return nil, nil, err
-	}
-	return inner, end, nil
-}
-
-func (c *conn) noTransactions() error {
-	return fmt.Errorf("dbmodule: begin: the %s driver has no transactions", c.engine())
 }
 
 // adopt returns the session's transaction as a bun.Tx, for savepoints. It is made

@@ -88,7 +88,7 @@ func askPassword(ctx context.Context, engine Engine, source PasswordFunc) (strin
 	defer cancel()
 	password, err := source(ctx)
 	if err != nil {
-		return "", newError(ErrUnavailable, engine, fmt.Errorf("no password to log in with: %w", err))
+		return "", judgeOf(engine).Error(engine, ErrUnavailable, fmt.Errorf("no password to log in with: %w", err))
 	}
 	return password, nil
 }

@@ -1,13 +1,12 @@
 package dbmodule
 
 import (
-	"context"
 	"database/sql"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 )
 
 func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
@@ -15,11 +14,9 @@ func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
-	before := func(ctx context.Context, config *pgx.ConnConfig) error {
-		withPipeline(config)
-		return cfg.applyPgxPassword(ctx, config)
-	}
-	inner := newConnector(cfg, tell, stdlib.GetConnector(*config, stdlib.OptionBeforeConnect(before)).Connect)
+	inner := newConnector(cfg, tell, postgres.Judge, postgres.Opener(postgres.Settings{
+		Config: *config, Prepare: cfg.applyPgxPassword, Pipelined: cfg.URL.statementCache(cfg.StatementCache) > 0,
+	}))
 	if len(cfg.URL.parts.hosts) > 1 {
 		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
 	}

@@ -85,7 +85,7 @@ func (q *queryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 	}
 	if err := event.Err; err != nil && !errors.Is(err, ErrNotFound) {
 		if q.hide {
-			fields = append(fields, zap.String("error", textWithoutValues(err)))
+			fields = append(fields, zap.String("error", judgeOf(q.engine).TextWithoutValues(err)))
 		} else {
 			fields = append(fields, zap.Error(err))
 		}

@@ -20,6 +20,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
+// secret stands for the value of a row, which must not be logged.
+const secret = "ann@example.org"
+
 type logAuthor struct {
 	bun.BaseModel `bun:"table:authors"`
 

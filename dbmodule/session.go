@@ -3,12 +3,12 @@ package dbmodule
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/uptrace/bun"
 )
 
@@ -352,7 +352,7 @@ func (s *Session) begin(ctx context.Context) error {
 			return err
 		}
 		s.held.raw.strict = true
-		s.held.raw.options = driver.TxOptions{Isolation: driver.IsolationLevel(s.options.isolation), ReadOnly: s.options.readOnly}
+		s.held.raw.options = engine.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly, MayWait: true}
 		err := s.control(ctx, beginControl)
 		if err == nil {
 			s.inTx, s.last = true, ctx

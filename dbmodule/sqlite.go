@@ -3,7 +3,6 @@ package dbmodule
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,7 +13,8 @@ import (
 	"sync/atomic"
 
 	"github.com/uptrace/bun/dialect/sqlitedialect"
-	"modernc.org/sqlite"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
 )
 
 // memorySerial keeps the in-memory databases of one process apart: each
@@ -31,16 +31,22 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 		name = "file:/openhands-" + strconv.FormatInt(memorySerial.Add(1), 10)
 	}
 
-	connector := newConnector(cfg, tell, sqliteOpener(name, sqliteQuery(options, false)))
+	settings := sqlite.Settings{
+		Name: name, Memory: options.memory, ReadOnly: options.readOnly,
+		BusyTimeout: options.busyTimeout, Synchronous: options.synchronous,
+	}
+	readers := settings
+	readers.Reader = true
+
+	connector := newConnector(cfg, tell, sqlite.Judge, sqlite.Opener(settings))
 	if cfg.GroupCommit && options.syncsEachCommit() {
 		connector.queue = new(commitQueue)
 	}
-	connector.controlled = !options.memory && !options.readOnly
 	writer := sql.OpenDB(connector)
 	writer.SetMaxOpenConns(1)
 	writer.SetMaxIdleConns(1)
 
-	reader := sql.OpenDB(newConnector(cfg, tell, sqliteOpener(name, sqliteQuery(options, true))))
+	reader := sql.OpenDB(newConnector(cfg, tell, sqlite.Judge, sqlite.Opener(readers)))
 	limitPool(reader, cfg)
 	if !options.memory {
 		writer.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))
@@ -48,7 +54,7 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 
 	p := pools{writer: writer, reader: reader, dialect: sqlitedialect.New(), queue: connector.queue}
 	if options.memory {
-		anchor := sqliteOpener(name, sqliteQuery(options, true))
+		anchor := sqlite.Opener(readers)
 		p.connected = func(ctx context.Context) (func() error, error) {
 			// An in-memory database ends with its last connection: this one
 			// is in no pool that could drop it.
@@ -60,38 +66,6 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 		}
 	}
 	return p, nil
-}
-
-// sqliteQuery renders the settings as the driver's DSN parameters. They stand
-// in the DSN since a PRAGMA sent by Exec would reach one connection only.
-func sqliteQuery(options sqliteOptions, reader bool) url.Values {
-	q := url.Values{}
-	pragma := func(name, value string) { q.Add("_pragma", name+"("+value+")") }
-
-	pragma("busy_timeout", strconv.FormatInt(options.busyTimeout.Milliseconds(), 10))
-	pragma("foreign_keys", "1")
-	switch {
-	case reader || options.readOnly:
-		pragma("query_only", "1")
-	case !options.memory:
-		pragma("journal_mode", "WAL")
-	}
-	if !reader {
-		pragma("synchronous", options.synchronous)
-		// A transaction that reads first and writes later can't be upgraded
-		// under WAL once another wrote in between: take the lock at once.
-		if !options.readOnly {
-			q.Set("_txlock", "immediate")
-		}
-	}
-	if options.memory {
-		q.Set("vfs", "memdb")
-	}
-	if options.readOnly {
-		q.Set("mode", "ro")
-	}
-	q.Set("_time_format", "sqlite")
-	return q
 }
 
 // noFile says why there can be no database file at path, as far as that shows.
@@ -113,15 +87,4 @@ func noFile(path string) error {
 		return fmt.Errorf("%s is a folder: name a file", path)
 	}
 	return fmt.Errorf("this process must be allowed to write to the folder %s and to the file", folder)
-}
-
-func sqliteOpener(name string, query url.Values) openerFunc {
-	dsn := name + "?" + query.Encode()
-	return func(context.Context) (driver.Conn, error) {
-		conn, err := (&sqlite.Driver{}).Open(dsn)
-		if err != nil {
-			return nil, fmt.Errorf("open %s: %w", name, err)
-		}
-		return conn, nil
-	}
 }

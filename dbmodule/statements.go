@@ -4,13 +4,13 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"io"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
-	"modernc.org/sqlite"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 )
 
 // statements are the prepared statements of one connection: the limit most
@@ -28,7 +28,7 @@ type statements struct {
 
 // prepared is a statement that the engine keeps for a connection.
 type prepared struct {
-	driver.Stmt
+	engine.Stmt
 	plan         *plan
 	newer, older *prepared
 	// busy is set while its rows are read.
@@ -157,26 +157,12 @@ func (c *conn) ran(fresh *scanner, err error) {
 
 // query runs a prepared query; its rows give it back.
 func (st *prepared) query(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	queryer, ok := st.Stmt.(driver.StmtQueryContext)
-	if !ok {
-		return nil, errNoStatementContext
-	}
-	rows, err := queryer.QueryContext(ctx, args)
+	rows, err := st.Query(ctx, args)
 	if err == nil {
 		st.busy = true
 	}
 	return rows, err
 }
-
-func (st *prepared) exec(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	execer, ok := st.Stmt.(driver.StmtExecContext)
-	if !ok {
-		return nil, errNoStatementContext
-	}
-	return execer.ExecContext(ctx, args)
-}
-
-var errNoStatementContext = errors.New("dbmodule: run statement: the driver takes no context")
 
 // prepared returns the statement of a plan, nil when there is none to be had.
 // An error has cost the transaction.
@@ -185,25 +171,17 @@ func (c *conn) prepared(ctx context.Context, b bound) (*prepared, error) {
 	if st := s.get(b.plan); st != nil {
 		return st, nil
 	}
-	if err := c.beginAhead(ctx); err != nil {
-		return nil, err
-	}
-	preparer, ok := c.Conn.(driver.ConnPrepareContext)
-	if !ok {
-		c.statements = nil
-		return nil, nil
-	}
-	switch direct, err := c.leadsToOneSession(ctx); {
-	case err != nil && !refused(c.engine(), err):
+	switch keeps, err := c.inner.KeepsStatements(ctx); {
+	case err != nil && !c.refused(err):
 		return nil, nil // it is asked again
-	case !direct:
+	case !keeps:
 		c.statements = nil
 		return nil, nil
 	}
-	prepare := preparer.PrepareContext
-	fragile := c.engine() == PostgreSQL && c.inTx
+	prepare := c.inner.Prepare
+	fragile := c.inner.AbortsOnError() && c.inTx
 	if fragile && !b.plan.proven.Load() {
-		prepare, fragile = c.prepareWithin, false
+		prepare, fragile = c.inner.PrepareInSavepoint, false
 	}
 	inner, err := prepare(ctx, b.plan.text)
 	if err != nil {
@@ -211,7 +189,7 @@ func (c *conn) prepared(ctx context.Context, b bound) (*prepared, error) {
 		if fragile {
 			return nil, err
 		}
-		if refused(c.engine(), err) {
+		if c.refused(err) {
 			b.shape.refused.Store(true)
 		}
 		return nil, nil
@@ -224,65 +202,16 @@ func (c *conn) prepared(ctx context.Context, b bound) (*prepared, error) {
 	return st, nil
 }
 
-// prepareWithin prepares inside a savepoint, since PostgreSQL gives the
-// transaction up on any error. It is for what no connection has prepared yet.
-func (c *conn) prepareWithin(ctx context.Context, query string) (driver.Stmt, error) {
-	pg, ok := c.Conn.(*stdlib.Conn)
-	if !ok {
-		return nil, errNoStatementContext
-	}
-	if _, err := pg.ExecContext(ctx, "SAVEPOINT dbmodule_prepare", nil); err != nil {
-		return nil, err
-	}
-	st, err := pg.PrepareContext(ctx, query)
-	if err != nil {
-		_, undo := pg.ExecContext(ctx, "ROLLBACK TO SAVEPOINT dbmodule_prepare", nil)
-		err = errors.Join(err, undo)
-	}
-	_, release := pg.ExecContext(ctx, "RELEASE SAVEPOINT dbmodule_prepare", nil)
-	return st, errors.Join(err, release)
-}
-
-// leadsToOneSession tells a PostgreSQL server from a pooler in front of it,
-// by the number of the process behind the connection: a pooler that hands
-// sessions around has none to tell.
-func (c *conn) leadsToOneSession(ctx context.Context) (bool, error) {
-	s := c.statements
-	if s.direct || c.engine() != PostgreSQL {
-		return true, nil
-	}
-	pg, ok := c.Conn.(*stdlib.Conn)
-	if !ok {
-		return false, nil
-	}
-	rows, err := pg.QueryContext(ctx, "SELECT pg_backend_pid()", nil)
-	if err != nil {
-		return false, err
-	}
-	row := make([]driver.Value, 1)
-	err = rows.Next(row)
-	if closeErr := rows.Close(); err != nil && err != io.EOF || closeErr != nil { //nolint:errorlint // the protocol of driver.Rows
-		return false, errors.Join(err, closeErr)
-	}
-	pid, ok := row[0].(int64)
-	s.direct = ok && pid == int64(pg.Conn().PgConn().PID())
-	return s.direct, nil
-}
-
 // refused tells what an engine says about a statement from what it says about
 // the moment, such as a lock that it waited for or a transaction that failed
 // before, and from a lost connection.
-func refused(engine Engine, err error) bool {
-	var (
-		pg   *pgconn.PgError
-		my   *mysql.MySQLError
-		lite *sqlite.Error
-	)
-	if !errors.As(err, &pg) && !errors.As(err, &my) && !errors.As(err, &lite) {
+func (c *conn) refused(err error) bool {
+	verdict := c.connector.judge(err)
+	switch verdict.Kind {
+	case ErrConflict, ErrTimeout, ErrUnavailable, ErrPendingRollback:
 		return false
 	}
-	typed := classify(engine, err)
-	return !errors.Is(typed, ErrConflict) && !errors.Is(typed, ErrTimeout) && !errors.Is(typed, ErrUnavailable) && !errors.Is(typed, ErrPendingRollback)
+	return verdict.Code != ""
 }
 
 // staleStatement tells the errors by which a server may refuse a statement that
@@ -300,7 +229,7 @@ func (c *conn) staleStatement(ctx context.Context, st *prepared, err error) bool
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == "26000" {
 		c.statements = nil // something throws them away
 	}
-	return !c.inTx || c.engine() == MySQL || c.beginAgain(ctx) == nil
+	return !c.inTx || !c.inner.AbortsOnError() || c.beginAgain(ctx) == nil
 }
 
 func changed(err error) bool {
@@ -308,7 +237,7 @@ func changed(err error) bool {
 		// Class 42 is about names and types, class 22 about values. A column
 		// that got another type does not fit the parameter that was made for
 		// it, which is still read as what the column was.
-		return pg.Code == "26000" || strings.HasPrefix(pg.Code, "42") || strings.HasPrefix(pg.Code, "22") || errors.Is(classify(PostgreSQL, err), ErrConflict) && pg.Code == "0A000"
+		return pg.Code == "26000" || strings.HasPrefix(pg.Code, "42") || strings.HasPrefix(pg.Code, "22") || pg.Code == "0A000" && postgres.Judge(err).Kind == ErrConflict
 	}
 	my := (*mysql.MySQLError)(nil)
 	return errors.As(err, &my) && (my.Number == 1243 || my.Number == 1615) // unknown, to be prepared again
@@ -316,21 +245,14 @@ func changed(err error) bool {
 
 // beginAgain begins a transaction anew in which nothing was done so far.
 func (c *conn) beginAgain(ctx context.Context) error {
-	pg, ok := c.Conn.(*stdlib.Conn)
-	if !ok || c.touched || len(c.levels) != 1 {
+	if c.touched || len(c.levels) != 1 {
 		return errBegun
 	}
-	begin, err := beginText(c.isolation, c.readOnly)
+	err := c.inner.Restart(ctx)
 	if err != nil {
-		return err
+		c.broken, c.lost = true, err // who knows what it is in now
 	}
-	for _, statement := range [...]string{"ROLLBACK", begin} {
-		if _, err := pg.ExecContext(ctx, statement, nil); err != nil {
-			c.broken, c.lost = true, err // who knows what it is in now
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 var errBegun = errors.New("dbmodule: begin again: something was done already")

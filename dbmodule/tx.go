@@ -3,26 +3,18 @@ package dbmodule
 import (
 	"cmp"
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 
-	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
 // tx is a transaction of a conn.
 type tx struct {
-	driver.Tx
 	conn *conn
 	// limit bounds COMMIT and ROLLBACK; its caller is the context that BeginTx
 	// was given, or for a session's own that of the statement.
 	limit *limit
-	// endTx, if not nil, ends the context that the driver keeps for it.
-	endTx context.CancelFunc
 	// joined says that it is a savepoint in another's transaction.
 	joined bool
 	// outlives says that it is committed when its own unit of work has ended,
@@ -56,7 +48,7 @@ func (t *tx) share(g *commitGroup) error {
 		defer t.limit.end()
 		t.limit.start(0)
 		if err := g.part(context.WithoutCancel(t.limit.ctx), false); err != nil {
-			return newError(ErrConflict, t.conn.engine(), err)
+			return t.conn.connector.failure(ErrConflict, err)
 		}
 	}
 	t.conn.acknowledged = g.add(t)
@@ -67,19 +59,15 @@ func (t *tx) share(g *commitGroup) error {
 func (t *tx) commitNow() error {
 	defer t.limit.end()
 	t.limit.start(0)
-	err := t.send("COMMIT", t.Tx.Commit)
+	err := t.send("COMMIT", t.conn.inner.Commit)
 	if err == nil {
 		t.conn.end()
 		return nil
 	}
-	if definite(t.conn.engine(), err) {
-		defer t.conn.end()
-		if t.conn.engine() == SQLite {
-			// SQLite keeps a transaction open whose COMMIT it refused. The
-			// error says "no transaction is active" where it did not.
-			_ = t.Tx.Rollback()
-		}
-		return t.conn.typed(err)
+	verdict, typed := t.conn.typed(err)
+	if verdict.Answered {
+		t.conn.end()
+		return typed
 	}
 	kind := ErrCommitUnknown
 	if t.conn.readOnly {
@@ -87,56 +75,17 @@ func (t *tx) commitNow() error {
 	}
 	t.conn.broken = true
 	t.conn.end()
-	cause := withoutBadConn(err)
+	cause := engine.WithoutBadConn(err)
 	if t.limit.late() {
-		cause = t.limit.explain(t.conn.engine(), err)
+		cause = t.limit.explain(t.conn.connector, err)
 	}
-	return newError(kind, t.conn.engine(), cause)
+	return t.conn.connector.failure(kind, cause)
 }
 
-// send ends the transaction. MySQL's driver gives Commit and Rollback no
-// context, so that a stalled server would hold them for ever: the statements
-// have one. SQLite's gives Commit the context of BeginTx, unless the transaction
-// is a controlTx.
-func (t *tx) send(statement string, method func() error) error {
+// send ends the transaction by a method of the engine's.
+func (t *tx) send(statement string, method func(context.Context) error) error {
 	m := t.conn.measureFor(t.limit.caller, cmp.Or(t.unit, t.conn.unit), statement)
-	if pg, ok := t.Tx.(*pgTx); ok {
-		return m.raw(pg.end(t.limit.ctx, statement))
-	}
-	if _, controlled := t.Tx.(controlTx); t.conn.engine() == MySQL || t.outlives && !controlled {
-		if execer, ok := t.conn.Conn.(driver.ExecerContext); ok {
-			_, err := execer.ExecContext(t.limit.ctx, statement, nil)
-			return m.raw(err)
-		}
-	}
-	return m.raw(method())
-}
-
-// definite tells a refusal by the database, after which nothing is stored,
-// from an answer that did not come.
-func definite(engine Engine, err error) bool {
-	if errors.Is(err, pgx.ErrTxCommitRollback) {
-		return true
-	}
-	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
-		switch {
-		case pg.Code == "40003", len(pg.Code) == 5 && pg.Code[:2] == "08", len(pg.Code) == 5 && pg.Code[:3] == "57P":
-			return false // the backend ended before it could say
-		}
-		return true
-	}
-	if my := (*mysql.MySQLError)(nil); errors.As(err, &my) {
-		switch my.Number {
-		case 1053, 1317: // shutdown, interrupted
-			return false
-		}
-		// Classification tells the errors during COMMIT (1180) apart.
-		return !errors.Is(classify(engine, err), ErrCommitUnknown)
-	}
-	if lite := (*sqlite.Error)(nil); errors.As(err, &lite) {
-		return lite.Code()&0xff != sqlite3.SQLITE_IOERR
-	}
-	return false
+	return m.raw(t.conn.connector, method(t.limit.ctx))
 }
 
 // Rollback ends the transaction. A connection on which that fails is dropped,
@@ -149,18 +98,18 @@ func (t *tx) Rollback() error {
 		_ = t.conn.group.part(context.WithoutCancel(t.limit.ctx), true) // what could not be undone is gone with the transaction
 		return nil
 	}
-	gone := t.conn.broken || t.conn.lost != nil && t.conn.engine() == SQLite
+	gone := t.conn.broken
 	defer t.conn.end()
 	defer t.limit.end()
 	t.limit.start(settleTimeout)
-	err := t.send("ROLLBACK", t.Tx.Rollback)
-	if err == nil || t.conn.engine() == SQLite && (gone || endsTransaction(SQLite, err)) {
-		return nil // SQLite may have rolled back by itself
+	err := t.send("ROLLBACK", t.conn.inner.Rollback)
+	if err == nil {
+		return nil
 	}
 	gone = gone || !t.conn.sound() || t.limit.ctx.Err() != nil
 	t.conn.broken = true
-	err = classify(t.conn.engine(), withoutBadConn(err))
-	if gone || errors.Is(err, errConnLost) || errors.Is(err, ErrUnavailable) {
+	_, err = t.conn.connector.typed(err)
+	if gone || errors.Is(err, ErrUnavailable) {
 		return nil
 	}
 	return fmt.Errorf("dbmodule: rollback: %w", err)
@@ -184,16 +133,7 @@ func (t *tx) outlive() {
 // forget rolls back what the connection still has open, if anything.
 func (t *tx) forget() {
 	t.limit.end()
-	if t.Tx.Rollback() != nil {
-		// SQLite says so when no transaction is active, too: a connection less
-		// is no loss.
+	if t.conn.inner.Rollback(t.limit.ctx) != nil {
 		t.conn.broken = true
 	}
-}
-
-func withoutBadConn(err error) error {
-	if errors.Is(err, driver.ErrBadConn) {
-		return errConnLost
-	}
-	return err
 }

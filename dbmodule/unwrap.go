@@ -6,4 +6,4 @@ import "database/sql/driver"
 // can do, such as SQLite's online backup. (*sql.Conn).Raw hands out what has
 // this method. What is done through it is neither logged nor limited, and its
 // errors have no type.
-func (c *conn) Unwrap() driver.Conn { return c.Conn }
+func (c *conn) Unwrap() driver.Conn { return c.inner.Driver() }

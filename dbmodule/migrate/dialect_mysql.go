@@ -142,11 +142,7 @@ func (d *mysqlDialect) together(statements []Statement, from int) int {
 }
 
 func (d *mysqlDialect) alone(ctx context.Context, statement string) error {
-	err := execute(ctx, d.run.conn, statement)
-	if codeOf(err) == "1065" {
-		return nil // the server ran it: a comment for later versions, which is empty for this one
-	}
-	return err
+	return execute(ctx, d.run.conn, statement)
 }
 
 // reAutoIncrement matches what SHOW CREATE TABLE says about rows.

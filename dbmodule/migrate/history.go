@@ -147,15 +147,10 @@ func hash(text string) string {
 
 // checksum names the statements of a script.
 func checksum(statements []Statement) string {
-	sum := sha256.New()
-	for _, statement := range statements {
-		mark := ""
-		if statement.NoTransaction {
-			mark = directivePrefix + markNoTx + "\n"
-		}
-		fmt.Fprintf(sum, "%s%s;\n", mark, statement.Text)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
+	var b strings.Builder
+	writeStatements(&b, statements)
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:])
 }
 
 // splitList reads names that are separated by commas.

@@ -43,8 +43,15 @@ type offline struct {
 	text    strings.Builder
 }
 
-// statement writes one statement.
-func (o *offline) statement(text string) { o.text.WriteString(scanner(o.engine).Delimited(text)) }
+// statement writes one statement. A body with semicolons of its own needs
+// another delimiter for MySQL's client.
+func (o *offline) statement(text string) {
+	if o.engine == dbmodule.MySQL && strings.Contains(text, ";") {
+		fmt.Fprintf(&o.text, "DELIMITER //\n%s//\nDELIMITER ;\n", text)
+		return
+	}
+	o.text.WriteString(text + ";\n")
+}
 
 func (o *offline) step(step Step) error {
 	fmt.Fprintf(&o.text, "\n-- Running %s %s\n", step.Direction, step)

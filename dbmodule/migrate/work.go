@@ -43,7 +43,7 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 	}
 	if !script.Irreversible {
 		var b strings.Builder
-		writeStatements(&b, engine, script.Downgrade)
+		writeStatements(&b, script.Downgrade)
 		text := b.String()
 		w.downSQL = &text
 	}

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package dbmodule
+package postgres
 
 // nothingToRead can't know here.
 func nothingToRead(uintptr) bool { return false }

@@ -1,4 +1,4 @@
-package dbmodule
+package postgres
 
 import (
 	"bufio"
@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // pipeline sends a PostgreSQL transaction's BEGIN together with its first
@@ -72,12 +71,8 @@ func newPipeline(r io.Reader, w io.Writer) *pipeline {
 }
 
 // pipelineOf returns a connection's, nil if it has none.
-func pipelineOf(inner any) *pipeline {
-	pg, ok := inner.(*stdlib.Conn)
-	if !ok {
-		return nil
-	}
-	found, _ := pg.Conn().PgConn().CustomData()[pipelineKey].(*pipeline)
+func pipelineOf(pg *pgx.Conn) *pipeline {
+	found, _ := pg.PgConn().CustomData()[pipelineKey].(*pipeline)
 	return found
 }
 

@@ -1,102 +1,121 @@
-package dbmodule
+package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"strconv"
 	"strings"
 
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/openhands-go/server/dbmodule/dberr"
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// sqliteError is what of the driver's *sqlite.Error is needed here.
-type sqliteError interface {
+// driverError is what of the driver's *sqlite.Error is needed here.
+type driverError interface {
 	error
 	// Code is SQLite's extended result code.
 	Code() int
 }
 
-func recogniseSQLite(lite sqliteError) Error {
+// Judge says what an error of the modernc driver means. It has the type engine.Judge.
+func Judge(err error) engine.Verdict {
+	var v engine.Verdict
+	var lite driverError
+	switch {
+	case errors.As(err, &lite):
+		v = judgeSQLite(lite)
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, engine.ErrConnLost):
+		v = engine.Verdict{Kind: dberr.ErrUnavailable, LosesConnection: true}
+	}
+	v = v.ByCaller(err, false)
+	// A context that ends interrupts the statement, and SQLite then rolls back the
+	// whole transaction of one that writes.
+	v.LosesTransaction = v.LosesTransaction || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return v
+}
+
+// judgeSQLite judges what SQLite said.
+func judgeSQLite(lite driverError) engine.Verdict {
 	message := lite.Error()
-	e := Error{Kind: sqliteKind(lite.Code(), message), Code: strconv.Itoa(lite.Code())}
+	e := engine.Verdict{Kind: kind(lite.Code(), message), Code: strconv.Itoa(lite.Code())}
+	e.Text = text(lite)
+	e.LosesTransaction = losesTransaction(lite)
+	e.LosesConnection = losesConnection(lite)
+	e.Answered = lite.Code()&0xff != sqlite3.SQLITE_IOERR
 	switch e.Kind {
-	case ErrUnique:
-		names := sqliteNames(message, "UNIQUE constraint failed: ")
-		if index := between(names, "index '", "'"); index != "" { // of expressions
-			e.Constraint = index
+	case dberr.ErrUnique:
+		broken := names(message, "UNIQUE constraint failed: ")
+		if index, found := strings.CutPrefix(broken, "index '"); found { // of expressions
+			e.Constraint = strings.TrimSuffix(index, "'")
 		} else {
-			e.Table, e.Column = sqliteColumns(names)
+			e.Table, e.Column = columns(broken)
 		}
-	case ErrNotNull:
-		e.Table, e.Column = sqliteColumns(sqliteNames(message, "NOT NULL constraint failed: "))
-	case ErrCheck:
-		e.Constraint = sqliteNames(message, "CHECK constraint failed: ")
-	case ErrValue:
-		if _, names, found := strings.Cut(message, " column "); found { // of a STRICT table
-			e.Table, e.Column = sqliteColumns(sqliteNames(names, ""))
+	case dberr.ErrNotNull:
+		e.Table, e.Column = columns(names(message, "NOT NULL constraint failed: "))
+	case dberr.ErrCheck:
+		e.Constraint = names(message, "CHECK constraint failed: ")
+	case dberr.ErrValue:
+		if _, column, found := strings.Cut(message, " column "); found { // of a STRICT table
+			e.Table, e.Column = columns(names(column, ""))
 		}
 	}
 	return e
 }
 
-func sqliteKind(code int, message string) error {
+func kind(code int, message string) error {
 	switch code {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
-		return ErrUnique
+		return dberr.ErrUnique
 	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-		return ErrForeignKey
+		return dberr.ErrForeignKey
 	case sqlite3.SQLITE_CONSTRAINT_CHECK:
-		return ErrCheck
+		return dberr.ErrCheck
 	case sqlite3.SQLITE_CONSTRAINT_NOTNULL:
-		return ErrNotNull
+		return dberr.ErrNotNull
 	case sqlite3.SQLITE_CONSTRAINT_DATATYPE:
-		return ErrValue
+		return dberr.ErrValue
 	case sqlite3.SQLITE_READONLY_DBMOVED: // the file was moved or deleted
-		return ErrUnavailable
+		return dberr.ErrUnavailable
 	case sqlite3.SQLITE_IOERR_SHMSIZE: // no room for the WAL's index
-		return ErrDiskFull
+		return dberr.ErrDiskFull
 	case sqlite3.SQLITE_IOERR_CORRUPTFS:
-		return ErrCorrupt
+		return dberr.ErrCorrupt
 	}
 	switch code & 0xff {
 	case sqlite3.SQLITE_ERROR: // one code for many things
 		for _, text := range [...]string{"integer overflow", "malformed JSON", "JSON path error", "bad JSON path"} {
 			if strings.Contains(message, text) {
-				return ErrValue
+				return dberr.ErrValue
 			}
 		}
 		return nil
 	case sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
-		return ErrValue
+		return dberr.ErrValue
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL:
-		return ErrConflict
+		return dberr.ErrConflict
 	case sqlite3.SQLITE_INTERRUPT:
-		return ErrTimeout
+		return dberr.ErrTimeout
 	case sqlite3.SQLITE_FULL:
-		return ErrDiskFull
+		return dberr.ErrDiskFull
 	case sqlite3.SQLITE_READONLY:
-		return ErrReadOnly
+		return dberr.ErrReadOnly
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM:
-		return ErrUnavailable
+		return dberr.ErrUnavailable
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
-		return ErrCorrupt
+		return dberr.ErrCorrupt
 	case sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
-		return ErrAccessDenied
+		return dberr.ErrAccessDenied
 	}
 	return nil
 }
 
-// endsSQLiteTransaction errs on the careful side: SQLite rolls the whole
+// losesTransaction errs on the careful side: SQLite rolls the whole
 // transaction back for some of these only, depending on what the statement
-// had done. A context that ends interrupts a statement, which is one of them.
-func endsSQLiteTransaction(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	var lite sqliteError
-	if !errors.As(err, &lite) {
-		return false
-	}
+// had done.
+func losesTransaction(lite driverError) bool {
 	switch lite.Code() {
 	case sqlite3.SQLITE_ABORT_ROLLBACK, sqlite3.SQLITE_CONSTRAINT_TRIGGER: // the latter for RAISE(ROLLBACK) too
 		return true
@@ -115,25 +134,21 @@ func endsSQLiteTransaction(err error) bool {
 	return false
 }
 
-// sqliteText is the message without values: those of errors about values, of
+// text is the message without values: those of errors about values, of
 // the ones that SQLite has no code for, and of an application's own triggers.
-func sqliteText(lite sqliteError) string {
+func text(lite driverError) string {
 	message := lite.Error()
 	if lite.Code() == sqlite3.SQLITE_CONSTRAINT_TRIGGER {
 		return "constraint failed: raised by a trigger (" + strconv.Itoa(lite.Code()) + ")"
 	}
 	switch lite.Code() & 0xff {
 	case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
-		return withoutQuoted(message)
+		return engine.WithoutQuoted(message)
 	}
 	return message
 }
 
-func discardsSQLiteConn(err error) bool {
-	var lite sqliteError
-	if !errors.As(err, &lite) {
-		return false
-	}
+func losesConnection(lite driverError) bool {
 	switch lite.Code() & 0xff {
 	case sqlite3.SQLITE_READONLY, // a file that was read-only when it was opened stays so for the connection
 		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN:
@@ -142,9 +157,9 @@ func discardsSQLiteConn(err error) bool {
 	return false
 }
 
-// sqliteNames returns what follows prefix, without the code that the driver
+// names returns what follows prefix, without the code that the driver
 // adds: "…: UNIQUE constraint failed: t.a, t.b (2067)".
-func sqliteNames(message, prefix string) string {
+func names(message, prefix string) string {
 	_, names, found := strings.Cut(message, prefix)
 	if !found {
 		return ""
@@ -155,8 +170,8 @@ func sqliteNames(message, prefix string) string {
 	return names
 }
 
-// sqliteColumns takes "t.a, t.b" apart into "t" and "a, b".
-func sqliteColumns(names string) (table, columns string) {
+// columns takes "t.a, t.b" apart into "t" and "a, b".
+func columns(names string) (table, joined string) {
 	var list []string
 	for name := range strings.SplitSeq(names, ", ") {
 		t, column, found := strings.Cut(name, ".")

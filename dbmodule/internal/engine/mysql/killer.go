@@ -1,4 +1,4 @@
-package dbmodule
+package mysql
 
 import (
 	"context"
@@ -21,41 +21,42 @@ const killTimeout = 5 * time.Second
 // wants to answer: until that it computes, with its rows locked. One side
 // connection at a time is opened for all that there is to end.
 type killer struct {
-	open openerFunc
+	open func(context.Context) (driver.Conn, error)
 
 	mu      sync.Mutex
-	victims []mysqlThread
+	victims []thread
 	busy    bool
 	wg      sync.WaitGroup
 }
 
-// mysqlThread is a connection as the server knows it. Behind a proxy the side
+// thread is a connection as the server knows it. Behind a proxy the side
 // connection may lead to another server, on which the number is somebody
 // else's.
-type mysqlThread struct {
+type thread struct {
 	id     int64
 	server string
 }
 
-func newKiller(open openerFunc) *killer { return &killer{open: open} }
+func newKiller(open func(context.Context) (driver.Conn, error)) *killer { return &killer{open: open} }
 
-// opened asks a new connection for its number, and returns what ends it.
-func (k *killer) opened(ctx context.Context, inner driver.Conn) (func(context.Context), error) {
-	thread, err := readThread(ctx, inner)
+// threadOf asks a new connection for its number. It is nil for a server or proxy
+// that does not tell: there is nothing to end by then.
+func (k *killer) threadOf(ctx context.Context, inner driver.Conn) (*thread, error) {
+	found, err := readThread(ctx, inner)
 	if refused := (*mysql.MySQLError)(nil); errors.As(err, &refused) {
-		return nil, nil // a server or proxy that does not tell: nothing to end by
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) { k.kill(ctx, thread) }, nil
+	return &found, nil
 }
 
 // kill returns at once.
-func (k *killer) kill(ctx context.Context, thread mysqlThread) {
+func (k *killer) kill(ctx context.Context, victim thread) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.victims = append(k.victims, thread)
+	k.victims = append(k.victims, victim)
 	if k.busy {
 		return
 	}
@@ -81,7 +82,7 @@ func (k *killer) work(ctx context.Context) {
 	}
 }
 
-func (k *killer) killAll(ctx context.Context, victims []mysqlThread) (err error) {
+func (k *killer) killAll(ctx context.Context, victims []thread) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, killTimeout)
 	defer cancel()
 	side, err := k.open(ctx)
@@ -113,34 +114,41 @@ func (k *killer) killAll(ctx context.Context, victims []mysqlThread) (err error)
 // wait returns when nothing is being ended any more.
 func (k *killer) wait() { k.wg.Wait() }
 
-func readThread(ctx context.Context, conn driver.Conn) (thread mysqlThread, err error) {
+func readThread(ctx context.Context, conn driver.Conn) (found thread, err error) {
+	row, err := readRow(ctx, conn, "SELECT CONNECTION_ID(), CONCAT(@@hostname, ':', @@port, ':', @@server_id)", 2)
+	if err != nil {
+		return found, err
+	}
+	if found.id, err = strconv.ParseInt(row[0], 10, 64); err != nil {
+		return found, fmt.Errorf("dbmodule: read connection's number: %w", err)
+	}
+	found.server = row[1]
+	return found, nil
+}
+
+// readRow runs a query that gives one row, and returns its columns as text.
+func readRow(ctx context.Context, conn driver.Conn, query string, columns int) (row []string, err error) {
 	queryer, ok := conn.(driver.QueryerContext)
 	if !ok {
-		return thread, errors.New("dbmodule: read connection's number: the driver takes no context")
+		return nil, errors.New("dbmodule: connect: the driver takes no context")
 	}
-	rows, err := queryer.QueryContext(ctx, "SELECT CONNECTION_ID(), CONCAT(@@hostname, ':', @@port, ':', @@server_id)", nil)
+	rows, err := queryer.QueryContext(ctx, query, nil)
 	if err != nil {
-		return thread, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	values := make([]driver.Value, 2)
+	values := make([]driver.Value, columns)
 	if err := rows.Next(values); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return thread, err
+		return nil, err
 	}
-	if thread.id, err = strconv.ParseInt(mysqlText(values[0]), 10, 64); err != nil {
-		return thread, fmt.Errorf("dbmodule: read connection's number: %w", err)
+	for _, value := range values {
+		if b, ok := value.([]byte); ok {
+			value = string(b)
+		}
+		row = append(row, fmt.Sprint(value))
 	}
-	thread.server = mysqlText(values[1])
-	return thread, nil
-}
-
-// mysqlText is a value as text, in whichever form the driver gives it.
-func mysqlText(value driver.Value) string {
-	if b, ok := value.([]byte); ok {
-		return string(b)
-	}
-	return fmt.Sprint(value)
+	return row, nil
 }

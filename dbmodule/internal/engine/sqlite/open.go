@@ -1,0 +1,69 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine"
+)
+
+// Settings describe the connections to a database.
+type Settings struct {
+	// Name is the driver's name of the database, without settings: "file:" and the
+	// path, or a name of an in-memory database's own.
+	Name string
+	// Memory is set for a database in memory, which ends with its last connection.
+	Memory bool
+	// ReadOnly opens a file that is not to be changed. Reader makes connections
+	// that refuse to write, to a database that others write to.
+	ReadOnly, Reader bool
+	// BusyTimeout is how long a statement waits for another process's lock.
+	BusyTimeout time.Duration
+	// Synchronous is the value of SQLite's pragma of that name.
+	Synchronous string
+}
+
+// Opener returns what makes connections.
+func Opener(s Settings) engine.OpenFunc {
+	dsn := s.Name + "?" + s.query().Encode()
+	writer := !s.Reader && !s.ReadOnly
+	return func(context.Context) (engine.Conn, error) {
+		inner, err := (&sqlite.Driver{}).Open(dsn)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", s.Name, err)
+		}
+		return newConn(inner, writer, s.Memory)
+	}
+}
+
+// query renders the settings as the driver's parameters. They stand in the name
+// since a PRAGMA that is sent as a statement would reach one connection only.
+func (s Settings) query() url.Values {
+	q := url.Values{}
+	pragma := func(name, value string) { q.Add("_pragma", name+"("+value+")") }
+
+	pragma("busy_timeout", strconv.FormatInt(s.BusyTimeout.Milliseconds(), 10))
+	pragma("foreign_keys", "1")
+	switch {
+	case s.Reader || s.ReadOnly:
+		pragma("query_only", "1")
+	case !s.Memory:
+		pragma("journal_mode", "WAL")
+	}
+	if !s.Reader {
+		pragma("synchronous", s.Synchronous)
+	}
+	if s.Memory {
+		q.Set("vfs", "memdb")
+	}
+	if s.ReadOnly {
+		q.Set("mode", "ro")
+	}
+	q.Set("_time_format", "sqlite")
+	return q
+}
