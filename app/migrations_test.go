@@ -3,8 +3,12 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/openhands-go/server/app"
@@ -58,7 +62,45 @@ func TestRevisionsLeadToTheModels(t *testing.T) {
 	})
 }
 
-// Events that were stored before there were tallies are in them afterwards.
+// tallies describes the rows of event_counts.
+func tallies(t *testing.T, db *dbmodule.Database) string {
+	t.Helper()
+	var rows []events.Tally
+	if err := db.DB().NewSelect().Model(&rows).Order("conversation_id", "kind", "source").Scan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		fmt.Fprintf(&b, "%s %s %s %d\n", r.ConversationID, r.Kind, r.Source, r.N)
+	}
+	return b.String()
+}
+
+// storeBefore stores n events as the build before the tallies did, of two kinds
+// and sources.
+func storeBefore(t *testing.T, db *dbmodule.Database, conversation string, n int) {
+	t.Helper()
+	at := time.Now().UTC()
+	if _, err := db.DB().NewInsert().Model(&model.Conversation{ID: conversation, CreatedAt: at, UpdatedAt: at, EventCount: int64(n)}).Returning("NULL").Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rows := make([]*events.Event, n)
+	for i := range rows {
+		rows[i] = &events.Event{
+			ConversationID: conversation, ID: strconv.Itoa(i), Payload: "{}", Micros: int64(i % 997),
+			Kind: []string{"ActionEvent", "MessageEvent", "ActionEvent"}[i%3], Source: []string{"agent", "user"}[i%2],
+		}
+	}
+	for part := range slices.Chunk(rows, 2000) {
+		if _, err := db.DB().NewInsert().Model(&part).ExcludeColumn("seq").Returning("NULL").Exec(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Events that were stored before there were tallies are in them afterwards,
+// those of a conversation that takes several pieces as well, and tallies that
+// are wrong are mended.
 func TestEventsOfBeforeAreTallied(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
@@ -70,29 +112,80 @@ func TestEventsOfBeforeAreTallied(t *testing.T) {
 		if _, err := m.Upgrade(t.Context(), db, "08245b77612a"); err != nil {
 			t.Fatal(err)
 		}
-		at := time.Now().UTC()
-		insert := func(model any) {
-			if _, err := db.DB().NewInsert().Model(model).Returning("NULL").Exec(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+		storeBefore(t, db, "a", 6)
+		storeBefore(t, db, "b", 0)
+		storeBefore(t, db, "c", 12_000)
+		storeBefore(t, db, "d", 3)
+		storeBefore(t, db, "e", 1)
+		if _, err := m.Upgrade(t.Context(), db, "110694663fa4"); err != nil {
+			t.Fatal(err)
 		}
-		insert(&model.Conversation{ID: "c", CreatedAt: at, UpdatedAt: at})
-		for i, kind := range []string{"ActionEvent", "MessageEvent", "ActionEvent"} {
-			insert(&events.Event{Seq: int64(i + 1), ConversationID: "c", ID: strconv.Itoa(i), Kind: kind, Source: "agent", Payload: "{}"})
+		if _, err := db.DB().NewInsert().Model(&[]events.Tally{
+			{ConversationID: "d", Kind: "Wrong", Source: "agent", N: 1}, {ConversationID: "e", Kind: "Right", Source: "agent", N: 1},
+		}).Returning("NULL").Exec(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 		if _, err := m.Upgrade(t.Context(), db, "heads"); err != nil {
 			t.Fatal(err)
 		}
-		var tallies []events.Tally
-		if err := db.DB().NewSelect().Model(&tallies).Order("kind").Scan(t.Context()); err != nil {
+		const want = "a ActionEvent agent 2\na ActionEvent user 2\na MessageEvent agent 1\na MessageEvent user 1\n" +
+			"c ActionEvent agent 4000\nc ActionEvent user 4000\nc MessageEvent agent 2000\nc MessageEvent user 2000\n" +
+			"d ActionEvent agent 2\nd MessageEvent user 1\ne Right agent 1\n"
+		if got := tallies(t, db); got != want {
+			t.Errorf("got:\n%s", got)
+		}
+	})
+}
+
+// A database that has the tallies from the revision as it was at first, which
+// counted all events by itself, is not told that the revision was edited.
+func TestFirstTextOfTheTalliesRevision(t *testing.T) {
+	t.Parallel()
+	const id, counts = "110694663fa4", "INSERT INTO event_counts (conversation_id, kind, source, n)\n" +
+		"SELECT conversation_id, kind, source, count(*) FROM events GROUP BY conversation_id, kind, source;\n"
+	first := fstest.MapFS{}
+	if err := fs.WalkDir(migrations.Source().FS, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.Contains(name, id) && !strings.Contains(name, "08245b77612a") {
+			return err
+		}
+		text, err := fs.ReadFile(migrations.Source().FS, name)
+		if strings.Contains(name, id) {
+			text = []byte(strings.Replace(string(text), "\n-- migrate:downgrade", counts+"\n-- migrate:downgrade", 1))
+		}
+		first[name] = &fstest.MapFile{Data: text}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	before, err := migrate.New([]migrate.Source{{FS: first}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := migrate.New([]migrate.Source{migrations.Source()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
+		if _, err := before.Upgrade(t.Context(), db, "heads"); err != nil {
 			t.Fatal(err)
 		}
-		got := fmt.Sprint(tallies)
-		if want := fmt.Sprint([]events.Tally{
-			{ConversationID: "c", Kind: "ActionEvent", Source: "agent", N: 2},
-			{ConversationID: "c", Kind: "MessageEvent", Source: "agent", N: 1},
-		}); got != want {
-			t.Errorf("got %s, want %s", got, want)
+		storeBefore(t, db, "a", 6)
+		state, err := now.State(t.Context(), db.DB())
+		if err != nil || len(state.Drifted) > 0 || len(state.Pending) != 1 {
+			t.Fatalf("%+v, %v", state, err)
+		}
+		if _, err := now.Upgrade(t.Context(), db, "heads"); err != nil {
+			t.Fatal(err)
+		}
+		if state, err = now.State(t.Context(), db.DB()); err != nil || !state.Ready() || len(state.Drifted) > 0 {
+			t.Errorf("%+v, %v", state, err)
+		}
+		if tallies(t, db) == "" {
+			t.Error("nothing was tallied")
+		}
+		if _, err := now.Downgrade(t.Context(), db, "base"); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -5,7 +5,10 @@
 package migrations
 
 import (
+	"context"
 	"embed"
+
+	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
@@ -14,4 +17,12 @@ import (
 var files embed.FS
 
 // Source returns the revisions.
-func Source() migrate.Source { return migrate.Source{FS: files} }
+func Source() migrate.Source {
+	return migrate.Source{FS: files, Code: []migrate.Code{
+		{
+			Revision: "c5f1d27e90ab", Backfill: tallyEvents,
+			// The tallies are right for the revision before as well.
+			Downgrade: func(context.Context, bun.IDB) error { return nil },
+		},
+	}}
+}

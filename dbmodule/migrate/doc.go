@@ -34,7 +34,13 @@
 //
 // no-transaction marks the next statement as one that can't run in a
 // transaction. Without a downgrade section the revision can't be taken back.
-// Go code takes the place of SQL files by [Code].
+// Go code takes the place of SQL files by [Code]. Where many rows change, its
+// Backfill does so in pieces, between which other programs write.
+//
+// A revision that databases have applied stays as it is. If it has to change for
+// those that have not, revision.txt names the checksum of the text that it had,
+// in a field "Replaces: 7538905e…" (several are separated by commas): then
+// databases with that text count as having this one.
 //
 // A [Source] names the folder and the code, [New] makes a [Migrator] of them,
 // and [Module] adds it to an fx application, which then upgrades its database

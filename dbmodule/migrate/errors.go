@@ -23,7 +23,8 @@ type StatementError struct {
 	Line int
 	// Statement is its text.
 	Statement string
-	// Index counts it from 1 to Total.
+	// Index counts it from 1 to Total. Of a backfill it counts the pieces, whose
+	// Total nobody knows: it is 0.
 	Index, Total int
 	// Kept says that the statements before it stay done, as on MySQL. Without
 	// it nothing of the revision is left.
@@ -39,7 +40,11 @@ func (e *StatementError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "migrate: %s revision %s (%s): ", e.Direction, e.Revision.ID, e.Revision.Message)
 	if e.Statement == "" {
-		b.WriteString("its code: ")
+		b.WriteString("its code")
+		if e.Index > 0 {
+			fmt.Fprintf(&b, ", piece %d of its backfill", e.Index)
+		}
+		b.WriteString(": ")
 	} else {
 		if e.File != "" {
 			fmt.Fprintf(&b, "%s line %d, ", e.File, e.Line)
@@ -48,6 +53,8 @@ func (e *StatementError) Error() string {
 	}
 	b.WriteString(strings.TrimPrefix(e.cause.Error(), "dbmodule: "))
 	switch {
+	case e.Statement == "" && e.Index > 0:
+		fmt.Fprintf(&b, "; this piece was undone, the %d before it stay done and recorded: mend it and run %s again to go on with it", e.Index-1, e.Direction)
 	case e.Kept && e.Statement == "":
 		fmt.Fprintf(&b, "; DDL that it ran stays: it must bear running again from its start, by %s", e.Direction)
 	case e.Kept && e.Index > 1:

@@ -51,7 +51,8 @@ type Entry struct {
 	// StatementsDone of StatementsTotal are complete.
 	StatementsDone  int `bun:"statements_done" json:"statements_done"`
 	StatementsTotal int `bun:"statements_total" json:"statements_total"`
-	// DoneHashes has a line for each statement that is complete.
+	// DoneHashes has a line for each statement that is complete. Of a backfill
+	// it has the position of the next piece, and StatementsDone counts pieces.
 	DoneHashes string `bun:"done_hashes" json:"-"`
 	// InDoubt is set while a statement that no transaction holds is under
 	// way: its hash, a space, and what the schema was before.

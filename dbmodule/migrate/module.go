@@ -1,6 +1,9 @@
 package migrate
 
 import (
+	"sync/atomic"
+	"time"
+
 	"go.uber.org/fx"
 	"go.uber.org/zap"
 
@@ -42,6 +45,7 @@ func newFromGraph(p params) (*Migrator, error) {
 // LogProgress tells a log how far a run is: each revision before it begins and
 // when it is done, and what is waited for.
 func LogProgress(log *zap.Logger) ProgressFunc {
+	var told atomic.Int64 // when the progress of a backfill was, in Unix seconds
 	return func(p Progress) {
 		switch p.Phase {
 		case PhaseWaiting:
@@ -53,6 +57,11 @@ func LogProgress(log *zap.Logger) ProgressFunc {
 		case PhaseDone:
 			log.Info("revision done", append(stepFields(p), zap.Duration("duration", p.Elapsed))...)
 		case PhaseStatement:
+			if now := time.Now().Unix(); p.Statements == 0 && now-told.Load() >= 5 {
+				told.Store(now)
+				log.Info("backfill goes on", append(stepFields(p), zap.Int("pieces", p.Statement), zap.Int64("rows", p.Rows), zap.Duration("duration", p.Elapsed))...)
+				return
+			}
 			log.Debug("statement done", append(stepFields(p), zap.Int("statement", p.Statement), zap.Int("statements", p.Statements))...)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -87,6 +88,9 @@ func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err
 	if err != nil {
 		return nil, err
 	}
+	if w.backfill != nil {
+		return entry, entry.backfillMatches(step)
+	}
 	if err := entry.matches(step, w); err != nil {
 		return nil, err
 	}
@@ -114,6 +118,11 @@ func (r *run) restoreSession(ctx context.Context, w work, entry *Entry) error {
 // matches checks that what is done are the first statements of the work.
 func (e *Entry) matches(step Step, w work) error {
 	hashes := strings.Fields(e.DoneHashes)
+	if slices.Contains(step.Revision.Replaces, e.Checksum) && len(hashes) > len(w.statements) {
+		// It had more statements once. What they did is there, and in nobody's way.
+		hashes = hashes[:len(w.statements)]
+		e.StatementsDone, e.DoneHashes = len(hashes), strings.Join(hashes, "\n")+"\n"
+	}
 	for i, done := range hashes {
 		if i >= len(w.statements) || hash(w.statements[i].Text) != done {
 			return &EditedError{Revision: step.Revision, Direction: step.Direction, File: w.file, Index: i + 1, Done: e.StatementsDone}

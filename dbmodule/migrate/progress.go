@@ -28,7 +28,10 @@ type Progress struct {
 	// Index counts the steps of the run from 1 to Total.
 	Index, Total int
 	// Statement counts the step's statements that are complete.
+	// Of a backfill Statement counts pieces, and Statements is 0.
 	Statement, Statements int
+	// Rows is how many rows a backfill has looked at in this run.
+	Rows int64
 	// Elapsed is the time since the wait, or the step, began.
 	Elapsed time.Duration
 	// Detail says who is waited for, or why something is tried again, as far

@@ -47,6 +47,9 @@ type Code struct {
 	// Revision is the id in revision.txt.
 	Revision string
 	Upgrade  func(ctx context.Context, db bun.IDB) error
+	// Backfill takes the place of Upgrade where many rows change: it does so
+	// piece by piece, each in a transaction of its own.
+	Backfill BackfillFunc
 	// Downgrade is nil for a revision that can't be taken back.
 	Downgrade func(ctx context.Context, db bun.IDB) error
 }

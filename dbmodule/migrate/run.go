@@ -58,6 +58,8 @@ func (r *run) steps(ctx context.Context, steps []Step) (done []Step, err error) 
 // step runs one step: whole in a transaction where that is possible.
 func (r *run) step(ctx context.Context, p Progress, w work) error {
 	switch {
+	case w.backfill != nil:
+		return r.backfill(ctx, p, w)
 	case r.dialect.atomic() && !w.marked():
 		return r.whole(ctx, p, w)
 	case w.code != nil:
@@ -93,8 +95,12 @@ func (r *run) persist(ctx context.Context, p Progress, attempt func() error) err
 
 // transaction runs fn in a transaction of the working connection. SQLite's
 // transactions wait for the one writer for as long as ctx lasts.
-func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) (err error) {
-	tx, err := r.begin(ctx)
+func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) error {
+	return r.transactionAt(ctx, r.dialect.isolation(), fn)
+}
+
+func (r *run) transactionAt(ctx context.Context, level sql.IsolationLevel, fn func(tx bun.Tx) error) (err error) {
+	tx, err := r.begin(ctx, level)
 	if err != nil {
 		return err
 	}
@@ -119,10 +125,10 @@ func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) (err er
 }
 
 // begin begins a transaction that has the lock.
-func (r *run) begin(ctx context.Context) (bun.Tx, error) {
+func (r *run) begin(ctx context.Context, level sql.IsolationLevel) (bun.Tx, error) {
 	w := r.waiting()
 	for {
-		tx, holder, err := r.tryBegin(ctx)
+		tx, holder, err := r.tryBegin(ctx, level)
 		if err == nil && holder == "" {
 			return tx, nil
 		}
@@ -137,8 +143,8 @@ func (r *run) begin(ctx context.Context) (bun.Tx, error) {
 
 // tryBegin begins a transaction unless another process holds the lock: then it
 // says who.
-func (r *run) tryBegin(ctx context.Context) (tx bun.Tx, holder string, err error) {
-	tx, err = r.conn.BeginTx(ctx, &sql.TxOptions{Isolation: r.dialect.isolation()})
+func (r *run) tryBegin(ctx context.Context, level sql.IsolationLevel) (tx bun.Tx, holder string, err error) {
+	tx, err = r.conn.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 	if err != nil {
 		if r.engine == dbmodule.SQLite && errors.Is(err, dbmodule.ErrConflict) {
 			return tx, "another process that writes to the file", nil

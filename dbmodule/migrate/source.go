@@ -90,8 +90,10 @@ func (s Source) attachCode(revisions []*Revision, found contents) error {
 		switch {
 		case at < 0:
 			errs = append(errs, fmt.Errorf("migrate: code for revision %q: no folder has a %s with that id", code.Revision, RevisionFile))
-		case code.Upgrade == nil:
-			errs = append(errs, fmt.Errorf("migrate: code for revision %s: Upgrade is nil", code.Revision))
+		case code.Upgrade == nil && code.Backfill == nil:
+			errs = append(errs, fmt.Errorf("migrate: code for revision %s: both Upgrade and Backfill are nil", code.Revision))
+		case code.Upgrade != nil && code.Backfill != nil:
+			errs = append(errs, fmt.Errorf("migrate: code for revision %s has both Upgrade and Backfill: make them two revisions", code.Revision))
 		case len(found[code.Revision].scripts) > 0:
 			errs = append(errs, fmt.Errorf("migrate: revision %s in %s has both SQL and Go code: keep one", code.Revision, revisions[at].Folder))
 		case found[code.Revision].code != nil:

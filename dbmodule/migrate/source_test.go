@@ -44,7 +44,7 @@ func TestBadRevisions(t *testing.T) {
 		"escaped quote":             {map[string]string{"x/revision.txt": good, "x/postgresql.sql": "-- migrate:upgrade\nSELECT 1;\nSELECT E'it\\'s';\n"}, nil, []string{"line 3", "write it as ''"}},
 		"code without a revision":   {map[string]string{"x/revision.txt": good, "x/all.sql": sql}, []migrate.Code{{Revision: "b2", Upgrade: nothing}}, []string{`"b2"`, "no folder"}},
 		"code and SQL":              {map[string]string{"x/revision.txt": good, "x/all.sql": sql}, []migrate.Code{{Revision: "a1", Upgrade: nothing}}, []string{"both SQL and Go code"}},
-		"code without an upgrade":   {map[string]string{"x/revision.txt": good}, []migrate.Code{{Revision: "a1"}}, []string{"Upgrade is nil"}},
+		"code without an upgrade":   {map[string]string{"x/revision.txt": good}, []migrate.Code{{Revision: "a1"}}, []string{"both Upgrade and Backfill are nil"}},
 		"code twice":                {map[string]string{"x/revision.txt": good}, []migrate.Code{{Revision: "a1", Upgrade: nothing}, {Revision: "a1", Upgrade: nothing}}, []string{"twice"}},
 		"duplicate id":              {map[string]string{"x/revision.txt": good, "x/all.sql": sql, "y/revision.txt": good, "y/all.sql": sql}, nil, []string{"a1", "x", "y"}},
 		"missing parent":            {map[string]string{"x/revision.txt": "m\n\nRevision ID: a1\nRevises: b2\n", "x/all.sql": sql}, nil, []string{"a1", "b2"}},

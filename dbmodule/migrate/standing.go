@@ -190,5 +190,5 @@ func (s *standing) drifted(r *Revision, entry *Entry, engine dbmodule.Engine) bo
 		return false
 	}
 	script, err := s.contents.script(r, engine)
-	return err == nil && checksum(script.Upgrade) != entry.Checksum
+	return err == nil && checksum(script.Upgrade) != entry.Checksum && !slices.Contains(r.Replaces, entry.Checksum)
 }

@@ -13,8 +13,9 @@ import (
 
 // work is what a step does on one engine.
 type work struct {
-	// code is nil for SQL.
+	// code and backfill are nil for SQL.
 	code       func(ctx context.Context, db bun.IDB) error
+	backfill   BackfillFunc
 	statements []Statement
 	file       string
 	// checksum is that of the upgrade, whichever direction this is.
@@ -58,7 +59,7 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 
 func codeWork(step Step, code *Code) (work, error) {
 	if step.Direction != graph.Downgrade {
-		return work{code: code.Upgrade}, nil
+		return work{code: code.Upgrade, backfill: code.Backfill}, nil
 	}
 	if code.Downgrade == nil {
 		return work{}, fmt.Errorf("migrate: revision %s (%s) can't be taken back: its migrate.Code has no Downgrade", step.Revision.ID, step.Revision.Message)

@@ -7,8 +7,6 @@ CREATE TABLE `event_counts` (
   PRIMARY KEY (`conversation_id`, `kind`, `source`),
   CONSTRAINT `fk_event_counts_conversation_id` FOREIGN KEY (`conversation_id`) REFERENCES `conversations` (`id`) ON DELETE CASCADE
 );
-INSERT INTO event_counts (conversation_id, kind, source, n)
-SELECT conversation_id, kind, source, count(*) FROM events GROUP BY conversation_id, kind, source;
 
 -- migrate:downgrade
 -- WARNING: event_counts: the table is dropped with all its rows [drop-table]

@@ -25,6 +25,10 @@ type Revision struct {
 	BranchLabels []string
 	// CreateDate is when the revision was written, in UTC; it orders nothing.
 	CreateDate time.Time
+	// Replaces are checksums of SQL that the revision had before, for a revision
+	// that was mended after databases had applied it: they count as having
+	// applied it as it is.
+	Replaces []string
 	// Folder is the revision's folder within its source, "" for one that only
 	// the database knows.
 	Folder string
@@ -41,6 +45,7 @@ func (r *Revision) IsMergePoint() bool { return len(r.DownRevisions) > 1 }
 // characters.
 var (
 	revisionIDPattern  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.]{0,31}$`)
+	checksumPattern    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	branchLabelPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 )
 

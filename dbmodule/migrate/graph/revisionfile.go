@@ -14,6 +14,7 @@ const (
 	fieldBranchLabels = "Branch Labels"
 	fieldDependsOn    = "Depends On"
 	fieldCreateDate   = "Create Date"
+	fieldReplaces     = "Replaces" // not Alembic's, and left out where it is empty
 )
 
 // ParseRevision reads the text of a revision.txt: a message, an empty line,
@@ -21,9 +22,6 @@ const (
 func ParseRevision(text string) (*Revision, error) {
 	head, rest, _ := strings.Cut(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n")
 	r := &Revision{Message: strings.Join(strings.Fields(head), " ")}
-	if strings.HasPrefix(head, fieldID+":") {
-		return nil, fmt.Errorf("it begins with its fields: begin with a message and an empty line")
-	}
 	seen := map[string]bool{}
 	var errs []error
 	for _, line := range strings.Split(rest, "\n") {
@@ -41,6 +39,9 @@ func ParseRevision(text string) (*Revision, error) {
 		}
 		seen[name] = true
 		errs = append(errs, r.setField(name, strings.TrimSpace(value)))
+	}
+	if strings.HasPrefix(head, fieldID+":") && !seen[fieldID] { // else it is a message that begins so
+		return nil, fmt.Errorf("it begins with its fields: begin with a message and an empty line")
 	}
 	for _, name := range []string{fieldID, fieldRevises} {
 		if !seen[name] {
@@ -66,6 +67,13 @@ func (r *Revision) setField(name, value string) (err error) {
 		r.BranchLabels = splitList(value)
 	case fieldDependsOn:
 		r.DependsOn = splitList(value)
+	case fieldReplaces:
+		r.Replaces = splitList(value)
+		for _, sum := range r.Replaces {
+			if !checksumPattern.MatchString(sum) {
+				return fmt.Errorf("%s %q: want the 64 hexadecimal digits of a checksum", name, sum)
+			}
+		}
 	case fieldCreateDate:
 		if value == "" {
 			return nil
@@ -76,7 +84,7 @@ func (r *Revision) setField(name, value string) (err error) {
 		r.CreateDate = r.CreateDate.UTC()
 	default:
 		return fmt.Errorf("no field is called %q: there are %s", name, strings.Join([]string{
-			fieldID, fieldRevises, fieldBranchLabels, fieldDependsOn, fieldCreateDate,
+			fieldID, fieldRevises, fieldBranchLabels, fieldDependsOn, fieldCreateDate, fieldReplaces,
 		}, ", "))
 	}
 	return err
@@ -100,7 +108,7 @@ func (r *Revision) Text() string {
 		date = r.CreateDate.UTC().Format(time.RFC3339)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", r.Message)
+	fmt.Fprintf(&b, "%s\n\n", strings.Join(strings.Fields(r.Message), " "))
 	for _, field := range []struct{ name, value string }{
 		{fieldID, r.ID},
 		{fieldRevises, strings.Join(r.DownRevisions, ", ")},
@@ -109,6 +117,9 @@ func (r *Revision) Text() string {
 		{fieldCreateDate, date},
 	} {
 		b.WriteString(strings.TrimSpace(field.name+": "+field.value) + "\n")
+	}
+	if len(r.Replaces) > 0 {
+		b.WriteString(fieldReplaces + ": " + strings.Join(r.Replaces, ", ") + "\n")
 	}
 	return b.String()
 }

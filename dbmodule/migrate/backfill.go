@@ -1,0 +1,138 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
+)
+
+// BackfillFunc changes the next rows of a large table. db is a transaction of
+// this piece alone, at READ COMMITTED: what it locks is free again when the
+// function returns, so that the programs that use the tables wait for no more
+// than one piece. A few thousand rows are a good size.
+//
+// from says where the piece begins: it is "" for the first one, and for each
+// other one the Next of the piece before. It is stored in the transaction of
+// that piece. A run that was killed goes on there, and no piece is stored twice.
+//
+// Other programs may write to the tables between two pieces, builds from before
+// the revision among them.
+type BackfillFunc func(ctx context.Context, db bun.IDB, from string) (Piece, error)
+
+// Piece is what one call of a [BackfillFunc] did.
+type Piece struct {
+	// Next is where the next piece begins, in words of the function's own. It
+	// is not read if Done.
+	Next string
+	// Rows is how many rows were looked at, for people to see that it gets on.
+	Rows int64
+	// Done says that there is no next piece.
+	Done bool
+}
+
+// positionPrefix tells a backfill's position from hashes of statements.
+const positionPrefix = "from "
+
+// backfill runs a step piece by piece. Its entry stands in the history from
+// before it begins, with the position of the next piece.
+func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
+	release, err := r.dialect.span(ctx)
+	if err != nil {
+		return r.named(err, p.Step)
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	entry, err := r.resume(ctx, p, w)
+	if err != nil {
+		return r.named(err, p.Step)
+	}
+	began := time.Now()
+	for done := false; !done; {
+		pieceBegan := time.Now()
+		var piece Piece
+		err := r.persist(ctx, p, func() (err error) {
+			piece, err = r.piecemeal(ctx, p, w, entry)
+			return err
+		})
+		if err != nil {
+			return r.named(r.noted(ctx, p, entry, err), p.Step)
+		}
+		done = piece.Done
+		p.Phase, p.Statement, p.Rows, p.Elapsed = PhaseStatement, entry.StatementsDone, p.Rows+piece.Rows, time.Since(began)
+		r.m.report(p)
+		if !done && r.engine == dbmodule.SQLite {
+			// Those who wait for the file ask for it now and then: they need time
+			// in which it is free.
+			if err := sleep(ctx, time.Since(pieceBegan)); err != nil {
+				return r.named(err, p.Step)
+			}
+		}
+	}
+	return nil
+}
+
+// piecemeal runs one piece and stores where the next one begins. The position
+// is read in the same transaction: on SQLite another process may be at it, too.
+func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (piece Piece, err error) {
+	after := *entry
+	err = r.transactionAt(ctx, sql.LevelReadCommitted, func(tx bun.Tx) error {
+		if err := r.dialect.keepLock(ctx, tx); err != nil {
+			return err
+		}
+		if err := r.dialect.prepare(ctx, tx, nil); err != nil {
+			return err
+		}
+		if err := after.reread(ctx, tx); err != nil {
+			return err
+		}
+		if after.Status != StatusRunning {
+			return errAlreadyDone
+		}
+		from, _ := strings.CutPrefix(after.DoneHashes, positionPrefix)
+		if piece, err = w.backfill(ctx, tx, from); err != nil {
+			return &StatementError{Revision: p.Step.Revision, Direction: p.Step.Direction, Index: after.StatementsDone + 1, Kept: true, cause: err}
+		}
+		after.Build = r.m.build
+		after.StatementsDone++
+		after.DoneHashes, after.Error = positionPrefix+piece.Next, ""
+		if piece.Done {
+			if err := moveVersion(ctx, tx, p.Step); err != nil {
+				return err
+			}
+			pieces := after.StatementsDone
+			after.finish(w)
+			after.StatementsDone, after.StatementsTotal = pieces, pieces
+		} else if piece.Next == from {
+			return fmt.Errorf("its Backfill did a piece from %q and says that the next one begins there too: it would never end", from)
+		}
+		return after.update(ctx, tx)
+	})
+	if err == nil {
+		*entry = after
+	}
+	return piece, err
+}
+
+// reread gets the entry as it is stored now.
+func (e *Entry) reread(ctx context.Context, db bun.IDB) error {
+	if err := db.NewSelect().Model(e).WherePK().Scan(ctx); err != nil {
+		return fmt.Errorf("read %s: %w", historyTable, err)
+	}
+	return nil
+}
+
+// backfillMatches refuses to go on where an earlier run did something else than
+// a backfill.
+func (e *Entry) backfillMatches(step graph.Step) error {
+	if e.DoneHashes == "" || strings.HasPrefix(e.DoneHashes, positionPrefix) {
+		return nil
+	}
+	return &EditedError{Revision: step.Revision, Direction: step.Direction, File: step.Revision.Folder, Index: 1, Done: e.StatementsDone}
+}
