@@ -59,6 +59,8 @@ func compare(ctx context.Context, e engine, differ schema.Differ, from, to *sche
 	if err != nil {
 		return Draft{}, err
 	}
+	warned := renameWarnings(done)
+	done = append(done, caseRenames(e, renamed, to)...)
 	var draft Draft
 	for _, r := range done {
 		draft.Up = append(draft.Up, e.rename(r)...)
@@ -67,8 +69,9 @@ func compare(ctx context.Context, e engine, differ schema.Differ, from, to *sche
 	if err != nil {
 		return Draft{}, err
 	}
+	suggestRenames(e, warnings, renamed, to)
 	draft.Up = append(draft.Up, up...)
-	draft.Warnings = append(renameWarnings(done), warnings...)
+	draft.Warnings = append(warned, warnings...)
 
 	draft.Down, warnings, err = oneWay(ctx, e, differ, to, renamed)
 	if err != nil {

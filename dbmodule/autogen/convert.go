@@ -437,9 +437,12 @@ func (c *converter) foreignKeys(m *model) error {
 		return strings.Compare(a.RefTable.Name, b.RefTable.Name)
 	})
 	for _, key := range keys {
-		key.Symbol = c.names.build("fk", m.name, columnNames(key.Columns), "")
-		if slices.ContainsFunc(m.table.ForeignKeys, func(other *schema.ForeignKey) bool { return other.Symbol == key.Symbol }) {
-			key.Symbol = c.names.build("fk", m.name, columnNames(key.Columns), key.RefTable.Name)
+		// A second key over the same columns is told apart by where it leads.
+		for _, what := range []string{"", key.RefTable.Name, key.RefTable.Name + "(" + strings.Join(columnNames(key.RefColumns), ", ") + ")"} {
+			key.Symbol = c.names.build("fk", m.name, columnNames(key.Columns), what)
+			if _, taken := m.table.ForeignKey(key.Symbol); !taken {
+				break
+			}
 		}
 		for _, column := range key.Columns {
 			column.ForeignKeys = append(column.ForeignKeys, key)

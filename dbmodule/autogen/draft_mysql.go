@@ -11,7 +11,7 @@ import (
 // MySQL nor MariaDB renames a column in a check.
 func (e mysqlEngine) rename(r renaming) []string {
 	if r.column == "" {
-		return []string{renameSQL(e, r)}
+		return renameTableSQL(e, r)
 	}
 	alter := "ALTER TABLE " + quotedName(e, r.at())
 	var statements []string

@@ -10,7 +10,12 @@ import (
 	"ariga.io/atlas/sql/sqlite"
 )
 
-func (e sqliteEngine) rename(r renaming) []string { return []string{renameSQL(e, r)} }
+func (e sqliteEngine) rename(r renaming) []string {
+	if r.column == "" {
+		return renameTableSQL(e, r)
+	}
+	return []string{renameSQL(e, r)}
+}
 
 // draft needs no order among tables: a foreign key is part of its table, and
 // none is enforced meanwhile.

@@ -195,6 +195,7 @@ func (mysqlEngine) index(i *schema.Index, _ string) error {
 func (mysqlEngine) finish(t *schema.Table) error {
 	t.SetCharset("utf8mb4")
 	t.AddAttrs(&mysql.Engine{V: mysql.EngineInnoDB})
+	orderKeys(t)
 	supportKeys(t)
 
 	var keys []*schema.Column

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,19 +31,30 @@ func (n names) build(prefix string, table tableName, parts []string, what string
 	if len(name) > longestMade {
 		name = hashed(name, identity)
 	}
-	key := table.schema + "\x00" + name
-	if owner, taken := n[key]; taken && owner != identity {
-		// a_b(c) and a(b_c) meet here.
-		name = hashed(name, identity)
-		key = table.schema + "\x00" + name
+	// a_b(c) and a(b_c) meet here, and so can two names that were cut and have
+	// the same hash.
+	for attempt := 0; n.isTaken(table.schema, name, identity); attempt++ {
+		distinct := identity
+		if attempt > 0 {
+			distinct += "\x00" + strconv.Itoa(attempt)
+		}
+		name = hashed(name, distinct)
 	}
-	n[key] = identity
+	n[nameKey(table.schema, name)] = identity
 	return name
 }
 
+func (n names) isTaken(schemaName, name, identity string) bool {
+	owner, taken := n[nameKey(schemaName, name)]
+	return taken && owner != identity
+}
+
+// nameKey is equal for names that SQLite and MySQL take for the same.
+func nameKey(schemaName, name string) string { return schemaName + "\x00" + strings.ToLower(name) }
+
 // take claims a name that a model gave.
 func (n names) take(table tableName, name string) error {
-	key := table.schema + "\x00" + name
+	key := nameKey(table.schema, name)
 	if _, taken := n[key]; taken {
 		return fmt.Errorf("name %q is used twice", name)
 	}

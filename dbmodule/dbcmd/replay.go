@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
 	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
@@ -136,21 +137,20 @@ func graphDepends(g *graph.Graph, r *migrate.Revision) bool {
 }
 
 // restored reports where a downgrade left another schema than there was.
-func restored(ctx context.Context, r *migrate.Revision, before, after *schema.Schema) (*finding, error) {
-	changes, err := sqlite.DefaultDiff.SchemaDiff(after, before)
-	if err != nil || len(changes) == 0 {
-		return nil, err
-	}
-	plan, err := sqlite.DefaultPlan.PlanChanges(ctx, "difference", changes)
+func restored(ctx context.Context, r *migrate.Revision, before, after *schema.Realm) (*finding, error) {
+	difference, err := autogen.Compare(ctx, dbmodule.SQLite, after, before)
 	if err != nil {
 		return nil, fmt.Errorf("dbcmd: lint: say how schemas differ: %w", err)
 	}
+	if difference.Empty() {
+		return nil, nil
+	}
 	var missing []string
-	for _, change := range plan.Changes {
-		if hasPrefixFold(change.Cmd, "pragma ") {
+	for _, statement := range difference.Up {
+		if hasPrefixFold(statement, "pragma ") {
 			continue
 		}
-		missing = append(missing, firstLine(change.Cmd))
+		missing = append(missing, firstLine(statement))
 	}
 	return &finding{
 		where: r.Folder,
@@ -159,7 +159,7 @@ func restored(ctx context.Context, r *migrate.Revision, before, after *schema.Sc
 }
 
 // schema reads all tables but the migrator's own.
-func (s *scratch) schema(ctx context.Context) (tables *schema.Schema, err error) {
+func (s *scratch) schema(ctx context.Context) (tables *schema.Realm, err error) {
 	conn, err := s.db.DB().Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -169,5 +169,10 @@ func (s *scratch) schema(ctx context.Context) (tables *schema.Schema, err error)
 	if err != nil {
 		return nil, err
 	}
-	return driver.InspectSchema(ctx, "main", &schema.InspectOptions{Exclude: []string{"alembic_version*"}})
+	found, err := driver.InspectSchema(ctx, "main", &schema.InspectOptions{Exclude: []string{"alembic_version*"}})
+	if err != nil {
+		return nil, err
+	}
+	found.Name = ""
+	return schema.NewRealm(found), nil
 }
