@@ -220,13 +220,29 @@ func (c *conn) limit(ctx context.Context) *limit {
 func (c *conn) typed(err error) (engine.Verdict, error) {
 	verdict, err := c.connector.typed(err)
 	refused := verdict.Kind == ErrReadOnly //nolint:errorlint // a verdict's kind is the sentinel itself
-	if verdict.LosesConnection && !(refused && (c.readOnly || c.connector.standby)) {
+	if refused && (c.readOnly || c.connector.standby) {
+		verdict.LosesConnection = false
+		return verdict, ofReadOnlySession(err)
+	}
+	if verdict.LosesConnection {
 		c.broken = true
 		if refused {
 			c.connector.generation.turn()
 		}
 	}
 	return verdict, err
+}
+
+// ofReadOnlySession tells a write that a session refused by its own nature from one
+// that the database refused.
+func ofReadOnlySession(err error) error {
+	typed := (*Error)(nil)
+	if !errors.As(err, &typed) {
+		return err
+	}
+	refused := *typed
+	refused.Kind = ErrReadOnlySession
+	return &refused
 }
 
 // Close closes the connection.

@@ -49,6 +49,10 @@ var (
 	// ErrReadOnly: a write through a read-only session, or to a database that
 	// takes none at present, such as a standby.
 	ErrReadOnly = dberr.ErrReadOnly
+	// ErrReadOnlySession: a write through a session that was made with [ReadOnly] or
+	// [Snapshot]. It is a mistake in the program, while the database takes writes
+	// well. It matches [ErrReadOnly] too.
+	ErrReadOnlySession = dberr.ErrReadOnlySession
 
 	// ErrCommitUnknown: COMMIT was sent and no answer came. Everything or
 	// nothing of the transaction is stored; only looking tells which.

@@ -159,7 +159,7 @@ func (o sessionOptions) attempts() int {
 	return defaultAttempts
 }
 
-// ReadOnly makes a session that refuses to write, with [ErrReadOnly]. On SQLite
+// ReadOnly makes a session that refuses to write, with [ErrReadOnlySession]. On SQLite
 // it uses the reader connections; where DATABASE_REPLICA_URLS names replicas, it
 // uses one of those and may see the database as it was a moment ago, see
 // [ReadYourWrites]. A SELECT without locks runs by itself,

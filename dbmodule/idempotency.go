@@ -57,7 +57,7 @@ func (o sessionOptions) validKey() error {
 	case *o.key == "":
 		return errors.New("dbmodule: idempotency key: it is empty")
 	case o.readOnly:
-		return fmt.Errorf("dbmodule: idempotency key: %w session", ErrReadOnly)
+		return fmt.Errorf("dbmodule: idempotency key: %w", ErrReadOnlySession)
 	}
 	return nil
 }

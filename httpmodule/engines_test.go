@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
@@ -48,6 +49,37 @@ func TestRequestSessionOnEveryEngine(t *testing.T) {
 			assert.Equal(t, 409, f.do(http.MethodPost, "/typed/orphan", "").status)
 		}
 		assert.Equal(t, []string{"a"}, f.names())
+		f.idle()
+	})
+}
+
+// It is the program that is wrong, not the database: no client should try again later.
+func TestAWriteInAGetIsAMistakeInTheProgram(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		f := serveOn(t, openOn(t, cfg), testConfig(), func(f *fixture) httpmodule.Routes {
+			return func(e *echo.Echo, _ huma.API) {
+				e.GET("/write", func(c echo.Context) error {
+					return insert(c.Request().Context(), httpmodule.Session(c.Request().Context(), f.db.Sessions()), "a")
+				})
+				e.GET("/again", func(c echo.Context) error { // what it answers later is of the same cause
+					s := httpmodule.Session(c.Request().Context(), f.db.Sessions())
+					return errors.Join(insert(c.Request().Context(), s, "a"), insert(c.Request().Context(), s, "b"))
+				})
+			}
+		})
+		for i, path := range []string{"/write", "/again"} {
+			got := f.do(http.MethodGet, path, "")
+			assert.Equal(t, http.StatusInternalServerError, got.status)
+			assert.JSONEq(t, `{"detail":"Internal Server Error"}`, got.body)
+			assert.Empty(t, got.header.Get("Retry-After"))
+			logged := f.logged("request failed")
+			require.Len(t, logged, i+1)
+			assert.Equal(t, zap.ErrorLevel, logged[i].Level)
+			assert.Contains(t, logged[i].ContextMap()["error"], "read-only session")
+			assert.Contains(t, logged[i].ContextMap()["hint"], "SessionFactory.InTx")
+		}
+		assert.Empty(t, f.names())
 		f.idle()
 	})
 }

@@ -115,6 +115,9 @@ type ErrorMapping struct {
 // client went away before the answer. Only logs show it.
 const StatusClientClosedRequest = 499
 
+// internalError tells a client nothing about a mistake in the program.
+const internalError = "Internal Server Error"
+
 const (
 	soon  = time.Second
 	later = 5 * time.Second
@@ -136,6 +139,7 @@ func defaultMappings() []mapping {
 		{ErrorMapping{dbmodule.ErrPoolTimeout, http.StatusServiceUnavailable, "The database is busy: no connection became free in time", soon}, false},
 		{ErrorMapping{dbmodule.ErrConflict, http.StatusServiceUnavailable, "The change met others at the same time and was not stored; try again", soon}, false},
 		{ErrorMapping{dbmodule.ErrDiskFull, http.StatusInsufficientStorage, "The database has no room left", later}, false},
+		{ErrorMapping{dbmodule.ErrReadOnlySession, http.StatusInternalServerError, internalError, 0}, false}, // logAnswer says what to do
 		{ErrorMapping{dbmodule.ErrReadOnly, http.StatusServiceUnavailable, "The database takes no changes at the moment", later}, false},
 		{ErrorMapping{dbmodule.ErrTimeout, http.StatusGatewayTimeout, "The database took too long", 0}, false},
 		{ErrorMapping{dbmodule.ErrUnavailable, http.StatusServiceUnavailable, "The database is not available", later}, false},
@@ -185,7 +189,7 @@ func (s *Server) resolve(ctx context.Context, err error) *HTTPError {
 	if e := explicit(err); e != nil {
 		return e
 	}
-	answer := &HTTPError{Status: http.StatusInternalServerError, Detail: "Internal Server Error", Cause: err}
+	answer := &HTTPError{Status: http.StatusInternalServerError, Detail: internalError, Cause: err}
 	if panicked := (*panicError)(nil); errors.As(err, &panicked) {
 		return answer
 	}
@@ -269,6 +273,9 @@ func (s *Server) handleError(err error, c echo.Context) {
 	answer.writeTo(c.Response())
 }
 
+// readOnlyHint says what to do about a write through a request's read-only session.
+const readOnlyHint = "the session of a GET, HEAD or OPTIONS request only reads: write in a handler of another method, or by SessionFactory.InTx"
+
 // logAnswer logs the cause of an answer that is the server's fault. It is
 // called where an answer is written, so once a request.
 func (s *Server) logAnswer(ctx context.Context, answer *HTTPError) {
@@ -279,6 +286,9 @@ func (s *Server) logAnswer(ctx context.Context, answer *HTTPError) {
 		return
 	}
 	fields := append(requestFields(ctx), zap.Int("status", answer.Status), zap.Error(answer.Cause))
+	if errors.Is(answer.Cause, dbmodule.ErrReadOnlySession) {
+		fields = append(fields, zap.String("hint", readOnlyHint))
+	}
 	var panicked *panicError
 	if errors.As(answer.Cause, &panicked) {
 		fields = append(fields, zap.ByteString("stack", panicked.stack))

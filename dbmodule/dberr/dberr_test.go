@@ -17,7 +17,7 @@ func sentinels() []error {
 	return []error{
 		dberr.ErrNotFound, dberr.ErrUnique, dberr.ErrForeignKey, dberr.ErrCheck, dberr.ErrNotNull, dberr.ErrValue,
 		dberr.ErrConflict, dberr.ErrTimeout, dberr.ErrPoolTimeout, dberr.ErrUnavailable, dberr.ErrAccessDenied,
-		dberr.ErrNoDatabase, dberr.ErrCorrupt, dberr.ErrDiskFull, dberr.ErrReadOnly, dberr.ErrCommitUnknown,
+		dberr.ErrNoDatabase, dberr.ErrCorrupt, dberr.ErrDiskFull, dberr.ErrReadOnlySession, dberr.ErrReadOnly, dberr.ErrCommitUnknown,
 		dberr.ErrPendingRollback, dberr.ErrRowsOpen, dberr.ErrConcurrentUse, dberr.ErrSessionClosed,
 	}
 }
@@ -26,9 +26,13 @@ func TestKindsExcludeEachOther(t *testing.T) {
 	t.Parallel()
 	for i, kind := range sentinels() {
 		for j, other := range sentinels() {
+			if kind == dberr.ErrReadOnlySession && other == dberr.ErrReadOnly { //nolint:errorlint // the sentinels themselves
+				continue // is of that kind
+			}
 			assert.Equal(t, i == j, errors.Is(&dberr.Error{Kind: kind}, other), "%v, %v", kind, other)
 		}
 	}
+	require.ErrorIs(t, &dberr.Error{Kind: dberr.ErrReadOnlySession}, dberr.ErrReadOnly)
 	require.NotErrorIs(t, &dberr.Error{}, dberr.ErrUnique, "no kind")
 }
 

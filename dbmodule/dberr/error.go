@@ -1,6 +1,7 @@
 package dberr
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -90,8 +91,8 @@ func (e *Error) headline() string {
 	return e.Kind.Error()
 }
 
-// Is reports whether target is the error's kind.
-func (e *Error) Is(target error) bool { return e.Kind != nil && target == e.Kind }
+// Is reports whether target is the error's kind, or what that is a kind of.
+func (e *Error) Is(target error) bool { return e.Kind != nil && errors.Is(e.Kind, target) }
 
 // Unwrap returns the driver's error, whose text may hold the values of rows.
 func (e *Error) Unwrap() error { return e.cause }

@@ -28,6 +28,7 @@ var errorKinds = [...]struct {
 	{ErrNoDatabase, "no_database"},
 	{ErrCorrupt, "corrupt"},
 	{ErrDiskFull, "disk_full"},
+	{ErrReadOnlySession, "read_only_session"},
 	{ErrReadOnly, "read_only"},
 	{ErrUnavailable, "unavailable"},
 	{ErrNotFound, "not_found"},

@@ -3,6 +3,7 @@ package dberr
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 )
 
 // The kinds of errors. errors.Is finds them in every error that comes from a
@@ -52,6 +53,10 @@ var (
 	// ErrReadOnly: a write through a read-only session, or to a database that
 	// takes none at present, such as a standby.
 	ErrReadOnly = errors.New("read-only")
+	// ErrReadOnlySession: a write through a session that was made to read. It is a
+	// mistake in the program, while the database takes writes well; it matches
+	// ErrReadOnly too.
+	ErrReadOnlySession = fmt.Errorf("%w session: write with a session that is made without ReadOnly", ErrReadOnly)
 
 	// ErrCommitUnknown: COMMIT was sent and no answer came. Everything or
 	// nothing of the transaction is stored; only looking tells which.
