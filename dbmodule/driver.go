@@ -434,7 +434,11 @@ func (c *conn) sound() bool {
 	return c.inner.Valid()
 }
 
-func (c *conn) CheckNamedValue(value *driver.NamedValue) error { return c.inner.CheckValue(value) }
+// CheckNamedValue prepares an argument that database/sql hands to the driver.
+func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
+	value.Value = momentOf(value.Value)
+	return c.inner.CheckValue(value)
+}
 
 // stmt is a prepared statement of a conn.
 type stmt struct {

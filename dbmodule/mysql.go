@@ -34,7 +34,8 @@ func openMySQL(cfg Config, tell listeners) (pools, error) {
 	db := sql.OpenDB(connector)
 	limitPool(db, cfg)
 
-	dialect := &lateMySQLDialect{Dialect: mysqldialect.New()}
+	// Without a location Bun writes a time's wall clock in whatever zone it has.
+	dialect := &lateMySQLDialect{Dialect: mysqldialect.New(mysqldialect.WithTimeLocation("UTC"))}
 	return pools{writer: db, reader: db, dialect: dialect, connector: connector, closing: hosts.Wait, connected: func(ctx context.Context) (func() error, error) {
 		return nil, dialect.discover(ctx, db)
 	}}, nil

@@ -49,6 +49,11 @@ const (
 // on gets no more rows. Only the queries of Bun's builders in a [ReadOnly] session
 // have a connection each, and may be open beside each other.
 //
+// A time is stored as a moment, whatever zone it is in: it is sent in UTC and cut to
+// microseconds, which is what columns keep at most. The struct that was inserted keeps
+// the time that it had; read the row back, or cut it before by
+// t.Truncate(time.Microsecond), where the two have to be equal.
+//
 // The transaction does not end with the context of the statement that began
 // it; each statement, Commit and Rollback obey their own.
 type Session struct {

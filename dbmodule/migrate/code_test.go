@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -72,6 +73,38 @@ func TestCode(t *testing.T) {
 		}
 		if n := count(t, db, "SELECT count(*) FROM authors"); n != 0 {
 			t.Errorf("%d rows", n)
+		}
+	})
+}
+
+// A time that a revision in Go stores is the moment that it was, whatever its zone.
+func TestCodeStoresTimesAsMoments(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		at := time.Date(2026, time.October, 25, 2, 30, 0, 0, time.FixedZone("CEST", 7200))
+		type mark struct {
+			bun.BaseModel `bun:"table:marks"`
+
+			ID int64     `bun:",pk"`
+			At time.Time `bun:"at"`
+		}
+		src := source(folder{id: "a1", ups: map[dbmodule.Engine]string{
+			dbmodule.SQLite:     "CREATE TABLE marks (id BIGINT PRIMARY KEY, at TIMESTAMP);",
+			dbmodule.PostgreSQL: "CREATE TABLE marks (id BIGINT PRIMARY KEY, at TIMESTAMPTZ);",
+			dbmodule.MySQL:      "CREATE TABLE marks (id BIGINT PRIMARY KEY, at DATETIME(6));",
+		}}, folder{id: "b2", revises: "a1", ups: map[dbmodule.Engine]string{"none": ""}})
+		delete(src.FS.(fstest.MapFS), "b2/none.sql")
+		src.Code = []migrate.Code{{Revision: "b2", Upgrade: func(ctx context.Context, db bun.IDB) error {
+			_, err := db.NewInsert().Model(&mark{ID: 1, At: at}).Exec(ctx)
+			return err
+		}}}
+		if _, err := newMigrator(t, src).Upgrade(t.Context(), db, "head"); err != nil {
+			t.Fatal(err)
+		}
+		var got mark
+		err := db.DB().NewSelect().Model(&got).Where("at = ?", at.UTC()).Scan(t.Context())
+		if err != nil || !got.At.Equal(at) {
+			t.Errorf("%s, not %s: %v", got.At, at, err)
 		}
 	})
 }
