@@ -347,13 +347,13 @@ func prepare(b *testing.B, cfg dbmodule.Config, query string) handStmt {
 			query = strings.Replace(query, "?", fmt.Sprintf("$%d", n), 1)
 		}
 		var config *pgx.ConnConfig
-		config, err = cfg.URL.PgxConfig()
+		config, err = dbmodule.PgxConfig(cfg.URL)
 		require.NoError(b, err)
 		config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 		db = stdlib.OpenDB(*config)
 	default:
 		var config *mysql.Config
-		config, err = cfg.URL.MySQLConfig()
+		config, err = dbmodule.MySQLConfig(cfg.URL)
 		require.NoError(b, err)
 		var connector driver.Connector
 		connector, err = mysql.NewConnector(config)

@@ -112,7 +112,7 @@ func DefaultConfig() Config {
 		PoolTimeout: 10 * time.Second,
 		PoolRecycle: -time.Second,
 
-		ConnectTimeout:   defaultConnectTimeout,
+		ConnectTimeout:   10 * time.Second,
 		StatementTimeout: 20 * time.Second,
 		StatementCache:   128,
 
@@ -133,7 +133,7 @@ func (c Config) Validate() error {
 	if c.URL.IsZero() {
 		errs = append(errs, errors.New("dbmodule: DATABASE_URL is not set: name a database, for example sqlite:///./openhands.db"))
 	}
-	if err := c.URL.invalid(); err != nil {
+	if err := c.URL.Invalid(); err != nil {
 		errs = append(errs, fmt.Errorf("dbmodule: DATABASE_URL: %w", err))
 	}
 	errs = append(errs, c.validatePassword()...)

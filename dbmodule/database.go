@@ -91,7 +91,7 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 	if d.readers != d.db {
 		reader = newPool(PoolReader, d.readers, cfg.PoolTimeout, &d.gate, d.observers)
 	}
-	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader, failover: cfg.URL.seeksPrimary(), ids: new(atomic.Uint64)}
+	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader, failover: cfg.URL.SeeksPrimary(), ids: new(atomic.Uint64)}
 	if err := d.openCluster(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -180,7 +180,7 @@ func (d *Database) Connect(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", where, errors.Join(context.Cause(ctx), withoutContext(err)))
 		}
 		if d.Engine() == SQLite {
-			return fmt.Errorf("%s: %w", where, errors.Join(err, noFile(d.config.URL.Path())))
+			return fmt.Errorf("%s: %w", where, errors.Join(err, noFile(d.config.URL)))
 		}
 		if !isUnavailable(err) {
 			return fmt.Errorf("%s: %w", where, err)

@@ -49,8 +49,8 @@ type connector struct {
 func newConnector(cfg Config, tell listeners, judge engine.Judge, open engine.OpenFunc) *connector {
 	return &connector{
 		engine: cfg.URL.Engine(), judge: judge, open: open, prePing: cfg.PoolPrePing, tell: tell,
-		connectTimeout: cfg.URL.connectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
-		binder: newBinder(cfg.URL.Engine()), statementCache: cfg.URL.statementCache(cfg.StatementCache),
+		connectTimeout: cfg.URL.ConnectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
+		binder: newBinder(cfg.URL.Engine()), statementCache: cfg.URL.StatementCache(cfg.StatementCache),
 	}
 }
 

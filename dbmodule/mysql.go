@@ -14,18 +14,18 @@ import (
 )
 
 func openMySQL(cfg Config, tell listeners) (pools, error) {
-	configs := make([]*driver.Config, len(cfg.URL.parts.hosts))
-	for i := range configs {
-		config, err := cfg.URL.mysqlConfig(cfg.ConnectTimeout, i)
+	var configs []*driver.Config
+	for _, host := range cfg.URL.Hosts() {
+		config, err := mysqlConfig(cfg.URL, cfg.ConnectTimeout, host)
 		if err != nil {
 			return pools{}, err
 		}
 		if err := cfg.applyPassword(config); err != nil {
 			return pools{}, fmt.Errorf("dbmodule: open %s: %w", cfg.URL, err)
 		}
-		configs[i] = config
+		configs = append(configs, config)
 	}
-	hosts, err := mysql.NewHosts(cfg.URL.connectTimeout(cfg.ConnectTimeout), configs...)
+	hosts, err := mysql.NewHosts(cfg.URL.ConnectTimeout(cfg.ConnectTimeout), configs...)
 	if err != nil {
 		return pools{}, fmt.Errorf("dbmodule: open %s: %w", cfg.URL, err)
 	}

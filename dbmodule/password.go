@@ -63,7 +63,7 @@ func (c Config) validatePassword() (errs []error) {
 			bad("contradicts " + first + ": keep one of the two")
 		case c.URL.Engine() == SQLite:
 			bad("a SQLite database has no password: remove it, or name a server in DATABASE_URL")
-		case c.URL.hasPassword():
+		case hasPassword(c.URL):
 			bad("DATABASE_URL has a password too: remove that one from the URL")
 		}
 		first = source.name
@@ -78,8 +78,8 @@ func (c Config) validatePassword() (errs []error) {
 }
 
 // hasPassword reports whether the URL says which password to use.
-func (u URL) hasPassword() bool {
-	return u.parts != nil && (u.parts.password != nil || u.parts.postgres.settings["passfile"] != "")
+func hasPassword(u URL) bool {
+	return !u.Password().IsZero() || u.PostgreSQL().Settings["passfile"] != ""
 }
 
 // askPassword calls the source within its time.

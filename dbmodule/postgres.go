@@ -10,14 +10,14 @@ import (
 )
 
 func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
-	config, err := cfg.URL.pgxConfig(cfg.ConnectTimeout)
+	config, err := pgxConfig(cfg.URL, cfg.ConnectTimeout)
 	if err != nil {
 		return pools{}, err
 	}
 	inner := newConnector(cfg, tell, postgres.Judge, postgres.Opener(postgres.Settings{
-		Config: *config, Prepare: cfg.applyPgxPassword, Pipelined: cfg.URL.statementCache(cfg.StatementCache) > 0,
+		Config: *config, Prepare: cfg.applyPgxPassword, Pipelined: cfg.URL.StatementCache(cfg.StatementCache) > 0,
 	}))
-	if len(cfg.URL.parts.hosts) > 1 {
+	if len(cfg.URL.Hosts()) > 1 {
 		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
 	}
 	db := sql.OpenDB(inner)

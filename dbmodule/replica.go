@@ -59,7 +59,7 @@ func openReplicas(cfg Config, dialect schema.Dialect, hooks []bun.QueryHook, tel
 	r := &replicas{id: tokenID(cfg.URL), replication: newReplication(cfg.URL.Engine()), maxLag: cfg.ReplicaMaxLag}
 	for i, u := range cfg.ReplicaURLs {
 		cfg := cfg
-		if cfg.URL = u; u.hasPassword() {
+		if cfg.URL = u; hasPassword(u) {
 			cfg.PasswordFile, cfg.PasswordCommand, cfg.Password = "", "", nil // the replica's own goes first
 		}
 		opened, err := openPools(cfg, tell)
@@ -267,13 +267,13 @@ func (c Config) invalidReplicas() (errs []error) {
 		switch {
 		case u.IsZero():
 			bad(i, errors.New("it is not set"))
-		case u.invalid() != nil:
-			bad(i, u.invalid())
+		case u.Invalid() != nil:
+			bad(i, u.Invalid())
 		case u.Engine() == SQLite:
 			bad(i, errors.New("SQLite has no replicas"))
-		case !c.URL.IsZero() && c.URL.invalid() == nil && u.Engine() != c.URL.Engine():
+		case !c.URL.IsZero() && c.URL.Invalid() == nil && u.Engine() != c.URL.Engine():
 			bad(i, fmt.Errorf("it is a %s database, and DATABASE_URL a %s one", u.Engine(), c.URL.Engine()))
-		case u.several():
+		case len(u.Hosts()) > 1:
 			bad(i, errors.New("it names several hosts: list each server as a URL of its own"))
 		}
 	}

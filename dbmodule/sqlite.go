@@ -25,21 +25,21 @@ var memorySerial atomic.Int64
 // pool instead of meeting SQLITE_BUSY, and query-only connections for
 // reading, which WAL lets proceed beside it.
 func openSQLite(cfg Config, tell listeners) (pools, error) {
-	options := cfg.URL.sqliteOptions()
-	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: options.path}).EscapedPath()}).String()
-	if options.memory {
+	options := cfg.URL.SQLite()
+	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: options.Path}).EscapedPath()}).String()
+	if options.Memory {
 		name = "file:/openhands-" + strconv.FormatInt(memorySerial.Add(1), 10)
 	}
 
 	settings := sqlite.Settings{
-		Name: name, Memory: options.memory, ReadOnly: options.readOnly,
-		BusyTimeout: options.busyTimeout, Synchronous: options.synchronous,
+		Name: name, Memory: options.Memory, ReadOnly: options.ReadOnly, MustExist: options.MustExist,
+		BusyTimeout: options.BusyTimeout, Synchronous: options.Synchronous,
 	}
 	readers := settings
 	readers.Reader = true
 
 	connector := newConnector(cfg, tell, sqlite.Judge, sqlite.Opener(settings))
-	if cfg.GroupCommit && options.syncsEachCommit() {
+	if cfg.GroupCommit && options.SyncsEachCommit() {
 		connector.queue = new(commitQueue)
 	}
 	writer := sql.OpenDB(connector)
@@ -48,12 +48,12 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 
 	reader := sql.OpenDB(newConnector(cfg, tell, sqlite.Judge, sqlite.Opener(readers)))
 	limitPool(reader, cfg)
-	if !options.memory {
+	if !options.Memory {
 		writer.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))
 	}
 
 	p := pools{writer: writer, reader: reader, dialect: sqlitedialect.New(), queue: connector.queue}
-	if options.memory {
+	if options.Memory {
 		anchor := sqlite.Opener(readers)
 		p.connected = func(ctx context.Context) (func() error, error) {
 			// An in-memory database ends with its last connection: this one
@@ -68,9 +68,10 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 	return p, nil
 }
 
-// noFile says why there can be no database file at path, as far as that shows.
-// SQLite itself only says that it is unable to open it.
-func noFile(path string) error {
+// noFile says why the URL's file can't be opened, as far as that shows. SQLite
+// itself only says that it is unable to open it.
+func noFile(u URL) error {
+	path, options := u.Path(), u.SQLite()
 	if path == "" {
 		return nil
 	}
@@ -85,6 +86,8 @@ func noFile(path string) error {
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a folder: name a file", path)
+	} else if errors.Is(err, fs.ErrNotExist) && (options.ReadOnly || options.MustExist) {
+		return fmt.Errorf("the file %s does not exist, and is not created with mode=ro or mode=rw", path)
 	}
 	return fmt.Errorf("this process must be allowed to write to the folder %s and to the file", folder)
 }

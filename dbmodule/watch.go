@@ -42,7 +42,7 @@ type watch struct {
 
 // newWatch returns nil when there is nothing to watch. It does no I/O.
 func newWatch(cfg Config, log *zap.Logger, r *replicas, demoted func()) (*watch, error) {
-	if !cfg.URL.seeksPrimary() {
+	if !cfg.URL.SeeksPrimary() {
 		demoted = nil
 	}
 	if r == nil && demoted == nil {

@@ -22,6 +22,8 @@ type Settings struct {
 	// ReadOnly opens a file that is not to be changed. Reader makes connections
 	// that refuse to write, to a database that others write to.
 	ReadOnly, Reader bool
+	// MustExist opens a file that is there and creates none.
+	MustExist bool
 	// BusyTimeout is how long a statement waits for another process's lock.
 	BusyTimeout time.Duration
 	// Synchronous is the value of SQLite's pragma of that name.
@@ -61,8 +63,11 @@ func (s Settings) query() url.Values {
 	if s.Memory {
 		q.Set("vfs", "memdb")
 	}
-	if s.ReadOnly {
+	switch {
+	case s.ReadOnly:
 		q.Set("mode", "ro")
+	case s.MustExist:
+		q.Set("mode", "rw")
 	}
 	q.Set("_time_format", "sqlite")
 	return q

@@ -1,34 +1,37 @@
-package dbmodule
+package dburl
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
 
-// sqliteOptions is what a SQLite URL says.
-type sqliteOptions struct {
-	path        string        // "" for an in-memory database
-	memory      bool          // an in-memory database of this Database alone
-	synchronous string        // FULL (default), NORMAL, EXTRA or OFF
-	busyTimeout time.Duration // default 5s, as Python's sqlite3
-	readOnly    bool          // mode=ro
+// SQLiteOptions is what a SQLite URL says.
+type SQLiteOptions struct {
+	// Path is the file's; empty for an in-memory database.
+	Path string
+	// Memory asks for an in-memory database.
+	Memory bool
+	// Synchronous is FULL, which is the default, NORMAL, EXTRA or OFF.
+	Synchronous string
+	// BusyTimeout is how long a statement waits for a lock; by default 5s, as
+	// in Python.
+	BusyTimeout time.Duration
+	// ReadOnly is mode=ro.
+	ReadOnly bool
+	// MustExist is mode=rw: a file that is not there is not created.
+	MustExist bool
+
 	// statementCache is DATABASE_STATEMENT_CACHE_SIZE by the URL, -1 without.
 	statementCache int
 }
 
 const memoryName = ":memory:"
 
-// syncsEachCommit reports whether a COMMIT waits for the disk.
-func (o sqliteOptions) syncsEachCommit() bool {
-	return !o.memory && !o.readOnly && (o.synchronous == "FULL" || o.synchronous == "EXTRA")
-}
-
-func (u URL) sqliteOptions() sqliteOptions {
-	if u.parts == nil {
-		return sqliteOptions{}
-	}
-	return u.parts.sqlite
+// SyncsEachCommit reports whether a COMMIT waits for the disk.
+func (o SQLiteOptions) SyncsEachCommit() bool {
+	return !o.Memory && !o.ReadOnly && (o.Synchronous == "FULL" || o.Synchronous == "EXTRA")
 }
 
 // parseSQLite reads what follows :// in a SQLite URL.
@@ -51,13 +54,13 @@ func parseSQLite(scheme, rest string) (*urlParts, error) {
 	}
 	masked := maskedURL(scheme, "", false, "", path, hasPath, query)
 
-	o := sqliteOptions{synchronous: "FULL", busyTimeout: 5 * time.Second, statementCache: -1}
+	o := SQLiteOptions{Synchronous: "FULL", BusyTimeout: 5 * time.Second, statementCache: -1}
 	var mode, discard string
 	var uri, ignoredFlag *bool
 	known := optionTable{
-		"timeout":     seconds(&o.busyTimeout),
-		"synchronous": choice(&o.synchronous, "FULL", "NORMAL", "EXTRA", "OFF"),
-		"mode":        choice(&mode, "ro", "rwc", "memory"),
+		"timeout":     seconds(&o.BusyTimeout),
+		"synchronous": choice(&o.Synchronous, "FULL", "NORMAL", "EXTRA", "OFF"),
+		"mode":        choice(&mode, "ro", "rw", "rwc", "memory"),
 		"uri":         flag(&uri),
 		// Connections are shared as the engine needs, whatever these say.
 		"cache":             choice(&discard, "shared", "private"),
@@ -70,6 +73,9 @@ func parseSQLite(scheme, rest string) (*urlParts, error) {
 	if err := known.read(SQLite, query); err != nil {
 		return nil, err
 	}
+	if mode == "memory" && path != "" && path != memoryName && !strings.HasPrefix(path, "file:") {
+		return nil, errors.New("mode=memory would keep nothing in the file that it names: remove the option, or write sqlite:///:memory: for a database that ends with the program")
+	}
 	if strings.HasPrefix(path, "file:") {
 		if uri == nil || !*uri {
 			return nil, errors.New("its path begins with file: but the option uri=true is missing: add it, or write sqlite:///path.db")
@@ -78,14 +84,14 @@ func parseSQLite(scheme, rest string) (*urlParts, error) {
 			return nil, err
 		}
 	}
-	o.path, o.memory = path, path == "" || path == memoryName || mode == "memory"
-	o.readOnly = mode == "ro"
+	o.Path, o.Memory = path, path == "" || path == memoryName || mode == "memory"
+	o.ReadOnly, o.MustExist = mode == "ro", mode == "rw"
 	database := path
-	if o.memory {
-		if o.readOnly {
-			return nil, errors.New("mode=ro makes no sense for an in-memory database: remove it, or name a file")
+	if o.Memory {
+		if o.ReadOnly || o.MustExist {
+			return nil, fmt.Errorf("mode=%s makes no sense for an in-memory database: remove it, or name a file", mode)
 		}
-		o.path, database = "", memoryName
+		o.Path, database = "", memoryName
 	}
 	return &urlParts{engine: SQLite, masked: masked, database: database, sqlite: o}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,7 +106,7 @@ func TestPgxConfigPassfile(t *testing.T) {
 func TestPgxConfigErrorNamesTheFile(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{"sslmode=verify-full&sslrootcert=/nonexistent/ca.pem", "ssl=require&sslcert=/nonexistent/ca.pem&sslkey=/nonexistent/ca.pem"} {
-		_, err := parse(t, "postgresql://u:"+marker+"@h/db?sslpassword="+marker+"&"+query).PgxConfig()
+		_, err := dbmodule.PgxConfig(parse(t, "postgresql://u:"+marker+"@h/db?sslpassword="+marker+"&"+query))
 		if err == nil || !strings.Contains(err.Error(), "/nonexistent/ca.pem") || !strings.HasPrefix(err.Error(), "dbmodule: configure pgx: ") {
 			t.Errorf("%s: %v", query, err)
 		}
@@ -207,17 +208,19 @@ func TestMySQLConfigDefaults(t *testing.T) {
 func TestMySQLConfigOptions(t *testing.T) {
 	t.Parallel()
 	for query, check := range map[string]func(c *mysql.Config) bool{
-		"charset=utf8":                    func(c *mysql.Config) bool { return strings.Contains(c.FormatDSN(), "charset=utf8mb4") },
-		"collation=utf8mb4_unicode_ci":    func(c *mysql.Config) bool { return c.Collation == "utf8mb4_unicode_ci" },
-		"connect_timeout=3":               func(c *mysql.Config) bool { return c.Timeout == 3*time.Second },
-		"timeout=1m":                      func(c *mysql.Config) bool { return c.Timeout == time.Minute },
-		"read_timeout=4&write_timeout=.5": func(c *mysql.Config) bool { return c.ReadTimeout == 4*time.Second && c.WriteTimeout == time.Second/2 },
-		"readTimeout=4s&writeTimeout=5":   func(c *mysql.Config) bool { return c.ReadTimeout == 4*time.Second && c.WriteTimeout == 5*time.Second },
-		"max_allowed_packet=16777216":     func(c *mysql.Config) bool { return c.MaxAllowedPacket == 16<<20 },
-		"compress=true":                   func(c *mysql.Config) bool { return strings.Contains(c.FormatDSN(), "compress=true") },
-		"program_name=mine":               func(c *mysql.Config) bool { return c.ConnectionAttributes == "program_name:mine" },
-		"sql_mode=ansi_quotes":            func(c *mysql.Config) bool { return c.Params["sql_mode"] == "'ANSI_QUOTES,STRICT_TRANS_TABLES'" },
-		"sql_mode=TRADITIONAL":            func(c *mysql.Config) bool { return c.Params["sql_mode"] == "'TRADITIONAL'" },
+		"charset=utf8":                                 func(c *mysql.Config) bool { return strings.Contains(c.FormatDSN(), "charset=utf8mb4") },
+		"collation=utf8mb4_unicode_ci":                 func(c *mysql.Config) bool { return c.Collation == "utf8mb4_unicode_ci" },
+		"connect_timeout=3":                            func(c *mysql.Config) bool { return c.Timeout == 3*time.Second },
+		"timeout=1m":                                   func(c *mysql.Config) bool { return c.Timeout == time.Minute },
+		"read_timeout=4&write_timeout=.5":              func(c *mysql.Config) bool { return c.ReadTimeout == 4*time.Second && c.WriteTimeout == time.Second/2 },
+		"readTimeout=4s&writeTimeout=5":                func(c *mysql.Config) bool { return c.ReadTimeout == 4*time.Second && c.WriteTimeout == 5*time.Second },
+		"max_allowed_packet=16777216":                  func(c *mysql.Config) bool { return c.MaxAllowedPacket == 16<<20 },
+		"compress=true":                                func(c *mysql.Config) bool { return strings.Contains(c.FormatDSN(), "compress=true") },
+		"program_name=mine":                            func(c *mysql.Config) bool { return c.ConnectionAttributes == "program_name:mine" },
+		"auth_plugin=mysql_native_password&no_delay=1": func(c *mysql.Config) bool { return !c.AllowCleartextPasswords },
+		"auth_plugin=mysql_clear_password&ssl=true":    func(c *mysql.Config) bool { return c.AllowCleartextPasswords && c.TLS != nil },
+		"sql_mode=ansi_quotes":                         func(c *mysql.Config) bool { return c.Params["sql_mode"] == "'ANSI_QUOTES,STRICT_TRANS_TABLES'" },
+		"sql_mode=TRADITIONAL":                         func(c *mysql.Config) bool { return c.Params["sql_mode"] == "'TRADITIONAL'" },
 		"init_command=SET+SESSION+wsrep_sync_wait%3D1,+max_statement_time+%3D+(1%2B2)": func(c *mysql.Config) bool {
 			return c.Params["wsrep_sync_wait"] == "1" && c.Params["max_statement_time"] == "(1+2)" && len(c.Params) == 4
 		},
@@ -246,7 +249,7 @@ func TestMySQLConfigOptions(t *testing.T) {
 func TestMySQLConfigErrorNamesTheFile(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{"ssl_ca=/nonexistent/ca.pem", "ssl_cert=/nonexistent/ca.pem&ssl_key=/nonexistent/ca.pem&ssl=true"} {
-		_, err := parse(t, "mysql://u:"+marker+"@h/db?ssl_key_password="+marker+"&"+query).MySQLConfig()
+		_, err := dbmodule.MySQLConfig(parse(t, "mysql://u:"+marker+"@h/db?ssl_key_password="+marker+"&"+query))
 		if err == nil || !strings.Contains(err.Error(), "/nonexistent/ca.pem") || !strings.HasPrefix(err.Error(), "dbmodule: configure MySQL driver: ") {
 			t.Errorf("%s: %v", query, err)
 		}
@@ -259,10 +262,10 @@ func TestMySQLConfigErrorNamesTheFile(t *testing.T) {
 func TestConfigOfAnotherEngine(t *testing.T) {
 	t.Parallel()
 	for _, u := range []dbmodule.URL{{}, parse(t, "sqlite:///a.db")} {
-		if _, err := u.PgxConfig(); err == nil {
+		if _, err := dbmodule.PgxConfig(u); err == nil {
 			t.Errorf("pgx takes %q", u)
 		}
-		if _, err := u.MySQLConfig(); err == nil {
+		if _, err := dbmodule.MySQLConfig(u); err == nil {
 			t.Errorf("the MySQL driver takes %q", u)
 		}
 	}
@@ -270,7 +273,7 @@ func TestConfigOfAnotherEngine(t *testing.T) {
 
 func pgxConfig(t *testing.T, raw string) *pgx.ConnConfig {
 	t.Helper()
-	c, err := parse(t, raw).PgxConfig()
+	c, err := dbmodule.PgxConfig(parse(t, raw))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,9 +282,103 @@ func pgxConfig(t *testing.T, raw string) *pgx.ConnConfig {
 
 func mysqlConfig(t *testing.T, raw string) *mysql.Config {
 	t.Helper()
-	c, err := parse(t, raw).MySQLConfig()
+	c, err := dbmodule.MySQLConfig(parse(t, raw))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func parse(t *testing.T, raw string) dbmodule.URL {
+	t.Helper()
+	u, err := dbmodule.ParseURL(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// marker stands where a password stands; it must never be printed.
+const marker = "hunter2MARK"
+
+// What the drivers are given of a URL's parts.
+func TestDriversGetTheParts(t *testing.T) {
+	t.Parallel()
+	type want struct{ user, password, addresses, database string }
+	for raw, want := range map[string]want{
+		"postgresql+asyncpg://u:p@h:5433/db":               {"u", "p", "h:5433", "db"},
+		"postgresql://us%40er:p%40%3A%2F%3F%25@h/d%2Fb":    {"us@er", "p@:/?%", "h:5432", "d/b"},
+		"postgresql://u:p@[2001:db8::1]:6000/db":           {"u", "p", "[2001:db8::1]:6000", "db"},
+		"postgresql://u:p@[fe80::1%25eth0]/db":             {"u", "p", "[fe80::1%eth0]:5432", "db"},
+		"postgresql://u:p@:5433/db?host=/run/postgresql":   {"u", "p", "/run/postgresql:5433", "db"},
+		"postgresql://u:p@h1,[::2]:7/db":                   {"u", "p", "h1:5432 [::2]:7", "db"},
+		"postgresql+psycopg://u:p@/db?host=a,b&port=1,2":   {"u", "p", "a:1 b:2", "db"},
+		"postgresql://u:pw@h/test@test":                    {"u", "pw", "h:5432", "test@test"},
+		"mysql+pymysql://app:pw@db.example:3306/test@test": {"app", "pw", "db.example:3306", "test@test"},
+		"mysql://u@h":               {"u", "", "h:3306", ""},
+		"mysql://u:p@/db":           {"u", "p", "localhost:3306", "db"},
+		"mysql://u:p@[::1]:3307/db": {"u", "p", "[::1]:3307", "db"},
+		"mysql+aiomysql://u:p@/db?unix_socket=/run/mysqld/mysqld.sock": {"u", "p", "/run/mysqld/mysqld.sock", "db"},
+	} {
+		u := parse(t, raw)
+		got := want
+		switch u.Engine() {
+		case dbmodule.PostgreSQL:
+			c := pgxConfig(t, raw)
+			var addresses []string
+			add := func(host string, port uint16) {
+				a := fmt.Sprintf("%s:%d", host, port)
+				if strings.Count(host, ":") > 1 {
+					a = fmt.Sprintf("[%s]:%d", host, port)
+				}
+				if !slices.Contains(addresses, a) {
+					addresses = append(addresses, a)
+				}
+			}
+			add(c.Host, c.Port)
+			for _, f := range c.Fallbacks {
+				add(f.Host, f.Port)
+			}
+			got.user, got.password, got.addresses, got.database = c.User, c.Password, strings.Join(addresses, " "), c.Database
+			if len(want.password) > 1 && strings.Contains(c.ConnString(), want.password) {
+				t.Errorf("%s: pgx keeps the password in its connection string", raw)
+			}
+		case dbmodule.MySQL:
+			c := mysqlConfig(t, raw)
+			got.user, got.password, got.addresses, got.database = c.User, c.Passwd, c.Addr, c.DBName
+		}
+		if got != want {
+			t.Errorf("%s: got %+v, want %+v", raw, got, want)
+		}
+	}
+	for _, raw := range []string{"postgresql://h/db", "mysql://:p@h/db"} {
+		u := parse(t, raw)
+		if u.Engine() == dbmodule.PostgreSQL && pgxConfig(t, raw).User == "" || u.Engine() == dbmodule.MySQL && mysqlConfig(t, raw).User == "" {
+			t.Errorf("%s: nobody logs in", raw)
+		}
+	}
+}
+
+// FuzzDriverConfigs checks that no driver's refusal of a URL's settings tells
+// a password.
+func FuzzDriverConfigs(f *testing.F) {
+	f.Add("h/db", "ssl=true&host=/run/x")
+	f.Add("a,b:1/d", "sslrootcert=/nowhere&sslmode=verify-full")
+	f.Add("h/d", "ssl_ca=/nowhere&init_command=SET+a=1")
+	f.Fuzz(func(t *testing.T, rest, query string) {
+		for _, raw := range []string{
+			"postgresql://u:" + marker + "@" + rest + "?" + query + "&sslpassword=" + marker,
+			"mysql://u:" + marker + "@" + rest + "?" + query + "&ssl_key_password=" + marker,
+		} {
+			u, err := dbmodule.ParseURL(raw)
+			if err != nil || strings.Contains(u.Database()+rest+query, marker) {
+				continue
+			}
+			_, pg := dbmodule.PgxConfig(u)
+			_, my := dbmodule.MySQLConfig(u)
+			if text := fmt.Sprintf("%v %+v %#v %v %+v %#v", pg, pg, pg, my, my, my); strings.Contains(text, marker) {
+				t.Fatalf("%q: %s", raw, text)
+			}
+		}
+	})
 }

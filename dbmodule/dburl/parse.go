@@ -1,14 +1,12 @@
-package dbmodule
+package dburl
 
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -16,19 +14,22 @@ import (
 //
 //	dialect[+driver]://user:password@host:port/database?option=value
 //
-// where dialect is sqlite, postgresql (or postgres), mysql or mariadb and the
-// driver may be any of those that Python programs name there. For SQLite what
+// where dialect is sqlite, postgresql (or postgres, or cockroachdb), mysql or
+// mariadb and the driver may be any of those that Python programs name there. For SQLite what
 // follows the third slash is the file's path, relative unless there is a
 // fourth slash; sqlite:// and :memory: are an in-memory database.
 //
-// The text is cut where SQLAlchemy's parser cuts it: user, password and
-// database may be percent-encoded and a + in them is a +; the password ends
-// at the first @ and may hold any other character but a bare %. Beyond
-// SQLAlchemy, several hosts may be given, separated by commas, and PostgreSQL's
-// may be percent-encoded paths of unix sockets, as libpq's may.
+// The text is cut where SQLAlchemy's parser cuts it. User, password and
+// database may be percent-encoded, and a + in them is a +. The password ends at
+// the first @ and may hold any other character but a bare %. The database's
+// name and options may hold an @; where it looks like a part of a password that
+// is not encoded, the URL is refused. Beyond SQLAlchemy, several hosts may be
+// given, separated by commas, and PostgreSQL's may be percent-encoded paths of
+// unix sockets, as libpq's may. SQLAlchemy before 2.1 does not decode the
+// database's name.
 //
-// The Python drivers' options are translated where this package has an equal;
-// any other option is an error that lists the known ones.
+// The Python drivers' options are translated where an equivalent exists; any
+// other option is an error that lists the known ones.
 //
 // ParseURL does no I/O and reads no environment. Its errors say what is
 // wrong, where, and what to write instead; they hold no value of the input.
@@ -76,9 +77,7 @@ func parseURL(raw string) (*urlParts, error) {
 // parseNetwork reads what follows :// in a PostgreSQL or MySQL URL.
 func parseNetwork(engine Engine, scheme, rest string) (*urlParts, error) {
 	rawUser, rawPassword, hasPassword, rest := cutUserinfo(rest)
-	if strings.Contains(rest, "@") {
-		// SQLAlchemy would take part of the password for a host here, and
-		// we would print it.
+	if strayAt(rest) {
 		return nil, errors.New("it has an @ that does not end the password: write it as %40")
 	}
 	if hasPassword && rawPassword == mask {
@@ -93,7 +92,7 @@ func parseNetwork(engine Engine, scheme, rest string) (*urlParts, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.password = hide(password)
+	p.password = NewSecret(password)
 
 	rest, rawQuery, _ := strings.Cut(rest, "?")
 	authority, rawDatabase, hasPath := strings.Cut(rest, "/")
@@ -120,7 +119,7 @@ func parseNetwork(engine Engine, scheme, rest string) (*urlParts, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(p.hosts) > 1 && slices.ContainsFunc(p.hosts, func(h hostPort) bool { return h.host == "" }) {
+	if len(p.hosts) > 1 && slices.ContainsFunc(p.hosts, func(h Host) bool { return h.Name == "" }) {
 		return nil, errors.New("one of its hosts is empty: remove the extra comma, or name the host")
 	}
 	return p, nil
@@ -146,10 +145,25 @@ func cutUserinfo(s string) (user, password string, hasPassword bool, rest string
 	return "", "", false, s
 }
 
+// strayAt reports whether what follows user and password has an @ that is
+// likely to be a part of the password, or to end it. SQLAlchemy takes such a
+// text for a host, a database or an option, and we would print it. An @ in the
+// database's name or in an option is fine, unless what stands there looks like
+// user:password@host or @host/database.
+func strayAt(rest string) bool {
+	head, query, _ := strings.Cut(rest, "?")
+	authority, database, _ := strings.Cut(head, "/")
+	if strings.Contains(authority, "@") || strings.Contains(database, "@") && strings.ContainsAny(database, ":/") {
+		return true
+	}
+	at := strings.LastIndexByte(query, '@')
+	return at >= 0 && strings.ContainsAny(query[at:], ":/")
+}
+
 // parseHosts reads host[:port] items separated by commas; decode undoes
 // percent-encoding, which a query has had undone already.
-func parseHosts(list, where string, decode bool) ([]hostPort, error) {
-	var hosts []hostPort
+func parseHosts(list, where string, decode bool) ([]Host, error) {
+	var hosts []Host
 	for item := range strings.SplitSeq(list, ",") {
 		h, err := parseHost(item, where, decode)
 		if err != nil {
@@ -160,11 +174,11 @@ func parseHosts(list, where string, decode bool) ([]hostPort, error) {
 	return hosts, nil
 }
 
-func parseHost(item, where string, decode bool) (hostPort, error) {
-	var h hostPort
+func parseHost(item, where string, decode bool) (Host, error) {
+	var h Host
 	var port string
 	if _, err := netip.ParseAddr(item); err == nil && !decode {
-		return hostPort{host: item}, nil // a bare IPv6 address, as drivers take it by itself
+		return Host{Name: item}, nil // a bare IPv6 address, as drivers take it by itself
 	}
 	if address, ok := strings.CutPrefix(item, "["); ok {
 		address, after, closed := strings.Cut(address, "]")
@@ -180,24 +194,24 @@ func parseHost(item, where string, decode bool) (hostPort, error) {
 		if ip, err := netip.ParseAddr(address); err != nil || !ip.Is6() {
 			return h, fmt.Errorf("its %s has no valid IPv6 address between the brackets: write it like [::1]:5432", where)
 		}
-		h.host, port = address, strings.TrimPrefix(after, ":")
+		h.Name, port = address, strings.TrimPrefix(after, ":")
 	} else {
-		h.host, port, _ = strings.Cut(item, ":")
+		h.Name, port, _ = strings.Cut(item, ":")
 		if strings.Contains(port, ":") {
 			return h, fmt.Errorf("its %s has more than one colon: put an IPv6 address in brackets, like [::1]:5432; %s", where, escapeHint)
 		}
 		if decode {
 			var err error
-			if h.host, err = unescape(where, h.host); err != nil {
+			if h.Name, err = unescape(where, h.Name); err != nil {
 				return h, err
 			}
 		}
-		if !strings.HasPrefix(h.host, "/") && strings.ContainsFunc(h.host, notInHostName) || strings.ContainsFunc(h.host, isControl) {
+		if !strings.HasPrefix(h.Name, "/") && strings.ContainsFunc(h.Name, notInHostName) || strings.ContainsFunc(h.Name, isControl) {
 			return h, fmt.Errorf("its %s has a character that host names do not have; %s", where, escapeHint)
 		}
 	}
 	var err error
-	h.port, err = parsePort(port, where)
+	h.Port, err = parsePort(port, where)
 	return h, err
 }
 
@@ -212,17 +226,17 @@ func parsePort(text, where string) (uint16, error) {
 	return uint16(port), nil
 }
 
-func formatHosts(hosts []hostPort) string {
+func formatHosts(hosts []Host) string {
 	items := make([]string, len(hosts))
 	for i, h := range hosts {
 		switch {
-		case strings.Contains(h.host, ":") && h.host[0] != '/':
-			items[i] = "[" + escape(h.host, ":") + "]"
+		case strings.Contains(h.Name, ":") && h.Name[0] != '/':
+			items[i] = "[" + escape(h.Name, ":") + "]"
 		default:
-			items[i] = escape(h.host, "")
+			items[i] = escape(h.Name, "")
 		}
-		if h.port != 0 {
-			items[i] += ":" + strconv.Itoa(int(h.port))
+		if h.Port != 0 {
+			items[i] += ":" + strconv.Itoa(int(h.Port))
 		}
 	}
 	return strings.Join(items, ",")
@@ -310,144 +324,6 @@ func isWord(s string) bool {
 	return true
 }
 
-// optionTable maps an option's name to what reads its value. An error from
-// there says what the option takes and does not repeat the value.
-type optionTable map[string]func(value string) error
-
-// read hands each option to its entry. An empty value counts as not given, as
-// in SQLAlchemy. Only the options in repeatable may come twice.
-func (known optionTable) read(engine Engine, query []urlOption, repeatable ...string) error {
-	seen := map[string]bool{}
-	for _, o := range query {
-		set, ok := known[o.name]
-		if !ok {
-			names := make([]string, 0, len(known))
-			for name := range known {
-				names = append(names, name)
-			}
-			slices.Sort(names)
-			return fmt.Errorf("option %q is not known for %s: remove it, or use one of %s", o.name, engine, strings.Join(names, ", "))
-		}
-		if seen[o.name] && !slices.Contains(repeatable, o.name) {
-			return fmt.Errorf("option %q is given more than once: keep one", o.name)
-		}
-		seen[o.name] = true
-		if o.value == "" {
-			continue
-		}
-		if strings.ContainsFunc(o.value, isControl) && !mayHoldSecret(o.name) {
-			return fmt.Errorf("option %q has a control character in its value: remove it", o.name)
-		}
-		if err := set(o.value); err != nil {
-			return fmt.Errorf("option %q %w", o.name, err)
-		}
-	}
-	return nil
-}
-
-// ignored accepts an option that has no meaning here and does no harm.
-func ignored(string) error { return nil }
-
-// text stores any value.
-func text(target *string) func(string) error {
-	return func(value string) error {
-		*target = value
-		return nil
-	}
-}
-
-// hidden stores a value that must not be printed.
-func hidden(target *secret) func(string) error {
-	return func(value string) error {
-		*target = hide(value)
-		return nil
-	}
-}
-
-// choice stores one of the accepted words, read without regard to case.
-func choice(target *string, accepted ...string) func(string) error {
-	return func(value string) error {
-		for _, a := range accepted {
-			if strings.EqualFold(a, value) {
-				*target = a
-				return nil
-			}
-		}
-		return fmt.Errorf("takes one of %s", strings.Join(accepted, ", "))
-	}
-}
-
-// only accepts an option whose one value is what this package does anyway.
-func only(why string, accepted ...string) func(string) error {
-	return func(value string) error {
-		for _, a := range accepted {
-			if strings.EqualFold(a, value) {
-				return nil
-			}
-		}
-		return fmt.Errorf("takes only %s: %s", strings.Join(accepted, " or "), why)
-	}
-}
-
-// flag stores a boolean.
-func flag(target **bool) func(string) error {
-	return func(value string) error {
-		b, err := parseBool(value)
-		*target = &b
-		return err
-	}
-}
-
-func parseBool(value string) (bool, error) {
-	switch strings.ToLower(value) {
-	case "true", "1", "yes", "on", "t", "y":
-		return true, nil
-	case "false", "0", "no", "off", "f", "n":
-		return false, nil
-	}
-	return false, errors.New("takes true or false")
-}
-
-const maxSeconds = 365 * 24 * 60 * 60
-
-// seconds stores a duration given as a number of seconds, fractions allowed.
-func seconds(target *time.Duration) func(string) error {
-	return func(value string) error {
-		f, err := strconv.ParseFloat(value, 64)
-		if err != nil || math.IsNaN(f) || f < 0 || f > maxSeconds {
-			return errors.New("takes a number of seconds from 0 to 31536000, for example 10")
-		}
-		*target = time.Duration(math.Round(f * float64(time.Second)))
-		return nil
-	}
-}
-
-// duration stores a Go duration, or a number of seconds.
-func duration(target *time.Duration) func(string) error {
-	return func(value string) error {
-		if d, err := time.ParseDuration(value); err == nil && d >= 0 && d <= maxSeconds*time.Second {
-			*target = d
-			return nil
-		}
-		if seconds(target)(value) != nil {
-			return errors.New("takes a duration such as 10s, or a number of seconds")
-		}
-		return nil
-	}
-}
-
-// count stores a whole number from 0 to limit.
-func count(target *int, limit int) func(string) error {
-	return func(value string) error {
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 0 || n > limit {
-			return fmt.Errorf("takes a whole number from 0 to %d", limit)
-		}
-		*target = n
-		return nil
-	}
-}
-
 // dialects are the names before + and what may follow it.
 func dialects() []struct {
 	name    string
@@ -464,6 +340,7 @@ func dialects() []struct {
 		{"sqlite", SQLite, []string{"aiosqlite", "pysqlite"}},
 		{"postgresql", PostgreSQL, postgres},
 		{"postgres", PostgreSQL, postgres},
+		{"cockroachdb", PostgreSQL, []string{"asyncpg", "psycopg", "psycopg2"}},
 		{"mysql", MySQL, mysql},
 		{"mariadb", MySQL, mysql},
 	}

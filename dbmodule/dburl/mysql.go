@@ -1,68 +1,79 @@
-package dbmodule
+package dburl
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"maps"
-	"net"
-	"os"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-sql-driver/mysql"
 )
 
-// mysqlOptions is what a MySQL or MariaDB URL says beyond its parts.
-type mysqlOptions struct {
-	collation        string
-	connectTimeout   time.Duration // 0: no limit; unset: the configuration's
-	readTimeout      time.Duration // 0: no limit
-	writeTimeout     time.Duration // 0: no limit
-	maxAllowedPacket int           // 0: what the server says
-	compress         bool
-	programName      string
-	tls              mysqlTLS
-	variables        map[string]string // name → SQL expression
-	// initCommand gives more of them, from free text; it may be nil.
-	initCommand func() map[string]string
+// MySQLOptions is what a MySQL or MariaDB URL says beyond its parts.
+type MySQLOptions struct {
+	// Collation is empty for the server's own.
+	Collation string
+	// ReadTimeout and WriteTimeout limit each read and write of the
+	// connection; 0 is no limit.
+	ReadTimeout, WriteTimeout time.Duration
+	// MaxAllowedPacket is in bytes; 0 takes what the server says.
+	MaxAllowedPacket int
+	// Compress compresses what is sent and received.
+	Compress bool
+	// ProgramName is what the server is told of this program.
+	ProgramName string
+	// TLS says how the connection is encrypted.
+	TLS MySQLTLS
+	// ClearPassword lets the server ask for the password itself, as servers do
+	// that hand it on to PAM or LDAP.
+	ClearPassword bool
+	// Variables are set at connect: their names, with SQL expressions.
+	Variables map[string]string
+	// InitCommand returns more of them, which may hold secrets: they come from
+	// a free text. It is nil if there are none.
+	InitCommand func() map[string]string
+
+	connectTimeout time.Duration // 0: no limit; unset: the configuration's
 }
 
 var errAlsoHosts = errors.New("can't be given beside several hosts: write host:port for each, before the database")
 
-// The words of ssl_mode, the MySQL client's.
+// clearPassword is the plugin that sends the password as it is.
+const clearPassword = "mysql_clear_password"
+
+// The values of [MySQLTLS.Mode], which are the words of the MySQL client's
+// ssl-mode.
 const (
-	tlsDisabled       = "DISABLED"
-	tlsPreferred      = "PREFERRED"
-	tlsRequired       = "REQUIRED"
-	tlsVerifyCA       = "VERIFY_CA"
-	tlsVerifyIdentity = "VERIFY_IDENTITY"
+	TLSDisabled       = "DISABLED"
+	TLSPreferred      = "PREFERRED"
+	TLSRequired       = "REQUIRED"
+	TLSVerifyCA       = "VERIFY_CA"
+	TLSVerifyIdentity = "VERIFY_IDENTITY"
 )
 
-type mysqlTLS struct {
-	mode          string
-	ca, cert, key string
-	keyPassword   secret
+// MySQLTLS says how a connection is encrypted and what is verified.
+type MySQLTLS struct {
+	// Mode is one of the TLS… constants.
+	Mode string
+	// CA, Cert and Key are paths of PEM files; empty for none.
+	CA, Cert, Key string
+	// KeyPassword decrypts the file Key.
+	KeyPassword Secret
 }
 
 // readMySQLOptions translates what aiomysql, asyncmy, PyMySQL, mysqlclient
 // and go-sql-driver call their options, and lets those that name a part of
 // the URL replace it.
 func (p *urlParts) readMySQLOptions(query []urlOption) error {
-	o := mysqlOptions{
+	o := MySQLOptions{
 		connectTimeout: unset,
-		programName:    defaultApplicationName,
-		variables: map[string]string{
+		ProgramName:    defaultApplicationName,
+		Variables: map[string]string{
 			"time_zone": "'+00:00'",
 			// The server's own mode and strictness, without the mode that
 			// makes a backslash ordinary: Bun doubles backslashes in strings.
 			"sql_mode": "REPLACE(CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES'), 'NO_BACKSLASH_ESCAPES', '')",
 		},
 	}
-	var socket, discard string
+	var socket, discard, authPlugin string
 	var ssl, disabled, verifyCert, verifyIdentity, compress *bool
 	strict := "writes that do not fit their column must fail"
 
@@ -75,10 +86,10 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			if len(p.hosts) > 1 {
 				return errAlsoHosts
 			}
-			if h.port == 0 {
-				h.port = p.hosts[0].port
+			if h.Port == 0 {
+				h.Port = p.hosts[0].Port
 			}
-			p.hosts = []hostPort{h}
+			p.hosts = []Host{h}
 			return nil
 		},
 		"port": func(value string) error {
@@ -89,7 +100,7 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			if len(p.hosts) > 1 {
 				return errAlsoHosts
 			}
-			p.hosts[0].port = port
+			p.hosts[0].Port = port
 			return nil
 		},
 		"unix_socket": func(value string) error {
@@ -113,7 +124,7 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			if !strings.HasPrefix(value, "utf8mb4_") || !isWord(value) || strings.ContainsAny(value, "-.") {
 				return errors.New("takes a collation of utf8mb4, for example utf8mb4_unicode_ci")
 			}
-			o.collation = value
+			o.Collation = value
 			return nil
 		},
 		"use_unicode": only("text is always Unicode", "1", "true"),
@@ -121,27 +132,27 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 		"connect_timeout":    seconds(&o.connectTimeout),
 		"connection_timeout": seconds(&o.connectTimeout),
 		"timeout":            duration(&o.connectTimeout),
-		"read_timeout":       seconds(&o.readTimeout),
-		"readTimeout":        duration(&o.readTimeout),
-		"write_timeout":      seconds(&o.writeTimeout),
-		"writeTimeout":       duration(&o.writeTimeout),
-		"max_allowed_packet": count(&o.maxAllowedPacket, 1<<30),
+		"read_timeout":       seconds(&o.ReadTimeout),
+		"readTimeout":        duration(&o.ReadTimeout),
+		"write_timeout":      seconds(&o.WriteTimeout),
+		"writeTimeout":       duration(&o.WriteTimeout),
+		"max_allowed_packet": count(&o.MaxAllowedPacket, 1<<30),
 		"compress":           flag(&compress),
 		"program_name": func(value string) error {
 			if strings.ContainsAny(value, ",:") {
 				return errors.New("takes a name without commas and colons")
 			}
-			o.programName = value
+			o.ProgramName = value
 			return nil
 		},
 
 		"ssl":                 flag(&ssl),
 		"ssl_disabled":        flag(&disabled),
-		"ssl_mode":            choice(&o.tls.mode, tlsDisabled, tlsPreferred, tlsRequired, tlsVerifyCA, tlsVerifyIdentity),
-		"ssl_ca":              text(&o.tls.ca),
-		"ssl_cert":            text(&o.tls.cert),
-		"ssl_key":             text(&o.tls.key),
-		"ssl_key_password":    hidden(&o.tls.keyPassword),
+		"ssl_mode":            choice(&o.TLS.Mode, TLSDisabled, TLSPreferred, TLSRequired, TLSVerifyCA, TLSVerifyIdentity),
+		"ssl_ca":              text(&o.TLS.CA),
+		"ssl_cert":            text(&o.TLS.Cert),
+		"ssl_key":             text(&o.TLS.Key),
+		"ssl_key_password":    hidden(&o.TLS.KeyPassword),
 		"ssl_verify_cert":     flag(&verifyCert),
 		"ssl_verify_identity": flag(&verifyIdentity),
 		"ssl_check_hostname":  flag(&verifyIdentity),
@@ -150,25 +161,29 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			if err := choice(&word, "true", "false", "skip-verify", "preferred")(value); err != nil {
 				return err
 			}
-			o.tls.mode = map[string]string{"true": tlsVerifyIdentity, "false": tlsDisabled, "skip-verify": tlsRequired, "preferred": tlsPreferred}[word]
+			o.TLS.Mode = map[string]string{"true": TLSVerifyIdentity, "false": TLSDisabled, "skip-verify": TLSRequired, "preferred": TLSPreferred}[word]
 			return nil
 		},
 
 		"sql_mode": func(value string) error {
 			mode, err := strictMode(value)
 			if err == nil {
-				o.variables["sql_mode"] = mode
+				o.Variables["sql_mode"] = mode
 			}
 			return err
 		},
 		"init_command": func(value string) error {
 			variables, err := readInitCommand(value)
 			if err == nil {
-				o.initCommand = func() map[string]string { return variables }
+				o.InitCommand = func() map[string]string { return variables }
 			}
 			return err
 		},
 
+		// The server says how it wants the password, and the driver follows. Only
+		// the plugin that sends the password itself has to be allowed.
+		"auth_plugin":   choice(&authPlugin, "mysql_native_password", "caching_sha2_password", "sha256_password", "client_ed25519", clearPassword),
+		"no_delay":      only("TCP's delay is always off", "true", "1"),
 		"autocommit":    choice(&discard, "true", "false", "1", "0"),
 		"binary_prefix": choice(&discard, "true", "false", "1", "0"),
 		"local_infile":  only("the server must not read this machine's files", "false", "0"),
@@ -180,13 +195,16 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 		return err
 	}
 	if socket != "" {
-		p.hosts[0] = hostPort{host: socket}
+		p.hosts[0] = Host{Name: socket}
 	}
-	if (o.tls.cert == "") != (o.tls.key == "") {
+	if (o.TLS.Cert == "") != (o.TLS.Key == "") {
 		return errors.New("options ssl_cert and ssl_key need each other: give both or none")
 	}
-	o.compress = compress != nil && *compress
-	o.tls.decide(ssl, disabled, verifyCert, verifyIdentity)
+	o.Compress = compress != nil && *compress
+	o.TLS.decide(ssl, disabled, verifyCert, verifyIdentity)
+	if o.ClearPassword = authPlugin == clearPassword; o.ClearPassword && socket == "" && (o.TLS.Mode == TLSDisabled || o.TLS.Mode == TLSPreferred) {
+		return errors.New("option \"auth_plugin\" sends the password as it is, and the connection may not be encrypted: add ssl_mode=VERIFY_IDENTITY, or another mode that encrypts")
+	}
 	p.mysql = o
 	return nil
 }
@@ -195,24 +213,24 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 // ssl_mode or tls said it: no TLS without any of them; with a CA, its
 // certificate and the host's name are verified unless a switch says no;
 // without one, the connection is encrypted and nothing is verified.
-func (t *mysqlTLS) decide(ssl, disabled, verifyCert, verifyIdentity *bool) {
+func (t *MySQLTLS) decide(ssl, disabled, verifyCert, verifyIdentity *bool) {
 	is := func(b *bool, want bool) bool { return b != nil && *b == want }
 	switch {
-	case t.mode == tlsRequired && t.ca != "":
-		t.mode = tlsVerifyCA // as the MySQL client does
-	case t.mode != "":
+	case t.Mode == TLSRequired && t.CA != "":
+		t.Mode = TLSVerifyCA // as the MySQL client does
+	case t.Mode != "":
 	case is(ssl, false) || is(disabled, true):
-		t.mode = tlsDisabled
-	case t.ca == "" && t.cert == "" && ssl == nil && verifyCert == nil && verifyIdentity == nil:
-		t.mode = tlsDisabled
+		t.Mode = TLSDisabled
+	case t.CA == "" && t.Cert == "" && ssl == nil && verifyCert == nil && verifyIdentity == nil:
+		t.Mode = TLSDisabled
 	case is(verifyCert, false) && !is(verifyIdentity, true):
-		t.mode = tlsRequired
-	case is(verifyIdentity, true) || t.ca != "" && verifyIdentity == nil:
-		t.mode = tlsVerifyIdentity
-	case is(verifyCert, true) || t.ca != "":
-		t.mode = tlsVerifyCA
+		t.Mode = TLSRequired
+	case is(verifyIdentity, true) || t.CA != "" && verifyIdentity == nil:
+		t.Mode = TLSVerifyIdentity
+	case is(verifyCert, true) || t.CA != "":
+		t.Mode = TLSVerifyCA
 	default:
-		t.mode = tlsRequired
+		t.Mode = TLSRequired
 	}
 }
 
@@ -306,134 +324,4 @@ func splitTopLevel(list string) (items []string, ok bool) {
 		}
 	}
 	return append(items, list[start:]), quote == 0 && depth == 0
-}
-
-// mysqlConfig returns the settings for go-sql-driver, from the URL and, when it
-// has none, a connect timeout: utf8mb4 with the server's own collation of it, times in UTC on both sides,
-// strict mode added to the server's, matching (not changed) rows counted,
-// values put into the text here, so that no prepared statement stays on the
-// server, and one statement a call. Packets are as large as the server takes.
-// It reads the files that the ssl options name. The caller owns the result,
-// which holds the password: it must not be printed.
-//
-// Of several hosts it is for the one of that index.
-func (u URL) mysqlConfig(connectTimeout time.Duration, index int) (*mysql.Config, error) {
-	if u.Engine() != MySQL {
-		return nil, errors.New("dbmodule: configure MySQL driver: the URL is not MySQL's")
-	}
-	p, o := u.parts, u.parts.mysql
-
-	name, err := p.account()
-	if err != nil {
-		return nil, fmt.Errorf("dbmodule: configure MySQL driver: %w", err)
-	}
-	c := mysql.NewConfig()
-	c.User, c.Passwd, c.DBName = name, p.password.reveal(), p.database
-	host := p.hosts[index]
-	if host.host == "" {
-		host.host = "localhost"
-	}
-	if strings.HasPrefix(host.host, "/") {
-		c.Net, c.Addr = "unix", host.host
-	} else {
-		if host.port == 0 {
-			host.port = 3306
-		}
-		c.Net, c.Addr = "tcp", net.JoinHostPort(host.host, strconv.Itoa(int(host.port)))
-	}
-	c.Loc, c.ParseTime = time.UTC, true
-	c.Timeout, c.ReadTimeout, c.WriteTimeout = u.connectTimeout(connectTimeout), o.readTimeout, o.writeTimeout
-	c.MaxAllowedPacket = o.maxAllowedPacket
-	c.ClientFoundRows = true
-	c.InterpolateParams = true
-	c.MultiStatements = false
-	c.ConnectionAttributes = "program_name:" + o.programName
-	c.Params = maps.Clone(o.variables)
-	if o.initCommand != nil {
-		maps.Copy(c.Params, o.initCommand())
-	}
-	// Every error is returned too; the default logger writes to stderr.
-	c.Logger = &mysql.NopLogger{}
-	if err := c.Apply(mysql.Charset("utf8mb4", o.collation), mysql.EnableCompression(o.compress)); err != nil {
-		return nil, errors.New("dbmodule: configure MySQL driver: the driver refused the settings")
-	}
-	if o.tls.mode != tlsDisabled {
-		serverName := host.host
-		if c.Net == "unix" {
-			serverName = "localhost"
-		}
-		config, err := o.tls.config(serverName)
-		if err != nil {
-			return nil, fmt.Errorf("dbmodule: configure MySQL driver: %w", err)
-		}
-		c.TLS = config
-		c.AllowFallbackToPlaintext = o.tls.mode == tlsPreferred
-	}
-	return c, nil
-}
-
-func (t mysqlTLS) config(host string) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
-	if t.ca != "" {
-		text, err := os.ReadFile(t.ca)
-		if err != nil {
-			return nil, fmt.Errorf("read ssl_ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, errors.New("read ssl_ca: the file holds no PEM certificate")
-		}
-	}
-	if t.cert != "" {
-		certificate, err := t.clientCertificate()
-		if err != nil {
-			return nil, err
-		}
-		c.Certificates = []tls.Certificate{certificate}
-	}
-	switch t.mode {
-	case tlsPreferred, tlsRequired:
-		c.InsecureSkipVerify = true
-	case tlsVerifyCA:
-		// The chain without the host's name: what Go verifies by itself is
-		// both or nothing.
-		c.InsecureSkipVerify = true
-		roots := c.RootCAs
-		c.VerifyConnection = func(state tls.ConnectionState) error {
-			if len(state.PeerCertificates) == 0 {
-				return errors.New("the server sent no certificate")
-			}
-			options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
-			for _, certificate := range state.PeerCertificates[1:] {
-				options.Intermediates.AddCert(certificate)
-			}
-			_, err := state.PeerCertificates[0].Verify(options)
-			return err
-		}
-	}
-	return c, nil
-}
-
-func (t mysqlTLS) clientCertificate() (tls.Certificate, error) {
-	var none tls.Certificate
-	certificate, err := os.ReadFile(t.cert)
-	if err != nil {
-		return none, fmt.Errorf("read ssl_cert: %w", err)
-	}
-	key, err := os.ReadFile(t.key)
-	if err != nil {
-		return none, fmt.Errorf("read ssl_key: %w", err)
-	}
-	if block, _ := pem.Decode(key); block != nil && x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck // the format that ssl_key_password is for
-		plain, err := x509.DecryptPEMBlock(block, []byte(t.keyPassword.reveal())) //nolint:staticcheck // as above
-		if err != nil {
-			return none, errors.New("read ssl_key: ssl_key_password does not decrypt it")
-		}
-		key = pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: plain})
-	}
-	pair, err := tls.X509KeyPair(certificate, key)
-	if err != nil {
-		return none, fmt.Errorf("read ssl_cert and ssl_key: %w", err)
-	}
-	return pair, nil
 }

@@ -1,4 +1,4 @@
-package dbmodule
+package dburl
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 // server, and the same account and options; "" names none. A SQLite URL is a
 // file's and has no other database: that is an error, and so is the zero URL.
 func (u URL) WithDatabase(name string) (URL, error) {
-	if err := u.invalid(); err != nil {
+	if err := u.Invalid(); err != nil {
 		return URL{}, fmt.Errorf("dbmodule: name another database: %w", err)
 	}
 	if u.IsZero() || u.Engine() == SQLite {

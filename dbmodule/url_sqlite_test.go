@@ -3,30 +3,14 @@ package dbmodule_test
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
 )
-
-func TestClientFlags(t *testing.T) {
-	t.Parallel()
-	for raw, want := range map[string]string{
-		"sqlite:///x.db":   "",
-		"postgresql://h/d": "--host=h",
-		"postgresql+asyncpg://me:" + marker + "@h:5433/d": "--host=h --port=5433 --username=me",
-		"postgresql://me@a:1,b/d":                         "--host=a,b --port=1, --username=me",
-		"postgresql://me@/d?host=/run/postgresql":         "--host=/run/postgresql --username=me",
-		"mysql://me:" + marker + "@[::1]:3307/d":          "--host=::1 --port=3307 --user=me",
-		"mariadb://me@h/d?unix_socket=/run/m.sock":        "--socket=/run/m.sock --user=me",
-		"mysql://me@h/d?ssl_ca=/ca.pem&passwd=" + marker:  "--host=h --user=me --ssl --ssl-verify-server-cert --ssl-ca=/ca.pem",
-	} {
-		require.Equal(t, want, strings.Join(parse(t, raw).ClientFlags(), " "), raw)
-	}
-}
 
 // Whatever a path has in it, its URL names that file.
 func TestSQLiteURL(t *testing.T) {
@@ -52,4 +36,30 @@ func TestSQLiteURL(t *testing.T) {
 	}
 	_, err := dbmodule.SQLiteURL("", false)
 	require.Error(t, err)
+}
+
+// mode=rw opens a file and creates none, as mode=ro does.
+func TestSQLiteModeOpensWhatIsThere(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.db")
+	open := func(mode string) (*dbmodule.Database, error) {
+		cfg := dbmodule.DefaultConfig()
+		cfg.URL = parse(t, "sqlite:///"+path+"?mode="+mode)
+		db, err := dbmodule.Open(cfg, zap.NewNop())
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		return db, db.Connect(t.Context())
+	}
+	for _, mode := range []string{"rw", "ro"} {
+		_, err := open(mode)
+		require.ErrorIs(t, err, dbmodule.ErrUnavailable, mode)
+		require.ErrorContains(t, err, "the file "+path+" does not exist")
+		require.NoFileExists(t, path)
+	}
+	for _, mode := range []string{"rwc", "rw"} {
+		db, err := open(mode)
+		require.NoError(t, err, mode)
+		_, err = db.DB().ExecContext(t.Context(), "CREATE TABLE "+mode+" (id INTEGER)")
+		require.NoError(t, err, mode)
+	}
 }

@@ -1,4 +1,4 @@
-package dbmodule
+package dburl
 
 import (
 	"strconv"
@@ -25,10 +25,10 @@ func (p *urlParts) psqlFlags() []string {
 	named := false
 	for _, h := range p.hosts {
 		port := ""
-		if h.port != 0 {
-			port = strconv.Itoa(int(h.port))
+		if h.Port != 0 {
+			port = strconv.Itoa(int(h.Port))
 		}
-		hosts, ports = append(hosts, h.host), append(ports, port)
+		hosts, ports = append(hosts, h.Name), append(ports, port)
 		named = named || port != ""
 	}
 	flags = withFlag(flags, "--host", strings.Join(hosts, ","))
@@ -40,25 +40,25 @@ func (p *urlParts) psqlFlags() []string {
 
 func (p *urlParts) mysqlFlags() []string {
 	var flags []string
-	if h := p.hosts[0]; strings.HasPrefix(h.host, "/") {
-		flags = append(flags, "--socket="+h.host)
+	if h := p.hosts[0]; strings.HasPrefix(h.Name, "/") {
+		flags = append(flags, "--socket="+h.Name)
 	} else {
-		flags = withFlag(flags, "--host", h.host)
-		if h.port != 0 {
-			flags = append(flags, "--port="+strconv.Itoa(int(h.port)))
+		flags = withFlag(flags, "--host", h.Name)
+		if h.Port != 0 {
+			flags = append(flags, "--port="+strconv.Itoa(int(h.Port)))
 		}
 	}
 	flags = withFlag(flags, "--user", p.user)
-	tls := p.mysql.tls
-	if tls.mode != tlsDisabled && tls.mode != tlsPreferred {
+	tls := p.mysql.TLS
+	if tls.Mode != TLSDisabled && tls.Mode != TLSPreferred {
 		flags = append(flags, "--ssl")
 	}
-	if tls.mode == tlsVerifyIdentity {
+	if tls.Mode == TLSVerifyIdentity {
 		flags = append(flags, "--ssl-verify-server-cert")
 	}
-	flags = withFlag(flags, "--ssl-ca", tls.ca)
-	flags = withFlag(flags, "--ssl-cert", tls.cert)
-	return withFlag(flags, "--ssl-key", tls.key)
+	flags = withFlag(flags, "--ssl-ca", tls.CA)
+	flags = withFlag(flags, "--ssl-cert", tls.Cert)
+	return withFlag(flags, "--ssl-key", tls.Key)
 }
 
 // withFlag appends a flag that has a value, unless the value is empty.

@@ -1,4 +1,4 @@
-package dbmodule
+package dburl
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// URLs is a list of databases, as DATABASE_REPLICA_URLS has it. It prints as
-// its URLs do, without passwords.
+// URLs is a list of databases, in the form of DATABASE_REPLICA_URLS. It prints
+// as its URLs do, without passwords.
 type URLs []URL
 
 // urlStart finds where the next URL of a list begins: a URL may hold commas
@@ -61,8 +61,8 @@ func (u *URLs) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Decode is UnmarshalText for envconfig, whose errors repeat the value: as
-// [URL.Decode] does, it keeps why a text is no URL for [Config.Validate].
+// Decode is UnmarshalText for envconfig, whose errors repeat the value. As
+// [URL.Decode] does, it keeps why a text is no URL for [URL.Invalid].
 func (u *URLs) Decode(text string) error {
 	var urls URLs
 	for _, item := range splitURLs(text) {

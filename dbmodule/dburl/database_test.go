@@ -1,11 +1,11 @@
-package dbmodule_test
+package dburl_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dburl"
 )
 
 func TestURLWithDatabase(t *testing.T) {
@@ -16,7 +16,7 @@ func TestURLWithDatabase(t *testing.T) {
 		{"mysql://ann:s%2Fecret@db:3307/books?charset=utf8mb4", "", "mysql://ann:***@db:3307/?charset=utf8mb4"},
 		{"mysql://db", "books", "mysql://db/books"},
 	} {
-		u, err := dbmodule.ParseURL(test.url)
+		u, err := dburl.ParseURL(test.url)
 		require.NoError(t, err)
 		before := u.String()
 		other, err := u.WithDatabase(test.name)
@@ -25,13 +25,13 @@ func TestURLWithDatabase(t *testing.T) {
 		require.Equal(t, test.name, other.Database())
 		require.Equal(t, before, u.String(), "the first URL is as it was")
 	}
-	sqlite, err := dbmodule.ParseURL("sqlite:///books.db")
+	sqlite, err := dburl.ParseURL("sqlite:///books.db")
 	require.NoError(t, err)
-	for _, u := range []dbmodule.URL{sqlite, {}} {
+	for _, u := range []dburl.URL{sqlite, {}} {
 		_, err := u.WithDatabase("books")
 		require.ErrorContains(t, err, "names no server")
 	}
-	server, err := dbmodule.ParseURL("mysql://db")
+	server, err := dburl.ParseURL("mysql://db")
 	require.NoError(t, err)
 	_, err = server.WithDatabase("a\nb")
 	require.ErrorContains(t, err, "control character")

@@ -1,0 +1,264 @@
+package dburl
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// defaultApplicationName is what servers are told unless the URL says else.
+const defaultApplicationName = "openhands-server"
+
+// unset is a connect timeout that a URL does not mention.
+const unset time.Duration = -1
+
+// The values of [PostgreSQLOptions.QueryMode], which are pgx's words for the
+// ways to send a statement.
+const (
+	QueryModeExec           = "exec"
+	QueryModeSimpleProtocol = "simple_protocol"
+	QueryModeDescribeExec   = "describe_exec"
+	QueryModeCacheDescribe  = "cache_describe"
+	QueryModeCacheStatement = "cache_statement"
+)
+
+// PostgreSQLOptions is what a PostgreSQL URL says beyond its parts.
+type PostgreSQLOptions struct {
+	// Settings holds libpq's keywords without secrets, such as sslmode. Those
+	// for hosts, user and database are not in it.
+	Settings map[string]string
+	// Runtime holds the parameters that the server sets for a session.
+	Runtime map[string]string
+	// SSLPassword decrypts the key of the client's certificate.
+	SSLPassword Secret
+	// CommandLine is the server's options parameter, a free text.
+	CommandLine Secret
+	// KeepAlive says how a silent connection is probed.
+	KeepAlive net.KeepAliveConfig
+	// MinTLS is the lowest TLS version, as crypto/tls numbers them; 0 for any.
+	MinTLS uint16
+	// QueryMode is one of the QueryMode… constants.
+	QueryMode string
+	// StatementsLimit is how many statements the driver keeps in the modes
+	// that keep any.
+	StatementsLimit int
+
+	connectTimeout time.Duration // 0: no limit; unset: the configuration's
+	// statementCache is DATABASE_STATEMENT_CACHE_SIZE by the URL, -1 without.
+	statementCache int
+}
+
+// readPostgresOptions translates what asyncpg, psycopg, pg8000, libpq and pgx
+// call their options, and lets those that name a part of the URL replace it.
+func (p *urlParts) readPostgresOptions(query []urlOption) error {
+	o := PostgreSQLOptions{
+		Settings:        map[string]string{"sslmode": "prefer", "target_session_attrs": "any"},
+		Runtime:         map[string]string{"application_name": defaultApplicationName},
+		connectTimeout:  unset,
+		KeepAlive:       net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 9},
+		QueryMode:       QueryModeExec,
+		StatementsLimit: 512,
+		statementCache:  -1,
+	}
+	var hosts []Host
+	var ports []uint16
+
+	statements := func(value string) error {
+		err := count(&o.StatementsLimit, 1<<20)(value)
+		if o.QueryMode == QueryModeExec {
+			o.statementCache = o.StatementsLimit
+		}
+		return err
+	}
+	setting := func(name string, accepted ...string) func(string) error {
+		return func(value string) error {
+			if len(accepted) > 0 {
+				if err := choice(&value, accepted...)(value); err != nil {
+					return err
+				}
+			}
+			o.Settings[name] = value
+			return nil
+		}
+	}
+	runtime := func(name string) func(string) error {
+		return func(value string) error {
+			o.Runtime[name] = value
+			return nil
+		}
+	}
+	modes := []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
+
+	known := optionTable{
+		"host": func(value string) error {
+			more, err := parsePostgresHosts(value)
+			hosts = append(hosts, more...)
+			return err
+		},
+		"port": func(value string) error {
+			for item := range strings.SplitSeq(value, ",") {
+				port, err := parsePort(item, "port option")
+				if err != nil {
+					return errors.New("takes a number from 1 to 65535, or one for each host, separated by commas")
+				}
+				ports = append(ports, port)
+			}
+			return nil
+		},
+		"user":     text(&p.user),
+		"password": hidden(&p.password),
+		"database": text(&p.database),
+		"dbname":   text(&p.database),
+		"passfile": setting("passfile"),
+
+		"sslmode": setting("sslmode", modes...),
+		// asyncpg's word for sslmode. true is libpq's alias for require.
+		"ssl": func(value string) error {
+			if yes, err := parseBool(value); err == nil {
+				value = "disable"
+				if yes {
+					value = "require"
+				}
+			}
+			return setting("sslmode", modes...)(value)
+		},
+		"sslrootcert":    setting("sslrootcert"),
+		"sslcert":        setting("sslcert"),
+		"sslkey":         setting("sslkey"),
+		"sslpassword":    hidden(&o.SSLPassword),
+		"sslcertmode":    setting("sslcertmode", "disable", "allow", "require"),
+		"sslsni":         setting("sslsni", "0", "1"),
+		"sslnegotiation": setting("sslnegotiation", "postgres", "direct"),
+		"ssl_min_protocol_version": func(value string) error {
+			var word string
+			if err := choice(&word, "TLSv1.2", "TLSv1.3")(value); err != nil {
+				return err
+			}
+			o.MinTLS = map[string]uint16{"TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}[word]
+			return nil
+		},
+		"channel_binding": setting("channel_binding", "disable", "prefer", "require"),
+		"gssencmode":      only("this driver does not encrypt by GSSAPI", "disable", "prefer"),
+
+		"target_session_attrs": setting("target_session_attrs", "any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+		"connect_timeout":      seconds(&o.connectTimeout),
+		"timeout":              seconds(&o.connectTimeout),
+		"keepalives": func(value string) (err error) {
+			o.KeepAlive.Enable, err = parseBool(value)
+			return err
+		},
+		"keepalives_idle":     seconds(&o.KeepAlive.Idle),
+		"keepalives_interval": seconds(&o.KeepAlive.Interval),
+		"keepalives_count":    count(&o.KeepAlive.Count, 1000),
+
+		"application_name": runtime("application_name"),
+		"options":          hidden(&o.CommandLine),
+		"search_path":      runtime("search_path"),
+		"timezone":         runtime("timezone"),
+		"client_encoding":  only("Go's strings are UTF-8", "utf8", "utf-8", "auto"),
+		"statement_timeout": func(value string) error {
+			return serverDuration(o.Runtime, "statement_timeout", value)
+		},
+		"lock_timeout": func(value string) error {
+			return serverDuration(o.Runtime, "lock_timeout", value)
+		},
+		"idle_in_transaction_session_timeout": func(value string) error {
+			return serverDuration(o.Runtime, "idle_in_transaction_session_timeout", value)
+		},
+		// asyncpg stops a command by itself; the server does it as well.
+		"command_timeout": func(value string) error {
+			var d time.Duration
+			if err := seconds(&d)(value); err != nil {
+				return err
+			}
+			o.Runtime["statement_timeout"] = strconv.FormatInt(max(d.Milliseconds(), min(1, int64(d))), 10)
+			return nil
+		},
+
+		"default_query_exec_mode": func(value string) error {
+			if err := choice(&o.QueryMode, QueryModeExec, QueryModeSimpleProtocol, QueryModeDescribeExec, QueryModeCacheDescribe, QueryModeCacheStatement)(value); err != nil {
+				return err
+			}
+			o.statementCache = 0 // the mode decides for all statements
+			return nil
+		},
+		// How many statements are kept, by us or with
+		// default_query_exec_mode=cache_… by the driver.
+		"prepared_statement_cache_size": statements,
+		"statement_cache_size":          statements,
+		"statement_cache_capacity":      statements,
+		"async_fallback":                ignored,
+	}
+	if err := known.read(PostgreSQL, query, "host"); err != nil {
+		return err
+	}
+	if o.StatementsLimit == 0 && (o.QueryMode == QueryModeCacheStatement || o.QueryMode == QueryModeCacheDescribe) {
+		return errors.New("a statement cache of size 0 contradicts default_query_exec_mode: remove one of the two")
+	}
+	if (o.Settings["sslcert"] == "") != (o.Settings["sslkey"] == "") {
+		return errors.New("options sslcert and sslkey need each other: give both or none")
+	}
+	if hosts != nil {
+		// The authority's port serves a host that the query names alone.
+		if len(hosts) == 1 && hosts[0].Port == 0 && len(p.hosts) == 1 && ports == nil {
+			hosts[0].Port = p.hosts[0].Port
+		}
+		p.hosts = hosts
+	}
+	if ports != nil {
+		if slices.ContainsFunc(hosts, func(h Host) bool { return h.Port != 0 }) {
+			return errors.New("option \"port\" and a port in option \"host\" contradict each other: keep one")
+		}
+		if len(ports) > 1 && len(ports) != len(p.hosts) {
+			return fmt.Errorf("option \"port\" has %d ports for %d hosts: give one, or one for each host", len(ports), len(p.hosts))
+		}
+		for i := range p.hosts {
+			p.hosts[i].Port = ports[min(i, len(ports)-1)]
+		}
+	}
+	p.postgres = o
+	return nil
+}
+
+// parsePostgresHosts reads the host option: names, name:port items, or unix
+// socket directories, separated by commas. asyncpg also takes the path of the
+// socket itself.
+func parsePostgresHosts(value string) ([]Host, error) {
+	var hosts []Host
+	for item := range strings.SplitSeq(value, ",") {
+		if !strings.HasPrefix(item, "/") {
+			h, err := parseHost(item, "host option", false)
+			if err != nil {
+				return nil, errors.New("takes a host, host:port, [IPv6]:port or the directory of a unix socket; several are separated by commas")
+			}
+			hosts = append(hosts, h)
+			continue
+		}
+		h := Host{Name: item}
+		if dir, port, found := strings.Cut(item, "/.s.PGSQL."); found {
+			n, err := parsePort(port, "socket")
+			if err != nil {
+				return nil, errors.New("takes a socket's directory, or a path that ends in /.s.PGSQL.<port>")
+			}
+			h = Host{Name: dir, Port: n}
+		}
+		hosts = append(hosts, h)
+	}
+	return hosts, nil
+}
+
+// serverDuration stores a duration as PostgreSQL writes one: milliseconds, or
+// a number with a unit.
+func serverDuration(runtime map[string]string, name, value string) error {
+	unit := strings.TrimLeft(value, "0123456789")
+	if len(unit) == len(value) || !slices.Contains([]string{"", "us", "ms", "s", "min", "h", "d"}, unit) {
+		return errors.New("takes a number of milliseconds, or a number with one of the units us, ms, s, min, h, d")
+	}
+	runtime[name] = value
+	return nil
+}

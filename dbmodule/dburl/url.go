@@ -1,0 +1,308 @@
+package dburl
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// URL says which database to use and how to reach it. [ParseURL] makes one
+// from SQLAlchemy's form; the zero value means "not set".
+//
+// A URL is immutable and may be used from several goroutines. It prints,
+// encodes and logs with *** in the place of its password and of every option
+// that is a secret or a free text that could hold one. Only [Secret.Reveal]
+// returns such a text.
+type URL struct {
+	// A pointer, so that printing a struct that holds a URL in an unexported
+	// field, where fmt can call no method, shows an address.
+	parts *urlParts
+}
+
+type urlParts struct {
+	// invalid is why there is nothing else here; see Decode.
+	invalid error
+
+	engine   Engine
+	masked   string
+	user     string
+	password Secret
+	hosts    []Host
+	database string
+
+	sqlite   SQLiteOptions
+	postgres PostgreSQLOptions
+	mysql    MySQLOptions
+}
+
+// Host is one server of a URL.
+type Host struct {
+	// Name is a host's name, an IP address without brackets, or the absolute
+	// path of a unix socket (for PostgreSQL: of its directory). It is empty if
+	// the URL names no host.
+	Name string
+	// Port is 0 for the engine's own.
+	Port uint16
+}
+
+const mask = "***"
+
+// IsZero reports whether u is the zero URL, which names no database.
+func (u URL) IsZero() bool { return u.parts == nil }
+
+// Engine returns the engine that u names, "" for the zero URL.
+func (u URL) Engine() Engine {
+	if u.parts == nil {
+		return ""
+	}
+	return u.parts.engine
+}
+
+// Database returns the database's name as the URL gives it, decoded: "" if it
+// gives none (PostgreSQL then uses the one named like the user). For SQLite
+// it is the file's path, or ":memory:".
+func (u URL) Database() string {
+	if u.parts == nil {
+		return ""
+	}
+	return u.parts.database
+}
+
+// Memory reports whether u names an in-memory SQLite database.
+func (u URL) Memory() bool { return u.parts != nil && u.parts.sqlite.Memory }
+
+// Path returns the SQLite file's path as the URL gives it, relative or
+// absolute; "" for an in-memory database and for the other engines.
+func (u URL) Path() string {
+	if u.parts == nil {
+		return ""
+	}
+	return u.parts.sqlite.Path
+}
+
+// String returns u with *** in place of the password and of other secrets.
+func (u URL) String() string {
+	if u.parts == nil {
+		return ""
+	}
+	return u.parts.masked
+}
+
+// GoString returns what %#v prints: masked as [URL.String] is.
+func (u URL) GoString() string { return fmt.Sprintf("dbmodule.URL(%q)", u.String()) }
+
+// Format prints u masked, whatever the verb.
+func (u URL) Format(f fmt.State, verb rune) {
+	if verb == 'v' && f.Flag('#') {
+		_, _ = io.WriteString(f, u.GoString()) // a fmt.State keeps no error
+		return
+	}
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), u.String())
+}
+
+// MarshalText returns [URL.String]: what it writes can be read by a person,
+// but not back by [URL.UnmarshalText] if it had a password.
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// MarshalJSON returns [URL.String] as a JSON string.
+func (u URL) MarshalJSON() ([]byte, error) { return json.Marshal(u.String()) }
+
+// MarshalLogObject adds the engine and the masked URL to a zap log entry.
+func (u URL) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	enc.AddString("engine", string(u.Engine()))
+	enc.AddString("url", u.String())
+	return nil
+}
+
+// UnmarshalText sets u to what [ParseURL] makes of text, or leaves u alone
+// and returns ParseURL's error, which does not repeat text.
+func (u *URL) UnmarshalText(text []byte) error {
+	parsed, err := ParseURL(string(text))
+	if err != nil {
+		return err
+	}
+	*u = parsed
+	return nil
+}
+
+// Decode is UnmarshalText for envconfig, whose errors repeat the value, and
+// with it the password. If the text is no URL, Decode returns no error: u keeps
+// the reason, and [URL.Invalid] returns it without the text. Only an empty text
+// is an error here.
+func (u *URL) Decode(text string) error {
+	err := u.UnmarshalText([]byte(text))
+	if err == nil || text == "" {
+		return err
+	}
+	*u = URL{parts: &urlParts{invalid: errors.Unwrap(err), masked: "(invalid)"}}
+	return nil
+}
+
+// User returns the name to log in with, "" if the URL gives none.
+func (u URL) User() string {
+	if u.parts == nil {
+		return ""
+	}
+	return u.parts.user
+}
+
+// Password returns the password to log in with, which must not be printed.
+func (u URL) Password() Secret {
+	if u.parts == nil {
+		return Secret{}
+	}
+	return u.parts.password
+}
+
+// Hosts returns the servers of a PostgreSQL or MySQL URL, in its order and at
+// least one. It returns nil for SQLite.
+func (u URL) Hosts() []Host {
+	if u.parts == nil {
+		return nil
+	}
+	return slices.Clone(u.parts.hosts)
+}
+
+// SQLite returns the options of a SQLite URL; the zero value for others.
+func (u URL) SQLite() SQLiteOptions {
+	if u.parts == nil {
+		return SQLiteOptions{}
+	}
+	return u.parts.sqlite
+}
+
+// PostgreSQL returns the options of a PostgreSQL URL; the zero value for
+// others. The caller owns the maps in it.
+func (u URL) PostgreSQL() PostgreSQLOptions {
+	if u.parts == nil {
+		return PostgreSQLOptions{}
+	}
+	o := u.parts.postgres
+	o.Settings, o.Runtime = maps.Clone(o.Settings), maps.Clone(o.Runtime)
+	return o
+}
+
+// MySQL returns the options of a MySQL or MariaDB URL; the zero value for
+// others. The caller owns the map in it.
+func (u URL) MySQL() MySQLOptions {
+	if u.parts == nil {
+		return MySQLOptions{}
+	}
+	o := u.parts.mysql
+	o.Variables = maps.Clone(o.Variables)
+	return o
+}
+
+// StatementCache returns how many prepared statements the URL says that a
+// connection keeps, or else the number given.
+func (u URL) StatementCache(otherwise int) int {
+	own := -1
+	switch u.Engine() {
+	case SQLite:
+		own = u.parts.sqlite.statementCache
+	case PostgreSQL:
+		own = u.parts.postgres.statementCache
+	}
+	if own < 0 {
+		return otherwise
+	}
+	return own
+}
+
+// ConnectTimeout returns how long the URL says that an attempt to connect may
+// take, or else the duration given; 0 is no limit.
+func (u URL) ConnectTimeout(otherwise time.Duration) time.Duration {
+	own := unset
+	switch u.Engine() {
+	case PostgreSQL:
+		own = u.parts.postgres.connectTimeout
+	case MySQL:
+		own = u.parts.mysql.connectTimeout
+	}
+	if own == unset {
+		return otherwise
+	}
+	return own
+}
+
+// SeeksPrimary reports whether u names several hosts and wants the one that
+// takes writes.
+func (u URL) SeeksPrimary() bool {
+	if u.parts == nil || len(u.parts.hosts) < 2 {
+		return false
+	}
+	switch u.parts.postgres.Settings["target_session_attrs"] {
+	case "read-write", "primary":
+		return true
+	}
+	return u.Engine() == MySQL
+}
+
+// Invalid returns why a text that [URL.Decode] took is no URL; nil if u can be
+// used or is not set.
+func (u URL) Invalid() error {
+	if u.parts == nil {
+		return nil
+	}
+	return u.parts.invalid
+}
+
+// maskedURL renders the parts again, so that spelling which was ambiguous in
+// the input is not in the output.
+func maskedURL(scheme, user string, hasPassword bool, authority, database string, hasPath bool, query []urlOption) string {
+	var b strings.Builder
+	b.WriteString(scheme + "://")
+	if user != "" || hasPassword {
+		b.WriteString(escape(user, ""))
+		if hasPassword {
+			b.WriteString(":" + mask)
+		}
+		b.WriteByte('@')
+	}
+	b.WriteString(authority)
+	if hasPath {
+		b.WriteString("/" + escape(database, "/:"))
+	}
+	for i, o := range query {
+		b.WriteByte("?&"[min(i, 1)])
+		value := escape(o.value, "/:,[]")
+		if o.value != "" && mayHoldSecret(o.name) {
+			value = mask
+		}
+		b.WriteString(escape(o.name, "") + "=" + value)
+	}
+	return b.String()
+}
+
+// mayHoldSecret names the options whose value is a secret, or a text in which
+// a person may have written one.
+func mayHoldSecret(name string) bool {
+	switch name {
+	case "password", "passwd", "sslpassword", "ssl_key_password", "options", "init_command":
+		return true
+	}
+	return false
+}
+
+// escape percent-encodes all but RFC 3986's unreserved characters, those in
+// keep, and letters beyond ASCII.
+func escape(text, keep string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		switch c := text[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c >= 0x80,
+			strings.IndexByte("-._~", c) >= 0, strings.IndexByte(keep, c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
