@@ -144,14 +144,14 @@ func (c change) run(t *testing.T, d database) {
 		}
 		return
 	}
-	migrate(t, d, draft.Up)
+	migrateDraft(t, d, draft.Up, draft.Down)
 	c.expect(t, d, "up", now, c.new, c.up)
-	migrate(t, d, draft.Down)
+	migrateDraft(t, d, draft.Down, draft.Up)
 	c.expect(t, d, "down", old, c.old, c.down)
 	if after := describe(t, d, c.old); after != before {
 		t.Errorf("before:\n%s\nafter the way down:\n%s", before, after)
 	}
-	migrate(t, d, draft.Up)
+	migrateDraft(t, d, draft.Up, draft.Down)
 	c.expect(t, d, "up again", now, c.new, nil)
 	migrateEach(t, d, c.work)
 }
@@ -242,14 +242,20 @@ func describe(t *testing.T, d database, models []any) string {
 // migrate runs statements as a revision, by what runs revisions.
 func migrate(t *testing.T, d database, statements []string) {
 	t.Helper()
-	if err := tryMigrate(t.Context(), t, d, statements); err != nil {
+	migrateDraft(t, d, statements, nil)
+}
+
+// migrateDraft runs the one way of a revision that has another.
+func migrateDraft(t *testing.T, d database, statements, other []string) {
+	t.Helper()
+	if err := tryMigrate(t.Context(), t, d, statements, other); err != nil {
 		t.Fatalf("%v\nin\n%s", err, strings.Join(statements, ";\n"))
 	}
 }
 
 // tryMigrate makes a history of one revision of the statements, and runs it on
-// the database as if that had none yet.
-func tryMigrate(ctx context.Context, t *testing.T, d database, statements []string) error {
+// the database as if that had none yet. other is its downgrade.
+func tryMigrate(ctx context.Context, t *testing.T, d database, statements, other []string) error {
 	t.Helper()
 	for _, s := range statements {
 		if strings.HasSuffix(s, ";") {
@@ -257,6 +263,9 @@ func tryMigrate(ctx context.Context, t *testing.T, d database, statements []stri
 		}
 	}
 	text := "-- migrate:upgrade\n" + strings.Join(statements, ";\n") + ";\n"
+	if other != nil {
+		text += "-- migrate:downgrade\n" + strings.Join(other, ";\n") + ";\n"
+	}
 	script, err := revisions.ParseScript(d.engine, text)
 	if err != nil || len(script.Upgrade) != len(statements) {
 		return fmt.Errorf("%d statements became %d in a file: %w", len(statements), len(script.Upgrade), err)

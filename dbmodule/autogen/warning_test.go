@@ -128,7 +128,7 @@ func TestNotNullWithoutADefault(t *testing.T) {
 		migrate(t, d, draft.Up)
 		migrate(t, d, draft.Down)
 		migrateEach(t, d, []string{"INSERT INTO things (id, v) VALUES (1, 1)"})
-		err := tryMigrate(t.Context(), t, d, draft.Up)
+		err := tryMigrate(t.Context(), t, d, draft.Up, draft.Down)
 		if (err != nil) != (d.engine != dbmodule.MySQL) {
 			t.Errorf("with a row: error = %v", err)
 		}
@@ -141,7 +141,7 @@ func TestNotNullWithoutADefault(t *testing.T) {
 		if len(draft.Warnings) != 1 || draft.Warnings[0].Code != autogen.SetNotNull || !strings.Contains(draft.Warnings[0].Text, "fails") {
 			t.Errorf("warnings = %s", joinWarnings(draft.Warnings))
 		}
-		if err := tryMigrate(t.Context(), t, d, draft.Up); err == nil {
+		if err := tryMigrate(t.Context(), t, d, draft.Up, draft.Down); err == nil {
 			t.Error("no error for NULL in a column that becomes not null")
 		}
 	})

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
 )
 
 // attachment is an index or a trigger: what SQLite drops along with a table.
@@ -15,7 +16,8 @@ type attachment struct {
 	Name    string
 	Table   string
 	SQL     string
-	Columns []string `bun:"-"` // those that an index is on, expressions aside
+	Columns []string `bun:"-"` // those that an index is on, expressions aside, or whose UPDATE a trigger waits for
+	Final   string   `bun:"-"` // what the table that took the place of its is called; "" if none did
 }
 
 type attachments []attachment
@@ -30,7 +32,8 @@ func attached(ctx context.Context, db bun.IDB) (attachments, error) {
 		return nil, fmt.Errorf("list indexes and triggers: %w", err)
 	}
 	for i := range all {
-		if all[i].Kind != "index" {
+		if all[i].Kind == "trigger" {
+			all[i].Columns = rebuild.TriggerColumns(all[i].SQL)
 			continue
 		}
 		if err := db.NewRaw("SELECT name FROM pragma_index_info(?) WHERE name IS NOT NULL", all[i].Name).Scan(ctx, &all[i].Columns); err != nil {
@@ -49,8 +52,7 @@ func (all attachments) without(others attachments) attachments {
 }
 
 // restore makes those again whose table is there again, unless something has
-// their name. An index goes with a column that it was on, as it does on the
-// other engines.
+// their name. One that can't be made again is an error: it would be lost.
 func (all attachments) restore(ctx context.Context, tx bun.Tx) error {
 	if len(all) == 0 {
 		return nil
@@ -60,12 +62,21 @@ func (all attachments) restore(ctx context.Context, tx bun.Tx) error {
 		return err
 	}
 	for _, a := range all.without(present) {
-		fits, err := a.fits(ctx, tx)
+		if a.Final != "" && a.Final != rebuild.Fold(a.Table) {
+			return fmt.Errorf("%s %s would be lost: it was on the table that %s takes the place of; make it again in the revision, or drop it before",
+				a.Kind, a.Name, a.Final)
+		}
+		columns, err := columnsOf(ctx, tx, a.Table)
 		if err != nil {
 			return err
 		}
-		if !fits {
-			continue
+		if len(columns) == 0 {
+			continue // it went with its table
+		}
+		for _, name := range a.Columns {
+			if !slices.Contains(columns, rebuild.Fold(name)) {
+				return fmt.Errorf("%s %s is on column %s, which table %s has no longer: drop the %s before", a.Kind, a.Name, name, a.Table, a.Kind)
+			}
 		}
 		if err := execute(ctx, tx, a.SQL); err != nil {
 			return fmt.Errorf("put %s %s back on the rebuilt table %s: %w; drop the %s before, and make it as it should be after",
@@ -75,21 +86,12 @@ func (all attachments) restore(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// fits tells whether there is a table, or a view, with all its columns.
-func (a attachment) fits(ctx context.Context, tx bun.Tx) (bool, error) {
-	exists, err := tx.NewSelect().TableExpr("sqlite_master").
-		Where("type IN ('table', 'view') AND lower(name) = lower(?)", a.Table).Exists(ctx)
-	if err != nil {
-		return false, fmt.Errorf("look for table %s: %w", a.Table, err)
-	}
-	if !exists {
-		return false, nil
-	}
+// columnsOf lists the columns of a table or view, folded; none if there is no
+// such.
+func columnsOf(ctx context.Context, tx bun.Tx, table string) ([]string, error) {
 	var columns []string
-	if err := tx.NewRaw("SELECT lower(name) FROM pragma_table_xinfo(?)", a.Table).Scan(ctx, &columns); err != nil {
-		return false, fmt.Errorf("list the columns of table %s: %w", a.Table, err)
+	if err := tx.NewRaw("SELECT lower(name) FROM pragma_table_xinfo(?)", table).Scan(ctx, &columns); err != nil {
+		return nil, fmt.Errorf("list the columns of table %s: %w", table, err)
 	}
-	return !slices.ContainsFunc(a.Columns, func(name string) bool {
-		return !slices.Contains(columns, strings.ToLower(name))
-	}), nil
+	return columns, nil
 }

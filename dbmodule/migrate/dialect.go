@@ -30,8 +30,8 @@ type dialect interface {
 	// around prepares the connection for a transaction with DDL, in fn, which
 	// calls check before it commits.
 	around(ctx context.Context, fn func(check func(tx bun.Tx) error) error) error
-	// execute runs a statement in a transaction.
-	execute(ctx context.Context, tx bun.Tx, statement string) error
+	// execute runs the i-th statement of the work in a transaction.
+	execute(ctx context.Context, tx bun.Tx, w work, i int) error
 	// together returns where the statements end that can run in one
 	// transaction with the one at from: from itself if not even that one can.
 	together(statements []Statement, from int) int

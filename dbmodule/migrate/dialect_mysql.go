@@ -127,8 +127,8 @@ func (d *mysqlDialect) around(_ context.Context, fn func(func(bun.Tx) error) err
 	return fn(func(bun.Tx) error { return nil })
 }
 
-func (d *mysqlDialect) execute(ctx context.Context, tx bun.Tx, statement string) error {
-	return execute(ctx, tx, statement)
+func (d *mysqlDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) error {
+	return execute(ctx, tx, w.statements[i].Text)
 }
 
 // reMySQLData matches the statements that MySQL does not commit by itself.

@@ -156,8 +156,8 @@ func (d *postgresDialect) around(_ context.Context, fn func(func(bun.Tx) error) 
 	return fn(func(bun.Tx) error { return nil })
 }
 
-func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, statement string) error {
-	return execute(ctx, tx, statement)
+func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) error {
+	return execute(ctx, tx, w.statements[i].Text)
 }
 
 func (d *postgresDialect) together(statements []Statement, from int) int {

@@ -6,10 +6,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
 )
 
 // sqliteDialect has no lock beyond BEGIN IMMEDIATE: each revision looks again,
@@ -18,12 +19,19 @@ import (
 // SQLite changes most of a table by making a new one, copying the rows,
 // dropping the old one and renaming. Foreign keys must not be enforced
 // meanwhile, which can only be switched outside a transaction; they are
-// checked before the commit. Indexes and triggers that go with the old table
-// come back (see attachments).
+// checked before the commit. Columns, constraints and options of the old table
+// that the revision does not know are those of the new one too (see rebuilt),
+// and indexes and triggers that go with the old table come back (see
+// attachments). What can't be kept so is refused.
 type sqliteDialect struct {
 	run *run
 	// dropped went with tables in this transaction.
 	dropped attachments
+	// plans are those of the rebuilds that this transaction began, by the
+	// index of their first statement.
+	plans map[int]*rebuild.Plan
+	// usable is what was, before the first rebuild, so that it still must be.
+	usable *usable
 	// allowed are the violations that were there before.
 	allowed map[violation]bool
 }
@@ -90,7 +98,7 @@ func (d *sqliteDialect) unenforced(ctx context.Context, fn func(check func(bun.T
 			err = errors.Join(err, restore, d.discard())
 		}
 	}()
-	d.dropped = nil
+	d.dropped, d.plans, d.usable = nil, map[int]*rebuild.Plan{}, nil
 	return fn(func(tx bun.Tx) error { return d.check(ctx, tx) })
 }
 
@@ -107,6 +115,9 @@ func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
 	if err := d.dropped.restore(ctx, tx); err != nil {
 		return err
 	}
+	if err := d.usable.still(ctx, tx); err != nil {
+		return err
+	}
 	found, err := violations(ctx, tx)
 	if err != nil {
 		return err
@@ -116,25 +127,6 @@ func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
 		return violated
 	}
 	return nil
-}
-
-// reDropTable matches the statement that takes indexes and triggers along.
-var reDropTable = regexp.MustCompile(`(?i)^drop\s+table\b`)
-
-func (d *sqliteDialect) execute(ctx context.Context, tx bun.Tx, statement string) error {
-	if !reDropTable.MatchString(statement) {
-		return execute(ctx, tx, statement)
-	}
-	before, err := attached(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if err := execute(ctx, tx, statement); err != nil {
-		return err
-	}
-	after, err := attached(ctx, tx)
-	d.dropped = append(d.dropped, before.without(after)...)
-	return err
 }
 
 // violation is a row whose foreign key leads nowhere.

@@ -146,7 +146,7 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 					return err
 				}
 				for i := from; i < to; i++ {
-					if err := r.dialect.execute(ctx, tx, w.statements[i].Text); err != nil {
+					if err := r.dialect.execute(ctx, tx, w, i); err != nil {
 						return r.failed(p.Step, w, i, err, from > 0)
 					}
 					after.complete(w.statements[i].Text)

@@ -75,7 +75,8 @@ func TestSQLiteRebuildKeepsWhatBelongsToTheTable(t *testing.T) {
 	}
 }
 
-// Indexes that only the database knows are kept too; one goes with its column.
+// Indexes that only the database knows are kept too, or the revision is
+// refused.
 func TestSQLiteRebuildKeepsIndexesMadeByHand(t *testing.T) {
 	t.Parallel()
 	byHand := []string{
@@ -93,16 +94,21 @@ func TestSQLiteRebuildKeepsIndexesMadeByHand(t *testing.T) {
 		"kept": {
 			rebuild, []string{"by_expression", "by_hand", "dropped", "ix_parents_name", "of_another", "on_gone"}, nil,
 		},
-		"one dropped before, one with its column": {
-			strings.Replace("DROP INDEX dropped;\n"+rebuild, ", age INTEGER", "", 1),
+		"some dropped before": {
+			strings.Replace("DROP INDEX dropped;\nDROP INDEX on_gone;\n"+rebuild, ", age INTEGER", "", 1),
 			[]string{"by_expression", "by_hand", "ix_parents_name", "of_another"},
 			nil,
+		},
+		"one on a column that goes": {
+			strings.Replace(rebuild, ", age INTEGER", "", 1),
+			nil,
+			[]string{"index on_gone is on column age, which table parents has no longer: drop the index before"},
 		},
 		"the table is gone": {
 			"DROP VIEW names;\nDROP TABLE children;\nDROP TABLE parents;", nil, nil,
 		},
 		"one that no longer fits": {
-			"DROP VIEW names;\nDROP TABLE children;\nCREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP TABLE parents;\nALTER TABLE new_parents RENAME TO parents;",
+			"DROP INDEX ix_parents_name; DROP INDEX by_hand; DROP INDEX dropped; DROP INDEX on_gone;\nDROP VIEW names;\nDROP TABLE children;\nDELETE FROM parents;\nCREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP TABLE parents;\nALTER TABLE new_parents RENAME TO parents;",
 			nil,
 			[]string{"put index by_expression back on the rebuilt table parents", "drop the index before"},
 		},
@@ -177,10 +183,20 @@ func TestSQLiteRefusesWhatBreaksForeignKeys(t *testing.T) {
 			[]string{"children that refer to parents"},
 		},
 		"a trigger that no longer fits": {
-			"", "CREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP VIEW names;\nDROP TRIGGER children_logged;\n" +
+			"", "DELETE FROM parents;\nDROP INDEX ix_parents_name;\nCREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP VIEW names;\nDROP TRIGGER children_logged;\n" +
+				"DROP TABLE parents;\nALTER TABLE new_parents RENAME TO parents;\nDELETE FROM children;",
+			[]string{"trigger parents_logged of table parents would fail from now on: ", "name"},
+		},
+		"a trigger of a column that goes": {
+			"", "DELETE FROM parents;\nDROP INDEX ix_parents_name;\nDROP TRIGGER parents_logged;\nCREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP VIEW names;\nDROP TRIGGER children_logged;\n" +
 				"CREATE TRIGGER more AFTER UPDATE OF name ON parents BEGIN SELECT 1; END;\n" +
 				"DROP TABLE parents;\nALTER TABLE new_parents RENAME TO parents;\nDELETE FROM children;",
-			nil,
+			[]string{"trigger more is on column name, which table parents has no longer"},
+		},
+		"a view of a column that goes": {
+			"", "DELETE FROM parents;\nDROP INDEX ix_parents_name;\nDROP TRIGGER parents_logged;\nCREATE TABLE new_parents (id INTEGER PRIMARY KEY);\nDROP TRIGGER children_logged;\n" +
+				"DROP TABLE parents;\nPRAGMA legacy_alter_table = on;\nALTER TABLE new_parents RENAME TO parents;\nPRAGMA legacy_alter_table = off;\nDELETE FROM children;",
+			[]string{"view names would fail from now on: ", "no such column: p.name"},
 		},
 		"a view in the way": {
 			"", strings.NewReplacer("PRAGMA legacy_alter_table = on;", "", "PRAGMA legacy_alter_table = off;", "").Replace(rebuild),

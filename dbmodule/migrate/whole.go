@@ -74,8 +74,8 @@ func (r *run) carryOut(ctx context.Context, tx bun.Tx, p Progress, w work) error
 		}
 		return nil
 	}
-	for i, statement := range w.statements {
-		if err := r.dialect.execute(ctx, tx, statement.Text); err != nil {
+	for i := range w.statements {
+		if err := r.dialect.execute(ctx, tx, w, i); err != nil {
 			return r.failed(p.Step, w, i, err, false)
 		}
 		p.Phase, p.Statement = PhaseStatement, i+1

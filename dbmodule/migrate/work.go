@@ -3,12 +3,14 @@ package migrate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
+	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
 )
 
 // work is what a step does on one engine.
@@ -22,6 +24,8 @@ type work struct {
 	checksum string
 	// downSQL takes the revision back; nil if nothing does.
 	downSQL *string
+	// rebuilds are the tables of SQLite that the statements make anew.
+	rebuilds []rebuild.Rebuild
 }
 
 // workOf finds what a step does. Nothing has run when it fails.
@@ -44,17 +48,42 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 	}
 	if !script.Irreversible {
 		var b strings.Builder
-		writeStatements(&b, script.Downgrade)
+		writeStatements(&b, storable(script, engine))
 		text := b.String()
 		w.downSQL = &text
 	}
+	other := script.Downgrade
 	if step.Direction == graph.Downgrade {
 		if script.Irreversible {
 			return work{}, &IrreversibleError{Revision: r}
 		}
-		w.statements = script.Downgrade
+		w.statements, other = script.Downgrade, script.Upgrade
+	}
+	if engine == dbmodule.SQLite {
+		w.rebuilds = rebuild.Find(texts(w.statements), texts(other))
 	}
 	return w, nil
+}
+
+// storable is the way down for builds that don't have the way up, from which
+// SQLite's rebuilds learn what a revision knows of a table.
+func storable(script Script, engine dbmodule.Engine) []Statement {
+	if engine != dbmodule.SQLite {
+		return script.Downgrade
+	}
+	down := slices.Clone(script.Downgrade)
+	for i, text := range rebuild.Remember(texts(down), texts(script.Upgrade)) {
+		down[i].Text = text
+	}
+	return down
+}
+
+func texts(statements []Statement) []string {
+	list := make([]string, len(statements))
+	for i, statement := range statements {
+		list[i] = statement.Text
+	}
+	return list
 }
 
 func codeWork(step Step, code *Code) (work, error) {

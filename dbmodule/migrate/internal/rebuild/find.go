@@ -9,17 +9,21 @@ type Rebuild struct {
 	Create int
 	Copies []int
 	Drop   int
-	// Source is the old table's name when it is dropped, Target the new one's
-	// when it is created, and Final the one that it ends up with.
+	// Source is the old table's name when the new one is created, Target the
+	// new one's when the old one is dropped, and Final the one that it ends up
+	// with. All are folded.
 	Source, Target, Final string
 
 	create string
-	copies []string
+	copies []copySQL
 	// to is what the new table is to be; nil for CREATE TABLE … AS.
 	to *Table
 	// base is what the revision takes the old table for; nil if nobody knows.
 	base *Table
 }
+
+// copySQL is a statement that copies rows from a table.
+type copySQL struct{ sql, from string }
 
 // Find looks for tables that a revision makes anew. other are the statements
 // of its other direction: what that makes of a table is what this one takes it
@@ -152,10 +156,11 @@ func (s steps) rebuilds() []Rebuild {
 			if final == "" || create < 0 {
 				continue
 			}
-			r := Rebuild{Create: create, Drop: drop, Source: dropped.table, Target: s[create].table, Final: final, create: s[create].sql}
+			r := Rebuild{Create: create, Drop: drop, Source: s.earlier(drop, dropped.table, create), Target: s.later(create, drop), Final: final, create: s[create].sql}
 			for i := create + 1; i < drop; i++ {
-				if s[i].kind == insertRows && s[i].table == r.Target {
-					r.Copies, r.copies = append(r.Copies, i), append(r.copies, s[i].sql)
+				if s[i].kind == insertRows && s[i].table == s.later(create, i) {
+					r.Copies = append(r.Copies, i)
+					r.copies = append(r.copies, copySQL{sql: s[i].sql, from: s.earlier(drop, dropped.table, i)})
 				}
 			}
 			if to, err := ParseTable(r.create); err == nil {
@@ -178,6 +183,27 @@ func (s steps) before(end int, table string) string {
 		}
 	}
 	return ""
+}
+
+// earlier is the name that the table of a later statement has at an earlier one.
+func (s steps) earlier(end int, table string, at int) string {
+	for i := end - 1; i >= at; i-- {
+		if s[i].kind == renameTable && s[i].name == table {
+			table = s[i].table
+		}
+	}
+	return table
+}
+
+// later is the name that a table which is created has at a later statement.
+func (s steps) later(create, at int) string {
+	table := s[create].table
+	for _, step := range s[create+1 : at] {
+		if step.kind == renameTable && step.table == table {
+			table = step.name
+		}
+	}
+	return table
 }
 
 // creation finds the table that is made while source is there and ends up with
@@ -204,6 +230,7 @@ func (s steps) creation(drop int, source, final string) int {
 func (s steps) apply(from *Table, rebuilds []Rebuild, table string, end int) *Table {
 	t := *from
 	t.columns = slices.Clone(t.columns)
+	t.sketch = true
 	touched := false
 	for i, step := range s[:end] {
 		for _, r := range rebuilds {
@@ -276,4 +303,25 @@ func (t *Table) add(c column) {
 
 func (t *Table) drop(name string) {
 	t.columns = slices.DeleteFunc(t.columns, func(c column) bool { return Fold(c.name) == Fold(name) })
+}
+
+// TriggerColumns are the columns of UPDATE OF in a CREATE TRIGGER.
+func TriggerColumns(sql string) []string {
+	p := &parser{sql: sql, list: tokens(sql)}
+	for p.more() && !p.comes("BEGIN") && !p.comes("UPDATE", "OF") {
+		p.at++
+	}
+	var names []string
+	if !p.accept("UPDATE", "OF") {
+		return nil
+	}
+	for {
+		name, err := p.name()
+		if err != nil {
+			return names
+		}
+		if names = append(names, name.name()); !p.accept(",") {
+			return names
+		}
+	}
 }

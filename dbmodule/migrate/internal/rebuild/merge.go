@@ -17,6 +17,9 @@ func merge(base, to, live *Table) (*Table, error) {
 		return to, nil
 	}
 	m := merger{base: base, to: to, live: live, merged: &Table{Name: to.Name}}
+	if base.sketch && strings.TrimSuffix(live.primaryKey(), numbers) != strings.TrimSuffix(to.primaryKey(), numbers) {
+		return nil, m.doubt("the primary key")
+	}
 	for _, c := range to.columns {
 		merged, err := m.column(c)
 		if err != nil {
@@ -61,13 +64,16 @@ func (m *merger) column(to column) (column, error) {
 	if base == nil {
 		return column{}, fmt.Errorf("the revision adds column %s, and table %s has one already: drop or rename that first", to.name, m.live.Name)
 	}
+	if m.base.sketch && live.typeKey != to.typeKey {
+		return column{}, m.doubt("the type of column " + to.name)
+	}
 	merged := column{name: live.name, written: to.written, declared: live.declared, typeKey: live.typeKey}
 	if base.typeKey != to.typeKey {
 		merged.declared, merged.typeKey = to.declared, to.typeKey
 	}
 	for _, kind := range []string{notNull, isDefault, collate, generated} {
 		from := live
-		if base.keyOf(kind) != to.keyOf(kind) {
+		if base.keyOf(kind) != to.keyOf(kind) || m.base.sketch && to.keyOf(kind) != "" {
 			from = &to
 		}
 		merged.clauses = append(merged.clauses, from.of(kind)...)
@@ -83,6 +89,13 @@ func (m *merger) column(to column) (column, error) {
 		}
 	}
 	return merged, nil
+}
+
+// doubt says that the revision wants a thing otherwise than it is, and does not
+// say whether it knew how it is.
+func (m *merger) doubt(what string) error {
+	return fmt.Errorf("%s is not what the revision makes of it, and its other direction does not say whether that is meant: "+
+		"have that make the table anew too", what)
 }
 
 // added is a column that the live table lacks, with what is not there yet.
@@ -110,6 +123,9 @@ func (m *merger) keeps(c clause) bool {
 func (m *merger) adds(c clause) bool {
 	if c.kind == primaryKey {
 		return m.newPrimaryKey()
+	}
+	if m.base.sketch {
+		return m.live.find(c) == nil
 	}
 	return !m.base.has(c) && !m.live.has(c)
 }
@@ -240,8 +256,11 @@ func (t *Table) create(name string) string {
 	return sql
 }
 
+// numbers is the end of the key of an AUTOINCREMENT.
+const numbers = " autoincrement"
+
 // numbered says that the table never gives a number twice.
-func (t *Table) numbered() bool { return strings.HasSuffix(t.primaryKey(), " autoincrement") }
+func (t *Table) numbered() bool { return strings.HasSuffix(t.primaryKey(), numbers) }
 
 // hasRowid says that rows have a number of SQLite's own that no column holds.
 func (t *Table) hasRowid() bool {

@@ -26,7 +26,7 @@ type Plan struct {
 // On plans the rebuild of the table that this CREATE TABLE made. The error
 // says what stands in the way.
 func (r *Rebuild) On(definition string) (*Plan, error) {
-	plan := &Plan{Create: r.create, Copies: r.copies}
+	plan := r.AsItStands()
 	live, err := ParseTable(definition)
 	if err != nil {
 		return nil, err
@@ -53,16 +53,35 @@ func (r *Rebuild) On(definition string) (*Plan, error) {
 	if live.hasRowid() && merged.hasRowid() {
 		rowid = rowidName(live, merged)
 	}
-	c := copying{source: r.Source, live: live, merged: merged, carried: plan.Carried, rowid: rowid}
-	plan.Copies = make([]string, len(r.copies))
+	c := copying{live: live, merged: merged, carried: plan.Carried, rowid: rowid}
 	extended := len(r.copies) > 0
-	for i, sql := range r.copies {
+	for i, copied := range r.copies {
 		var ok bool
-		plan.Copies[i], ok = c.extend(sql)
+		plan.Copies[i], ok = c.extend(copied)
 		extended = extended && ok
 	}
 	plan.Lost = r.lost(live, merged, extended)
 	return plan, nil
+}
+
+// AsItStands is the rebuild as the revision has it.
+func (r *Rebuild) AsItStands() *Plan {
+	plan := &Plan{Create: r.create, Copies: make([]string, len(r.copies))}
+	for i, copied := range r.copies {
+		plan.Copies[i] = copied.sql
+	}
+	return plan
+}
+
+// KeepNumber are the statements by which a table goes on with the numbers of
+// another, both AUTOINCREMENT. The names are folded.
+func KeepNumber(source, target string) []string {
+	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+	return []string{
+		"DELETE FROM sqlite_sequence WHERE lower(name) = " + quote(target),
+		fmt.Sprintf("INSERT INTO sqlite_sequence (name, seq) SELECT t.name, s.seq FROM sqlite_schema AS t, sqlite_sequence AS s "+
+			"WHERE t.type = 'table' AND lower(t.name) = %s AND lower(s.name) = %s", quote(target), quote(source)),
+	}
 }
 
 // written is the new table's name as it stands in the revision.
@@ -87,7 +106,7 @@ func (r *Rebuild) lost(live, merged *Table, extended bool) []string {
 			continue // it is dropped
 		case !wanted && merged.column(name) != nil && extended:
 			continue // it is carried over
-		case slices.ContainsFunc(r.copies, func(sql string) bool { return mentions(sql, name) }):
+		case slices.ContainsFunc(r.copies, func(copied copySQL) bool { return mentions(copied.sql, name) }):
 			continue
 		}
 		lost = append(lost, name)
@@ -113,7 +132,6 @@ func star(list []token) bool {
 
 // copying extends statements that copy rows.
 type copying struct {
-	source       string
 	live, merged *Table
 	carried      []string
 	rowid        string
@@ -122,8 +140,9 @@ type copying struct {
 // extend has the statement copy the carried columns too, and the rows' own
 // numbers. It reports false if it can't have the columns: then the statement
 // is as it was.
-func (c copying) extend(sql string) (string, bool) {
-	i, ok := readInsertion(sql, c.source)
+func (c copying) extend(copied copySQL) (string, bool) {
+	sql := copied.sql
+	i, ok := readInsertion(sql, copied.from)
 	if !ok {
 		return sql, len(c.carried) == 0
 	}

@@ -14,6 +14,9 @@ type Table struct {
 	// rules are constraints that stand behind the columns.
 	rules                []clause
 	strict, withoutRowid bool
+	// sketch says that only the columns that come and go are known, and all
+	// else is as somebody wants it to be.
+	sketch bool
 }
 
 // column is a column with its clauses.
@@ -273,7 +276,7 @@ func (p *parser) columnClause(column string) (clause, error) {
 		p.accept("ASC")
 		c.key += p.conflict()
 		if p.accept("AUTOINCREMENT") {
-			c.key += " autoincrement"
+			c.key += numbers
 		}
 	case p.accept("NOT", "NULL"):
 		c.kind = notNull
@@ -414,7 +417,7 @@ func (p *parser) keyColumns(kind string) (string, error) {
 	list = slices.DeleteFunc(slices.Clone(list), func(t token) bool { return t.is("ASC") || t.is("AUTOINCREMENT") })
 	key := kind + " " + normal(list) + p.conflict()
 	if numbered {
-		key += " autoincrement"
+		key += numbers
 	}
 	return key, nil
 }

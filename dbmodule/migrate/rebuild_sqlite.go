@@ -1,0 +1,162 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
+)
+
+// reDropTable matches the statement that takes indexes and triggers along.
+var reDropTable = regexp.MustCompile(`(?i)^drop\s+table\b`)
+
+// execute runs a statement as it stands, unless it is one of a rebuild: then
+// the new table has all that the old one has and the revision does not know.
+func (d *sqliteDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) error {
+	statement := w.statements[i].Text
+	for n := range w.rebuilds {
+		r := &w.rebuilds[n]
+		switch i {
+		case r.Create:
+			return d.create(ctx, tx, r)
+		case r.Drop:
+			return d.drop(ctx, tx, statement, w, r)
+		}
+		for c, at := range r.Copies {
+			if i == at {
+				return d.copy(ctx, tx, statement, r, c)
+			}
+		}
+	}
+	if reDropTable.MatchString(statement) {
+		return d.drop(ctx, tx, statement, w, nil)
+	}
+	return execute(ctx, tx, statement)
+}
+
+// create makes the new table of a rebuild.
+func (d *sqliteDialect) create(ctx context.Context, tx bun.Tx, r *rebuild.Rebuild) error {
+	if err := d.look(ctx, tx); err != nil {
+		return err
+	}
+	plan, err := d.planned(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	if err := execute(ctx, tx, plan.Create); err != nil {
+		if len(plan.Carried) > 0 {
+			return fmt.Errorf("%w; the new table is to keep column %s, which the revision does not know", err, strings.Join(plan.Carried, ", "))
+		}
+		return err
+	}
+	return nil
+}
+
+// planned plans a rebuild by what the old table is now. It fails if values
+// would be lost.
+func (d *sqliteDialect) planned(ctx context.Context, tx bun.Tx, r *rebuild.Rebuild) (*rebuild.Plan, error) {
+	var definitions []string
+	if err := tx.NewRaw("SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = ? AND sql NOT LIKE 'create virtual%'", r.Source).
+		Scan(ctx, &definitions); err != nil {
+		return nil, fmt.Errorf("read table %s: %w", r.Source, err)
+	}
+	var plan *rebuild.Plan
+	var err error
+	if len(definitions) == 0 {
+		plan = r.AsItStands()
+	} else if plan, err = r.On(definitions[0]); err != nil {
+		return nil, fmt.Errorf("table %s can't be made anew: %w", r.Final, err)
+	}
+	if lost, err := withValues(ctx, tx, r.Source, plan.Lost); err != nil {
+		return nil, err
+	} else if len(lost) > 0 {
+		return nil, fmt.Errorf("table %s is made anew, and the values of column %s would be lost, which the revision does not copy: "+
+			"add the column to CREATE TABLE and to INSERT, or, if its values shall go, write ALTER TABLE … DROP COLUMN before (a downgrade section that makes the column again says that, too)", r.Final, strings.Join(lost, ", "))
+	}
+	d.plans[r.Create] = plan
+	return plan, nil
+}
+
+// withValues are the columns that are not NULL in all rows.
+func withValues(ctx context.Context, tx bun.Tx, table string, columns []string) ([]string, error) {
+	var found []string
+	for _, name := range columns {
+		exists, err := tx.NewSelect().TableExpr("?", bun.Ident(table)).Where("? IS NOT NULL", bun.Ident(name)).Exists(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look for values of %s.%s: %w", table, name, err)
+		}
+		if exists {
+			found = append(found, name)
+		}
+	}
+	return found, nil
+}
+
+// copy fills the new table.
+func (d *sqliteDialect) copy(ctx context.Context, tx bun.Tx, statement string, r *rebuild.Rebuild, i int) error {
+	if plan := d.plans[r.Create]; plan != nil {
+		statement = plan.Copies[i]
+	}
+	return execute(ctx, tx, statement)
+}
+
+// drop drops a table, and notes what goes with it. r is nil if none takes its
+// place.
+func (d *sqliteDialect) drop(ctx context.Context, tx bun.Tx, statement string, w work, r *rebuild.Rebuild) error {
+	if err := d.look(ctx, tx); err != nil {
+		return err
+	}
+	if r != nil {
+		if err := d.keepNumber(ctx, tx, w, r); err != nil {
+			return err
+		}
+	}
+	before, err := attached(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if err := execute(ctx, tx, statement); err != nil {
+		return err
+	}
+	after, err := attached(ctx, tx)
+	gone := before.without(after)
+	if r != nil {
+		for i := range gone {
+			gone[i].Final = r.Final
+		}
+	}
+	d.dropped = append(d.dropped, gone...)
+	return err
+}
+
+// keepNumber lets the new table go on with the numbers of the old one, unless
+// the revision sees to that.
+func (d *sqliteDialect) keepNumber(ctx context.Context, tx bun.Tx, w work, r *rebuild.Rebuild) error {
+	plan := d.plans[r.Create]
+	if plan == nil || !plan.Numbered {
+		return nil
+	}
+	for _, statement := range w.statements[r.Create:r.Drop] {
+		if strings.Contains(strings.ToLower(statement.Text), "sqlite_sequence") {
+			return nil
+		}
+	}
+	for _, statement := range rebuild.KeepNumber(r.Source, r.Target) {
+		if err := execute(ctx, tx, statement); err != nil {
+			return fmt.Errorf("keep the last number of %s: %w", r.Final, err)
+		}
+	}
+	return nil
+}
+
+// look notes what is usable, before the first table goes.
+func (d *sqliteDialect) look(ctx context.Context, tx bun.Tx) (err error) {
+	if d.usable == nil {
+		d.usable, err = usableNow(ctx, tx)
+	}
+	return err
+}
