@@ -14,7 +14,7 @@ const headerAPIKey = "X-Session-API-Key"
 // authenticate asks for the key on every route that is not open, unknown
 // ones included.
 func (s *Server) authenticate(c echo.Context) error {
-	if s.keyDigest == nil || s.open[c.Request().Method+" "+c.Path()] || s.authorized(c.Request().Header) {
+	if s.keyDigest == nil || s.isOpen(c) || s.authorized(c.Request().Header) {
 		return nil
 	}
 	return &HTTPError{
@@ -37,6 +37,20 @@ func (s *Server) authorized(header http.Header) bool {
 func (s *Server) isKey(sent string) bool {
 	digest := sha256.Sum256([]byte(sent))
 	return subtle.ConstantTimeCompare(digest[:], s.keyDigest) == 1
+}
+
+// isOpen reports whether a request's route needs no key. HEAD follows GET. A route
+// of a host's own ([echo.Echo.Host]) is none of the open ones, whatever its path.
+func (s *Server) isOpen(c echo.Context) bool {
+	r := c.Request()
+	if s.echo.Routers()[r.Host] != nil {
+		return false
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return s.open[method+" "+c.Path()]
 }
 
 // openRoute lets a route be called without a key.

@@ -50,6 +50,23 @@ func (e *HTTPError) Error() string {
 	return text
 }
 
+// text is the detail for people: its findings in words.
+func (e *HTTPError) text() string {
+	findings, ok := e.Detail.([]FieldError)
+	if !ok {
+		return fmt.Sprint(e.Detail)
+	}
+	texts := make([]string, len(findings))
+	for i, f := range findings {
+		var where []string
+		for _, part := range f.Loc {
+			where = append(where, fmt.Sprint(part))
+		}
+		texts[i] = strings.Join(where, ".") + ": " + f.Msg
+	}
+	return strings.Join(texts, "; ")
+}
+
 // Unwrap returns the cause.
 func (e *HTTPError) Unwrap() error { return e.Cause }
 
@@ -260,7 +277,6 @@ func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
 	if r := requestOf(ctx); r != nil {
 		ctx = r // a handler may have shortened its own
-		r.work.fail()
 	}
 	answer := s.resolve(ctx, err)
 	if c.Response().Committed {

@@ -155,15 +155,21 @@ func (w indented) Write(p []byte) (int, error) {
 func (echoJSON) Deserialize(c echo.Context, v any) error {
 	body, err := readBody(c.Request())
 	if err != nil {
-		return bodyUnread(err)
+		return echoError(bodyUnread(err))
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return fromDecoding(io.EOF)
+		return echoError(fromDecoding(io.EOF))
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return fromDecoding(err)
+		return echoError(fromDecoding(err))
 	}
 	return nil
+}
+
+// echoError is an error as Echo's binder passes it on: c.Bind returns it with the
+// status that the client is answered, and not as a 400 around it.
+func echoError(e *HTTPError) error {
+	return &echo.HTTPError{Code: e.Status, Message: e.text(), Internal: e}
 }
 
 // announced bounds what is set aside for a body by the length that its client

@@ -51,6 +51,8 @@ func (s *Server) begin(c echo.Context) (*request, context.CancelFunc) {
 		instrumented: s.logFields(ctx),
 	}
 	r.work.init(sent.Method, s.log, r)
+	r.idSent[0] = r.id
+	sent.Header[canonicalRequestID] = r.idSent[:] // Echo's middleware.RequestID takes it from there
 	ctx, cancel := s.withDeadline(ctx)
 	r.Context = dbmodule.ReadYourWrites(ctx, writeTokenOf(sent))
 	c.SetRequest(sent.WithContext(r))
@@ -62,6 +64,9 @@ func (s *Server) begin(c echo.Context) (*request, context.CancelFunc) {
 		header.Set("Connection", "close")
 	}
 	r.response = response{ResponseWriter: c.Response().Writer, request: r, echo: c.Response()}
+	if sent.Method == http.MethodHead {
+		r.response.head = new(headBody)
+	}
 	c.Response().Writer = &r.response
 	return r, cancel
 }

@@ -26,9 +26,10 @@ type request struct {
 
 	server *Server
 	id     string
-	// idHeader is the identifier as a header wants it, which anybody may write into.
-	idHeader [1]string
-	http     *http.Request
+	// idHeader and idSent are the identifier as the headers of response and request
+	// want it, which anybody may write into.
+	idHeader, idSent [1]string
+	http             *http.Request
 	// outer is the scope of the context that it came with, nil for none.
 	outer    dbmodule.Scope
 	work     unitOfWork
@@ -80,8 +81,10 @@ type response struct {
 
 	wrote    bool
 	replaced bool
-	status   int
-	bytes    int64
+	// head is nil unless the request is a HEAD.
+	head   *headBody
+	status int
+	bytes  int64
 }
 
 // Unwrap serves http.ResponseController.
@@ -108,7 +111,22 @@ func (w *response) send(status int) {
 	if status >= 400 {
 		discardRest(w.request.http, w.request.body, w.ResponseWriter)
 	}
+	if w.head != nil {
+		w.head.status = status
+		return
+	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// write sends part of a body.
+func (w *response) write(b []byte) (int, error) {
+	if w.head != nil {
+		w.head.length += int64(len(b))
+		return len(b), nil
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
 }
 
 // Write sends part of the body.
@@ -119,9 +137,7 @@ func (w *response) Write(b []byte) (int, error) {
 	if w.replaced {
 		return 0, errReplaced
 	}
-	n, err := w.ResponseWriter.Write(b)
-	w.bytes += int64(n)
-	return n, err
+	return w.write(b)
 }
 
 // FlushError sends what is buffered, the header first.
@@ -130,6 +146,7 @@ func (w *response) FlushError() error {
 		// Echo believes in the header only when it wrote it itself.
 		w.echo.WriteHeader(w.echo.Status)
 	}
+	w.sendHead(true)
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
@@ -156,15 +173,18 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // finish settles the unit of work of a handler that wrote nothing; net/http
-// then answers an empty 200.
+// then answers an empty 200. The answer to HEAD is sent.
 func (w *response) finish() {
-	if w.wrote {
-		return
+	if !w.wrote {
+		w.wrote = true
+		if w.settle(http.StatusOK) {
+			w.status = http.StatusOK
+			if w.head != nil {
+				w.head.status = http.StatusOK
+			}
+		}
 	}
-	w.wrote = true
-	if w.settle(http.StatusOK) {
-		w.status = http.StatusOK
-	}
+	w.sendHead(false)
 }
 
 // settle ends the unit of work. When it can't be stored, settle sends the
@@ -196,8 +216,4 @@ type replacement struct{ *response }
 
 func (w *replacement) WriteHeader(status int) { w.send(status) }
 
-func (w *replacement) Write(b []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(b)
-	w.bytes += int64(n)
-	return n, err
-}
+func (w *replacement) Write(b []byte) (int, error) { return w.write(b) }

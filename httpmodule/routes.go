@@ -1,7 +1,9 @@
 package httpmodule
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
@@ -13,8 +15,11 @@ import (
 // server's key if it has one; a typed operation whose Security is an empty
 // list does not.
 //
-// A path that is registered twice for a method is an error of [New], and so is
-// a panic, which is how huma reports a type it can't describe.
+// A route that two functions register, or one of the server's own (/alive, /health,
+// /ready, /server_info, /openapi.json, /docs), is an error of [New]: the same host,
+// method and path. So is a panic, which is how huma reports a type it can't describe.
+//
+// HEAD is answered by the route of GET, without a body, unless there is a HEAD route.
 type Routes func(e *echo.Echo, api huma.API)
 
 // AsRoutes adds what a constructor returns to the server's routes. The
@@ -31,17 +36,28 @@ func AsErrorMappings(mappings ...ErrorMapping) fx.Option {
 	return fx.Supply(fx.Annotate(mappings, fx.ResultTags(`group:"httpmodule.errors,flatten"`)))
 }
 
-// register runs the routes' functions and finds collisions, which Echo
-// resolves silently in favour of the last.
+// register runs the routes' functions and finds collisions between them, which
+// Echo resolves silently in favour of the last. What one function registers twice is
+// its own affair, as in Echo.
 func (s *Server) register(routes []Routes) (err error) {
-	seen := make(map[string]bool)
-	var twice string
-	s.echo.OnAddRouteHandler = func(_ string, route echo.Route, _ echo.HandlerFunc, _ []echo.MiddlewareFunc) {
-		key := route.Method + " " + route.Path
-		if seen[key] {
-			twice = key
+	const own = -1
+	by := own
+	owners := make(map[routeKey]int)
+	var twice []error
+	s.echo.OnAddRouteHandler = func(host string, route echo.Route, handler echo.HandlerFunc, _ []echo.MiddlewareFunc) {
+		if isNotFound(handler) {
+			return // of a group with middleware, which Echo registers itself
 		}
-		seen[key] = true
+		key := routeKey{host: host, method: route.Method, path: route.Path}
+		owner, there := owners[key]
+		switch {
+		case !there:
+			owners[key] = by
+		case owner == own && by != own:
+			twice = append(twice, fmt.Errorf("%s is a route of the server's own: give yours another path", key))
+		case owner != by:
+			twice = append(twice, fmt.Errorf("%s is there twice, by two constructors of routes", key))
+		}
 	}
 	defer func() {
 		s.echo.OnAddRouteHandler = nil
@@ -50,13 +66,32 @@ func (s *Server) register(routes []Routes) (err error) {
 		}
 	}()
 	s.registerOwn()
-	for _, register := range routes {
-		if register != nil {
+	for i, register := range routes {
+		if by = i; register != nil {
 			register(s.echo, s.api)
 		}
 	}
-	if twice != "" {
-		return fmt.Errorf("httpmodule: register routes: %s is there twice", twice)
+	if twice != nil {
+		return fmt.Errorf("httpmodule: register routes: %w", errors.Join(twice...))
 	}
 	return nil
+}
+
+// routeKey is what one route must not share with another.
+type routeKey struct{ host, method, path string }
+
+func (k routeKey) String() string {
+	method := k.method
+	if method == echo.RouteNotFound {
+		method = "RouteNotFound"
+	}
+	if k.host == "" {
+		return method + " " + k.path
+	}
+	return method + " " + k.host + k.path
+}
+
+// isNotFound tells Echo's handler of what is not there.
+func isNotFound(handler echo.HandlerFunc) bool {
+	return reflect.ValueOf(handler).Pointer() == reflect.ValueOf(echo.NotFoundHandler).Pointer()
 }

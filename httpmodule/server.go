@@ -14,7 +14,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
-	gommon "github.com/labstack/gommon/log"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -60,6 +59,9 @@ type Server struct {
 	draining    atomic.Bool
 	inFlight    atomic.Int64
 	probe       probe
+
+	// complete runs once, when all routes and handlers are there.
+	complete sync.Once
 
 	mu      sync.Mutex
 	running *running
@@ -130,7 +132,7 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 	}
 
 	e := echo.New()
-	e.Logger.SetLevel(gommon.OFF) // what it has to say comes as errors too
+	e.Logger = newEchoLogger(log)
 	e.HTTPErrorHandler = s.handleError
 	e.JSONSerializer = echoJSON{}
 	e.Use(s.instrument, s.pipeline)
@@ -152,7 +154,20 @@ func (s *Server) MapErrors(mappings ...ErrorMapping) {
 	s.mappings = append(rows, s.mappings...)
 }
 
-// Echo returns the router. Routes and middleware may be added until Start.
+// finishRoutes prepares for the first request.
+func (s *Server) finishRoutes() {
+	s.answerHead()
+	answer := s.echo.HTTPErrorHandler
+	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
+		// An error that reaches a handler of the program's own has failed the unit of
+		// work, whatever that answers. Middleware may call it, too.
+		SetRollbackOnly(c.Request().Context())
+		answer(err, c)
+	}
+}
+
+// Echo returns the router. Routes and middleware may be added until Start; so may
+// Echo's HTTPErrorHandler be replaced.
 func (s *Server) Echo() *echo.Echo { return s.echo }
 
 // API returns the typed API on the same router. Operations may be added until
@@ -162,6 +177,7 @@ func (s *Server) API() huma.API { return s.api }
 // ServeHTTP answers one request: for tests, and for mounting the server in
 // another one.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.complete.Do(s.finishRoutes)
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	s.echo.ServeHTTP(w, r)
@@ -219,6 +235,7 @@ func (s *Server) Start(ctx context.Context) error {
 		cancel: cancel,
 		done:   make(chan struct{}),
 	}
+	s.complete.Do(s.finishRoutes)
 	s.running = r
 	go s.serve(r)
 	s.log.Info("listening", zap.String("url", "http://"+listener.Addr().String()), zap.String("docs", "http://"+listener.Addr().String()+pathDocs))

@@ -33,7 +33,8 @@ var ErrNoRequest = errors.New("httpmodule: session: the context belongs to no re
 // also while a response is streamed, and is then closed. For all other
 // methods it ends before the first byte of the response leaves. It is
 // committed when the status is below 400. It is rolled back when that is 400
-// or above, when the handler returned an error or panicked, and when the
+// or above, when the handler returned an error or panicked (whatever Echo's
+// HTTPErrorHandler answers), when [SetRollbackOnly] was called, and when the
 // client has gone. A commit that fails replaces the response by the error's.
 // Sessions of several factories are committed one after the other, in the
 // order of first use: the first that fails undoes itself and those after it,
@@ -46,6 +47,16 @@ func Session(ctx context.Context, sessions *dbmodule.SessionFactory) *dbmodule.S
 		return sealed(sessions, ErrNoRequest)
 	}
 	return r.work.session(sessions)
+}
+
+// SetRollbackOnly makes the request of ctx roll its sessions back, whatever its
+// response. It is for middleware that keeps an error from this package: one that
+// answers it with a status below 400 and returns nil. It comes too late once the
+// response has begun, and does nothing outside a request.
+func SetRollbackOnly(ctx context.Context) {
+	if r := requestOf(ctx); r != nil {
+		r.work.fail()
+	}
 }
 
 // sealed makes a session whose every use returns reason. Nothing is open that
