@@ -85,6 +85,9 @@ func (t *tree) sources(cmd *cobra.Command) ([]migrate.Source, error) {
 		return nil, fmt.Errorf("dbcmd: read revisions: there is no folder %s here, and the program was built without revisions: begin by \"%s\"", t.dir, t.path("init"))
 	}
 	all := []migrate.Source{{FS: files, Code: t.config.code()}}
+	if len(t.config.Sources) > 0 {
+		all[0].VersionTable = t.config.Sources[0].VersionTable
+	}
 	if len(t.config.Sources) > 1 {
 		all = append(all, t.config.Sources[1:]...)
 	}

@@ -73,7 +73,7 @@ func (t *tree) stampSQL(cmd *cobra.Command, purge bool, args []string) error {
 	if !purge {
 		return t.printSQL(cmd, start, plan)
 	}
-	return t.printSQLAfter(cmd, start, "\nDELETE FROM alembic_version;\n", plan)
+	return t.printSQLAfter(cmd, start, true, plan)
 }
 
 // cutRange reads FROM:TO, both of which must be there.
@@ -89,12 +89,12 @@ func cutRange(cmd *cobra.Command, text string) (start, end string, err error) {
 type planFunc func(g *graph.Graph, rows []string) ([]migrate.Step, error)
 
 func (t *tree) printSQL(cmd *cobra.Command, start string, plan planFunc) error {
-	return t.printSQLAfter(cmd, start, "", plan)
+	return t.printSQLAfter(cmd, start, false, plan)
 }
 
-// printSQLAfter prints the SQL of steps; between goes after the statements
-// that make the version table.
-func (t *tree) printSQLAfter(cmd *cobra.Command, start, between string, plan planFunc) error {
+// printSQLAfter prints the SQL of steps, and before them, where asked for, that
+// which empties the version table.
+func (t *tree) printSQLAfter(cmd *cobra.Command, start string, purge bool, plan planFunc) error {
 	m, _, err := t.migrator(cmd)
 	if err != nil {
 		return err
@@ -111,15 +111,15 @@ func (t *tree) printSQLAfter(cmd *cobra.Command, start, between string, plan pla
 		if err := m.WriteSQL(&all, db, steps); err != nil {
 			return err
 		}
+		between := ""
+		if purge {
+			between = "\n" + m.PurgeSQL(db.Engine())
+		}
 		return say(cmd, "%s", tables.String()+between+strings.TrimPrefix(all.String(), tables.String()))
 	}
 	if start == currentSymbol {
 		return t.connected(cmd, func(ctx context.Context, db *dbmodule.Database) error {
-			rows, err := m.Current(ctx, db.DB())
-			if err != nil {
-				return err
-			}
-			g, err := m.DatabaseGraph(ctx, db.DB())
+			g, rows, err := m.Standing(ctx, db.DB())
 			if err != nil {
 				return err
 			}

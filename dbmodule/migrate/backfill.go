@@ -82,14 +82,14 @@ func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
 // is read in the same transaction: on SQLite another process may be at it, too.
 func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (piece Piece, err error) {
 	after := *entry
-	err = r.transactionAt(ctx, sql.LevelReadCommitted, func(tx bun.Tx) error {
+	err = r.transactionOn(ctx, r.conn, sql.LevelReadCommitted, func(tx bun.Tx) error {
 		if err := r.dialect.keepLock(ctx, tx); err != nil {
 			return err
 		}
 		if err := r.dialect.prepare(ctx, tx, nil); err != nil {
 			return err
 		}
-		if err := after.reread(ctx, tx); err != nil {
+		if err := r.ledger.reread(ctx, tx, &after); err != nil {
 			return err
 		}
 		if after.Status != StatusRunning {
@@ -103,7 +103,7 @@ func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (
 		after.StatementsDone++
 		after.DoneHashes, after.Error = positionPrefix+piece.Next, ""
 		if piece.Done {
-			if err := moveVersion(ctx, tx, p.Step); err != nil {
+			if err := r.ledger.move(ctx, tx, p.Step); err != nil {
 				return err
 			}
 			pieces := after.StatementsDone
@@ -112,20 +112,12 @@ func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (
 		} else if piece.Next == from {
 			return fmt.Errorf("its Backfill did a piece from %q and says that the next one begins there too: it would never end", from)
 		}
-		return after.update(ctx, tx)
+		return r.ledger.update(ctx, tx, &after)
 	})
 	if err == nil {
 		*entry = after
 	}
 	return piece, err
-}
-
-// reread gets the entry as it is stored now.
-func (e *Entry) reread(ctx context.Context, db bun.IDB) error {
-	if err := db.NewSelect().Model(e).WherePK().Scan(ctx); err != nil {
-		return fmt.Errorf("read %s: %w", historyTable, err)
-	}
-	return nil
 }
 
 // backfillMatches refuses to go on where an earlier run did something else than

@@ -14,6 +14,14 @@ type dialect interface {
 	// lock waits until no other process migrates the database, where one lock
 	// lasts the whole run.
 	lock(ctx context.Context) (unlock func() error, err error)
+	// enter prepares the run's new working connection, and waits for the lock
+	// that lasts as long as it, where there is such.
+	enter(ctx context.Context) error
+	// leave lets go of what enter took, before the connection ends.
+	leave(ctx context.Context)
+	// separateBooks says that records need another connection than the one
+	// that revisions work on.
+	separateBooks() bool
 	// claim takes the lock that lasts one transaction, where there is such; it
 	// reports false, and who has it, if another process is in one.
 	claim(ctx context.Context, tx bun.Tx) (got bool, holder string, err error)
@@ -30,6 +38,10 @@ type dialect interface {
 	// around prepares the connection for a transaction with DDL, in fn, which
 	// calls check before it commits.
 	around(ctx context.Context, fn func(check func(tx bun.Tx) error) error) error
+	// ownSettings puts the transaction into the settings that the connection
+	// came with, so that records can be written whatever the revision has set:
+	// to the end of the transaction, or for good.
+	ownSettings(ctx context.Context, tx bun.Tx, forGood bool) error
 	// execute runs the i-th statement of the work in a transaction.
 	execute(ctx context.Context, tx bun.Tx, w work, i int) error
 	// together returns where the statements end that can run in one
@@ -37,8 +49,9 @@ type dialect interface {
 	together(statements []Statement, from int) int
 	// alone runs a statement outside a transaction.
 	alone(ctx context.Context, statement string) error
-	// fingerprint describes the schema, or is "" where nothing needs it.
-	fingerprint(ctx context.Context) (string, error)
+	// fingerprint describes what a statement can change in the schema, or is ""
+	// where nothing needs it.
+	fingerprint(ctx context.Context, statement string) (string, error)
 	// exists tells errors that say that what a statement makes is there
 	// already, or that what it removes is not.
 	exists(err error) bool

@@ -2,12 +2,9 @@ package migrate
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"time"
@@ -20,8 +17,12 @@ import (
 // no other process begins while a killed one's ALTER TABLE still runs. On a
 // Galera cluster, whose named locks belong to one node, it holds a [lease] too.
 type mysqlDialect struct {
-	run   *run
-	lease *lease
+	run       *run
+	clustered bool
+	lease     *lease
+	// id is the working connection's, and name that of the lock it holds.
+	id   int64
+	name string
 }
 
 // mysqlLock names the lock for the connection's database; names of locks
@@ -31,61 +32,82 @@ const mysqlLock = "CONCAT('dbmodule.revisions.', SHA1(DATABASE()))"
 func (d *mysqlDialect) atomic() bool                  { return false }
 func (d *mysqlDialect) isolation() sql.IsolationLevel { return sql.LevelDefault }
 
+// leave lets the named lock go at once: the server takes a moment to see that a
+// connection ended.
+func (d *mysqlDialect) leave(ctx context.Context) {
+	_ = execute(ctx, d.run.conn, "DO RELEASE_ALL_LOCKS()") // it ends with the connection anyway
+}
+
+func (d *mysqlDialect) separateBooks() bool                             { return true }
+func (d *mysqlDialect) ownSettings(context.Context, bun.Tx, bool) error { return nil }
+
+// lock takes the lease of a cluster, which comes before the named lock: whoever
+// has that one needs no other.
 func (d *mysqlDialect) lock(ctx context.Context) (unlock func() error, err error) {
+	if d.run.ledger.schema == "" {
+		return nil, errors.New("no database is selected")
+	}
+	if d.clustered, err = isClustered(ctx, d.run.bookConn()); err != nil || !d.clustered && !d.run.m.alwaysLease {
+		return func() error { return nil }, err
+	}
+	if d.lease, err = acquireLease(ctx, d.run); err != nil {
+		return nil, err
+	}
+	if d.clustered {
+		if err := execute(ctx, d.run.bookConn(), syncWait); err != nil {
+			return nil, errors.Join(err, d.lease.release())
+		}
+	}
+	return d.lease.release, nil
+}
+
+// syncWait has a connection see what the last holder did: its work may have yet
+// to reach this connection's node, which a proxy may make another than the one
+// that gave the lease.
+const syncWait = "SET SESSION wsrep_sync_wait = 15"
+
+// enter takes the named lock, which ends with the connection.
+func (d *mysqlDialect) enter(ctx context.Context) error {
+	if err := d.run.conn.NewRaw("SELECT CONNECTION_ID(), "+mysqlLock).Scan(ctx, &d.id, &d.name); err != nil {
+		return err
+	}
 	w := d.run.waiting()
 	for {
 		var got *bool
-		if err := d.run.conn.NewRaw("SELECT GET_LOCK("+mysqlLock+", 0)").Scan(ctx, &got); err != nil {
-			return nil, err
+		if err := d.run.conn.NewRaw("SELECT GET_LOCK(?, 0)", d.name).Scan(ctx, &got); err != nil {
+			return err
 		}
 		if got == nil {
-			return nil, errors.New("the server refused it: is a database selected?")
+			return errors.New("the server refused it")
 		}
 		if *got {
 			break
 		}
 		if err := w.pause(ctx, d.holder(ctx)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	// The connection is closed after the run, which lets the lock go.
-	if err := d.limitSession(ctx); err != nil {
-		return nil, err
+	if err := d.limitSession(ctx); err != nil || !d.clustered {
+		return err
 	}
-	clustered, err := d.clustered(ctx)
-	if err != nil || !clustered && !d.run.m.alwaysLease {
-		return func() error { return nil }, err
-	}
-	l, err := acquireLease(ctx, d.run)
-	if err != nil {
-		return nil, err
-	}
-	if clustered {
-		// The last holder's work may have yet to reach this connection's node,
-		// which a proxy may make another than the one that gave the lease.
-		if err := execute(ctx, d.run.conn, "SET SESSION wsrep_sync_wait = 15"); err != nil {
-			return nil, errors.Join(err, l.release())
-		}
-	}
-	d.lease = l
-	return l.release, nil
+	return execute(ctx, d.run.conn, syncWait)
 }
 
 // holder describes who has the lock.
 func (d *mysqlDialect) holder(ctx context.Context) string {
 	var id int64
 	var user, host string
-	err := d.run.conn.NewRaw("SELECT id, user, host FROM information_schema.processlist WHERE id = IS_USED_LOCK("+mysqlLock+")").Scan(ctx, &id, &user, &host)
+	err := d.run.conn.NewRaw("SELECT id, user, host FROM information_schema.processlist WHERE id = IS_USED_LOCK(?)", d.name).Scan(ctx, &id, &user, &host)
 	if err != nil {
 		return "" // it ended meanwhile, or this user may not look
 	}
 	return fmt.Sprintf("connection %d of %s on %s", id, user, host)
 }
 
-// clustered reports whether the server is a node of a Galera cluster.
-func (d *mysqlDialect) clustered(ctx context.Context) (bool, error) {
+// isClustered reports whether the server is a node of a Galera cluster.
+func isClustered(ctx context.Context, db bun.IDB) (bool, error) {
 	var name, value string
-	err := d.run.conn.NewRaw("SHOW VARIABLES LIKE 'wsrep_on'").Scan(ctx, &name, &value)
+	err := db.NewRaw("SHOW VARIABLES LIKE 'wsrep_on'").Scan(ctx, &name, &value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -115,10 +137,17 @@ func (d *mysqlDialect) span(context.Context) (func() error, error) {
 }
 
 func (d *mysqlDialect) keepLock(ctx context.Context, tx bun.Tx) error {
-	if d.lease == nil {
-		return nil
+	if d.lease != nil {
+		return d.lease.pass(ctx, tx)
 	}
-	return d.lease.pass(ctx, tx)
+	var holder *int64
+	if err := tx.NewRaw("SELECT IS_USED_LOCK(?)", d.name).Scan(ctx, &holder); err != nil {
+		return fmt.Errorf("look for the lock on revisions: %w", err)
+	}
+	if holder == nil || *holder != d.id {
+		return errors.New("the lock on revisions was lost: its connection ended, or a statement let it go")
+	}
+	return nil
 }
 
 func (d *mysqlDialect) prepare(context.Context, bun.Tx, []Statement) error { return nil }
@@ -142,51 +171,11 @@ func (d *mysqlDialect) together(statements []Statement, from int) int {
 }
 
 func (d *mysqlDialect) alone(ctx context.Context, statement string) error {
-	return execute(ctx, d.run.conn, statement)
-}
-
-// reAutoIncrement matches what SHOW CREATE TABLE says about rows.
-var reAutoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
-
-// fingerprint describes everything that DDL makes in the database, but for the
-// two tables and the lease.
-func (d *mysqlDialect) fingerprint(ctx context.Context) (string, error) {
-	sum := sha256.New()
-	var tables []string
-	if err := d.run.conn.NewRaw(`SELECT table_name FROM information_schema.tables
-WHERE table_schema = DATABASE() AND table_name NOT IN (?, ?, ?) ORDER BY table_name`, versionTable, historyTable, leaseTable).Scan(ctx, &tables); err != nil {
-		return "", fmt.Errorf("list tables: %w", err)
+	err := execute(ctx, d.run.conn, statement)
+	if codeOf(err) == "1065" {
+		return nil // the server ran it: a comment for later versions, which is empty for this one
 	}
-	for _, table := range tables {
-		if err := d.digest(ctx, sum, "SHOW CREATE TABLE ?", bun.Ident(table)); err != nil {
-			return "", err
-		}
-	}
-	for _, query := range []string{
-		"SELECT trigger_name, event_object_table, action_timing, event_manipulation, action_statement FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1",
-		"SELECT routine_name, routine_type, routine_definition FROM information_schema.routines WHERE routine_schema = DATABASE() ORDER BY 1, 2",
-		"SELECT event_name, event_definition FROM information_schema.events WHERE event_schema = DATABASE() ORDER BY 1",
-		"SELECT default_character_set_name, default_collation_name FROM information_schema.schemata WHERE schema_name = DATABASE()",
-	} {
-		if err := d.digest(ctx, sum, query); err != nil {
-			return "", err
-		}
-	}
-	return hex.EncodeToString(sum.Sum(nil)[:12]), nil
-}
-
-// digest adds the result of a query to sum.
-func (d *mysqlDialect) digest(ctx context.Context, sum io.Writer, query string, args ...any) error {
-	var rows []map[string]any
-	if err := d.run.conn.NewRaw(query, args...).Scan(ctx, &rows); err != nil {
-		return fmt.Errorf("describe the schema: %w", err)
-	}
-	for _, row := range rows {
-		if _, err := sum.Write(reAutoIncrement.ReplaceAll(fmt.Append(nil, row), nil)); err != nil { // maps print sorted
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 func (d *mysqlDialect) exists(err error) bool {

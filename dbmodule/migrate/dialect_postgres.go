@@ -44,6 +44,30 @@ func (d *postgresDialect) lock(context.Context) (func() error, error) {
 	return func() error { return nil }, nil
 }
 
+func (d *postgresDialect) enter(context.Context) error { return nil }
+func (d *postgresDialect) leave(context.Context)       {}
+func (d *postgresDialect) separateBooks() bool         { return false }
+
+// ownSettings undoes SET and set_config: an empty search_path, another role, a
+// read-only default. Roles come first, which may do less than the account.
+func (d *postgresDialect) ownSettings(ctx context.Context, tx bun.Tx, forGood bool) error {
+	local := "LOCAL "
+	if forGood {
+		local = ""
+	}
+	for _, statement := range []string{
+		"SET " + local + "SESSION AUTHORIZATION DEFAULT",
+		"SET " + local + "role TO DEFAULT",
+		fmt.Sprintf(`SELECT pg_catalog.set_config(name, reset_val, %t) FROM pg_catalog.pg_settings
+WHERE source = 'session' AND setting IS DISTINCT FROM reset_val AND name NOT LIKE 'transaction\_%%' AND context IN ('user', 'superuser')`, !forGood),
+	} {
+		if err := execute(ctx, tx, statement); err != nil {
+			return fmt.Errorf("go back to the connection's own settings: %w", err)
+		}
+	}
+	return nil
+}
+
 func (d *postgresDialect) claim(ctx context.Context, tx bun.Tx) (got bool, holder string, err error) {
 	if d.spanning == nil {
 		if got, err = tryLock(ctx, tx, "pg_try_advisory_xact_lock_shared", postgresSpan); !got || err != nil {
@@ -164,7 +188,7 @@ func (d *postgresDialect) together(statements []Statement, from int) int {
 	return untilMarked(statements, from)
 }
 
-func (d *postgresDialect) fingerprint(context.Context) (string, error) { return "", nil }
+func (d *postgresDialect) fingerprint(context.Context, string) (string, error) { return "", nil }
 
 // reConcurrently finds the name of an index that is built beside writers.
 var reConcurrently = regexp.MustCompile(`(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")+"|[\w$]+)\s+ON\s`)

@@ -3,7 +3,6 @@ package migrate
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -40,6 +39,11 @@ func (d *sqliteDialect) lock(context.Context) (func() error, error) {
 	return func() error { return nil }, nil
 }
 
+func (d *sqliteDialect) enter(context.Context) error                     { return nil }
+func (d *sqliteDialect) leave(context.Context)                           {}
+func (d *sqliteDialect) separateBooks() bool                             { return false }
+func (d *sqliteDialect) ownSettings(context.Context, bun.Tx, bool) error { return nil }
+
 func (d *sqliteDialect) claim(context.Context, bun.Tx) (bool, string, error) { return true, "", nil }
 
 // span does nothing: SQLite has no lock that lasts longer than a transaction
@@ -58,7 +62,7 @@ func (d *sqliteDialect) together(statements []Statement, from int) int {
 	return untilMarked(statements, from)
 }
 
-func (d *sqliteDialect) fingerprint(context.Context) (string, error) { return "", nil }
+func (d *sqliteDialect) fingerprint(context.Context, string) (string, error) { return "", nil }
 
 func (d *sqliteDialect) alone(ctx context.Context, statement string) error {
 	return execute(ctx, d.run.conn, statement)
@@ -94,20 +98,11 @@ func (d *sqliteDialect) unenforced(ctx context.Context, fn func(check func(bun.T
 			execute(context.WithoutCancel(ctx), d.run.conn, "PRAGMA legacy_alter_table = off"),
 		)
 		if restore != nil {
-			// The connection goes back to a pool: it must not be used so.
-			err = errors.Join(err, restore, d.discard())
+			err = errors.Join(err, restore)
 		}
 	}()
 	d.dropped, d.plans, d.usable = nil, map[int]*rebuild.Plan{}, nil
 	return fn(func(tx bun.Tx) error { return d.check(ctx, tx) })
-}
-
-func (d *sqliteDialect) discard() error {
-	err := d.run.conn.Raw(func(any) error { return driver.ErrBadConn })
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
-		return nil
-	}
-	return err
 }
 
 // check puts back what went with rebuilt tables, and looks at foreign keys.

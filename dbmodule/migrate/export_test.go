@@ -9,4 +9,4 @@ func AlwaysLease() Option { return func(m *Migrator) { m.alwaysLease = true } }
 func LeaseTerm(d time.Duration) Option { return func(m *Migrator) { m.leaseTerm = d } }
 
 // LeaseTable is where that lock is.
-const LeaseTable = leaseTable
+const LeaseTable = defaultVersionTable + "_lease"

@@ -1,7 +1,6 @@
 package migrate
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -12,9 +11,6 @@ import (
 
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
-
-// historyTable says what ran when; it stands beside the version table.
-const historyTable = "alembic_version_history"
 
 // Status says how a piece of history ended.
 type Status string
@@ -31,9 +27,10 @@ const (
 )
 
 // Entry is one piece of history: a revision that was applied, taken back or
-// stamped. It is a row of alembic_version_history.
+// stamped. It is a row of alembic_version_history, or of the table that
+// [VersionTable] names instead.
 type Entry struct {
-	bun.BaseModel `bun:"table:alembic_version_history,alias:alembic_version_history" json:"-"`
+	bun.BaseModel `bun:"table:alembic_version_history,alias:entry" json:"-"`
 
 	ID        int64           `bun:"id,pk,autoincrement" json:"-"`
 	Revision  string          `bun:"revision" json:"revision"`
@@ -98,36 +95,6 @@ func (e *Entry) finish(w work) {
 	e.StatementsDone, e.DoneHashes = len(w.statements), ""
 }
 
-func (e *Entry) insert(ctx context.Context, db bun.IDB) error {
-	if _, err := db.NewInsert().Model(e).Exec(ctx); err != nil {
-		return fmt.Errorf("write %s: %w", historyTable, err)
-	}
-	return nil
-}
-
-func (e *Entry) update(ctx context.Context, db bun.IDB) error {
-	result, err := db.NewUpdate().Model(e).WherePK().Where("status = ?", StatusRunning).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", historyTable, err)
-	}
-	// MySQL counts changed rows only; here each update changes something.
-	if n, err := result.RowsAffected(); err == nil && n == 0 {
-		return errMoved
-	}
-	return nil
-}
-
-// readHistory returns all entries, oldest first, without what only the run of
-// a revision needs.
-func readHistory(ctx context.Context, db bun.IDB) ([]Entry, error) {
-	var entries []Entry
-	err := db.NewSelect().Model(&entries).ExcludeColumn("down_sql").Order("id").Scan(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("migrate: read %s: %w", historyTable, err)
-	}
-	return entries, nil
-}
-
 // revision returns the revision that an entry of the history describes.
 func (e *Entry) revision() *Revision {
 	return &Revision{
@@ -148,10 +115,15 @@ func hash(text string) string {
 
 // checksum names the statements of a script.
 func checksum(statements []Statement) string {
-	var b strings.Builder
-	writeStatements(&b, statements)
-	sum := sha256.Sum256([]byte(b.String()))
-	return hex.EncodeToString(sum[:])
+	sum := sha256.New()
+	for _, statement := range statements {
+		mark := ""
+		if statement.NoTransaction {
+			mark = directivePrefix + markNoTx + "\n"
+		}
+		fmt.Fprintf(sum, "%s%s;\n", mark, statement.Text)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // splitList reads names that are separated by commas.

@@ -13,13 +13,15 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// leaseTable says in row 1 who migrates, and until when that counts: inserting
+// table says in row 1 who migrates, and until when that counts: inserting
 // a unique row is what has one winner across the nodes of a cluster. Row 2 is
 // the fence. Its holder's records of progress write to it, and whoever takes
 // the lease, so that certification lets only one of the two pass. It is apart
 // from row 1, so that renewals don't wait for a long transaction of the holder
 // and don't make it fail.
-const leaseTable = "alembic_version_lease"
+func (l *lease) table() string {
+	return l.run.ledger.quoted(l.run.ledger.schema, l.run.m.table.lease())
+}
 
 // leaseTerm is how long a lease outlives its holder. It is renewed a few times
 // in that time.
@@ -98,11 +100,11 @@ func (l *lease) wait(ctx context.Context) error {
 // nothing, DDL makes the holder's transactions fail certification.
 func (l *lease) ensureTable(ctx context.Context) error {
 	var n int
-	err := l.db().NewRaw("SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", leaseTable).Scan(ctx, &n)
+	err := l.db().NewRaw("SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", l.run.ledger.schema, l.run.m.table.lease()).Scan(ctx, &n)
 	if err != nil || n > 0 {
 		return err
 	}
-	return execute(ctx, l.db(), "CREATE TABLE IF NOT EXISTS "+leaseTable+" (id INTEGER PRIMARY KEY, owner VARCHAR(64) NOT NULL, expires_at DATETIME(6) NOT NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
+	return execute(ctx, l.db(), "CREATE TABLE IF NOT EXISTS "+l.table()+" (id INTEGER PRIMARY KEY, owner VARCHAR(64) NOT NULL, expires_at DATETIME(6) NOT NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
 }
 
 // leaseEnd is when a lease that is taken now ends, by the server's clock.
@@ -111,7 +113,7 @@ const leaseEnd = "UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND"
 // take inserts the row and moves the fence.
 func (l *lease) take(ctx context.Context) error {
 	return l.db().RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		for _, into := range []string{"INSERT INTO " + leaseTable + " (id, owner, expires_at) VALUES (1, ?, ", "REPLACE INTO " + leaseTable + " (id, owner, expires_at) VALUES (2, ?, "} {
+		for _, into := range []string{"INSERT INTO " + l.table() + " (id, owner, expires_at) VALUES (1, ?, ", "REPLACE INTO " + l.table() + " (id, owner, expires_at) VALUES (2, ?, "} {
 			if _, err := tx.NewRaw(into+leaseEnd+")", l.owner, l.term().Microseconds()).Exec(ctx); err != nil {
 				return err
 			}
@@ -125,7 +127,7 @@ const leaseRow = "CONCAT(owner, ' ', expires_at)"
 
 // look returns the row, or "" when there is none.
 func (l *lease) look(ctx context.Context) (row string, err error) {
-	err = l.db().NewRaw("SELECT "+leaseRow+" FROM "+leaseTable+" WHERE id = 1").Scan(ctx, &row)
+	err = l.db().NewRaw("SELECT "+leaseRow+" FROM "+l.table()+" WHERE id = 1").Scan(ctx, &row)
 	if errors.Is(err, dbmodule.ErrNotFound) {
 		err = nil
 	}
@@ -135,7 +137,7 @@ func (l *lease) look(ctx context.Context) (row string, err error) {
 // evict removes a row unless it has changed. A renewal that this node has yet
 // to see fails it at certification.
 func (l *lease) evict(ctx context.Context, row string) error {
-	_, err := l.db().NewRaw("DELETE FROM "+leaseTable+" WHERE id = 1 AND "+leaseRow+" = ?", row).Exec(ctx)
+	_, err := l.db().NewRaw("DELETE FROM "+l.table()+" WHERE id = 1 AND "+leaseRow+" = ?", row).Exec(ctx)
 	if errors.Is(err, dbmodule.ErrConflict) {
 		return nil
 	}
@@ -147,7 +149,7 @@ func (l *lease) pass(ctx context.Context, tx bun.Tx) error { return l.write(ctx,
 
 // write puts the time into a row that is still the owner's.
 func (l *lease) write(ctx context.Context, db bun.IDB, id int) error {
-	result, err := db.NewRaw("UPDATE "+leaseTable+" SET expires_at = "+leaseEnd+" WHERE id = ? AND owner = ?", l.term().Microseconds(), id, l.owner).Exec(ctx)
+	result, err := db.NewRaw("UPDATE "+l.table()+" SET expires_at = "+leaseEnd+" WHERE id = ? AND owner = ?", l.term().Microseconds(), id, l.owner).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("renew the lock on revisions: %w", err)
 	}
@@ -179,7 +181,7 @@ func (l *lease) release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), l.term()/6) //nolint:forbidigo // the run's own context may have ended, and the lease would then block the next for its whole term
 	defer cancel()
 	for {
-		_, err := l.db().NewRaw("DELETE FROM "+leaseTable+" WHERE owner = ?", l.owner).Exec(ctx)
+		_, err := l.db().NewRaw("DELETE FROM "+l.table()+" WHERE owner = ?", l.owner).Exec(ctx)
 		if errors.Is(err, dbmodule.ErrConflict) && sleep(ctx, lockPause) == nil {
 			continue
 		}

@@ -19,6 +19,7 @@ import (
 type Migrator struct {
 	graph    *graph.Graph
 	contents contents
+	table    VersionTable
 	build    string
 	progress ProgressFunc
 	// running counts the runs in this process.
@@ -42,6 +43,10 @@ func WithProgress(fn ProgressFunc) Option { return func(m *Migrator) { m.progres
 // New reads the revisions of all sources. The error joins everything that is
 // wrong with them.
 func New(sources []Source, opts ...Option) (*Migrator, error) {
+	table, err := versionTable(sources)
+	if err != nil {
+		return nil, err
+	}
 	revisions, contents, err := load(sources)
 	if err != nil {
 		return nil, err
@@ -50,7 +55,7 @@ func New(sources []Source, opts ...Option) (*Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Migrator{graph: g, contents: contents, running: new(atomic.Int32), leaseTerm: leaseTerm}
+	m := &Migrator{graph: g, contents: contents, table: table, running: new(atomic.Int32), leaseTerm: leaseTerm}
 	for _, opt := range opts {
 		opt(m)
 	}
@@ -87,8 +92,10 @@ func (m *Migrator) Upgrade(ctx context.Context, db *dbmodule.Database, targets .
 }
 
 // Downgrade takes revisions back until the target ("base", "ae10", "-1",
-// "label@base") is the newest, and returns the steps that it ran. Revisions
-// that only the database's history knows are taken back by the SQL kept there.
+// "label@base") is the newest, and returns the steps that it ran. Revisions of
+// a newer build, which only the database's history knows, are taken back by the
+// SQL kept there. Those of another program that shares the version table stay
+// unless the target names them.
 func (m *Migrator) Downgrade(ctx context.Context, db *dbmodule.Database, target string) ([]Step, error) {
 	return m.migrate(ctx, db, downgradePlan(target))
 }
@@ -103,15 +110,15 @@ func (m *Migrator) PlanDowngrade(ctx context.Context, db bun.IDB, target string)
 	return m.plan(ctx, db, downgradePlan(target))
 }
 
-// planFunc finds the steps from where a database stands.
-type planFunc func(s *standing) ([]Step, error)
+// planFunc finds the steps from rows of the version table.
+type planFunc func(g *graph.Graph, rows []string) ([]Step, error)
 
 func upgradePlan(targets []string) planFunc {
-	return func(s *standing) ([]Step, error) { return s.graph.UpgradePlan(targets, s.heads) }
+	return func(g *graph.Graph, rows []string) ([]Step, error) { return g.UpgradePlan(targets, rows) }
 }
 
 func downgradePlan(target string) planFunc {
-	return func(s *standing) ([]Step, error) { return s.graph.DowngradePlan(target, s.heads) }
+	return func(g *graph.Graph, rows []string) ([]Step, error) { return g.DowngradePlan(target, rows) }
 }
 
 func (m *Migrator) plan(ctx context.Context, db bun.IDB, plan planFunc) ([]Step, error) {
@@ -127,7 +134,7 @@ func (s *standing) plan(plan planFunc) ([]Step, error) {
 	if err := s.known(); err != nil {
 		return nil, err
 	}
-	steps, err := plan(s)
+	steps, err := s.steps(plan)
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +210,18 @@ func (m *Migrator) DatabaseGraph(ctx context.Context, db bun.IDB) (*graph.Graph,
 	return s.graph, nil
 }
 
+// Standing returns the revisions of this program, with those of newer builds
+// that the database's history knows, and what the version table holds of them:
+// what plans are made from. Other programs' revisions are not among them. It
+// only reads.
+func (m *Migrator) Standing(ctx context.Context, db bun.IDB) (*graph.Graph, []string, error) {
+	s, err := m.read(ctx, db)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.own.graph, s.own.rows, nil
+}
+
 // History returns what was run on the database, oldest first; nothing if there
 // is no such table. It only reads.
 func (m *Migrator) History(ctx context.Context, db bun.IDB) ([]Entry, error) {
@@ -219,11 +238,7 @@ func (m *Migrator) State(ctx context.Context, db bun.IDB) (dbmodule.RevisionStat
 	if err != nil {
 		return dbmodule.RevisionState{}, err
 	}
-	engine, err := engineOf(db)
-	if err != nil {
-		return dbmodule.RevisionState{}, err
-	}
-	state, err := s.state(m.graph, engine)
+	state, err := s.state(m.graph, s.ledger.engine)
 	state.Migrating = m.running.Load() > 0
 	return state, err
 }
@@ -251,25 +266,34 @@ func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn fu
 		return fmt.Errorf("migrate: %w", err)
 	}
 	defer func() { err = errors.Join(err, closeFunc()) }()
-	conn, err := dedicated.DB().Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("migrate: connect: %w", err)
-	}
-	defer func() { err = errors.Join(err, giveBack(conn)) }()
-	r := &run{m: m, db: dedicated, conn: conn, engine: db.Engine()}
+	r := &run{m: m, db: dedicated, engine: db.Engine()}
 	r.dialect = dialectOf(r)
+	if r.ledger, err = locate(ctx, dedicated.DB(), m.table); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	release, err := r.keepBooks(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	unlock, err := r.dialect.lock(ctx)
 	if err != nil {
 		return fmt.Errorf("migrate: wait for the lock on revisions: %w", err)
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	defer func() { err = errors.Join(err, r.disconnect(ctx)) }()
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
 	if err := r.ensureTables(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	// In a transaction of its own: it begins when nobody else is at work.
 	var readErr error
 	if err := r.transaction(ctx, func(tx bun.Tx) error {
-		r.standing, readErr = m.read(ctx, tx)
+		if r.standing, readErr = m.read(ctx, tx); readErr == nil {
+			r.ledger = r.standing.ledger
+		}
 		return readErr
 	}); readErr != nil {
 		return readErr
@@ -278,9 +302,6 @@ func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn fu
 	}
 	return fn(ctx, r)
 }
-
-// connections is how many a run may have: one works, one holds the lock.
-const connections = 2
 
 // list joins names for people.
 func list(names []string) string {

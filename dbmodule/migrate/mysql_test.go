@@ -1,7 +1,12 @@
 package migrate_test
 
 import (
+	"context"
+	"net/url"
+	"strings"
 	"testing"
+
+	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
@@ -39,5 +44,38 @@ func TestResumedRevisionHasItsSession(t *testing.T) {
 	m = newMigrator(t, source(broken))
 	if steps, err := m.Downgrade(t.Context(), db, "base"); err != nil || stepIDs(steps) != "a1" || tables(t, db) != "" {
 		t.Errorf("%s, %v, tables %s", stepIDs(steps), err, tables(t, db))
+	}
+}
+
+// What others made in the database, and this account may not read, stops no
+// revision half way.
+func TestWhatMayNotBeReadStopsNothing(t *testing.T) {
+	t.Parallel()
+	db, raw := openRaw(t, dbmodule.MySQL)
+	name := dbName(t, db)
+	weak := "weak_" + name[:20]
+	for _, statement := range []string{
+		"CREATE TABLE hidden (x INT)", "CREATE VIEW other AS SELECT x FROM hidden", "CREATE VIEW broken AS SELECT x FROM hidden", "CREATE TABLE gone (y INT)",
+		"CREATE VIEW lost AS SELECT y FROM gone", "DROP TABLE gone",
+		"CREATE USER " + weak + " IDENTIFIED BY 'weak'",
+		"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE ROUTINE, EXECUTE ON `" + strings.TrimPrefix(raw[strings.LastIndex(raw, "/"):], "/") + "`.* TO " + weak,
+	} {
+		if _, err := db.DB().ExecContext(t.Context(), "?", bun.Safe(statement)); err != nil {
+			t.Fatal(statement, err)
+		}
+	}
+	t.Cleanup(func() { _, _ = db.DB().ExecContext(context.Background(), "DROP USER "+weak) })
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(weak, "weak")
+	cfg := dbmodule.DefaultConfig()
+	if err := cfg.URL.UnmarshalText([]byte(u.String())); err != nil {
+		t.Fatal(err)
+	}
+	restricted := dbtest.Open(t, cfg)
+	if err := applied(t, restricted, "CREATE TABLE a (id INT);\nCREATE PROCEDURE p() SELECT 1;\nCALL p();\nALTER TABLE a ADD COLUMN b INT;\nCREATE INDEX ix ON a (b);\nDROP TABLE IF EXISTS nothing, lost;\n"); err != nil {
+		t.Error(err)
 	}
 }

@@ -21,7 +21,8 @@ import (
 func (m *Migrator) WriteSQL(w io.Writer, db *dbmodule.Database, steps []Step) error {
 	o := &offline{m: m, db: db.DB(), engine: db.Engine()}
 	o.dialect = dialectOf(&run{m: m, db: db, engine: o.engine})
-	for _, statement := range createTables(o.engine) {
+	o.ledger = unlocated(m.table, o.engine)
+	for _, statement := range o.ledger.create() {
 		o.statement(statement)
 	}
 	for _, step := range steps {
@@ -35,23 +36,22 @@ func (m *Migrator) WriteSQL(w io.Writer, db *dbmodule.Database, steps []Step) er
 	return nil
 }
 
+// PurgeSQL is the statement that empties the version table.
+func (m *Migrator) PurgeSQL(engine dbmodule.Engine) string {
+	return "DELETE FROM " + unlocated(m.table, engine).version + ";\n"
+}
+
 type offline struct {
 	m       *Migrator
 	db      *bun.DB
 	engine  dbmodule.Engine
 	dialect dialect
+	ledger  *ledger
 	text    strings.Builder
 }
 
-// statement writes one statement. A body with semicolons of its own needs
-// another delimiter for MySQL's client.
-func (o *offline) statement(text string) {
-	if o.engine == dbmodule.MySQL && strings.Contains(text, ";") {
-		fmt.Fprintf(&o.text, "DELIMITER //\n%s//\nDELIMITER ;\n", text)
-		return
-	}
-	o.text.WriteString(text + ";\n")
-}
+// statement writes one statement.
+func (o *offline) statement(text string) { o.text.WriteString(scanner(o.engine).Delimited(text)) }
 
 func (o *offline) step(step Step) error {
 	fmt.Fprintf(&o.text, "\n-- Running %s %s\n", step.Direction, step)
@@ -106,7 +106,7 @@ func (o *offline) transaction(statements []Statement, step Step, w work) {
 	for _, statement := range statements {
 		o.statement(statement.Text)
 	}
-	for _, statement := range versionStatements(o.db.Dialect(), step) {
+	for _, statement := range o.ledger.moves(o.db.Dialect(), step) {
 		o.statement(statement)
 	}
 	if step.Revision != nil {
@@ -116,7 +116,7 @@ func (o *offline) transaction(statements []Statement, step Step, w work) {
 			entry.finish(w)
 			entry.Duration = 0
 		}
-		o.statement(o.db.NewInsert().Model(entry).Returning("NULL").String())
+		o.statement(o.db.NewInsert().Model(entry).ModelTableExpr("?", bun.Safe(o.ledger.historic)).Returning("NULL").String())
 	}
 	if o.engine == dbmodule.SQLite && slices.ContainsFunc(statements, func(s Statement) bool { return s.Text != "" }) {
 		o.statement("PRAGMA foreign_key_check")

@@ -31,11 +31,11 @@ func (r *run) piecewise(ctx context.Context, p Progress, w work) (err error) {
 		r.m.report(p)
 	}
 	err = r.record(ctx, p, func(tx bun.Tx) error {
-		if err := moveVersion(ctx, tx, p.Step); err != nil {
+		if err := r.ledger.move(ctx, tx, p.Step); err != nil {
 			return err
 		}
 		entry.finish(w)
-		return entry.update(ctx, tx)
+		return r.ledger.update(ctx, tx, entry)
 	})
 	return r.named(err, p.Step)
 }
@@ -49,15 +49,15 @@ func (r *run) guarded(ctx context.Context, p Progress, w work) error {
 	}
 	err = r.persist(ctx, p, func() error {
 		after := *entry
-		return r.bookkeeping(ctx, func(tx bun.Tx) error {
+		return r.lockedOn(ctx, r.conn, func(tx bun.Tx) error {
 			if err := r.carryOut(ctx, tx, p, w); err != nil {
 				return err
 			}
-			if err := moveVersion(ctx, tx, p.Step); err != nil {
+			if err := r.ledger.move(ctx, tx, p.Step); err != nil {
 				return err
 			}
 			after.finish(w)
-			return after.update(ctx, tx)
+			return r.ledger.update(ctx, tx, &after)
 		})
 	})
 	if err != nil {
@@ -73,17 +73,12 @@ func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err
 		if err := r.stillDue(ctx, tx, step); err != nil {
 			return err
 		}
-		var found []Entry
-		if err := tx.NewSelect().Model(&found).Where("status = ?", StatusRunning).
-			Where("revision = ?", step.Revision.ID).Where("direction = ?", step.Direction).Scan(ctx); err != nil {
-			return fmt.Errorf("read %s: %w", historyTable, err)
+		entry, err = r.ledger.unfinished(ctx, tx, step.Revision.ID, step.Direction)
+		if err != nil || entry != nil {
+			return err
 		}
-		if len(found) == 0 {
-			entry = newEntry(step, w, r.m.build)
-			return entry.insert(ctx, tx)
-		}
-		entry = &found[0]
-		return nil
+		entry = newEntry(step, w, r.m.build)
+		return r.ledger.insert(ctx, tx, entry)
 	})
 	if err != nil {
 		return nil, err
@@ -141,7 +136,7 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 	return r.persist(ctx, p, func() error {
 		return r.dialect.around(ctx, func(check func(bun.Tx) error) error {
 			after := *entry
-			err := r.bookkeeping(ctx, func(tx bun.Tx) error {
+			err := r.lockedOn(ctx, r.conn, func(tx bun.Tx) error {
 				if err := r.dialect.prepare(ctx, tx, w.statements[from:to]); err != nil {
 					return err
 				}
@@ -154,7 +149,10 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 				if err := check(tx); err != nil {
 					return err
 				}
-				return after.update(ctx, tx)
+				if err := r.dialect.ownSettings(ctx, tx, false); err != nil {
+					return err
+				}
+				return r.ledger.progress(ctx, tx, &after)
 			})
 			if err == nil {
 				*entry = after
@@ -179,7 +177,7 @@ func (e *Entry) complete(text string) {
 func (r *run) alone(ctx context.Context, p Progress, w work, entry *Entry) error {
 	step, i := p.Step, entry.StatementsDone
 	text := w.statements[i].Text
-	before, err := r.dialect.fingerprint(ctx)
+	before, err := r.dialect.fingerprint(ctx, text)
 	if err != nil {
 		return err
 	}
@@ -213,7 +211,7 @@ func (r *run) alone(ctx context.Context, p Progress, w work, entry *Entry) error
 
 // store records how far the work is.
 func (r *run) store(ctx context.Context, p Progress, entry *Entry) error {
-	return r.record(ctx, p, func(tx bun.Tx) error { return entry.update(ctx, tx) })
+	return r.record(ctx, p, func(tx bun.Tx) error { return r.ledger.update(ctx, tx, entry) })
 }
 
 // noted records why a step stopped, as far as the database still answers, and
@@ -229,12 +227,23 @@ func (r *run) noted(ctx context.Context, p Progress, entry *Entry, err error) er
 // record is bookkeeping that is tried again while others' locks are in its way.
 // On a Galera cluster they show at COMMIT.
 func (r *run) record(ctx context.Context, p Progress, fn func(tx bun.Tx) error) error {
-	return r.persist(ctx, p, func() error { return r.bookkeeping(ctx, fn) })
+	return r.persist(ctx, p, func() error {
+		return r.bookkeeping(ctx, func(tx bun.Tx) error {
+			if err := r.dialect.ownSettings(ctx, tx, false); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+	})
 }
 
 // bookkeeping runs fn in a transaction that fails once the lock is lost.
 func (r *run) bookkeeping(ctx context.Context, fn func(tx bun.Tx) error) error {
-	return r.transaction(ctx, func(tx bun.Tx) error {
+	return r.lockedOn(ctx, r.bookConn(), fn)
+}
+
+func (r *run) lockedOn(ctx context.Context, conn bun.Conn, fn func(tx bun.Tx) error) error {
+	return r.transactionOn(ctx, conn, r.dialect.isolation(), func(tx bun.Tx) error {
 		if err := r.dialect.keepLock(ctx, tx); err != nil {
 			return err
 		}

@@ -25,6 +25,8 @@ type Script struct {
 	// File is where it was read, within its source; "" for one that the
 	// database kept.
 	File string
+
+	engine dbmodule.Engine
 }
 
 // Statement is one SQL statement of a script.

@@ -18,14 +18,18 @@ type run struct {
 	m      *Migrator
 	db     *dbmodule.Database
 	engine dbmodule.Engine
-	// conn is what revisions run on.
-	conn     bun.Conn
+	// conn is what the revision of the moment runs on, if connected.
+	conn      bun.Conn
+	connected bool
+	// books is what records are written on, nil for conn.
+	books    *bun.Conn
 	dialect  dialect
+	ledger   *ledger
 	standing *standing
 }
 
-// errAlreadyDone says that another process ran a step meanwhile, which only
-// happens on SQLite, where the lock lasts a revision.
+// errAlreadyDone says that another process ran a step meanwhile: the lock lasts
+// a revision.
 var errAlreadyDone = errors.New("already done")
 
 // steps runs steps and returns those that are done. What each does is known
@@ -41,6 +45,11 @@ func (r *run) steps(ctx context.Context, steps []Step) (done []Step, err error) 
 		began := time.Now()
 		p := Progress{Phase: PhaseRunning, Step: step, Index: i + 1, Total: len(steps), Statements: len(works[i].statements)}
 		r.m.report(p)
+		if i > 0 {
+			if err := r.connect(ctx); err != nil {
+				return done, err
+			}
+		}
 		err := r.step(ctx, p, works[i])
 		if errors.Is(err, errAlreadyDone) {
 			continue
@@ -96,11 +105,11 @@ func (r *run) persist(ctx context.Context, p Progress, attempt func() error) err
 // transaction runs fn in a transaction of the working connection. SQLite's
 // transactions wait for the one writer for as long as ctx lasts.
 func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) error {
-	return r.transactionAt(ctx, r.dialect.isolation(), fn)
+	return r.transactionOn(ctx, r.conn, r.dialect.isolation(), fn)
 }
 
-func (r *run) transactionAt(ctx context.Context, level sql.IsolationLevel, fn func(tx bun.Tx) error) (err error) {
-	tx, err := r.begin(ctx, level)
+func (r *run) transactionOn(ctx context.Context, conn bun.Conn, level sql.IsolationLevel, fn func(tx bun.Tx) error) (err error) {
+	tx, err := r.begin(ctx, conn, level)
 	if err != nil {
 		return err
 	}
@@ -125,10 +134,10 @@ func (r *run) transactionAt(ctx context.Context, level sql.IsolationLevel, fn fu
 }
 
 // begin begins a transaction that has the lock.
-func (r *run) begin(ctx context.Context, level sql.IsolationLevel) (bun.Tx, error) {
+func (r *run) begin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (bun.Tx, error) {
 	w := r.waiting()
 	for {
-		tx, holder, err := r.tryBegin(ctx, level)
+		tx, holder, err := r.tryBegin(ctx, conn, level)
 		if err == nil && holder == "" {
 			return tx, nil
 		}
@@ -143,8 +152,8 @@ func (r *run) begin(ctx context.Context, level sql.IsolationLevel) (bun.Tx, erro
 
 // tryBegin begins a transaction unless another process holds the lock: then it
 // says who.
-func (r *run) tryBegin(ctx context.Context, level sql.IsolationLevel) (tx bun.Tx, holder string, err error) {
-	tx, err = r.conn.BeginTx(ctx, &sql.TxOptions{Isolation: level})
+func (r *run) tryBegin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (tx bun.Tx, holder string, err error) {
+	tx, err = conn.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 	if err != nil {
 		if r.engine == dbmodule.SQLite && errors.Is(err, dbmodule.ErrConflict) {
 			return tx, "another process that writes to the file", nil
@@ -193,13 +202,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 func execute(ctx context.Context, db bun.IDB, statement string) error {
 	_, err := db.ExecContext(ctx, "?", bun.Safe(statement))
 	return err
-}
-
-// giveBack returns a connection. database/sql closed it already when its
-// context ended.
-func giveBack(conn bun.Conn) error {
-	if err := conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
-		return fmt.Errorf("migrate: give connection back: %w", err)
-	}
-	return nil
 }

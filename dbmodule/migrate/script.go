@@ -3,12 +3,11 @@ package migrate
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 
-	atlas "ariga.io/atlas/sql/migrate"
-
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
 // The comments that mean something in a SQL file.
@@ -19,11 +18,14 @@ const (
 	markNoTx        = "no-transaction"
 )
 
+// byteOrderMark is what some editors put at the start of a file.
+const byteOrderMark = "\ufeff"
+
 // ParseScript reads the text of a SQL file for an engine: its two sections,
 // split into statements by the engine's rules of quoting. Text before the
 // first section may only be comments.
 func ParseScript(engine dbmodule.Engine, text string) (Script, error) {
-	sections, err := splitSections(strings.ReplaceAll(text, "\r\n", "\n"))
+	sections, err := splitSections(strings.ReplaceAll(strings.TrimPrefix(text, byteOrderMark), "\r\n", "\n"))
 	if err != nil {
 		return Script{}, err
 	}
@@ -33,7 +35,7 @@ func ParseScript(engine dbmodule.Engine, text string) (Script, error) {
 		return Script{}, fmt.Errorf("the line %q is missing", directivePrefix+markUpgrade)
 	}
 	var errs [2]error
-	s := Script{Irreversible: !hasDown}
+	s := Script{engine: engine, Irreversible: !hasDown}
 	s.Upgrade, errs[0] = splitStatements(engine, up)
 	s.Downgrade, errs[1] = splitStatements(engine, down)
 	return s, errors.Join(errs[:]...)
@@ -93,48 +95,66 @@ func firstStatementLine(lines []string) string {
 	return ""
 }
 
-// scannerOptions are the engine's rules of quoting.
-func scannerOptions(engine dbmodule.Engine) atlas.ScannerOptions {
+// scanner has the engine's rules of reading SQL.
+func scanner(engine dbmodule.Engine) *sqlscan.Dialect {
 	switch engine {
 	case dbmodule.PostgreSQL:
-		return atlas.ScannerOptions{MatchBeginAtomic: true, MatchDollarQuote: true, EscapedStringExt: true, OmitDelimiter: true}
+		return sqlscan.PostgreSQL
 	case dbmodule.MySQL:
-		return atlas.ScannerOptions{MatchBegin: true, BackslashEscapes: true, HashComments: true, OmitDelimiter: true}
+		return sqlscan.MySQL
 	default:
-		return atlas.ScannerOptions{MatchBegin: true, OmitDelimiter: true}
+		return sqlscan.SQLite
 	}
 }
 
-// reTransaction matches statements that would take the transaction from the
-// runner's hands.
-var reTransaction = regexp.MustCompile(`(?i)^(begin|start\s+transaction|commit|rollback|end)\b(\s+(work|transaction|immediate|exclusive|deferred))*\s*;?$`)
-
-// reBackslashQuote matches what the scanner takes for the end of a string.
-var reBackslashQuote = regexp.MustCompile(`(?i)\be'(?:[^'\\]|''|\\[^'])*\\'`)
-
 func splitStatements(engine dbmodule.Engine, s section) ([]Statement, error) {
-	if at := reBackslashQuote.FindStringIndex(s.text); at != nil && engine == dbmodule.PostgreSQL {
-		return nil, fmt.Errorf("line %d: a string E'…' has the quote \\': write it as '' instead", s.line+strings.Count(s.text[:at[0]], "\n"))
-	}
-	scanner := atlas.Scanner{ScannerOptions: scannerOptions(engine)}
-	scanned, err := scanner.Scan(s.text)
-	if err != nil {
-		return nil, fmt.Errorf("split statements: %w", err)
-	}
-	var statements []Statement
-	for _, stmt := range scanned {
-		text := strings.TrimSpace(stmt.Text)
-		if text == "" {
-			continue
+	scanned, unread := scanner(engine).Split(s.text)
+	statements := make([]Statement, 0, len(scanned))
+	for _, found := range scanned {
+		line := s.line + found.Line - 1
+		if err := refused(engine, found.Text); err != nil {
+			return nil, fmt.Errorf("line %d: %s: %w", line, firstWords(found.Text), err)
 		}
-		line := s.line + strings.Count(s.text[:min(stmt.Pos, len(s.text))], "\n")
-		if reTransaction.MatchString(text) {
-			return nil, fmt.Errorf("line %d: %s: transactions are begun and ended around revisions; mark a statement that can't run in one by %q",
-				line, text, directivePrefix+markNoTx)
-		}
-		statements = append(statements, Statement{Text: text, NoTransaction: marked(stmt.Comments), Line: line})
+		statements = append(statements, Statement{Text: found.Text, NoTransaction: marked(found.Comments), Line: line})
 	}
-	return statements, strayMarks(s, statements)
+	var unreadable *sqlscan.Error
+	if errors.As(unread, &unreadable) {
+		return nil, fmt.Errorf("line %d: %s", s.line+unreadable.Line-1, unreadable.Problem)
+	}
+	return statements, errors.Join(unread, strayMarks(s, statements))
+}
+
+// The words of statements that begin or end a transaction, and more of them
+// than such a statement has.
+var (
+	endings     = []string{"BEGIN", "START", "COMMIT", "ROLLBACK", "END"}
+	endingWords = append(endings, "WORK", "TRANSACTION", "IMMEDIATE", "EXCLUSIVE", "DEFERRED")
+)
+
+const moreThanEnding = 5
+
+// refused reports why a statement can't stand in a revision.
+func refused(engine dbmodule.Engine, text string) error {
+	d := scanner(engine)
+	first := d.First(text, moreThanEnding)
+	switch {
+	case len(first) == 0:
+		return nil
+	case first[0].Is(endings...) && len(first) < moreThanEnding && !slices.ContainsFunc(first, func(t sqlscan.Token) bool { return !t.Is(endingWords...) }):
+		return fmt.Errorf("transactions are begun and ended around revisions: remove it; mark a statement that can't run in one by %q", directivePrefix+markNoTx)
+	case engine == dbmodule.PostgreSQL && first[0].Is("COPY") && fromStdin(d.Tokens(text)):
+		return errors.New("its rows stand in the file for psql alone to send: write INSERTs instead, as pg_dump --inserts does")
+	}
+	return nil
+}
+
+func fromStdin(copying []sqlscan.Token) bool {
+	for i, token := range copying {
+		if token.Is("STDIN") && copying[i-1].Is("FROM") {
+			return true
+		}
+	}
+	return false
 }
 
 // strayMarks reports marks that belong to no statement: a mark that an empty
@@ -175,19 +195,19 @@ func marked(comments []string) bool {
 func (s Script) Text() string {
 	var b strings.Builder
 	b.WriteString(directivePrefix + markUpgrade + "\n")
-	writeStatements(&b, s.Upgrade)
+	writeStatements(&b, s.engine, s.Upgrade)
 	if !s.Irreversible {
 		b.WriteString("\n" + directivePrefix + markDowngrade + "\n")
-		writeStatements(&b, s.Downgrade)
+		writeStatements(&b, s.engine, s.Downgrade)
 	}
 	return b.String()
 }
 
-func writeStatements(b *strings.Builder, statements []Statement) {
+func writeStatements(b *strings.Builder, engine dbmodule.Engine, statements []Statement) {
 	for _, statement := range statements {
 		if statement.NoTransaction {
 			b.WriteString(directivePrefix + markNoTx + "\n")
 		}
-		b.WriteString(statement.Text + ";\n")
+		b.WriteString(scanner(engine).Delimited(statement.Text))
 	}
 }

@@ -22,6 +22,28 @@ type Source struct {
 	FS fs.FS
 	// Code are the revisions whose folders hold no SQL.
 	Code []Code
+	// VersionTable is where a database keeps which of the revisions it has.
+	// Sources that make one history name the same one; those that leave it
+	// empty follow the others.
+	VersionTable VersionTable
+}
+
+// versionTable is the one that the sources name.
+func versionTable(sources []Source) (VersionTable, error) {
+	var table VersionTable
+	for _, source := range sources {
+		switch {
+		case source.VersionTable == VersionTable{} || source.VersionTable == table:
+		case table == VersionTable{}:
+			table = source.VersionTable
+		default:
+			return table, fmt.Errorf("migrate: sources of one history name two version tables, %+v and %+v: name one, or make two migrators of them", table, source.VersionTable)
+		}
+	}
+	if table.history() == table.name() {
+		return table, fmt.Errorf("migrate: the version table and its history are both called %s: give them two names", table.name())
+	}
+	return table, nil
 }
 
 // SnapshotFolder is the folder beside the revisions that describes the schema

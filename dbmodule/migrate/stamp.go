@@ -2,7 +2,9 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -12,27 +14,25 @@ import (
 
 // stamp records where the database stands.
 func (r *run) stamp(ctx context.Context, purge bool, targets []string) (steps []Step, err error) {
-	heads := r.standing.heads
-	if purge {
-		heads = nil
-	} else if err := r.standing.known(); err != nil {
-		return nil, err
-	}
-	steps, err = r.standing.graph.StampPlan(targets, heads)
+	steps, err = r.standing.stampSteps(purge, targets)
 	if err != nil {
 		return nil, err
 	}
+	var unfinished []int64
+	for _, entry := range r.standing.running() {
+		unfinished = append(unfinished, entry.ID)
+	}
 	err = r.bookkeeping(ctx, func(tx bun.Tx) error {
 		if purge {
-			if _, err := tx.NewDelete().Model((*version)(nil)).Where("1 = 1").Exec(ctx); err != nil {
-				return fmt.Errorf("empty %s: %w", versionTable, err)
+			if err := r.ledger.empty(ctx, tx); err != nil {
+				return err
 			}
 		}
-		if _, err := tx.NewUpdate().Model((*Entry)(nil)).Set("status = ?", StatusGivenUp).Where("status = ?", StatusRunning).Exec(ctx); err != nil {
-			return fmt.Errorf("write %s: %w", historyTable, err)
+		if err := r.ledger.giveUp(ctx, tx, unfinished); err != nil {
+			return err
 		}
 		for _, step := range steps {
-			if err := moveVersion(ctx, tx, step); err != nil {
+			if err := r.ledger.move(ctx, tx, step); err != nil {
 				return err
 			}
 			if err := r.recordStamp(ctx, tx, step); err != nil {
@@ -47,13 +47,36 @@ func (r *run) stamp(ctx context.Context, purge bool, targets []string) (steps []
 	return steps, nil
 }
 
+// stampSteps leaves the rows of other programs alone, unless all are purged or
+// a target names one.
+func (s *standing) stampSteps(purge bool, targets []string) ([]Step, error) {
+	if purge {
+		return s.graph.StampPlan(targets, nil)
+	}
+	if err := s.known(); err != nil {
+		return nil, err
+	}
+	for _, row := range s.own.rows {
+		if !slices.Contains(s.heads, row) {
+			// A stranger depends on it, and has its row.
+			return s.graph.StampPlan(targets, s.heads)
+		}
+	}
+	steps, err := s.own.graph.StampPlan(targets, s.own.rows)
+	var unknown *graph.UnknownRevisionError
+	if errors.As(err, &unknown) && len(s.own.strangers) > 0 {
+		return s.graph.StampPlan(targets, s.heads)
+	}
+	return steps, err
+}
+
 // recordStamp notes a stamped revision. A stamp of base has none and leaves no
 // entry.
 func (r *run) recordStamp(ctx context.Context, tx bun.Tx, step Step) error {
 	if step.Revision == nil {
 		return nil
 	}
-	return stampEntry(step, r.standing.contents, r.engine, r.m.build).insert(ctx, tx)
+	return r.ledger.insert(ctx, tx, stampEntry(step, r.standing.contents, r.engine, r.m.build))
 }
 
 // stampEntry has the revision's SQL, as if it had been run.

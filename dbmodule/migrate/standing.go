@@ -14,6 +14,7 @@ import (
 
 // standing is what a database says about its revisions.
 type standing struct {
+	ledger  *ledger
 	heads   []string
 	entries []Entry
 	// graph has this build's revisions, and those that only the history knows.
@@ -23,22 +24,24 @@ type standing struct {
 	foreign []string
 	// unknown are heads that neither has.
 	unknown []string
+	// own is what is this program's of all that.
+	own lineage
 }
 
 // read looks where a database stands; tables that are not there are empty.
 func (m *Migrator) read(ctx context.Context, db bun.IDB) (*standing, error) {
-	s := &standing{graph: m.graph, contents: m.contents}
-	hasVersion, hasHistory, err := presentTables(ctx, db)
+	l, err := locate(ctx, db, m.table)
 	if err != nil {
 		return nil, err
 	}
-	if hasVersion {
-		if s.heads, err = readHeads(ctx, db); err != nil {
+	s := &standing{graph: m.graph, contents: m.contents, ledger: l}
+	if l.hasVersion {
+		if s.heads, err = l.heads(ctx, db); err != nil {
 			return nil, err
 		}
 	}
-	if hasHistory {
-		if s.entries, err = readHistory(ctx, db); err != nil {
+	if l.hasHistory {
+		if s.entries, err = l.history(ctx, db); err != nil {
 			return nil, err
 		}
 	}
@@ -50,7 +53,8 @@ func (m *Migrator) read(ctx context.Context, db bun.IDB) (*standing, error) {
 			s.unknown = append(s.unknown, head)
 		}
 	}
-	return s, nil
+	s.own, err = s.ownLineage(m.graph)
+	return s, err
 }
 
 // addForeign adds the revisions that are applied and that this build lacks.
@@ -65,14 +69,11 @@ func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *graph.Graph)
 	if len(ids) == 0 {
 		return nil
 	}
-	var entries []Entry
-	if err := db.NewSelect().Model(&entries).Where("id IN (?)", bun.List(ids)).Order("id").Scan(ctx); err != nil {
-		return fmt.Errorf("migrate: read %s: %w", historyTable, err)
-	}
-	engine, err := engineOf(db)
+	entries, err := s.ledger.entries(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("id IN (?)", bun.List(ids)) })
 	if err != nil {
 		return err
 	}
+	engine := s.ledger.engine
 	revisions, found := make([]*Revision, len(entries)), contents{}
 	for i := range entries {
 		revisions[i] = entries[i].revision()
@@ -81,13 +82,13 @@ func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *graph.Graph)
 		}
 		down, err := splitStatements(engine, section{text: *entries[i].DownSQL, line: 1})
 		if err != nil {
-			return fmt.Errorf("migrate: read %s: revision %s: %w", historyTable, entries[i].Revision, err)
+			return fmt.Errorf("migrate: read %s: revision %s: %w", s.ledger.historic, entries[i].Revision, err)
 		}
 		found[entries[i].Revision] = content{scripts: map[dbmodule.Engine]Script{engine: {Downgrade: down}}}
 	}
 	s.graph, err = own.With(revisions...)
 	if err != nil {
-		return fmt.Errorf("migrate: revisions that only %s knows: %w", historyTable, err)
+		return fmt.Errorf("migrate: revisions that only %s knows: %w", s.ledger.historic, err)
 	}
 	s.contents = s.contents.with(found)
 	for _, r := range revisions {
@@ -116,11 +117,12 @@ func (e *Entry) applied() bool {
 	return e.Direction == graph.Downgrade
 }
 
-// running returns the entries of work that was begun and is not complete.
+// running returns the entries of work that was begun and is not complete, but
+// for that of other programs.
 func (s *standing) running() []*Entry {
 	var running []*Entry
 	for i := range s.entries {
-		if s.entries[i].Status == StatusRunning {
+		if s.entries[i].Status == StatusRunning && s.isOurs(&s.entries[i]) {
 			running = append(running, &s.entries[i])
 		}
 	}
@@ -137,7 +139,8 @@ type UnknownVersionError struct {
 // Error names the revisions and the way out.
 func (e *UnknownVersionError) Error() string {
 	return fmt.Sprintf("migrate: the database is at revision %s, which this program does not know: another program or build stamped it; "+
-		"use that one, or, if the schema is known to be that of another revision, record it with stamp --purge",
+		"use that one; if it is another program's, give each a version table of its own (Source.VersionTable); "+
+		"if the schema is known to be that of another revision, record it with stamp --purge",
 		strings.Join(e.Revisions, ", "))
 }
 
@@ -158,15 +161,14 @@ func (s *standing) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.Rev
 	for _, entry := range s.running() {
 		state.Dirty = append(state.Dirty, entry.Revision)
 	}
-	known := slices.DeleteFunc(slices.Clone(s.heads), func(head string) bool { return slices.Contains(s.unknown, head) })
-	applied, err := s.graph.Applied(known)
+	applied, err := s.graph.Applied(s.knownHeads())
 	if err != nil {
 		return state, err
 	}
 	isApplied := map[string]bool{}
 	for _, r := range applied {
 		isApplied[r.ID] = true
-		if slices.Contains(s.foreign, r.ID) {
+		if slices.Contains(s.foreign, r.ID) && !slices.Contains(s.own.strangers, r.ID) {
 			state.Ahead = append(state.Ahead, r.ID)
 		}
 	}

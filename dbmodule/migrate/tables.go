@@ -6,28 +6,18 @@ import (
 	"strings"
 
 	"github.com/uptrace/bun"
-	bundialect "github.com/uptrace/bun/dialect"
 
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// engineOf names the engine behind db.
-func engineOf(db bun.IDB) (dbmodule.Engine, error) {
-	switch name := db.Dialect().Name(); name {
-	case bundialect.SQLite:
-		return dbmodule.SQLite, nil
-	case bundialect.PG:
-		return dbmodule.PostgreSQL, nil
-	case bundialect.MySQL:
-		return dbmodule.MySQL, nil
-	default:
-		return "", fmt.Errorf("migrate: no engine for Bun's dialect %s", name)
-	}
+// createVersion makes the version table, as Alembic does.
+func createVersion(quoted, key string) string {
+	return "CREATE TABLE IF NOT EXISTS " + quoted + " (\n\tversion_num VARCHAR(32) NOT NULL,\n" +
+		"\tCONSTRAINT " + key + " PRIMARY KEY (version_num)\n)"
 }
 
-// createTables are the statements that make the two tables where they are not.
-// The version table is as Alembic makes it.
-func createTables(engine dbmodule.Engine) []string {
+// createHistory makes the table that says what ran when.
+func createHistory(quoted string, engine dbmodule.Engine) string {
 	types := map[string]string{
 		"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "time": "TIMESTAMP", "text": "TEXT", "end": "",
 	}
@@ -59,48 +49,19 @@ func createTables(engine dbmodule.Engine) []string {
 		"\n\tdown_sql " + types["text"],
 		column("error", "text"),
 	}
-	return []string{
-		"CREATE TABLE IF NOT EXISTS " + versionTable + " (\n\tversion_num VARCHAR(32) NOT NULL,\n" +
-			"\tCONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)",
-		"CREATE TABLE IF NOT EXISTS " + historyTable + " (" + strings.Join(columns, ",") + "\n)" + types["end"],
-	}
-}
-
-// presentTables says which of the two tables are there.
-func presentTables(ctx context.Context, db bun.IDB) (version, history bool, err error) {
-	engine, err := engineOf(db)
-	if err != nil {
-		return false, false, err
-	}
-	query := "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?)"
-	switch engine {
-	case dbmodule.PostgreSQL:
-		// The ones that the search path leads to.
-		query = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relname IN (?, ?) AND pg_table_is_visible(oid)"
-	case dbmodule.MySQL:
-		query = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN (?, ?)"
-	}
-	var names []string
-	if err := db.NewRaw(query, versionTable, historyTable).Scan(ctx, &names); err != nil {
-		return false, false, fmt.Errorf("look for %s: %w", versionTable, err)
-	}
-	for _, name := range names {
-		version = version || name == versionTable
-		history = history || name == historyTable
-	}
-	return version, history, nil
+	return "CREATE TABLE IF NOT EXISTS " + quoted + " (" + strings.Join(columns, ",") + "\n)" + types["end"]
 }
 
 // ensureTables makes the two tables where they are not.
 func (r *run) ensureTables(ctx context.Context) error {
-	version, history, err := presentTables(ctx, r.conn)
-	if err != nil || version && history {
-		return err
+	statements := r.ledger.create()
+	if len(statements) == 0 {
+		return nil
 	}
 	return r.transaction(ctx, func(tx bun.Tx) error {
-		for _, statement := range createTables(r.engine) {
+		for _, statement := range statements {
 			if err := execute(ctx, tx, statement); err != nil {
-				return fmt.Errorf("create %s: %w", versionTable, err)
+				return fmt.Errorf("create %s: %w", r.ledger.version, err)
 			}
 		}
 		return nil

@@ -39,16 +39,19 @@ func (r *run) inside(ctx context.Context, tx bun.Tx, p Progress, w work, entry *
 	if err := check(tx); err != nil {
 		return err
 	}
-	if err := moveVersion(ctx, tx, p.Step); err != nil {
+	if err := r.dialect.ownSettings(ctx, tx, true); err != nil {
+		return err
+	}
+	if err := r.ledger.move(ctx, tx, p.Step); err != nil {
 		return err
 	}
 	entry.finish(w)
-	return entry.insert(ctx, tx)
+	return r.ledger.insert(ctx, tx, entry)
 }
 
 // stillDue looks again, inside the transaction, whether a step is to be done.
 func (r *run) stillDue(ctx context.Context, db bun.IDB, step Step) error {
-	heads, err := readHeads(ctx, db)
+	heads, err := r.ledger.heads(ctx, db)
 	if err != nil {
 		return err
 	}

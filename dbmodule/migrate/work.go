@@ -48,7 +48,7 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 	}
 	if !script.Irreversible {
 		var b strings.Builder
-		writeStatements(&b, storable(script, engine))
+		writeStatements(&b, engine, storable(script, engine))
 		text := b.String()
 		w.downSQL = &text
 	}

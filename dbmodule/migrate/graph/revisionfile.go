@@ -20,7 +20,7 @@ const (
 // ParseRevision reads the text of a revision.txt: a message, an empty line,
 // and fields. The revision has no SQL yet.
 func ParseRevision(text string) (*Revision, error) {
-	head, rest, _ := strings.Cut(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n")
+	head, rest, _ := strings.Cut(strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n"), "\n\n")
 	r := &Revision{Message: strings.Join(strings.Fields(head), " ")}
 	seen := map[string]bool{}
 	var errs []error

@@ -1,0 +1,313 @@
+package sqlscan
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Dialect is an engine's rules of reading SQL.
+type Dialect struct {
+	quotes         string // what opens a string or a quoted name
+	backslashes    bool   // a backslash escapes in strings
+	eStrings       bool   // PostgreSQL's E'…'
+	dollars        bool   // PostgreSQL's $tag$…$tag$
+	nestedComments bool
+	hashComments   bool
+	spacedDashes   bool // "--" begins a comment only before a space
+	executable     bool // comments that the server runs
+	delimiters     bool // the client's command DELIMITER
+	parentheses    bool // a semicolon in parentheses ends nothing
+	commands       bool // the client's commands begin with a backslash
+	blocks         func() blocks
+}
+
+// The dialects. MySQL is also MariaDB.
+var (
+	SQLite     = &Dialect{quotes: "'\"`[", blocks: newSQLiteBlocks}
+	PostgreSQL = &Dialect{quotes: "'\"", eStrings: true, dollars: true, nestedComments: true, parentheses: true, commands: true, blocks: newPostgresBlocks}
+	MySQL      = &Dialect{quotes: "'\"`", backslashes: true, hashComments: true, spacedDashes: true, executable: true, delimiters: true, blocks: newMySQLBlocks}
+)
+
+// Kind is what a [Token] is.
+type Kind uint8
+
+// The kinds of tokens.
+const (
+	// Word is a keyword, a name without quotes, or a number.
+	Word Kind = iota
+	// Name is a quoted name.
+	Name
+	// String is a string, with its quotes.
+	String
+	// Symbol is one character of anything else.
+	Symbol
+
+	comment // a comment that nobody runs
+	opening // "/*!50001"
+	closing // its "*/"
+)
+
+// Token is a piece of a statement.
+type Token struct {
+	Kind Kind
+	// Text is the piece as it stands there.
+	Text string
+	// Pos is its offset in the text.
+	Pos int
+}
+
+// Is reports whether the token is one of the words, in upper or lower case.
+func (t Token) Is(words ...string) bool {
+	if t.Kind != Word {
+		return false
+	}
+	for _, word := range words {
+		if strings.EqualFold(t.Text, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsSymbol reports whether the token is this character.
+func (t Token) IsSymbol(text string) bool { return t.Kind == Symbol && t.Text == text }
+
+// lexer reads tokens. It is copied to look ahead.
+type lexer struct {
+	*Dialect
+	text      string
+	pos       int
+	delimiter string
+	executing bool // in a comment that the server runs
+}
+
+// line is where an offset is, for errors.
+func (l *lexer) line(pos int) int { return 1 + strings.Count(l.text[:pos], "\n") }
+
+// Error is text that can't be read.
+type Error struct {
+	// Line counts from 1.
+	Line int
+	// Problem says what is wrong, and what to do where that is not plain.
+	Problem string
+}
+
+// Error names the line.
+func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Problem) }
+
+func (l *lexer) fail(pos int, format string, args ...any) error {
+	return &Error{Line: l.line(pos), Problem: fmt.Sprintf(format, args...)}
+}
+
+func (l *lexer) rest() string { return l.text[l.pos:] }
+
+// space skips white space and returns it.
+func (l *lexer) space() string {
+	from := l.pos
+	l.pos = len(l.text) - len(strings.TrimLeftFunc(l.rest(), unicode.IsSpace))
+	return l.text[from:l.pos]
+}
+
+// next returns the token at the position, which is neither white space nor the
+// end of the text.
+func (l *lexer) next() (Token, error) {
+	from := l.pos
+	kind, err := l.take()
+	return Token{Kind: kind, Text: l.text[from:l.pos], Pos: from}, err
+}
+
+// take moves the position behind the token that begins there.
+func (l *lexer) take() (Kind, error) {
+	rest := l.rest()
+	c := rest[0]
+	switch {
+	case strings.HasPrefix(rest, "--") && l.isDashComment(rest[2:]), c == '#' && l.hashComments:
+		l.until("\n")
+		return comment, nil
+	case strings.HasPrefix(rest, "/*"):
+		return l.blockComment()
+	case l.executing && strings.HasPrefix(rest, "*/"):
+		l.pos += 2
+		l.executing = false
+		return closing, nil
+	case strings.IndexByte(l.quotes, c) >= 0:
+		return l.quoted(c, l.backslashes && c != '`')
+	case l.dollars && c == '$':
+		if tag := dollarTag(rest); tag != "" {
+			return l.dollarQuoted(tag)
+		}
+	}
+	r, size := utf8.DecodeRuneInString(rest)
+	if !isWordRune(r) {
+		l.pos += size
+		return Symbol, nil
+	}
+	l.word()
+	if l.eStrings && l.pos < len(l.text) && l.text[l.pos] == '\'' && strings.EqualFold(rest[:l.pos-(len(l.text)-len(rest))], "e") {
+		return l.escaped()
+	}
+	return Word, nil
+}
+
+func (l *lexer) isDashComment(after string) bool {
+	return !l.spacedDashes || after == "" || after[0] <= ' '
+}
+
+// until moves behind the end, or to the end of the text.
+func (l *lexer) until(end string) bool {
+	at := strings.Index(l.rest(), end)
+	if at < 0 {
+		l.pos = len(l.text)
+		return false
+	}
+	l.pos += at + len(end)
+	return true
+}
+
+func (l *lexer) blockComment() (Kind, error) {
+	from := l.pos
+	if l.executable && !l.executing {
+		if mark := executableMark(l.rest()); mark > 0 {
+			l.pos += mark
+			l.executing = true
+			return opening, nil
+		}
+	}
+	l.pos += 2
+	for depth := 1; depth > 0; depth-- {
+		if l.nestedComments {
+			end := strings.Index(l.rest(), "*/")
+			inner := strings.Index(l.rest(), "/*")
+			if inner >= 0 && inner < end {
+				l.pos += inner + 2
+				depth += 2
+				continue
+			}
+		}
+		if !l.until("*/") {
+			return comment, l.fail(from, "a comment /* has no end")
+		}
+	}
+	return comment, nil
+}
+
+// executableMark returns the length of "/*!50001" or "/*M!100100", 0 for a
+// comment that the server doesn't run.
+func executableMark(text string) int {
+	mark := 3
+	switch {
+	case strings.HasPrefix(text, "/*!"):
+	case strings.HasPrefix(text, "/*M!"):
+		mark = 4
+	default:
+		return 0
+	}
+	for digits := 0; digits < 6 && mark < len(text) && text[mark] >= '0' && text[mark] <= '9'; digits++ {
+		mark++
+	}
+	return mark
+}
+
+// quoted reads a string or a quoted name. A doubled quote stands for itself.
+func (l *lexer) quoted(open byte, backslashes bool) (Kind, error) {
+	from := l.pos
+	end := open
+	if open == '[' {
+		end = ']'
+	}
+	for l.pos++; l.pos < len(l.text); l.pos++ {
+		switch c := l.text[l.pos]; {
+		case c == '\\' && backslashes:
+			l.pos++
+		case c != end:
+		case open != '[' && l.pos+1 < len(l.text) && l.text[l.pos+1] == end:
+			l.pos++
+		default:
+			l.pos++
+			if open == '\'' {
+				return String, nil
+			}
+			return Name, nil
+		}
+	}
+	l.pos = len(l.text)
+	return String, l.fail(from, "a quote %c has no end", open)
+}
+
+// escaped reads the quotes of E'…', which may go on after a new line.
+func (l *lexer) escaped() (Kind, error) {
+	for {
+		if kind, err := l.quoted('\'', true); err != nil {
+			return kind, err
+		}
+		ahead := *l
+		newLine := strings.Contains(ahead.space(), "\n")
+		for strings.HasPrefix(ahead.rest(), "--") {
+			newLine = ahead.until("\n")
+			ahead.space()
+		}
+		if !newLine || !strings.HasPrefix(ahead.rest(), "'") {
+			return String, nil
+		}
+		l.pos = ahead.pos
+	}
+}
+
+// dollarTag returns the tag that the text begins with, or "".
+func dollarTag(text string) string {
+	for i, r := range text[1:] {
+		if r == '$' {
+			return text[:i+2]
+		}
+		if !isWordRune(r) || i == 0 && r >= '0' && r <= '9' {
+			return ""
+		}
+	}
+	return ""
+}
+
+func (l *lexer) dollarQuoted(tag string) (Kind, error) {
+	from := l.pos
+	l.pos += len(tag)
+	if !l.until(tag) {
+		return String, l.fail(from, "a quote %s has no end", tag)
+	}
+	return String, nil
+}
+
+// word moves behind a word. A delimiter that looks like a part of it ends it.
+func (l *lexer) word() {
+	for l.pos < len(l.text) {
+		r, size := utf8.DecodeRuneInString(l.rest())
+		if !isWordRune(r) && r != '$' || l.delimiter != "" && strings.HasPrefix(l.rest(), l.delimiter) {
+			return
+		}
+		l.pos += size
+	}
+}
+
+func isWordRune(r rune) bool {
+	return r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf
+}
+
+// Tokens returns the tokens of a statement, without comments; what is in a
+// comment that the server runs is among them. What can't be read ends them.
+func (d *Dialect) Tokens(statement string) []Token { return d.First(statement, len(statement)) }
+
+// First returns at most n tokens from the beginning of a statement.
+func (d *Dialect) First(statement string, n int) []Token {
+	l := &lexer{Dialect: d, text: statement}
+	var tokens []Token
+	for l.space(); l.pos < len(l.text) && len(tokens) < n; l.space() {
+		token, err := l.next()
+		if err != nil {
+			break
+		}
+		if token.Kind < comment {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
+}

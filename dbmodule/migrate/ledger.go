@@ -1,0 +1,298 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+	bundialect "github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
+)
+
+// VersionTable names the tables in which a database keeps where it stands:
+// Alembic's version_table and version_table_schema. Programs that share a
+// database need not share them. The zero value is Alembic's table, where the
+// connection finds it.
+type VersionTable struct {
+	// Name is the version table's, "alembic_version" by default.
+	Name string
+	// Schema holds the version table and the history. It must exist. The
+	// default is what the connection's search path leads to; on MySQL it is
+	// the connection's database, on SQLite "main".
+	Schema string
+	// History is the name of the table that says what ran when; Name with
+	// "_history" by default.
+	History string
+}
+
+const defaultVersionTable = "alembic_version"
+
+func (t VersionTable) name() string {
+	if t.Name == "" {
+		return defaultVersionTable
+	}
+	return t.Name
+}
+
+func (t VersionTable) history() string {
+	if t.History == "" {
+		return t.name() + "_history"
+	}
+	return t.History
+}
+
+// lease is the table of the lock of a cluster.
+func (t VersionTable) lease() string { return t.name() + "_lease" }
+
+// ledger is the two tables of one database. Once located, they are named with
+// their schema: whatever a revision makes of its session, they are the same.
+type ledger struct {
+	table  VersionTable
+	engine dbmodule.Engine
+	// version and historic are the quoted names.
+	version, historic string
+	// schema is where tables are made that are not there.
+	schema                 string
+	hasVersion, hasHistory bool
+}
+
+// unlocated is the ledger by the names that are configured.
+func unlocated(table VersionTable, engine dbmodule.Engine) *ledger {
+	l := &ledger{table: table, engine: engine, schema: table.Schema}
+	l.version, l.historic = l.quoted(table.Schema, table.name()), l.quoted(table.Schema, table.history())
+	return l
+}
+
+func (l *ledger) quoted(schemaName, name string) string {
+	mark := `"`
+	if l.engine == dbmodule.MySQL {
+		mark = "`"
+	}
+	quote := func(name string) string {
+		if alembicName.MatchString(name) {
+			return name // as Alembic writes it
+		}
+		return mark + strings.ReplaceAll(name, mark, mark+mark) + mark
+	}
+	if schemaName == "" {
+		return quote(name)
+	}
+	return quote(schemaName) + "." + quote(name)
+}
+
+var alembicName = regexp.MustCompile(`^alembic_[a-z_]+$`)
+
+// locate finds the tables that are there, and where those go that are not.
+func locate(ctx context.Context, db bun.IDB, table VersionTable) (*ledger, error) {
+	engine, err := engineOf(db)
+	if err != nil {
+		return nil, err
+	}
+	l := unlocated(table, engine)
+	var found []struct {
+		Schema string `bun:"s"`
+		Name   string `bun:"n"`
+	}
+	names := bun.List([]string{table.name(), table.history()})
+	switch engine {
+	case dbmodule.PostgreSQL:
+		where := "pg_catalog.pg_table_is_visible(c.oid)"
+		if table.Schema != "" {
+			where = "n.nspname = ?1"
+		} else if err := db.NewRaw("SELECT coalesce(pg_catalog.current_schema(), '')").Scan(ctx, &l.schema); err != nil {
+			return nil, fmt.Errorf("look for %s: %w", l.version, err)
+		}
+		err = db.NewRaw("SELECT n.nspname AS s, c.relname AS n FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "+
+			"WHERE c.relkind IN ('r', 'p') AND c.relname IN (?0) AND "+where, names, table.Schema).Scan(ctx, &found)
+	case dbmodule.MySQL:
+		if table.Schema == "" {
+			if err := db.NewRaw("SELECT coalesce(DATABASE(), '')").Scan(ctx, &l.schema); err != nil {
+				return nil, fmt.Errorf("look for %s: %w", l.version, err)
+			}
+		}
+		err = db.NewRaw("SELECT table_schema AS s, table_name AS n FROM information_schema.tables WHERE table_schema = ? AND table_name IN (?)", l.schema, names).Scan(ctx, &found)
+	default:
+		if table.Schema == "" {
+			l.schema = "main"
+		}
+		err = db.NewRaw("SELECT ? AS s, name AS n FROM ?.sqlite_master WHERE type = 'table' AND name IN (?)", l.schema, bun.Ident(l.schema), names).Scan(ctx, &found)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for %s: %w", l.version, err)
+	}
+	l.version, l.historic = l.quoted(l.schema, table.name()), l.quoted(l.schema, table.history())
+	for _, f := range found {
+		if f.Name == table.name() {
+			l.hasVersion, l.version = true, l.quoted(f.Schema, f.Name)
+		} else {
+			l.hasHistory, l.historic = true, l.quoted(f.Schema, f.Name)
+		}
+	}
+	return l, nil
+}
+
+// engineOf names the engine behind db.
+func engineOf(db bun.IDB) (dbmodule.Engine, error) {
+	switch name := db.Dialect().Name(); name {
+	case bundialect.SQLite:
+		return dbmodule.SQLite, nil
+	case bundialect.PG:
+		return dbmodule.PostgreSQL, nil
+	case bundialect.MySQL:
+		return dbmodule.MySQL, nil
+	default:
+		return "", fmt.Errorf("migrate: no engine for Bun's dialect %s", name)
+	}
+}
+
+// create are the statements that make the tables where they are not.
+func (l *ledger) create() []string {
+	var statements []string
+	if !l.hasVersion {
+		statements = append(statements, createVersion(l.version, l.quoted("", l.table.name()+"_pkc")))
+	}
+	if !l.hasHistory {
+		statements = append(statements, createHistory(l.historic, l.engine))
+	}
+	return statements
+}
+
+// heads returns the rows of the version table, sorted.
+func (l *ledger) heads(ctx context.Context, db bun.IDB) ([]string, error) {
+	var heads []string
+	if err := db.NewRaw("SELECT version_num FROM ?", bun.Safe(l.version)).Scan(ctx, &heads); err != nil {
+		return nil, fmt.Errorf("migrate: read %s: %w", l.version, err)
+	}
+	slices.Sort(heads)
+	return heads, nil
+}
+
+// errMoved says that the version table no longer holds what a step was
+// planned on.
+var errMoved = errors.New("another process changed the version table meanwhile: nothing was recorded, run the command again")
+
+// moves are the row operations of a step, each of which changes exactly one
+// row. They are Alembic's.
+func (l *ledger) moves(d schema.Dialect, step Step) []string {
+	var statements []string
+	add := func(format string, args ...any) {
+		args = append([]any{bun.Safe(l.version)}, args...)
+		statements = append(statements, schema.NewQueryGen(d).FormatQuery(format, args...))
+	}
+	for _, id := range step.Deletes {
+		add("DELETE FROM ? WHERE version_num = ?", id)
+	}
+	for _, id := range step.Inserts {
+		add("INSERT INTO ? (version_num) VALUES (?)", id)
+	}
+	for _, update := range step.Updates {
+		add("UPDATE ? SET version_num = ? WHERE version_num = ?", update.To, update.From)
+	}
+	return statements
+}
+
+// move records a step in the version table.
+func (l *ledger) move(ctx context.Context, db bun.IDB, step Step) error {
+	for _, statement := range l.moves(db.Dialect(), step) {
+		result, err := db.ExecContext(ctx, "?", bun.Safe(statement))
+		if err != nil {
+			return fmt.Errorf("write %s: %w", l.version, err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n != 1 {
+			return errors.Join(errMoved, err)
+		}
+	}
+	return nil
+}
+
+// empty removes all rows of the version table.
+func (l *ledger) empty(ctx context.Context, db bun.IDB) error {
+	if _, err := db.NewRaw("DELETE FROM ?", bun.Safe(l.version)).Exec(ctx); err != nil {
+		return fmt.Errorf("empty %s: %w", l.version, err)
+	}
+	return nil
+}
+
+// history returns all entries, oldest first, without what only the run of a
+// revision needs.
+func (l *ledger) history(ctx context.Context, db bun.IDB) ([]Entry, error) {
+	return l.entries(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery { return q.ExcludeColumn("down_sql") })
+}
+
+// entries returns what the query is narrowed to, oldest first.
+func (l *ledger) entries(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery) ([]Entry, error) {
+	var entries []Entry
+	err := db.NewSelect().Model(&entries).ModelTableExpr("? AS entry", bun.Safe(l.historic)).Apply(narrow).Order("id").Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: read %s: %w", l.historic, err)
+	}
+	return entries, nil
+}
+
+// unfinished returns the entry of a step that was begun and is not complete,
+// or nil.
+func (l *ledger) unfinished(ctx context.Context, db bun.IDB, revision string, direction graph.Direction) (*Entry, error) {
+	entries, err := l.entries(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("status = ?", StatusRunning).Where("revision = ?", revision).Where("direction = ?", direction)
+	})
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return &entries[0], nil
+}
+
+// reread gets an entry as it is stored now.
+func (l *ledger) reread(ctx context.Context, db bun.IDB, e *Entry) error {
+	if err := db.NewSelect().Model(e).ModelTableExpr("? AS entry", bun.Safe(l.historic)).WherePK().Scan(ctx); err != nil {
+		return fmt.Errorf("read %s: %w", l.historic, err)
+	}
+	return nil
+}
+
+func (l *ledger) insert(ctx context.Context, db bun.IDB, e *Entry) error {
+	if _, err := db.NewInsert().Model(e).ModelTableExpr("?", bun.Safe(l.historic)).Exec(ctx); err != nil {
+		return fmt.Errorf("write %s: %w", l.historic, err)
+	}
+	return nil
+}
+
+// update writes an entry that is not complete.
+func (l *ledger) update(ctx context.Context, db bun.IDB, e *Entry) error {
+	return l.updated(ctx, db.NewUpdate().Model(e), e)
+}
+
+// progress writes only how far an entry is.
+func (l *ledger) progress(ctx context.Context, db bun.IDB, e *Entry) error {
+	return l.updated(ctx, db.NewUpdate().Model(e).Column("statements_done", "done_hashes", "in_doubt", "error"), e)
+}
+
+func (l *ledger) updated(ctx context.Context, q *bun.UpdateQuery, e *Entry) error {
+	result, err := q.ModelTableExpr("? AS entry", bun.Safe(l.historic)).Where("id = ?", e.ID).Where("status = ?", StatusRunning).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", l.historic, err)
+	}
+	// MySQL counts changed rows only; here each update changes something.
+	if n, err := result.RowsAffected(); err == nil && n == 0 {
+		return errMoved
+	}
+	return nil
+}
+
+// giveUp settles entries that are not complete.
+func (l *ledger) giveUp(ctx context.Context, db bun.IDB, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := db.NewRaw("UPDATE ? SET status = ? WHERE status = ? AND id IN (?)", bun.Safe(l.historic), StatusGivenUp, StatusRunning, bun.List(ids)).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", l.historic, err)
+	}
+	return nil
+}
