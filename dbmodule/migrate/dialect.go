@@ -47,6 +47,16 @@ type dialect interface {
 	// together returns where the statements end that can run in one
 	// transaction with the one at from: from itself if not even that one can.
 	together(statements []Statement, from int) int
+	// plain says that a statement needs neither a transaction nor a record of
+	// its own.
+	plain(statement Statement) bool
+	// settles says that a plain statement is to be recorded at once.
+	settles(text string) bool
+	// programs says that the database may have triggers or routines.
+	programs(ctx context.Context) (bool, error)
+	// repeatable fails where the statement that a run which died was at may
+	// have left something that is not undone.
+	repeatable(ctx context.Context, entry *Entry, w work) error
 	// alone runs a statement outside a transaction.
 	alone(ctx context.Context, statement string) error
 	// fingerprint describes what a statement can change in the schema, or is ""

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -23,6 +22,9 @@ type mysqlDialect struct {
 	// id is the working connection's, and name that of the lock it holds.
 	id   int64
 	name string
+	// locking says that the working connection has LOCK TABLES: a transaction
+	// would end that.
+	locking bool
 }
 
 // mysqlLock names the lock for the connection's database; names of locks
@@ -68,6 +70,7 @@ const syncWait = "SET SESSION wsrep_sync_wait = 15"
 
 // enter takes the named lock, which ends with the connection.
 func (d *mysqlDialect) enter(ctx context.Context) error {
+	d.locking = false
 	if err := d.run.conn.NewRaw("SELECT CONNECTION_ID(), "+mysqlLock).Scan(ctx, &d.id, &d.name); err != nil {
 		return err
 	}
@@ -158,24 +161,6 @@ func (d *mysqlDialect) around(_ context.Context, fn func(func(bun.Tx) error) err
 
 func (d *mysqlDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) error {
 	return execute(ctx, tx, w.statements[i].Text)
-}
-
-// reMySQLData matches the statements that MySQL does not commit by itself.
-var reMySQLData = regexp.MustCompile(`(?i)^(insert|update|delete|replace|select|with|set|do)\b`)
-
-func (d *mysqlDialect) together(statements []Statement, from int) int {
-	if !statements[from].NoTransaction && reMySQLData.MatchString(statements[from].Text) {
-		return from + 1
-	}
-	return from
-}
-
-func (d *mysqlDialect) alone(ctx context.Context, statement string) error {
-	err := execute(ctx, d.run.conn, statement)
-	if codeOf(err) == "1065" {
-		return nil // the server ran it: a comment for later versions, which is empty for this one
-	}
-	return err
 }
 
 func (d *mysqlDialect) exists(err error) bool {

@@ -188,6 +188,11 @@ func (d *postgresDialect) together(statements []Statement, from int) int {
 	return untilMarked(statements, from)
 }
 
+func (d *postgresDialect) plain(Statement) bool                           { return false }
+func (d *postgresDialect) settles(string) bool                            { return false }
+func (d *postgresDialect) programs(context.Context) (bool, error)         { return true, nil }
+func (d *postgresDialect) repeatable(context.Context, *Entry, work) error { return nil }
+
 func (d *postgresDialect) fingerprint(context.Context, string) (string, error) { return "", nil }
 
 // reConcurrently finds the name of an index that is built beside writers.

@@ -89,16 +89,45 @@ type EditedError struct {
 	Revision  *Revision
 	Direction graph.Direction
 	File      string
-	// Index counts the statement from 1; Done of them are complete.
-	Index, Done int
+	// Index counts the statement from 1; it is one of those up to Last, if that
+	// is not 0. Done of them are complete.
+	Index, Last, Done int
 }
 
 // Error names the statement and the ways out.
 func (e *EditedError) Error() string {
-	return fmt.Sprintf("migrate: %s revision %s: %s: statement %d was changed after it had been run on this database "+
+	which := fmt.Sprintf("statement %d", e.Index)
+	if e.Last > e.Index {
+		which = fmt.Sprintf("one of the statements %d to %d", e.Index, e.Last)
+	}
+	return fmt.Sprintf("migrate: %s revision %s: %s: %s was changed after it had been run on this database "+
 		"(%d statements are done): put it back as it was and change only what comes after, "+
 		"or undo by hand what was done and stamp the revision before, or complete it by hand and stamp %s",
-		e.Direction, e.Revision.ID, e.File, e.Index, e.Done, e.Revision.ID)
+		e.Direction, e.Revision.ID, e.File, which, e.Done, e.Revision.ID)
+}
+
+// LostSessionError says that a half-done revision can't go on, since a statement
+// that is complete left something in its session, which is gone, and one of the
+// rest may need it.
+type LostSessionError struct {
+	Revision  *Revision
+	Direction graph.Direction
+	File      string
+	// What was left, such as "the variable @p".
+	What string
+	// Made and Needed count the two statements from 1; Maker and Needs are their
+	// texts. Done statements are complete.
+	Made, Needed, Done int
+	Maker, Needs       string
+}
+
+// Error names the statements and the ways out.
+func (e *LostSessionError) Error() string {
+	return fmt.Sprintf("migrate: %s revision %s: %s: it stopped after %d statements, and the session that it ran in is gone: "+
+		"statement %d, %s, left %s there, and statement %d, %s, may need it: "+
+		"undo by hand what the %d statements did, stamp the revision before, and run %s again; or complete it by hand and stamp %s. "+
+		"A revision that needs nothing but what tables hold, such as (SELECT max(id) FROM …), can be resumed",
+		e.Direction, e.Revision.ID, e.File, e.Done, e.Made, firstWords(e.Maker), e.What, e.Needed, firstWords(e.Needs), e.Done, e.Direction, e.Revision.ID)
 }
 
 // DirtyError says that a revision was begun and is not complete, and that

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/internal/held"
 )
 
 // piecewise runs a step whose statements can't share a transaction, and
@@ -23,12 +25,15 @@ func (r *run) piecewise(ctx context.Context, p Progress, w work) (err error) {
 	if err != nil {
 		return r.named(err, p.Step)
 	}
+	p.Statement = entry.StatementsDone
 	for entry.StatementsDone < len(w.statements) {
 		if err := r.piece(ctx, p, w, entry); err != nil {
 			return r.named(r.noted(ctx, p, entry, err), p.Step)
 		}
-		p.Phase, p.Statement = PhaseStatement, entry.StatementsDone
-		r.m.report(p)
+		for p.Phase = PhaseStatement; p.Statement < entry.StatementsDone; {
+			p.Statement++
+			r.m.report(p)
+		}
 	}
 	err = r.record(ctx, p, func(tx bun.Tx) error {
 		if err := r.ledger.move(ctx, tx, p.Step); err != nil {
@@ -68,7 +73,7 @@ func (r *run) guarded(ctx context.Context, p Progress, w work) error {
 
 // resume finds how far an earlier run of the step came, or begins it.
 func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err error) {
-	step := p.Step
+	step, begun := p.Step, false
 	err = r.record(ctx, p, func(tx bun.Tx) error {
 		if err := r.stillDue(ctx, tx, step); err != nil {
 			return err
@@ -77,7 +82,7 @@ func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err
 		if err != nil || entry != nil {
 			return err
 		}
-		entry = newEntry(step, w, r.m.build)
+		entry, begun = newEntry(step, w, r.m.build), true
 		return r.ledger.insert(ctx, tx, entry)
 	})
 	if err != nil {
@@ -89,38 +94,42 @@ func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err
 	if err := entry.matches(step, w); err != nil {
 		return nil, err
 	}
+	if !begun {
+		if err := r.dialect.repeatable(ctx, entry, w); err != nil {
+			return nil, err
+		}
+	}
 	fresh := newEntry(step, w, r.m.build)
 	entry.StartedAt, entry.Build, entry.Checksum, entry.DownSQL = fresh.StartedAt, fresh.Build, fresh.Checksum, fresh.DownSQL
 	entry.StatementsTotal = fresh.StatementsTotal
-	return entry, r.restoreSession(ctx, w, entry)
+	return entry, r.restoreSession(ctx, step, w, entry)
 }
 
-// reSession matches statements that change the session rather than the
-// database: an earlier run's session is gone.
-var reSession = regexp.MustCompile(`(?i)^(set|use|pragma)\b`)
-
-func (r *run) restoreSession(ctx context.Context, w work, entry *Entry) error {
-	for i := range entry.StatementsDone {
-		if text := w.statements[i].Text; reSession.MatchString(text) {
-			if err := execute(ctx, r.conn, text); err != nil {
-				return fmt.Errorf("repeat %s: %w", firstWords(text), err)
-			}
+// restoreSession repeats the settings of an earlier run's session. It refuses to
+// go on where the rest may need something of that session which can't be had
+// again.
+func (r *run) restoreSession(ctx context.Context, step Step, w work, entry *Entry) error {
+	if entry.StatementsDone == 0 {
+		return nil
+	}
+	programs, err := r.dialect.programs(ctx)
+	if err != nil {
+		return err
+	}
+	texts := make([]string, len(w.statements))
+	for i, statement := range w.statements {
+		texts[i] = statement.Text
+	}
+	repeat, loss := held.Resume(scanner(r.engine), texts, entry.StatementsDone, programs)
+	if loss != nil {
+		return &LostSessionError{
+			Revision: step.Revision, Direction: step.Direction, File: w.file, Done: entry.StatementsDone, What: loss.What,
+			Made: loss.Made + 1, Maker: texts[loss.Made], Needed: loss.Needed + 1, Needs: texts[loss.Needed],
 		}
 	}
-	return nil
-}
-
-// matches checks that what is done are the first statements of the work.
-func (e *Entry) matches(step Step, w work) error {
-	hashes := strings.Fields(e.DoneHashes)
-	if slices.Contains(step.Revision.Replaces, e.Checksum) && len(hashes) > len(w.statements) {
-		// It had more statements once. What they did is there, and in nobody's way.
-		hashes = hashes[:len(w.statements)]
-		e.StatementsDone, e.DoneHashes = len(hashes), strings.Join(hashes, "\n")+"\n"
-	}
-	for i, done := range hashes {
-		if i >= len(w.statements) || hash(w.statements[i].Text) != done {
-			return &EditedError{Revision: step.Revision, Direction: step.Direction, File: w.file, Index: i + 1, Done: e.StatementsDone}
+	for _, i := range repeat {
+		if err := execute(ctx, r.conn, texts[i]); err != nil && codeOf(err) != emptyStatement {
+			return fmt.Errorf("repeat %s: %w", firstWords(texts[i]), err)
 		}
 	}
 	return nil
@@ -129,6 +138,9 @@ func (e *Entry) matches(step Step, w work) error {
 // piece runs the next statement, or those that one transaction can hold.
 func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error {
 	from := entry.StatementsDone
+	if r.dialect.plain(w.statements[from]) {
+		return r.plain(ctx, p, w, entry)
+	}
 	to := r.dialect.together(w.statements, from)
 	if to == from {
 		return r.alone(ctx, p, w, entry)
@@ -136,15 +148,13 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 	return r.persist(ctx, p, func() error {
 		return r.dialect.around(ctx, func(check func(bun.Tx) error) error {
 			after := *entry
-			err := r.lockedOn(ctx, r.conn, func(tx bun.Tx) error {
+			var failed error
+			err := r.lockedOn(ctx, r.conn, func(tx bun.Tx) (err error) {
 				if err := r.dialect.prepare(ctx, tx, w.statements[from:to]); err != nil {
 					return err
 				}
-				for i := from; i < to; i++ {
-					if err := r.dialect.execute(ctx, tx, w, i); err != nil {
-						return r.failed(p.Step, w, i, err, from > 0)
-					}
-					after.complete(w.statements[i].Text)
+				if failed, err = r.group(ctx, tx, p, w, &after, to); err != nil {
+					return err
 				}
 				if err := check(tx); err != nil {
 					return err
@@ -154,19 +164,53 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 				}
 				return r.ledger.progress(ctx, tx, &after)
 			})
-			if err == nil {
-				*entry = after
+			if err != nil {
+				return err
 			}
-			return err
+			*entry = after
+			return failed
 		})
 	})
 }
 
-// complete notes a statement that is done.
-func (e *Entry) complete(text string) {
-	e.StatementsDone++
-	e.DoneHashes += hash(text) + "\n"
-	e.InDoubt, e.Error = "", ""
+// groupTime bounds how long a group of statements keeps the locks of its first.
+const groupTime = time.Second
+
+// group runs statements in one transaction. Where each can be kept without
+// those after it, as on MySQL, one that fails leaves the ones before done: then
+// failed says why, and err is nil.
+func (r *run) group(ctx context.Context, tx bun.Tx, p Progress, w work, after *Entry, to int) (failed, err error) {
+	began, from := time.Now(), after.StatementsDone
+	for i := from; i < to; i++ {
+		text := w.statements[i].Text
+		if !r.dialect.atomic() && time.Since(began) > groupTime && !tellsOfLast(text) {
+			return nil, nil
+		}
+		if err := r.dialect.execute(ctx, tx, w, i); err != nil {
+			failure := r.failed(p.Step, w, i, err, i > 0)
+			if r.dialect.atomic() || i == from || !isDefinite(err) || errors.Is(err, dbmodule.ErrConflict) {
+				return nil, failure
+			}
+			return failure, nil
+		}
+		after.complete(text)
+	}
+	return nil, nil
+}
+
+// plain runs a statement of which nothing is left once its session ended, or
+// that no other run may go on after. It is recorded with the next one that is.
+func (r *run) plain(ctx context.Context, p Progress, w work, entry *Entry) error {
+	i := entry.StatementsDone
+	text := w.statements[i].Text
+	if err := r.persist(ctx, p, func() error { return r.dialect.alone(ctx, text) }); err != nil {
+		return r.failed(p.Step, w, i, err, i > 0)
+	}
+	entry.complete(text)
+	if r.dialect.settles(text) {
+		return r.store(ctx, p, entry)
+	}
+	return nil
 }
 
 // alone runs a statement that no transaction can hold. Whether it took effect
@@ -202,8 +246,8 @@ func (r *run) alone(ctx context.Context, p Progress, w work, entry *Entry) error
 		entry.complete(text)
 		return r.store(ctx, p, entry)
 	}
-	if isDefinite(err) {
-		// The server refused it: nothing is in doubt.
+	if isDefinite(err) || r.engine == dbmodule.SQLite && ctx.Err() == nil {
+		// The engine refused it: nothing is in doubt.
 		entry.InDoubt = ""
 	}
 	return r.failed(step, w, i, err, true)

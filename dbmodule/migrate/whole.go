@@ -109,8 +109,10 @@ func (r *run) hint(step Step, err error) string {
 // named wraps what is not about one statement.
 func (r *run) named(err error, step Step) error {
 	var statement *StatementError
+	var edited *EditedError
+	var lost *LostSessionError
 	switch {
-	case err == nil || errors.Is(err, errAlreadyDone) || errors.As(err, &statement):
+	case err == nil || errors.Is(err, errAlreadyDone) || errors.As(err, &statement) || errors.As(err, &edited) || errors.As(err, &lost):
 		return err
 	case errors.Is(err, dbmodule.ErrCommitUnknown):
 		return fmt.Errorf("migrate: %s revision %s: %w: it is applied whole or not at all; run the command again to find out", step.Direction, step.Revision.ID, err)

@@ -1,0 +1,67 @@
+package migrate
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What is done of a revision is recorded as the hashes of its statements. Of a
+// long one they are put together, so that a record stays small: "128:" and the
+// hash of so many statements.
+
+// doneTogether is how many statements one hash stands for.
+const doneTogether = 128
+
+// complete notes a statement that is done.
+func (e *Entry) complete(text string) {
+	e.StatementsDone++
+	e.InDoubt, e.Error = "", ""
+	hashes := append(strings.Fields(e.DoneHashes), hash(text))
+	single := len(hashes)
+	for single > 0 && !strings.Contains(hashes[single-1], ":") {
+		single--
+	}
+	if len(hashes)-single == doneTogether {
+		hashes = append(hashes[:single], strconv.Itoa(doneTogether)+":"+hash(strings.Join(hashes[single:], " ")))
+	}
+	e.DoneHashes = strings.Join(hashes, " ")
+}
+
+// matches checks that what is done are the first statements of the work.
+func (e *Entry) matches(step Step, w work) error {
+	hashes := strings.Fields(e.DoneHashes)
+	if slices.Contains(step.Revision.Replaces, e.Checksum) && len(hashes) == e.StatementsDone && len(hashes) > len(w.statements) {
+		// It had more statements once. What they did is there, and in nobody's way.
+		hashes = hashes[:len(w.statements)]
+		e.StatementsDone, e.DoneHashes = len(hashes), strings.Join(hashes, " ")
+	}
+	at := 0
+	for _, done := range hashes {
+		n := 1
+		if count, together, ok := strings.Cut(done, ":"); ok {
+			var err error
+			if n, err = strconv.Atoi(count); err != nil {
+				n = len(w.statements) + 1
+			}
+			done = together
+		}
+		if at+n > len(w.statements) || done != hashOf(w.statements[at:at+n]) {
+			return &EditedError{Revision: step.Revision, Direction: step.Direction, File: w.file, Index: at + 1, Last: at + n, Done: e.StatementsDone}
+		}
+		at += n
+	}
+	return nil
+}
+
+// hashOf is what stands for statements that are done.
+func hashOf(statements []Statement) string {
+	hashes := make([]string, len(statements))
+	for i, statement := range statements {
+		hashes[i] = hash(statement.Text)
+	}
+	if len(hashes) == 1 {
+		return hashes[0]
+	}
+	return hash(strings.Join(hashes, " "))
+}

@@ -1,0 +1,138 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+)
+
+// mysqlKind is how a statement runs.
+type mysqlKind int
+
+const (
+	// mysqlAlone commits by itself, or may: its completion is recorded, and
+	// before it that it is under way.
+	mysqlAlone mysqlKind = iota
+	// mysqlRows changes rows and nothing else: a transaction holds it, with
+	// others of its kind and the record of them.
+	mysqlRows
+	// mysqlSession changes the session and nothing else.
+	mysqlSession
+)
+
+// mysqlKindOf looks at how a statement begins.
+func mysqlKindOf(text string) mysqlKind {
+	first := sqlscan.MySQL.First(text, 2)
+	switch {
+	case len(first) == 0: // a comment for the server
+		return mysqlSession
+	case first[0].Is("INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "DO"), first[0].Is("LOAD") && len(first) > 1 && first[1].Is("DATA"):
+		return mysqlRows
+	case first[0].Is("USE"):
+		return mysqlSession
+	case first[0].Is("SET") && len(first) > 1 && !first[1].Is("PASSWORD", "DEFAULT", "STATEMENT", "GLOBAL"):
+		if tellsOfLast(text) {
+			return mysqlRows
+		}
+		return mysqlSession
+	}
+	return mysqlAlone
+}
+
+// tellsOfLast reports whether a statement asks for what the session tells about
+// the one right before it.
+func tellsOfLast(text string) bool {
+	const longest = 2000 // a longer statement is rows
+	if len(text) > longest {
+		return false
+	}
+	upper := strings.ToUpper(text)
+	for _, word := range []string{"ROW_COUNT", "FOUND_ROWS", "WARNING_COUNT", "ERROR_COUNT"} {
+		if strings.Contains(upper, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// A group is bounded, for the server's undo log and the locks that it holds.
+const (
+	groupStatements = 1000
+	groupBytes      = 4 << 20
+)
+
+func (d *mysqlDialect) together(statements []Statement, from int) int {
+	to, size := from, 0
+	for to < len(statements) && !statements[to].NoTransaction && mysqlKindOf(statements[to].Text) == mysqlRows {
+		if (to-from >= groupStatements || size > groupBytes) && !tellsOfLast(statements[to].Text) {
+			break
+		}
+		size += len(statements[to].Text)
+		to++
+	}
+	return to
+}
+
+// plain is so for settings, and while tables are locked, which nobody resumes.
+func (d *mysqlDialect) plain(statement Statement) bool {
+	return d.locking || mysqlKindOf(statement.Text) == mysqlSession || locks(statement.Text)
+}
+
+func locks(text string) bool {
+	first := sqlscan.MySQL.First(text, 2)
+	return len(first) > 1 && first[0].Is("LOCK", "UNLOCK") && first[1].Is("TABLE", "TABLES")
+}
+
+func (d *mysqlDialect) settles(text string) bool { return locks(text) }
+
+func (d *mysqlDialect) alone(ctx context.Context, statement string) error {
+	err := execute(ctx, d.run.conn, statement)
+	if codeOf(err) == emptyStatement {
+		return nil // the server ran it: a comment for later versions, which is empty for this one
+	}
+	if err == nil && locks(statement) {
+		d.locking = sqlscan.MySQL.First(statement, 1)[0].Is("LOCK")
+	}
+	return err
+}
+
+// emptyStatement is the server's code for a statement without words.
+const emptyStatement = "1065"
+
+func (d *mysqlDialect) programs(ctx context.Context) (bool, error) {
+	var n int
+	err := d.run.bookConn().NewRaw("SELECT (SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = ?0) + "+
+		"(SELECT count(*) FROM information_schema.routines WHERE routine_schema = ?0)", d.run.ledger.schema).Scan(ctx, &n)
+	if err != nil {
+		return false, fmt.Errorf("look for triggers and routines: %w", err)
+	}
+	return n > 0, nil
+}
+
+// repeatable looks for tables without transactions, of which a group that was
+// under way may have changed rows.
+func (d *mysqlDialect) repeatable(ctx context.Context, entry *Entry, w work) error {
+	from := entry.StatementsDone
+	if entry.Error != "" || from >= len(w.statements) || mysqlKindOf(w.statements[from].Text) != mysqlRows {
+		return nil
+	}
+	var tables []string
+	err := d.run.bookConn().NewRaw("SELECT t.table_name FROM information_schema.tables AS t JOIN information_schema.engines AS e ON e.engine = t.engine "+
+		"WHERE t.table_schema = ? AND t.table_type = 'BASE TABLE' AND e.transactions <> 'YES'", d.run.ledger.schema).Scan(ctx, &tables)
+	if err != nil {
+		return fmt.Errorf("look for tables without transactions: %w", err)
+	}
+	for i := from; i < d.together(w.statements, from); i++ {
+		for _, token := range sqlscan.MySQL.Tokens(w.statements[i].Text) {
+			name := strings.Trim(token.Text, "`")
+			if token.Kind != sqlscan.String && slices.Contains(tables, name) {
+				return fmt.Errorf("%s: the run before died at statement %d or soon after it, and table %s has no transactions: "+
+					"some rows may be changed already: look which, complete the revision by hand, and stamp it", w.file, i+1, name)
+			}
+		}
+	}
+	return nil
+}
