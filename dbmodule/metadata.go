@@ -69,6 +69,19 @@ type Commenter interface {
 	ColumnComments() map[string]string
 }
 
+// ColumnTyper is a model some of whose columns have another type on one engine
+// than the type tag means there: TEXT on MySQL, say, where type:text makes a
+// LONGTEXT so that it holds what it does on the other engines. It is what
+// with_variant is in SQLAlchemy. ColumnTypes is called on a zero value and
+// returns the same each time.
+type ColumnTyper interface {
+	// ColumnTypes maps names of columns to types as the engine spells them,
+	// taken as they are: {"body": "text", "seen": "timestamp(0)"} on MySQL.
+	// Other columns have the type of their tag. It is nil on engines where
+	// none differs.
+	ColumnTypes(engine Engine) map[string]string
+}
+
 // TableManager creates and drops the tables of models. autogen.NewTables
 // makes one; the interface is here so that this package doesn't link what
 // planning DDL takes. Implementations are safe for concurrent use.

@@ -158,12 +158,16 @@ func (c *converter) columns(m *model) error {
 	if len(m.bun.Fields) == 0 {
 		return errors.New("it has no columns")
 	}
+	own, err := ownTypes(c.engine, m)
+	if err != nil {
+		return err
+	}
 	var primary []*schema.Column
 	for _, field := range m.bun.Fields {
 		if _, twice := m.table.Column(field.Name); twice {
 			return fmt.Errorf("column %s: two fields have it", field.Name)
 		}
-		column, err := c.column(field)
+		column, err := c.column(field, own[field.Name])
 		if err != nil {
 			return fmt.Errorf("column %s: %w", field.Name, err)
 		}
@@ -191,20 +195,55 @@ func (c *converter) columns(m *model) error {
 	return nil
 }
 
-func (c *converter) column(field *bunschema.Field) (*schema.Column, error) {
+// ownTypes are the types that the model asks for on this engine alone, by the
+// names of their columns.
+func ownTypes(e engine, m *model) (map[string]string, error) {
+	typer, ok := m.bun.ZeroIface.(dbmodule.ColumnTyper)
+	if !ok {
+		return nil, nil
+	}
+	own := typer.ColumnTypes(e.name())
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		if !slices.ContainsFunc(m.bun.Fields, func(f *bunschema.Field) bool { return f.Name == name }) {
+			return nil, fmt.Errorf("column types: no column %q", name)
+		}
+		if strings.TrimSpace(own[name]) == "" {
+			return nil, fmt.Errorf("column types: column %s: the type is empty", name)
+		}
+	}
+	return own, nil
+}
+
+// columnType is the type of a column, and the collation that its tag names.
+func (c *converter) columnType(field *bunschema.Field, own string) (t schema.Type, declared, collation string, err error) {
+	if own == "" {
+		declared, collation, err = declaredType(field)
+	} else {
+		declared, collation, err = splitCollation(own)
+	}
+	switch {
+	case err != nil:
+	case own == "":
+		t, err = c.engine.parseType(declared)
+	default:
+		t, err = c.engine.ownType(declared)
+	}
+	return t, declared, collation, err
+}
+
+func (c *converter) column(field *bunschema.Field, own string) (*schema.Column, error) {
 	if err := checkName(c.engine, field.Name); err != nil {
 		return nil, err
 	}
-	declared, collation, err := declaredType(field)
-	if err != nil {
-		return nil, err
-	}
-	t, err := c.engine.parseType(declared)
+	t, declared, collation, err := c.columnType(field, own)
 	if err != nil {
 		return nil, err
 	}
 	numbered := field.Identity || field.AutoIncrement
 	column := schema.NewColumn(field.Name).SetType(t).SetNull(!field.NotNull && !field.IsPK && !numbered)
+	if own == "" {
+		column.Type.Raw = declared
+	}
 	if collation != "" {
 		c.engine.collate(column, collation)
 	}

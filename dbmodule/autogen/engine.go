@@ -21,6 +21,8 @@ type engine interface {
 	newDialect() bunschema.Dialect
 	// parseType reads a type in any engine's spelling.
 	parseType(declared string) (schema.Type, error)
+	// ownType reads a type in the engine's own spelling and as it is.
+	ownType(declared string) (schema.Type, error)
 	// defaultOf renders a column's default; nil means that it has none.
 	defaultOf(t schema.Type, d defaultValue) schema.Expr
 	// identify makes the database number the column.

@@ -16,26 +16,37 @@ import (
 var (
 	reSpaces  = regexp.MustCompile(`\s+`)
 	reCharset = regexp.MustCompile(`(?i) (character set|charset) \w+`)
-	reCollate = regexp.MustCompile(`(?i)^(.*) collate "?([\w.-]+)"?$`)
+	reCollate = regexp.MustCompile(`(?i)^(.*) collate (?:"?pg_catalog"?\.)?("[^"]+"|[\w.-]+)$`)
+	// A collation in quotes in a tag, whose type has none around the whole.
+	reQuotedCollate = regexp.MustCompile(`(?i)(?:^|,)type:([^",]+(?:\([^")]*\)[^",]*)? collate (?:"pg_catalog"\.)?"[^"]+")`)
 	// Collations that MySQL could mean: a character set and a rule, or binary.
-	reMySQLCollation = regexp.MustCompile(`^([a-z0-9]+_[a-z0-9_]+|binary)$`)
+	reMySQLCollation = regexp.MustCompile(`^((utf|ucs|latin|ascii|cp|koi|gb|euc|uca|big5|dec8|geostd8|greek|hebrew|hp8|keybcs2|mac|sjis|swe7|tis620|ujis|armscii8)[a-z0-9]*_[a-z0-9_]+|binary)$`)
 )
 
 // declaredType returns the type that the field asks for, in the spelling of
-// whichever engine, and the collation in its tag.
+// whichever engine, and the collation in its tag: one of MySQL's, or, in
+// quotes, one of PostgreSQL's.
 func declaredType(f *bunschema.Field) (declared, collation string, err error) {
 	tag, ok := f.Tag.Option("type")
 	if !ok {
 		declared, err = goType(f, f.IndirectType)
 		return declared, "", err
 	}
+	if m := reQuotedCollate.FindStringSubmatch(f.StructField.Tag.Get("bun")); m != nil {
+		tag = m[1] // Bun takes what stands in quotes for the whole type
+	}
+	return splitCollation(tag)
+}
+
+// splitCollation takes the collation off a type.
+func splitCollation(tag string) (declared, collation string, err error) {
 	tag = strings.TrimSpace(reSpaces.ReplaceAllString(tag, " "))
 	withCharset := tag
 	tag = reCharset.ReplaceAllString(tag, "")
 	if m := reCollate.FindStringSubmatch(tag); m != nil {
-		tag, collation = m[1], strings.ToLower(m[2])
-		if !reMySQLCollation.MatchString(collation) {
-			return "", "", fmt.Errorf("collation %q is none of MySQL's: other engines' are not supported in a type tag", collation)
+		tag = m[1]
+		if collation, err = readCollation(m[2]); err != nil {
+			return "", "", err
 		}
 	}
 	if tag == "" {
@@ -45,6 +56,19 @@ func declaredType(f *bunschema.Field) (declared, collation string, err error) {
 		return "", "", errors.New("a character set in a type tag needs its collation: the collation alone does")
 	}
 	return tag, collation, nil
+}
+
+// readCollation tells MySQL's collations from PostgreSQL's, which stand in
+// quotes.
+func readCollation(text string) (string, error) {
+	name := strings.ToLower(strings.Trim(text, `"`))
+	switch {
+	case reMySQLCollation.MatchString(name):
+		return name, nil
+	case strings.HasPrefix(text, `"`):
+		return text, nil
+	}
+	return "", fmt.Errorf("collation %s is none of MySQL's; one of PostgreSQL's stands in quotes, as in collate \"C\"; those of SQLite are not supported in a type tag", text)
 }
 
 // goTypes are the types whose column Bun leaves out or gets too small.
@@ -131,6 +155,15 @@ type typeName struct {
 	args string
 	// array says that it ended in brackets.
 	array bool
+}
+
+// spelled puts the type together again: decimal(10,2) unsigned.
+func (n typeName) spelled() string {
+	head, rest, ok := strings.Cut(n.base, " ")
+	if !ok {
+		return n.base + n.args
+	}
+	return head + n.args + " " + rest
 }
 
 // splitType takes a type apart: timestamp(3) with time zone has the base

@@ -94,6 +94,8 @@ func inspect(ctx context.Context, e engine, conn bun.Conn, names []tableName, re
 			}
 		}
 	}
+	settleCollations(e, live, references)
+	settleTypes(e, live, references)
 	for _, reference := range references {
 		if err := settleDefaults(ctx, e, conn, live, reference); err != nil {
 			return nil, nil, err

@@ -96,8 +96,30 @@ func things2(first, second string) []string {
 	}
 }
 
+type (
+	sortedInC struct {
+		Name *string `bun:"type:varchar(40) collate \"C\""`
+	}
+	unsorted struct {
+		Name *string `bun:"type:varchar(40)"`
+	}
+	otherwiseSorted struct {
+		Name *string `bun:"type:varchar(40) collate \"POSIX\",default:'x'"`
+	}
+)
+
 func columnChanges() []change {
 	return []change{
+		{
+			name: "collation of PostgreSQL given", old: thing[unsorted](), new: thing[sortedInC](), only: engines[1:2],
+			rows: []string{"INSERT INTO things (id, name) VALUES (1, 'a'), (2, 'B')"},
+			up:   []string{"things AS t WHERE name > 'B'", "information_schema.columns WHERE table_name = 'things' AND collation_name = 'C'"},
+		},
+		{
+			name: "collation of PostgreSQL changed", old: thing[sortedInC](), new: thing[otherwiseSorted](), only: engines[1:2],
+			up:   []string{"information_schema.columns WHERE table_name = 'things' AND collation_name = 'POSIX'"},
+			down: []string{"information_schema.columns WHERE table_name = 'things' AND collation_name = 'C'"},
+		},
 		{
 			name: "nullable column added",
 			old:  thing[number](), new: thing[numberAndText](),

@@ -102,11 +102,11 @@ func (mysqlEngine) parseType(declared string) (schema.Type, error) {
 	if base == "decimal" && args == "" {
 		return nil, fmt.Errorf("type %q needs its precision and scale on MySQL, for example numeric(20,6): without them it holds whole numbers only", declared)
 	}
-	spelled := base + args
-	if head, rest, ok := strings.Cut(base, " "); ok {
-		spelled = head + args + " " + rest
-	}
-	t, err := mysql.ParseType(spelled)
+	return mysqlEngine{}.ownType(typeName{base: base, args: args}.spelled())
+}
+
+func (mysqlEngine) ownType(declared string) (schema.Type, error) {
+	t, err := mysql.ParseType(splitType(declared).spelled())
 	if err != nil {
 		return nil, fmt.Errorf("type %q: %w", declared, err)
 	}
@@ -181,6 +181,9 @@ func (mysqlEngine) comment(text string) (string, error) {
 }
 
 func (mysqlEngine) collate(c *schema.Column, collation string) {
+	if strings.HasPrefix(collation, `"`) {
+		return
+	}
 	charset, _, _ := strings.Cut(collation, "_")
 	c.SetCharset(charset).SetCollation(collation)
 }

@@ -1,8 +1,13 @@
 package autogen
 
 import (
+	"slices"
+	"strings"
+
 	"ariga.io/atlas/sql/mysql"
 	"ariga.io/atlas/sql/schema"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // sameTypes spells the types of inspected columns as the models do, where
@@ -34,6 +39,10 @@ func typeWord(c *schema.Column) string {
 		return t.T
 	case *schema.TimeType:
 		return t.T
+	case *schema.BinaryType:
+		return t.T
+	case *schema.FloatType:
+		return t.T
 	}
 	return ""
 }
@@ -52,5 +61,47 @@ func sameIndexKinds(live, want *schema.Table) {
 				index.Attrs = schema.RemoveAttr[*mysql.IndexType](index.Attrs)
 			}
 		}
+	}
+}
+
+// mysqlNamesakes are MySQL's own types of the names that mean a wider type in
+// a model's tag.
+var mysqlNamesakes = map[string][]string{
+	"text":      {mysql.TypeText, mysql.TypeMediumText},
+	"clob":      {mysql.TypeText, mysql.TypeMediumText},
+	"blob":      {mysql.TypeBlob, mysql.TypeMediumBlob},
+	"timestamp": {mysql.TypeTimestamp},
+	"float":     {mysql.TypeFloat},
+	"float4":    {mysql.TypeFloat},
+}
+
+// settleTypes lets a column of MySQL be what its model's tag says there to the
+// letter: type:text makes a LONGTEXT, and a TEXT that is there is one, too.
+func settleTypes(e engine, live *schema.Realm, references []*schema.Realm) {
+	if e.name() != dbmodule.MySQL {
+		return
+	}
+	for _, table := range tablesOf(live) {
+		for _, reference := range references {
+			like, ok := tableAt(reference, nameOfTable(table))
+			if !ok {
+				continue
+			}
+			for _, column := range table.Columns {
+				if wanted, ok := like.Column(column.Name); ok && slices.Contains(mysqlNamesakes[strings.ToLower(wanted.Type.Raw)], typeWord(column)) {
+					column.Type.Type = cloneOne(wanted.Type.Type)
+					settleNow(column, wanted)
+				}
+			}
+		}
+	}
+}
+
+// settleNow gives the current time the digits that it has in the wanted type.
+func settleNow(live, wanted *schema.Column) {
+	d, ok := parseDefault(exprText(live.Default))
+	w, wantedOK := parseDefault(exprText(wanted.Default))
+	if ok && wantedOK && d.kind == defaultNow && w.kind == defaultNow {
+		live.Default = cloneOne(wanted.Default)
 	}
 }

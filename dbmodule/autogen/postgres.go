@@ -85,6 +85,14 @@ func (postgresEngine) parseType(declared string) (schema.Type, error) {
 	return t, nil
 }
 
+func (postgresEngine) ownType(declared string) (schema.Type, error) {
+	t, err := postgres.ParseType(declared)
+	if err != nil {
+		return nil, fmt.Errorf("type %q: %w", declared, err)
+	}
+	return t, nil
+}
+
 func (postgresEngine) defaultOf(_ schema.Type, d defaultValue) schema.Expr {
 	switch d.kind {
 	case defaultString:
@@ -119,7 +127,11 @@ func (postgresEngine) measure(name string) (length, longest int, unit string) {
 
 func (postgresEngine) comment(text string) (string, error) { return text, nil }
 
-func (postgresEngine) collate(*schema.Column, string) {}
+func (postgresEngine) collate(c *schema.Column, collation string) {
+	if name, quoted := strings.CutPrefix(collation, `"`); quoted {
+		c.SetCollation(strings.TrimSuffix(name, `"`))
+	}
+}
 
 func (postgresEngine) finish(*schema.Table) error { return nil }
 
@@ -230,4 +242,11 @@ func (postgresEngine) dropStatements(tables []relation) []string {
 
 func (postgresEngine) normalize(_, _ *schema.Table) {}
 
-func (postgresEngine) overlooked(_, _ *schema.Column) schema.ChangeKind { return schema.NoChange }
+// overlooked is a collation, which atlas's differ does not look at. A change of
+// type states it.
+func (postgresEngine) overlooked(from, to *schema.Column) schema.ChangeKind {
+	if collationOf(from.Attrs) != collationOf(to.Attrs) {
+		return schema.ChangeType
+	}
+	return schema.NoChange
+}

@@ -60,9 +60,11 @@ func (chapterSmall) Checks() []dbmodule.Check { return chapter{}.Checks() }
 func (chapterSmallTitle) Checks() []dbmodule.Check {
 	return chapter{}.Checks()
 }
+
 func (bookSmallTitle) Checks() []dbmodule.Check {
 	return []dbmodule.Check{{Name: "titled", Expression: "title <> '-'"}}
 }
+
 func (bookSmall) Checks() []dbmodule.Check {
 	return []dbmodule.Check{{Name: "titled", Expression: `Title <> '-'`}}
 }

@@ -43,9 +43,16 @@ func (ruled) Checks() []dbmodule.Check {
 
 func (ruled) Indexes() []dbmodule.Index {
 	indexes := []dbmodule.Index{
-		{Columns: []string{"a"}}, {Columns: []string{"a DESC"}}, {Columns: []string{"a", "b"}}, {Columns: []string{"a desc", "b asc"}},
-		{Columns: []string{"order"}}, {Columns: []string{"mixedCase"}}, {Columns: []string{"mixedCase DESC", "order"}},
-		{Columns: []string{"a", "c"}, Unique: true}, {Columns: []string{"c", "a"}, Unique: true}, {Name: "Said", Columns: []string{"b", "a"}},
+		{Columns: []string{"a"}},
+		{Columns: []string{"a DESC"}},
+		{Columns: []string{"a", "b"}},
+		{Columns: []string{"a desc", "b asc"}},
+		{Columns: []string{"order"}},
+		{Columns: []string{"mixedCase"}},
+		{Columns: []string{"mixedCase DESC", "order"}},
+		{Columns: []string{"a", "c"}, Unique: true},
+		{Columns: []string{"c", "a"}, Unique: true},
+		{Name: "Said", Columns: []string{"b", "a"}},
 		{Name: "said name", Columns: []string{"c", "d"}},
 	}
 	for _, where := range []string{

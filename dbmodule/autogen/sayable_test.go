@@ -346,6 +346,13 @@ double precision | random()
 real | 0.1
 oid | 0
 "char" | 'c'
+varchar(20) collate "C"
+varchar(20) collate "C" | 'x'
+varchar(20) collate "pg_catalog"."C" | lower('X')
+text collate "POSIX"
+text COLLATE "ucs_basic" | 'it''s'
+text[] collate "C"
+varchar(20) collate utf8mb4_bin | 'x'
 bpchar | 'c'
 name | 'n'
 varchar
@@ -379,6 +386,8 @@ varchar(40) | ucase('a')
 varchar(40) | char_length('abc')
 varchar(20) collate utf8mb4_bin | 'x'
 varchar(20) collate utf8mb4_bin | lower('X')
+varchar(20) collate "utf8mb4_bin"
+varchar(20) collate "C" | 'x'
 text | concat('a', 'b')
 text | 'back\\slash'
 text | uuid()

@@ -106,6 +106,11 @@ func evalSnapshot(e engine, text []byte, filename string, realm *schema.Realm) e
 	if err := e.hcl().eval(parser, realm, nil); err != nil {
 		return err
 	}
+	if body, ok := file.Body.(*hclsyntax.Body); ok && e.name() == dbmodule.PostgreSQL {
+		if err := readCollations(realm, body); err != nil {
+			return err
+		}
+	}
 	for _, table := range tablesOf(realm) {
 		if table.Schema == nil {
 			return fmt.Errorf("table %s has no schema", table.Name)

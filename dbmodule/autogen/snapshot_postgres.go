@@ -3,16 +3,22 @@ package autogen
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	"ariga.io/atlas/sql/postgres"
 	"ariga.io/atlas/sql/schema"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
 )
 
 var reWholeSeconds = regexp.MustCompile(`(?m)^(\s+type\s+= )sql\("(time(?:stamp)?(?:tz)?\(0\))"\)$`)
 
 // marshalPostgres writes the types of times without fractions, from which
 // atlas leaves the 0 out, as if they had 6 digits of them, although it reads
-// it. realm is changed.
+// it; and it adds the collations of columns, for which atlas has no words.
+// realm is changed.
 func marshalPostgres(v any) ([]byte, error) {
 	realm, ok := v.(*schema.Realm)
 	if !ok {
@@ -32,5 +38,75 @@ func marshalPostgres(v any) ([]byte, error) {
 		}
 	}
 	text, err := postgres.MarshalHCL.MarshalSpec(realm)
-	return reWholeSeconds.ReplaceAll(text, []byte("$1$2")), err
+	if err != nil {
+		return nil, err
+	}
+	return writeCollations(realm, reWholeSeconds.ReplaceAll(text, []byte("$1$2")))
+}
+
+// writeCollations adds the attribute collate to the columns of a snapshot's
+// text that have one.
+func writeCollations(realm *schema.Realm, text []byte) ([]byte, error) {
+	if !slices.ContainsFunc(tablesOf(realm), func(t *schema.Table) bool {
+		return slices.ContainsFunc(t.Columns, func(c *schema.Column) bool { return collationOf(c.Attrs) != "" })
+	}) {
+		return text, nil
+	}
+	file, diagnostics := hclwrite.ParseConfig(text, "snapshot", hcl.InitialPos)
+	if diagnostics.HasErrors() {
+		return nil, diagnostics
+	}
+	for _, block := range file.Body().Blocks() {
+		table, ok := labelled(realm, block.Type(), block.Labels())
+		if !ok {
+			continue
+		}
+		for _, inner := range block.Body().Blocks() {
+			if inner.Type() != "column" {
+				continue
+			}
+			if column, ok := table.Column(inner.Labels()[0]); ok && collationOf(column.Attrs) != "" {
+				inner.Body().SetAttributeValue("collate", cty.StringVal(collationOf(column.Attrs)))
+			}
+		}
+	}
+	return hclwrite.Format(file.Bytes()), nil
+}
+
+// readCollations reads what writeCollations wrote.
+func readCollations(realm *schema.Realm, body *hclsyntax.Body) error {
+	for _, block := range body.Blocks {
+		table, ok := labelled(realm, block.Type, block.Labels)
+		if !ok {
+			continue
+		}
+		for _, inner := range block.Body.Blocks {
+			attribute, ok := inner.Body.Attributes["collate"]
+			if !ok || inner.Type != "column" {
+				continue
+			}
+			value, diagnostics := attribute.Expr.Value(nil)
+			if diagnostics.HasErrors() {
+				return diagnostics
+			}
+			if column, ok := table.Column(inner.Labels[0]); ok && value.Type() == cty.String {
+				column.SetCollation(value.AsString())
+			}
+		}
+	}
+	return nil
+}
+
+// labelled finds the table of a block: table "name", or table "schema" "name"
+// where two schemas have a table of the name.
+func labelled(realm *schema.Realm, kind string, labels []string) (*schema.Table, bool) {
+	if kind != "table" || len(labels) == 0 {
+		return nil, false
+	}
+	for _, table := range tablesOf(realm) {
+		if table.Name == labels[len(labels)-1] && (len(labels) == 1 || table.Schema.Name == labels[0]) {
+			return table, true
+		}
+	}
+	return nil, false
 }

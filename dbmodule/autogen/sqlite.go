@@ -72,6 +72,8 @@ func (sqliteEngine) parseType(declared string) (schema.Type, error) {
 	return sqlite.ParseType(strings.ToLower(declared))
 }
 
+func (sqliteEngine) ownType(declared string) (schema.Type, error) { return sqlite.ParseType(declared) }
+
 // sqliteUUID is a random (version 4) UUID.
 const sqliteUUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' || ` +
 	`substr('89ab', 1 + (abs(random()) % 4), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))`
