@@ -41,7 +41,7 @@ func (b *buildBefore) storeEvent(ctx context.Context, conversation, id string) {
 		if _, err := s.NewInsert().Model(e).ExcludeColumn("seq").Returning("NULL").Exec(ctx); err != nil {
 			return err
 		}
-		return b.store.Advance(ctx, s, c, 1, nil, 0)
+		return b.store.Advance(ctx, s, c, model.Progress{Added: 1})
 	})
 	took := time.Since(began)
 	b.mu.Lock()

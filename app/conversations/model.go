@@ -106,5 +106,10 @@ func blank(id string, at time.Time) *Conversation {
 	}
 }
 
-// StatusIdle is a new conversation's execution_status.
-const StatusIdle = "idle"
+const (
+	// StatusIdle is a new conversation's execution_status.
+	StatusIdle = "idle"
+	// StatusDeleting is what an agent server says of a conversation that it is about
+	// to delete. The store keeps the conversation, as it was before.
+	StatusDeleting = "deleting"
+)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/openhands-go/server/app/wire"
@@ -239,35 +240,43 @@ func (r *reader) tags() []byte {
 	return text
 }
 
+// IsFullState tells the key of an update that repeats the whole state.
+func IsFullState(key string) bool { return key == "full_state" || key == "__full_state__" }
+
+// stateMembers are the members of a conversation's state as agent servers tell it in
+// events, besides those that are kept as they come.
+var stateMembers = [...]string{
+	"execution_status", "stats", "leaf_event_id", "agent", "workspace", "confirmation_policy", "tags",
+	"max_iterations", "stuck_detection",
+}
+
 // ParseState reads the value of a ConversationStateUpdateEvent: key names one
-// member, or "full_state" (in older writers "__full_state__") an object of all.
-// Keys that no column depends on, and values of an unexpected shape, give nil:
-// the event itself keeps them, and refusing it would lose it.
+// member, or the whole state (see [IsFullState]), whose value is an object of all.
+// A member of an unexpected shape is left out, and so is what the store does not
+// keep; nil if nothing is left. Refusing the event would lose it.
 func ParseState(key string, value []byte) *Patch {
-	var object wire.Object
-	switch key {
-	case "full_state", "__full_state__":
+	object := wire.Object{key: value}
+	if IsFullState(key) {
 		full, err := wire.ParseObject(value)
 		if err != nil {
 			return nil
 		}
 		object = full
-	case "execution_status", "stats", "leaf_event_id":
-		object = wire.Object{key: value}
-	default:
-		return nil
 	}
-	p := &Patch{}
-	for _, name := range [...]string{"execution_status", "stats", "leaf_event_id"} {
-		if member, ok := object[name]; ok {
-			part, err := parsePatch(wire.Object{name: member})
-			if err != nil {
-				continue
-			}
-			p.merge(part)
+	p, told := &Patch{}, false
+	for _, name := range slices.Concat(stateMembers[:], kept[:]) {
+		member, ok := object[name]
+		if !ok {
+			continue
 		}
+		part, err := parsePatch(wire.Object{name: member})
+		if err != nil || part.Status != nil && *part.Status == StatusDeleting {
+			continue
+		}
+		p.merge(part)
+		told = true
 	}
-	if p.Status == nil && p.Stats == nil && p.LeafEventID == nil {
+	if !told {
 		return nil
 	}
 	return p
@@ -287,13 +296,37 @@ func (p *Patch) Merge(part *Patch, micros int64, times map[string]int64) {
 		times[name] = micros
 		return true
 	}
-	if part.Status != nil && newer("status") {
-		p.Status = part.Status
+	takeOver(&p.Status, part.Status, newer, "status")
+	takeOver(&p.LeafEventID, part.LeafEventID, newer, "leaf")
+	takeOver(&p.MaxIterations, part.MaxIterations, newer, "max_iterations")
+	takeOver(&p.StuckDetection, part.StuckDetection, newer, "stuck_detection")
+	for name, document := range map[string][2]*[]byte{
+		"stats": {&p.Stats, &part.Stats}, "agent": {&p.Agent, &part.Agent}, "workspace": {&p.Workspace, &part.Workspace},
+		"confirmation_policy": {&p.ConfirmationPolicy, &part.ConfirmationPolicy}, "tags": {&p.Tags, &part.Tags},
+	} {
+		if to, from := document[0], document[1]; *from != nil && newer(name) {
+			*to = *from
+		}
 	}
-	if part.Stats != nil && newer("stats") {
-		p.Stats = part.Stats
+	for name, value := range part.Details {
+		if newer("details." + name) {
+			if p.Details == nil {
+				p.Details = map[string]json.RawMessage{}
+			}
+			p.Details[name] = value
+		}
 	}
-	if part.LeafEventID != nil && newer("leaf") {
-		p.LeafEventID = part.LeafEventID
+}
+
+func takeOver[T any](to **T, from *T, newer func(string) bool, name string) {
+	if from != nil && newer(name) {
+		*to = from
 	}
+}
+
+// onlyProgress reports whether the patch says nothing but what changes all the time:
+// status, stats and leaf.
+func (p *Patch) onlyProgress() bool {
+	return p.Agent == nil && p.Workspace == nil && p.ConfirmationPolicy == nil && p.Tags == nil &&
+		p.MaxIterations == nil && p.StuckDetection == nil && len(p.Details) == 0
 }

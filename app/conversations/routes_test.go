@@ -230,12 +230,12 @@ func TestPushedConversation(t *testing.T) {
 		apptest.JSON[wire.Success](t, s, http.MethodPost, push, body, 200)
 		assert.Equal(t, first.Body, s.Do(t, http.MethodGet, root+"/"+id(1), "").Body, "delivered again")
 
-		later := strings.NewReplacer("2026-01-01", "2026-02-02", "running", "deleting").Replace(body)
+		later := strings.NewReplacer("2026-01-01", "2026-02-02", "running", "paused").Replace(body)
 		apptest.JSON[wire.Success](t, s, http.MethodPost, push, later, 200)
 		now := apptest.JSON[info](t, s, http.MethodGet, root+"/"+id(1), "", 200)
 		assert.Equal(t, "2026-01-01T00:00:00.500000Z", now.CreatedAt)
 		assert.Equal(t, "2026-02-02T00:00:01.000000Z", now.UpdatedAt)
-		assert.Equal(t, "deleting", now.ExecutionStatus)
+		assert.Equal(t, "paused", now.ExecutionStatus)
 
 		// Neither what comes again nor what comes late undoes what events told since.
 		apptest.JSON[wire.Success](t, s, http.MethodPost, "/api/v1/webhooks/events/"+id(1),

@@ -223,8 +223,11 @@ func (*Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation, 
 // transaction. The conversation's created_at, its events and what a client has
 // set stay as they are. What was the last to be put changes nothing when it is put
 // again, and neither does what is older than that by its updated_at: events may
-// have told more since.
+// have told more since. That an agent server is deleting its copy changes nothing here.
 func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
+	if p.Status != nil && *p.Status == StatusDeleting {
+		return nil
+	}
 	c, created, err := s.lock(ctx, db, p.ID, p)
 	if err != nil || created {
 		return err
@@ -291,7 +294,7 @@ func (*Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 func (s *Store) Lock(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
 	// Not the agent and the like, which can be large.
 	c, _, err := s.lock(ctx, db, id, &Patch{ID: id},
-		"id", "agent_kind", "execution_status", "leaf_event_id", "state_micros", "updated_at")
+		"id", "agent_kind", "title", "execution_status", "leaf_event_id", "state_micros", "updated_at")
 	return c, err
 }
 
@@ -358,32 +361,81 @@ func (*Store) save(ctx context.Context, db bun.IDB, c *Conversation) error {
 	return nil
 }
 
-// Advance records in a locked conversation that added events were stored and
-// what the newest state among them is. state and its time may be missing.
-func (*Store) Advance(
-	ctx context.Context, db bun.IDB, c *Conversation, added int, state *Patch, stateMicros int64,
-) error {
-	q := db.NewUpdate().Model((*Conversation)(nil)).Where("id = ?", c.ID).
-		Set("event_count = event_count + ?", added).
-		Set("updated_at = ?", later(c.UpdatedAt, now()))
-	if state != nil && stateMicros >= c.StateMicros {
-		changed := *c
-		state.fill(&changed)
-		q = q.Set("state_micros = ?", stateMicros).
-			Set("execution_status = ?", changed.ExecutionStatus).
-			Set("leaf_event_id = ?", changed.LeafEventID)
-		if state.Stats != nil {
-			q = q.Set("stats = ?", changed.Stats).
-				Set("accumulated_cost = ?", changed.AccumulatedCost).
-				Set("max_budget_per_task = ?", changed.MaxBudgetPerTask).
-				Set("prompt_tokens = ?", changed.PromptTokens).
-				Set("completion_tokens = ?", changed.CompletionTokens).
-				Set("cache_read_tokens = ?", changed.CacheReadTokens).
-				Set("cache_write_tokens = ?", changed.CacheWriteTokens).
-				Set("reasoning_tokens = ?", changed.ReasoningTokens).
-				Set("context_window = ?", changed.ContextWindow).
-				Set("per_turn_token = ?", changed.PerTurnToken)
+// Progress is what a batch of events tells of its conversation.
+type Progress struct {
+	// Added is how many events were stored.
+	Added int
+	// LeafEventID is the last of them that is no update of the state, nil for none.
+	LeafEventID *string
+	// Title is for a conversation that has none, nil for none.
+	Title *string
+	// State is the newest state that the events tell, nil for nothing, and
+	// StateMicros its time in microseconds since 1970.
+	State       *Patch
+	StateMicros int64
+}
+
+// Advance records progress in a locked conversation. A state that is older than the
+// conversation's changes nothing.
+func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress) error {
+	state := progress.State
+	if state != nil && progress.StateMicros < c.StateMicros {
+		state = nil
+	}
+	if state != nil && !state.onlyProgress() {
+		// Rare, and the columns may be large: all of the row is read and written.
+		whole, err := s.lockExisting(ctx, db, c.ID)
+		if err != nil {
+			return err
 		}
+		c = whole
+	}
+	changed := *c
+	if progress.LeafEventID != nil {
+		changed.LeafEventID = progress.LeafEventID
+	}
+	changed.UpdatedAt = later(c.UpdatedAt, now())
+	if progress.Title != nil {
+		(&Patch{Title: progress.Title}).fill(&changed)
+	}
+	if state != nil {
+		told := *state
+		if c.TagsPinned {
+			told.Tags = nil
+		}
+		told.fill(&changed)
+		changed.StateMicros = progress.StateMicros
+	}
+	if state != nil && !state.onlyProgress() {
+		changed.EventCount += int64(progress.Added)
+		return s.save(ctx, db, &changed)
+	}
+	return advance(ctx, db, &changed, progress, state)
+}
+
+// advance writes the columns that change all the time.
+func advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress, state *Patch) error {
+	q := db.NewUpdate().Model((*Conversation)(nil)).Where("id = ?", c.ID).
+		Set("event_count = event_count + ?", progress.Added).
+		Set("updated_at = ?", c.UpdatedAt).
+		Set("leaf_event_id = ?", c.LeafEventID)
+	if progress.Title != nil {
+		q = q.Set("title = ?", c.Title).Set("title_folded = ?", c.TitleFolded)
+	}
+	if state != nil {
+		q = q.Set("state_micros = ?", c.StateMicros).Set("execution_status = ?", c.ExecutionStatus)
+	}
+	if state != nil && state.Stats != nil {
+		q = q.Set("stats = ?", c.Stats).
+			Set("accumulated_cost = ?", c.AccumulatedCost).
+			Set("max_budget_per_task = ?", c.MaxBudgetPerTask).
+			Set("prompt_tokens = ?", c.PromptTokens).
+			Set("completion_tokens = ?", c.CompletionTokens).
+			Set("cache_read_tokens = ?", c.CacheReadTokens).
+			Set("cache_write_tokens = ?", c.CacheWriteTokens).
+			Set("reasoning_tokens = ?", c.ReasoningTokens).
+			Set("context_window = ?", c.ContextWindow).
+			Set("per_turn_token = ?", c.PerTurnToken)
 	}
 	if _, err := q.Exec(ctx); err != nil {
 		return fmt.Errorf("conversations: update %s: %w", c.ID, err)

@@ -19,7 +19,9 @@ const (
 	kindMessage = "MessageEvent"
 	kindAction  = "ActionEvent"
 	kindState   = "ConversationStateUpdateEvent"
+	kindDelta   = "StreamingDeltaEvent"
 	sourceAgent = "agent"
+	sourceUser  = "user"
 )
 
 // Incoming is an event that was read but not stored.
@@ -27,6 +29,10 @@ type Incoming struct {
 	Event
 	// State is what it says of the conversation's state, nil for nothing.
 	State *conversations.Patch
+	// Transient events are no part of a conversation's history, as in an agent
+	// server's own event log: pieces of a message that comes whole later, and
+	// repetitions of the whole state. What they say of the state counts.
+	Transient bool
 }
 
 // ParseBatch reads a JSON array of events. An element that is not an object with
@@ -83,7 +89,10 @@ func parse(raw []byte, at time.Time) (*Incoming, error) {
 	case kindState:
 		if key, err := object.String("key", 0); err == nil && key != nil {
 			e.State = conversations.ParseState(*key, object["value"])
+			e.Transient = conversations.IsFullState(*key)
 		}
+	case kindDelta:
+		e.Transient = true
 	}
 	return e, nil
 }

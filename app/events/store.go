@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,34 +75,92 @@ func className(kind string) string {
 
 // Add stores the events that the conversation does not have yet, in db's
 // transaction, and says how many those were. Events that it has, by their ids,
-// change nothing, and neither does what they say of the state. A conversation
-// that is not there is made.
+// change nothing, and neither does what they say of the state. Transient events
+// are not stored: only what they say of the state is. A conversation that is not
+// there is made.
+//
+// The last event that is stored and tells no state becomes the conversation's leaf. A
+// conversation without a title gets one from its first message of a user's.
 //
 // Add holds the conversation until the transaction ends: batches for one
 // conversation are stored one after the other.
 func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batch []*Incoming) (int, error) {
-	if len(batch) == 0 {
+	lasting, telling := sorted(batch)
+	if len(lasting)+len(telling) == 0 {
 		return 0, nil
 	}
 	c, err := s.conversations.Lock(ctx, db, conversationID)
 	if err != nil {
 		return 0, err
 	}
-	added, err := s.unknown(ctx, db, conversationID, batch)
-	if err != nil || len(added) == 0 {
+	added, err := s.unknown(ctx, db, conversationID, lasting)
+	if err != nil || len(added)+len(telling) == 0 {
 		return 0, err
 	}
-	if err := s.insert(ctx, db, conversationID, added); err != nil {
-		return 0, err
+	if len(added) > 0 {
+		if err := s.insert(ctx, db, conversationID, added); err != nil {
+			return 0, err
+		}
+		if err := s.tally(ctx, db, conversationID, added); err != nil {
+			return 0, err
+		}
 	}
-	if err := s.tally(ctx, db, conversationID, added); err != nil {
-		return 0, err
+	progress := conversations.Progress{Added: len(added), LeafEventID: leaf(added)}
+	progress.State, progress.StateMicros = newestState(slices.Concat(added, telling), c.StateMicros)
+	if c.Title == nil {
+		if progress.Title, err = s.titleFor(ctx, db, conversationID, added); err != nil {
+			return 0, err
+		}
 	}
-	state, micros := newestState(added, c.StateMicros)
-	if err := s.conversations.Advance(ctx, db, c, len(added), state, micros); err != nil {
+	if err := s.conversations.Advance(ctx, db, c, progress); err != nil {
 		return 0, err
 	}
 	return len(added), nil
+}
+
+// sorted tells a batch's events that last from the transient ones that say something
+// of the state.
+func sorted(batch []*Incoming) (lasting, telling []*Incoming) {
+	for _, e := range batch {
+		switch {
+		case !e.Transient:
+			lasting = append(lasting, e)
+		case e.State != nil:
+			telling = append(telling, e)
+		}
+	}
+	return lasting, telling
+}
+
+// leaf is the last event that is no update of the state; nil for none.
+func leaf(added []*Incoming) *string {
+	for _, e := range slices.Backward(added) {
+		if e.Kind != kindState {
+			return &e.ID
+		}
+	}
+	return nil
+}
+
+// titleFor makes a title of the conversation's first message of a user's, if one is
+// among the events that were added. Agent servers make titles too, but do not always
+// push them.
+func (*Store) titleFor(ctx context.Context, db bun.IDB, conversationID string, added []*Incoming) (*string, error) {
+	if !slices.ContainsFunc(added, func(e *Incoming) bool { return e.Kind == kindMessage && e.Source == sourceUser }) {
+		return nil, nil
+	}
+	var first []string
+	err := db.NewSelect().Model((*Event)(nil)).Column("payload").
+		Where("event.conversation_id = ?", conversationID).
+		Where("event.kind = ?", kindMessage).Where("event.source = ?", sourceUser).
+		Order("event.ts", "event.seq").Limit(1).Scan(ctx, &first)
+	if err != nil {
+		return nil, fmt.Errorf("events: find the first message: %w", err)
+	}
+	if len(first) == 0 {
+		return nil, nil
+	}
+	return titleOf(first[0]), nil
 }
 
 // chunk is how many ids a statement asks for.

@@ -1,0 +1,41 @@
+package events
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/openhands-go/server/app/wire"
+)
+
+// titleLength is about how many characters of a message become a title.
+const titleLength = 50
+
+// titleOf makes a title of a message's text: its first words. It is nil for a
+// message without text.
+func titleOf(payload string) *string {
+	object, err := wire.Members([]byte(payload))
+	if err != nil {
+		return nil
+	}
+	message, err := object.Object("llm_message")
+	if err != nil || message == nil {
+		return nil
+	}
+	var title string
+	for word := range strings.FieldsSeq(strings.Join(texts(message["content"]), " ")) {
+		longer := strings.TrimSpace(title + " " + word)
+		if utf8.RuneCountInString(longer) > titleLength {
+			if title == "" { // one long word
+				title = string([]rune(word)[:titleLength])
+			}
+			title += "…"
+			break
+		}
+		title = longer
+	}
+	title = strings.ReplaceAll(title, "\x00", "")
+	if title == "" || !utf8.ValidString(title) {
+		return nil
+	}
+	return &title
+}
