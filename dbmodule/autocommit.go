@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // Autocommit makes a session without a transaction: SQLAlchemy's isolation
@@ -42,13 +44,13 @@ func (s *Session) admitsAlone(query string) error {
 	if s.reads() {
 		return fmt.Errorf("dbmodule: run statement: %w", ErrRowsOpen)
 	}
-	return refusesControl(query)
+	return refusesControl(s.factory.engine, query)
 }
 
 // refusesControl refuses statements that begin or end transactions: the next
 // that gets the connection would be inside.
-func refusesControl(query string) error {
-	word := firstWord(query)
+func refusesControl(engine Engine, query string) error {
+	word := sqltext.FirstWord(dialectOf(engine), query)
 	for _, control := range [...]string{"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"} {
 		if strings.EqualFold(word, control) {
 			return fmt.Errorf("dbmodule: %s as a statement: %w", control, errAutocommit)

@@ -32,33 +32,33 @@ func (c *conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*t
 	}
 	l := c.limit(ctx)
 	m := c.measure(ctx, "BEGIN")
-	err := m.raw(c.connector, c.inner.Begin(l.ctx, opts))
+	err := m.raw(c.connector, c.inner.Begin(l.Context(), opts))
 	if err != nil {
-		defer l.end()
+		defer l.End()
 		if errors.Is(err, driver.ErrBadConn) {
 			c.broken = true
-			if l.ctx.Err() == nil {
+			if l.Context().Err() == nil {
 				return nil, err // nothing has begun: database/sql may take another
 			}
 		}
 		c.abandoned(l)
-		_, err = c.typed(l.explain(c.connector, err))
+		_, err = c.typed(explain(l, c.connector, err))
 		return nil, err
 	}
 	c.begin()
 	c.group.begin()
-	return &tx{conn: c, limit: l.kept(own)}, nil
+	return &tx{conn: c, limit: kept(l, own)}, nil
 }
 
 // joinTx begins a transaction as a part of the one that is open.
 func (c *conn) joinTx(ctx context.Context, own bool) (*tx, error) {
 	l := c.limit(ctx)
-	if err := c.group.join(l.ctx); err != nil {
-		defer l.end()
-		_, err = c.typed(l.explain(c.connector, err))
+	if err := c.group.join(l.Context()); err != nil {
+		defer l.End()
+		_, err = c.typed(explain(l, c.connector, err))
 		return nil, err
 	}
 	c.begin()
 	c.group.begin()
-	return &tx{conn: c, limit: l.kept(own), joined: true}, nil
+	return &tx{conn: c, limit: kept(l, own), joined: true}, nil
 }

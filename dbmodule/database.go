@@ -13,6 +13,8 @@ import (
 
 	"github.com/uptrace/bun"
 	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule/observe"
 )
 
 // Database is one database with its pools, sessions and models. It is safe
@@ -35,7 +37,7 @@ type Database struct {
 	// isUnwatched keeps both away.
 	isUnwatched bool
 	// observers are told what the database does.
-	observers observers
+	observers observe.Observers
 	// closeConnected undoes what pools.connected did.
 	closeConnected func() error
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
@@ -153,7 +154,7 @@ type conn struct {
 	// reading are the rows that were opened last and are not closed.
 	reading *rows
 	// watch keeps the time of its statements.
-	watch stopwatch
+	timer deadline.Timer
 	txState
 }
 
@@ -182,13 +183,13 @@ func (c *conn) sent(query string, err error) error {
 }
 
 // answered is sent for a statement that had a limit.
-func (c *conn) answered(l *limit, query string, err error) error {
+func (c *conn) answered(l *deadline.Limit, query string, err error) error {
 	if err == nil {
 		return c.sent(query, nil)
 	}
 	c.broken = c.broken || errors.Is(err, driver.ErrBadConn)
-	err = l.explain(c.connector, err)
-	if l.late() {
+	err = explain(l, c.connector, err)
+	if l.Late() {
 		// The driver gave the connection up; SQLite, which has none, may have
 		// rolled the transaction back.
 		c.broken = c.broken || !c.inner.Valid()
@@ -200,19 +201,19 @@ func (c *conn) answered(l *limit, query string, err error) error {
 
 // abandoned ends the work that the server still does for a caller who went
 // away. A connection that its driver kept open was not in the middle of any.
-func (c *conn) abandoned(l *limit) {
-	if l.ctx.Err() == nil || c.inner.Valid() {
+func (c *conn) abandoned(l *deadline.Limit) {
+	if l.Context().Err() == nil || c.inner.Valid() {
 		return
 	}
 	c.broken = true
-	c.inner.Abandon(l.caller)
+	c.inner.Abandon(l.Caller())
 }
 
-func (c *conn) limit(ctx context.Context) *limit {
+func (c *conn) limit(ctx context.Context) *deadline.Limit {
 	if c.group.isOpen() && ctx.Done() != nil {
-		return newLimit(ctx, gracefully, c.connector.statementTimeout, &c.watch)
+		return c.newLimit(ctx, gracefully)
 	}
-	return newLimit(ctx, nil, c.connector.statementTimeout, &c.watch)
+	return c.newLimit(ctx, nil)
 }
 
 // typed gives an error of the driver its type, and drops the connection if it is no
@@ -249,7 +250,7 @@ func ofReadOnlySession(err error) error {
 func (c *conn) Close() error {
 	c.endLone()
 	c.group.closing(c.broken)
-	defer c.watch.close()
+	defer c.timer.Close()
 	_, err := c.connector.typed(c.inner.Close())
 	return err
 }
@@ -273,8 +274,8 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		return nil, err
 	}
 	l := c.limit(ctx)
-	defer l.end()
-	inner, err := c.inner.Prepare(l.ctx, query)
+	defer l.End()
+	inner, err := c.inner.Prepare(l.Context(), query)
 	if err != nil {
 		return nil, c.answered(l, query, err)
 	}
@@ -298,23 +299,23 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 		return nil, err
 	}
 	l := c.limit(ctx)
-	defer l.end()
+	defer l.End()
 	m := c.measure(ctx, query)
 	var fresh *scanner
 	if len(args) == 0 {
-		st, bound, unseen, err := c.bind(l.ctx, query, true)
+		st, bound, unseen, err := c.bind(l.Context(), query, true)
 		if err != nil {
 			return nil, m.done(c.answered(l, query, err))
 		}
 		if st != nil {
-			result, err := st.Exec(l.ctx, bound)
-			if !c.staleStatement(l.ctx, st, err) {
+			result, err := st.Exec(l.Context(), bound)
+			if !c.staleStatement(l.Context(), st, err) {
 				return result, m.done(c.answered(l, query, err))
 			}
 		}
 		fresh = unseen
 	}
-	result, err := c.inner.Exec(l.ctx, query, args)
+	result, err := c.inner.Exec(l.Context(), query, args)
 	c.ran(fresh, err)
 	return result, m.done(c.answered(l, query, err))
 }
@@ -346,27 +347,27 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	m := c.measure(ctx, query)
 	var fresh *scanner
 	if len(args) == 0 {
-		st, bound, unseen, err := c.bind(l.ctx, query, false)
+		st, bound, unseen, err := c.bind(l.Context(), query, false)
 		if err != nil {
 			return c.result(l, m, nil, err, nil)
 		}
 		if st != nil {
-			inner, err := st.query(l.ctx, bound)
-			if !c.staleStatement(l.ctx, st, err) {
+			inner, err := st.query(l.Context(), bound)
+			if !c.staleStatement(l.Context(), st, err) {
 				return c.result(l, m, inner, err, st)
 			}
 		}
 		fresh = unseen
 	}
-	inner, err := c.inner.Query(l.ctx, query, args)
+	inner, err := c.inner.Query(l.Context(), query, args)
 	c.ran(fresh, err)
 	return c.result(l, m, inner, err, nil)
 }
 
 func (c *conn) Ping(ctx context.Context) error {
 	l := c.limit(ctx)
-	defer l.end()
-	err := l.explain(c.connector, c.inner.Ping(l.ctx))
+	defer l.End()
+	err := explain(l, c.connector, c.inner.Ping(l.Context()))
 	if err == nil {
 		return nil
 	}
@@ -397,8 +398,8 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	now := time.Now()
 	if idle := now.Sub(c.taken); idle > longIdle {
 		l := c.limit(ctx)
-		defer l.end()
-		ctx = l.ctx
+		defer l.End()
+		ctx = l.Context()
 	}
 	c.taken = now
 	if err := c.inner.Reset(ctx); err != nil {
@@ -459,9 +460,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		return nil, err
 	}
 	l := s.conn.limit(ctx)
-	defer l.end()
+	defer l.End()
 	m := s.conn.measure(ctx, s.query)
-	result, err := s.Stmt.Exec(l.ctx, args)
+	result, err := s.Stmt.Exec(l.Context(), args)
 	return result, m.done(s.conn.answered(l, s.query, err))
 }
 
@@ -477,6 +478,6 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	}
 	l := s.conn.limit(s.conn.obeyed(ctx))
 	m := s.conn.measure(ctx, s.query)
-	inner, err := s.Stmt.Query(l.ctx, args)
+	inner, err := s.Stmt.Query(l.Context(), args)
 	return s.conn.result(l, m, inner, err, nil)
 }

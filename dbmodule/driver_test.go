@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/retry"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -141,7 +142,7 @@ func TestCommitOutcomes(t *testing.T) {
 				err = tx.Commit()
 				require.Error(t, err)
 				assert.Equal(t, test.unknown, errors.Is(err, ErrCommitUnknown))
-				assert.False(t, test.unknown && retryable(err), "an unknown commit is never repeated")
+				assert.False(t, test.unknown && retry.Retryable(err), "an unknown commit is never repeated")
 				assert.NotErrorIs(t, err, driver.ErrBadConn)
 				assert.Equal(t, 1, f.commits)
 				if test.unknown {

@@ -13,6 +13,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine/mysql"
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
+	"github.com/openhands-go/server/dbmodule/observe"
 )
 
 // Engine names a family of databases that share a dialect and a driver.
@@ -24,6 +26,18 @@ const (
 	PostgreSQL = dburl.PostgreSQL
 	MySQL      = dburl.MySQL
 )
+
+// dialectOf is how an engine's statements are read.
+func dialectOf(e Engine) sqltext.Dialect {
+	switch e {
+	case PostgreSQL:
+		return sqltext.PostgreSQL
+	case MySQL:
+		return sqltext.MySQL
+	default:
+		return sqltext.SQLite
+	}
+}
 
 // pools is what an engine opens for one URL. Nothing in it has done I/O.
 type pools struct {
@@ -77,7 +91,7 @@ func limitPool(db *sql.DB, cfg Config) {
 // listeners are told what connections do; the zero value is nobody.
 type listeners struct {
 	rows      rowLogFunc // nil logs none
-	observers observers
+	observers observe.Observers
 }
 
 // rowLogFunc logs one row of a result, for DATABASE_ECHO=debug.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/openhands-go/server/dbmodule/internal/retry"
 )
 
 // SessionFactory makes sessions of one database: SQLAlchemy's sessionmaker.
@@ -86,8 +88,8 @@ func (f *SessionFactory) InTx(
 		if attempt >= s.options.attempts() {
 			return fmt.Errorf("dbmodule: gave up after %d attempts: %w", attempt, err)
 		}
-		f.writer.observers.retrying(ctx, attempt, err)
-		if !pause(ctx, attempt, time.Since(began)) {
+		f.writer.observers.Retrying(ctx, Retry{Attempt: attempt, Err: err})
+		if !retry.Pause(ctx, attempt, time.Since(began)) {
 			return errors.Join(err, ctx.Err())
 		}
 	}
@@ -115,7 +117,7 @@ func (s *Session) repeatable(err error) bool {
 	if s.factory.failover && !s.options.readOnly && errors.Is(err, ErrReadOnly) {
 		return true // on the server that is the primary by now
 	}
-	return retryable(err)
+	return retry.Retryable(err)
 }
 
 func (f *SessionFactory) pool(readOnly bool) *pool {

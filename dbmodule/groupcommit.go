@@ -204,7 +204,7 @@ func (g *commitGroup) stays() bool {
 	}
 	// Once a group will do: who makes such a constraint in it is found out by
 	// the COMMIT of all.
-	return len(g.members) > 1 || !g.hasDeferred(g.open.limit.caller)
+	return len(g.members) > 1 || !g.hasDeferred(g.open.limit.Caller())
 }
 
 // hasDeferred looks for constraints that are checked at COMMIT only: a member

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"github.com/openhands-go/server/dbmodule/observe"
 )
 
 // lone is a statement that runs by itself, a SELECT of a read-only session
@@ -100,8 +102,8 @@ func (s *Session) newLone(ctx context.Context, from *pool, query string, kind al
 		one.user = one
 	}
 	tellSessionUsed(ctx, s.id)
-	if len(from.observers) > 0 && !unobserved(ctx) {
-		one.unit.ctx = from.observers.unitBegan(ctx, one.unit.UnitOfWork)
+	if len(from.observers) > 0 && !observe.IsUnobserved(ctx) {
+		one.unit.ctx = from.observers.UnitBegan(ctx, one.unit.UnitOfWork)
 		one.began = time.Now()
 	}
 	return one
@@ -128,7 +130,7 @@ func (one *lone) got(c *conn) context.Context {
 	one.since = time.Now()
 	one.pool.add(&one.holder)
 	if one.unit.ctx != nil {
-		one.pool.observers.acquired(one.unit.ctx, Acquisition{Pool: one.pool.name, Took: one.since.Sub(one.began)})
+		one.pool.observers.Acquired(one.unit.ctx, Acquisition{Pool: one.pool.name, Took: one.since.Sub(one.began)})
 	}
 	return one.caller
 }
@@ -147,7 +149,7 @@ func (one *lone) answered(c *conn, err error) error {
 func (one *lone) givenBack() {
 	one.pool.remove(&one.holder)
 	if one.unit.ctx != nil {
-		one.pool.observers.unitEnded(one.unit.ctx, UnitEnd{UnitOfWork: one.unit.UnitOfWork, Outcome: OutcomeNone, Held: time.Since(one.since)})
+		one.pool.observers.UnitEnded(one.unit.ctx, UnitEnd{UnitOfWork: one.unit.UnitOfWork, Outcome: OutcomeNone, Held: time.Since(one.since)})
 	}
 	one.open.Store(false)
 }
@@ -157,8 +159,8 @@ func (one *lone) notTaken(err error) error {
 	one.end()
 	err = one.pool.notTaken(one.caller, err)
 	if one.unit.ctx != nil {
-		one.pool.observers.acquired(one.unit.ctx, Acquisition{Pool: one.pool.name, Took: time.Since(one.began), Err: err})
-		one.pool.observers.unitEnded(one.unit.ctx, UnitEnd{UnitOfWork: one.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
+		one.pool.observers.Acquired(one.unit.ctx, Acquisition{Pool: one.pool.name, Took: time.Since(one.began), Err: err})
+		one.pool.observers.UnitEnded(one.unit.ctx, UnitEnd{UnitOfWork: one.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
 	}
 	return err
 }

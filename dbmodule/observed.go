@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"time"
+
+	"github.com/openhands-go/server/dbmodule/observe"
 )
 
 // observedUnit is a unit of work as its observers and the log know it. The zero
@@ -22,15 +24,15 @@ type observedUnit struct {
 func (s *Session) take(ctx context.Context, from *pool) (*heldConn, error) {
 	s.unit = observedUnit{outcome: OutcomeNone, UnitOfWork: s.unitOfWork(from)}
 	tellSessionUsed(ctx, s.id)
-	if len(from.observers) == 0 || unobserved(ctx) {
+	if len(from.observers) == 0 || observe.IsUnobserved(ctx) {
 		return s.label(from.take(ctx, s))
 	}
-	s.unit.ctx = from.observers.unitBegan(ctx, s.unit.UnitOfWork)
+	s.unit.ctx = from.observers.UnitBegan(ctx, s.unit.UnitOfWork)
 	began := time.Now()
 	held, err := from.take(ctx, s)
-	from.observers.acquired(s.unit.ctx, Acquisition{Pool: from.name, Took: time.Since(began), Err: err})
+	from.observers.Acquired(s.unit.ctx, Acquisition{Pool: from.name, Took: time.Since(began), Err: err})
 	if err != nil {
-		from.observers.unitEnded(s.unit.ctx, UnitEnd{UnitOfWork: s.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
+		from.observers.UnitEnded(s.unit.ctx, UnitEnd{UnitOfWork: s.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
 		s.unit = observedUnit{}
 	}
 	return s.label(held, err)
@@ -51,7 +53,7 @@ func (s *Session) label(held *heldConn, err error) (*heldConn, error) {
 // endUnit ends the unit of work that had a connection.
 func (s *Session) endUnit(held *heldConn) {
 	if s.unit.ctx != nil {
-		held.pool.observers.unitEnded(s.unit.ctx, UnitEnd{
+		held.pool.observers.UnitEnded(s.unit.ctx, UnitEnd{
 			UnitOfWork: s.unit.UnitOfWork, Outcome: s.unit.outcome, Held: time.Since(held.since), Err: s.unit.err,
 		})
 	}
@@ -78,7 +80,7 @@ func (u *observedUnit) settledBy(err error) {
 // the unit of work is over.
 type measured struct {
 	query   string
-	tell    observers // nil when nobody is to be told, or was already
+	tell    observe.Observers // nil when nobody is to be told, or was already
 	ctx     context.Context
 	engine  Engine
 	session uint64
@@ -105,7 +107,7 @@ func (c *conn) measureFor(ctx context.Context, unit *observedUnit, query string)
 	switch {
 	case unit != nil:
 		m.ctx = unit.ctx // nil when it is unobserved
-	case !unobserved(ctx):
+	case !observe.IsUnobserved(ctx):
 		m.ctx = ctx
 	}
 	if m.ctx != nil {
@@ -129,9 +131,9 @@ func (m *measured) done(err error) error {
 		return err
 	}
 	_ = m.failed(err)
-	m.tell.statement(m.ctx, Statement{
-		Engine: m.engine, Session: m.session, Began: m.began, Took: time.Since(m.began), Err: m.err, query: m.query,
-	})
+	m.tell.Statement(m.ctx, Statement{
+		Engine: m.engine, Session: m.session, Began: m.began, Took: time.Since(m.began), Err: m.err,
+	}.WithQuery(m.query, judgeOf(m.engine).TextWithoutValues))
 	m.tell = nil
 	return err
 }

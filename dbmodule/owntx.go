@@ -69,8 +69,8 @@ func (t *tx) obey(ctx context.Context) {
 	if t.conn.group != nil {
 		ctx = &detachedContext{ctx} // others may share COMMIT, and the session waits for it by itself
 	}
-	t.limit = newLimit(ctx, nil, t.conn.connector.statementTimeout, &t.conn.watch)
-	t.limit.stop()
+	t.limit = t.conn.newLimit(ctx, nil)
+	t.limit.Stop()
 }
 
 // adopt returns the session's transaction as a bun.Tx, for savepoints. It is made

@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/openhands-go/server/dbmodule/internal/credentials"
 )
 
 // PasswordFunc returns the password for a connection that is about to be made.
@@ -21,13 +19,6 @@ import (
 // [ErrUnavailable]; it must not quote the password.
 type PasswordFunc func(ctx context.Context) (string, error)
 
-// passwordTimeout bounds each call of a PasswordFunc, whose connection may
-// have no limit.
-const passwordTimeout = 10 * time.Second
-
-// longestPassword is more than any server takes.
-const longestPassword = 64 << 10
-
 // passwordSource returns what makes the passwords, nil if the URL has the one
 // there is.
 func (c Config) passwordSource() PasswordFunc {
@@ -35,9 +26,9 @@ func (c Config) passwordSource() PasswordFunc {
 	case c.Password != nil:
 		return c.Password
 	case c.PasswordFile != "":
-		return func(context.Context) (string, error) { return readPasswordFile(c.PasswordFile) }
+		return PasswordFunc(credentials.File("DATABASE_PASSWORD_FILE", c.PasswordFile))
 	case c.PasswordCommand != "":
-		return func(ctx context.Context) (string, error) { return runPasswordCommand(ctx, c.PasswordCommand) }
+		return PasswordFunc(credentials.Command("DATABASE_PASSWORD_COMMAND", c.PasswordCommand))
 	}
 	return nil
 }
@@ -82,13 +73,11 @@ func hasPassword(u URL) bool {
 	return !u.Password().IsZero() || u.PostgreSQL().Settings["passfile"] != ""
 }
 
-// askPassword calls the source within its time.
-func askPassword(ctx context.Context, engine Engine, source PasswordFunc) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, passwordTimeout, fmt.Errorf("it took longer than %s", passwordTimeout))
-	defer cancel()
-	password, err := source(ctx)
+// askPassword asks for the password of a connection.
+func askPassword(ctx context.Context, of Engine, source PasswordFunc) (string, error) {
+	password, err := credentials.Ask(ctx, credentials.Source(source))
 	if err != nil {
-		return "", judgeOf(engine).Error(engine, ErrUnavailable, fmt.Errorf("no password to log in with: %w", err))
+		return "", judgeOf(of).Error(of, ErrUnavailable, fmt.Errorf("no password to log in with: %w", err))
 	}
 	return password, nil
 }
@@ -111,52 +100,4 @@ func (c Config) applyPassword(config *mysql.Config) error {
 		config.Passwd, err = askPassword(ctx, MySQL, source)
 		return err
 	}))
-}
-
-func readPasswordFile(path string) (string, error) {
-	// What is no file, such as a pipe, could keep its reader waiting.
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no file")
-	}
-	var password string
-	if err == nil {
-		password, err = readPassword(path)
-	}
-	if path := (*fs.PathError)(nil); errors.As(err, &path) {
-		err = path.Err // it repeats the path
-	}
-	if err != nil {
-		return "", fmt.Errorf("DATABASE_PASSWORD_FILE %s: %w", path, err)
-	}
-	return password, nil
-}
-
-func readPassword(path string) (password string, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	content, err := io.ReadAll(io.LimitReader(f, longestPassword+1))
-	if err != nil {
-		return "", err
-	}
-	return onePassword(content)
-}
-
-// onePassword takes the newline away that editors and commands end a line
-// with, and nothing else: spaces may belong to a password.
-func onePassword(content []byte) (string, error) {
-	if len(content) > longestPassword {
-		return "", errors.New("it has more than a password")
-	}
-	password := strings.TrimRight(string(content), "\r\n")
-	if password == "" {
-		return "", errors.New("it is empty")
-	}
-	if strings.ContainsAny(password, "\r\n\x00") {
-		return "", errors.New("it has more than one line: the password alone must be there")
-	}
-	return password, nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/observe"
 )
 
 // pool hands connections to sessions. Beyond database/sql it bounds the wait
@@ -24,7 +26,7 @@ type pool struct {
 	queue   *commitQueue // nil unless sessions commit in groups
 	// name and observers are for those who watch.
 	name      Pool
-	observers observers
+	observers observe.Observers
 
 	mu sync.Mutex
 	// oldest and newest are the ends of the list of who holds connections, in
@@ -32,7 +34,7 @@ type pool struct {
 	oldest, newest *holder
 }
 
-func newPool(name Pool, db *bun.DB, timeout time.Duration, g *gate, told observers) *pool {
+func newPool(name Pool, db *bun.DB, timeout time.Duration, g *gate, told observe.Observers) *pool {
 	return &pool{name: name, db: db, timeout: timeout, gate: g, observers: told}
 }
 

@@ -6,16 +6,18 @@ import (
 	"errors"
 	"io"
 	"reflect"
+
+	"github.com/openhands-go/server/dbmodule/internal/deadline"
 )
 
 // result wraps the rows of a query, which keep its limit, and the statement of
 // ours that gives them, if there is one.
-func (c *conn) result(l *limit, m measured, inner driver.Rows, err error, st *prepared) (driver.Rows, error) {
+func (c *conn) result(l *deadline.Limit, m measured, inner driver.Rows, err error, st *prepared) (driver.Rows, error) {
 	if err = c.answered(l, m.query, err); err != nil {
-		l.end()
+		l.End()
 		return nil, m.done(err)
 	}
-	l.stop()
+	l.Stop()
 	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, lone: c.lone}
 	if c.following != nil {
 		answer.follower, c.following = c.following, nil
@@ -38,7 +40,7 @@ func (c *conn) obeyed(ctx context.Context) context.Context {
 type rows struct {
 	driver.Rows
 	conn     *conn
-	limit    *limit
+	limit    *deadline.Limit
 	measured measured
 	// statement, if not nil, is free again once the rows are closed.
 	statement *prepared
@@ -60,13 +62,13 @@ func (r *rows) Next(dest []driver.Value) error {
 		return r.over
 	}
 	if r.obeys {
-		if err := r.limit.caller.Err(); err != nil {
+		if err := r.limit.Caller().Err(); err != nil {
 			return r.measured.failed(err)
 		}
 	}
-	r.limit.start(0)
+	r.limit.Start(0)
 	err := r.Rows.Next(dest)
-	r.limit.stop()
+	r.limit.Stop()
 	if err == io.EOF { //nolint:errorlint // the protocol of driver.Rows is io.EOF itself; a wrapped one is a broken connection
 		return err
 	}
@@ -98,8 +100,8 @@ func (r *rows) Close() error {
 	if r.conn.reading == r {
 		r.conn.reading = nil
 	}
-	r.limit.start(0)
-	defer r.limit.end()
+	r.limit.Start(0)
+	defer r.limit.End()
 	err := r.Rows.Close()
 	if r.follower != nil {
 		r.follower.ended()
@@ -126,9 +128,9 @@ func (r *rows) NextResultSet() error {
 		return r.over
 	}
 	if sets, ok := r.Rows.(driver.RowsNextResultSet); ok {
-		r.limit.start(0)
+		r.limit.Start(0)
 		err := sets.NextResultSet()
-		r.limit.stop()
+		r.limit.Stop()
 		if err == io.EOF { //nolint:errorlint // as in Next
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
@@ -14,7 +15,7 @@ type tx struct {
 	conn *conn
 	// limit bounds COMMIT and ROLLBACK; its caller is the context that BeginTx
 	// was given, or for a session's own that of the statement.
-	limit *limit
+	limit *deadline.Limit
 	// joined says that it is a savepoint in another's transaction.
 	joined bool
 	// outlives says that it is committed when its own unit of work has ended,
@@ -32,7 +33,7 @@ func (t *tx) Commit() error {
 	if pending := t.conn.pending(); pending != nil {
 		return errors.Join(pending, t.Rollback())
 	}
-	if err := t.limit.caller.Err(); err != nil {
+	if err := t.limit.Caller().Err(); err != nil {
 		return errors.Join(fmt.Errorf("dbmodule: commit: %w", err), t.Rollback())
 	}
 	if g := t.conn.group; g != nil && (t.joined || t.conn.shares) {
@@ -45,9 +46,9 @@ func (t *tx) Commit() error {
 func (t *tx) share(g *commitGroup) error {
 	defer t.conn.end()
 	if t.joined {
-		defer t.limit.end()
-		t.limit.start(0)
-		if err := g.part(context.WithoutCancel(t.limit.ctx), false); err != nil {
+		defer t.limit.End()
+		t.limit.Start(0)
+		if err := g.part(context.WithoutCancel(t.limit.Context()), false); err != nil {
 			return t.conn.connector.failure(ErrConflict, err)
 		}
 	}
@@ -57,8 +58,8 @@ func (t *tx) share(g *commitGroup) error {
 
 // commitNow sends COMMIT.
 func (t *tx) commitNow() error {
-	defer t.limit.end()
-	t.limit.start(0)
+	defer t.limit.End()
+	t.limit.Start(0)
 	err := t.send("COMMIT", t.conn.inner.Commit)
 	if err == nil {
 		t.conn.end()
@@ -76,16 +77,16 @@ func (t *tx) commitNow() error {
 	t.conn.broken = true
 	t.conn.end()
 	cause := engine.WithoutBadConn(err)
-	if t.limit.late() {
-		cause = t.limit.explain(t.conn.connector, err)
+	if t.limit.Late() {
+		cause = explain(t.limit, t.conn.connector, err)
 	}
 	return t.conn.connector.failure(kind, cause)
 }
 
 // send ends the transaction by a method of the engine's.
 func (t *tx) send(statement string, method func(context.Context) error) error {
-	m := t.conn.measureFor(t.limit.caller, cmp.Or(t.unit, t.conn.unit), statement)
-	return m.raw(t.conn.connector, method(t.limit.ctx))
+	m := t.conn.measureFor(t.limit.Caller(), cmp.Or(t.unit, t.conn.unit), statement)
+	return m.raw(t.conn.connector, method(t.limit.Context()))
 }
 
 // Rollback ends the transaction. A connection on which that fails is dropped,
@@ -94,19 +95,19 @@ func (t *tx) send(statement string, method func(context.Context) error) error {
 func (t *tx) Rollback() error {
 	if t.joined {
 		defer t.conn.end()
-		defer t.limit.end()
-		_ = t.conn.group.part(context.WithoutCancel(t.limit.ctx), true) // what could not be undone is gone with the transaction
+		defer t.limit.End()
+		_ = t.conn.group.part(context.WithoutCancel(t.limit.Context()), true) // what could not be undone is gone with the transaction
 		return nil
 	}
 	gone := t.conn.broken
 	defer t.conn.end()
-	defer t.limit.end()
-	t.limit.start(settleTimeout)
+	defer t.limit.End()
+	t.limit.Start(settleTimeout)
 	err := t.send("ROLLBACK", t.conn.inner.Rollback)
 	if err == nil {
 		return nil
 	}
-	gone = gone || !t.conn.sound() || t.limit.ctx.Err() != nil
+	gone = gone || !t.conn.sound() || t.limit.Context().Err() != nil
 	t.conn.broken = true
 	_, err = t.conn.connector.typed(err)
 	if gone || errors.Is(err, ErrUnavailable) {
@@ -120,9 +121,9 @@ func (t *tx) outlive() {
 	if t.outlives {
 		return
 	}
-	t.limit.end()
-	t.limit = newLimit(&detachedContext{t.limit.caller}, nil, t.conn.connector.statementTimeout, &t.conn.watch)
-	t.limit.stop()
+	t.limit.End()
+	t.limit = t.conn.newLimit(&detachedContext{t.limit.Caller()}, nil)
+	t.limit.Stop()
 	t.outlives = true
 	if t.conn.unit != nil {
 		unit := *t.conn.unit
@@ -132,8 +133,8 @@ func (t *tx) outlive() {
 
 // forget rolls back what the connection still has open, if anything.
 func (t *tx) forget() {
-	t.limit.end()
-	if t.conn.inner.Rollback(t.limit.ctx) != nil {
+	t.limit.End()
+	if t.conn.inner.Rollback(t.limit.Context()) != nil {
 		t.conn.broken = true
 	}
 }

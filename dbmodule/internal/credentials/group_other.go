@@ -1,6 +1,6 @@
 //go:build !unix
 
-package dbmodule
+package credentials
 
 import "os/exec"
 

@@ -1,4 +1,4 @@
-package dbmodule
+package observe
 
 import "context"
 
@@ -11,4 +11,6 @@ func Unobserved(ctx context.Context) context.Context {
 	return context.WithValue(ctx, unobservedKey{}, true)
 }
 
-func unobserved(ctx context.Context) bool { return ctx.Value(unobservedKey{}) != nil }
+// IsUnobserved reports whether [Unobserved] made the context, or one that it is
+// derived from.
+func IsUnobserved(ctx context.Context) bool { return ctx.Value(unobservedKey{}) != nil }

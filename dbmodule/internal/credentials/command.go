@@ -1,4 +1,4 @@
-package dbmodule
+package credentials
 
 import (
 	"context"
@@ -10,13 +10,24 @@ import (
 	"time"
 )
 
-// runPasswordCommand runs a program and returns what it printed. Its error
-// repeats neither the command's words nor its output, either of which may be
-// secret.
-func runPasswordCommand(ctx context.Context, command string) (string, error) {
+// Command returns the source that runs a program, anew each time, and takes what
+// it prints. The command is split at spaces and runs without a shell. Errors
+// begin with the setting's name. They repeat neither the command's words nor its
+// output, either of which may be secret.
+func Command(setting, command string) Source {
+	return func(ctx context.Context) (string, error) {
+		password, err := run(ctx, command)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", setting, err)
+		}
+		return password, nil
+	}
+}
+
+func run(ctx context.Context, command string) (string, error) {
 	words := strings.Fields(command)
 	if len(words) == 0 {
-		return "", errors.New("DATABASE_PASSWORD_COMMAND: names no program")
+		return "", errors.New("names no program")
 	}
 	var out capped
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
@@ -25,19 +36,14 @@ func runPasswordCommand(ctx context.Context, command string) (string, error) {
 	// A process that the program left behind may keep its output open.
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
-	password := ""
-	if err == nil {
-		password, err = onePassword(out.bytes)
-	} else {
-		err = explainCommand(ctx, err)
-	}
 	if err != nil {
-		return "", fmt.Errorf("DATABASE_PASSWORD_COMMAND: %w", err)
+		return "", explain(ctx, err)
 	}
-	return password, nil
+	return onePassword(out.bytes)
 }
 
-func explainCommand(ctx context.Context, err error) error {
+// explain says why a program gave no password.
+func explain(ctx context.Context, err error) error {
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
@@ -59,7 +65,7 @@ type capped struct{ bytes []byte }
 
 // Write keeps what there is room for.
 func (c *capped) Write(p []byte) (int, error) {
-	room := longestPassword + 1 - len(c.bytes)
+	room := longest + 1 - len(c.bytes)
 	c.bytes = append(c.bytes, p[:min(room, len(p))]...)
 	return len(p), nil
 }

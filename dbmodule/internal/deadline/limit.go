@@ -1,0 +1,83 @@
+package deadline
+
+import (
+	"context"
+	"time"
+)
+
+// Limit bounds how long the database may take for one answer: to a statement, to
+// a request for one more row, to COMMIT. The driver's connection keeps it, since
+// the contexts that arrive there often have no deadline, such as that of a COMMIT
+// through database/sql: a server that hangs would hold the connection for ever.
+//
+// One goroutine at a time uses a Limit. Only the timer ends its context from
+// another one.
+type Limit struct {
+	caller context.Context
+	ctx    context.Context
+	cancel context.CancelFunc // nil without a time limit
+	after  time.Duration
+	timer  *Timer
+}
+
+// New makes the limit of a statement that is about to be sent with ctx, and
+// starts the time for its first answer. With after 0 there is no time limit.
+//
+// derive, if not nil, makes the context for the driver in a way of its own, with
+// a function that gives it up.
+func New(
+	ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc),
+	after time.Duration, timer *Timer,
+) *Limit {
+	l := &Limit{caller: ctx, ctx: ctx, after: after, timer: timer}
+	if derive != nil {
+		l.ctx, l.cancel = derive(ctx)
+	}
+	if after <= 0 {
+		return l
+	}
+	if derive == nil {
+		l.ctx, l.cancel = context.WithCancel(ctx)
+	}
+	l.Start(0)
+	return l
+}
+
+// Caller returns the context that the limit was made with.
+func (l *Limit) Caller() context.Context { return l.caller }
+
+// Context returns the context for the driver. It ends with the caller's, and
+// when an answer is late.
+func (l *Limit) Context() context.Context { return l.ctx }
+
+// After returns how long an answer may take; 0 is no limit.
+func (l *Limit) After() time.Duration { return max(l.after, 0) }
+
+// Start begins the time for another answer, of at most d if d is above 0.
+func (l *Limit) Start(d time.Duration) {
+	if l.after <= 0 {
+		return
+	}
+	if d <= 0 || d > l.after {
+		d = l.after
+	}
+	l.timer.start(d, l)
+}
+
+// Stop says that an answer came.
+func (l *Limit) Stop() {
+	if l.after > 0 {
+		l.timer.stop(l)
+	}
+}
+
+// End gives up the limit and its context.
+func (l *Limit) End() {
+	l.Stop()
+	if l.cancel != nil {
+		l.cancel()
+	}
+}
+
+// Late reports whether the time, and not the caller, ended the wait.
+func (l *Limit) Late() bool { return l.ctx.Err() != nil && l.caller.Err() == nil }

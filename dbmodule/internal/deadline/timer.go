@@ -1,0 +1,77 @@
+package deadline
+
+import (
+	"sync"
+	"time"
+)
+
+// Timer is the one timer of a connection, which waits for one answer at a time.
+// Nearly all answers come in time, so the timer is not set anew for each of them.
+// It fires now and then, and looks whether the answer that the connection waits
+// for by then is late: only then it ends the [Limit]'s context.
+//
+// The zero value is ready to use. It is safe for concurrent use.
+type Timer struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	// fires is when the timer fires, in time since born; 0 when it is not set.
+	fires time.Duration
+	born  time.Time
+	// running is the limit whose answer is awaited, until due at most; nil if the
+	// connection waits for none.
+	running *Limit
+	due     time.Duration
+}
+
+func (w *Timer) start(d time.Duration, l *Limit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer == nil {
+		w.born = time.Now()
+		w.timer = time.AfterFunc(d, w.fire)
+		w.fires = d
+	}
+	w.running, w.due = l, time.Since(w.born)+d
+	if w.fires == 0 || w.due < w.fires {
+		w.set(w.due, d)
+	}
+}
+
+func (w *Timer) set(fires, in time.Duration) {
+	w.fires = fires
+	w.timer.Reset(in)
+}
+
+func (w *Timer) stop(l *Limit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running == l {
+		w.running = nil
+	}
+}
+
+// fire is the timer's function.
+func (w *Timer) fire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fires = 0
+	if w.running == nil {
+		return
+	}
+	if left := w.due - time.Since(w.born); left > 0 {
+		w.set(w.due, left)
+		return
+	}
+	w.running.cancel()
+	w.running = nil
+}
+
+// Close stops the timer.
+func (w *Timer) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running = nil
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}

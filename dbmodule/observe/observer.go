@@ -1,0 +1,149 @@
+package observe
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/openhands-go/server/dbmodule/dburl"
+)
+
+// Observer is told what a database does, for metrics, traces and the like. The
+// goroutines that work with the database call it while they do: its methods are
+// safe for concurrent use, return soon, and don't use the database.
+//
+// A unit of work is what a session does between taking a connection and giving
+// it back: a transaction, or the reads of a read-only session. UnitBegan comes
+// first, then Acquired, the statements, and UnitEnded; a unit of work that gets
+// no connection has no statements. Statements outside sessions, on *bun.DB,
+// belong to none.
+type Observer interface {
+	// UnitBegan is told of a session that is about to take a connection, with
+	// the context of the statement that needs it. What it returns, usually ctx
+	// with something added or ctx itself, is handed to all other calls about
+	// the unit of work.
+	UnitBegan(ctx context.Context, unit UnitOfWork) context.Context
+	// Acquired is told how a wait for a connection of the pool ended.
+	Acquired(ctx context.Context, wait Acquisition)
+	// Statement is told of a statement that has been answered, with its unit of
+	// work's context, or outside one the caller's.
+	Statement(ctx context.Context, statement Statement)
+	// UnitEnded is told how the unit of work ended.
+	UnitEnded(ctx context.Context, end UnitEnd)
+	// Retrying is told that SessionFactory.InTx is going to run a unit of work
+	// again, with InTx's own context.
+	Retrying(ctx context.Context, retry Retry)
+}
+
+// Pool names one of a database's pools.
+type Pool string
+
+// The pools of a primary. A database without readers of its own reads from the
+// writer.
+const (
+	PoolWriter Pool = "writer"
+	PoolReader Pool = "reader"
+)
+
+// PoolReplica names the pool of a replica: of the first in
+// DATABASE_REPLICA_URLS with 1.
+func PoolReplica(number int) Pool { return Pool("replica" + strconv.Itoa(number)) }
+
+// UnitOfWork is what a session begins.
+type UnitOfWork struct {
+	Engine dburl.Engine
+	Pool   Pool
+	// Session is the session's Session.ID.
+	Session uint64
+	// Attempt counts from 1 within SessionFactory.InTx.
+	Attempt int
+	// ReadOnly says that the session refuses to write.
+	ReadOnly bool
+}
+
+// Acquisition is a wait for a connection that has ended.
+type Acquisition struct {
+	Pool Pool
+	Took time.Duration
+	// Err is nil when a connection was got.
+	Err error
+}
+
+// Outcome is how a unit of work ended.
+type Outcome string
+
+// The outcomes.
+const (
+	// OutcomeCommit is a transaction that is stored.
+	OutcomeCommit Outcome = "commit"
+	// OutcomeRollback is one that was undone, because somebody wanted that or
+	// something in it failed.
+	OutcomeRollback Outcome = "rollback"
+	// OutcomeFailed is one whose COMMIT was refused: nothing of it is stored.
+	OutcomeFailed Outcome = "commit_failed"
+	// OutcomeUnknown is one whose COMMIT got no answer: dberr.ErrCommitUnknown.
+	OutcomeUnknown Outcome = "commit_unknown"
+	// OutcomeNone is a unit of work without a transaction: reads, statements that
+	// commit by themselves, or one that got no connection or could not begin.
+	OutcomeNone Outcome = "none"
+)
+
+// UnitEnd is the end of a unit of work.
+type UnitEnd struct {
+	UnitOfWork
+	Outcome Outcome
+	// Held is how long the session had the connection, 0 when it got none.
+	Held time.Duration
+	// Err is why it got no connection, could not begin or could not commit.
+	Err error
+}
+
+// Retry is the decision to run a unit of work again.
+type Retry struct {
+	// Attempt is the one that failed, from 1.
+	Attempt int
+	Err     error
+}
+
+// Observers are told one after the other, in their order. With none of them each
+// method is a branch.
+type Observers []Observer
+
+var _ Observer = Observers(nil)
+
+// UnitBegan implements [Observer]: each is given the context that the one
+// before it returned.
+func (o Observers) UnitBegan(ctx context.Context, unit UnitOfWork) context.Context {
+	for _, observer := range o {
+		ctx = observer.UnitBegan(ctx, unit)
+	}
+	return ctx
+}
+
+// Acquired implements [Observer].
+func (o Observers) Acquired(ctx context.Context, wait Acquisition) {
+	for _, observer := range o {
+		observer.Acquired(ctx, wait)
+	}
+}
+
+// Statement implements [Observer].
+func (o Observers) Statement(ctx context.Context, statement Statement) {
+	for _, observer := range o {
+		observer.Statement(ctx, statement)
+	}
+}
+
+// UnitEnded implements [Observer].
+func (o Observers) UnitEnded(ctx context.Context, end UnitEnd) {
+	for _, observer := range o {
+		observer.UnitEnded(ctx, end)
+	}
+}
+
+// Retrying implements [Observer].
+func (o Observers) Retrying(ctx context.Context, retry Retry) {
+	for _, observer := range o {
+		observer.Retrying(ctx, retry)
+	}
+}
