@@ -65,6 +65,8 @@ type dialect interface {
 	// exists tells errors that say that what a statement makes is there
 	// already, or that what it removes is not.
 	exists(err error) bool
+	// taken tells errors that say that what a statement makes is there already.
+	taken(err error) bool
 	// hint helps with failures that have a usual cause.
 	hint(err error) string
 }

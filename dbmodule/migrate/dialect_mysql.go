@@ -172,6 +172,8 @@ func (d *mysqlDialect) exists(err error) bool {
 	return false
 }
 
+func (d *mysqlDialect) taken(err error) bool { return codeOf(err) == "1050" }
+
 func (d *mysqlDialect) hint(err error) string {
 	if codeOf(err) == "1205" {
 		return fmt.Sprintf("others held a lock on the table for longer than DATABASE_LOCK_TIMEOUT=%s, in %d attempts", d.run.db.LockTimeout().Round(time.Millisecond), maxAttempts)

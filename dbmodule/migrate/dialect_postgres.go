@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
 // postgresDialect takes an advisory lock in each transaction, which ends with
@@ -181,7 +182,30 @@ func (d *postgresDialect) around(_ context.Context, fn func(func(bun.Tx) error) 
 }
 
 func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) error {
-	return execute(ctx, tx, w.statements[i].Text)
+	statement := w.statements[i].Text
+	if name := schemaIfNotExists(statement); name != "" {
+		// Even where it makes nothing it asks for the right to make schemas,
+		// which who works in one that an administrator made need not have.
+		var there bool
+		err := tx.NewRaw("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = ?)", name).Scan(ctx, &there)
+		if err != nil || there {
+			return err
+		}
+	}
+	return execute(ctx, tx, statement)
+}
+
+// schemaIfNotExists is the name in CREATE SCHEMA IF NOT EXISTS name, or "".
+func schemaIfNotExists(statement string) string {
+	const words = 6
+	tokens := sqlscan.PostgreSQL.First(statement, words+1)
+	if len(tokens) != words || !tokens[0].Is("CREATE") || !tokens[1].Is("SCHEMA") || !tokens[2].Is("IF") || !tokens[3].Is("NOT") || !tokens[4].Is("EXISTS") {
+		return ""
+	}
+	if name := tokens[5]; name.Kind == sqlscan.Name {
+		return strings.ReplaceAll(name.Text[1:len(name.Text)-1], `""`, `"`)
+	}
+	return strings.ToLower(tokens[5].Text)
 }
 
 func (d *postgresDialect) together(statements []Statement, from int) int {
@@ -227,6 +251,8 @@ func (d *postgresDialect) exists(err error) bool {
 	}
 	return false
 }
+
+func (d *postgresDialect) taken(err error) bool { return codeOf(err) == "42P07" }
 
 func (d *postgresDialect) hint(err error) string {
 	switch codeOf(err) {

@@ -188,6 +188,8 @@ func (d *sqliteDialect) exists(err error) bool {
 	return strings.Contains(text, "already exists") || strings.Contains(text, "duplicate column name")
 }
 
+func (d *sqliteDialect) taken(err error) bool { return d.exists(err) }
+
 func (d *sqliteDialect) hint(err error) string {
 	text := err.Error()
 	if strings.Contains(text, "error in view") || strings.Contains(text, "error in trigger") {

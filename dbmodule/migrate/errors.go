@@ -3,6 +3,7 @@ package migrate
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -51,7 +52,7 @@ func (e *StatementError) Error() string {
 		}
 		fmt.Fprintf(&b, "statement %d of %d, %s: ", e.Index, e.Total, firstWords(e.Statement))
 	}
-	b.WriteString(strings.TrimPrefix(e.cause.Error(), "dbmodule: "))
+	b.WriteString(strings.TrimPrefix(e.cause.Error(), "dbmodule: ") + serverAdvice(e.cause))
 	switch {
 	case e.Statement == "" && e.Index > 0:
 		fmt.Fprintf(&b, "; this piece was undone, the %d before it stay done and recorded: mend it and run %s again to go on with it", e.Index-1, e.Direction)
@@ -68,6 +69,45 @@ func (e *StatementError) Error() string {
 		b.WriteString("; " + e.Hint)
 	}
 	return b.String()
+}
+
+// reason is why, without where.
+func (e *StatementError) reason() string {
+	reason := strings.TrimPrefix(e.cause.Error(), "dbmodule: ")
+	if e.Statement == "" {
+		return reason
+	}
+	return fmt.Sprintf("statement %d of %d: %s", e.Index, e.Total, reason)
+}
+
+// keyValues matches the values in a detail such as "Key (a)=(1) is duplicated."
+var keyValues = regexp.MustCompile(`=\(.*\)`)
+
+// serverAdvice is what PostgreSQL says besides its message, without values of
+// rows: details of constraints and of data quote them, and what a function
+// raises may.
+func serverAdvice(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) < 2 || pg.Code[:2] == "P0" {
+		return ""
+	}
+	detail := pg.Detail
+	switch {
+	case pg.Code[:2] == "22":
+		detail = ""
+	case pg.Code[:2] == "23":
+		if detail = keyValues.ReplaceAllString(detail, "=(…)"); !strings.HasPrefix(detail, "Key (") {
+			detail = ""
+		}
+	}
+	text := ""
+	if detail != "" {
+		text += "; DETAIL: " + strings.ReplaceAll(detail, "\n", ", ")
+	}
+	if pg.Hint != "" {
+		text += "; HINT: " + strings.ReplaceAll(pg.Hint, "\n", " ")
+	}
+	return text
 }
 
 // Unwrap returns the database's error.

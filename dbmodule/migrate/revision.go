@@ -60,6 +60,9 @@ type Code struct {
 type content struct {
 	scripts map[dbmodule.Engine]Script
 	code    *Code
+	// unread says why all.sql is no SQL of an engine, which matters to programs
+	// that run on it.
+	unread map[dbmodule.Engine]error
 }
 
 // contents are the revisions' by their ids.
@@ -78,6 +81,9 @@ func (c contents) script(r *Revision, engine dbmodule.Engine) (Script, error) {
 		return Script{}, fmt.Errorf("migrate: revision %s is Go code: it has no SQL to show", r.ID)
 	}
 	script, ok := c[r.ID].scripts[engine]
+	if err := c[r.ID].unread[engine]; err != nil {
+		return Script{}, fmt.Errorf("migrate: read revision: %w", err)
+	}
 	if !ok {
 		return Script{}, fmt.Errorf("migrate: revision %s has no SQL for %s: add %s.sql to the folder %s", r.ID, engine, engine, r.Folder)
 	}

@@ -94,12 +94,21 @@ func (r *run) persist(ctx context.Context, p Progress, attempt func() error) err
 		if n == maxAttempts || !errors.Is(err, dbmodule.ErrConflict) || errors.Is(err, dbmodule.ErrCommitUnknown) {
 			return err
 		}
-		p.Phase, p.Detail = PhaseRetry, err.Error()
+		p.Phase, p.Detail = PhaseRetry, reasonOf(err)
 		r.m.report(p)
 		if waitErr := sleep(ctx, time.Duration(n)*lockPause); waitErr != nil {
 			return errors.Join(err, waitErr)
 		}
 	}
+}
+
+// reasonOf is an error in short, for those who wait and see it more than once.
+func reasonOf(err error) string {
+	var statement *StatementError
+	if errors.As(err, &statement) {
+		return statement.reason()
+	}
+	return err.Error()
 }
 
 // transaction runs fn in a transaction of the working connection. SQLite's

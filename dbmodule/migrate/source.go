@@ -91,13 +91,13 @@ func (s Source) load() ([]*Revision, contents, error) {
 		if !entry.IsDir() || name == SnapshotFolder || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
 			continue
 		}
-		r, scripts, err := loadRevision(s.FS, name)
+		r, work, err := loadRevision(s.FS, name)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("migrate: read revision: %w", err))
 			continue
 		}
 		revisions = append(revisions, r)
-		found[r.ID] = content{scripts: scripts}
+		found[r.ID] = work
 	}
 	errs = append(errs, s.attachCode(revisions, found))
 	return revisions, found, errors.Join(errs...)
@@ -133,22 +133,22 @@ func (s Source) attachCode(revisions []*Revision, found contents) error {
 	return errors.Join(errs...)
 }
 
-func loadRevision(files fs.FS, folder string) (*Revision, map[dbmodule.Engine]Script, error) {
+func loadRevision(files fs.FS, folder string) (*Revision, content, error) {
 	text, err := fs.ReadFile(files, path.Join(folder, RevisionFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("folder %s is no revision: it has no %s; remove it, or begin its name with \"_\"", folder, RevisionFile)
+		return nil, content{}, fmt.Errorf("folder %s is no revision: it has no %s; remove it, or begin its name with \"_\"", folder, RevisionFile)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, content{}, err
 	}
 	r, err := graph.ParseRevision(string(text))
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path.Join(folder, RevisionFile), err)
+		return nil, content{}, fmt.Errorf("%s: %w", path.Join(folder, RevisionFile), err)
 	}
 	r.Folder = folder
 	entries, err := fs.ReadDir(files, folder)
 	if err != nil {
-		return nil, nil, err
+		return nil, content{}, err
 	}
 	var errs []error
 	texts := map[string]string{}
@@ -166,31 +166,58 @@ func loadRevision(files fs.FS, folder string) (*Revision, map[dbmodule.Engine]Sc
 		texts[base] = string(sql)
 		errs = append(errs, err)
 	}
-	scripts, err := parseScripts(folder, texts)
-	return r, scripts, errors.Join(append(errs, err)...)
+	work, err := parseScripts(folder, texts)
+	return r, work, errors.Join(append(errs, err)...)
 }
 
-// parseScripts reads each engine's own file, or the one for all of them.
-func parseScripts(folder string, texts map[string]string) (map[dbmodule.Engine]Script, error) {
+// parseScripts reads each engine's own file, or the one for all of them. That
+// one need not be SQL of all engines: a program may run on some only.
+func parseScripts(folder string, texts map[string]string) (content, error) {
+	c := content{scripts: map[dbmodule.Engine]Script{}, unread: map[dbmodule.Engine]error{}}
 	var errs []error
-	scripts := map[dbmodule.Engine]Script{}
+	shared := 0
 	for _, engine := range Engines() {
-		base := string(engine)
-		text, ok := texts[base]
-		if !ok {
-			base = allEngines
-			if text, ok = texts[base]; !ok {
-				continue
+		if text, ok := texts[string(engine)]; ok {
+			script, err := ParseScript(engine, text)
+			script.File = path.Join(folder, string(engine)+".sql")
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", script.File, err))
 			}
+			c.scripts[engine] = script
+			continue
 		}
+		text, ok := texts[allEngines]
+		if !ok {
+			continue
+		}
+		shared++
 		script, err := ParseScript(engine, text)
-		script.File = path.Join(folder, base+".sql")
+		script.File = path.Join(folder, allEngines+".sql")
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s, read as %s's: %w", script.File, engine, err))
+			c.unread[engine] = fmt.Errorf("%s, read as %s's: %w", script.File, engine, err)
 		}
-		scripts[engine] = script
+		c.scripts[engine] = script
 	}
-	return scripts, errors.Join(errs...)
+	if shared > 0 && len(c.unread) == shared {
+		errs = append(errs, together(c.unread))
+	}
+	return c, errors.Join(errs...)
+}
+
+// together says once what is wrong for several engines.
+func together(unread map[dbmodule.Engine]error) error {
+	var causes []string
+	var errs []error
+	for _, engine := range Engines() {
+		if unread[engine] == nil {
+			continue
+		}
+		cause := errors.Unwrap(unread[engine]).Error()
+		if !slices.Contains(causes, cause) {
+			causes, errs = append(causes, cause), append(errs, unread[engine])
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Engines are the engines that a revision can have SQL for.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
 // whole runs a step in one transaction, with its version row and its history:
@@ -93,17 +96,40 @@ func (r *run) failed(step Step, w work, i int, err error, kept bool) error {
 		Revision: step.Revision, Direction: step.Direction,
 		File: w.file, Line: w.statements[i].Line, Statement: w.statements[i].Text,
 		Index: i + 1, Total: len(w.statements), Kept: kept,
-		Hint: r.hint(step, err), cause: err,
+		Hint: r.hint(step, w.statements[:i+1], err), cause: err,
 	}
 }
 
-// hint helps with failures that have a usual cause.
-func (r *run) hint(step Step, err error) string {
-	if len(r.standing.heads) == 0 && step.Direction == graph.Upgrade && step.Revision.IsBase() && r.dialect.exists(err) {
-		return fmt.Sprintf("the database has tables but no revision: if they were made without revisions and are those of %s, record that by stamp %s",
-			step.Revision.ID, step.Revision.ID)
+// hint helps with failures that have a usual cause: here, that the last of the
+// statements makes what was there before any revision.
+func (r *run) hint(step Step, statements []Statement, err error) string {
+	last := len(statements) - 1
+	made := r.created(statements[last])
+	madeBefore := slices.ContainsFunc(statements[:last], func(s Statement) bool { return r.created(s) == made })
+	if len(r.standing.heads) == 0 && step.Direction == graph.Upgrade && step.Revision.IsBase() && made != "" && !madeBefore && r.dialect.taken(err) {
+		return fmt.Sprintf("%s was there before the first revision. If another tool made the whole schema, compare the two first (check --live tells how they differ); "+
+			"only where the database has all that revision %s makes, record that by stamp %s", made, step.Revision.ID, step.Revision.ID)
 	}
 	return r.dialect.hint(err)
+}
+
+// created is the name of the table that a statement makes, or "".
+func (r *run) created(s Statement) string {
+	const most = 9
+	tokens := scanner(r.engine).First(s.Text, most)
+	if len(tokens) < 3 || !tokens[0].Is("CREATE") || !slices.ContainsFunc(tokens[1:3], func(t sqlscan.Token) bool { return t.Is("TABLE") }) {
+		return ""
+	}
+	name := ""
+	for _, token := range tokens[2:] {
+		if token.IsSymbol("(") || token.Is("AS", "LIKE", "SELECT") {
+			break
+		}
+		if token.Kind != sqlscan.Symbol && !token.Is("TABLE", "IF", "NOT", "EXISTS") {
+			name = strings.ToLower(strings.Trim(token.Text, "\"`[]"))
+		}
+	}
+	return name
 }
 
 // named wraps what is not about one statement.
