@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -108,4 +109,20 @@ func TestReaders(t *testing.T) {
 		require.NoError(t, c.Begin(t.Context(), engine.TxOptions{}), "it takes no lock to write")
 		require.NoError(t, c.Rollback(t.Context()))
 	}
+}
+
+// SQLite keeps a connection open that has statements: its file and its locks too.
+func TestCloseEndsWhatWasPrepared(t *testing.T) {
+	t.Parallel()
+	s := settings(t)
+	c, err := sqlite.Opener(s)(t.Context())
+	require.NoError(t, err)
+	_, err = c.Exec(t.Context(), "CREATE TABLE names (name TEXT)", nil)
+	require.NoError(t, err)
+	_, err = c.Prepare(t.Context(), "INSERT INTO names VALUES ('a')")
+	require.NoError(t, err)
+	log := strings.TrimPrefix(s.Name, "file:") + "-wal"
+	require.FileExists(t, log)
+	require.NoError(t, c.Close())
+	require.NoFileExists(t, log, "the last connection that closes removes the write-ahead log")
 }
