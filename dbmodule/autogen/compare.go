@@ -25,7 +25,7 @@ type Draft struct {
 	Up, Down []string
 	// Warnings name what loses data, can fail on the rows that are there, or
 	// breaks who reads the database, first those of Up. Those of Down are
-	// only what loses data.
+	// only what loses data, and columns that become or are NOT NULL there.
 	Warnings []Warning
 }
 

@@ -128,6 +128,9 @@ func (a *postgresAlter) column(change *schema.ModifyColumn) {
 		if using := postgresUsing(name, c.From.Type.Type, c.To.Type.Type); using != "" {
 			c.Extra = append(c.Extra, &postgres.ConvertUsing{X: using})
 		}
+		if zoneInText(c.From.Type.Type, c.To.Type.Type) {
+			a.before = append(a.before, "SET LOCAL TIME ZONE 'UTC'")
+		}
 		if c.From.Default != nil {
 			// PostgreSQL would convert the default, which may not be possible.
 			a.before = append(a.before, alter+" DROP DEFAULT")
@@ -210,9 +213,50 @@ func postgresUsing(column string, from, to schema.Type) string {
 	case fromText:
 		return column + "::" + target
 	case isTime(from) && isTime(to):
-		return column + "::" + target
+		return postgresTime(column, from, to, target)
 	}
 	return column + "::text::" + target
+}
+
+// postgresTime converts among date, time and timestamp. Without a zone a value
+// is one of UTC, which is how Bun writes it; the cast by itself would take the
+// zone of whoever runs the revision.
+func postgresTime(column string, from, to schema.Type, target string) string {
+	utc := column
+	if zoned(from) {
+		utc = "(" + column + " AT TIME ZONE 'UTC')"
+	}
+	switch {
+	case !zoned(to):
+		return utc + "::" + target
+	case timeName(to) == "timetz":
+		return "(" + utc + "::time::text || '+00')::" + target
+	case !zoned(from):
+		return "(" + column + "::timestamp AT TIME ZONE 'UTC')::" + target
+	}
+	return column + "::" + target
+}
+
+// timeName is the type's short name, without its digits.
+func timeName(t schema.Type) string {
+	text, err := postgres.FormatType(t)
+	if err != nil {
+		return ""
+	}
+	return splitType(text).base
+}
+
+// zoned says that values of the type have a zone.
+func zoned(t schema.Type) bool {
+	return isTime(t) && (timeName(t) == "timestamptz" || timeName(t) == "timetz")
+}
+
+// zoneInText says that texts become times of a zone, or the other way round:
+// then a text without a zone, or that is written, is of the session's.
+func zoneInText(from, to schema.Type) bool {
+	_, fromText := from.(*schema.StringType)
+	_, toText := to.(*schema.StringType)
+	return fromText && zoned(to) || zoned(from) && toText
 }
 
 // sameKind says that types differ in their sizes at most.

@@ -144,14 +144,20 @@ func (w *warner) added(table *schema.Table, c *schema.Column) {
 	w.add(AddNotNull, table, c.Name, "the column is not null and has no default; %s", text)
 }
 
+// nullsFilled says that a column can become not null whatever the rows have.
+const nullsFilled = "rows with NULL get the default"
+
 func (w *warner) column(table *schema.Table, change *schema.ModifyColumn) {
 	if change.Change.Is(schema.ChangeType) {
 		w.changedType(table, change)
 	}
 	if change.Change.Is(schema.ChangeNull) && !change.To.Type.Null && !numbered(change.To) {
 		text := "fails if a row has NULL there: fill it first"
+		if w.engine == dbmodule.MySQL {
+			text = "fails if a row has NULL there, with what stands before it done: fill it first"
+		}
 		if change.To.Default != nil {
-			text = "rows with NULL get the default"
+			text = nullsFilled
 		}
 		w.add(SetNotNull, table, change.To.Name, "the column becomes not null; %s", text)
 	}
@@ -178,6 +184,8 @@ func (w *warner) conversion(from, to schema.Type) string {
 	_, toInteger := to.(*schema.IntegerType)
 	text, toText := to.(*schema.StringType)
 	switch {
+	case w.engine == dbmodule.PostgreSQL && (zoneInText(from, to) || isTime(from) && isTime(to) && zoned(from) != zoned(to)):
+		return w.zones(from, to)
 	case toText && !fromBytes && textRoom(text.T, text.Size) > math.MaxUint8:
 		return "none fails"
 	case w.engine == dbmodule.SQLite:
@@ -188,6 +196,18 @@ func (w *warner) conversion(from, to schema.Type) string {
 		return "what the new type doesn't have, such as the time of day, is cut off"
 	}
 	return "one that is none of the new type fails"
+}
+
+// zones says what a conversion does to values that get or lose their zone.
+func (w *warner) zones(from, to schema.Type) string {
+	text := "a value without a time zone is taken for one of UTC, as Bun writes it; change the statement if yours are of another zone"
+	if !zoned(to) && isTime(to) {
+		text = "a value keeps its time in UTC and loses its time zone"
+	}
+	if isTime(from) && isTime(to) && strings.TrimSuffix(timeName(from), "tz") != strings.TrimSuffix(timeName(to), "tz") {
+		text += "; what the new type doesn't have, such as the time of day, is cut off"
+	}
+	return text
 }
 
 func (w *warner) unique(table *schema.Table, index *schema.Index) {
@@ -244,12 +264,14 @@ func renameWarnings(done []renaming) []Warning {
 	return warnings
 }
 
-// losses are the warnings of the way down: of what can fail there its reader
-// learns when it does, of what is lost never.
+// losses are the warnings of the way down that its reader must know before it
+// runs: what is lost, and the columns for which rows may have no value. On
+// MySQL a way down that such rows stop is left half done.
 func losses(warnings []Warning) []Warning {
 	var lost []Warning
 	for _, w := range warnings {
-		if slices.Contains([]Code{DropTable, DropColumn, NarrowType, ConvertType}, w.Code) {
+		told := []Code{DropTable, DropColumn, NarrowType, ConvertType, SetNotNull, AddNotNull}
+		if slices.Contains(told, w.Code) && !strings.HasSuffix(w.Text, nullsFilled) {
 			w.Down = true
 			lost = append(lost, w)
 		}

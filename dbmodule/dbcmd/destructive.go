@@ -14,6 +14,8 @@ var (
 	reDropSchema = regexp.MustCompile(`(?is)^drop\s+(?:schema|database)\b`)
 	reTruncate   = regexp.MustCompile(`(?is)^truncate\b`)
 	reDelete     = regexp.MustCompile(`(?is)^(?:with\b.*\)\s*)?delete\s+from\b`)
+	// reSequence matches SQLite's own account of the numbers that it gave.
+	reSequence   = regexp.MustCompile("(?is)^delete\\s+from\\s+[\"`\\[]?sqlite_sequence\\b")
 	reDropColumn = regexp.MustCompile("(?is)^alter\\s+table\\b.*\\bdrop\\s+(?:column\\b|[\"`])")
 	reRenamed    = regexp.MustCompile(`(?is)^alter\s+table\s+\S+\s+rename\s+to\s+(\S+)`)
 )
@@ -32,7 +34,7 @@ func destructive(statements []migrate.Statement) []migrate.Statement {
 	for _, s := range statements {
 		m := reDropTable.FindStringSubmatch(s.Text)
 		switch {
-		case m != nil && renamed[unquoted(m[1])]:
+		case m != nil && renamed[unquoted(m[1])], reSequence.MatchString(s.Text):
 		case m != nil, reDropSchema.MatchString(s.Text), reTruncate.MatchString(s.Text),
 			reDelete.MatchString(s.Text), reDropColumn.MatchString(s.Text):
 			found = append(found, s)
