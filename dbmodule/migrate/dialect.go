@@ -57,8 +57,8 @@ type dialect interface {
 	// repeatable fails where the statement that a run which died was at may
 	// have left something that is not undone.
 	repeatable(ctx context.Context, entry *Entry, w work) error
-	// alone runs a statement outside a transaction.
-	alone(ctx context.Context, statement string) error
+	// alone runs the i-th statement of the work outside a transaction.
+	alone(ctx context.Context, w work, i int) error
 	// fingerprint describes what a statement can change in the schema, or is ""
 	// where nothing needs it.
 	fingerprint(ctx context.Context, statement string) (string, error)

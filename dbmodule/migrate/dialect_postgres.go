@@ -222,7 +222,8 @@ func (d *postgresDialect) fingerprint(context.Context, string) (string, error) {
 // reConcurrently finds the name of an index that is built beside writers.
 var reConcurrently = regexp.MustCompile(`(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")+"|[\w$]+)\s+ON\s`)
 
-func (d *postgresDialect) alone(ctx context.Context, statement string) error {
+func (d *postgresDialect) alone(ctx context.Context, w work, i int) error {
+	statement := w.statements[i].Text
 	if m := reConcurrently.FindStringSubmatch(statement); m != nil {
 		if err := d.dropInvalid(ctx, m[1]); err != nil {
 			return err

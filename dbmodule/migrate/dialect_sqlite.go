@@ -69,8 +69,8 @@ func (d *sqliteDialect) repeatable(context.Context, *Entry, work) error { return
 
 func (d *sqliteDialect) fingerprint(context.Context, string) (string, error) { return "", nil }
 
-func (d *sqliteDialect) alone(ctx context.Context, statement string) error {
-	return execute(ctx, d.run.conn, statement)
+func (d *sqliteDialect) alone(ctx context.Context, w work, i int) error {
+	return execute(ctx, d.run.conn, w.statements[i].Text)
 }
 
 func (d *sqliteDialect) around(ctx context.Context, fn func(check func(bun.Tx) error) error) error {

@@ -203,7 +203,7 @@ func (r *run) group(ctx context.Context, tx bun.Tx, p Progress, w work, after *E
 func (r *run) plain(ctx context.Context, p Progress, w work, entry *Entry) error {
 	i := entry.StatementsDone
 	text := w.statements[i].Text
-	if err := r.persist(ctx, p, func() error { return r.dialect.alone(ctx, text) }); err != nil {
+	if err := r.persist(ctx, p, func() error { return r.dialect.alone(ctx, w, i) }); err != nil {
 		return r.failed(p.Step, w, i, err, i > 0)
 	}
 	entry.complete(text)
@@ -238,7 +238,7 @@ func (r *run) alone(ctx context.Context, p Progress, w work, entry *Entry) error
 			}
 		}
 	}
-	err = r.persist(ctx, p, func() error { return r.dialect.alone(ctx, text) })
+	err = r.persist(ctx, p, func() error { return r.dialect.alone(ctx, w, i) })
 	if unsure && err != nil && r.dialect.exists(err) {
 		err = nil // its effect is there: it was the earlier run's
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/uptrace/bun"
+
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
@@ -88,8 +90,12 @@ func locks(text string) bool {
 
 func (d *mysqlDialect) settles(text string) bool { return locks(text) }
 
-func (d *mysqlDialect) alone(ctx context.Context, statement string) error {
-	err := execute(ctx, d.run.conn, statement)
+func (d *mysqlDialect) alone(ctx context.Context, w work, i int) error {
+	statement, err := d.keeping(ctx, w, i)
+	if err != nil {
+		return err
+	}
+	err = execute(ctx, d.run.conn, statement)
 	if codeOf(err) == emptyStatement {
 		return nil // the server ran it: a comment for later versions, which is empty for this one
 	}
@@ -135,4 +141,22 @@ func (d *mysqlDialect) repeatable(ctx context.Context, entry *Entry, w work) err
 		}
 	}
 	return nil
+}
+
+// keeping returns a statement that, if it restates a column, gives it what the
+// column has beyond what the revision knows: MODIFY would take that away.
+func (d *mysqlDialect) keeping(ctx context.Context, w work, i int) (string, error) {
+	restated := w.restated[i]
+	if restated == nil {
+		return w.statements[i].Text, nil
+	}
+	var table, created string
+	err := d.run.conn.QueryRowContext(ctx, "?", bun.Safe("SHOW CREATE TABLE "+restated.Table)).Scan(&table, &created)
+	if err != nil && d.exists(err) {
+		return w.statements[i].Text, nil // it is not there, which the statement itself says best
+	}
+	if err != nil {
+		return "", fmt.Errorf("read table %s: %w", restated.Table, err)
+	}
+	return restated.On(created)
 }

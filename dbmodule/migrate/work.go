@@ -11,6 +11,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
+	"github.com/openhands-go/server/dbmodule/migrate/internal/restate"
 )
 
 // work is what a step does on one engine.
@@ -26,6 +27,8 @@ type work struct {
 	downSQL *string
 	// rebuilds are the tables of SQLite that the statements make anew.
 	rebuilds []rebuild.Rebuild
+	// restated are the statements that restate columns of MySQL, by index.
+	restated map[int]*restate.Statement
 }
 
 // workOf finds what a step does. Nothing has run when it fails.
@@ -59,8 +62,11 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 		}
 		w.statements, other = script.Downgrade, script.Upgrade
 	}
-	if engine == dbmodule.SQLite {
+	switch engine {
+	case dbmodule.SQLite:
 		w.rebuilds = rebuild.Find(texts(w.statements), texts(other))
+	case dbmodule.MySQL:
+		w.restated = restate.Find(texts(w.statements), texts(other))
 	}
 	return w, nil
 }
