@@ -3,7 +3,6 @@ package migrate
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -22,6 +21,9 @@ func (m *Migrator) WriteSQL(w io.Writer, db *dbmodule.Database, steps []Step) er
 	o := &offline{m: m, db: db.DB(), engine: db.Engine()}
 	o.dialect = dialectOf(&run{m: m, db: db, engine: o.engine})
 	o.ledger = unlocated(m.table, o.engine)
+	if o.engine == dbmodule.SQLite {
+		o.text.WriteString(sqliteNote)
+	}
 	for _, statement := range o.ledger.create() {
 		o.statement(statement)
 	}
@@ -53,6 +55,12 @@ type offline struct {
 // statement writes one statement.
 func (o *offline) statement(text string) { o.text.WriteString(scanner(o.engine).Delimited(text)) }
 
+func (o *offline) all(statements []string) {
+	for _, statement := range statements {
+		o.statement(statement)
+	}
+}
+
 func (o *offline) step(step Step) error {
 	fmt.Fprintf(&o.text, "\n-- Running %s %s\n", step.Direction, step)
 	w := work{}
@@ -68,6 +76,7 @@ func (o *offline) step(step Step) error {
 	if o.engine == dbmodule.SQLite {
 		o.statement("PRAGMA foreign_keys = off")
 	}
+	w.statements = o.guarded(w)
 	from := 0
 	for from < len(w.statements) {
 		to := o.dialect.together(w.statements, from)
@@ -103,8 +112,15 @@ func (o *offline) transaction(statements []Statement, step Step, w work) {
 		begin = "BEGIN IMMEDIATE"
 	}
 	o.statement(begin)
+	checked := o.engine == dbmodule.SQLite && len(statements) > 0
+	if checked {
+		o.all(keysBefore)
+	}
 	for _, statement := range statements {
 		o.statement(statement.Text)
+	}
+	if checked {
+		o.all(keysAfter)
 	}
 	for _, statement := range o.ledger.moves(o.db.Dialect(), step) {
 		o.statement(statement)
@@ -117,9 +133,6 @@ func (o *offline) transaction(statements []Statement, step Step, w work) {
 			entry.Duration = 0
 		}
 		o.statement(o.db.NewInsert().Model(entry).ModelTableExpr("?", bun.Safe(o.ledger.historic)).Returning("NULL").String())
-	}
-	if o.engine == dbmodule.SQLite && slices.ContainsFunc(statements, func(s Statement) bool { return s.Text != "" }) {
-		o.statement("PRAGMA foreign_key_check")
 	}
 	o.statement("COMMIT")
 }

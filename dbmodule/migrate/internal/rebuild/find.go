@@ -325,3 +325,18 @@ func TriggerColumns(sql string) []string {
 		}
 	}
 }
+
+// NamesIndexOrTrigger returns the name of the index or trigger that a statement
+// makes or drops, folded; "" if it does neither.
+func NamesIndexOrTrigger(sql string) string {
+	p := &parser{sql: sql, list: tokens(sql)}
+	if !p.accept("CREATE") && !p.accept("DROP") {
+		return ""
+	}
+	p.accept("UNIQUE")
+	if !p.accept("INDEX") && !p.accept("TRIGGER") {
+		return ""
+	}
+	_ = p.accept("IF", "NOT", "EXISTS") || p.accept("IF", "EXISTS")
+	return p.tableName()
+}

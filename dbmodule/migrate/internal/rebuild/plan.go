@@ -84,6 +84,27 @@ func KeepNumber(source, target string) []string {
 	}
 }
 
+// AsKnown is the rebuild of a table that is as the revision takes it for.
+func (r *Rebuild) AsKnown() *Plan {
+	if r.base == nil {
+		return r.AsItStands()
+	}
+	plan, err := r.On(r.base.create(Quote(r.Source)))
+	if err != nil {
+		return r.AsItStands()
+	}
+	return plan
+}
+
+// Expected is the CREATE TABLE of a table of this name that is what the
+// revision takes the old one for; "" if nobody knows.
+func (r *Rebuild) Expected(name string) string {
+	if r.base == nil {
+		return ""
+	}
+	return r.base.create(Quote(name))
+}
+
 // written is the new table's name as it stands in the revision.
 func (r *Rebuild) written() string {
 	list := tokens(r.create)

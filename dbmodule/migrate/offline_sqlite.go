@@ -1,0 +1,92 @@
+package migrate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
+)
+
+// sqliteNote stands above what is printed for SQLite.
+const sqliteNote = `-- Run this with sqlite3 -bail: without -bail the client goes on after an error.
+-- What db upgrade looks at while it runs, SQL can't. So this stops where it would
+-- lose something that the revisions don't know: a column, an index or a trigger of
+-- a table that is made anew, what such a table says of its columns, and rows whose
+-- foreign keys lead nowhere. The failing check says what; run db upgrade then.
+`
+
+// A check is a table whose constraint has the message for its name: SQLite says
+// it when a row is put in.
+func checkThat(message, problems string) []string {
+	return []string{
+		"CREATE TEMP TABLE migrate_check (problem CONSTRAINT " + rebuild.Quote(message) + " CHECK (problem IS NULL))",
+		"INSERT INTO temp.migrate_check " + problems,
+		"DROP TABLE temp.migrate_check",
+	}
+}
+
+// The rows whose foreign keys lead nowhere, before and after. A foreign key
+// that was broken before is no reason to stop.
+const brokenKeys = `SELECT "table", rowid, parent, fkid FROM pragma_foreign_key_check`
+
+var (
+	keysBefore = []string{"CREATE TEMP TABLE migrate_broken AS " + brokenKeys}
+	keysAfter  = append(checkThat("foreign keys would be broken: mend the rows, or delete them in the revision",
+		`SELECT "table" FROM (`+brokenKeys+` EXCEPT SELECT * FROM temp.migrate_broken)`), "DROP TABLE temp.migrate_broken")
+)
+
+// guarded are the statements of the work with checks before each rebuild of a
+// table, which the database would do without a word.
+func (o *offline) guarded(w work) []Statement {
+	out := slices.Clone(w.statements)
+	for i := len(w.rebuilds) - 1; i >= 0; i-- {
+		r := &w.rebuilds[i]
+		plan := r.AsKnown()
+		for n, at := range r.Copies {
+			out[at].Text = plan.Copies[n]
+		}
+		out[r.Create].Text = plan.Create
+		mark := out[r.Create].NoTransaction
+		var checks []Statement
+		for _, text := range guards(w, r) {
+			checks = append(checks, Statement{Text: text, NoTransaction: mark})
+		}
+		out = slices.Insert(out, r.Create, checks...)
+	}
+	return out
+}
+
+// guards fail if a table has more than the revision that makes it anew knows.
+func guards(w work, r *rebuild.Rebuild) []string {
+	quoted := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+	table := quoted(r.Source)
+	var known []string
+	for _, statement := range texts(w.statements) {
+		if name := rebuild.NamesIndexOrTrigger(statement); name != "" {
+			known = append(known, quoted(name))
+		}
+	}
+	out := checkThat(fmt.Sprintf("an index or a trigger of table %s would be lost: run db upgrade on the database itself", r.Final),
+		fmt.Sprintf("SELECT name FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL AND lower(tbl_name) = %s AND lower(name) NOT IN (%s)", table, strings.Join(known, ", ")))
+	expected := r.Expected("migrate_expected")
+	if expected == "" {
+		return out
+	}
+	// What PRAGMAs say of the columns, and how often the words of other rules
+	// stand in the definition, whose text can't be compared in SQL.
+	describe := func(table, schema string) string {
+		return fmt.Sprintf(`SELECT lower(name), lower(type), "notnull", replace(replace(dflt_value, '(', ''), ')', ''), pk, hidden FROM pragma_table_xinfo(%s, '%s')`, table, schema)
+	}
+	rules := func(table, schema string) string {
+		const words = "'collate', 'check', 'generated', 'autoincrement', 'unique', 'references', 'strict', 'without rowid'"
+		return fmt.Sprintf("SELECT w.value, (length(s.body) - length(replace(s.body, w.value, ''))) / length(w.value) "+
+			"FROM (SELECT lower(substr(sql, instr(sql, '('))) AS body FROM %s.sqlite_schema WHERE type = 'table' AND lower(name) = %s) AS s, (SELECT column1 AS value FROM (VALUES (%s))) AS w",
+			schema, table, strings.ReplaceAll(words, ", ", "), ("))
+	}
+	const name = "'migrate_expected'"
+	out = append(out, strings.Replace(expected, "CREATE TABLE", "CREATE TEMP TABLE", 1))
+	out = append(out, checkThat(fmt.Sprintf("table %s is not what the revision takes it for, and a column or what one has would be lost: run db upgrade on the database itself", r.Final),
+		"SELECT 1 FROM ("+describe(table, "main")+" EXCEPT "+describe(name, "temp")+") UNION ALL SELECT 1 FROM ("+rules(table, "main")+" EXCEPT "+rules(name, "temp")+")")...)
+	return append(out, "DROP TABLE temp.migrate_expected")
+}
