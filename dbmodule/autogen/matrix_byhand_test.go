@@ -1,0 +1,150 @@
+package autogen_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"ariga.io/atlas/sql/schema"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// TestMatrixWithWhatNoModelKnows takes every change up and down over tables to
+// which somebody added a column with values, an index, a view and a trigger,
+// as another branch or a person does. All of it stays, and a comparison with
+// the database finds nothing else.
+func TestMatrixWithWhatNoModelKnows(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, d database) {
+		for _, c := range matrix() {
+			if len(c.only) == 0 || slices.Contains(c.only, d.engine) {
+				t.Run(c.name, func(t *testing.T) {
+					t.Cleanup(func() { empty(t, d) })
+					c.runByHand(t, d)
+				})
+			}
+		}
+	})
+}
+
+func (c change) runByHand(t *testing.T, d database) {
+	old, now := realm(t, d.engine, c.old...), realm(t, d.engine, c.new...)
+	draft := compare(t, d.engine, old, now, c.hints(t)...)
+	tables := stayingTables(old, now)
+	if draft.Empty() || len(tables) == 0 {
+		return
+	}
+	migrate(t, d, compare(t, d.engine, schema.NewRealm(), old).Up)
+	migrateEach(t, d, c.rows)
+	t.Cleanup(func() {
+		for _, statement := range unmadeByHand(d.engine, tables) {
+			if _, err := d.db.DB.ExecContext(context.WithoutCancel(t.Context()), statement); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	migrateEach(t, d, madeByHand(d.engine, tables))
+	before := byHand(t, d, tables)
+
+	migrateDraft(t, d, draft.Up, draft.Down)
+	if after := byHand(t, d, tables); after != before {
+		t.Errorf("up: %s, want %s\n%s", after, before, strings.Join(draft.Up, ";\n"))
+	}
+	quietButByHand(t, "up", compareLive(t, d, now, nil, c.new).Up)
+	migrateDraft(t, d, draft.Down, draft.Up)
+	if after := byHand(t, d, tables); after != before {
+		t.Errorf("down: %s, want %s\n%s", after, before, strings.Join(draft.Down, ";\n"))
+	}
+	quietButByHand(t, "down", compareLive(t, d, old, nil, c.old).Up)
+}
+
+// stayingTables are those that both states have.
+func stayingTables(old, now *schema.Realm) []string {
+	var names []string
+	before, ok := old.Schema("")
+	after, ok2 := now.Schema("")
+	if !ok || !ok2 {
+		return nil
+	}
+	for _, table := range before.Tables {
+		if _, stays := after.Table(table.Name); stays {
+			names = append(names, table.Name)
+		}
+	}
+	return names
+}
+
+func madeByHand(engine dbmodule.Engine, tables []string) []string {
+	out := []string{"CREATE TABLE by_hand_log (n int)"}
+	body := "BEGIN INSERT INTO by_hand_log VALUES (1); END"
+	switch engine {
+	case dbmodule.PostgreSQL:
+		out = append(out, "CREATE FUNCTION by_hand_f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO by_hand_log VALUES (1); RETURN NEW; END $$")
+		body = "FOR EACH ROW EXECUTE FUNCTION by_hand_f()"
+	case dbmodule.MySQL:
+		body = "FOR EACH ROW INSERT INTO by_hand_log VALUES (1)"
+	}
+	for i, table := range tables {
+		out = append(
+			out,
+			fmt.Sprintf(`ALTER TABLE "%s" ADD COLUMN by_hand varchar(20) DEFAULT 'kept'`, table),
+			fmt.Sprintf(`UPDATE "%s" SET by_hand = 'precious'`, table),
+			fmt.Sprintf(`CREATE INDEX by_hand_ix%d ON "%s" (by_hand)`, i, table),
+			fmt.Sprintf(`CREATE VIEW by_hand_v%d AS SELECT by_hand FROM "%s"`, i, table),
+			fmt.Sprintf(`CREATE TRIGGER by_hand_tr%d AFTER INSERT ON "%s" %s`, i, table, body),
+		)
+	}
+	return out
+}
+
+func unmadeByHand(engine dbmodule.Engine, tables []string) []string {
+	var out []string
+	for i := range tables {
+		out = append(out, fmt.Sprintf("DROP VIEW IF EXISTS by_hand_v%d", i))
+	}
+	if engine == dbmodule.PostgreSQL {
+		out = append(out, "DROP FUNCTION IF EXISTS by_hand_f() CASCADE")
+	}
+	return out
+}
+
+// byHand describes what was made by hand.
+func byHand(t *testing.T, d database, tables []string) string {
+	t.Helper()
+	var parts []string
+	for i, table := range tables {
+		parts = append(parts, fmt.Sprintf("%s: %d values, %d seen", table,
+			count(t, d, quoted(d.engine, fmt.Sprintf(`SELECT count(*) FROM "%s" WHERE by_hand = 'precious'`, table))),
+			count(t, d, fmt.Sprintf("SELECT count(*) FROM by_hand_v%d", i))))
+	}
+	queries := map[dbmodule.Engine][]string{
+		dbmodule.SQLite: {"SELECT count(*) FROM sqlite_master WHERE type IN ('index', 'trigger') AND name LIKE 'by_hand%'"},
+		dbmodule.PostgreSQL: {
+			"SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'by_hand%'", "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'by_hand%'",
+			"SELECT count(*) FROM information_schema.columns WHERE column_name = 'by_hand' AND column_default LIKE '%kept%'",
+		},
+		dbmodule.MySQL: {
+			"SELECT count(DISTINCT index_name) FROM information_schema.statistics WHERE table_schema = DATABASE() AND index_name LIKE 'by_hand%'",
+			"SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
+			"SELECT count(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND column_name = 'by_hand' AND column_default LIKE '%kept%'",
+		},
+	}
+	for _, query := range queries[d.engine] {
+		parts = append(parts, fmt.Sprint(count(t, d, query)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// quietButByHand fails if a comparison finds more than what was made by hand.
+func quietButByHand(t *testing.T, when string, statements []string) {
+	t.Helper()
+	for _, s := range statements {
+		if !strings.Contains(s, "by_hand") {
+			t.Errorf("%s: a comparison with the database finds\n%s", when, strings.Join(statements, "\n"))
+			return
+		}
+	}
+}
