@@ -1,6 +1,8 @@
 package dbcmd
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -10,6 +12,7 @@ type tree struct {
 	root   *cobra.Command
 	groups []group
 	dir    string
+	x      []string
 }
 
 // dirFlag names the folder of revisions.
@@ -42,6 +45,9 @@ func New(config Config) *cobra.Command {
 		},
 	}
 	t.root.PersistentFlags().StringVar(&t.dir, dirFlag, config.Dir, "the revisions are in `FOLDER`")
+	if config.Arguments != nil {
+		t.root.PersistentFlags().StringArrayVarP(&t.x, "arg", "x", nil, "`KEY=VALUE` for the program's revisions in Go (repeatable)")
+	}
 	t.root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
 	t.root.SetHelpFunc(t.help)
 	t.groups = t.order()
@@ -64,9 +70,31 @@ func (t *tree) add(cmd *cobra.Command, wrong error) {
 		if wrong != nil {
 			return wrong
 		}
+		if err := t.passArguments(cmd); err != nil {
+			return err
+		}
 		return run(cmd, args)
 	}
 	t.root.AddCommand(cmd)
+}
+
+// passArguments gives the program what -x says.
+func (t *tree) passArguments(cmd *cobra.Command) error {
+	if len(t.x) == 0 {
+		return nil
+	}
+	values := map[string]string{}
+	for _, text := range t.x {
+		key, value, _ := strings.Cut(text, "=")
+		if _, twice := values[key]; twice || key == "" {
+			return usage(cmd, "-x %s: want KEY=VALUE, and each key once", text)
+		}
+		values[key] = value
+	}
+	if err := t.config.Arguments(values); err != nil {
+		return usage(cmd, "-x: %s", err)
+	}
+	return nil
 }
 
 // unknown is the error about a command that there is not.

@@ -1,6 +1,7 @@
 package dbcmd
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -46,6 +47,9 @@ func (t *tree) backup(cmd *cobra.Command, to string, force bool) error {
 		bar := newCopyBar(cmd.ErrOrStderr())
 		report, err := backup.Create(ctx, db, to, backup.Options{Force: force, Progress: bar.report})
 		bar.finish()
+		if errors.Is(err, backup.ErrExists) {
+			return fmt.Errorf("%w: name another one, or replace it by --force", err)
+		}
 		if err != nil {
 			return err
 		}

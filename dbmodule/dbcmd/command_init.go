@@ -22,7 +22,11 @@ func (t *tree) initCommand() *cobra.Command {
 		Long: "Makes the folder of revisions, that of --dir unless another is named: a Go package that\n" +
 			"embeds the revisions into the program, and the folder snapshot, which describes the\n" +
 			"schema that they lead to. Commit both. Give the package's Source to the program's\n" +
-			"db command and to its migrations at start.",
+			"db command and to its migrations at start.\n\n" +
+			"A program that imports the package before it is there does not compile, so that it can't\n" +
+			"run this. Either build it without Sources first, run init, and then add them; or write\n" +
+			"the package's migrations.go by hand, as the documentation shows it, build, and run init:\n" +
+			"in a folder that has only Go files it adds what is missing, and changes no file.",
 		Example: t.examples("init", "init store/migrations"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := arguments(cmd, args, 0, 1, "one directory"); err != nil {
@@ -42,9 +46,6 @@ func (t *tree) initFolder(cmd *cobra.Command, dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("dbcmd: init: %w", err)
 	}
-	if len(entries) > 0 {
-		return fmt.Errorf("dbcmd: init: directory %s already exists and is not empty: name another one", dir)
-	}
 	full, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("dbcmd: init: %w", err)
@@ -52,6 +53,9 @@ func (t *tree) initFolder(cmd *cobra.Command, dir string) error {
 	snapshots, err := t.emptySnapshots()
 	if err != nil {
 		return err
+	}
+	if len(entries) > 0 {
+		return t.completeFolder(cmd, full, entries, snapshots)
 	}
 	if err := os.MkdirAll(filepath.Dir(full), folderMode); err != nil {
 		return fmt.Errorf("dbcmd: init: %w", err)
@@ -71,6 +75,46 @@ func (t *tree) initFolder(cmd *cobra.Command, dir string) error {
 		filepath.Base(full), t.path("revision"))
 	return say(cmd, "  Creating directory %s ...  done\n  Generating %s ...  done\n  Creating directory %s ...  done\n",
 		full, filepath.Join(full, packageFile), filepath.Join(full, migrate.SnapshotFolder))
+}
+
+// completeFolder adds what is missing to a folder that somebody began by hand.
+// A folder with anything but Go files and the snapshots may be somebody else's,
+// or its revisions lead to a schema that is not the empty one.
+func (t *tree) completeFolder(cmd *cobra.Command, full string, entries []os.DirEntry, snapshots map[string]string) error {
+	hasGo, hasSnapshots := false, false
+	for _, entry := range entries {
+		name := entry.Name()
+		switch {
+		case !entry.IsDir() && filepath.Ext(name) == ".go":
+			hasGo = true
+		case entry.IsDir() && name == migrate.SnapshotFolder:
+			hasSnapshots = true
+		case !entry.IsDir() && strings.HasPrefix(name, "."): // such as .gitkeep
+		default:
+			return fmt.Errorf("dbcmd: init: directory %s already exists and is not empty: it has %s: name another one", full, name)
+		}
+	}
+	if hasGo && hasSnapshots {
+		return fmt.Errorf("dbcmd: init: directory %s already exists and is not empty: nothing is missing: go on with \"%s\"", full, t.path("revision"))
+	}
+	if !hasGo {
+		text := []byte(packageText(filepath.Base(full)))
+		if err := os.WriteFile(filepath.Join(full, packageFile), text, fileMode); err != nil {
+			return fmt.Errorf("dbcmd: init: %w", err)
+		}
+		if err := say(cmd, "  Generating %s ...  done\n", filepath.Join(full, packageFile)); err != nil {
+			return err
+		}
+	}
+	if hasSnapshots {
+		return nil
+	}
+	if err := (fileSet{dir: full, snapshots: snapshots}).write(); err != nil {
+		return err
+	}
+	tell(cmd, "Kept what was there. The package in %s must embed its folder and return it as Source(); then: %s -m \"create tables\" --autogenerate\n",
+		filepath.Base(full), t.path("revision"))
+	return say(cmd, "  Creating directory %s ...  done\n", filepath.Join(full, migrate.SnapshotFolder))
 }
 
 // packageFile embeds the revisions.

@@ -32,7 +32,7 @@ func (t *tree) mergeCommand() *cobra.Command {
 				return usage(cmd, "merge needs several revisions: %s is one", names(args, ""))
 			}
 			files := revisionFiles{revision: r, sql: map[string]string{"all.sql": render(section{}, section{})}}
-			if files.snapshots, err = t.mendedSnapshots(cmd); err != nil {
+			if files.snapshots, err = t.mendedSnapshots(cmd, r.ID); err != nil {
 				return err
 			}
 			return t.write(cmd, files)
@@ -46,7 +46,7 @@ func (t *tree) mergeCommand() *cobra.Command {
 
 // mendedSnapshots are those of the models, in place of those that can't be
 // read, as after a conflict in version control.
-func (t *tree) mendedSnapshots(cmd *cobra.Command) (map[string]string, error) {
+func (t *tree) mendedSnapshots(cmd *cobra.Command, id string) (map[string]string, error) {
 	mended := map[string]string{}
 	for _, engine := range t.config.Engines {
 		_, broken := t.snapshot(cmd, engine)
@@ -60,7 +60,7 @@ func (t *tree) mendedSnapshots(cmd *cobra.Command) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		mended[snapshotName(engine)] = text
+		mended[snapshotName(engine)] = snapshotOf(id, text)
 		tell(cmd, "%s can't be read and is written anew from the models: run \"%s\" to see that the revisions lead to it\n",
 			snapshotName(engine), t.path("lint"))
 	}

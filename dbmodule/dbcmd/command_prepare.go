@@ -34,7 +34,7 @@ func (t *tree) prepare(cmd *cobra.Command) error {
 	}
 	if s.Database.URL.Engine() != dbmodule.SQLite {
 		ctx, stop := interruptible(cmd.Context())
-		created, err := createDatabase(ctx, s)
+		created, err := createDatabase(ctx, cmd, s)
 		stop()
 		if err != nil {
 			return err

@@ -117,7 +117,7 @@ func (t *tree) revisionsOf(ctx context.Context, cmd *cobra.Command, s Settings, 
 		return state, err
 	}
 	s.Database = cfg
-	err = t.connectedTo(ctx, s, func(ctx context.Context, db *dbmodule.Database) error {
+	err = t.connectedTo(ctx, cmd, s, func(ctx context.Context, db *dbmodule.Database) error {
 		state, err = m.State(ctx, db.DB())
 		return err
 	})

@@ -15,9 +15,9 @@ import (
 
 // revisionFlags are those of the command revision.
 type revisionFlags struct {
-	message, head, revID               string
-	branchLabels, dependsOn, rename    []string
-	autogenerate, live, splice, asText bool
+	message, head, revID                     string
+	branchLabels, dependsOn, rename          []string
+	autogenerate, live, splice, asText, undo bool
 }
 
 func (t *tree) revisionCommand() *cobra.Command {
@@ -34,16 +34,26 @@ func (t *tree) revisionCommand() *cobra.Command {
 			"looks like a drop and an add until --rename says what it is. For what autogenerate\n" +
 			"can't know, edit the files that it wrote.\n\n" +
 			"With --live the SQL for the engine of the database in use is what leads from that\n" +
-			"database to the models, as Alembic has it.",
+			"database to the models, as Alembic has it.\n\n" +
+			"With --undo the newest revision's folder is removed and the snapshot put back as it was\n" +
+			"before, unless the database in use has applied it. Do so, and not by hand, to write the\n" +
+			"revision anew: the snapshot belongs to it.",
 		Example: t.examples(
 			`revision -m "create books" --autogenerate`,
 			`revision -m "rename title" --autogenerate --rename books.title=books.name`,
 			`revision -m "fill in slugs"`,
 			`revision -m "hotfix" --head 1f0c2d --splice`,
+			"revision --undo",
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {
 				return err
+			}
+			if f.undo {
+				if cmd.Flags().NFlag() > 1 && !(cmd.Flags().NFlag() == 2 && cmd.Flags().Changed(dirFlag)) {
+					return usage(cmd, "--undo takes the newest revision back: it goes with no other flag than --%s", dirFlag)
+				}
+				return t.undo(cmd)
 			}
 			return t.revision(cmd, f)
 		},
@@ -58,6 +68,7 @@ func (t *tree) revisionCommand() *cobra.Command {
 	flags.StringArrayVar(&f.dependsOn, "depends-on", nil, "`REVISION` that must be applied before this one (repeatable)")
 	addRevID(cmd, &f.revID)
 	flags.BoolVar(&f.asText, "sql", false, "print the files instead of writing them")
+	flags.BoolVar(&f.undo, "undo", false, "remove the newest revision, and put the snapshot back as it was before it")
 	flags.StringArrayVar(&f.rename, "rename", nil, "with --autogenerate: `OLD=NEW` table, or table.old=table.new for a column (repeatable)")
 	return cmd
 }

@@ -32,6 +32,11 @@ type Config struct {
 	// Settings says which database. It is called when a command needs one, so
 	// that the others work without it; nil is for programs that have none.
 	Settings func() (Settings, error)
+	// Arguments, if it is set, gives every command the flag -x KEY=VALUE, as
+	// Alembic has it, and is called with the values of a command line before
+	// the command runs, only if there are any. A program keeps them for its
+	// revisions in Go, and returns an error for a key that it does not know.
+	Arguments func(values map[string]string) error
 	// Editor is the command line that edit starts with the paths of files
 	// after it, split at spaces: what VISUAL or EDITOR say.
 	Editor string

@@ -6,35 +6,37 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/openhands-go/server/dbmodule"
 )
 
 // createDatabase makes the database that the settings name, if its server has
 // none of that name, and reports whether it did. It connects to the database
 // first: an account that may use it need not be allowed to see others.
-func createDatabase(ctx context.Context, s Settings) (created bool, err error) {
-	missing, err := isMissing(ctx, s)
+func createDatabase(ctx context.Context, cmd *cobra.Command, s Settings) (created bool, err error) {
+	missing, err := isMissing(ctx, cmd, s)
 	if !missing || err != nil {
 		return false, err
 	}
-	createErr := create(ctx, s)
+	createErr := create(ctx, cmd, s)
 	if createErr == nil {
 		return true, nil
 	}
 	// Another process may have been faster.
-	if missing, err := isMissing(ctx, s); err == nil && !missing {
+	if missing, err := isMissing(ctx, cmd, s); err == nil && !missing {
 		return false, nil
 	}
 	return false, fmt.Errorf("dbcmd: create database %q: %w", s.Database.URL.Database(), createErr)
 }
 
 // isMissing tells a database that does not exist from one that can't be reached.
-func isMissing(ctx context.Context, s Settings) (bool, error) {
+func isMissing(ctx context.Context, cmd *cobra.Command, s Settings) (bool, error) {
 	db, err := dbmodule.Open(s.Database, s.Log)
 	if err != nil {
 		return false, err
 	}
-	err = connect(ctx, db, s.ConnectTimeout)
+	err = connect(ctx, cmd, db, s.ConnectTimeout)
 	closeErr := db.Close()
 	if errors.Is(err, dbmodule.ErrNoDatabase) {
 		return true, closeErr
@@ -43,7 +45,7 @@ func isMissing(ctx context.Context, s Settings) (bool, error) {
 }
 
 // create connects to the server by way of a database that is always there.
-func create(ctx context.Context, s Settings) (err error) {
+func create(ctx context.Context, cmd *cobra.Command, s Settings) (err error) {
 	name := s.Database.URL.Database()
 	if name == "" {
 		return errors.New("DATABASE_URL names none: write its name after the host's slash")
@@ -61,7 +63,7 @@ func create(ctx context.Context, s Settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := connect(ctx, db, s.ConnectTimeout); err != nil {
+	if err := connect(ctx, cmd, db, s.ConnectTimeout); err != nil {
 		return err
 	}
 	statement, err := createStatement(ctx, db, name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,16 +42,19 @@ func (t *tree) connected(cmd *cobra.Command, work func(ctx context.Context, db *
 	}
 	ctx, stop := interruptible(cmd.Context())
 	defer stop()
-	return t.connectedTo(ctx, s, work)
+	return t.connectedTo(ctx, cmd, s, work)
 }
 
-func (t *tree) connectedTo(ctx context.Context, s Settings, work func(ctx context.Context, db *dbmodule.Database) error) (err error) {
+func (t *tree) connectedTo(ctx context.Context, cmd *cobra.Command, s Settings, work func(ctx context.Context, db *dbmodule.Database) error) (err error) {
 	db, err := t.open(s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := connect(ctx, db, s.ConnectTimeout); err != nil {
+	if err := connect(ctx, cmd, db, s.ConnectTimeout); err != nil {
+		if errors.Is(err, dbmodule.ErrNoDatabase) {
+			return fmt.Errorf("%w: \"%s\" makes it", err, t.path("prepare"))
+		}
 		return err
 	}
 	return work(ctx, db)
@@ -69,9 +73,28 @@ func (t *tree) unconnected(work func(db *dbmodule.Database) error) error {
 	return errors.Join(work(db), db.Close())
 }
 
-// connect waits for the database, and not for ever.
-func connect(ctx context.Context, db *dbmodule.Database, limit time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it did not answer within %s", limit))
+// patience is how long a command waits for the database before it says so.
+const patience = time.Second
+
+// connect waits for the database, and not for ever. It says what it waits for.
+func connect(ctx context.Context, cmd *cobra.Command, db *dbmodule.Database, limit time.Duration) error {
+	if limit > patience {
+		err := tryConnect(ctx, db, patience)
+		if ctx.Err() != nil || !errors.Is(err, errSilent) {
+			return err
+		}
+		reason := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "dbmodule: "), "\n", ": ")
+		tell(cmd, "Waiting up to %s for the database: %s\n", limit, reason)
+		limit -= patience
+	}
+	return tryConnect(ctx, db, limit)
+}
+
+// errSilent is the cause of giving up on a database.
+var errSilent = errors.New("it did not answer")
+
+func tryConnect(ctx context.Context, db *dbmodule.Database, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w within %s", errSilent, limit))
 	defer cancel()
 	return db.Connect(ctx)
 }

@@ -34,5 +34,5 @@
 // --autogenerate compares with the snapshot beside the revisions unless --live
 // is given, and writes nothing if nothing changed; check looks at the revisions
 // that the database has rather than at its tables, unless --live is given.
-// Templates, -x and --tag are not there.
+// -x is there if Config has Arguments. Templates and --tag are not there.
 package dbcmd

@@ -27,6 +27,9 @@ func (t *tree) drafts(ctx context.Context, cmd *cobra.Command, renames []autogen
 	if len(t.config.Models) == 0 {
 		return nil, errNoModels
 	}
+	if err := t.checkSnapshots(cmd); err != nil {
+		return nil, err
+	}
 	var all []draft
 	for _, engine := range t.config.Engines {
 		from, err := t.snapshot(cmd, engine)

@@ -2,6 +2,7 @@ package dbcmd
 
 import (
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -23,9 +24,10 @@ type revisionFiles struct {
 	snapshots map[string]string
 }
 
-// folderName orders the folders by the day and says what they are about.
+// folderName orders the folders by time and says what they are about. Those of
+// earlier builds have the day alone, which is as good to read them.
 func folderName(r *migrate.Revision) string {
-	parts := []string{r.CreateDate.Format("20060102"), r.ID}
+	parts := []string{r.CreateDate.Format("20060102_150405"), r.ID}
 	if words := slug(r.Message); words != "" {
 		parts = append(parts, words)
 	}
@@ -40,7 +42,15 @@ func (t *tree) write(cmd *cobra.Command, f revisionFiles) error {
 	folder := folderName(f.revision)
 	files := maps.Clone(f.sql)
 	files[migrate.RevisionFile] = f.revision.Text()
-	set := fileSet{dir: t.dir, folder: folder, files: files, snapshots: f.snapshots}
+	set := fileSet{dir: t.dir, folder: folder, files: files, snapshots: maps.Clone(f.snapshots)}
+	for _, engine := range t.config.Engines {
+		if _, changes := f.snapshots[snapshotName(engine)]; !changes {
+			continue
+		}
+		if before, err := os.ReadFile(filepath.Join(t.dir, snapshotName(engine))); err == nil { // else there is nothing to keep
+			set.snapshots[snapshotBefore(engine)] = string(before)
+		}
+	}
 	if err := set.write(); err != nil {
 		return err
 	}
@@ -91,7 +101,7 @@ func draftedFiles(r *migrate.Revision, drafts []draft) (revisionFiles, error) {
 			return f, err
 		}
 		f.sql[string(d.engine)+".sql"] = text
-		f.snapshots[snapshotName(d.engine)] = d.snapshot
+		f.snapshots[snapshotName(d.engine)] = snapshotOf(r.ID, d.snapshot)
 	}
 	return f, nil
 }

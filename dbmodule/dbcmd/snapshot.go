@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 
 	"ariga.io/atlas/sql/schema"
 	"github.com/spf13/cobra"
@@ -18,6 +20,84 @@ import (
 // folder of revisions.
 func snapshotName(engine dbmodule.Engine) string {
 	return path.Join(migrate.SnapshotFolder, string(engine)+".hcl")
+}
+
+// snapshotBeforeFolder keeps the snapshots from before the newest revision that
+// changed them, for --undo. Its name keeps it out of the program.
+var snapshotBeforeFolder = path.Join(migrate.SnapshotFolder, ".before")
+
+func snapshotBefore(engine dbmodule.Engine) string {
+	return path.Join(snapshotBeforeFolder, string(engine)+".hcl")
+}
+
+// snapshotHeader is the first line of a snapshot: it names the revision that
+// the snapshot belongs to.
+const snapshotHeader = "# revision: "
+
+// snapshotOf is the text of a revision's snapshot.
+func snapshotOf(revision, text string) string { return snapshotHeader + revision + "\n" + text }
+
+// snapshotRevision reads which revision a snapshot belongs to; "" if it does
+// not say so, as before the first one.
+func snapshotRevision(text []byte) string {
+	line, _, _ := strings.Cut(string(text), "\n")
+	id, named := strings.CutPrefix(strings.TrimSpace(line), snapshotHeader)
+	if !named {
+		return ""
+	}
+	return strings.TrimSpace(id)
+}
+
+// snapshotRevisions are the revisions that the engines' snapshots belong to.
+func (t *tree) snapshotRevisions(cmd *cobra.Command) ([]string, error) {
+	files, err := t.files(cmd)
+	if err != nil || files == nil {
+		return nil, err
+	}
+	var ids []string
+	for _, engine := range t.config.Engines {
+		text, err := fs.ReadFile(files, snapshotName(engine))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("dbcmd: read snapshot: %w", err)
+		}
+		if id := snapshotRevision(text); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// goneRevision is a revision that a snapshot belongs to and that is not there,
+// as after somebody deleted its folder; "" if there is none.
+func (t *tree) goneRevision(cmd *cobra.Command, m *migrate.Migrator) (string, error) {
+	ids, err := t.snapshotRevisions(cmd)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range ids {
+		if !m.Graph().Has(id) {
+			return id, nil
+		}
+	}
+	return "", nil
+}
+
+// checkSnapshots is an error if a snapshot has the schema of a revision that is
+// gone: the models would be compared with tables that no revision makes.
+func (t *tree) checkSnapshots(cmd *cobra.Command) error {
+	m, _, err := t.migrator(cmd)
+	if err != nil {
+		return err
+	}
+	gone, err := t.goneRevision(cmd, m)
+	if err != nil || gone == "" {
+		return err
+	}
+	return fmt.Errorf("dbcmd: read snapshot: %s is that of revision %s, whose folder is gone: put the folder back, or, if it was deleted for good, "+
+		"put the snapshot back as it was before by \"%s --undo\" or from version control", path.Join(t.dir, migrate.SnapshotFolder), gone, t.path("revision"))
 }
 
 // snapshot reads the schema that the revisions lead to on an engine.

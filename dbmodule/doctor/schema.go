@@ -176,6 +176,8 @@ func revisionsComplete(ctx context.Context, p *patient) Finding {
 		return warning(ids(state.Drifted)+" was edited after it had been applied", "put the file back as it was, and make the change a new revision")
 	case len(state.Ahead) > 0:
 		return warning("a newer build applied "+ids(state.Ahead), "finish the roll-out, or \"db downgrade\" before going back for good")
+	case len(state.Heads) == 0:
+		return fine("this program has none yet: \"db revision --autogenerate\" writes the first")
 	case len(state.Current) == 0:
 		return warning("none is recorded", "run \"db upgrade\", or \"db stamp head\" if the tables were made in another way")
 	}

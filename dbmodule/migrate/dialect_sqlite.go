@@ -193,7 +193,10 @@ func (d *sqliteDialect) taken(err error) bool { return d.exists(err) }
 func (d *sqliteDialect) hint(err error) string {
 	text := err.Error()
 	if strings.Contains(text, "error in view") || strings.Contains(text, "error in trigger") {
-		return "a view or trigger names the table: around a rebuild's RENAME, put PRAGMA legacy_alter_table = on and = off"
+		if strings.Contains(text, "no such table") {
+			return "a view or trigger names the table: around a rebuild's RENAME, put PRAGMA legacy_alter_table = on and = off"
+		}
+		return "the view or trigger names what the statement takes away: drop it before this statement, and make it anew after it if it is still wanted"
 	}
 	if strings.Contains(text, "within a transaction") {
 		return fmt.Sprintf("put the line %q right before it", directivePrefix+markNoTx)

@@ -88,6 +88,10 @@ func (s Source) load() ([]*Revision, contents, error) {
 	)
 	for _, entry := range entries {
 		name := entry.Name()
+		if entry.Type()&fs.ModeSymlink != 0 && isRevisionLink(s.FS, name) {
+			errs = append(errs, fmt.Errorf("migrate: read revision: %s is a symbolic link, which go:embed leaves out of the program: put the folder itself here, or begin the link's name with \"_\"", name))
+			continue
+		}
 		if !entry.IsDir() || name == SnapshotFolder || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
 			continue
 		}
@@ -101,6 +105,16 @@ func (s Source) load() ([]*Revision, contents, error) {
 	}
 	errs = append(errs, s.attachCode(revisions, found))
 	return revisions, found, errors.Join(errs...)
+}
+
+// isRevisionLink reports whether a symbolic link leads to a folder that would
+// be a revision if it stood here.
+func isRevisionLink(files fs.FS, name string) bool {
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+		return false
+	}
+	info, err := fs.Stat(files, name)
+	return err == nil && info.IsDir()
 }
 
 // attachCode gives the functions to their revisions.

@@ -1,3 +1,4 @@
+# revision: 110694663fa4
 table "conversations" {
   schema = schema.default
   column "id" {
