@@ -24,7 +24,11 @@ func (t *tree) lint(cmd *cobra.Command) error {
 	revisions := m.Graph().Revisions()
 	var findings []finding
 	for _, r := range revisions {
-		findings = append(findings, t.lintScripts(m, r)...)
+		found, err := t.lintScripts(cmd, m, r)
+		if err != nil {
+			return err
+		}
+		findings = append(findings, found...)
 	}
 	found, err := t.checkModels(cmd)
 	if err != nil {
@@ -46,9 +50,9 @@ func (t *tree) lint(cmd *cobra.Command) error {
 }
 
 // lintScripts reads the revision's SQL for each engine.
-func (t *tree) lintScripts(m *migrate.Migrator, r *migrate.Revision) []finding {
+func (t *tree) lintScripts(cmd *cobra.Command, m *migrate.Migrator, r *migrate.Revision) ([]finding, error) {
 	if m.IsCode(r) {
-		return nil
+		return nil, nil
 	}
 	var findings []finding
 	seen := map[string]bool{}
@@ -60,6 +64,15 @@ func (t *tree) lintScripts(m *migrate.Migrator, r *migrate.Revision) []finding {
 				text:  fmt.Sprintf("there is no SQL for %s: add %s", engine, path.Join(r.Folder, string(engine)+".sql")),
 			})
 			continue
+		}
+		risky, err := t.lintTraffic(cmd, engine, script)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range risky { // all.sql is read for each engine
+			if !slices.Contains(findings, f) {
+				findings = append(findings, f)
+			}
 		}
 		if seen[script.File] {
 			continue
@@ -79,5 +92,5 @@ func (t *tree) lintScripts(m *migrate.Migrator, r *migrate.Revision) []finding {
 			})
 		}
 	}
-	return findings
+	return findings, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -104,7 +105,15 @@ func (t *tree) printSQLAfter(cmd *cobra.Command, start string, purge bool, plan 
 		if err != nil {
 			return err
 		}
+		steps, note := t.printable(m, steps)
+		if note != "" {
+			tell(cmd, "NOTE: %s\n", note)
+			note = "-- NOTE: " + note + "\n"
+		}
 		var tables, all bytes.Buffer
+		for _, b := range []*bytes.Buffer{&tables, &all} {
+			b.WriteString(note)
+		}
 		if err := m.WriteSQL(&tables, db, nil); err != nil {
 			return err
 		}
@@ -131,6 +140,19 @@ func (t *tree) printSQLAfter(cmd *cobra.Command, start string, purge bool, plan 
 		return err
 	}
 	return t.unconnected(func(db *dbmodule.Database) error { return write(db, m.Graph(), rows) })
+}
+
+// printable are the steps before the first one that is Go code, which no SQL
+// can say, with a sentence about the others. If that is the first of all, there
+// is nothing to print, and WriteSQL says why.
+func (t *tree) printable(m *migrate.Migrator, steps []migrate.Step) (printed []migrate.Step, note string) {
+	at := slices.IndexFunc(steps, func(s migrate.Step) bool { return s.Direction != graph.Stamp && m.IsCode(s.Revision) })
+	if at <= 0 {
+		return steps, ""
+	}
+	first := steps[at]
+	return steps[:at], fmt.Sprintf("this SQL ends before %s of revision %s (%s), which is Go code: when it has run, \"%s\" does the rest, %s",
+		first.Direction, first.Revision.ID, first.Revision.Message, t.path(string(first.Direction)), plural(len(steps)-at, "revision"))
 }
 
 // rowsOf is what a version table holds that stands at a symbol.

@@ -90,7 +90,12 @@ func (p *progress) statement(e migrate.Progress) {
 		_ = p.bar.Set(e.Statement) // a bar that can't be drawn is no reason to stop
 		return
 	}
-	if time.Since(p.last) >= tellAgain {
+	if time.Since(p.last) < tellAgain {
+		return
+	}
+	if e.Statements == 0 {
+		p.line("  %s and %s looked at after %s", plural(e.Statement, "piece"), plural(int(e.Rows), "row"), e.Elapsed.Round(time.Second))
+	} else {
 		p.line("  statement %d of %d done after %s", e.Statement, e.Statements, e.Elapsed.Round(time.Second))
 	}
 }
