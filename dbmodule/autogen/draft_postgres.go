@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"ariga.io/atlas/sql/postgres"
 	"ariga.io/atlas/sql/schema"
@@ -17,24 +16,13 @@ func (e postgresEngine) rename(r renaming) []string {
 	if r.column == "" && r.keyed {
 		// Who changes the primary key looks for the name that the server
 		// would have given it.
-		statements = append(statements, renameConstraintSQL(e, tableName{r.schema, r.to},
-			renameConstraint{from: primaryKeyName(r.table), to: primaryKeyName(r.to)}))
+		statements = append(statements, e.renamePrimaryKey(tableName{r.schema, r.to}, r.table)...)
 	}
 	return statements
 }
 
 func renameConstraintSQL(e engine, table tableName, r renameConstraint) string {
 	return fmt.Sprintf("ALTER TABLE %s RENAME CONSTRAINT %s TO %s", quotedName(e, table), quoted(e, r.from), quoted(e, r.to))
-}
-
-// primaryKeyName is the name that PostgreSQL gives a table's primary key.
-func primaryKeyName(table string) string {
-	const suffix = "_pkey"
-	for len(table)+len(suffix) > 63 {
-		_, size := utf8.DecodeLastRuneInString(table)
-		table = table[:len(table)-size]
-	}
-	return table + suffix
 }
 
 func (e postgresEngine) draft(ctx context.Context, from, to *schema.Realm, changes []schema.Change) ([]string, error) {
@@ -97,8 +85,10 @@ func (a *postgresAlter) add(change schema.Change) {
 	case *schema.ModifyColumn:
 		a.column(change)
 	case *schema.ModifyPrimaryKey:
-		a.first = append(a.first, &schema.DropPrimaryKey{P: change.From})
+		a.dropPrimaryKey(change.From)
 		a.second = append(a.second, &schema.AddPrimaryKey{P: change.To})
+	case *schema.DropPrimaryKey:
+		a.dropPrimaryKey(change.P)
 	case *schema.ModifyIndex:
 		a.first = append(a.first, &schema.DropIndex{I: change.From})
 		a.second = append(a.second, &schema.AddIndex{I: change.To})

@@ -74,7 +74,7 @@ func (m things[C]) ColumnComments() map[string]string {
 func thing[C any]() []any { return []any{(*things[C])(nil)} }
 
 func matrix() []change {
-	return slices.Concat(columnChanges(), keyChanges(), tableChanges(), caseChanges())
+	return slices.Concat(columnChanges(), keyChanges(), tableChanges(), caseChanges(), longKeyChanges())
 }
 
 // TestMatrix takes every change up, down and up again on every engine, and

@@ -240,7 +240,7 @@ func (postgresEngine) dropStatements(tables []relation) []string {
 	return []string{"DROP TABLE " + strings.Join(quoted, ", ")}
 }
 
-func (postgresEngine) normalize(_, _ *schema.Table) {}
+func (postgresEngine) normalize(live, _ *schema.Table) { forgetCutName(live) }
 
 // overlooked is a collation, which atlas's differ does not look at. A change of
 // type states it.
