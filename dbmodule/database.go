@@ -64,6 +64,10 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	cfg, err := cfg.withServices()
+	if err != nil {
+		return nil, err
+	}
 	if log == nil {
 		log = zap.NewNop()
 	}

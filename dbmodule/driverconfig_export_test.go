@@ -13,6 +13,8 @@ import (
 
 func PgxConfig(u URL) (*pgx.ConnConfig, error) { return pgxConfig(u, 10*time.Second) }
 
+func ShuffleHosts(c *pgx.ConnConfig) { shuffleHosts(c) }
+
 func MySQLConfig(u URL) (*mysql.Config, error) {
 	host := dburl.Host{}
 	if hosts := u.Hosts(); hosts != nil {

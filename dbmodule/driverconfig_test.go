@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
 func TestPgxConfigDefaults(t *testing.T) {
@@ -68,7 +70,13 @@ func TestPgxConfigOptions(t *testing.T) {
 		"default_query_exec_mode=simple_protocol": func(c *pgx.ConnConfig) bool { return c.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol },
 		"target_session_attrs=read-write":         func(c *pgx.ConnConfig) bool { return c.ValidateConnect != nil },
 		"target_session_attrs=any":                func(c *pgx.ConnConfig) bool { return c.ValidateConnect == nil },
-		"channel_binding=require":                 func(c *pgx.ConnConfig) bool { return c.ChannelBinding == "require" },
+		"require_auth=scram-sha-256":              func(c *pgx.ConnConfig) bool { return c.RequireAuth == "scram-sha-256" },
+		"hostaddr=10.0.0.7": func(c *pgx.ConnConfig) bool {
+			addresses, err := c.LookupFunc(t.Context(), "h")
+			return c.Host == "h" && err == nil && len(addresses) == 1 && addresses[0] == "10.0.0.7"
+		},
+		"hostaddr=10.0.0.7&sslmode=verify-full": func(c *pgx.ConnConfig) bool { return c.TLSConfig.ServerName == "h" },
+		"channel_binding=require":               func(c *pgx.ConnConfig) bool { return c.ChannelBinding == "require" },
 		"keepalives=0&keepalives_idle=3&gssencmode=disable&client_encoding=utf8&async_fallback=true": func(c *pgx.ConnConfig) bool { return len(c.RuntimeParams) == 1 },
 	} {
 		t.Run(query, func(t *testing.T) {
@@ -381,4 +389,55 @@ func FuzzDriverConfigs(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Each host comes first at times, and keeps its attempts with TLS and without.
+func TestHostsAreShuffled(t *testing.T) {
+	t.Parallel()
+	first := map[string]int{}
+	for range 300 {
+		c := pgxConfig(t, "postgresql://u:p@a,b,c/db?load_balance_hosts=random")
+		dbmodule.ShuffleHosts(c)
+		first[c.Host]++
+		hosts := []string{c.Host}
+		encrypted := []bool{c.TLSConfig != nil}
+		for _, f := range c.Fallbacks {
+			hosts, encrypted = append(hosts, f.Host), append(encrypted, f.TLSConfig != nil)
+		}
+		if len(hosts) != 6 || hosts[0] != hosts[1] || hosts[2] != hosts[3] || hosts[4] != hosts[5] || !slices.Equal(encrypted, []bool{true, false, true, false, true, false}) {
+			t.Fatal(hosts, encrypted)
+		}
+	}
+	if len(first) != 3 {
+		t.Error(first)
+	}
+}
+
+// What a service and an address stand for reaches a real server.
+func TestServiceAndAddressConnect(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(dbtest.URL(t, dbmodule.PostgreSQL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	file := filepath.Join(t.TempDir(), "services")
+	text := fmt.Sprintf("[test]\nhost=no-such-host.invalid\nhostaddr=%s\nport=%s\nuser=%s\npassword=%s\ndbname=%s\nsslmode=disable\ntcp_user_timeout=30000\nload_balance_hosts=random\n",
+		u.Hostname(), u.Port(), u.User.Username(), password, strings.TrimPrefix(u.Path, "/"))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := dbmodule.DefaultConfig()
+	cfg.URL = parse(t, "postgresql:///?service=test&servicefile="+file)
+	db := dbtest.Open(t, cfg)
+	if err := db.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if db.URL().Database() == "" {
+		t.Error("the database's URL does not say what the service stands for")
+	}
+	cfg.URL = parse(t, "postgresql:///?service=none&servicefile="+file)
+	if _, err := dbmodule.Open(cfg, nil); err == nil || !strings.Contains(err.Error(), "no such section") {
+		t.Error(err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -82,7 +83,20 @@ func pgxConfig(u URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) {
 	if !o.KeepAlive.Enable {
 		dialer.KeepAlive = -1
 	}
+	if o.TCPUserTimeout > 0 {
+		dialer.Control = userTimeout(o.TCPUserTimeout)
+	}
 	config.DialFunc = dialer.DialContext
+	if o.HostAddrs != nil {
+		config.LookupFunc = func(_ context.Context, host string) (addresses []string, err error) {
+			for i, h := range servers {
+				if h.Name == host {
+					addresses = append(addresses, o.HostAddrs[i])
+				}
+			}
+			return addresses, nil
+		}
+	}
 	if o.MinTLS != 0 {
 		for _, c := range append([]*pgconn.FallbackConfig{{TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
 			if c.TLSConfig != nil {
@@ -99,6 +113,40 @@ func pgxConfig(u URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) {
 		config.DescriptionCacheCapacity = o.StatementsLimit
 	}
 	return config, nil
+}
+
+// withServices returns the configuration with what the option service of its
+// URLs stands for.
+func (c Config) withServices() (_ Config, err error) {
+	if c.URL, err = c.URL.WithService(); err != nil {
+		return Config{}, err
+	}
+	c.ReplicaURLs = slices.Clone(c.ReplicaURLs)
+	for i := range c.ReplicaURLs {
+		if c.ReplicaURLs[i], err = c.ReplicaURLs[i].WithService(); err != nil {
+			return Config{}, err
+		}
+	}
+	return c, nil
+}
+
+// shuffleHosts changes the order in which the hosts of a connection are tried.
+// The attempts at one host, with TLS and without, stay together.
+func shuffleHosts(config *pgx.ConnConfig) {
+	attempts := []*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}
+	var hosts [][]*pgconn.FallbackConfig
+	for _, attempt := range append(attempts, config.Fallbacks...) {
+		last := len(hosts) - 1
+		if last >= 0 && hosts[last][0].Host == attempt.Host && hosts[last][0].Port == attempt.Port {
+			hosts[last] = append(hosts[last], attempt)
+		} else {
+			hosts = append(hosts, []*pgconn.FallbackConfig{attempt})
+		}
+	}
+	rand.Shuffle(len(hosts), func(i, j int) { hosts[i], hosts[j] = hosts[j], hosts[i] })
+	attempts = slices.Concat(hosts...)
+	config.Host, config.Port, config.TLSConfig = attempts[0].Host, attempts[0].Port, attempts[0].TLSConfig
+	config.Fallbacks = attempts[1:]
 }
 
 // pgxMode returns pgx's own value of a word of the URL.

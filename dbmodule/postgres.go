@@ -1,9 +1,11 @@
 package dbmodule
 
 import (
+	"context"
 	"database/sql"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
@@ -14,8 +16,15 @@ func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
+	prepare := cfg.applyPgxPassword
+	if cfg.URL.PostgreSQL().LoadBalance {
+		prepare = func(ctx context.Context, config *pgx.ConnConfig) error {
+			shuffleHosts(config)
+			return cfg.applyPgxPassword(ctx, config)
+		}
+	}
 	inner := newConnector(cfg, tell, postgres.Judge, postgres.Opener(postgres.Settings{
-		Config: *config, Prepare: cfg.applyPgxPassword, Pipelined: cfg.URL.StatementCache(cfg.StatementCache) > 0,
+		Config: *config, Prepare: prepare, Pipelined: cfg.URL.StatementCache(cfg.StatementCache) > 0,
 	}))
 	if len(cfg.URL.Hosts()) > 1 {
 		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too

@@ -76,6 +76,7 @@ func parseURL(raw string) (*urlParts, error) {
 
 // parseNetwork reads what follows :// in a PostgreSQL or MySQL URL.
 func parseNetwork(engine Engine, scheme, rest string) (*urlParts, error) {
+	whole := rest
 	rawUser, rawPassword, hasPassword, rest := cutUserinfo(rest)
 	if strayAt(rest) {
 		return nil, errors.New("it has an @ that does not end the password: write it as %40")
@@ -118,6 +119,12 @@ func parseNetwork(engine Engine, scheme, rest string) (*urlParts, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if p.postgres.Service != "" {
+		p.raw = NewSecret(scheme + "://" + whole)
+		for _, option := range query {
+			p.options = append(p.options, option.name)
+		}
 	}
 	if len(p.hosts) > 1 && slices.ContainsFunc(p.hosts, func(h Host) bool { return h.Name == "" }) {
 		return nil, errors.New("one of its hosts is empty: remove the extra comma, or name the host")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,17 @@ type PostgreSQLOptions struct {
 	MinTLS uint16
 	// QueryMode is one of the QueryMode… constants.
 	QueryMode string
+	// HostAddrs are the addresses to connect to, one for each of the URL's hosts,
+	// whose names then only serve to verify certificates. Nil for none.
+	HostAddrs []string
+	// LoadBalance tries the hosts in another order for each connection.
+	LoadBalance bool
+	// TCPUserTimeout is how long sent data may stay unacknowledged before the
+	// connection counts as lost; 0 leaves that to the system.
+	TCPUserTimeout time.Duration
+	// Service names a section of the file ServiceFile, or of ~/.pg_service.conf:
+	// see [URL.WithService].
+	Service, ServiceFile string
 	// StatementsLimit is how many statements the driver keeps in the modes
 	// that keep any.
 	StatementsLimit int
@@ -145,6 +157,32 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 		"channel_binding": setting("channel_binding", "disable", "prefer", "require"),
 		"gssencmode":      only("this driver does not encrypt by GSSAPI", "disable", "prefer"),
 
+		"require_auth": requireAuth(o.Settings),
+
+		"hostaddr": func(value string) error {
+			o.HostAddrs = strings.Split(value, ",")
+			for _, address := range o.HostAddrs {
+				if _, err := netip.ParseAddr(address); err != nil {
+					return errors.New("takes an IP address, or one for each host, separated by commas")
+				}
+			}
+			return nil
+		},
+		"load_balance_hosts": func(value string) error {
+			var word string
+			err := choice(&word, "disable", "random")(value)
+			o.LoadBalance = word == "random"
+			return err
+		},
+		"service": text(&o.Service),
+		"servicefile": func(value string) error {
+			if !strings.HasPrefix(value, "/") {
+				return errors.New("takes the absolute path of a file")
+			}
+			o.ServiceFile = value
+			return nil
+		},
+
 		"target_session_attrs": setting("target_session_attrs", "any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
 		"connect_timeout":      seconds(&o.connectTimeout),
 		"timeout":              seconds(&o.connectTimeout),
@@ -155,6 +193,13 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 		"keepalives_idle":     seconds(&o.KeepAlive.Idle),
 		"keepalives_interval": seconds(&o.KeepAlive.Interval),
 		"keepalives_count":    count(&o.KeepAlive.Count, 1000),
+
+		"tcp_user_timeout": func(value string) error {
+			var milliseconds int
+			err := count(&milliseconds, 1<<31-1)(value)
+			o.TCPUserTimeout = time.Duration(milliseconds) * time.Millisecond
+			return err
+		},
 
 		"application_name": runtime("application_name"),
 		"options":          hidden(&o.CommandLine),
@@ -221,8 +266,37 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 			p.hosts[i].Port = ports[min(i, len(ports)-1)]
 		}
 	}
+	if o.HostAddrs != nil {
+		if len(o.HostAddrs) != len(p.hosts) {
+			return fmt.Errorf("option \"hostaddr\" has %d addresses for %d hosts: give one for each host", len(o.HostAddrs), len(p.hosts))
+		}
+		for i := range p.hosts {
+			if p.hosts[i].Name == "" {
+				p.hosts[i].Name = o.HostAddrs[i]
+			}
+		}
+	}
+	if o.ServiceFile != "" && o.Service == "" {
+		return errors.New("option \"servicefile\" needs the option service, which names a section of the file")
+	}
 	p.postgres = o
 	return nil
+}
+
+// requireAuth reads libpq's list of the ways to log in that the client accepts,
+// or with ! before each of them, refuses.
+func requireAuth(settings map[string]string) func(string) error {
+	return func(value string) error {
+		refuses := strings.HasPrefix(value, "!")
+		for item := range strings.SplitSeq(value, ",") {
+			method, negated := strings.CutPrefix(item, "!")
+			if negated != refuses || !slices.Contains([]string{"password", "md5", "scram-sha-256", "none"}, method) {
+				return errors.New("takes password, md5, scram-sha-256 and none, separated by commas, with ! before all of them or none")
+			}
+		}
+		settings["require_auth"] = value
+		return nil
+	}
 }
 
 // parsePostgresHosts reads the host option: names, name:port items, or unix

@@ -29,6 +29,10 @@ type URL struct {
 type urlParts struct {
 	// invalid is why there is nothing else here; see Decode.
 	invalid error
+	// raw is the text that was read, and options are the names of its options,
+	// where WithService needs them.
+	raw     Secret
+	options []string
 
 	engine   Engine
 	masked   string
@@ -179,13 +183,13 @@ func (u URL) SQLite() SQLiteOptions {
 }
 
 // PostgreSQL returns the options of a PostgreSQL URL; the zero value for
-// others. The caller owns the maps in it.
+// others. The caller owns what it holds.
 func (u URL) PostgreSQL() PostgreSQLOptions {
 	if u.parts == nil {
 		return PostgreSQLOptions{}
 	}
 	o := u.parts.postgres
-	o.Settings, o.Runtime = maps.Clone(o.Settings), maps.Clone(o.Runtime)
+	o.Settings, o.Runtime, o.HostAddrs = maps.Clone(o.Settings), maps.Clone(o.Runtime), slices.Clone(o.HostAddrs)
 	return o
 }
 
