@@ -82,6 +82,42 @@ type ColumnTyper interface {
 	ColumnTypes(engine Engine) map[string]string
 }
 
+// Unmanaged says which parts of a model's table exist in the database beside
+// the model: revisions written by hand or a DBA made them. Comparisons leave
+// them alone, and nothing reports them. Names can have the wildcards * (any
+// text) and ? (one character), as in "dba_*". It is what include_object and
+// include_name are in Alembic.
+//
+// What models have no words for (an index on an expression, GIN, INCLUDE, a
+// generated column) is left alone in any case; check then names it in a note,
+// and an entry here ends the note. What models could say and don't (a plain
+// index, a column) is a difference until it stands here.
+type Unmanaged struct {
+	// Table leaves the whole table to others, for a model of a view or of
+	// another program's table: no revision makes, changes or drops it, and it
+	// is not created at the start of the program. A relation that leads to it
+	// becomes no foreign key.
+	Table bool
+	// Columns, Indexes, ForeignKeys and Checks are names or patterns of names.
+	// A unique constraint is an index.
+	Columns, Indexes, ForeignKeys, Checks []string
+}
+
+// Unmanager is a model whose table has parts that the model does not manage.
+// Unmanaged is called on a zero value and returns the same each time.
+type Unmanager interface {
+	Unmanaged() Unmanaged
+}
+
+// ForeignKeyNamer is a model whose foreign keys have other names than the
+// default one (fk_, the table and the columns): those of a database that
+// another tool made. The map leads from a key's column, or its columns with
+// commas and no spaces between them, to the name. It is called on a zero
+// value and returns the same each time.
+type ForeignKeyNamer interface {
+	ForeignKeyNames() map[string]string
+}
+
 // TableManager creates and drops the tables of models. autogen.NewTables
 // makes one; the interface is here so that this package doesn't link what
 // planning DDL takes. Implementations are safe for concurrent use.

@@ -27,6 +27,9 @@ type Draft struct {
 	// breaks who reads the database, first those of Up. Those of Down are
 	// only what loses data, and columns that become or are NOT NULL there.
 	Warnings []Warning
+	// LeftAlone names what the database has and the draft does not touch. Only
+	// [CompareLive] finds any.
+	LeftAlone []LeftAlone
 }
 
 // Empty says that there was nothing to do.

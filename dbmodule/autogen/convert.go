@@ -87,6 +87,8 @@ type model struct {
 	bun   *bunschema.Table
 	name  tableName
 	table *schema.Table
+	// unmanaged says that the table is left to others: it is not converted.
+	unmanaged bool
 	// unique are the sets of columns that identify a row.
 	unique [][]string
 }
@@ -112,9 +114,18 @@ func (c *converter) add(table *bunschema.Table) error {
 	if other, ok := c.byName[name]; ok {
 		return fmt.Errorf("autogen: models %s and %s: both have the table %s", other.bun.Type, table.Type, name)
 	}
+	if c.engine.name() == dbmodule.SQLite {
+		for _, other := range c.models {
+			if foldASCII(other.name.name) == foldASCII(name.name) {
+				return fmt.Errorf("autogen: models %s and %s: the tables %s and %s are one on SQLite, where upper and lower case do not tell names apart", other.bun.Type, table.Type, other.name, name)
+			}
+		}
+	}
 	c.byName[name] = m
 	c.byModel[table] = m
-	c.models = append(c.models, m)
+	if m.unmanaged = isUnmanaged(table.Type); !m.unmanaged {
+		c.models = append(c.models, m)
+	}
 	return nil
 }
 
@@ -142,6 +153,9 @@ func (c *converter) claimNames(m *model) error {
 		for _, check := range checker.Checks() {
 			chosen = append(chosen, check.Name)
 		}
+	}
+	if namer, ok := m.bun.ZeroIface.(dbmodule.ForeignKeyNamer); ok {
+		chosen = slices.AppendSeq(chosen, maps.Values(namer.ForeignKeyNames()))
 	}
 	for _, name := range chosen {
 		if name == "" {
@@ -475,13 +489,18 @@ func (c *converter) foreignKeys(m *model) error {
 		}
 		return strings.Compare(a.RefTable.Name, b.RefTable.Name)
 	})
+	chosen, err := chosenKeyNames(m, keys)
+	if err != nil {
+		return err
+	}
 	for _, key := range keys {
+		key.Symbol = chosen[keyColumns(key)]
 		// A second key over the same columns is told apart by where it leads.
 		for _, what := range []string{"", key.RefTable.Name, key.RefTable.Name + "(" + strings.Join(columnNames(key.RefColumns), ", ") + ")"} {
-			key.Symbol = c.names.build("fk", m.name, columnNames(key.Columns), what)
-			if _, taken := m.table.ForeignKey(key.Symbol); !taken {
+			if _, taken := m.table.ForeignKey(key.Symbol); key.Symbol != "" && !taken {
 				break
 			}
+			key.Symbol = c.names.build("fk", m.name, columnNames(key.Columns), what)
 		}
 		for _, column := range key.Columns {
 			column.ForeignKeys = append(column.ForeignKeys, key)
@@ -490,6 +509,24 @@ func (c *converter) foreignKeys(m *model) error {
 	}
 	return nil
 }
+
+// chosenKeyNames are the names that the model's author gave foreign keys, by
+// their columns.
+func chosenKeyNames(m *model, keys []*schema.ForeignKey) (map[string]string, error) {
+	namer, ok := m.bun.ZeroIface.(dbmodule.ForeignKeyNamer)
+	if !ok {
+		return nil, nil
+	}
+	chosen := namer.ForeignKeyNames()
+	for _, columns := range slices.Sorted(maps.Keys(chosen)) {
+		if !slices.ContainsFunc(keys, func(key *schema.ForeignKey) bool { return keyColumns(key) == columns }) {
+			return nil, fmt.Errorf("ForeignKeyNames names %q, but no relation makes a foreign key of these columns", columns)
+		}
+	}
+	return chosen, nil
+}
+
+func keyColumns(key *schema.ForeignKey) string { return strings.Join(columnNames(key.Columns), ",") }
 
 // foreignKey converts a relation; it is nil where that is no foreign key.
 func (c *converter) foreignKey(m *model, relation *bunschema.Relation) (*schema.ForeignKey, error) {
@@ -513,6 +550,9 @@ func (c *converter) foreignKey(m *model, relation *bunschema.Relation) (*schema.
 	if target == nil {
 		return nil, fmt.Errorf("it refers to the table %s of the model %s, which is not among the models",
 			relation.JoinTable.Name, relation.JoinTable.Type)
+	}
+	if target.unmanaged {
+		return nil, nil
 	}
 	if !identifies(target.unique, refColumns) {
 		if relation.Type == bunschema.HasOneRelation {

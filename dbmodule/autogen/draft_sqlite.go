@@ -99,7 +99,19 @@ func (e sqliteEngine) alter(ctx context.Context, a sqliteAlter) ([]string, error
 func (a sqliteAlter) simple() bool {
 	for _, change := range a.changes {
 		switch change := change.(type) {
-		case *schema.DropIndex, *schema.ModifyIndex, *schema.RenameIndex, *schema.AddIndex, *schema.DropColumn:
+		case *schema.DropIndex:
+			if isInlineUnique(change.I) {
+				return false
+			}
+		case *schema.ModifyIndex:
+			if isInlineUnique(change.From) {
+				return false
+			}
+		case *schema.RenameIndex:
+			if isInlineUnique(change.From) {
+				return false
+			}
+		case *schema.AddIndex, *schema.DropColumn:
 		case *schema.AddColumn:
 			if !addable(change.C) {
 				return false
@@ -173,7 +185,7 @@ func (a sqliteAlter) rebuild(ctx context.Context) ([]string, error) {
 func (a sqliteAlter) goneIndexes() []schema.Change {
 	var gone []schema.Change
 	for _, index := range a.from.Indexes {
-		if _, kept := a.to.Index(index.Name); !kept {
+		if _, kept := a.to.Index(index.Name); !kept && !isInlineUnique(index) {
 			gone = append(gone, &schema.DropIndex{I: index})
 		}
 	}
@@ -195,7 +207,7 @@ func (a sqliteAlter) freeName() string {
 func (a sqliteAlter) copied() (columns, values []string, err error) {
 	for _, column := range a.to.Columns {
 		from, ok := a.from.Column(column.Name)
-		if !ok {
+		if _, generated := attrOf[*schema.GeneratedExpr](column.Attrs); !ok || generated {
 			continue
 		}
 		name := quoted(a.engine, column.Name)

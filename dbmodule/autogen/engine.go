@@ -55,6 +55,17 @@ type engine interface {
 	// draft renders changes between two schemas as statements for a file.
 	draft(ctx context.Context, from, to *schema.Realm, changes []schema.Change) ([]string, error)
 	open(db schema.ExecQuerier) (migrate.Driver, error)
+	// tables lists the tables of the connection's own schema, but for those
+	// that keep what revisions were applied.
+	tables(ctx context.Context, conn bun.Conn) ([]tableName, error)
+	// complete adds to tables what atlas can't read, and names those that
+	// could not be read.
+	complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) ([]LeftAlone, error)
+	// unsaid says why models have no words for an index; empty if they have.
+	unsaid(index *schema.Index) string
+	// accept makes a column of the database and the model's agree where they
+	// mean the same. known is the snapshot's, or nil; table is live's.
+	accept(live, want, known *schema.Column, table *schema.Table)
 	// normalize removes from an inspected table what the server added to it.
 	normalize(live, want *schema.Table)
 

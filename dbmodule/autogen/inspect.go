@@ -2,42 +2,86 @@ package autogen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/schema"
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // Inspect reads the tables of models from the database, as [Realm] would have
 // made them: same schemas, and without what the server added by itself.
-// Tables that are missing are left out, and so are all others. conn may be in
-// a transaction.
+// Tables that are missing are left out, and so are all others and those that
+// can't be read, which [InspectModels] names. conn may be in a transaction.
 func Inspect(ctx context.Context, conn bun.Conn, models ...any) (*schema.Realm, error) {
+	found, err := InspectModels(ctx, conn, models...)
+	return found.Realm, err
+}
+
+// InspectModels is [Inspect] that also names what could not be read.
+func InspectModels(ctx context.Context, conn bun.Conn, models ...any) (Inspection, error) {
 	e, want, err := wanted(conn, models)
 	if err != nil {
-		return nil, err
+		return Inspection{}, err
 	}
-	_, live, err := inspect(ctx, e, conn, namesOf(tablesOf(want)), want)
-	return live, err
+	r, err := read(ctx, e, conn, namesOf(tablesOf(want)), want)
+	return Inspection{Realm: r.live, LeftAlone: r.left}, err
+}
+
+// Inspection is what [InspectModels] or [InspectTables] found.
+type Inspection struct {
+	// Realm has the tables, by the conventions of [Realm].
+	Realm *schema.Realm
+	// LeftAlone names the tables and parts of tables that could not be read.
+	LeftAlone []LeftAlone
+}
+
+// InspectTables reads tables whether a model has them or not: those named, as
+// "books" or "audit.logs", or without names all of the connection's own schema
+// except those of Alembic and of this package's revisions. What can't be read
+// is left out and named. conn may be in a transaction.
+func InspectTables(ctx context.Context, conn bun.Conn, tables ...string) (Inspection, error) {
+	e, err := engineOfDialect(conn.Dialect())
+	if err != nil {
+		return Inspection{}, err
+	}
+	var names []tableName
+	for _, table := range tables {
+		names = append(names, pathOf(table))
+	}
+	if len(names) == 0 {
+		if names, err = e.tables(ctx, conn); err != nil {
+			return Inspection{}, err
+		}
+	}
+	r, err := read(ctx, e, conn, names)
+	return Inspection{Realm: r.live, LeftAlone: r.left}, err
 }
 
 // Diff returns the changes that turn the models' tables in the database into
-// what the models say: none if the two agree. It looks at no other tables.
-// Checks and conditions of indexes are compared by their names, since servers
-// rewrite their text; [CompareLive] does better with a snapshot. conn may be
-// in a transaction.
+// what the models say: none if the two agree. It looks at no other tables, and
+// leaves out what can't be read and what models have no words for: the
+// LeftAlone of [CompareLive] names it. Checks and conditions of indexes are
+// compared by their names, since servers rewrite their text; [CompareLive]
+// does better with a snapshot. conn may be in a transaction.
 func Diff(ctx context.Context, conn bun.Conn, models ...any) ([]schema.Change, error) {
 	e, want, err := wanted(conn, models)
 	if err != nil {
 		return nil, err
 	}
-	driver, live, err := inspect(ctx, e, conn, namesOf(tablesOf(want)), want)
+	r, err := read(ctx, e, conn, namesOf(tablesOf(want)), want)
 	if err != nil {
 		return nil, err
 	}
-	return changesBetween(e, driver, live, want)
+	if _, err := settle(e, r, want, nil, models); err != nil {
+		return nil, err
+	}
+	return changesBetween(e, r.driver, r.live, want)
 }
 
 func wanted(conn bun.Conn, models []any) (engine, *schema.Realm, error) {
@@ -49,45 +93,60 @@ func wanted(conn bun.Conn, models []any) (engine, *schema.Realm, error) {
 	return e, want, err
 }
 
-// inspect reads the named tables. What servers write differently it takes
-// from the first of the references that has the table.
-func inspect(ctx context.Context, e engine, conn bun.Conn, names []tableName, references ...*schema.Realm) (migrate.Driver, *schema.Realm, error) {
+// reading is what was read from a database.
+type reading struct {
+	driver migrate.Driver
+	rows   *rowsKeeper
+	live   *schema.Realm
+	left   []LeftAlone
+}
+
+// read reads the named tables. What servers write differently it takes from
+// the first of the references that has the table. A table that can't be read
+// costs no other: it is named among those left alone.
+func read(ctx context.Context, e engine, conn bun.Conn, names []tableName, references ...*schema.Realm) (reading, error) {
 	// Bun's own methods would take the $1 in atlas's queries for text.
-	driver, err := e.open(conn.Conn)
+	rows := &rowsKeeper{ExecQuerier: conn.Conn}
+	driver, err := e.open(rows)
 	if err != nil {
-		return nil, nil, fmt.Errorf("autogen: inspect: %w", err)
+		return reading{}, fmt.Errorf("autogen: inspect: %w", err)
 	}
-	live := schema.NewRealm(schema.New(""))
+	r := reading{driver: driver, rows: rows, live: schema.NewRealm(schema.New(""))}
+	found, err := r.locate(ctx, e, conn, names)
+	if err != nil {
+		return reading{}, err
+	}
 	actual := map[string]*schema.Schema{}
-	for _, name := range schemaNames(append(references, live)...) {
-		opts := &schema.InspectOptions{Mode: schema.InspectSchemas | schema.InspectTables}
-		for _, table := range names {
-			if table.schema == name {
-				opts.Tables = append(opts.Tables, table.name)
-			}
-		}
-		if len(opts.Tables) == 0 {
-			continue
-		}
-		s, err := driver.InspectSchema(ctx, name, opts)
-		if schema.IsNotExistError(err) {
-			continue
-		}
+	for _, name := range schemasOf(found) {
+		s, err := r.schema(ctx, conn, name, found)
 		if err != nil {
-			return nil, nil, fmt.Errorf("autogen: inspect: %w", err)
+			return reading{}, err
+		}
+		if s == nil {
+			continue
 		}
 		actual[s.Name] = s
 		// The default schema's real name is the connection's affair.
 		s.Name = name
 		s.Attrs = nil
-		live.Schemas = slices.DeleteFunc(live.Schemas, func(other *schema.Schema) bool { return other.Name == name })
-		live.AddSchemas(s)
+		r.live.Schemas = slices.DeleteFunc(r.live.Schemas, func(other *schema.Schema) bool { return other.Name == name })
+		r.live.AddSchemas(s)
 	}
-	for _, table := range tablesOf(live) {
+	left, err := e.complete(ctx, conn, tablesOf(r.live))
+	if err != nil {
+		return reading{}, err
+	}
+	r.left = append(r.left, left...)
+	removeTables(r.live, r.left)
+	for wanted, actual := range found {
+		respell(r.live, wanted, actual)
+	}
+	for _, table := range tablesOf(r.live) {
 		linkKeys(table, actual)
 		normalizeKeys(table)
 		for _, reference := range references {
 			if like, ok := tableAt(reference, nameOfTable(table)); ok {
+				respellColumns(e, table, like)
 				e.normalize(table, like)
 				normalizeTexts(table, like)
 				break
@@ -97,11 +156,108 @@ func inspect(ctx context.Context, e engine, conn bun.Conn, names []tableName, re
 	settleCollations(e, live, references)
 	settleTypes(e, live, references)
 	for _, reference := range references {
-		if err := settleDefaults(ctx, e, conn, live, reference); err != nil {
-			return nil, nil, err
+		if err := settleDefaults(ctx, e, conn, r.live, reference); err != nil {
+			return reading{}, err
 		}
 	}
-	return driver, live, nil
+	return r, nil
+}
+
+// locate finds how the database spells the names. A view is left alone.
+func (r *reading) locate(ctx context.Context, e engine, conn bun.Conn, names []tableName) (map[tableName]tableName, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	relations, err := e.find(ctx, conn, names)
+	if err != nil {
+		return nil, err
+	}
+	found := map[tableName]tableName{}
+	for name, relation := range relations {
+		if !relation.isTable {
+			r.left = append(r.left, leave(name, "", "it is a view or another program's table, which revisions do not change"))
+			continue
+		}
+		found[name] = tableName{schema: name.schema, name: relation.tableName.name}
+	}
+	slices.SortFunc(r.left, func(a, b LeftAlone) int { return strings.Compare(a.Table, b.Table) })
+	return found, nil
+}
+
+func schemasOf(found map[tableName]tableName) []string {
+	var names []string
+	for name := range found {
+		names = append(names, name.schema)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// schema reads the tables of a schema: at once, or one by one if that fails,
+// so that only those are left out that can't be read. It is nil if there is no
+// such schema.
+func (r *reading) schema(ctx context.Context, conn bun.Conn, name string, found map[tableName]tableName) (*schema.Schema, error) {
+	var tables []string
+	for _, table := range found {
+		if table.schema == name {
+			tables = append(tables, table.name)
+		}
+	}
+	slices.Sort(tables)
+	tables = slices.Compact(tables)
+	s, err := r.inspect(ctx, name, tables)
+	if err == nil || schema.IsNotExistError(err) {
+		return s, nil
+	}
+	whole := err
+	if err := conn.PingContext(ctx); err != nil {
+		return nil, fmt.Errorf("autogen: inspect: %w", errors.Join(whole, err))
+	}
+	for _, table := range tables {
+		part, err := r.inspect(ctx, name, []string{table})
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("autogen: inspect: %w", err)
+			}
+			r.left = append(r.left, leave(tableName{name, table}, "", "it can't be read: "+cause(err)))
+			continue
+		}
+		if s == nil {
+			s = schema.New(part.Name)
+		}
+		s.AddTables(part.Tables...)
+	}
+	return s, nil
+}
+
+func (r *reading) inspect(ctx context.Context, name string, tables []string) (*schema.Schema, error) {
+	s, err := r.driver.InspectSchema(ctx, name, &schema.InspectOptions{Mode: schema.InspectSchemas | schema.InspectTables, Tables: tables})
+	return s, errors.Join(err, r.rows.close())
+}
+
+// respell gives a table the name that the models spell with other capitals.
+func respell(live *schema.Realm, wanted, actual tableName) {
+	if table, ok := tableAt(live, actual); ok && wanted != actual {
+		table.Name = wanted.name
+	}
+}
+
+// respellColumns does the same for columns, on engines that take names with
+// other capitals for the same.
+func respellColumns(e engine, live, like *schema.Table) {
+	if e.name() == dbmodule.PostgreSQL {
+		return
+	}
+	for _, column := range live.Columns {
+		if _, same := like.Column(column.Name); same {
+			continue
+		}
+		for _, wanted := range like.Columns {
+			if _, taken := live.Column(wanted.Name); !taken && strings.EqualFold(wanted.Name, column.Name) {
+				column.Name = wanted.Name
+			}
+		}
+	}
 }
 
 // linkKeys makes foreign keys into other schemas lead to the tables that were

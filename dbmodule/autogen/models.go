@@ -101,7 +101,7 @@ func nameOf(e engine, table *bunschema.Table) (tableName, error) {
 }
 
 // tableNames returns the names of the models' tables in the order of the
-// alphabet. The dialect can be a connection's: models that it knows already
+// alphabet, but for those that a model leaves to others. The dialect can be a connection's: models that it knows already
 // cost nothing.
 func tableNames(e engine, d bunschema.Dialect, models []any) ([]tableName, error) {
 	types, err := structTypes(models)
@@ -114,6 +114,9 @@ func tableNames(e engine, d bunschema.Dialect, models []any) ([]tableName, error
 	}
 	names := make([]tableName, 0, len(tables))
 	for _, table := range tables {
+		if isUnmanaged(table.Type) {
+			continue
+		}
 		name, err := nameOf(e, table)
 		if err != nil {
 			return nil, err

@@ -37,8 +37,6 @@ func (mysqlEngine) hcl() hclCodec {
 	return hclCodec{marshal: marshalMySQL, eval: mysql.EvalHCL}
 }
 
-func (mysqlEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return mysql.Open(db) }
-
 // mysqlTypes maps other engines' types, and those of its own that hold less
 // here than elsewhere; the rest is passed on.
 var mysqlTypes = map[string]string{

@@ -29,8 +29,6 @@ func (sqliteEngine) hcl() hclCodec {
 	return hclCodec{marshal: sqlite.MarshalHCL.MarshalSpec, eval: sqlite.EvalHCL}
 }
 
-func (sqliteEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return sqlite.Open(db) }
-
 // sqliteTypes are declared so that SQLite's rule, which goes by parts of the
 // name, gives a column the affinity that its values need, and so that its
 // driver knows times and truth values again.

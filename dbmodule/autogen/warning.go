@@ -39,6 +39,9 @@ const (
 	// build of this program does while it is still running.
 	RenameTable  Code = "rename-table"
 	RenameColumn Code = "rename-column"
+	// NameCase makes a table while another is there whose name differs in upper
+	// and lower case only.
+	NameCase Code = "name-case"
 )
 
 // Warning tells of a change that loses data, depends on the rows that are

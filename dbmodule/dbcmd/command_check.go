@@ -23,7 +23,9 @@ func (t *tree) checkCommand() *cobra.Command {
 			"together, or if the database lacks revisions, has one done in part, one that was changed\n" +
 			"after it had been applied, or one that nobody knows. It changes nothing.\n\n" +
 			"With --offline it asks no database, as in a pipeline that has none. With --live it\n" +
-			"compares the tables in the database with the models, too.",
+			"compares the tables in the database with the models, too. What models have no words\n" +
+			"for (an index on an expression, GIN, a generated column) and what can't be read is\n" +
+			"named and left alone; what else a model's method Unmanaged names is not reported.",
 		Example: t.examples("check", "check --offline", "check --live"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {
@@ -73,6 +75,15 @@ func (t *tree) checkModels(cmd *cobra.Command) ([]finding, error) {
 		}
 	}
 	return findings, nil
+}
+
+// leftAlone are notes of what a comparison did not compare.
+func leftAlone(where string, left []autogen.LeftAlone) []finding {
+	var notes []finding
+	for _, l := range left {
+		notes = append(notes, finding{where: where, text: l.String(), note: true})
+	}
+	return notes
 }
 
 // operations shortens what a draft does.
@@ -131,6 +142,7 @@ func (t *tree) checkDatabase(ctx context.Context, cmd *cobra.Command, m *migrate
 	if err != nil {
 		return nil, err
 	}
+	findings = append(findings, leftAlone(where, d.LeftAlone)...)
 	if !d.Empty() {
 		findings = append(findings, finding{where: where, text: "its tables are not what the models say: " + operations(d)})
 	}

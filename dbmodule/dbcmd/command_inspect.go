@@ -31,10 +31,11 @@ func (t *tree) inspectCommand() *cobra.Command {
 				return errNoModels
 			}
 			return t.connected(cmd, func(ctx context.Context, db *dbmodule.Database) error {
-				text, err := t.inspect(ctx, db, format)
+				text, left, err := t.inspect(ctx, db, format)
 				if err != nil {
 					return err
 				}
+				tellLeftAlone(cmd, left)
 				return say(cmd, "%s", text)
 			})
 		},
@@ -43,26 +44,33 @@ func (t *tree) inspectCommand() *cobra.Command {
 	return cmd
 }
 
-func (t *tree) inspect(ctx context.Context, db *dbmodule.Database, format string) (text string, err error) {
+func (t *tree) inspect(ctx context.Context, db *dbmodule.Database, format string) (text string, left []autogen.LeftAlone, err error) {
 	conn, err := db.DB().Conn(ctx)
 	if err != nil {
-		return "", fmt.Errorf("dbcmd: inspect: %w", err)
+		return "", nil, fmt.Errorf("dbcmd: inspect: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	realm, err := autogen.Inspect(ctx, conn, t.config.Models...)
+	found, err := autogen.InspectModels(ctx, conn, t.config.Models...)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if format == "hcl" {
-		hcl, err := autogen.MarshalSnapshot(db.Engine(), realm)
-		return string(hcl), err
+		hcl, err := autogen.MarshalSnapshot(db.Engine(), found.Realm)
+		return string(hcl), found.LeftAlone, err
 	}
-	statements, err := autogen.DDL(ctx, db.Engine(), realm)
+	statements, err := autogen.DDL(ctx, db.Engine(), found.Realm)
 	if err != nil || len(statements) == 0 {
-		return "", err
+		return "", found.LeftAlone, err
 	}
 	for i, statement := range statements {
 		statements[i] = layOut(db.Engine(), statement)
 	}
-	return strings.Join(statements, ";\n") + ";\n", nil
+	return strings.Join(statements, ";\n") + ";\n", found.LeftAlone, nil
+}
+
+// tellLeftAlone names what could not be compared or printed.
+func tellLeftAlone(cmd *cobra.Command, left []autogen.LeftAlone) {
+	for _, l := range left {
+		tell(cmd, "note: %s\n", l)
+	}
 }

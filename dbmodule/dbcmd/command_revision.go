@@ -103,6 +103,9 @@ func (t *tree) revision(cmd *cobra.Command, f revisionFlags) error {
 	if err != nil {
 		return err
 	}
+	for _, d := range drafts {
+		tellLeftAlone(cmd, d.LeftAlone)
+	}
 	if allEmpty(drafts) {
 		against := "snapshot"
 		if f.live {

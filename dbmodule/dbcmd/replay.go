@@ -38,8 +38,12 @@ func (t *tree) replay(ctx context.Context, cmd *cobra.Command, m *migrate.Migrat
 			return nil
 		}
 		d, err := t.liveDraft(ctx, cmd, s.db, nil)
-		if err != nil || d.Empty() {
+		if err != nil {
 			return err
+		}
+		findings = append(findings, leftAlone("sqlite, after all revisions", d.LeftAlone)...)
+		if d.Empty() {
+			return nil
 		}
 		findings = append(findings, finding{
 			where: "sqlite, after all revisions",
@@ -165,14 +169,9 @@ func (s *scratch) schema(ctx context.Context) (tables *schema.Realm, err error) 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	driver, err := sqlite.Open(conn.Conn)
+	found, err := autogen.InspectTables(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
-	found, err := driver.InspectSchema(ctx, "main", &schema.InspectOptions{Exclude: []string{"alembic_version*"}})
-	if err != nil {
-		return nil, err
-	}
-	found.Name = ""
-	return schema.NewRealm(found), nil
+	return found.Realm, nil
 }

@@ -1,0 +1,51 @@
+package autogen
+
+import (
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/schema"
+)
+
+// LeftAlone is something in the database that a comparison does not compare,
+// because it can't be read or because models have no words for it. No
+// statement of a draft touches it.
+type LeftAlone struct {
+	// Table is the table, with its schema if that is not the default one.
+	Table string
+	// Object is the part of the table, such as "index ux_books"; empty for the
+	// whole table.
+	Object string
+	// Reason says why, as one sentence without its full stop.
+	Reason string
+}
+
+// String renders it in one line.
+func (l LeftAlone) String() string {
+	if l.Object == "" {
+		return "table " + l.Table + " is left alone: " + l.Reason
+	}
+	return "table " + l.Table + ": " + l.Object + " is left alone: " + l.Reason
+}
+
+func leave(table tableName, object, reason string) LeftAlone {
+	return LeftAlone{Table: table.String(), Object: object, Reason: reason}
+}
+
+// cause is an error's text without the prefixes of atlas and this package.
+func cause(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"autogen: ", "sqlite: ", "postgres: ", "mysql: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}
+
+// removeTables takes the tables that are left alone out of a realm.
+func removeTables(realm *schema.Realm, left []LeftAlone) {
+	for _, s := range realm.Schemas {
+		s.Tables = slices.DeleteFunc(s.Tables, func(t *schema.Table) bool {
+			return slices.ContainsFunc(left, func(l LeftAlone) bool { return l.Object == "" && l.Table == nameOfTable(t).String() })
+		})
+	}
+}

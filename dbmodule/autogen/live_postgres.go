@@ -1,0 +1,108 @@
+package autogen
+
+import (
+	"context"
+	"strings"
+
+	"ariga.io/atlas/sql/postgres"
+	"ariga.io/atlas/sql/schema"
+	"github.com/uptrace/bun"
+)
+
+func (postgresEngine) tables(ctx context.Context, conn bun.Conn) ([]tableName, error) {
+	var names []tableName
+	// The partitions of a table, and what belongs to an extension, are parts.
+	rows := query(ctx, conn, `SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT LIKE 'alembic\_version%'
+AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY c.relname`)
+	var n tableName
+	for rows.next(&n.name) {
+		names = append(names, n)
+	}
+	return names, rows.err("list tables")
+}
+
+// complete leaves tables alone of which the server does not show all columns:
+// it shows those that the user has a privilege on.
+func (postgresEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) ([]LeftAlone, error) {
+	columns := map[int64]int{}
+	var ids []int64
+	for _, table := range tables {
+		if id, ok := attrOf[*postgres.OID](table.Attrs); ok {
+			ids = append(ids, id.V)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows := query(ctx, conn, "SELECT attrelid::bigint, count(*) FROM pg_attribute WHERE attrelid IN (?) AND attnum > 0 AND NOT attisdropped GROUP BY attrelid", bun.List(ids))
+	var id int64
+	var count int
+	for rows.next(&id, &count) {
+		columns[id] = count
+	}
+	var left []LeftAlone
+	for _, table := range tables {
+		id, ok := attrOf[*postgres.OID](table.Attrs)
+		if ok && columns[id.V] != len(table.Columns) {
+			left = append(left, leave(nameOfTable(table), "", "this user has no privilege on all of its columns, so they can't be read"))
+		}
+	}
+	return left, rows.err("count columns")
+}
+
+func (postgresEngine) unsaid(index *schema.Index) string {
+	if kind, ok := attrOf[*postgres.IndexType](index.Attrs); ok && !strings.EqualFold(kind.T, postgres.IndexTypeBTree) {
+		return "models have no words for an index of the kind " + strings.ToUpper(kind.T)
+	}
+	if _, ok := attrOf[*postgres.IndexInclude](index.Attrs); ok {
+		return "models have no words for INCLUDE"
+	}
+	if nulls, ok := attrOf[*postgres.IndexNullsDistinct](index.Attrs); ok && !nulls.V {
+		return "models have no words for NULLS NOT DISTINCT"
+	}
+	if _, ok := attrOf[*postgres.IndexStorageParams](index.Attrs); ok {
+		return "models have no words for the storage of an index"
+	}
+	if constraint, ok := attrOf[*postgres.Constraint](index.Attrs); ok && constraint.T == "x" {
+		return "models have no words for EXCLUDE"
+	}
+	for _, part := range index.Parts {
+		nulls, ordered := attrOf[*postgres.IndexColumnProperty](part.Attrs)
+		_, class := attrOf[*postgres.IndexOpClass](part.Attrs)
+		switch {
+		case part.X != nil:
+			return "models have no words for an index on an expression"
+		case class:
+			return "models have no words for an operator class"
+		case ordered && nulls.NullsFirst != part.Desc:
+			return "models have no words for NULLS FIRST and NULLS LAST"
+		}
+	}
+	return ""
+}
+
+// accept lets a serial column be what an identity is, and keeps how an
+// identity numbers: ALWAYS or BY DEFAULT, from where and in which steps.
+func (e postgresEngine) accept(live, want, _ *schema.Column, table *schema.Table) {
+	serial, isSerial := live.Type.Type.(*postgres.SerialType)
+	if isSerial {
+		live.Type.Type = serial.IntegerType()
+	}
+	identity, isIdentity := attrOf[*postgres.Identity](live.Attrs)
+	wanted, numbers := attrOf[*postgres.Identity](want.Attrs)
+	switch {
+	case isIdentity && numbers:
+		schema.ReplaceOrAppend(&want.Attrs, schema.Attr(identity))
+	case isSerial && numbers:
+		live.AddAttrs(wanted)
+	case isSerial:
+		sequence := serial.SequenceName
+		if sequence == "" {
+			sequence = table.Name + "_" + live.Name + "_seq"
+		}
+		at := tableName{schema: nameOfTable(table).schema, name: sequence}
+		live.Default = &schema.RawExpr{X: "nextval(" + quote(quotedName(e, at)) + "::regclass)"}
+	}
+}

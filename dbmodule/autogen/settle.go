@@ -1,0 +1,350 @@
+package autogen
+
+import (
+	"fmt"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/mysql"
+	"ariga.io/atlas/sql/postgres"
+	"ariga.io/atlas/sql/schema"
+	"ariga.io/atlas/sql/sqlite"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// settle prepares a comparison of a database with models, so that it finds
+// what models can say and no more. What exists beside the models becomes part
+// of want where a statement that makes a table or column again must repeat it,
+// and leaves the reading where no statement does. It returns what was left
+// alone for want of words; what a model declared is not named. snapshot can be
+// nil.
+func settle(e engine, r reading, want, snapshot *schema.Realm, models []any) ([]LeftAlone, error) {
+	declared, err := unmanagedOf(e, models)
+	if err != nil {
+		return nil, err
+	}
+	removeTables(want, r.left)
+	for name, unmanaged := range declared {
+		if unmanaged.Table {
+			removeTables(r.live, []LeftAlone{{Table: name.String()}})
+		}
+	}
+	s := settler{engine: e, differ: r.driver, left: r.left}
+	for _, live := range tablesOf(r.live) {
+		now, ok := tableAt(want, nameOfTable(live))
+		if !ok {
+			continue
+		}
+		known := &schema.Table{}
+		if snapshot != nil {
+			if table, ok := tableAt(snapshot, nameOfTable(live)); ok {
+				known = table
+			}
+		}
+		t := settling{settler: &s, live: live, want: now, known: known, unmanaged: declared[nameOfTable(live)]}
+		t.settle()
+	}
+	slices.SortStableFunc(s.left, func(a, b LeftAlone) int { return strings.Compare(a.Table, b.Table) })
+	removeTables(r.live, s.left)
+	removeTables(want, s.left)
+	return s.left, nil
+}
+
+type settler struct {
+	engine engine
+	differ schema.Differ
+	left   []LeftAlone
+}
+
+// settling is a table of the database beside that of its model. known is what
+// the snapshot has of it.
+type settling struct {
+	*settler
+	live, want, known *schema.Table
+	unmanaged         dbmodule.Unmanaged
+}
+
+func (t settling) leave(object, reason string) {
+	t.left = append(t.left, leave(nameOfTable(t.live), object, reason))
+}
+
+func (t settling) settle() {
+	t.attrs()
+	t.columns()
+	t.indexes()
+	t.checks()
+	t.foreignKeys()
+	t.try()
+}
+
+// attrs keeps what a table is and models have no words for. Its comment is
+// the model's if the model has one, or had.
+func (t settling) attrs() {
+	t.want.Attrs = keepComment(t.live.Attrs, t.want.Attrs, t.known.Attrs)
+	for _, attr := range t.live.Attrs {
+		switch attr.(type) {
+		case *postgres.Partition, *sqlite.WithoutRowID, *sqlite.Strict, *mysql.CreateOptions, *mysql.SystemVersioned, *mysql.Engine:
+			schema.ReplaceOrAppend(&t.want.Attrs, attr)
+		}
+	}
+}
+
+// keepComment gives the wanted attributes the comment that the database has,
+// if neither the models nor the snapshot say one.
+func keepComment(live, want, known []schema.Attr) []schema.Attr {
+	comment, ok := attrOf[*schema.Comment](live)
+	if _, said := attrOf[*schema.Comment](want); !ok || said {
+		return want
+	}
+	if _, said := attrOf[*schema.Comment](known); said {
+		return want
+	}
+	return append(slices.Clone(want), comment)
+}
+
+func (t settling) columns() {
+	for _, live := range t.live.Columns {
+		object := "column " + live.Name
+		generated, isGenerated := attrOf[*schema.GeneratedExpr](live.Attrs)
+		want, ok := t.want.Column(live.Name)
+		declared := matches(t.unmanaged.Columns, live.Name)
+		switch {
+		case ok && declared:
+			t.adopt(want, live)
+		case !ok && declared:
+			t.add(live)
+		case !ok && isGenerated:
+			t.add(live)
+			t.leave(object, "models have no words for a generated column")
+		case ok && isGenerated:
+			t.adopt(want, live)
+			want.Attrs = schema.RemoveAttr[*schema.GeneratedExpr](want.Attrs)
+			want.AddAttrs(generated)
+			t.leave(object, "models have no words for a generated column")
+		case ok:
+			t.column(live, want)
+		}
+	}
+}
+
+// column keeps what a column has beside what its model says.
+func (t settling) column(live, want *schema.Column) {
+	var before []schema.Attr
+	known, ok := t.known.Column(live.Name)
+	if ok {
+		before = known.Attrs
+	}
+	want.Attrs = keepComment(live.Attrs, want.Attrs, before)
+	t.engine.accept(live, want, known, t.live)
+}
+
+// add makes a column of the database one of the model's, too.
+func (t settling) add(live *schema.Column) {
+	t.want.AddColumns(&schema.Column{Name: live.Name, Type: live.Type, Default: live.Default, Attrs: slices.Clone(live.Attrs)})
+}
+
+// adopt makes the model say of a column what the database has.
+func (t settling) adopt(want, live *schema.Column) {
+	want.Type, want.Default, want.Attrs = live.Type, live.Default, slices.Clone(live.Attrs)
+}
+
+func (t settling) indexes() {
+	for _, live := range slices.Clone(t.live.Indexes) {
+		want, ok := t.want.Index(live.Name)
+		if !ok {
+			want, ok = t.unnamed(live)
+		}
+		reason := t.engine.unsaid(live)
+		// MySQL makes an index with the name of a foreign key.
+		switch declared := matches(t.unmanaged.Indexes, live.Name) || matches(t.unmanaged.ForeignKeys, live.Name); {
+		case ok && declared, ok && reason != "" && slices.Equal(partNames(live), partNames(want)):
+			want.Unique, want.Attrs, want.Parts = live.Unique, live.Attrs, t.wantedParts(live)
+			if !declared {
+				t.leave("what index "+live.Name+" has beside its columns", reason)
+			}
+		case ok:
+			t.index(live, want)
+		case declared:
+			t.live.Indexes = without(t.live.Indexes, live)
+		case reason != "":
+			t.live.Indexes = without(t.live.Indexes, live)
+			t.leave("index "+live.Name, reason)
+		}
+	}
+}
+
+// unnamed finds the unique index that a model asks for and SQLite keeps under
+// a name of its own, and gives it the model's name.
+func (t settling) unnamed(live *schema.Index) (*schema.Index, bool) {
+	if !isInlineUnique(live) {
+		return nil, false
+	}
+	for _, want := range t.want.Indexes {
+		if _, taken := t.live.Index(want.Name); !taken && sameIndex(live, want) {
+			live.Name = want.Name
+			return want, true
+		}
+	}
+	// A name that SQLite takes, should the index have to come back.
+	live.Name = names{}.build("uq", nameOfTable(t.live), partNames(live), "")
+	return nil, false
+}
+
+// index lets a unique constraint be what a model's unique index is.
+func (t settling) index(live, want *schema.Index) {
+	constraint, ok := attrOf[*postgres.Constraint](live.Attrs)
+	if ok && want.Unique {
+		want.Attrs = append(slices.Clone(want.Attrs), constraint)
+	}
+	want.Attrs = keepComment(live.Attrs, want.Attrs, nil)
+}
+
+// wantedParts are the parts of an index with the columns of the wanted table.
+func (t settling) wantedParts(live *schema.Index) []*schema.IndexPart {
+	var parts []*schema.IndexPart
+	for _, part := range live.Parts {
+		copied := *part
+		if part.C != nil {
+			if column, ok := t.want.Column(part.C.Name); ok {
+				copied.C = column
+			}
+		}
+		parts = append(parts, &copied)
+	}
+	return parts
+}
+
+func without[T comparable](all []T, one T) []T {
+	return slices.DeleteFunc(slices.Clone(all), func(other T) bool { return other == one })
+}
+
+func (t settling) checks() {
+	for _, live := range checksOf(t.live) {
+		if !matches(t.unmanaged.Checks, live.Name) {
+			continue
+		}
+		t.want.Attrs = slices.DeleteFunc(t.want.Attrs, func(attr schema.Attr) bool {
+			check, ok := attr.(*schema.Check)
+			return ok && check.Name == live.Name
+		})
+		t.want.AddChecks(live)
+	}
+}
+
+func (t settling) foreignKeys() {
+	for _, live := range t.live.ForeignKeys {
+		if !matches(t.unmanaged.ForeignKeys, live.Symbol) {
+			continue
+		}
+		t.want.ForeignKeys = slices.DeleteFunc(t.want.ForeignKeys, func(key *schema.ForeignKey) bool { return key.Symbol == live.Symbol })
+		copied := *live
+		copied.Table = t.want
+		for i, column := range live.Columns {
+			if wanted, ok := t.want.Column(column.Name); ok {
+				copied.Columns = slices.Clone(copied.Columns)
+				copied.Columns[i] = wanted
+			}
+		}
+		t.want.AddForeignKeys(&copied)
+	}
+}
+
+// try compares the table by itself, so that what atlas can't compare costs no
+// more than the column it is about, or the table.
+func (t settling) try() {
+	if t.compares(t.live.Columns...) == nil {
+		return
+	}
+	for _, live := range t.live.Columns {
+		want, ok := t.want.Column(live.Name)
+		if !ok {
+			continue
+		}
+		if err := t.compares(live); err != nil {
+			t.adopt(want, live)
+			t.leave("column "+live.Name, "it can't be compared: "+cause(err))
+		}
+	}
+	if err := t.compares(t.live.Columns...); err != nil {
+		t.leave("", "it can't be compared: "+cause(err))
+	}
+}
+
+// compares tries to compare copies of the table with these columns only; with
+// all of them keys, indexes and checks are compared, too.
+func (t settling) compares(columns ...*schema.Column) error {
+	live, want := t.live, t.want
+	if len(columns) != len(t.live.Columns) {
+		only := func(table *schema.Table) *schema.Table {
+			small := &schema.Table{Name: table.Name, Schema: table.Schema}
+			for _, column := range table.Columns {
+				if slices.ContainsFunc(columns, func(c *schema.Column) bool { return c.Name == column.Name }) {
+					small.Columns = append(small.Columns, column)
+				}
+			}
+			return small
+		}
+		live, want = only(live), only(want)
+	}
+	from, to := cloneTable(live), cloneTable(want)
+	_, err := t.differ.TableDiff(from, to, schema.DiffNormalized())
+	return err
+}
+
+// cloneTable copies a table alone, in a schema of its own.
+func cloneTable(table *schema.Table) *schema.Table {
+	s := schema.New("")
+	if table.Schema != nil {
+		s.Name = table.Schema.Name
+	}
+	s.Tables = []*schema.Table{table}
+	return cloneRealm(&schema.Realm{Schemas: []*schema.Schema{s}}).Schemas[0].Tables[0]
+}
+
+// unmanagedOf asks the models what they do not manage.
+func unmanagedOf(e engine, models []any) (map[tableName]dbmodule.Unmanaged, error) {
+	types, err := structTypes(models)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := bunTables(e.newDialect(), types)
+	if err != nil {
+		return nil, err
+	}
+	all := map[tableName]dbmodule.Unmanaged{}
+	for _, table := range tables {
+		unmanager, ok := table.ZeroIface.(dbmodule.Unmanager)
+		if !ok {
+			continue
+		}
+		name, err := nameOf(e, table)
+		if err != nil {
+			return nil, err
+		}
+		unmanaged := unmanager.Unmanaged()
+		for _, pattern := range slices.Concat(unmanaged.Columns, unmanaged.Indexes, unmanaged.ForeignKeys, unmanaged.Checks) {
+			if _, err := path.Match(pattern, ""); err != nil {
+				return nil, fmt.Errorf("autogen: model %s: Unmanaged names %q, which is no pattern: %w", table.Type, pattern, err)
+			}
+		}
+		all[name] = unmanaged
+	}
+	return all, nil
+}
+
+// isUnmanaged says that a model leaves its whole table to others.
+func isUnmanaged(t reflect.Type) bool {
+	unmanager, ok := reflect.New(t).Interface().(dbmodule.Unmanager)
+	return ok && unmanager.Unmanaged().Table
+}
+
+// matches says that a name fits one of the patterns.
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok && err == nil
+	})
+}
