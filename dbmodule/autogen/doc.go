@@ -41,7 +41,8 @@
 // tag like type:varchar(64) collate utf8mb4_bin makes comparisons exact;
 // elsewhere they are and the collation is ignored. The type of an unsigned
 // integer holds all of its values except those of uint and uint64 above
-// 2^63-1. MySQL tables are InnoDB with utf8mb4.
+// 2^63-1. MySQL tables are InnoDB with the
+// character set and collation that their database has.
 //
 // # Defaults
 //

@@ -39,12 +39,18 @@ func (e postgresEngine) draft(ctx context.Context, from, to *schema.Realm, chang
 	var statements []string
 	for _, s := range to.Schemas {
 		if _, ok := from.Schema(s.Name); !ok && s.Name != "" {
-			statements = append(statements, "CREATE SCHEMA IF NOT EXISTS "+quoted(e, s.Name))
+			statements = append(statements, e.createSchema(s.Name))
 		}
 	}
 	s := stagesOf(e, from, to, changes)
 	staged, err := s.statements(ctx, e, func(modify *schema.ModifyTable) ([]string, error) { return e.alter(ctx, modify) })
 	return append(statements, staged...), err
+}
+
+// createSchema makes a schema that is not there. CREATE SCHEMA IF NOT EXISTS
+// asks for the right to make one even where it is there.
+func (e postgresEngine) createSchema(name string) string {
+	return fmt.Sprintf("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s) THEN CREATE SCHEMA %s; END IF; END $$", quote(name), quoted(e, name))
 }
 
 // postgresAlter sorts the changes of a table: what can't stand in the same

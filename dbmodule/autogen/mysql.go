@@ -194,7 +194,8 @@ func (mysqlEngine) index(i *schema.Index, _ string) error {
 }
 
 func (mysqlEngine) finish(t *schema.Table) error {
-	t.SetCharset("utf8mb4")
+	// Its character set and collation are the database's own: a foreign key
+	// between texts needs equal ones on both sides.
 	t.AddAttrs(&mysql.Engine{V: mysql.EngineInnoDB})
 	orderKeys(t)
 	supportKeys(t)
@@ -360,15 +361,15 @@ func (mysqlEngine) normalize(live, want *schema.Table) {
 	sameIndexKinds(live, want)
 	collation := collationOf(live.Attrs)
 	for _, column := range live.Columns {
-		if collationOf(column.Attrs) == collation {
+		wanted, ok := want.Column(column.Name)
+		if said := ok && collationOf(wanted.Attrs) == collation; collationOf(column.Attrs) == collation && !said {
 			column.UnsetCharset().UnsetCollation()
 		}
-		wanted, ok := want.Column(column.Name)
 		if ok {
 			normalizeDefault(column, wanted)
 		}
 	}
-	live.Attrs = schema.RemoveAttr[*schema.Collation](live.Attrs)
+	live.UnsetCharset().UnsetCollation()
 	live.Attrs = schema.RemoveAttr[*mysql.AutoIncrement](live.Attrs)
 	if inUse, ok := attrOf[*mysql.Engine](live.Attrs); ok {
 		inUse.Default = false

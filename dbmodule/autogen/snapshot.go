@@ -80,6 +80,12 @@ func ParseSnapshot(engine dbmodule.Engine, text []byte, filename string) (*schem
 		if s.Name == defaultSchema {
 			s.Name = ""
 		}
+		if engine == dbmodule.MySQL {
+			// Snapshots once had one; a table has its database's.
+			for _, table := range s.Tables {
+				table.UnsetCharset().UnsetCollation()
+			}
+		}
 	}
 	if _, ok := realm.Schema(""); !ok {
 		realm.AddSchemas(schema.New(""))

@@ -59,7 +59,7 @@ DROP TABLE "books";
 DROP TABLE "authors";
 `, read("postgresql.sql"))
 	require.Contains(t, read("sqlite.sql"), "CREATE TABLE `books` (\n  `id` integer")
-	require.Contains(t, read("mysql.sql"), "\n) CHARSET utf8mb4 ENGINE InnoDB;\n")
+	require.Contains(t, read("mysql.sql"), "\n) ENGINE InnoDB;\n")
 	for _, engine := range []string{"sqlite", "postgresql", "mysql"} {
 		text, err := os.ReadFile(filepath.Join(p.config.Dir, "snapshot", engine+".hcl"))
 		require.NoError(t, err)

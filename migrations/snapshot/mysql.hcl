@@ -1,7 +1,6 @@
 # revision: 110694663fa4
 table "conversations" {
   schema  = schema.default
-  charset = "utf8mb4"
   engine  = InnoDB
   column "id" {
     null    = false
@@ -182,7 +181,6 @@ table "conversations" {
 }
 table "event_counts" {
   schema  = schema.default
-  charset = "utf8mb4"
   engine  = InnoDB
   column "conversation_id" {
     null    = false
@@ -214,7 +212,6 @@ table "event_counts" {
 }
 table "events" {
   schema  = schema.default
-  charset = "utf8mb4"
   engine  = InnoDB
   column "seq" {
     null           = false
