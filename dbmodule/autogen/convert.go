@@ -143,25 +143,27 @@ func (c *converter) place(m *model) {
 // claimNames takes the names that the model's author chose, before others are
 // made.
 func (c *converter) claimNames(m *model) error {
-	var chosen []string
+	var chosen []chosenName
 	if indexer, ok := m.bun.ZeroIface.(dbmodule.Indexer); ok {
 		for _, index := range indexer.Indexes() {
-			chosen = append(chosen, index.Name)
+			chosen = append(chosen, chosenName{indexKind, index.Name})
 		}
 	}
 	if checker, ok := m.bun.ZeroIface.(dbmodule.Checker); ok {
 		for _, check := range checker.Checks() {
-			chosen = append(chosen, check.Name)
+			chosen = append(chosen, chosenName{checkKind, check.Name})
 		}
 	}
 	if namer, ok := m.bun.ZeroIface.(dbmodule.ForeignKeyNamer); ok {
-		chosen = slices.AppendSeq(chosen, maps.Values(namer.ForeignKeyNames()))
+		for _, name := range namer.ForeignKeyNames() {
+			chosen = append(chosen, chosenName{keyKind, name})
+		}
 	}
-	for _, name := range chosen {
-		if name == "" {
+	for _, given := range chosen {
+		if given.name == "" {
 			continue
 		}
-		if err := errors.Join(checkName(c.engine, name), c.names.take(m.name, name)); err != nil {
+		if err := errors.Join(checkName(c.engine, given.name), c.names.take(c.engine, m.name, given)); err != nil {
 			return err
 		}
 	}

@@ -58,6 +58,9 @@ type engine interface {
 	// tables lists the tables of the connection's own schema, but for those
 	// that keep what revisions were applied.
 	tables(ctx context.Context, conn bun.Conn) ([]tableName, error)
+	// types are the statements that make the types of the connection's own
+	// schema.
+	types(ctx context.Context, conn bun.Conn) ([]string, error)
 	// complete adds to tables what atlas can't read, and names those that
 	// could not be read.
 	complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) ([]LeftAlone, error)

@@ -39,6 +39,20 @@ type Inspection struct {
 	Realm *schema.Realm
 	// LeftAlone names the tables and parts of tables that could not be read.
 	LeftAlone []LeftAlone
+	// Types are the statements that make the types of PostgreSQL which the
+	// database has beside its own: enums and domains. Only [InspectTables] reads
+	// them.
+	Types []string
+}
+
+// WhyUnmanaged says why models have no words for an index, in a sentence for
+// [LeftAlone]; it is empty if they have.
+func WhyUnmanaged(engine dbmodule.Engine, index *schema.Index) string {
+	e, err := engineOf(engine)
+	if err != nil {
+		return err.Error()
+	}
+	return e.unsaid(index)
 }
 
 // InspectTables reads tables whether a model has them or not: those named, as
@@ -59,8 +73,12 @@ func InspectTables(ctx context.Context, conn bun.Conn, tables ...string) (Inspec
 			return Inspection{}, err
 		}
 	}
+	types, err := e.types(ctx, conn)
+	if err != nil {
+		return Inspection{}, err
+	}
 	r, err := read(ctx, e, conn, names)
-	return Inspection{Realm: r.live, LeftAlone: r.left}, err
+	return Inspection{Realm: r.live, LeftAlone: r.left, Types: types}, err
 }
 
 // Diff returns the changes that turn the models' tables in the database into
@@ -78,7 +96,7 @@ func Diff(ctx context.Context, conn bun.Conn, models ...any) ([]schema.Change, e
 	if err != nil {
 		return nil, err
 	}
-	if _, err := settle(e, r, want, nil, models); err != nil {
+	if _, err := settle(e, r.driver, r, want, nil, models); err != nil {
 		return nil, err
 	}
 	return changesBetween(e, r.driver, r.live, want)

@@ -38,7 +38,7 @@ func CompareLive(ctx context.Context, conn bun.Conn, snapshot *schema.Realm, ren
 	if err != nil {
 		return Draft{}, err
 	}
-	left, err := settle(e, r, want, snapshot, models)
+	left, err := settle(e, r.driver, r, want, snapshot, models)
 	if err != nil {
 		return Draft{}, err
 	}

@@ -32,6 +32,8 @@ WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name NOT
 	return names, rows.err("list tables")
 }
 
+func (mysqlEngine) types(context.Context, bun.Conn) ([]string, error) { return nil, nil }
+
 func (mysqlEngine) complete(context.Context, bun.Conn, []*schema.Table) ([]LeftAlone, error) {
 	return nil, nil
 }

@@ -23,6 +23,24 @@ ORDER BY c.relname`)
 	return names, rows.err("list tables")
 }
 
+func (postgresEngine) types(ctx context.Context, conn bun.Conn) ([]string, error) {
+	var statements []string
+	rows := query(ctx, conn, `SELECT CASE t.typtype
+	WHEN 'e' THEN format('CREATE TYPE %I AS ENUM (%s)', t.typname, (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = t.oid))
+	ELSE concat_ws(' ', format('CREATE DOMAIN %I AS %s', t.typname, format_type(t.typbasetype, t.typtypmod)), 'DEFAULT ' || t.typdefault, CASE WHEN t.typnotnull THEN 'NOT NULL' END,
+		(SELECT string_agg(format('CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)), ' ' ORDER BY k.conname) FROM pg_constraint AS k WHERE k.contypid = t.oid AND k.contype = 'c'))
+	END
+FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+WHERE n.nspname = current_schema() AND t.typtype IN ('e', 'd')
+AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')
+ORDER BY t.typtype DESC, t.typname`)
+	var statement string
+	for rows.next(&statement) {
+		statements = append(statements, statement)
+	}
+	return statements, rows.err("list types")
+}
+
 // complete leaves tables alone of which the server does not show all columns:
 // it shows those that the user has a privilege on.
 func (postgresEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) ([]LeftAlone, error) {

@@ -35,6 +35,8 @@ WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\
 	return names, rows.err("list tables")
 }
 
+func (sqliteEngine) types(context.Context, bun.Conn) ([]string, error) { return nil, nil }
+
 func (sqliteEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) ([]LeftAlone, error) {
 	var left []LeftAlone
 	for _, table := range tables {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // longestMade is the length in bytes that names made here keep to: that of
@@ -52,13 +54,33 @@ func (n names) isTaken(schemaName, name, identity string) bool {
 // nameKey is equal for names that SQLite and MySQL take for the same.
 func nameKey(schemaName, name string) string { return schemaName + "\x00" + strings.ToLower(name) }
 
-// take claims a name that a model gave.
-func (n names) take(table tableName, name string) error {
-	key := nameKey(table.schema, name)
-	if _, taken := n[key]; taken {
-		return fmt.Errorf("name %q is used twice", name)
+// chosenName is a name that a model gave, and to what.
+type chosenName struct{ kind, name string }
+
+// The kinds of things that have names.
+const (
+	indexKind = "index"
+	checkKind = "check"
+	keyKind   = "foreign key"
+)
+
+// take claims a name that a model gave. It must be the only one of its kind in
+// the schema where the engine wants that, and else in its table.
+func (n names) take(e engine, table tableName, chosen chosenName) error {
+	wide := chosen.kind == indexKind
+	if e.name() == dbmodule.MySQL {
+		wide = chosen.kind == keyKind
 	}
-	n[key] = table.String() + "\x00" + name
+	scope := ""
+	if !wide {
+		scope = table.name
+	}
+	claim := strings.Join([]string{table.schema, chosen.kind, scope, strings.ToLower(chosen.name)}, "\x00")
+	if _, taken := n[claim]; taken {
+		return fmt.Errorf("name %q is used twice", chosen.name)
+	}
+	n[claim] = table.String()
+	n[nameKey(table.schema, chosen.name)] = table.String() + "\x00" + chosen.name
 	return nil
 }
 

@@ -21,7 +21,7 @@ import (
 // and leaves the reading where no statement does. It returns what was left
 // alone for want of words; what a model declared is not named. snapshot can be
 // nil.
-func settle(e engine, r reading, want, snapshot *schema.Realm, models []any) ([]LeftAlone, error) {
+func settle(e engine, differ schema.Differ, r reading, want, snapshot *schema.Realm, models []any) ([]LeftAlone, error) {
 	declared, err := unmanagedOf(e, models)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func settle(e engine, r reading, want, snapshot *schema.Realm, models []any) ([]
 			removeTables(r.live, []LeftAlone{{Table: name.String()}})
 		}
 	}
-	s := settler{engine: e, differ: r.driver, left: r.left}
+	s := settler{engine: e, differ: differ, left: r.left}
 	for _, live := range tablesOf(r.live) {
 		now, ok := tableAt(want, nameOfTable(live))
 		if !ok {
@@ -124,10 +124,21 @@ func (t settling) columns() {
 			want.Attrs = schema.RemoveAttr[*schema.GeneratedExpr](want.Attrs)
 			want.AddAttrs(generated)
 			t.leave(object, "models have no words for a generated column")
+		case ok && unknownType(live):
+			// atlas compares none that it does not know.
+			live.Type = &schema.ColumnType{Type: &schema.StringType{T: live.Type.Raw}, Raw: live.Type.Raw, Null: live.Type.Null}
+			t.adopt(want, live)
+			t.leave(object, "models have no words for the type "+live.Type.Raw)
 		case ok:
 			t.column(live, want)
 		}
 	}
+}
+
+// unknownType says that nobody here knows what a column's type means.
+func unknownType(c *schema.Column) bool {
+	_, unknown := c.Type.Type.(*schema.UnsupportedType)
+	return unknown
 }
 
 // column keeps what a column has beside what its model says.
@@ -252,46 +263,16 @@ func (t settling) foreignKeys() {
 	}
 }
 
-// try compares the table by itself, so that what atlas can't compare costs no
-// more than the column it is about, or the table.
+// try compares copies of the table by itself, so that what atlas can't compare
+// costs no other table.
 func (t settling) try() {
-	if t.compares(t.live.Columns...) == nil {
-		return
-	}
-	for _, live := range t.live.Columns {
-		want, ok := t.want.Column(live.Name)
-		if !ok {
-			continue
-		}
-		if err := t.compares(live); err != nil {
-			t.adopt(want, live)
-			t.leave("column "+live.Name, "it can't be compared: "+cause(err))
-		}
-	}
-	if err := t.compares(t.live.Columns...); err != nil {
+	from, to := cloneTable(t.live), cloneTable(t.want)
+	_, err := withoutDefaults([]*schema.Schema{from.Schema, to.Schema}, func() ([]schema.Change, error) {
+		return t.differ.TableDiff(from, to, schema.DiffNormalized())
+	})
+	if err != nil {
 		t.leave("", "it can't be compared: "+cause(err))
 	}
-}
-
-// compares tries to compare copies of the table with these columns only; with
-// all of them keys, indexes and checks are compared, too.
-func (t settling) compares(columns ...*schema.Column) error {
-	live, want := t.live, t.want
-	if len(columns) != len(t.live.Columns) {
-		only := func(table *schema.Table) *schema.Table {
-			small := &schema.Table{Name: table.Name, Schema: table.Schema}
-			for _, column := range table.Columns {
-				if slices.ContainsFunc(columns, func(c *schema.Column) bool { return c.Name == column.Name }) {
-					small.Columns = append(small.Columns, column)
-				}
-			}
-			return small
-		}
-		live, want = only(live), only(want)
-	}
-	from, to := cloneTable(live), cloneTable(want)
-	_, err := t.differ.TableDiff(from, to, schema.DiffNormalized())
-	return err
 }
 
 // cloneTable copies a table alone, in a schema of its own.

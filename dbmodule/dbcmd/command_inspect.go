@@ -4,33 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/token"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
+	"github.com/openhands-go/server/dbmodule/autogen/modelcode"
 )
 
 func (t *tree) inspectCommand() *cobra.Command {
-	var format string
+	var format, packageName string
 	cmd := &cobra.Command{
 		Use:   "inspect",
-		Short: "Print the models' tables as the database has them",
+		Short: "Print the models' tables as the database has them, or models for its tables",
 		Long: "Prints the tables of the models as they are in the database: as HCL, in which the\n" +
-			"snapshots are, or as the SQL that would create them. Tables of no model are left out.",
-		Example: t.examples("inspect", "inspect --format sql", "inspect | diff migrations/snapshot/postgresql.hcl -"),
+			"snapshots are, or as the SQL that would create them. Tables of no model are left out.\n\n" +
+			"With --format go it prints Go code instead: Bun models for all tables that the database\n" +
+			"has, to begin from where another tool made them. docs/adopting.md says how to go on.",
+		Example: t.examples("inspect", "inspect --format sql", "inspect | diff migrations/snapshot/postgresql.hcl -", "inspect --format go --package models > models/models.go"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {
 				return err
 			}
-			if format != "hcl" && format != "sql" {
-				return usage(cmd, "--format takes hcl or sql, not %q", format)
+			if format != "hcl" && format != "sql" && format != "go" {
+				return usage(cmd, "--format takes hcl, sql or go, not %q", format)
 			}
-			if len(t.config.Models) == 0 {
+			if format != "go" && len(t.config.Models) == 0 {
 				return errNoModels
 			}
+			if !token.IsIdentifier(packageName) {
+				return usage(cmd, "--package takes the name of a Go package, not %q", packageName)
+			}
 			return t.connected(cmd, func(ctx context.Context, db *dbmodule.Database) error {
+				if format == "go" {
+					return t.printModels(ctx, cmd, db, packageName)
+				}
 				text, left, err := t.inspect(ctx, db, format)
 				if err != nil {
 					return err
@@ -40,7 +50,8 @@ func (t *tree) inspectCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "hcl", "`FORM` of the output: hcl or sql")
+	cmd.Flags().StringVar(&format, "format", "hcl", "`FORM` of the output: hcl, sql or go")
+	cmd.Flags().StringVar(&packageName, "package", "models", "with --format go: `NAME` of the package that the models are for")
 	return cmd
 }
 
@@ -66,6 +77,25 @@ func (t *tree) inspect(ctx context.Context, db *dbmodule.Database, format string
 		statements[i] = layOut(db.Engine(), statement)
 	}
 	return strings.Join(statements, ";\n") + ";\n", found.LeftAlone, nil
+}
+
+// printModels prints Go code with a model for each table of the database.
+func (t *tree) printModels(ctx context.Context, cmd *cobra.Command, db *dbmodule.Database, packageName string) (err error) {
+	conn, err := db.DB().Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("dbcmd: inspect: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	found, err := autogen.InspectTables(ctx, conn)
+	if err != nil {
+		return err
+	}
+	text, err := modelcode.Write(db.Engine(), found, packageName)
+	if err != nil {
+		return err
+	}
+	tellLeftAlone(cmd, found.LeftAlone)
+	return say(cmd, "%s", text)
 }
 
 // tellLeftAlone names what could not be compared or printed.

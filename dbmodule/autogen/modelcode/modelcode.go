@@ -1,0 +1,283 @@
+// Package modelcode writes Go code: Bun models for tables that are in a
+// database already, to begin from.
+package modelcode
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/mysql"
+	"ariga.io/atlas/sql/postgres"
+	"ariga.io/atlas/sql/schema"
+	"ariga.io/atlas/sql/sqlite"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
+)
+
+// Write returns the source of a Go file of the package with a model for each
+// table of the connection's own schema that was found. Compared with the
+// database by autogen.CompareLive, the models leave nothing to do: names of
+// indexes, checks and foreign keys are those of the database, and what models
+// can't say stands in a method Unmanaged. The same tables give the same text.
+func Write(engine dbmodule.Engine, found autogen.Inspection, packageName string) ([]byte, error) {
+	w := writer{engine: engine, names: newNames(), models: map[*schema.Table]*model{}}
+	var tables []*schema.Table
+	for _, s := range found.Realm.Schemas {
+		if s.Name == "" {
+			tables = append(tables, s.Tables...)
+		}
+	}
+	slices.SortFunc(tables, func(a, b *schema.Table) int { return cmp.Compare(a.Name, b.Name) })
+	for _, table := range tables {
+		w.models[table] = &model{table: table, name: w.names.model(table.Name), fields: map[string]bool{}}
+	}
+	var models []*model
+	for _, table := range tables {
+		m := w.models[table]
+		w.columns(m)
+		w.relations(m)
+		w.indexes(m)
+		w.checks(m)
+		w.comments(m)
+		models = append(models, m)
+	}
+	for _, m := range models {
+		w.through(m)
+	}
+	text, err := render(packageName, found, models)
+	if err != nil {
+		return nil, fmt.Errorf("modelcode: write models: %w", err)
+	}
+	return text, nil
+}
+
+type writer struct {
+	engine dbmodule.Engine
+	names  names
+	models map[*schema.Table]*model
+}
+
+// model is the model of a table.
+type model struct {
+	table *schema.Table
+	name  string
+	// columns and relations are the lines of the struct.
+	columns, relations []field
+	// fields are the names that are taken.
+	fields    map[string]bool
+	indexes   []dbmodule.Index
+	checks    []dbmodule.Check
+	keyNames  map[string]string
+	comment   string
+	comments  map[string]string
+	unmanaged dbmodule.Unmanaged
+}
+
+// field is a field of a model's struct.
+type field struct {
+	name, goType, tag string
+	// remark stands behind it.
+	remark string
+	// column is the column's name; relation leads to another model.
+	column   string
+	relation *model
+}
+
+func (w writer) columns(m *model) {
+	for _, column := range m.table.Columns {
+		f := field{name: w.names.field(m.fields, column.Name), column: column.Name}
+		choice, ok := w.choose(m.table, column)
+		f.goType, f.tag = choice.goType, choice.tag()
+		if !ok {
+			f.remark = "left to the database: " + column.Type.Raw + ", which models can't say in full"
+			m.unmanaged.Columns = append(m.unmanaged.Columns, column.Name)
+		}
+		if generated, ok := attr[*schema.GeneratedExpr](column.Attrs); ok {
+			f.remark = "left to the database: generated as " + oneLine(generated.Expr)
+		}
+		m.columns = append(m.columns, f)
+	}
+}
+
+// relations adds a belongs-to relation for each foreign key.
+func (w writer) relations(m *model) {
+	m.keyNames = map[string]string{}
+	for _, key := range m.table.ForeignKeys {
+		parent, ok := w.models[key.RefTable]
+		if !ok || !sayable(key, parent.table) || m.keyNames[columnsOf(key)] != "" {
+			if !named(key) {
+				continue
+			}
+			m.unmanaged.ForeignKeys = append(m.unmanaged.ForeignKeys, key.Symbol)
+			continue
+		}
+		tag := []string{"rel:belongs-to"}
+		for i, column := range key.Columns {
+			tag = append(tag, "join:"+column.Name+"="+key.RefColumns[i].Name)
+		}
+		for _, action := range []struct {
+			option string
+			rule   schema.ReferenceOption
+		}{{"on_update", key.OnUpdate}, {"on_delete", key.OnDelete}} {
+			if action.rule != "" && action.rule != schema.NoAction && (w.engine != dbmodule.MySQL || action.rule != schema.Restrict) {
+				tag = append(tag, action.option+":"+string(action.rule))
+			}
+		}
+		m.relations = append(m.relations, field{
+			name: w.names.relation(m.fields, key, parent.name), goType: "*" + parent.name, tag: strings.Join(tag, ","), relation: parent,
+		})
+		if named(key) {
+			m.keyNames[columnsOf(key)] = key.Symbol
+		}
+	}
+}
+
+// named says that a foreign key has a name: SQLite numbers those without one.
+func named(key *schema.ForeignKey) bool { return strings.Trim(key.Symbol, "0123456789") != "" }
+
+// sayable says that what a key leads to is unique by what the models will say.
+func sayable(key *schema.ForeignKey, parent *schema.Table) bool {
+	columns := make([]string, len(key.RefColumns))
+	for i, column := range key.RefColumns {
+		columns[i] = column.Name
+	}
+	slices.Sort(columns)
+	unique := func(index *schema.Index) bool {
+		if index == nil || !index.Unique && index != parent.PrimaryKey || condition(index) != "" {
+			return false
+		}
+		return slices.Equal(slices.Sorted(slices.Values(partNames(index))), columns)
+	}
+	return unique(parent.PrimaryKey) || slices.ContainsFunc(parent.Indexes, unique)
+}
+
+func columnsOf(key *schema.ForeignKey) string {
+	var names []string
+	for _, column := range key.Columns {
+		names = append(names, column.Name)
+	}
+	return strings.Join(names, ",")
+}
+
+// indexes adds what models can say. An index that MySQL made for a foreign key,
+// with the key's name, comes with the key.
+func (w writer) indexes(m *model) {
+	for _, index := range m.table.Indexes {
+		key, hasKey := m.table.ForeignKey(index.Name)
+		if hasKey && m.keyNames[columnsOf(key)] == key.Symbol && columnsOf(key) == strings.Join(partNames(index), ",") {
+			continue
+		}
+		if autogen.WhyUnmanaged(w.engine, index) != "" {
+			m.unmanaged.Indexes = append(m.unmanaged.Indexes, index.Name)
+			continue
+		}
+		asked := dbmodule.Index{Name: index.Name, Unique: index.Unique, Where: condition(index)}
+		if origin, ok := attr[*sqlite.IndexOrigin](index.Attrs); ok && origin.O == "u" {
+			asked.Name = "" // the name is SQLite's own
+		}
+		for _, part := range index.Parts {
+			text := part.C.Name
+			if part.Desc {
+				text += " DESC"
+			}
+			asked.Columns = append(asked.Columns, text)
+		}
+		m.indexes = append(m.indexes, asked)
+	}
+	slices.SortFunc(m.indexes, func(a, b dbmodule.Index) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), slices.Compare(a.Columns, b.Columns))
+	})
+}
+
+func (w writer) checks(m *model) {
+	for _, a := range m.table.Attrs {
+		if check, ok := a.(*schema.Check); ok {
+			m.checks = append(m.checks, dbmodule.Check{Name: check.Name, Expression: check.Expr})
+		}
+	}
+}
+
+func (w writer) comments(m *model) {
+	if comment, ok := attr[*schema.Comment](m.table.Attrs); ok {
+		m.comment = comment.Text
+	}
+	m.comments = map[string]string{}
+	for _, column := range m.table.Columns {
+		if comment, ok := attr[*schema.Comment](column.Attrs); ok {
+			m.comments[column.Name] = comment.Text
+		}
+	}
+}
+
+// through adds to the two sides of a join table a relation to one another.
+func (w writer) through(m *model) {
+	if len(m.relations) != 2 || len(m.table.ForeignKeys) != 2 || len(m.columns) != 2 || m.table.PrimaryKey == nil || len(m.table.PrimaryKey.Parts) != 2 {
+		return
+	}
+	one, other := m.relations[0], m.relations[1]
+	if one.relation == other.relation {
+		return
+	}
+	for _, side := range [][2]field{{one, other}, {other, one}} {
+		to := side[1].relation
+		side[0].relation.relations = append(side[0].relation.relations, field{
+			name: w.names.field(side[0].relation.fields, to.table.Name), goType: "[]*" + to.name,
+			tag: fmt.Sprintf("m2m:%s,join:%s=%s", m.table.Name, side[0].name, side[1].name), relation: to,
+		})
+	}
+}
+
+func attr[T schema.Attr](attrs []schema.Attr) (T, bool) {
+	for _, a := range attrs {
+		if found, ok := a.(T); ok {
+			return found, true
+		}
+	}
+	var none T
+	return none, false
+}
+
+func partNames(index *schema.Index) []string {
+	var names []string
+	for _, part := range index.Parts {
+		if part.C != nil {
+			names = append(names, part.C.Name)
+		}
+	}
+	return names
+}
+
+func condition(index *schema.Index) string {
+	if p, ok := attr[*postgres.IndexPredicate](index.Attrs); ok {
+		return p.P
+	}
+	if p, ok := attr[*sqlite.IndexPredicate](index.Attrs); ok {
+		return p.P
+	}
+	return ""
+}
+
+// numbered says that the database numbers the column.
+func numbered(table *schema.Table, c *schema.Column) bool {
+	for _, a := range c.Attrs {
+		switch a.(type) {
+		case *sqlite.AutoIncrement, *mysql.AutoIncrement, *postgres.Identity:
+			return true
+		}
+	}
+	if _, serial := c.Type.Type.(*postgres.SerialType); serial {
+		return true
+	}
+	// SQLite numbers an INTEGER that is the whole primary key.
+	_, isSQLite := attr[*sqlite.CreateStmt](table.Attrs)
+	return isSQLite && strings.EqualFold(c.Type.Raw, "integer") && isKey(table, c) && len(table.PrimaryKey.Parts) == 1
+}
+
+func isKey(table *schema.Table, c *schema.Column) bool {
+	return table.PrimaryKey != nil && slices.Contains(partNames(table.PrimaryKey), c.Name)
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

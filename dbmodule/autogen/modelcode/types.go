@@ -1,0 +1,300 @@
+package modelcode
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"ariga.io/atlas/sql/mysql"
+	"ariga.io/atlas/sql/postgres"
+	"ariga.io/atlas/sql/schema"
+	"ariga.io/atlas/sql/sqlite"
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
+)
+
+// choice is how a field says a column.
+type choice struct {
+	goType string
+	// declared is the type option; empty leaves it to the Go type.
+	declared string
+	// defaults is the default option; empty is none.
+	defaults string
+	column   string
+	// options are the other options of the tag.
+	options []string
+}
+
+func (c choice) tag() string {
+	parts := []string{c.column}
+	if c.declared != "" {
+		parts = append(parts, "type:"+option(c.declared))
+	}
+	parts = append(parts, c.options...)
+	if c.defaults != "" {
+		parts = append(parts, "default:"+option(c.defaults))
+	}
+	return strings.Join(parts, ",")
+}
+
+// option writes the value of an option of a tag: in double quotes where a
+// comma outside parentheses would end it.
+func option(text string) string {
+	depth, plain := 0, !strings.ContainsAny(text, `"\`)
+	for _, r := range text {
+		switch {
+		case r == '(':
+			depth++
+		case r == ')':
+			depth--
+		case r == ',' && depth == 0:
+			plain = false
+		}
+	}
+	if plain {
+		return text
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+}
+
+// goType is a type of Go for a column, with and without NULL.
+type goType struct {
+	plain, nullable string
+	of              reflect.Type
+}
+
+var (
+	goString  = goType{"string", "*string", reflect.TypeFor[string]()}
+	goBool    = goType{"bool", "*bool", reflect.TypeFor[bool]()}
+	goInt64   = goType{"int64", "*int64", reflect.TypeFor[int64]()}
+	goInt32   = goType{"int32", "*int32", reflect.TypeFor[int32]()}
+	goInt16   = goType{"int16", "*int16", reflect.TypeFor[int16]()}
+	goFloat64 = goType{"float64", "*float64", reflect.TypeFor[float64]()}
+	goFloat32 = goType{"float32", "*float32", reflect.TypeFor[float32]()}
+	goTime    = goType{"time.Time", "*time.Time", reflect.TypeFor[time.Time]()}
+	goBytes   = goType{"[]byte", "[]byte", reflect.TypeFor[[]byte]()}
+	goJSON    = goType{"json.RawMessage", "json.RawMessage", reflect.TypeFor[json.RawMessage]()}
+	goUUID    = goType{"uuid.UUID", "*uuid.UUID", reflect.TypeFor[uuid.UUID]()}
+	goStrings = goType{"[]string", "[]string", reflect.TypeFor[[]string]()}
+	goInts    = goType{"[]int64", "[]int64", reflect.TypeFor[[]int64]()}
+)
+
+// choose finds the shortest tag with which the column's model agrees with the
+// database. Without one it is false, and the choice comes near.
+func (w writer) choose(table *schema.Table, column *schema.Column) (choice, bool) {
+	goes := w.goType(column)
+	base := choice{goType: goes.plain, column: column.Name}
+	key, counts := isKey(table, column), numbered(table, column)
+	if key {
+		base.options = append(base.options, "pk")
+	}
+	if counts {
+		base.options = append(base.options, "autoincrement")
+	}
+	switch {
+	case column.Type.Null:
+		base.goType = goes.nullable
+	case !key && !counts:
+		base.options = append(base.options, "notnull")
+	}
+	if _, array := column.Type.Type.(*postgres.ArrayType); array {
+		base.options = append(base.options, "array")
+	}
+	if _, generated := attr[*schema.GeneratedExpr](column.Attrs); generated {
+		base.options = append(base.options, "scanonly")
+		base.declared = w.format(column)
+		return base, false
+	}
+	spelled := w.format(column)
+	for _, declared := range []string{"", spelled} {
+		for _, defaults := range defaultsOf(column, counts) {
+			tried := base
+			tried.declared, tried.defaults = declared, defaults
+			if w.agrees(table, column, goes, tried) {
+				return tried, true
+			}
+		}
+	}
+	base.declared = spelled
+	if d := defaultsOf(column, counts); len(d) > 0 {
+		base.defaults = d[0]
+	}
+	if !w.converts(table, goes, base) {
+		base.defaults = ""
+		if !w.converts(table, goes, base) {
+			base.declared = ""
+		}
+	}
+	return base, false
+}
+
+// defaultsOf are ways to say a column's default.
+func defaultsOf(column *schema.Column, counts bool) []string {
+	if counts {
+		return []string{""}
+	}
+	switch x := column.Default.(type) {
+	case *schema.Literal:
+		return []string{x.V}
+	case *schema.RawExpr:
+		ways := []string{x.X}
+		if text, cast, ok := strings.Cut(x.X, "::"); ok && !strings.ContainsAny(cast, "'(:") {
+			ways = []string{text, x.X}
+		}
+		return ways
+	}
+	return []string{""}
+}
+
+func (w writer) goType(column *schema.Column) goType {
+	switch t := column.Type.Type.(type) {
+	case *schema.BoolType:
+		return goBool
+	case *schema.IntegerType:
+		return integer(t.T)
+	case *postgres.SerialType:
+		return integer(t.IntegerType().T)
+	case *schema.FloatType:
+		if strings.EqualFold(t.T, "real") && w.engine == dbmodule.PostgreSQL {
+			return goFloat32
+		}
+		return goFloat64
+	case *schema.TimeType:
+		if name := strings.ToLower(t.T); strings.HasPrefix(name, "timestamp") || name == "datetime" || name == "date" {
+			return goTime
+		}
+		return goString
+	case *schema.BinaryType:
+		return goBytes
+	case *schema.JSONType:
+		return goJSON
+	case *schema.UUIDType:
+		return goUUID
+	case *postgres.ArrayType:
+		if _, ok := t.Type.(*schema.IntegerType); ok {
+			return goInts
+		}
+		return goStrings
+	}
+	return goString
+}
+
+func integer(name string) goType {
+	switch strings.ToLower(name) {
+	case "smallint", "int2", "tinyint":
+		return goInt16
+	case "bigint", "int8":
+		return goInt64
+	case "integer", "int", "int4", "mediumint":
+		return goInt32
+	}
+	return goInt64
+}
+
+// format spells a column's type.
+func (w writer) format(column *schema.Column) string {
+	format := sqlite.FormatType
+	switch w.engine {
+	case dbmodule.PostgreSQL:
+		format = postgres.FormatType
+	case dbmodule.MySQL:
+		format = mysql.FormatType
+	}
+	t := column.Type.Type
+	if serial, ok := t.(*postgres.SerialType); ok {
+		t = serial.IntegerType()
+	}
+	text, err := format(t)
+	if err != nil {
+		return strings.ToLower(column.Type.Raw)
+	}
+	return text
+}
+
+// agrees tries a choice: a model of the one column, compared with the column
+// as the database has it.
+func (w writer) agrees(table *schema.Table, column *schema.Column, goes goType, c choice) bool {
+	realm, err := w.realm(table.Name, goes, c)
+	if err != nil {
+		return false
+	}
+	live := schema.NewTable(table.Name)
+	copied := *column
+	copied.Attrs = nil
+	copied.Indexes, copied.ForeignKeys = nil, nil
+	if serial, ok := column.Type.Type.(*postgres.SerialType); ok {
+		copied.Type = &schema.ColumnType{Type: serial.IntegerType(), Null: column.Type.Null}
+		copied.Default = nil
+	}
+	schema.New("").AddTables(live.AddColumns(&copied))
+	want, ok := realm.Schemas[0].Table(table.Name)
+	if !ok || len(want.Columns) != 1 {
+		return false
+	}
+	made := *want.Columns[0]
+	made.Attrs = nil
+	again := schema.NewTable(table.Name).AddColumns(&made)
+	schema.New("").AddTables(again)
+	changes, err := w.differ().TableDiff(live, again, schema.DiffNormalized())
+	return err == nil && len(changes) == 0
+}
+
+func (w writer) converts(table *schema.Table, goes goType, c choice) bool {
+	_, err := w.realm(table.Name, goes, c)
+	return err == nil
+}
+
+// realm converts a model of the one column, as its code will say it. A column
+// that is a part of a key, or counts, is tried without: those need the rest of
+// the table.
+func (w writer) realm(table string, goes goType, c choice) (realm *schema.Realm, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("modelcode: try a tag: %v", cause)
+		}
+	}()
+	var options []string
+	notNull := false
+	for _, o := range c.options {
+		switch o {
+		case "pk", "autoincrement":
+			notNull = true
+		default:
+			options = append(options, o)
+		}
+	}
+	if notNull {
+		options = append(options, "notnull")
+	}
+	tried := c
+	tried.options = options
+	of := goes.of
+	if strings.HasPrefix(c.goType, "*") {
+		of = reflect.PointerTo(of)
+	}
+	t := reflect.StructOf([]reflect.StructField{
+		{Name: "BaseModel", Type: reflect.TypeFor[bun.BaseModel](), Anonymous: true, Tag: tagOf("table:" + table)},
+		{Name: "Field", Type: of, Tag: tagOf(tried.tag())},
+	})
+	return autogen.Realm(w.engine, reflect.New(t).Interface())
+}
+
+func tagOf(text string) reflect.StructTag {
+	return reflect.StructTag(fmt.Sprintf("bun:%q", text))
+}
+
+func (w writer) differ() schema.Differ {
+	switch w.engine {
+	case dbmodule.PostgreSQL:
+		return postgres.DefaultDiff
+	case dbmodule.MySQL:
+		return mysql.DefaultDiff
+	default:
+		return sqlite.DefaultDiff
+	}
+}
