@@ -178,12 +178,11 @@ func (mysqlEngine) comment(text string) (string, error) {
 	return text, nil
 }
 
+// collate leaves out the character set, which the collation implies.
 func (mysqlEngine) collate(c *schema.Column, collation string) {
-	if strings.HasPrefix(collation, `"`) {
-		return
+	if !strings.HasPrefix(collation, `"`) {
+		c.SetCollation(collation)
 	}
-	charset, _, _ := strings.Cut(collation, "_")
-	c.SetCharset(charset).SetCollation(collation)
 }
 
 func (mysqlEngine) index(i *schema.Index, _ string) error {
@@ -363,8 +362,9 @@ func (mysqlEngine) normalize(live, want *schema.Table) {
 	for _, column := range live.Columns {
 		wanted, ok := want.Column(column.Name)
 		if said := ok && collationOf(wanted.Attrs) == collation; collationOf(column.Attrs) == collation && !said {
-			column.UnsetCharset().UnsetCollation()
+			column.UnsetCollation()
 		}
+		column.UnsetCharset()
 		if ok {
 			normalizeDefault(column, wanted)
 		}

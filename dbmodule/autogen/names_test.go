@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // Names that were cut to the same text get different ones, even if their
@@ -47,7 +49,16 @@ func TestNamesThatDifferByCase(t *testing.T) {
 	if strings.EqualFold(a, b) {
 		t.Errorf("both are %s", a)
 	}
-	if err := n.take(tableName{name: "t"}, strings.ToUpper(a)); err == nil {
-		t.Error("a name that is there with other capitals was taken")
+	for _, e := range []engine{sqliteEngine{}, mysqlEngine{}} {
+		n := names{}
+		for i, name := range []string{"ix_t", "IX_T"} {
+			if err := n.take(e, tableName{name: "t"}, chosenName{indexKind, name}); (err == nil) != (i == 0) {
+				t.Errorf("%s: %s was taken: %v", e.name(), name, err)
+			}
+		}
+		// MySQL's indexes have their names in their tables.
+		if err := n.take(e, tableName{name: "other"}, chosenName{indexKind, "ix_t"}); (err == nil) != (e.name() == dbmodule.MySQL) {
+			t.Errorf("%s: the name in another table was taken: %v", e.name(), err)
+		}
 	}
 }

@@ -84,6 +84,9 @@ func ParseSnapshot(engine dbmodule.Engine, text []byte, filename string) (*schem
 			// Snapshots once had one; a table has its database's.
 			for _, table := range s.Tables {
 				table.UnsetCharset().UnsetCollation()
+				for _, column := range table.Columns {
+					column.UnsetCharset()
+				}
 			}
 		}
 	}

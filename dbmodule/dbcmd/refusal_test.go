@@ -116,7 +116,7 @@ func TestWrongTargets(t *testing.T) {
 		"upgrade --sql --dry-run": {"sql", "dry-run"},
 		"show":                    {"show needs a revision"},
 		"status --format yaml":    {"--format takes table or json"},
-		"inspect --format yaml":   {"--format takes hcl or sql"},
+		"inspect --format yaml":   {"--format takes hcl, sql or go"},
 		"check --offline --live":  {"offline", "live"},
 		"upgrde":                  {`there is no command "upgrde": did you mean "upgrade"?`},
 		"dance":                   {`there is no command "dance": see program db --help`},

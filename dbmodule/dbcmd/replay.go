@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"ariga.io/atlas/sql/schema"
-	"ariga.io/atlas/sql/sqlite"
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-go/server/dbmodule"

@@ -92,7 +92,7 @@ func (w writer) columns(m *model) {
 		choice, ok := w.choose(m.table, column)
 		f.goType, f.tag = choice.goType, choice.tag()
 		if !ok {
-			f.remark = "left to the database: " + column.Type.Raw + ", which models can't say in full"
+			f.remark = "left to the database: " + describe(column)
 			m.unmanaged.Columns = append(m.unmanaged.Columns, column.Name)
 		}
 		if generated, ok := attr[*schema.GeneratedExpr](column.Attrs); ok {
@@ -100,6 +100,18 @@ func (w writer) columns(m *model) {
 		}
 		m.columns = append(m.columns, f)
 	}
+}
+
+// describe is a column in SQL, as near as it is known.
+func describe(column *schema.Column) string {
+	text := column.Type.Raw
+	switch x := column.Default.(type) {
+	case *schema.Literal:
+		text += " DEFAULT " + x.V
+	case *schema.RawExpr:
+		text += " DEFAULT " + x.X
+	}
+	return oneLine(text)
 }
 
 // relations adds a belongs-to relation for each foreign key.

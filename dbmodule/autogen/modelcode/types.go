@@ -1,6 +1,7 @@
 package modelcode
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -111,11 +112,15 @@ func (w writer) choose(table *schema.Table, column *schema.Column) (choice, bool
 		return base, false
 	}
 	spelled := w.format(column)
-	for _, declared := range []string{"", spelled} {
+	ways := []string{"", spelled}
+	if strings.Contains(spelled, "(") {
+		ways = []string{spelled, ""}
+	}
+	for _, declared := range ways {
 		for _, defaults := range defaultsOf(column, counts) {
 			tried := base
 			tried.declared, tried.defaults = declared, defaults
-			if w.agrees(table, column, goes, tried) {
+			if w.agrees(table, withDefault(column, defaults), goes, tried) {
 				return tried, true
 			}
 		}
@@ -149,6 +154,18 @@ func defaultsOf(column *schema.Column, counts bool) []string {
 		return ways
 	}
 	return []string{""}
+}
+
+// withDefault leaves the cast to the column's own type out of a default, as
+// the choice does.
+func withDefault(column *schema.Column, chosen string) *schema.Column {
+	x, ok := column.Default.(*schema.RawExpr)
+	if !ok || x.X == chosen || !strings.HasPrefix(x.X, chosen+"::") {
+		return column
+	}
+	copied := *column
+	copied.Default = &schema.Literal{V: chosen}
+	return &copied
 }
 
 func (w writer) goType(column *schema.Column) goType {
@@ -210,10 +227,11 @@ func (w writer) format(column *schema.Column) string {
 		t = serial.IntegerType()
 	}
 	text, err := format(t)
-	if err != nil {
+	if err != nil || w.engine == dbmodule.SQLite && strings.Contains(column.Type.Raw, "(") {
+		// SQLite keeps sizes that it does not mind.
 		return strings.ToLower(column.Type.Raw)
 	}
-	return text
+	return strings.NewReplacer("character varying", "varchar", " without time zone", "").Replace(text)
 }
 
 // agrees tries a choice: a model of the one column, compared with the column
@@ -223,25 +241,24 @@ func (w writer) agrees(table *schema.Table, column *schema.Column, goes goType, 
 	if err != nil {
 		return false
 	}
-	live := schema.NewTable(table.Name)
 	copied := *column
-	copied.Attrs = nil
-	copied.Indexes, copied.ForeignKeys = nil, nil
+	copied.Attrs, copied.Indexes, copied.ForeignKeys = nil, nil, nil
 	if serial, ok := column.Type.Type.(*postgres.SerialType); ok {
 		copied.Type = &schema.ColumnType{Type: serial.IntegerType(), Null: column.Type.Null}
 		copied.Default = nil
 	}
-	schema.New("").AddTables(live.AddColumns(&copied))
-	want, ok := realm.Schemas[0].Table(table.Name)
-	if !ok || len(want.Columns) != 1 {
-		return false
+	if numbered(table, column) {
+		copied.Type = &schema.ColumnType{Type: copied.Type.Type, Null: false}
 	}
-	made := *want.Columns[0]
-	made.Attrs = nil
-	again := schema.NewTable(table.Name).AddColumns(&made)
-	schema.New("").AddTables(again)
-	changes, err := w.differ().TableDiff(live, again, schema.DiffNormalized())
-	return err == nil && len(changes) == 0
+	live := schema.NewRealm(schema.New("").AddTables(schema.NewTable(table.Name).AddColumns(&copied)))
+	for _, made := range realm.Schemas[0].Tables {
+		made.Attrs = nil
+		for _, c := range made.Columns {
+			c.Attrs = nil
+		}
+	}
+	draft, err := autogen.Compare(context.Background(), w.engine, live, realm)
+	return err == nil && draft.Empty()
 }
 
 func (w writer) converts(table *schema.Table, goes goType, c choice) bool {
@@ -286,15 +303,4 @@ func (w writer) realm(table string, goes goType, c choice) (realm *schema.Realm,
 
 func tagOf(text string) reflect.StructTag {
 	return reflect.StructTag(fmt.Sprintf("bun:%q", text))
-}
-
-func (w writer) differ() schema.Differ {
-	switch w.engine {
-	case dbmodule.PostgreSQL:
-		return postgres.DefaultDiff
-	case dbmodule.MySQL:
-		return mysql.DefaultDiff
-	default:
-		return sqlite.DefaultDiff
-	}
 }
