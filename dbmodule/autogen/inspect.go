@@ -171,8 +171,8 @@ func read(ctx context.Context, e engine, conn bun.Conn, names []tableName, refer
 			}
 		}
 	}
-	settleCollations(e, live, references)
-	settleTypes(e, live, references)
+	settleCollations(e, r.live, references)
+	settleTypes(e, r.live, references)
 	for _, reference := range references {
 		if err := settleDefaults(ctx, e, conn, r.live, reference); err != nil {
 			return reading{}, err

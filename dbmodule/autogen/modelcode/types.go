@@ -111,9 +111,10 @@ func (w writer) choose(table *schema.Table, column *schema.Column) (choice, bool
 		base.declared = w.format(column)
 		return base, false
 	}
-	spelled := w.format(column)
+	collated := collation(table, column)
+	spelled := w.format(column) + collated
 	ways := []string{"", spelled}
-	if strings.Contains(spelled, "(") {
+	if strings.Contains(spelled, "(") || collated != "" {
 		ways = []string{spelled, ""}
 	}
 	for _, declared := range ways {
@@ -232,6 +233,16 @@ func (w writer) format(column *schema.Column) string {
 		return strings.ToLower(column.Type.Raw)
 	}
 	return strings.NewReplacer("character varying", "varchar", " without time zone", "").Replace(text)
+}
+
+// collation is that of a column on MySQL whose table has another.
+func collation(table *schema.Table, column *schema.Column) string {
+	own, ok := attr[*schema.Collation](column.Attrs)
+	tables, known := attr[*schema.Collation](table.Attrs)
+	if !ok || !known || own.V == tables.V {
+		return ""
+	}
+	return " collate " + own.V
 }
 
 // agrees tries a choice: a model of the one column, compared with the column
