@@ -10,6 +10,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/extra/bundebug"
 	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // newBunDebug returns Bun's own debug log as BUNDEBUG asks for it, nil when it
@@ -51,7 +53,7 @@ func (h withoutValues) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 		return
 	}
 	shown := *event
-	shown.Query = statementWithoutValues(h.engine, event.Query, longestStatement)
+	shown.Query = sqltext.Masked(dialectOf(h.engine), event.Query, longestStatement)
 	shown.QueryTemplate, shown.QueryArgs = shown.Query, nil
 	if failed {
 		shown.Err = hiddenError(judgeOf(h.engine).TextWithoutValues(event.Err))

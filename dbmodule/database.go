@@ -14,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 	"go.uber.org/zap"
 
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
@@ -38,6 +39,10 @@ type Database struct {
 	isUnwatched bool
 	// observers are told what the database does.
 	observers observe.Observers
+	// shapes are the statements that its connections prepare, revisions what the
+	// schema was the last time that somebody looked.
+	shapes    *prepared.Shapes
+	revisions atomic.Pointer[[]string]
 	// closeConnected undoes what pools.connected did.
 	closeConnected func() error
 }
@@ -71,12 +76,12 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 	if log == nil {
 		log = zap.NewNop()
 	}
-	d := &Database{config: cfg, log: log}
+	d := &Database{config: cfg, log: log, shapes: prepared.NewShapes()}
 	for _, opt := range opts {
 		opt(d)
 	}
 
-	opened, err := openPools(cfg, listeners{rows: newRowLog(cfg, log), observers: d.observers})
+	opened, err := openPools(cfg, d.listeners())
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +107,10 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+func (d *Database) listeners() listeners {
+	return listeners{rows: newRowLog(d.config, d.log), observers: d.observers, shapes: d.shapes}
 }
 
 func (d *Database) hooks() (hooks []bun.QueryHook) {

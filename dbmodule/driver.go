@@ -10,6 +10,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
 
 // Between database/sql and each engine's driver stands a connection of ours.
@@ -39,19 +40,23 @@ type connector struct {
 	// longer; standby says that it never was, and takes no writes as it should.
 	generation generation
 	standby    bool
-	// binder, if not nil, has statements prepared, as many as statementCache
-	// for each connection.
-	binder         *binder
+	// shapes are the statements of the database; each connection keeps as many as
+	// statementCache of them prepared.
+	shapes         *prepared.Shapes
 	statementCache int
 	// queue is set for a writer whose sessions commit in groups.
 	queue *commitQueue
 }
 
 func newConnector(cfg Config, tell listeners, judge engine.Judge, open engine.OpenFunc) *connector {
+	shapes := tell.shapes
+	if shapes == nil {
+		shapes = prepared.NewShapes()
+	}
 	return &connector{
 		engine: cfg.URL.Engine(), judge: judge, open: open, prePing: cfg.PoolPrePing, tell: tell,
 		connectTimeout: cfg.URL.ConnectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
-		binder: newBinder(cfg.URL.Engine()), statementCache: cfg.URL.StatementCache(cfg.StatementCache),
+		shapes: shapes, statementCache: cfg.URL.StatementCache(cfg.StatementCache),
 	}
 }
 
@@ -76,7 +81,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	made := &conn{
 		inner: inner, connector: c, generation: generation,
-		statements: newStatements(c.binder, c.statementCache),
+		statements: newStatements(c.shapes, c.statementCache, inner.ClosesLate()),
 	}
 	if c.queue != nil {
 		made.group = &commitGroup{queue: c.queue, conn: made}
@@ -134,6 +139,10 @@ type conn struct {
 	taken time.Time
 	// statements are prepared ones; nil when none are kept.
 	statements *statements
+	// changes are the unit of work's; learnt is set once the session behind the
+	// connection was asked.
+	changes changes
+	learnt  bool
 	// group is nil unless sessions commit in groups here. shares is set by a
 	// session that will wait for the acknowledgement that its commit leaves.
 	group        *commitGroup
@@ -168,7 +177,7 @@ func (c *conn) engine() Engine { return c.connector.engine }
 // remembers what it means for the connection and its transaction.
 func (c *conn) sent(query string, err error) error {
 	if err == nil {
-		c.succeeded(query)
+		c.succeeded(dialectOf(c.engine()), query)
 		return nil
 	}
 	if errors.Is(err, driver.ErrSkip) {
@@ -251,6 +260,7 @@ func (c *conn) Close() error {
 	c.endLone()
 	c.group.closing(c.broken)
 	defer c.timer.Close()
+	c.altered()
 	_, err := c.connector.typed(c.inner.Close())
 	return err
 }
@@ -275,6 +285,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	}
 	l := c.limit(ctx)
 	defer l.End()
+	c.affects(query)
 	inner, err := c.inner.Prepare(l.Context(), query)
 	if err != nil {
 		return nil, c.answered(l, query, err)
@@ -301,22 +312,19 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 	l := c.limit(ctx)
 	defer l.End()
 	m := c.measure(ctx, query)
-	var fresh *scanner
-	if len(args) == 0 {
-		st, bound, unseen, err := c.bind(l.Context(), query, true)
-		if err != nil {
-			return nil, m.done(c.answered(l, query, err))
+	run, err := c.plan(l.Context(), query, len(args) > 0, true)
+	if err != nil {
+		return nil, m.done(c.answered(l, query, err))
+	}
+	if run.entry != nil {
+		result, err := run.entry.Statement.Exec(l.Context(), run.args)
+		if !c.stale(l.Context(), run.entry, err) {
+			c.freed(run.entry)
+			return result, m.done(c.answered(l, query, err))
 		}
-		if st != nil {
-			result, err := st.Exec(l.Context(), bound)
-			if !c.staleStatement(l.Context(), st, err) {
-				return result, m.done(c.answered(l, query, err))
-			}
-		}
-		fresh = unseen
 	}
 	result, err := c.inner.Exec(l.Context(), query, args)
-	c.ran(fresh, err)
+	run.ranAsText(err)
 	return result, m.done(c.answered(l, query, err))
 }
 
@@ -345,22 +353,22 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	}
 	l := c.limit(c.obeyed(ctx))
 	m := c.measure(ctx, query)
-	var fresh *scanner
-	if len(args) == 0 {
-		st, bound, unseen, err := c.bind(l.Context(), query, false)
-		if err != nil {
-			return c.result(l, m, nil, err, nil)
-		}
-		if st != nil {
-			inner, err := st.query(l.Context(), bound)
-			if !c.staleStatement(l.Context(), st, err) {
-				return c.result(l, m, inner, err, st)
-			}
-		}
-		fresh = unseen
+	run, err := c.plan(l.Context(), query, len(args) > 0, false)
+	if err != nil {
+		return c.result(l, m, nil, err, nil)
 	}
-	inner, err := c.inner.Query(l.Context(), query, args)
-	c.ran(fresh, err)
+	if run.entry != nil {
+		inner, err := run.entry.Statement.Query(l.Context(), run.args)
+		if !c.stale(l.Context(), run.entry, err) {
+			return c.result(l, m, inner, err, run.entry)
+		}
+	}
+	queryText := c.inner.Query
+	if c.changes.asText {
+		queryText = c.inner.QueryAnySettings
+	}
+	inner, err := queryText(l.Context(), query, args)
+	run.ranAsText(err)
 	return c.result(l, m, inner, err, nil)
 }
 
@@ -381,7 +389,7 @@ func (c *conn) Ping(ctx context.Context) error {
 
 // ResetSession runs when the connection is taken from the pool again.
 func (c *conn) ResetSession(ctx context.Context) error {
-	if c.broken || c.outdated() {
+	if c.broken || c.outdated() || c.changes.settings {
 		return driver.ErrBadConn
 	}
 	if _, session := ctx.Value(callerKey{}).(context.Context); c.group.isOpen() && !session {
@@ -417,7 +425,8 @@ func (c *conn) IsValid() bool {
 	c.group.handOver()
 	c.endLone()
 	c.unit = nil
-	return c.sound()
+	c.endChanges()
+	return c.sound() && !c.changes.settings
 }
 
 // endLone ends a statement by itself, if it was one that had the connection.

@@ -43,6 +43,12 @@ func (c *fakeConn) Close() error                { return nil }
 func (c *fakeConn) Valid() bool                 { return true }
 func (c *fakeConn) Reset(context.Context) error { return nil }
 func (c *fakeConn) Abandon(context.Context)     {}
+func (c *fakeConn) ClosesLate() bool            { return false }
+func (c *fakeConn) SettingsChanged() bool       { return false }
+func (c *fakeConn) KeepsStatements(context.Context) (bool, error) {
+	return true, nil
+}
+
 func (c *fakeConn) Begin(context.Context, engine.TxOptions) error {
 	if c.f.beginErr != nil {
 		c.f.interrupt()
@@ -182,49 +188,4 @@ func TestServerSideRollbackStopsThePlainTransactionToo(t *testing.T) {
 	assert.Equal(t, 1, f.execs, "the second statement must not be sent")
 	require.ErrorIs(t, tx.Commit(), ErrPendingRollback)
 	assert.Zero(t, f.commits)
-}
-
-func TestSavepointVerb(t *testing.T) {
-	t.Parallel()
-	for query, want := range map[string]struct {
-		verb verb
-		name string
-	}{
-		"SAVEPOINT a":                      {savepoint, "a"},
-		"release savepoint A;":             {release, "A"},
-		"RELEASE a":                        {release, "a"},
-		"ROLLBACK TO SAVEPOINT a":          {rollbackTo, "a"},
-		"rollback work to a":               {rollbackTo, "a"},
-		" ROLLBACK TRANSACTION TO a":       {rollbackTo, "a"},
-		"ROLLBACK":                         {otherVerb, ""},
-		"SELECT 1":                         {otherVerb, ""},
-		"":                                 {otherVerb, ""},
-		"SELECT savepoint FROM x":          {otherVerb, ""},
-		"REPLACE INTO savepoint VALUES(1)": {otherVerb, ""},
-	} {
-		verb, name := savepointVerb(query)
-		assert.Equal(t, want.verb, verb, query)
-		assert.Equal(t, want.name, name, query)
-	}
-}
-
-func TestPlainSelect(t *testing.T) {
-	t.Parallel()
-	for query, want := range map[string]bool{
-		"SELECT 1":                                  true,
-		`select "a" from t where x = 'for sure'`:    true,
-		"SELECT * FROM t WHERE a IN (1) ORDER BY a": true,
-		"SELECT * FROM t FOR UPDATE":                false,
-		"SELECT * FROM t\nfor share":                false,
-		"SELECT * FROM t LOCK IN SHARE MODE":        false,
-		"SELECT 1 INTO x":                           false,
-		"SELECT 1; DELETE FROM t":                   false,
-		"SELECTED":                                  false,
-		"WITH x AS (DELETE FROM t) SELECT 1":        false,
-		"INSERT INTO t VALUES (1)":                  false,
-		"PRAGMA user_version":                       false,
-		"":                                          false,
-	} {
-		assert.Equal(t, want, plainSelect(query), query)
-	}
 }

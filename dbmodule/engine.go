@@ -13,6 +13,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine/mysql"
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
@@ -92,6 +93,9 @@ func limitPool(db *sql.DB, cfg Config) {
 type listeners struct {
 	rows      rowLogFunc // nil logs none
 	observers observe.Observers
+	// shapes learn which statements ran, and when the schema changes. All
+	// connections to one database share them; nil is one's own.
+	shapes *prepared.Shapes
 }
 
 // rowLogFunc logs one row of a result, for DATABASE_ECHO=debug.

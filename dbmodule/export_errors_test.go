@@ -2,8 +2,7 @@ package dbmodule
 
 // What the external tests of logs look at.
 var (
-	NewQueryLog            = newQueryLog
-	NewRowLog              = newRowLog
-	NewBunDebug            = newBunDebug
-	StatementWithoutValues = statementWithoutValues
+	NewQueryLog = newQueryLog
+	NewRowLog   = newRowLog
+	NewBunDebug = newBunDebug
 )

@@ -270,12 +270,16 @@ func TestGroupsEndWithAnothersDeferredConstraint(t *testing.T) {
 	})
 }
 
-func TestTemporaryTablesMayHaveDeferredConstraints(t *testing.T) {
+// A temporary table ends with the unit of work that made it, and its constraints
+// with it.
+func TestTemporaryTablesDoNotStay(t *testing.T) {
 	t.Parallel()
 	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
 		_, err := db.DB().ExecContext(t.Context(), "CREATE TEMP TABLE d (id INTEGER PRIMARY KEY, p INTEGER REFERENCES d (id) DEFERRABLE INITIALLY DEFERRED)")
 		require.NoError(t, err)
-		requireGroups(t, db, false, "with a deferred constraint")
+		requireGroups(t, db, true, "without a deferred constraint")
+		_, err = db.DB().ExecContext(t.Context(), "SELECT * FROM d")
+		require.ErrorContains(t, err, "no such table")
 	})
 }
 

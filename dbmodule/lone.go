@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
@@ -111,7 +112,7 @@ func (s *Session) newLone(ctx context.Context, from *pool, query string, kind al
 
 // String is who has the connection, if nobody else is named.
 func (one *lone) String() string {
-	return "the statement " + statementWithoutValues(one.unit.Engine, one.query, longestUser)
+	return "the statement " + sqltext.Masked(dialectOf(one.unit.Engine), one.query, longestUser)
 }
 
 // longestUser bounds the statement in an error about a full pool, in bytes.

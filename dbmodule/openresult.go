@@ -3,6 +3,8 @@ package dbmodule
 import (
 	"errors"
 	"fmt"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // A connection serves one result at a time. PostgreSQL's and MySQL's drivers give a
@@ -18,7 +20,7 @@ func (c *conn) admits(query string) error {
 	if err := c.group.admits(query); err != nil {
 		return err
 	}
-	return c.txState.admits(query)
+	return c.txState.admits(dialectOf(c.engine()), query)
 }
 
 // admitsBesideRows refuses a statement while rows are open. In a transaction that
@@ -29,7 +31,7 @@ func (c *conn) admitsBesideRows(query string) error {
 	if open == nil || c.engine() == SQLite && c.unit == nil { // SQLite's driver lets those who use no session read and write in turn
 		return nil
 	}
-	if verb, _ := savepointVerb(query); verb == release || verb == rollbackTo {
+	if verb, _ := sqltext.SavepointOf(dialectOf(c.engine()), query); verb == sqltext.Release || verb == sqltext.RollbackTo {
 		return open.cut(errSavepointEnded)
 	}
 	err := fmt.Errorf("dbmodule: run statement: %w", ErrRowsOpen)

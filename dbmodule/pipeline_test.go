@@ -85,7 +85,8 @@ func TestBeginTravelsWithTheFirstStatement(t *testing.T) {
 		{"a savepoint", 5, func(ctx context.Context, s *dbmodule.Session) error {
 			return s.InNested(ctx, func(ctx context.Context) error { return insert(ctx, s, fresh("a")) })
 		}, nil},
-		{"an isolation level", 2, func(ctx context.Context, s *dbmodule.Session) error {
+		{"an isolation level", 2, func(ctx context.Context, s *dbmodule.Session) error { return lookUp(ctx, s, "warm1") }, []dbmodule.SessionOption{dbmodule.Isolation(6)}},
+		{"an isolation level, and a function with a value, which runs as text", 3, func(ctx context.Context, s *dbmodule.Session) error {
 			level, err := isolationLevel(ctx, s)
 			assert.Equal(t, "serializable", level)
 			return err

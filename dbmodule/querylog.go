@@ -14,6 +14,8 @@ import (
 	"github.com/uptrace/bun"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 const (
@@ -98,7 +100,7 @@ func (q *queryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 
 func (q *queryLog) statement(event *bun.QueryEvent) string {
 	if q.hide {
-		return statementWithoutValues(q.engine, event.Query, longestStatement)
+		return sqltext.Masked(dialectOf(q.engine), event.Query, longestStatement)
 	}
 	return shortened(event.Query, longestStatement)
 }

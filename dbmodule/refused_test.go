@@ -2,6 +2,7 @@ package dbmodule_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,9 +19,11 @@ import (
 func TestRefusedStatementIsNotPreparedAgain(t *testing.T) {
 	t.Parallel()
 	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() == dbmodule.SQLite {
+			return // it prepares by the schema that the connection has seen last
+		}
 		rename := func(from, to string) {
-			_, err := db.DB().ExecContext(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to)
-			require.NoError(t, err)
+			elsewhere(t, db, "ALTER TABLE "+from+" RENAME TO "+to)
 		}
 		inTx := func(query string) error {
 			return db.DB().RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
@@ -39,13 +42,13 @@ func TestRefusedStatementIsNotPreparedAgain(t *testing.T) {
 			rename("elsewhere", "accounts")
 			for range 3 {
 				require.NoError(t, query(aliased(alias)))
-				assert.NotContains(t, kept(t, db), aliased(alias))
+				assert.NotContains(t, kept(t, db), preparedAs(db.Engine(), alias))
 			}
 		}
 		for range 2 {
 			run(t, db.DB(), aliased("other"))
 		}
-		assert.Contains(t, kept(t, db), aliased("other"), "others are prepared")
+		assert.Contains(t, kept(t, db), preparedAs(db.Engine(), "other"), "others are prepared")
 	})
 }
 
@@ -96,41 +99,54 @@ func TestStatementThatFailedForTheMomentIsPreparedLater(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		name       string
-		set, reset string
-		run        func(ctx context.Context, db *dbmodule.Database, query string) error
-		want       error
+		name   string
+		option string // of the URL
+		run    func(ctx context.Context, db *dbmodule.Database, query string) error
+		want   error
 	}{
-		{"a lock", "SET lock_timeout = 20", "RESET lock_timeout", alone, dbmodule.ErrConflict},
-		{"a lock in a transaction", "SET lock_timeout = 20", "RESET lock_timeout", within, dbmodule.ErrConflict},
-		{"the time", "SET statement_timeout = 200", "RESET statement_timeout", alone, dbmodule.ErrTimeout},
-		{"the time in a transaction", "SET statement_timeout = 200", "RESET statement_timeout", within, dbmodule.ErrTimeout},
-		{"the server", "SELECT 1", "SELECT 1", whileWaiting(t, func(_ context.CancelFunc, other *dbmodule.Database, pid int) {
+		{"a lock", "lock_timeout=20", alone, dbmodule.ErrConflict},
+		{"a lock in a transaction", "lock_timeout=20", within, dbmodule.ErrConflict},
+		{"the time", "statement_timeout=200", alone, dbmodule.ErrTimeout},
+		{"the time in a transaction", "statement_timeout=200", within, dbmodule.ErrTimeout},
+		{"the server", "lock_timeout=60000", whileWaiting(t, func(_ context.CancelFunc, other *dbmodule.Database, pid int) {
 			_, err := other.DB().ExecContext(t.Context(), "SELECT pg_terminate_backend(?)", pid)
 			assert.NoError(t, err)
 		}), dbmodule.ErrUnavailable},
-		{"the caller", "SELECT 1", "SELECT 1", whileWaiting(t, func(cancel context.CancelFunc, _ *dbmodule.Database, _ int) {
+		{"the caller", "lock_timeout=60000", whileWaiting(t, func(cancel context.CancelFunc, _ *dbmodule.Database, _ int) {
 			cancel()
 		}), context.Canceled},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			onOneConnectionOf(t, dbmodule.PostgreSQL, 10, func(t *testing.T, db *dbmodule.Database) {
-				query := aliased("a")
-				run(t, db.DB(), query)
-				_, err := db.DB().ExecContext(t.Context(), test.set)
-				require.NoError(t, err)
-				unlock := lockedAccounts(t, dbmodule.ConfigOf(db))
-				require.ErrorIs(t, test.run(t.Context(), db, query), test.want)
-				unlock()
-				_, err = db.DB().ExecContext(t.Context(), test.reset)
-				require.NoError(t, err)
-				require.NotContains(t, kept(t, db), query)
-				run(t, db.DB(), query)
-				assert.Contains(t, kept(t, db), query)
-			})
+			cfg := withOption(t, test.option)
+			cfg.PoolSize, cfg.MaxOverflow = 1, 0
+			db := dbtest.Open(t, cfg)
+			_, err := db.DB().NewCreateTable().Model((*Account)(nil)).Exec(t.Context())
+			require.NoError(t, err)
+			query := aliased("a")
+			run(t, db.DB(), query)
+			unlock := lockedAccounts(t, cfg)
+			require.ErrorIs(t, test.run(t.Context(), db, query), test.want)
+			unlock()
+			require.NotContains(t, kept(t, db), preparedAs(db.Engine(), "a"))
+			run(t, db.DB(), query)
+			assert.Contains(t, kept(t, db), preparedAs(db.Engine(), "a"))
 		})
 	}
+}
+
+// withOption is a database on PostgreSQL whose URL has an option.
+func withOption(t *testing.T, option string) dbmodule.Config {
+	t.Helper()
+	cfg := dbtest.Config(t, dbmodule.PostgreSQL)
+	url := dbtest.URL(t, dbmodule.PostgreSQL)
+	if strings.Contains(url, "?") {
+		url += "&" + option
+	} else {
+		url += "?" + option
+	}
+	require.NoError(t, cfg.URL.UnmarshalText([]byte(url)))
+	return cfg
 }
 
 // A transaction that failed refuses whatever comes next, which says nothing about
@@ -154,28 +170,27 @@ func TestStatementInAFailedTransactionIsPreparedLater(t *testing.T) {
 				require.ErrorIs(t, err, dbmodule.ErrPendingRollback)
 				require.NoError(t, tx.Rollback())
 				run(t, db.DB(), aliased("a"))
-				assert.Contains(t, kept(t, db), aliased("a"))
+				assert.Contains(t, kept(t, db), preparedAs(db.Engine(), "a"))
 			})
 		})
 	}
 }
 
-// What another connection has prepared is prepared without a savepoint in a
-// transaction. When that fails, the transaction is gone, for the reason that the
-// server gave.
+// A statement that can't be prepared in a transaction costs that on PostgreSQL, as
+// it would as text, for the reason that the server gave.
 func TestKnownStatementThatIsNotPreparedCostsTheTransaction(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		name, set string
-		want      error
+		name, option string
+		want         error
 	}{
-		{"a lock", "SET lock_timeout = 20", dbmodule.ErrConflict},
-		{"the time", "SET statement_timeout = 200", dbmodule.ErrTimeout},
+		{"a lock", "lock_timeout=20", dbmodule.ErrConflict},
+		{"the time", "statement_timeout=200", dbmodule.ErrTimeout},
 		{"refused", "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := dbtest.Config(t, dbmodule.PostgreSQL)
+			cfg := withOption(t, test.option)
 			cfg.PoolSize, cfg.MaxOverflow = 2, 0
 			db := dbtest.Open(t, cfg)
 			_, err := db.DB().NewCreateTable().Model((*Account)(nil)).Exec(t.Context())
@@ -191,7 +206,7 @@ func TestKnownStatementThatIsNotPreparedCostsTheTransaction(t *testing.T) {
 			require.NoError(t, err)
 			defer func() { _ = conn.Close() }()
 			var undo func()
-			if test.set == "" {
+			if test.option == "" {
 				rename := func(from, to string) {
 					_, err := knows.ExecContext(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to)
 					require.NoError(t, err)
@@ -199,8 +214,6 @@ func TestKnownStatementThatIsNotPreparedCostsTheTransaction(t *testing.T) {
 				rename("accounts", "elsewhere")
 				undo = func() { rename("elsewhere", "accounts") }
 			} else {
-				_, err = conn.ExecContext(t.Context(), test.set)
-				require.NoError(t, err)
 				undo = lockedAccounts(t, cfg)
 			}
 			tx, err := conn.BeginTx(t.Context(), nil)
@@ -217,60 +230,33 @@ func TestKnownStatementThatIsNotPreparedCostsTheTransaction(t *testing.T) {
 			run(t, conn, query)
 			prepared, err := dbmodule.PreparedOn(conn)
 			require.NoError(t, err)
-			assert.Contains(t, prepared, query)
+			assert.Contains(t, prepared, preparedAs(db.Engine(), "a"))
 		})
 	}
 }
 
-// What a connection prepared before is prepared elsewhere without a savepoint,
-// which costs two trips, until something went wrong with it.
-func TestKnownStatementIsPreparedWithoutASavepoint(t *testing.T) {
+// To prepare a statement takes a trip more than to run it, in a transaction too.
+func TestPreparingTakesOneTrip(t *testing.T) {
 	t.Parallel()
-	const plain, careful = 2, 4 // trips, with that of the statement itself
 	proxy := dbtest.StartProxy(t, dbtest.URL(t, dbmodule.PostgreSQL))
 	cfg := proxy.Config(t)
-	cfg.PoolSize, cfg.MaxOverflow = 3, 0
+	cfg.PoolSize, cfg.MaxOverflow = 2, 0
 	db := dbtest.Open(t, cfg)
 	_, err := db.DB().NewCreateTable().Model((*Account)(nil)).Exec(t.Context())
 	require.NoError(t, err)
-	var conns [3]bun.Conn
-	for i := range conns {
-		conns[i], err = db.DB().Conn(t.Context())
+	run(t, db.DB(), aliased("a"))
+	for range 2 {
+		conn, err := db.DB().Conn(t.Context())
 		require.NoError(t, err)
-		defer func() { _ = conns[i].Close() }()
-		run(t, conns[i], aliased("other"))
-		run(t, conns[i], aliased("other"))
-	}
-	within := func(conn bun.Conn) (trips int64, err error) {
+		defer func() { _ = conn.Close() }()
+		run(t, conn, aliased("other"))
 		tx, err := conn.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
-		defer func() { _ = tx.Rollback() }()
-		before := proxy.Trips()
-		err = selectAll(t.Context(), tx)
-		return proxy.Trips() - before, err
+		for _, want := range []int64{2, 1, 1} {
+			before := proxy.Trips()
+			run(t, tx, aliased("a"))
+			assert.Equal(t, want, proxy.Trips()-before)
+		}
+		require.NoError(t, tx.Commit())
 	}
-	change := func(statement string) {
-		_, err := conns[0].ExecContext(t.Context(), statement)
-		require.NoError(t, err)
-	}
-	takes := func(conn bun.Conn, want int64) {
-		t.Helper()
-		trips, err := within(conn)
-		require.NoError(t, err)
-		assert.Equal(t, want, trips)
-	}
-	require.NoError(t, selectAll(t.Context(), conns[0]))
-	takes(conns[0], careful)
-	takes(conns[1], plain)
-
-	change("ALTER TABLE accounts ADD COLUMN extra INT")
-	_, err = within(conns[1]) // it is stale
-	require.NoError(t, err)
-	takes(conns[1], careful)
-
-	change("ALTER TABLE accounts RENAME TO elsewhere")
-	_, err = within(conns[2])
-	require.Error(t, err)
-	change("ALTER TABLE elsewhere RENAME TO accounts")
-	takes(conns[2], careful)
 }

@@ -241,7 +241,7 @@ func (d *Database) openCluster() (err error) {
 	if d.isUnwatched {
 		return nil
 	}
-	d.replicas, err = openReplicas(d.config, d.pools.dialect, d.hooks(), listeners{rows: newRowLog(d.config, d.log), observers: d.observers}, &d.gate)
+	d.replicas, err = openReplicas(d.config, d.pools.dialect, d.hooks(), d.listeners(), &d.gate)
 	if err != nil {
 		return err
 	}

@@ -12,13 +12,14 @@ import (
 
 // result wraps the rows of a query, which keep its limit, and the statement of
 // ours that gives them, if there is one.
-func (c *conn) result(l *deadline.Limit, m measured, inner driver.Rows, err error, st *prepared) (driver.Rows, error) {
+func (c *conn) result(l *deadline.Limit, m measured, inner driver.Rows, err error, from *entry) (driver.Rows, error) {
 	if err = c.answered(l, m.query, err); err != nil {
+		c.freed(from)
 		l.End()
 		return nil, m.done(err)
 	}
 	l.Stop()
-	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: st, lone: c.lone}
+	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: from, lone: c.lone}
 	if c.following != nil {
 		answer.follower, c.following = c.following, nil
 		answer.follower.open.Store(true)
@@ -43,7 +44,7 @@ type rows struct {
 	limit    *deadline.Limit
 	measured measured
 	// statement, if not nil, is free again once the rows are closed.
-	statement *prepared
+	statement *entry
 	// lone is the statement that they are of, nil for others.
 	lone *lone
 	// obeys is set when database/sql does not look at the caller's context.
@@ -106,9 +107,7 @@ func (r *rows) Close() error {
 	if r.follower != nil {
 		r.follower.ended()
 	}
-	if r.statement != nil {
-		r.statement.busy = false
-	}
+	r.conn.freed(r.statement)
 	r.conn.abandoned(r.limit)
 	if err == nil {
 		return r.measured.done(nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -81,8 +82,18 @@ func (d *Database) schemaState(ctx context.Context, s *Session) (state SchemaSta
 		return state, err
 	}
 	state.Revisions = &revisions
+	d.noteRevisions(revisions.Current)
 	if d.config.Schema.needsMigrator() || len(revisions.Current) > 0 {
 		state.Ready = state.Ready && revisions.Ready()
 	}
 	return state, nil
+}
+
+// noteRevisions has statements prepared again when the schema is at other revisions
+// than it was: somebody else has applied some.
+func (d *Database) noteRevisions(current []string) {
+	current = slices.Clone(current)
+	if before := d.revisions.Swap(&current); before == nil || !slices.Equal(*before, current) {
+		d.shapes.SchemaChanged()
+	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 const (
@@ -394,7 +396,7 @@ func (s *Session) autocommits(query string) bool {
 	if s.options.autocommits() {
 		return true
 	}
-	return s.options.readOnly && !s.options.snapshot && !s.inTx && plainSelect(query)
+	return s.options.readOnly && !s.options.snapshot && !s.inTx && sqltext.PlainSelect(dialectOf(s.factory.engine), query)
 }
 
 // read runs a query outside a transaction. A SELECT of a read-only session is

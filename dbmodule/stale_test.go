@@ -13,7 +13,15 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
+
+// elsewhere runs DDL as another process does.
+func elsewhere(t *testing.T, db *dbmodule.Database, statement string) {
+	t.Helper()
+	_, err := dbtest.Open(t, dbmodule.ConfigOf(db)).DB().ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+}
 
 // outdate makes the prepared selectAll stale, which PostgreSQL would answer with
 // other columns than it promised.
@@ -25,8 +33,7 @@ func outdate(t *testing.T, db *dbmodule.Database) {
 	require.Contains(t, kept(t, db), allAccounts)
 	var columns int
 	require.NoError(t, db.DB().NewRaw("SELECT max(attnum) FROM pg_attribute WHERE attrelid = 'accounts'::regclass").Scan(t.Context(), &columns))
-	_, err := db.DB().ExecContext(t.Context(), fmt.Sprintf("ALTER TABLE accounts ADD COLUMN extra%d INT", columns))
-	require.NoError(t, err)
+	elsewhere(t, db, fmt.Sprintf("ALTER TABLE accounts ADD COLUMN extra%d INT", columns))
 }
 
 const allAccounts = "SELECT * FROM accounts"
@@ -172,22 +179,20 @@ func TestColumnChangesItsTypeUnderPreparedStatements(t *testing.T) {
 				require.NoError(t, err)
 			}
 			require.Contains(t, kept(t, db), "SELECT name FROM accounts WHERE balance = $1")
-			_, err := db.DB().ExecContext(t.Context(), "ALTER TABLE accounts ALTER COLUMN balance TYPE text")
-			require.NoError(t, err)
+			elsewhere(t, db, "ALTER TABLE accounts ALTER COLUMN balance TYPE text")
 			if within {
 				require.NoError(t, db.DB().RunInTx(t.Context(), nil, func(_ context.Context, tx bun.Tx) error {
 					_, err := byText(tx, "seven")
 					return err
 				}))
 			} else {
-				_, err = byText(db.DB(), "seven") // no number
+				_, err := byText(db.DB(), "seven") // no number
 				require.NoError(t, err)
 			}
 			got, err := byText(db.DB(), "7")
 			require.NoError(t, err)
 			assert.Equal(t, []string{"a"}, got)
-			_, err = db.DB().ExecContext(t.Context(), "ALTER TABLE accounts ALTER COLUMN balance TYPE bigint USING balance::bigint")
-			require.NoError(t, err)
+			elsewhere(t, db, "ALTER TABLE accounts ALTER COLUMN balance TYPE bigint USING balance::bigint")
 		}
 	})
 }
@@ -210,7 +215,7 @@ func TestStaleStatementOnMySQL(t *testing.T) {
 			}
 			before, err := dbmodule.PreparedOn(conn)
 			require.NoError(t, err)
-			require.Contains(t, before, aliased("a"))
+			require.Contains(t, before, preparedAs(db.Engine(), "a"))
 
 			tx, err := conn.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
@@ -226,7 +231,7 @@ func TestStaleStatementOnMySQL(t *testing.T) {
 				during, err := dbmodule.PreparedOn(conn)
 				require.NoError(t, err)
 				assert.Len(t, during, len(before)-2, "%d", i)
-				assert.NotContains(t, during, aliased("a"))
+				assert.NotContains(t, during, preparedAs(db.Engine(), "a"))
 				require.NoError(t, insert(t.Context(), tx, name+" again"))
 				run(t, tx, aliased("a"))
 				want = append(want, name+" again")

@@ -5,201 +5,217 @@ import (
 	"database/sql/driver"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
 
-// statements are the prepared statements of one connection: the limit most
-// recently used.
+// statements are the prepared statements of one connection.
 type statements struct {
-	binder *binder
-	limit  int
-	byPlan map[*plan]*prepared
-	// newest and oldest are the ends of the list in order of use.
-	newest, oldest *prepared
-	// direct is set once the connection is known to lead to one server
-	// session, and not to a pooler that changes sessions between transactions.
-	direct bool
+	shapes *prepared.Shapes
+	cache  *prepared.Cache[preparedStatement]
+	// outdated is set when all are to be prepared again.
+	outdated bool
+	// retired are to be closed, one whenever another is prepared, where that costs
+	// a trip to the server.
+	retired []*entry
+	late    bool
 }
 
-// prepared is a statement that the engine keeps for a connection.
-type prepared struct {
+// preparedStatement is a statement that the engine keeps for a connection.
+type preparedStatement struct {
 	engine.Stmt
-	plan         *plan
-	newer, older *prepared
-	// busy is set while its rows are read.
-	busy bool
+	// parameters are those of PostgreSQL.
+	parameters prepared.Parameters
 }
 
-func newStatements(b *binder, limit int) *statements {
-	if b == nil || limit <= 0 {
+type entry = prepared.Entry[preparedStatement]
+
+// newStatements returns nil if a connection is to keep none.
+func newStatements(shapes *prepared.Shapes, limit int, late bool) *statements {
+	if limit <= 0 {
 		return nil
 	}
-	return &statements{binder: b, limit: limit, byPlan: make(map[*plan]*prepared)}
+	return &statements{shapes: shapes, cache: prepared.NewCache[preparedStatement](limit), late: late}
 }
 
-// get returns a plan's statement if there is one, as the newest.
-func (s *statements) get(p *plan) *prepared {
-	st := s.byPlan[p]
-	if st != nil && s.newest != st {
-		s.unlink(st)
-		s.link(st)
+func (s *statements) outdate() {
+	if s != nil {
+		s.outdated = true
 	}
-	return st
 }
 
-// put adds a statement, and returns the oldest when there are too many, for
-// the caller to close.
-func (s *statements) put(st *prepared) *prepared {
-	s.byPlan[st.plan] = st
-	s.link(st)
-	if len(s.byPlan) <= s.limit {
-		return nil
+// renew forgets what was prepared for another schema or other settings.
+func (s *statements) renew() {
+	s.close(s.cache.Renew(s.shapes.Schema())...)
+	if s.outdated {
+		s.outdated = false
+		s.close(s.cache.Clear()...)
 	}
-	for old := s.oldest; old != st; old = old.newer {
-		if !old.busy {
-			s.drop(old)
-			return old
+}
+
+// close closes statements. A server that answers to that is told when there is
+// something else to tell.
+func (s *statements) close(all ...*entry) {
+	for _, e := range all {
+		if s.late {
+			s.retired = append(s.retired, e)
+			continue
 		}
+		_ = e.Statement.Close() // what can't be closed ends with the connection
 	}
-	return nil
 }
 
-// drop forgets a statement.
-func (s *statements) drop(st *prepared) {
-	if s.byPlan[st.plan] != st {
-		return
+// closeRetired closes one of those that wait.
+func (s *statements) closeRetired() {
+	if n := len(s.retired); n > 0 {
+		e := s.retired[n-1]
+		s.retired[n-1], s.retired = nil, s.retired[:n-1]
+		_ = e.Statement.Close()
 	}
-	delete(s.byPlan, st.plan)
-	s.unlink(st)
 }
 
-func (s *statements) link(st *prepared) {
-	st.older, st.newer = s.newest, nil
-	if s.newest != nil {
-		s.newest.newer = st
-	} else {
-		s.oldest = st
-	}
-	s.newest = st
+// execution is how a statement is run: prepared, or as text.
+type execution struct {
+	conn  *conn
+	query string
+	// entry is nil for one that runs as text.
+	entry *entry
+	args  []driver.NamedValue
+	// recognised is set for one that is to be prepared the next time.
+	recognised *prepared.Statement
 }
 
-func (s *statements) unlink(st *prepared) {
-	if st.newer != nil {
-		st.newer.older = st.older
-	} else {
-		s.newest = st.older
+// plan decides how a statement is run. with is set for one that has arguments, exec
+// for one whose rows nobody wants. An error is the statement's own. Otherwise the
+// caller calls ranAsText if it ran so.
+func (c *conn) plan(ctx context.Context, query string, with, exec bool) (run execution, err error) {
+	run = execution{conn: c, query: query}
+	var st *prepared.Statement
+	if !with {
+		st = prepared.Recognise(dialectOf(c.engine()), query)
 	}
-	if st.older != nil {
-		st.older.newer = st.newer
-	} else {
-		s.oldest = st.newer
+	if st == nil {
+		c.affects(query)
+		if !exec {
+			c.learn(ctx)
+		}
+		return run, nil
 	}
-	st.newer, st.older = nil, nil
-}
-
-// clear closes all; the connection ends.
-func (s *statements) clear() {
-	for _, st := range s.byPlan {
-		_ = st.Close() // the connection's own end does it as well
-	}
-	s.byPlan, s.newest, s.oldest = nil, nil, nil
-}
-
-// bind returns the prepared statement for a query and its arguments, nil when
-// it is to run as it is. In that case fresh, if not nil, is to be given to ran.
-// An error is the statement's own.
-func (c *conn) bind(ctx context.Context, query string, exec bool) (st *prepared, args []driver.NamedValue, fresh *scanner, err error) {
-	s := c.statements
-	if s == nil {
-		return nil, nil, nil, nil
-	}
-	scanned := scan(c.engine(), query)
-	if scanned == nil {
-		return nil, nil, nil, nil
-	}
-	if exec && scanned.rows && c.engine() != SQLite {
+	if exec && st.ReturnsRows() && c.engine() != SQLite {
 		// MySQL's driver waits for descriptions of columns that MariaDB sends
 		// only once. PostgreSQL keeps the result that nobody reads, and its
 		// snapshot, until the transaction's next statement, which others wait
 		// for, such as CREATE INDEX CONCURRENTLY.
-		scanned.put()
-		return nil, nil, nil, nil
+		st.Release()
+		return run, nil
 	}
-	found, ok, known := s.binder.find(scanned)
-	if !known {
-		return nil, nil, scanned, nil
+	c.learn(ctx)
+	shapes := c.connector.shapes
+	if c.statements == nil || !c.readsAlike() || shapes.Changing() {
+		st.Release()
+		return run, nil
 	}
-	scanned.put()
-	if !ok {
-		return nil, nil, nil, nil
+	shape := shapes.Find(st)
+	if shape == nil {
+		run.recognised = st
+		return run, nil
 	}
-	if st, err = c.prepared(ctx, found); st == nil || st.busy {
-		return nil, nil, nil, err
+	defer st.Release()
+	if shapes.Refused(shape) {
+		return run, nil
 	}
-	return st, found.args, nil, nil
+	e, err := c.prepared(ctx, shape)
+	if e == nil || !e.Statement.parameters.Admit(st) || !e.Use() {
+		return run, err
+	}
+	run.entry, run.args = e, st.Arguments(nil)
+	return run, nil
 }
 
-// ran remembers a statement that bind had not seen before, once it ran.
-func (c *conn) ran(fresh *scanner, err error) {
-	if fresh == nil {
+// ranAsText notes what came of it.
+func (run *execution) ranAsText(err error) {
+	if run.recognised != nil {
+		if err == nil {
+			run.conn.connector.shapes.Add(run.recognised)
+		}
+		run.recognised.Release()
 		return
 	}
-	if err == nil && c.statements != nil {
-		c.statements.binder.add(fresh)
-	}
-	fresh.put()
+	run.conn.affected(run.query)
 }
 
-// query runs a prepared query; its rows give it back.
-func (st *prepared) query(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	rows, err := st.Query(ctx, args)
-	if err == nil {
-		st.busy = true
+// freed is called when the rows of a prepared statement are closed.
+func (c *conn) freed(e *entry) {
+	if e != nil && e.Free() && c.statements != nil {
+		c.statements.close(e)
 	}
-	return rows, err
 }
 
-// prepared returns the statement of a plan, nil when there is none to be had.
-// An error has cost the transaction.
-func (c *conn) prepared(ctx context.Context, b bound) (*prepared, error) {
-	s := c.statements
-	if st := s.get(b.plan); st != nil {
-		return st, nil
+// learn asks for the session behind the connection before its first query. Where a
+// pooler hands sessions around, nothing is prepared.
+func (c *conn) learn(ctx context.Context) {
+	if c.learnt {
+		return
 	}
-	switch keeps, err := c.inner.KeepsStatements(ctx); {
-	case err != nil && !c.refused(err):
-		return nil, nil // it is asked again
-	case !keeps:
+	keeps, err := c.inner.KeepsStatements(ctx)
+	if err != nil && !c.refused(err) {
+		return // it is asked again
+	}
+	if c.learnt = true; !keeps {
 		c.statements = nil
-		return nil, nil
 	}
-	prepare := c.inner.Prepare
-	fragile := c.inner.AbortsOnError() && c.inTx
-	if fragile && !b.plan.proven.Load() {
-		prepare, fragile = c.inner.PrepareInSavepoint, false
+}
+
+// readsAlike reports whether values are read as they were when statements were
+// prepared. A setting that changed out of sight, in a function say, is noticed here.
+func (c *conn) readsAlike() bool {
+	if !c.changes.asText && c.inner.SettingsChanged() {
+		c.changes.asText, c.changes.settings = true, true
 	}
-	inner, err := prepare(ctx, b.plan.text)
+	return !c.changes.asText
+}
+
+// prepared returns the statement of a shape, nil when there is none to be had.
+// An error has cost the transaction.
+func (c *conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, error) {
+	s, now := c.statements, time.Now()
+	s.renew()
+	e, expired := s.cache.Get(shape, now)
+	if e != nil {
+		return e, nil
+	}
+	if expired != nil {
+		s.close(expired)
+	}
+	s.closeRetired()
+	inner, types, err := c.inner.PrepareOwn(ctx, shape.Text)
 	if err != nil {
-		b.plan.proven.Store(false)
-		if fragile {
-			return nil, err
-		}
 		if c.refused(err) {
-			b.shape.refused.Store(true)
+			s.shapes.Refuse(shape)
+		}
+		if c.inner.AbortsOnError() && c.inTx {
+			return nil, err // as text it would have failed too
 		}
 		return nil, nil
 	}
-	b.plan.proven.Store(true)
-	st := &prepared{Stmt: inner, plan: b.plan}
-	if old := s.put(st); old != nil {
-		_ = old.Close() // what can't be closed ends with the connection
+	made := preparedStatement{Stmt: inner}
+	var ok bool
+	if made.parameters, ok = prepared.ParametersOf(types); !ok {
+		s.shapes.Refuse(shape)
+		_ = made.Close() // what can't be closed ends with the connection
+		return nil, nil
 	}
-	return st, nil
+	e, evicted := s.cache.Put(shape, made, now)
+	if evicted != nil {
+		s.close(evicted)
+	}
+	return e, nil
 }
 
 // refused tells what an engine says about a statement from what it says about
@@ -214,25 +230,25 @@ func (c *conn) refused(err error) bool {
 	return verdict.Code != ""
 }
 
-// staleStatement tells the errors by which a server may refuse a statement that
-// it once prepared because its table changed or somebody threw it away. It is
-// prepared anew the next time. staleStatement reports that the statement can run
-// as it is instead, which it can't when the error cost a transaction in which
-// something was done already.
-func (c *conn) staleStatement(ctx context.Context, st *prepared, err error) bool {
-	if err == nil || !changed(err) {
+// stale tells the errors by which a server may refuse a statement that it once
+// prepared because its table changed or somebody threw it away. It is prepared anew
+// the next time. stale reports that the statement can run as text instead, which it
+// can't when the error cost a transaction in which something was done already.
+func (c *conn) stale(ctx context.Context, e *entry, err error) bool {
+	if err == nil || !outdatedBy(err) {
 		return false
 	}
-	c.statements.drop(st)
-	st.plan.proven.Store(false)
-	_ = st.Close() // it may be gone already
+	e.Free()
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == "26000" {
-		c.statements = nil // something throws them away
+		c.statements.cache.Clear() // the server has none of them
+	} else {
+		c.statements.cache.Drop(e)
+		c.statements.close(e)
 	}
 	return !c.inTx || !c.inner.AbortsOnError() || c.beginAgain(ctx) == nil
 }
 
-func changed(err error) bool {
+func outdatedBy(err error) bool {
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
 		// Class 42 is about names and types, class 22 about values. A column
 		// that got another type does not fit the parameter that was made for

@@ -3,7 +3,8 @@ package dbmodule
 import (
 	"database/sql"
 	"fmt"
-	"strings"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // txState follows the transaction of one connection: which savepoints are
@@ -58,7 +59,7 @@ func (s *txState) pending() error {
 }
 
 // admits says whether a statement may be sent now.
-func (s *txState) admits(query string) error {
+func (s *txState) admits(d sqltext.Dialect, query string) error {
 	if !s.inTx {
 		return nil
 	}
@@ -66,7 +67,7 @@ func (s *txState) admits(query string) error {
 	if err == nil {
 		return nil
 	}
-	if verb, name := savepointVerb(query); verb == rollbackTo && s.lost == nil && s.find(name) >= 0 {
+	if verb, name := sqltext.SavepointOf(d, query); verb == sqltext.RollbackTo && s.lost == nil && s.find(name) >= 0 {
 		return nil
 	}
 	return err
@@ -84,19 +85,19 @@ func (s *txState) failed(err error, wholeTx bool) {
 	}
 }
 
-func (s *txState) succeeded(query string) {
+func (s *txState) succeeded(d sqltext.Dialect, query string) {
 	if !s.inTx {
 		return
 	}
 	s.touched = true
-	switch verb, name := savepointVerb(query); verb {
-	case savepoint:
+	switch verb, name := sqltext.SavepointOf(d, query); verb {
+	case sqltext.Set:
 		s.levels = append(s.levels, txLevel{name: name})
-	case release:
+	case sqltext.Release:
 		if i := s.find(name); i >= 0 {
 			s.levels = s.levels[:i]
 		}
-	case rollbackTo:
+	case sqltext.RollbackTo:
 		if i := s.find(name); i >= 0 {
 			s.levels = s.levels[:i+1]
 			s.levels[i].failed = nil
@@ -107,49 +108,9 @@ func (s *txState) succeeded(query string) {
 // find returns the index of the innermost savepoint of that name, or -1.
 func (s *txState) find(name string) int {
 	for i := len(s.levels) - 1; i > 0; i-- {
-		if strings.EqualFold(s.levels[i].name, name) {
+		if s.levels[i].name == name {
 			return i
 		}
 	}
 	return -1
-}
-
-type verb int
-
-const (
-	otherVerb verb = iota
-	savepoint
-	release
-	rollbackTo
-)
-
-// savepointVerb reads SAVEPOINT x, RELEASE [SAVEPOINT] x and ROLLBACK
-// [WORK|TRANSACTION] TO [SAVEPOINT] x.
-func savepointVerb(query string) (verb, string) {
-	if len(query) == 0 || len(query) > 256 {
-		return otherVerb, ""
-	}
-	switch query[0] {
-	case 'S', 's', 'R', 'r', ' ', '\n', '\t':
-	default:
-		return otherVerb, ""
-	}
-	words := strings.Fields(strings.TrimRight(query, "; \n\t"))
-	if len(words) < 2 {
-		return otherVerb, ""
-	}
-	name := words[len(words)-1]
-	switch strings.ToUpper(words[0]) {
-	case "SAVEPOINT":
-		return savepoint, name
-	case "RELEASE":
-		return release, name
-	case "ROLLBACK":
-		for _, word := range words[1:] {
-			if strings.EqualFold(word, "TO") {
-				return rollbackTo, name
-			}
-		}
-	}
-	return otherVerb, ""
 }

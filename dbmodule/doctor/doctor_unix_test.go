@@ -155,16 +155,18 @@ func TestWrongSettingsOfSQLite(t *testing.T) {
 	t.Parallel()
 	cfg := dbtest.Config(t, dbmodule.SQLite)
 	db := migrated(t, cfg)
+	conn, err := db.DB().Conn(t.Context()) // a setting ends with its unit of work
+	require.NoError(t, err)
 	for _, statement := range []string{
 		"PRAGMA foreign_keys=OFF", "CREATE TABLE a (id INTEGER PRIMARY KEY)", "CREATE TABLE b (id INTEGER REFERENCES a (id))", "INSERT INTO b VALUES (7)",
 		"UPDATE alembic_version SET version_num = 'nobodys'", "DELETE FROM alembic_version_history",
 	} {
-		_, err := db.DB().ExecContext(t.Context(), statement)
+		_, err := conn.ExecContext(t.Context(), statement)
 		require.NoError(t, err)
 	}
+	require.NoError(t, conn.Close())
 	path := cfg.URL.Path()
 	require.NoError(t, os.Chmod(path, 0o666))
-	var err error
 	cfg.URL, err = dbmodule.ParseURL(cfg.URL.String() + "?synchronous=OFF&timeout=0.1")
 	require.NoError(t, err)
 	cfg.PoolSize, cfg.StatementTimeout, cfg.ConnectTimeout, cfg.Echo = 0, 0, 0, dbmodule.EchoDebug

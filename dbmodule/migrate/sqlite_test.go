@@ -210,15 +210,22 @@ func TestSQLiteRefusesWhatBreaksForeignKeys(t *testing.T) {
 			if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
 				t.Fatal(err)
 			}
+			conn, err := db.DB().Conn(t.Context()) // a setting ends with its unit of work
+			if err != nil {
+				t.Fatal(err)
+			}
 			for statement := range strings.SplitSeq(test.before, ";") {
 				if statement == "" {
 					continue
 				}
-				if _, err := db.DB().ExecContext(t.Context(), statement); err != nil {
+				if _, err := conn.ExecContext(t.Context(), statement); err != nil {
 					t.Fatal(err)
 				}
 			}
-			_, err := m.Upgrade(t.Context(), db, "head")
+			if err := conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+			_, err = m.Upgrade(t.Context(), db, "head")
 			if len(test.want) == 0 {
 				if err != nil {
 					t.Fatal(err)

@@ -29,11 +29,21 @@ type Conn interface {
 	// connection.
 	Prepare(ctx context.Context, query string) (Stmt, error)
 
-	// PrepareInSavepoint is Prepare for a statement that the engine may refuse: it
-	// leaves a transaction as it was then.
-	PrepareInSavepoint(ctx context.Context, query string) (Stmt, error)
+	// PrepareOwn is Prepare for a statement of the library's own making, which
+	// returns what the same text returns. parameters are PostgreSQL's types of its
+	// parameters.
+	PrepareOwn(ctx context.Context, query string) (st Stmt, parameters []uint32, err error)
+	// ClosesLate reports whether closing a statement costs a trip to the server.
+	ClosesLate() bool
+	// QueryAnySettings is Query for a session whose settings were changed: its
+	// result is read as it is meant. It may cost a trip more.
+	QueryAnySettings(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error)
+	// SettingsChanged reports whether the session reads values in another way than
+	// when KeepsStatements was asked, as far as its server tells by itself.
+	SettingsChanged() bool
 	// KeepsStatements reports whether the connection leads to one server session,
-	// which still has a prepared statement later, and not to a pooler.
+	// which still has a prepared statement later, and not to a pooler. It is asked
+	// before the first query.
 	KeepsStatements(ctx context.Context) (bool, error)
 	// AbortsOnError reports whether a statement that fails makes its transaction
 	// useless. Elsewhere it costs itself only.

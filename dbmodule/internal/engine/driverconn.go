@@ -48,11 +48,22 @@ func (c *DriverConn) Prepare(ctx context.Context, query string) (Stmt, error) {
 	return NewDriverStmt(inner)
 }
 
-// PrepareInSavepoint implements Conn for an engine on which a statement that fails
-// costs itself only.
-func (c *DriverConn) PrepareInSavepoint(ctx context.Context, query string) (Stmt, error) {
-	return c.Prepare(ctx, query)
+// PrepareOwn implements Conn.
+func (c *DriverConn) PrepareOwn(ctx context.Context, query string) (Stmt, []uint32, error) {
+	st, err := c.Prepare(ctx, query)
+	return st, nil, err
 }
+
+// ClosesLate implements Conn.
+func (c *DriverConn) ClosesLate() bool { return false }
+
+// QueryAnySettings implements Conn.
+func (c *DriverConn) QueryAnySettings(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return c.Query(ctx, query, args)
+}
+
+// SettingsChanged implements Conn.
+func (c *DriverConn) SettingsChanged() bool { return false }
 
 // KeepsStatements implements Conn.
 func (c *DriverConn) KeepsStatements(context.Context) (bool, error) { return true, nil }

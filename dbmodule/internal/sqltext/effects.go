@@ -157,6 +157,9 @@ func (s *segment) call(before, name Token) Effects {
 	default:
 		return 0
 	}
+	if before.Kind == Symbol && s.Text(before) == ")" {
+		return 0 // the columns of a subquery
+	}
 	if before.Kind == Word {
 		switch word := strings.ToUpper(s.Text(before)); word {
 		case "INTO", "TABLE", "AS", "WITH", "RECURSIVE", "JOIN", "UPDATE", "CONSTRAINT":

@@ -16,7 +16,7 @@ const harmlessNames = `
 	select from join where in any some all and or not values row exists on by using is between like ilike having when then else case
 	distinct union except intersect limit offset returning set over filter within partition order group array interval returns default
 	lateral key conflict index unique primary check references cube rollup sets explain analyze if as end similar glob regexp rlike match
-	against force ignore use straight_join duplicate
+	byte against force ignore use straight_join duplicate
 
 	varchar char character varying numeric decimal float bit varbit timestamp timestamptz time timetz date datetime binary varbinary int integer bigint smallint
 

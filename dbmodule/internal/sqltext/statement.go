@@ -95,6 +95,16 @@ func SavepointOf(d Dialect, text string) (verb Savepoint, name string) {
 	if first.Kind != Word {
 		return NoSavepoint, ""
 	}
+	switch word := r.Text(first); {
+	case strings.EqualFold(word, "SAVEPOINT"):
+		verb = Set
+	case strings.EqualFold(word, "RELEASE"):
+		verb = Release
+	case strings.EqualFold(word, "ROLLBACK"):
+		verb = RollbackTo
+	default:
+		return NoSavepoint, ""
+	}
 	t := r.Significant()
 	skip := func(word string) bool {
 		if t.Kind == Word && strings.EqualFold(r.Text(t), word) {
@@ -103,21 +113,14 @@ func SavepointOf(d Dialect, text string) (verb Savepoint, name string) {
 		}
 		return false
 	}
-	switch word := r.Text(first); {
-	case strings.EqualFold(word, "SAVEPOINT"):
-		verb = Set
-	case strings.EqualFold(word, "RELEASE"):
-		verb = Release
-		skip("SAVEPOINT")
-	case strings.EqualFold(word, "ROLLBACK"):
+	if verb == RollbackTo {
 		_ = skip("WORK") || skip("TRANSACTION")
 		if !skip("TO") {
 			return NoSavepoint, ""
 		}
-		verb = RollbackTo
+	}
+	if verb != Set {
 		skip("SAVEPOINT")
-	default:
-		return NoSavepoint, ""
 	}
 	if name = nameOf(d, t.Kind, r.Text(t)); name == "" {
 		return NoSavepoint, ""

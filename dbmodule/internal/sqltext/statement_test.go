@@ -98,7 +98,7 @@ func TestEffectsOf(t *testing.T) {
 			"", ";", "SELECT 1", "SELECT count(*) FROM t", "INSERT INTO set_config (a, b) VALUES (1, 2)", "SELECT 'SET x = 1; DROP TABLE t'",
 			"WITH w(a) AS (SELECT 1) UPDATE t SET a = lower(b) WHERE (c IN (1, 2))", "BEGIN", "COMMIT", "SAVEPOINT a",
 			`SELECT "a"."b", coalesce(max(c), 0) FROM "t" AS "t" JOIN (SELECT 1) AS u (x) ON (TRUE) WHERE EXISTS (SELECT 1)`,
-			"INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2", "(SELECT 1) UNION (SELECT 2)", "DELETE FROM t /* ; SET x = 1 */",
+			"INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2", "(SELECT 1) UNION (SELECT 2)", "SELECT a FROM (VALUES (1)) v (a)", "DELETE FROM t /* ; SET x = 1 */",
 		}},
 		{ddl, dialects, []string{
 			"CREATE TABLE t (a INTEGER)", "create unique index i on t (a)", "ALTER TABLE t ADD COLUMN a INTEGER", "DROP TABLE t", "TRUNCATE TABLE t",

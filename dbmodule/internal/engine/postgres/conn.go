@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -28,9 +27,8 @@ type conn struct {
 	// while the server has not heard of it.
 	opened  string
 	waiting bool
-	// direct is set once the connection is known to lead to one server session,
-	// and not to a pooler that changes sessions between transactions.
-	direct bool
+	// session is the server session behind the connection.
+	session session
 }
 
 var _ engine.Conn = (*conn)(nil)
@@ -148,6 +146,9 @@ func (c *conn) Exec(ctx context.Context, query string, args []driver.NamedValue)
 
 // Query implements engine.Conn.
 func (c *conn) Query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.session.unusual() {
+		return c.QueryAnySettings(ctx, query, args)
+	}
 	if err := c.sendBegin(ctx); err != nil {
 		return nil, err
 	}
@@ -195,19 +196,6 @@ func withBegin[T any](c *conn, run func() (T, error)) (result T, err error) {
 	return result, err
 }
 
-// PrepareInSavepoint implements engine.Conn: PostgreSQL gives the transaction up on
-// any error.
-func (c *conn) PrepareInSavepoint(ctx context.Context, query string) (engine.Stmt, error) {
-	if _, err := c.Exec(ctx, "SAVEPOINT dbmodule_prepare", nil); err != nil {
-		return nil, err
-	}
-	st, err := c.Prepare(ctx, query)
-	if err != nil {
-		err = errors.Join(err, c.send(ctx, "ROLLBACK TO SAVEPOINT dbmodule_prepare"))
-	}
-	return st, errors.Join(err, c.send(ctx, "RELEASE SAVEPOINT dbmodule_prepare"))
-}
-
 // AbortsOnError implements engine.Conn.
 func (c *conn) AbortsOnError() bool { return true }
 
@@ -224,30 +212,4 @@ func (c *conn) Restart(ctx context.Context) error {
 		return err
 	}
 	return c.send(ctx, c.opened)
-}
-
-// KeepsStatements implements engine.Conn. It tells a PostgreSQL server from a
-// pooler in front of it by the number of the process behind the connection: a pooler
-// that hands sessions around has none to tell. The server is asked once.
-func (c *conn) KeepsStatements(ctx context.Context) (bool, error) {
-	if c.direct {
-		return true, nil
-	}
-	if err := c.sendBegin(ctx); err != nil {
-		return false, err
-	}
-	rows, err := c.DriverConn.Query(ctx, "SELECT pg_backend_pid()", nil)
-	if err != nil {
-		return false, err
-	}
-	row := make([]driver.Value, 1)
-	err = rows.Next(row)
-	if closeErr := rows.Close(); err != nil && !errors.Is(err, io.EOF) || closeErr != nil {
-		return false, errors.Join(err, closeErr)
-	}
-	pid, ok := row[0].(int64)
-	if c.direct = ok && pid == int64(c.pg.PgConn().PID()); !c.direct {
-		c.pipeline = nil // nothing will be prepared that BEGIN could travel with
-	}
-	return c.direct, nil
 }

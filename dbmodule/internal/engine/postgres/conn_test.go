@@ -74,9 +74,9 @@ func TestNothingRunsWhenBeginFails(t *testing.T) {
 			_, err := c.Query(ctx, "INSERT INTO names VALUES ('skipped') RETURNING name", nil)
 			return err
 		},
-		"to be prepared":               func(ctx context.Context) error { _, err := c.Prepare(ctx, "SELECT 3"); return err },
-		"to be prepared, in savepoint": func(ctx context.Context) error { _, err := c.PrepareInSavepoint(ctx, "SELECT 3"); return err },
-		"question about a pooler":      func(ctx context.Context) error { _, err := c.KeepsStatements(ctx); return err },
+		"to be prepared":          func(ctx context.Context) error { _, err := c.Prepare(ctx, "SELECT 3"); return err },
+		"to be prepared, our own": func(ctx context.Context) error { _, _, err := c.PrepareOwn(ctx, "SELECT 3"); return err },
+		"under any settings":      func(ctx context.Context) error { _, err := c.QueryAnySettings(ctx, "SELECT 3", nil); return err },
 	} {
 		t.Run(name, func(t *testing.T) { //nolint:paralleltest // they share a connection
 			require.NoError(t, c.Begin(t.Context(), engine.TxOptions{MayWait: true}))

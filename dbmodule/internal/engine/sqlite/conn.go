@@ -100,9 +100,10 @@ func (c *conn) Prepare(ctx context.Context, query string) (engine.Stmt, error) {
 	return st, nil
 }
 
-// PrepareInSavepoint implements engine.Conn.
-func (c *conn) PrepareInSavepoint(ctx context.Context, query string) (engine.Stmt, error) {
-	return c.Prepare(ctx, query)
+// PrepareOwn implements engine.Conn.
+func (c *conn) PrepareOwn(ctx context.Context, query string) (engine.Stmt, []uint32, error) {
+	st, err := c.Prepare(ctx, query)
+	return st, nil, err
 }
 
 // stmt is a prepared statement.

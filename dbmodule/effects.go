@@ -1,0 +1,83 @@
+package dbmodule
+
+import (
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
+)
+
+// changes is what the statements of the unit of work that has a connection have
+// changed besides rows. What is prepared was read before that, so the rest of the
+// unit runs as text.
+type changes struct {
+	// asText is set for all of them.
+	asText bool
+	// settings is set when a setting was changed for as long as the connection
+	// lives. It is closed when it is given back, so that whoever comes next has the
+	// settings that they expect.
+	settings bool
+	// unknown is set when a procedure or a function ran that may have changed
+	// anything. What was prepared before is prepared again after the unit.
+	unknown bool
+	// schema is set once a statement was DDL, altering until that is stored or
+	// undone.
+	schema, altering bool
+}
+
+// affects notes what a text that is about to run changes.
+func (c *conn) affects(query string) {
+	effects := sqltext.EffectsOf(dialectOf(c.engine()), query)
+	if effects == 0 {
+		return
+	}
+	c.changes.asText = true
+	c.changes.settings = c.changes.settings || effects.Has(sqltext.Settings)
+	c.changes.unknown = c.changes.unknown || effects.Has(sqltext.Unknown)
+	if effects.Has(sqltext.Schema) {
+		c.changes.schema = true
+		c.beginsAltering()
+	}
+}
+
+func (c *conn) beginsAltering() {
+	if !c.changes.altering {
+		c.changes.altering = true
+		c.connector.shapes.BeginChange()
+	}
+}
+
+// altered is called when the schema that a unit of work changed is stored, or undone:
+// after the statement, or at the end of the transaction.
+func (c *conn) altered() {
+	if c.changes.altering {
+		c.changes.altering = false
+		c.connector.shapes.EndChange()
+	}
+}
+
+// affected is called when a text has run. DDL outside a transaction that this
+// package knows is stored by then, or by a COMMIT as text.
+func (c *conn) affected(query string) {
+	if !c.changes.schema || c.inTx {
+		return
+	}
+	if !c.changes.altering && strings.EqualFold(sqltext.FirstWord(dialectOf(c.engine()), query), "COMMIT") {
+		c.beginsAltering()
+	}
+	c.altered()
+}
+
+// end ends the transaction, whatever came of it.
+func (c *conn) end() {
+	c.txState.end()
+	c.altered()
+}
+
+// endChanges is called when the unit of work gives the connection back.
+func (c *conn) endChanges() {
+	c.altered()
+	if c.changes.unknown {
+		c.statements.outdate()
+	}
+	c.changes = changes{settings: c.changes.settings}
+}

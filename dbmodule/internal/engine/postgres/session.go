@@ -1,0 +1,157 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine"
+)
+
+// session is what is known about the server session behind a connection.
+type session struct {
+	known bool
+	// direct is set where the connection leads to one session, and not to a pooler
+	// that changes sessions between transactions.
+	direct bool
+	// usual is set when pgx reads results in text as they are meant.
+	usual bool
+	// text is set when pgx asks for results in text.
+	text bool
+	// reported are the settings that the server reports when they change, statements
+	// how many were prepared.
+	reported   [len(reportedSettings)]string
+	statements int
+}
+
+// unusual reports whether results in text would be misread.
+func (s *session) unusual() bool { return s.known && s.text && !s.usual }
+
+// reportedSettings are those that decide how values are read, among the settings
+// that the server reports.
+var reportedSettings = [...]string{"DateStyle", "TimeZone", "standard_conforming_strings", "client_encoding"}
+
+const standardStrings = 2 // of reportedSettings
+
+func (c *conn) reported() (all [len(reportedSettings)]string) {
+	for i, name := range reportedSettings {
+		all[i] = c.pg.PgConn().ParameterStatus(name)
+	}
+	return all
+}
+
+// SettingsChanged implements engine.Conn.
+func (c *conn) SettingsChanged() bool { return c.session.known && c.reported() != c.session.reported }
+
+// KeepsStatements implements engine.Conn. It tells a PostgreSQL server from a
+// pooler in front of it by the number of the process behind the connection: a pooler
+// that hands sessions around has none to tell. The server is asked once, outside of a
+// transaction whose BEGIN waits.
+func (c *conn) KeepsStatements(ctx context.Context) (bool, error) {
+	if c.session.known {
+		return c.session.direct, nil
+	}
+	row, err := c.askSession(ctx)
+	if err != nil {
+		return false, err
+	}
+	pid, _ := row[0].(int64)
+	made := session{
+		known: true, usual: usualResults(row), text: c.pg.Config().DefaultQueryExecMode == pgx.QueryExecModeExec, reported: c.reported(),
+	}
+	made.direct = pid == int64(c.pg.PgConn().PID()) && made.reported[standardStrings] != "off"
+	if c.session = made; !made.direct {
+		c.pipeline = nil // nothing will be prepared that BEGIN could travel with
+	}
+	return made.direct, nil
+}
+
+func (c *conn) askSession(ctx context.Context) (row []driver.Value, err error) {
+	row = make([]driver.Value, 5)
+	rows, err := c.DriverConn.Query(ctx, `SELECT pg_backend_pid(), current_setting('DateStyle', true), current_setting('bytea_output', true),
+		current_setting('extra_float_digits', true), current_setting('server_version_num', true)`, nil)
+	if err != nil {
+		return row, err
+	}
+	err = rows.Next(row)
+	if closeErr := rows.Close(); err != nil && !errors.Is(err, io.EOF) || closeErr != nil {
+		return row, errors.Join(err, closeErr)
+	}
+	return row, nil
+}
+
+// usualResults looks at the settings that askSession asks for.
+func usualResults(row []driver.Value) bool {
+	dates, _ := row[1].(string)
+	bytes, _ := row[2].(string)
+	least := 1 // since version 12 that is as many digits as a number needs
+	if version, _ := row[4].(string); len(version) < len("120000") {
+		least = 3
+	}
+	text, _ := row[3].(string)
+	digits, err := strconv.Atoi(text)
+	return strings.HasPrefix(dates, "ISO") && bytes == "hex" && err == nil && digits >= least
+}
+
+// QueryAnySettings implements engine.Conn. The server describes the query before it
+// runs, so that pgx asks for its result in binary form.
+func (c *conn) QueryAnySettings(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.sendBegin(ctx); err != nil {
+		return nil, err
+	}
+	if c.session.text {
+		args = append([]driver.NamedValue{{Value: pgx.QueryExecModeDescribeExec}}, args...)
+	}
+	return c.DriverConn.Query(ctx, query, args)
+}
+
+// ClosesLate implements engine.Conn.
+func (c *conn) ClosesLate() bool { return true }
+
+// PrepareOwn implements engine.Conn. The statement has a name of its own: pgx would
+// name it by its text, and then run that text prepared too.
+func (c *conn) PrepareOwn(ctx context.Context, query string) (engine.Stmt, []uint32, error) {
+	if err := c.sendBegin(ctx); err != nil {
+		return nil, nil, err
+	}
+	c.session.statements++
+	name := "dbmodule_" + strconv.Itoa(c.session.statements)
+	description, err := c.pg.Prepare(ctx, name, query)
+	if err != nil {
+		return nil, nil, err
+	}
+	st := &stmt{Stmt: &named{conn: c, name: name, inputs: len(description.ParamOIDs)}, conn: c}
+	return st, description.ParamOIDs, nil
+}
+
+// closeTimeout bounds how long a server may take to forget a statement.
+const closeTimeout = 5 * time.Second
+
+// named is a statement that the server keeps under a name.
+type named struct {
+	conn   *conn
+	name   string
+	inputs int
+}
+
+func (s *named) Exec(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.conn.DriverConn.Exec(ctx, s.name, args)
+}
+
+func (s *named) Query(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.conn.DriverConn.Query(ctx, s.name, args)
+}
+
+func (s *named) NumInput() int { return s.inputs }
+
+func (s *named) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout) //nolint:forbidigo // driver.Stmt has none
+	defer cancel()
+	return s.conn.pg.Deallocate(ctx, s.name)
+}
