@@ -206,6 +206,17 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 		"search_path":      runtime("search_path"),
 		"timezone":         runtime("timezone"),
 		"client_encoding":  only("Go's strings are UTF-8", "utf8", "utf-8", "auto"),
+		// How the server plans prepared statements. With auto, which is its default, it
+		// makes a plan for any value once it looks no worse than those for each value.
+		// force_custom_plan is for tables where values differ much in how many rows
+		// they have. SET LOCAL sets it for one unit of work.
+		"plan_cache_mode": func(value string) error {
+			var mode string
+			if err := choice(&mode, "auto", "force_custom_plan", "force_generic_plan")(value); err != nil {
+				return err
+			}
+			return runtime("plan_cache_mode")(mode)
+		},
 		"statement_timeout": func(value string) error {
 			return serverDuration(o.Runtime, "statement_timeout", value)
 		},

@@ -1,0 +1,198 @@
+package dbmodule_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+)
+
+// warm has the query of an alias prepared on the pool's one connection.
+func warm(t *testing.T, db *dbmodule.Database) {
+	t.Helper()
+	for range 2 {
+		run(t, db.DB(), aliased("a"))
+	}
+	require.Contains(t, kept(t, db), preparedAs(db.Engine(), "a"))
+}
+
+func inUnit(t *testing.T, db *dbmodule.Database, statements ...string) {
+	t.Helper()
+	require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+		for _, statement := range statements {
+			if _, err := s.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// A setting ends with the unit of work that changed it: its connection is closed.
+func TestSettingsEndWithTheirUnitOfWork(t *testing.T) {
+	t.Parallel()
+	settings := map[dbmodule.Engine]struct{ set, read string }{
+		dbmodule.SQLite:     {"PRAGMA recursive_triggers = 1", "PRAGMA recursive_triggers"},
+		dbmodule.PostgreSQL: {"SET work_mem = '123kB'", "SELECT current_setting('work_mem')"},
+		dbmodule.MySQL:      {"SET lock_wait_timeout = 123", "SELECT @@lock_wait_timeout"},
+	}
+	onOneConnection(t, 10, func(t *testing.T, db *dbmodule.Database) {
+		setting := settings[db.Engine()]
+		value := func() (text string) {
+			require.NoError(t, db.DB().NewRaw(setting.read).Scan(t.Context(), &text))
+			return text
+		}
+		before := value()
+		for name, change := range map[string]func(){
+			"a session": func() { inUnit(t, db, setting.set) },
+			"one that rolls back": func() {
+				s := db.Sessions().New()
+				_, err := s.ExecContext(t.Context(), setting.set)
+				require.NoError(t, err)
+				require.NoError(t, s.Close())
+			},
+			"autocommit": func() {
+				s := db.Sessions().New(dbmodule.Autocommit())
+				_, err := s.ExecContext(t.Context(), setting.set)
+				require.NoError(t, err)
+				require.NoError(t, s.Close())
+			},
+			"bun.DB": func() {
+				_, err := db.DB().ExecContext(t.Context(), setting.set)
+				require.NoError(t, err)
+			},
+		} {
+			warm(t, db)
+			change()
+			assert.Equal(t, before, value(), name)
+			assert.Empty(t, kept(t, db), name)
+		}
+	})
+}
+
+// A unit of work that changed a setting runs as text from then on, also where that
+// ends with the transaction; then its connection goes on with what it had prepared.
+func TestUnitsThatChangeSettingsRunAsText(t *testing.T) {
+	t.Parallel()
+	onOneConnectionOf(t, dbmodule.PostgreSQL, 10, func(t *testing.T, db *dbmodule.Database) {
+		for _, statement := range []string{"SET LOCAL work_mem = '123kB'", "SELECT set_config('work_mem', '123kB', true)", "CREATE TEMP TABLE x (a INTEGER) ON COMMIT DROP"} {
+			warm(t, db)
+			before := kept(t, db)
+			require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				if _, err := s.ExecContext(ctx, statement); err != nil {
+					return err
+				}
+				for range 3 {
+					run(t, s, aliased("other"))
+				}
+				return nil
+			}))
+			assert.Equal(t, before, kept(t, db), statement)
+		}
+		warm(t, db)
+		require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+			_, err := s.ExecContext(ctx, "SET LOCAL plan_cache_mode = force_custom_plan")
+			for range 3 {
+				run(t, s, aliased("planned"))
+			}
+			return err
+		}))
+		assert.Contains(t, kept(t, db), preparedAs(db.Engine(), "planned"), "it changes no statement's meaning")
+	})
+}
+
+// A function that somebody wrote may have changed anything.
+func TestFunctionsThatAreNotKnown(t *testing.T) {
+	t.Parallel()
+	onOneConnectionOf(t, dbmodule.PostgreSQL, 10, func(t *testing.T, db *dbmodule.Database) {
+		inUnit(t, db, "CREATE FUNCTION use_zone() RETURNS void LANGUAGE sql AS $$ SELECT set_config('timezone', 'Asia/Tokyo', false) $$",
+			"CREATE FUNCTION use_nothing() RETURNS void LANGUAGE sql AS $$ SELECT NULL $$")
+		warm(t, db)
+		inUnit(t, db, "SELECT use_nothing()")
+		assert.Empty(t, kept(t, db), "prepared again")
+
+		warm(t, db)
+		inUnit(t, db, "SELECT use_zone()")
+		run(t, db.DB(), aliased("a"))
+		var zone string
+		require.NoError(t, db.DB().NewRaw("SELECT current_setting('timezone')").Scan(t.Context(), &zone))
+		assert.NotEqual(t, "Asia/Tokyo", zone, "the server told of the setting, and the connection is another")
+	})
+}
+
+// DDL ends what is prepared on all connections, from when it runs until it is stored.
+func TestDDLEndsPreparedStatements(t *testing.T) {
+	t.Parallel()
+	eachWith(t, func(cfg *dbmodule.Config) { cfg.PoolSize, cfg.MaxOverflow = 2, 0 }, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() == dbmodule.SQLite {
+			return // it has one connection that writes
+		}
+		conn, err := db.DB().Conn(t.Context())
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		prepared := func() []string {
+			texts, err := dbmodule.PreparedOn(conn)
+			require.NoError(t, err)
+			return texts
+		}
+		twice := func() {
+			for range 2 {
+				run(t, conn, aliased("a"))
+			}
+		}
+		twice()
+		require.Len(t, prepared(), 1)
+		require.NoError(t, db.DB().RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+			if _, err := tx.ExecContext(ctx, "CREATE TABLE another (id INTEGER)"); err != nil {
+				return err
+			}
+			twice()
+			return nil
+		}))
+		assert.Empty(t, prepared())
+		twice()
+		assert.Len(t, prepared(), 1)
+	})
+}
+
+// revisions is a migrator that says where the schema is.
+type revisions struct {
+	dbmodule.Migrator
+	current []string
+}
+
+func (r *revisions) State(context.Context, bun.IDB) (dbmodule.RevisionState, error) {
+	return dbmodule.RevisionState{Current: r.current}, nil
+}
+
+// Revisions that somebody else applied end what is prepared.
+func TestRevisionsEndPreparedStatements(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		cfg.PoolSize, cfg.MaxOverflow = 1, 0
+		at := &revisions{current: []string{"a1"}}
+		db, err := dbmodule.Open(cfg, zap.NewNop(), dbmodule.WithMigrator(at))
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, db.Close()) }()
+		require.NoError(t, db.Connect(t.Context()))
+		_, err = db.DB().NewCreateTable().Model((*Account)(nil)).Exec(t.Context())
+		require.NoError(t, err)
+		looks := func() {
+			_, err := db.SchemaState(t.Context())
+			require.NoError(t, err)
+		}
+		looks()
+		warm(t, db)
+		looks()
+		require.NotEmpty(t, kept(t, db))
+		at.current = []string{"b2"}
+		looks()
+		assert.Empty(t, kept(t, db))
+	})
+}
