@@ -2,14 +2,17 @@ package migrate_test
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
 // What a revision set for its session holds after it was resumed in another.
@@ -77,5 +80,35 @@ func TestWhatMayNotBeReadStopsNothing(t *testing.T) {
 	restricted := dbtest.Open(t, cfg)
 	if err := applied(t, restricted, "CREATE TABLE a (id INT);\nCREATE PROCEDURE p() SELECT 1;\nCALL p();\nALTER TABLE a ADD COLUMN b INT;\nCREATE INDEX ix ON a (b);\nDROP TABLE IF EXISTS nothing, lost;\n"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A revision that stopped half way in a text that was replaced since goes on
+// with the text that it has now, although it did more statements than that has.
+func TestResumedRevisionWasReplaced(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
+	const create = "CREATE TABLE one (id INTEGER PRIMARY KEY);\n"
+	first := newMigrator(t, source(folder{id: "a1", up: create + "INSERT INTO one (id) VALUES (1);\nDROP TABLE nothing;"}))
+	if _, err := first.Upgrade(t.Context(), db, "head"); err == nil {
+		t.Fatal("it was applied")
+	}
+	entries, err := first.History(t.Context(), db.DB())
+	if err != nil || len(entries) != 1 {
+		t.Fatal(entries, err)
+	}
+	shorter := source(folder{id: "a1", up: create})
+	var edited *migrate.EditedError
+	if _, err := newMigrator(t, shorter).Upgrade(t.Context(), db, "head"); !errors.As(err, &edited) {
+		t.Fatal(err)
+	}
+	file := shorter.FS.(fstest.MapFS)["a1/"+migrate.RevisionFile]
+	file.Data = append(file.Data, "Replaces: "+entries[0].Checksum+"\n"...)
+	m := newMigrator(t, shorter)
+	if _, err := m.Upgrade(t.Context(), db, "head"); err != nil {
+		t.Fatal(err)
+	}
+	if s := state(t, m, db); !s.Ready() || len(s.Drifted) > 0 || tables(t, db) != "one" {
+		t.Errorf("%+v, tables %s", s, tables(t, db))
 	}
 }
