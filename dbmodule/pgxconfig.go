@@ -104,6 +104,17 @@ func pgxConfig(u URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) {
 			}
 		}
 	}
+	if o.CRL != "" {
+		lists, err := readCRLs(o.CRL)
+		if err != nil {
+			return nil, fmt.Errorf("dbmodule: configure pgx: %w", err)
+		}
+		for _, c := range append([]*pgconn.FallbackConfig{{TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
+			if c.TLSConfig != nil {
+				refuseRevoked(c.TLSConfig, lists)
+			}
+		}
+	}
 	config.DefaultQueryExecMode = pgxMode(o.QueryMode)
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
 	switch config.DefaultQueryExecMode {

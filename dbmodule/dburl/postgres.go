@@ -53,6 +53,8 @@ type PostgreSQLOptions struct {
 	// TCPUserTimeout is how long sent data may stay unacknowledged before the
 	// connection counts as lost; 0 leaves that to the system.
 	TCPUserTimeout time.Duration
+	// CRL is the path of certificate revocation lists in PEM; empty for none.
+	CRL string
 	// Service names a section of the file ServiceFile, or of ~/.pg_service.conf:
 	// see [URL.WithService].
 	Service, ServiceFile string
@@ -144,6 +146,7 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 		"sslkey":         setting("sslkey"),
 		"sslpassword":    hidden(&o.SSLPassword),
 		"sslcertmode":    setting("sslcertmode", "disable", "allow", "require"),
+		"sslcrl":         text(&o.CRL),
 		"sslsni":         setting("sslsni", "0", "1"),
 		"sslnegotiation": setting("sslnegotiation", "postgres", "direct"),
 		"ssl_min_protocol_version": func(value string) error {
@@ -276,6 +279,9 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 		for i := range p.hosts {
 			p.hosts[i].Port = ports[min(i, len(ports)-1)]
 		}
+	}
+	if mode := o.Settings["sslmode"]; o.CRL != "" && mode != "verify-ca" && mode != "verify-full" && (mode != "require" || o.Settings["sslrootcert"] == "") {
+		return errors.New("option \"sslcrl\" needs sslmode=verify-ca or sslmode=verify-full: no certificate is verified otherwise")
 	}
 	if o.HostAddrs != nil {
 		if len(o.HostAddrs) != len(p.hosts) {
