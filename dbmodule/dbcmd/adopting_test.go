@@ -22,14 +22,14 @@ type guide struct {
 	code  map[string]string
 }
 
-var reFence = regexp.MustCompile("(?ms)^```(\\w+)([^\n]*)\n(.*?)^```$")
+var reGuidePiece = regexp.MustCompile("(?ms)^```(\\w+)([^\n]*)\n(.*?)^```$")
 
 func readGuide(t *testing.T) guide {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "adopting.md"))
 	require.NoError(t, err)
 	g := guide{code: map[string]string{}}
-	for _, m := range reFence.FindAllStringSubmatch(string(text), -1) {
+	for _, m := range reGuidePiece.FindAllStringSubmatch(string(text), -1) {
 		if m[1] == "sh" {
 			g.shell = append(g.shell, m[3])
 			continue
