@@ -53,6 +53,11 @@
 // tools read it. alembic_version_history says what ran when, by which build,
 // with which checksum and how far, and keeps the SQL that takes each revision
 // back, so that an older build can downgrade what it does not know.
+// [Source.VersionTable] gives the two tables other names or another schema.
+//
+// Several programs can share a database, and even these tables. A program
+// upgrades and takes back its own revisions, with those that newer builds of it
+// added; revisions of another program it leaves alone unless a target names one.
 //
 // # Safety
 //
@@ -61,4 +66,13 @@
 // transaction, its version row included. MySQL commits each DDL statement by
 // itself: there, and for statements marked no-transaction, each statement's
 // completion is recorded, and the next run goes on after the last one.
+//
+// Each revision runs in a session of its own, in the settings that connections
+// come with. A revision that goes on after it stopped has lost its session: its
+// settings are set again, and where the rest may need anything else of it (a
+// variable, the last id, a temporary table, a lock) it is a [LostSessionError].
+//
+// A SQL file is read as the engine's own client reads it, so a dump of that
+// engine can be a revision: MariaDB's as it is, PostgreSQL's with --inserts and
+// without psql's own commands.
 package migrate

@@ -92,10 +92,10 @@ func serverAdvice(err error) string {
 		return ""
 	}
 	detail := pg.Detail
-	switch {
-	case pg.Code[:2] == "22":
+	switch pg.Code[:2] {
+	case "22":
 		detail = ""
-	case pg.Code[:2] == "23":
+	case "23":
 		if detail = keyValues.ReplaceAllString(detail, "=(…)"); !strings.HasPrefix(detail, "Key (") {
 			detail = ""
 		}

@@ -3,7 +3,6 @@ package migrate
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 
@@ -115,15 +114,15 @@ func hash(text string) string {
 
 // checksum names the statements of a script.
 func checksum(statements []Statement) string {
-	sum := sha256.New()
+	var b strings.Builder
 	for _, statement := range statements {
-		mark := ""
 		if statement.NoTransaction {
-			mark = directivePrefix + markNoTx + "\n"
+			b.WriteString(directivePrefix + markNoTx + "\n")
 		}
-		fmt.Fprintf(sum, "%s%s;\n", mark, statement.Text)
+		b.WriteString(statement.Text + ";\n")
 	}
-	return hex.EncodeToString(sum.Sum(nil))
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:])
 }
 
 // splitList reads names that are separated by commas.

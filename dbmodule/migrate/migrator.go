@@ -77,6 +77,12 @@ func (m *Migrator) report(p Progress) {
 	}
 }
 
+// VersionTable returns the names of the tables that it keeps, defaults filled in
+// but for the schema.
+func (m *Migrator) VersionTable() VersionTable {
+	return VersionTable{Name: m.table.name(), Schema: m.table.Schema, History: m.table.history()}
+}
+
 // Graph returns the revisions of this program.
 func (m *Migrator) Graph() *graph.Graph { return m.graph }
 

@@ -189,3 +189,14 @@ func TestManyStatements(t *testing.T) {
 	}
 	t.Errorf("%.2f times as long as the client, want at most %.1f", ratio, most)
 }
+
+// Tables that a revision locks stay locked: no transaction of the runner ends
+// that.
+func TestLockedTablesStayLocked(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
+	err := applied(t, db, "CREATE TABLE a (x INT);\nCREATE TABLE b (x INT);\nLOCK TABLES a WRITE;\nINSERT INTO a VALUES (1);\nINSERT INTO b VALUES (1);\nUNLOCK TABLES;")
+	if err == nil || !strings.Contains(err.Error(), "1100") || !strings.Contains(err.Error(), "statement 5 of 6") {
+		t.Error(err)
+	}
+}

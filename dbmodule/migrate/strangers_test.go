@@ -134,6 +134,9 @@ func TestVersionTableIsNamed(t *testing.T) {
 		if at := current(t, shops, db) + ", " + current(t, books, db); at != "s3, c3" || count(t, db, list) != 2 {
 			t.Errorf("at %s; %d tables", at, count(t, db, list))
 		}
+		if named := shops.VersionTable(); named.Name != table.Name || named.History == "" || books.VersionTable().History != "alembic_version_history" {
+			t.Errorf("%+v", named)
+		}
 		if h, err := shops.History(t.Context(), db.DB()); err != nil || len(h) != 3 {
 			t.Errorf("%v, %v", h, err)
 		}
