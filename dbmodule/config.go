@@ -82,7 +82,11 @@ type Config struct {
 	// its COMMIT. Each is still stored whole or not at all, and acknowledged
 	// when it is stored. It has an effect where each COMMIT syncs: on a file
 	// with synchronous=FULL (the default) or EXTRA. A session refuses COMMIT
-	// and ROLLBACK as text there.
+	// and ROLLBACK as text there. None is shared where the
+	// schema may undo a whole transaction (ON CONFLICT ROLLBACK, RAISE(ROLLBACK))
+	// or defers a constraint, nor once a session made such a thing: that statement
+	// alone can fail with [ErrConflict], if its unit of work shares a transaction
+	// by then and has done something in it.
 	GroupCommit bool `envconfig:"DATABASE_GROUP_COMMIT" default:"true" desc:"SQLite: let units of work that wait for the writer share a sync"`
 
 	// Schema is what the start does about tables.

@@ -286,11 +286,12 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	l := c.limit(ctx)
 	defer l.End()
 	c.affects(query)
-	inner, err := c.inner.Prepare(l.Context(), query)
+	sent, overrules := c.group.spares(query)
+	inner, err := c.inner.Prepare(l.Context(), sent)
 	if err != nil {
 		return nil, c.answered(l, query, err)
 	}
-	return &stmt{Stmt: inner, conn: c, query: query}, nil
+	return &stmt{Stmt: inner, conn: c, query: query, overrules: overrules}, nil
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -299,7 +300,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		if c.next != noControl {
 			return c.control(ctx)
 		}
-		return c.exec(ctx, query, args)
+		return c.execSpared(ctx, query, args)
 	}
 	result, err := c.exec(one.got(c), query, args)
 	return result, one.answered(c, err)
@@ -337,13 +338,13 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		}
 		return answer, of.answered(c, err)
 	case *followed:
-		answer, err := c.query(of.caller, query, args)
+		answer, err := c.querySpared(of.caller, query, args)
 		if result, ok := answer.(*rows); ok {
 			result.obeys = true
 		}
 		return answer, err
 	default:
-		return c.query(ctx, query, args)
+		return c.querySpared(ctx, query, args)
 	}
 }
 
@@ -455,6 +456,8 @@ type stmt struct {
 	engine.Stmt
 	conn  *conn
 	query string
+	// overrules is set if it undoes the whole transaction when it fails, see spares.
+	overrules bool
 }
 
 // errNoContext answers the calls without a context of an interface of
@@ -472,7 +475,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	defer l.End()
 	m := s.conn.measure(ctx, s.query)
 	result, err := s.Stmt.Exec(l.Context(), args)
-	return result, m.done(s.conn.answered(l, s.query, err))
+	return result, s.conn.overruled(s.overrules, m.done(s.conn.answered(l, s.query, err)))
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -488,5 +491,6 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	l := s.conn.limit(s.conn.obeyed(ctx))
 	m := s.conn.measure(ctx, s.query)
 	inner, err := s.Stmt.Query(l.Context(), args)
-	return s.conn.result(l, m, inner, err, nil)
+	result, err := s.conn.result(l, m, inner, err, nil)
+	return result, s.conn.overruled(s.overrules, err)
 }

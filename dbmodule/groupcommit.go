@@ -47,6 +47,9 @@ type commitQueue struct {
 	// aloneUntil is the time, in Unix nanoseconds, until which units commit one
 	// by one. The connection on which a group failed is usually not kept.
 	aloneUntil atomic.Int64
+	// alone is set for good once a statement was seen that may undo a whole
+	// transaction: a program that has one will have it again.
+	alone atomic.Bool
 }
 
 func (q *commitQueue) enter() {
@@ -69,12 +72,16 @@ type commitGroup struct {
 	// joined is set while a unit of work runs inside open.
 	joined bool
 
+	// last is set for a unit of work after which nobody should join.
+	last bool
+
 	taken       time.Time     // when the unit of work began that holds the writer
 	slow        int           // 0 to slowUnits
 	commitTime  time.Duration // an average of how long COMMIT takes
-	schema      int64         // the version for which deferred holds
-	deferred    bool
+	schema      int64         // the version for which schemaUndoes holds
 	schemaKnown bool
+	// schemaUndoes is set when a constraint or a trigger may undo a transaction.
+	schemaUndoes bool
 }
 
 // acknowledgement is what a member's Commit waits for.
@@ -120,8 +127,12 @@ func gracefully(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // begin starts the clock for the unit of work that got the writer.
 func (g *commitGroup) begin() {
-	if g != nil {
-		g.taken = time.Now()
+	if g == nil {
+		return
+	}
+	g.taken = time.Now()
+	if !g.joined {
+		g.last = false
 	}
 }
 
@@ -199,30 +210,13 @@ func (g *commitGroup) judge() {
 func (g *commitGroup) stays() bool {
 	switch {
 	case g.queue.waiting.Load() == 0, len(g.members) >= groupUnits, time.Since(g.began) > groupAge,
-		g.slow > slowUnits/2, time.Now().UnixNano() < g.queue.aloneUntil.Load(), g.conn.broken:
+		g.slow > slowUnits/2, time.Now().UnixNano() < g.queue.aloneUntil.Load(), g.conn.broken,
+		g.last, g.queue.alone.Load():
 		return false
 	}
-	// Once a group will do: who makes such a constraint in it is found out by
-	// the COMMIT of all.
-	return len(g.members) > 1 || !g.hasDeferred(g.open.limit.Caller())
-}
-
-// hasDeferred looks for constraints that are checked at COMMIT only: a member
-// that breaks one would be found out when the others can't be told from it.
-func (g *commitGroup) hasDeferred(ctx context.Context) bool {
-	version, err := g.conn.number(ctx, "PRAGMA schema_version")
-	if err == nil && g.schemaKnown && version == g.schema {
-		return g.deferred
-	}
-	var found int64
-	if err == nil {
-		found, err = g.conn.number(ctx, "SELECT EXISTS (SELECT 1 FROM (SELECT sql FROM sqlite_master UNION ALL SELECT sql FROM sqlite_temp_master) WHERE sql LIKE '%deferred%')")
-	}
-	if err != nil {
-		return true
-	}
-	g.schema, g.schemaKnown, g.deferred = version, true, found != 0
-	return g.deferred
+	// Once a group will do: a member that changes the schema so is noticed by
+	// keepsApart.
+	return len(g.members) > 1 || !g.undoing(g.open.limit.Caller())
 }
 
 // commit stores what the members did and tells them.
@@ -315,5 +309,8 @@ func (g *commitGroup) admits(query string) error {
 			return g.conn.connector.failure(ErrUnavailable, engine.ErrConnLost)
 		}
 	}
-	return g.ownEnd(query)
+	if err := g.ownEnd(query); err != nil {
+		return err
+	}
+	return g.keepsApart(query)
 }

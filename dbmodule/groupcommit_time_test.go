@@ -188,8 +188,7 @@ func TestGroupsFormAgainAfterOneFailed(t *testing.T) {
 	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
 		requireGroups(t, db, true, "at first")
 		err := meet(t, db, func(ctx context.Context, s *dbmodule.Session) error {
-			_, err := s.ExecContext(ctx, "INSERT OR ROLLBACK INTO accounts (id, name, balance) SELECT id, name, 0 FROM accounts")
-			return err
+			return errors.Join(insert(ctx, s, "lost"), dbmodule.LoseConn(s), assert.AnError)
 		})
 		require.ErrorIs(t, err, dbmodule.ErrConflict)
 		requireGroups(t, db, false, "after one failed")

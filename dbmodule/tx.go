@@ -36,7 +36,7 @@ func (t *tx) Commit() error {
 	if err := t.limit.Caller().Err(); err != nil {
 		return errors.Join(fmt.Errorf("dbmodule: commit: %w", err), t.Rollback())
 	}
-	if g := t.conn.group; g != nil && (t.joined || t.conn.shares) {
+	if g := t.conn.group; g != nil && (t.joined || t.conn.shares && g.resolves()) {
 		return t.share(g)
 	}
 	return t.commitNow()
@@ -48,8 +48,12 @@ func (t *tx) share(g *commitGroup) error {
 	if t.joined {
 		defer t.limit.End()
 		t.limit.Start(0)
-		if err := g.part(context.WithoutCancel(t.limit.Context()), false); err != nil {
+		resolved := g.resolves()
+		if err := g.part(context.WithoutCancel(t.limit.Context()), !resolved); err != nil {
 			return t.conn.connector.failure(ErrConflict, err)
+		}
+		if !resolved {
+			return g.violated()
 		}
 	}
 	t.conn.acknowledged = g.add(t)

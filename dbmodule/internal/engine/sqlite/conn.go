@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"errors"
 
+	"modernc.org/sqlite"
+
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
@@ -129,6 +131,17 @@ func (c *conn) Control(ctx context.Context, statement string) error {
 	}
 	_, err := st.Exec(ctx, nil)
 	return err
+}
+
+// Unresolved reports whether COMMIT would fail by now, since a deferred foreign key is
+// violated.
+func (c *conn) Unresolved() (bool, error) {
+	status, ok := c.Driver().(sqlite.DBStatus)
+	if !ok {
+		return false, errors.New("dbmodule: look at deferred foreign keys: the driver does not tell")
+	}
+	violated, _, err := status.Status(sqlite.DBStatusDeferredFKs, false)
+	return violated != 0, err
 }
 
 // Close implements engine.Conn. Without the statements' end SQLite would keep the
