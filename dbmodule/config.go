@@ -76,6 +76,9 @@ type Config struct {
 	// cached_statements (SQLite) wins. A pooler that changes sessions between
 	// transactions is noticed, and gets none.
 	StatementCache int `envconfig:"DATABASE_STATEMENT_CACHE_SIZE" default:"128" desc:"prepared statements kept for each connection (0 = values are sent in the text)"`
+	// CloseTimeout is how long [Database.Close] waits for work in progress before
+	// it ends that; 0 ends it at once.
+	CloseTimeout time.Duration `envconfig:"DATABASE_CLOSE_TIMEOUT" default:"5s" desc:"how long closing the database waits for work in progress before that is rolled back (0 = not at all)"`
 
 	// GroupCommit lets units of work of sessions that wait for SQLite's one
 	// writer share a transaction, each in a savepoint, and with it the sync of
@@ -119,6 +122,7 @@ func DefaultConfig() Config {
 		ConnectTimeout:   10 * time.Second,
 		StatementTimeout: 20 * time.Second,
 		StatementCache:   128,
+		CloseTimeout:     5 * time.Second,
 
 		GroupCommit: true,
 
@@ -171,6 +175,9 @@ func (c Config) Validate() error {
 	}
 	if c.StatementCache < 0 {
 		bad("DATABASE_STATEMENT_CACHE_SIZE", c.StatementCache, "takes 0 (none) or more")
+	}
+	if c.CloseTimeout < 0 {
+		bad("DATABASE_CLOSE_TIMEOUT", c.CloseTimeout, "takes a duration of 0 or more, for example 5s")
 	}
 	if !c.Schema.valid() {
 		bad("DATABASE_SCHEMA", c.Schema, schemaModes)

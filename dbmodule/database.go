@@ -43,6 +43,8 @@ type Database struct {
 	// schema was the last time that somebody looked.
 	shapes    *prepared.Shapes
 	revisions atomic.Pointer[[]string]
+	// open are the connections that are not closed.
+	open *openConns
 	// closeConnected undoes what pools.connected did.
 	closeConnected func() error
 }
@@ -76,7 +78,7 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 	if log == nil {
 		log = zap.NewNop()
 	}
-	d := &Database{config: cfg, log: log, shapes: prepared.NewShapes()}
+	d := &Database{config: cfg, log: log, shapes: prepared.NewShapes(), open: newOpenConns()}
 	for _, opt := range opts {
 		opt(d)
 	}
@@ -110,7 +112,7 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 }
 
 func (d *Database) listeners() listeners {
-	return listeners{rows: newRowLog(d.config, d.log), observers: d.observers, shapes: d.shapes}
+	return listeners{rows: newRowLog(d.config, d.log), observers: d.observers, shapes: d.shapes, open: d.open}
 }
 
 func (d *Database) hooks() (hooks []bun.QueryHook) {
@@ -239,24 +241,6 @@ func (d *Database) Ping(ctx context.Context) error {
 		return nil
 	}
 	return d.pools.reader.PingContext(ctx)
-}
-
-// Close closes all connections after waiting for statements in progress.
-// Sessions that are open lose their transactions. It may be called more than
-// once.
-func (d *Database) Close() error {
-	errs := []error{d.watch.stop(), d.replicas.close(), d.readers.Close(), d.db.Close()}
-	if d.pools.closing != nil {
-		d.pools.closing()
-	}
-	if d.closeConnected != nil {
-		errs = append(errs, d.closeConnected())
-		d.closeConnected = func() error { return nil }
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("dbmodule: close: %w", err)
-	}
-	return nil
 }
 
 // DB returns the Bun database on the primary; on SQLite that is the one

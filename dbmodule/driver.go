@@ -80,11 +80,14 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, c.unconnected(err)
 	}
 	made := &conn{
-		inner: inner, connector: c, generation: generation,
+		inner: &severable{Conn: inner}, connector: c, generation: generation,
 		statements: newStatements(c.shapes, c.statementCache, inner.ClosesLate()),
 	}
 	if c.queue != nil {
 		made.group = &commitGroup{queue: c.queue, conn: made}
+	}
+	if err := c.tell.open.add(made); err != nil {
+		return nil, errors.Join(err, made.Close())
 	}
 	return made, nil
 }
@@ -125,7 +128,7 @@ const unrenderable = "?!("
 
 // conn is one connection. database/sql serialises its use.
 type conn struct {
-	inner     engine.Conn
+	inner     *severable
 	connector *connector
 
 	// reused is set once the connection came out of the pool a second time:
@@ -259,6 +262,7 @@ func ofReadOnlySession(err error) error {
 func (c *conn) Close() error {
 	c.endLone()
 	c.group.closing(c.broken)
+	defer c.connector.tell.open.remove(c)
 	defer c.timer.Close()
 	c.altered()
 	_, err := c.connector.typed(c.inner.Close())

@@ -96,6 +96,8 @@ type listeners struct {
 	// shapes learn which statements ran, and when the schema changes. All
 	// connections to one database share them; nil is one's own.
 	shapes *prepared.Shapes
+	// open are the connections that are not closed.
+	open *openConns
 }
 
 // rowLogFunc logs one row of a result, for DATABASE_ECHO=debug.

@@ -65,6 +65,9 @@ var (
 	ErrRowsOpen = dberr.ErrRowsOpen
 	// ErrConcurrentUse: two goroutines used one session at the same time.
 	ErrConcurrentUse = dberr.ErrConcurrentUse
+	// ErrDatabaseClosed: the Database was closed, by [Database.Close]. It is the error
+	// that database/sql itself returns then, so that Bun's methods return it too.
+	ErrDatabaseClosed = dberr.ErrDatabaseClosed
 	// ErrSessionClosed: the session was closed for good by [Session.Seal].
 	ErrSessionClosed = dberr.ErrSessionClosed
 )

@@ -100,17 +100,15 @@ func (g *commitGroup) apart() error {
 	return nil
 }
 
+var errNoKeys = errors.New("the engine does not tell of deferred foreign keys")
+
 // keyKeeper is an engine's connection that knows of deferred foreign keys.
 type keyKeeper interface{ Unresolved() (bool, error) }
 
 // resolves reports whether the unit of work that ends leaves no deferred foreign key
 // violated. COMMIT would fail for all who share it.
 func (g *commitGroup) resolves() bool {
-	keys, ok := g.conn.inner.(keyKeeper)
-	if !ok {
-		return false
-	}
-	unresolved, err := keys.Unresolved()
+	unresolved, err := g.conn.inner.Unresolved()
 	return err == nil && !unresolved
 }
 

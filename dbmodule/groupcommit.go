@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +51,18 @@ type commitQueue struct {
 	// alone is set for good once a statement was seen that may undo a whole
 	// transaction: a program that has one will have it again.
 	alone atomic.Bool
+	// ended is closed when the database is and nothing goes on.
+	ended   chan struct{}
+	endOnce sync.Once
+}
+
+func newCommitQueue() *commitQueue { return &commitQueue{ended: make(chan struct{})} }
+
+// end releases those who wait for a COMMIT that nobody is going to send.
+func (q *commitQueue) end() {
+	if q != nil {
+		q.endOnce.Do(func() { close(q.ended) })
+	}
 }
 
 func (q *commitQueue) enter() {
@@ -92,7 +105,7 @@ type acknowledgement struct {
 
 // wait returns the outcome of the group's COMMIT. A context that ends before
 // leaves it unknown.
-func (a *acknowledgement) wait(ctx context.Context) error {
+func (a *acknowledgement) wait(ctx context.Context, ended <-chan struct{}) error {
 	select {
 	case <-a.done:
 		return a.err
@@ -103,6 +116,8 @@ func (a *acknowledgement) wait(ctx context.Context) error {
 		return a.err
 	case <-ctx.Done():
 		return engine.Verdict{Kind: ErrCommitUnknown}.Error(SQLite, fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err()))
+	case <-ended:
+		return engine.Verdict{Kind: ErrCommitUnknown}.Error(SQLite, fmt.Errorf("the commit is shared with others, who were ended: %w", ErrDatabaseClosed))
 	}
 }
 

@@ -49,8 +49,10 @@ func kept(l *deadline.Limit, own bool) *deadline.Limit {
 // connection for it says no more than that it is closed.
 func explain(l *deadline.Limit, of *connector, err error) error {
 	switch {
-	case err == nil || l.Context().Err() == nil:
+	case err == nil || l.Context().Err() == nil || errors.Is(err, ErrDatabaseClosed):
 		return err
+	case l.Severed():
+		return errSevered
 	case l.Late():
 		return of.failure(ErrTimeout, errors.Join(
 			fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.After()), engine.WithoutBadConn(withoutContext(err))))

@@ -66,7 +66,7 @@ func New(p Params) (Result, error) {
 
 	// A hook whose start fails is not stopped: closing stands in a hook of
 	// its own, before the one that opens.
-	p.Lifecycle.Append(fx.Hook{OnStop: func(context.Context) error { return d.Close() }})
+	p.Lifecycle.Append(fx.Hook{OnStop: d.close})
 	p.Lifecycle.Append(fx.Hook{OnStart: orClose(d, d.Connect)})
 	s := &schemaStart{d: d, shutdowner: p.Shutdowner, log: d.log}
 	if start := s.start(); start != nil {

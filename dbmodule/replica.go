@@ -87,11 +87,20 @@ func (r *replicas) close() error {
 	var errs []error
 	for _, one := range r.all {
 		errs = append(errs, one.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// wait returns when nothing is done any more for connections that are closed.
+func (r *replicas) wait() {
+	if r == nil {
+		return
+	}
+	for _, one := range r.all {
 		if one.closing != nil {
 			one.closing()
 		}
 	}
-	return errors.Join(errs...)
 }
 
 func (r *replicas) require(floor position) {

@@ -68,7 +68,7 @@ func (r *rows) Next(dest []driver.Value) error {
 		}
 	}
 	r.limit.Start(0)
-	err := r.Rows.Next(dest)
+	err := r.conn.inner.next(r.Rows, dest)
 	r.limit.Stop()
 	if err == io.EOF { //nolint:errorlint // the protocol of driver.Rows is io.EOF itself; a wrapped one is a broken connection
 		return err
@@ -103,7 +103,7 @@ func (r *rows) Close() error {
 	}
 	r.limit.Start(0)
 	defer r.limit.End()
-	err := r.Rows.Close()
+	err := r.conn.inner.closeRows(r.Rows)
 	if r.follower != nil {
 		r.follower.ended()
 	}
@@ -128,7 +128,7 @@ func (r *rows) NextResultSet() error {
 	}
 	if sets, ok := r.Rows.(driver.RowsNextResultSet); ok {
 		r.limit.Start(0)
-		err := sets.NextResultSet()
+		err := r.conn.inner.call(sets.NextResultSet)
 		r.limit.Stop()
 		if err == io.EOF { //nolint:errorlint // as in Next
 			return err

@@ -500,7 +500,7 @@ func (s *Session) await(ctx context.Context, shared *acknowledgement) error {
 	held := s.held
 	_ = held.giveBack() // who waits for the COMMIT learns what matters
 	s.forget()
-	err := shared.wait(ctx)
+	err := shared.wait(ctx, held.pool.queue.ended)
 	s.unit.settledBy(err)
 	s.endUnit(held)
 	return err

@@ -40,7 +40,7 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 
 	connector := newConnector(cfg, tell, sqlite.Judge, sqlite.Opener(settings))
 	if cfg.GroupCommit && options.SyncsEachCommit() {
-		connector.queue = new(commitQueue)
+		connector.queue = newCommitQueue()
 	}
 	writer := sql.OpenDB(connector)
 	writer.SetMaxOpenConns(1)

@@ -70,7 +70,7 @@ func (t *tx) commitNow() error {
 		return nil
 	}
 	verdict, typed := t.conn.typed(err)
-	if verdict.Answered {
+	if verdict.Answered || errors.Is(err, errSevered) { // or it was not sent
 		t.conn.end()
 		return typed
 	}

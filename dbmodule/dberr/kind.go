@@ -13,6 +13,7 @@ var errorKinds = [...]struct {
 }{
 	{ErrCommitUnknown, "commit_unknown"},
 	{ErrPoolTimeout, "pool_timeout"},
+	{ErrDatabaseClosed, "database_closed"},
 	{ErrPendingRollback, "pending_rollback"},
 	{ErrRowsOpen, "rows_open"},
 	{ErrConcurrentUse, "concurrent_use"},

@@ -1,7 +1,9 @@
 package dberr
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 )
@@ -69,6 +71,23 @@ var (
 	ErrRowsOpen = errors.New("rows of an earlier query are open: read them to their end or close them (a row: Scan it) before the next statement")
 	// ErrConcurrentUse: two goroutines used one session at the same time.
 	ErrConcurrentUse = errors.New("session used by two goroutines at once")
+	// ErrDatabaseClosed: the Database was closed, by Database.Close. It is the error
+	// that database/sql itself returns then.
+	ErrDatabaseClosed = closedError()
 	// ErrSessionClosed: the session was closed for good by Session.Seal.
 	ErrSessionClosed = errors.New("session closed")
 )
+
+// closedError is what database/sql returns from a pool that is closed. It has no name
+// for it.
+func closedError() error {
+	pool := sql.OpenDB(noConnector{})
+	_ = pool.Close() // nothing is open
+	return pool.PingContext(context.Background())
+}
+
+// noConnector connects to nothing.
+type noConnector struct{}
+
+func (noConnector) Connect(context.Context) (driver.Conn, error) { return nil, errors.ErrUnsupported }
+func (noConnector) Driver() driver.Driver                        { return nil }

@@ -118,7 +118,6 @@ func TestNoTimeLimit(t *testing.T) {
 			l.Start(time.Millisecond)
 			time.Sleep(time.Hour)
 			require.NoError(t, l.Context().Err())
-			assert.Equal(t, t.Context(), l.Context(), "no context of its own is made")
 			assert.Zero(t, l.After())
 			l.Stop()
 			l.End()
@@ -146,6 +145,23 @@ func TestDerivedContext(t *testing.T) {
 }
 
 // After Close nothing fires any more.
+func TestSever(t *testing.T) {
+	inBubble(t, func(t *testing.T, timer *deadline.Timer) {
+		early := deadline.New(t.Context(), nil, time.Second, timer)
+		early.Stop()
+		l := deadline.New(t.Context(), nil, 0, timer)
+		assert.False(t, l.Severed())
+		timer.Sever()
+		require.Error(t, l.Context().Err(), "without a time limit too")
+		assert.True(t, l.Severed())
+		require.NoError(t, early.Context().Err(), "nobody waits")
+		early.Start(0)
+		require.Error(t, early.Context().Err())
+		assert.True(t, early.Severed())
+		assert.True(t, deadline.New(t.Context(), nil, time.Second, timer).Severed())
+	})
+}
+
 func TestClose(t *testing.T) {
 	inBubble(t, func(t *testing.T, timer *deadline.Timer) {
 		l := deadline.New(t.Context(), nil, time.Second, timer)

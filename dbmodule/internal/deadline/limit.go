@@ -15,9 +15,11 @@ import (
 type Limit struct {
 	caller context.Context
 	ctx    context.Context
-	cancel context.CancelFunc // nil without a time limit
+	cancel context.CancelFunc
 	after  time.Duration
 	timer  *Timer
+	// severed is set by the timer, under its lock.
+	severed bool
 }
 
 // New makes the limit of a statement that is about to be sent with ctx, and
@@ -30,15 +32,10 @@ func New(
 	after time.Duration, timer *Timer,
 ) *Limit {
 	l := &Limit{caller: ctx, ctx: ctx, after: after, timer: timer}
-	if derive != nil {
-		l.ctx, l.cancel = derive(ctx)
-	}
-	if after <= 0 {
-		return l
-	}
 	if derive == nil {
-		l.ctx, l.cancel = context.WithCancel(ctx)
+		derive = context.WithCancel
 	}
+	l.ctx, l.cancel = derive(ctx)
 	l.Start(0)
 	return l
 }
@@ -56,9 +53,8 @@ func (l *Limit) After() time.Duration { return max(l.after, 0) }
 // Start begins the time for another answer, of at most d if d is above 0.
 func (l *Limit) Start(d time.Duration) {
 	if l.after <= 0 {
-		return
-	}
-	if d <= 0 || d > l.after {
+		d = forever
+	} else if d <= 0 || d > l.after {
 		d = l.after
 	}
 	l.timer.start(d, l)
@@ -66,17 +62,23 @@ func (l *Limit) Start(d time.Duration) {
 
 // Stop says that an answer came.
 func (l *Limit) Stop() {
-	if l.after > 0 {
-		l.timer.stop(l)
-	}
+	l.timer.stop(l)
 }
 
 // End gives up the limit and its context.
 func (l *Limit) End() {
 	l.Stop()
-	if l.cancel != nil {
-		l.cancel()
-	}
+	l.cancel()
+}
+
+// forever is the time for an answer that has no limit.
+const forever = 100 * 365 * 24 * time.Hour
+
+// Severed reports whether [Timer.Sever] ended a wait of this limit.
+func (l *Limit) Severed() bool {
+	l.timer.mu.Lock()
+	defer l.timer.mu.Unlock()
+	return l.severed
 }
 
 // Late reports whether the time, and not the caller, ended the wait.

@@ -21,11 +21,18 @@ type Timer struct {
 	// connection waits for none.
 	running *Limit
 	due     time.Duration
+	// severed ends each wait at once.
+	severed bool
 }
 
 func (w *Timer) start(d time.Duration, l *Limit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.severed {
+		l.severed = true
+		l.cancel()
+		return
+	}
 	if w.timer == nil {
 		w.born = time.Now()
 		w.timer = time.AfterFunc(d, w.fire)
@@ -64,6 +71,19 @@ func (w *Timer) fire() {
 	}
 	w.running.cancel()
 	w.running = nil
+}
+
+// Sever ends the wait for an answer, if there is one, and each later one as it begins:
+// the connection is about to be closed by somebody else than its user.
+func (w *Timer) Sever() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.severed = true
+	if w.running != nil {
+		w.running.severed = true
+		w.running.cancel()
+		w.running = nil
+	}
 }
 
 // Close stops the timer.

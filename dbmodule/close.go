@@ -1,0 +1,39 @@
+package dbmodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+)
+
+// Close closes the database. From then on sessions, factories, and Bun's methods get
+// no connection but [ErrDatabaseClosed]. Whoever has one may go on and commit, for as
+// long as DATABASE_CLOSE_TIMEOUT: Close waits for them. What is in progress then is
+// ended: statements are cancelled, transactions are rolled back, and later uses return
+// ErrDatabaseClosed, too. Close logs how many connections that were. It may be called
+// more than once.
+func (d *Database) Close() error { return d.close(context.Background()) } //nolint:forbidigo // it has a time limit of its own
+
+// close is Close for a caller who waits no longer than ctx lasts.
+func (d *Database) close(ctx context.Context) error {
+	errs := []error{d.watch.stop(), d.replicas.close(), d.readers.Close(), d.db.Close()}
+	if severed := d.open.end(ctx, d.config.CloseTimeout); severed > 0 {
+		d.log.Warn("close: work in progress is ended: its transactions are rolled back",
+			zap.Int("connections", severed), zap.Duration("waited", d.config.CloseTimeout))
+	}
+	d.pools.queue.end()
+	d.replicas.wait()
+	if d.pools.closing != nil {
+		d.pools.closing()
+	}
+	if d.closeConnected != nil {
+		errs = append(errs, d.closeConnected())
+		d.closeConnected = func() error { return nil }
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("dbmodule: close: %w", err)
+	}
+	return nil
+}

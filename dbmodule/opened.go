@@ -1,0 +1,93 @@
+package dbmodule
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// openConns are the connections of a Database that are open, those in use and those in
+// its pools. A nil one counts none.
+type openConns struct {
+	mu   sync.Mutex
+	live map[*conn]struct{}
+	// closing is set once nobody should open another.
+	closing bool
+	// empty is closed when closing is set and the last has been closed.
+	empty chan struct{}
+}
+
+func newOpenConns() *openConns {
+	return &openConns{live: make(map[*conn]struct{}), empty: make(chan struct{})}
+}
+
+// add refuses a connection of a Database that is closed, which its caller closes.
+func (o *openConns) add(c *conn) error {
+	if o == nil {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closing {
+		return errSevered
+	}
+	o.live[c] = struct{}{}
+	return nil
+}
+
+// remove forgets a connection that is closed. It may be called again.
+func (o *openConns) remove(c *conn) {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, ok := o.live[c]; !ok {
+		return
+	}
+	delete(o.live, c)
+	if o.closing && len(o.live) == 0 {
+		close(o.empty)
+	}
+}
+
+// end waits until all connections are closed, which those in use are when they are
+// given back. When limit has passed or ctx ends it severs the others, and returns how
+// many. It may be called again.
+func (o *openConns) end(ctx context.Context, limit time.Duration) (severed int) {
+	o.mu.Lock()
+	if !o.closing && len(o.live) == 0 {
+		close(o.empty)
+	}
+	o.closing = true
+	o.mu.Unlock()
+
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errCloseTimeout)
+	defer cancel()
+	select {
+	case <-o.empty:
+		return 0
+	case <-ctx.Done():
+	}
+	o.mu.Lock()
+	left := slices.Collect(maps.Keys(o.live))
+	o.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, c := range left {
+		wg.Go(c.sever)
+	}
+	wg.Wait()
+	return len(left)
+}
+
+var errCloseTimeout = errors.New("dbmodule: close: DATABASE_CLOSE_TIMEOUT is over")
+
+// sever closes the connection whoever uses it, and ends what is waited for on it.
+func (c *conn) sever() {
+	c.timer.Sever()
+	c.inner.sever()
+	c.connector.tell.open.remove(c)
+}
