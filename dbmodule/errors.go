@@ -65,6 +65,10 @@ var (
 	ErrRowsOpen = dberr.ErrRowsOpen
 	// ErrConcurrentUse: two goroutines used one session at the same time.
 	ErrConcurrentUse = dberr.ErrConcurrentUse
+	// ErrNestedUnit: [SessionFactory.InTx] inside InTx of the same database, where both
+	// write; or on SQLite any writing session inside InTx that holds the one connection
+	// for that. It is a mistake in the program: use the outer session, or [Join].
+	ErrNestedUnit = dberr.ErrNestedUnit
 	// ErrDatabaseClosed: the Database was closed, by [Database.Close]. It is the error
 	// that database/sql itself returns then, so that Bun's methods return it too.
 	ErrDatabaseClosed = dberr.ErrDatabaseClosed

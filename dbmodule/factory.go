@@ -34,9 +34,7 @@ type SessionFactory struct {
 // for each factory.
 func (f *SessionFactory) With(opts ...SessionOption) *SessionFactory {
 	with := *f
-	for _, opt := range opts {
-		opt(&with.defaults)
-	}
+	with.defaults = f.defaults.with(opts)
 	return &with
 }
 
@@ -45,11 +43,7 @@ func (f *SessionFactory) Engine() Engine { return f.engine }
 
 // New makes a session. It does no I/O; the caller closes the session.
 func (f *SessionFactory) New(opts ...SessionOption) *Session {
-	s := &Session{factory: f, id: f.ids.Add(1), attempt: 1, options: f.defaults}
-	for _, opt := range opts {
-		opt(&s.options)
-	}
-	return s
+	return &Session{factory: f, id: f.ids.Add(1), attempt: 1, options: f.defaults.with(opts)}
 }
 
 // InTx runs fn as one unit of work: it commits when fn returns nil and rolls
@@ -63,10 +57,24 @@ func (f *SessionFactory) New(opts ...SessionOption) *Session {
 // [Session.AfterCommit]. A commit whose outcome is unknown
 // ([ErrCommitUnknown]) is never repeated without an [IdempotencyKey], nor is
 // anything after fn committed by itself.
+//
+// InTx inside fn, with fn's context and on the same database, returns [ErrNestedUnit]
+// where both write: the two would not be stored together. Use s, or [Join]. A unit of
+// work that is to be stored whatever becomes of the outer one belongs before or behind
+// it. ReadOnly units of work may be inside others; they don't see what those did.
 func (f *SessionFactory) InTx(
 	ctx context.Context, fn func(ctx context.Context, s *Session) error, opts ...SessionOption,
 ) error {
 	var unanswered []func(context.Context)
+	if outer := f.outerUnit(ctx); outer != nil {
+		o := f.defaults.with(opts)
+		if o.join {
+			return o.joins(ctx, outer, fn)
+		}
+		if err := o.refusesNested(outer); err != nil {
+			return err
+		}
+	}
 	for attempt := 1; ; attempt++ {
 		s := f.New(opts...)
 		if err := s.options.validInTx(); err != nil {
@@ -101,7 +109,7 @@ func runInTx(ctx context.Context, s *Session, fn func(ctx context.Context, s *Se
 	if err := s.claim(ctx); err != nil {
 		return err
 	}
-	if err := fn(ctx, s); err != nil {
+	if err := s.within(ctx, fn); err != nil {
 		return err
 	}
 	return s.Commit(ctx)
@@ -142,6 +150,16 @@ type sessionOptions struct {
 	ungated bool
 	// key is the idempotency key, nil for none.
 	key *string
+	// join makes a unit of work inside another a part of that.
+	join bool
+}
+
+// with returns the options with others besides.
+func (o sessionOptions) with(opts []SessionOption) sessionOptions {
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
 }
 
 const defaultAttempts = 10

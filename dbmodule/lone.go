@@ -182,6 +182,9 @@ func (s *Session) runAlone(ctx context.Context, query string, kind alone, run fu
 				return err
 			}
 		}
+		if err := from.refusesOuter(ctx, s); err != nil {
+			return err
+		}
 		one := s.newLone(ctx, from, query, kind)
 		err := run(from.db.DB, one)
 		if err == nil {

@@ -451,6 +451,9 @@ func (s *Session) hold(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := pool.refusesOuter(ctx, s); err != nil {
+			return err
+		}
 		held, err := s.take(ctx, pool)
 		if err == nil {
 			s.held = held

@@ -18,7 +18,7 @@ func sentinels() []error {
 		dberr.ErrNotFound, dberr.ErrUnique, dberr.ErrForeignKey, dberr.ErrCheck, dberr.ErrNotNull, dberr.ErrValue,
 		dberr.ErrConflict, dberr.ErrTimeout, dberr.ErrPoolTimeout, dberr.ErrUnavailable, dberr.ErrAccessDenied,
 		dberr.ErrNoDatabase, dberr.ErrCorrupt, dberr.ErrDiskFull, dberr.ErrReadOnlySession, dberr.ErrReadOnly, dberr.ErrCommitUnknown,
-		dberr.ErrPendingRollback, dberr.ErrRowsOpen, dberr.ErrConcurrentUse, dberr.ErrSessionClosed, dberr.ErrDatabaseClosed,
+		dberr.ErrPendingRollback, dberr.ErrRowsOpen, dberr.ErrConcurrentUse, dberr.ErrSessionClosed, dberr.ErrDatabaseClosed, dberr.ErrNestedUnit,
 	}
 }
 

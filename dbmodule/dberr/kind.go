@@ -16,6 +16,7 @@ var errorKinds = [...]struct {
 	{ErrDatabaseClosed, "database_closed"},
 	{ErrPendingRollback, "pending_rollback"},
 	{ErrRowsOpen, "rows_open"},
+	{ErrNestedUnit, "nested_unit"},
 	{ErrConcurrentUse, "concurrent_use"},
 	{ErrSessionClosed, "session_closed"},
 	{ErrUnique, "unique"},

@@ -71,6 +71,10 @@ var (
 	ErrRowsOpen = errors.New("rows of an earlier query are open: read them to their end or close them (a row: Scan it) before the next statement")
 	// ErrConcurrentUse: two goroutines used one session at the same time.
 	ErrConcurrentUse = errors.New("session used by two goroutines at once")
+	// ErrNestedUnit: a unit of work was begun inside another of the same database, with
+	// which it would not be stored, or for which it would wait in vain. It is a mistake
+	// in the program.
+	ErrNestedUnit = errors.New("unit of work inside another of the same database: use the session of the outer one, or dbmodule.Join()")
 	// ErrDatabaseClosed: the Database was closed, by Database.Close. It is the error
 	// that database/sql itself returns then.
 	ErrDatabaseClosed = closedError()
