@@ -160,6 +160,7 @@ func defaultMappings() []mapping {
 		{ErrorMapping{dbmodule.ErrReadOnly, http.StatusServiceUnavailable, "The database takes no changes at the moment", later}, false},
 		{ErrorMapping{dbmodule.ErrTimeout, http.StatusGatewayTimeout, "The database took too long", 0}, false},
 		{ErrorMapping{dbmodule.ErrUnavailable, http.StatusServiceUnavailable, "The database is not available", later}, false},
+		{ErrorMapping{dbmodule.ErrDatabaseClosed, http.StatusServiceUnavailable, "The database is not available", later}, false},
 		{ErrorMapping{dbmodule.ErrUnique, http.StatusConflict, "There is a record with the same value already", 0}, true},
 		{ErrorMapping{dbmodule.ErrForeignKey, http.StatusConflict, "The change contradicts a related record", 0}, true},
 		{ErrorMapping{dbmodule.ErrCheck, http.StatusUnprocessableEntity, "A value is not allowed", 0}, true},

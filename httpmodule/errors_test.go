@@ -46,6 +46,8 @@ func TestErrorTable(t *testing.T) {
 		{"pool timeout", dbmodule.ErrPoolTimeout, 503, "", "1", true},
 		{"unavailable", dbmodule.ErrUnavailable, 503, "", "5", true},
 		{"read-only", dbmodule.ErrReadOnly, 503, "", "5", true},
+		{"read-only session", dbmodule.ErrReadOnlySession, 500, "Internal Server Error", "", true},
+		{"database closed", dbmodule.ErrDatabaseClosed, 503, "", "5", true},
 		{"commit unknown", dbmodule.ErrCommitUnknown, 503, "The outcome is unknown: the database did not say whether the change was stored", "5", true},
 		{
 			"commit unknown, as the connection broke", errors.Join(dbmodule.ErrUnavailable, dbmodule.ErrCommitUnknown), 503,
