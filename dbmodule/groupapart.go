@@ -142,7 +142,7 @@ func (c *conn) schemaUndoes(ctx context.Context) (undoes bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { err = errors.Join(err, c.inner.closeRows(rows)) }()
 	row := make([]driver.Value, 1)
 	for {
 		switch err := rows.Next(row); {

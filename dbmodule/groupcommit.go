@@ -304,7 +304,7 @@ func (c *conn) number(ctx context.Context, query string) (n int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { err = errors.Join(err, c.inner.closeRows(rows)) }()
 	row := make([]driver.Value, 1)
 	if err := rows.Next(row); err != nil {
 		return 0, err
