@@ -70,11 +70,14 @@ type Config struct {
 	// kept by this side, so it holds when the server hangs and behind poolers.
 	StatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"20s" desc:"how long the database may take to answer a statement (0 = no limit)"`
 	// StatementCache is how many prepared statements each connection keeps.
-	// Statements that Bun made are prepared from the second time on, with the
-	// values that differ bound instead of written into the text; 0 sends all
-	// as they are. A URL's own prepared_statement_cache_size (PostgreSQL) or
-	// cached_statements (SQLite) wins. A pooler that changes sessions between
-	// transactions is noticed, and gets none.
+	// A statement of the simple kinds that Bun's builders write is prepared from
+	// the second time on, with all its values bound instead of written into the
+	// text. Others run as text, and so does all of a unit of work once it has
+	// changed settings or the schema. A prepared statement is used for five
+	// minutes at most. 0 sends all statements as text. A URL's own
+	// prepared_statement_cache_size (PostgreSQL) or cached_statements (SQLite)
+	// wins. A pooler that changes sessions between transactions is noticed, and
+	// gets none.
 	StatementCache int `envconfig:"DATABASE_STATEMENT_CACHE_SIZE" default:"128" desc:"prepared statements kept for each connection (0 = values are sent in the text)"`
 	// CloseTimeout is how long [Database.Close] waits for work in progress before
 	// it ends that; 0 ends it at once.
