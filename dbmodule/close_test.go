@@ -48,8 +48,8 @@ func TestCloseWaitsForWorkInProgress(t *testing.T) {
 		require.ErrorIs(t, insert(ctx, db.Sessions().New(), "refused"), dbmodule.ErrDatabaseClosed)
 		require.NoError(t, insert(ctx, s, "b"), "it goes on")
 		select {
-		case <-closed:
-			t.Error("Close did not wait")
+		case err := <-closed:
+			t.Errorf("Close did not wait: %v", err)
 		default:
 		}
 		require.NoError(t, s.Commit(ctx))

@@ -25,7 +25,7 @@ func TestInTxInsideInTxIsTold(t *testing.T) {
 					if begun {
 						require.NoError(t, insert(ctx, s, "outer"))
 					}
-					return factory.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+					return factory.InTx(ctx, func(context.Context, *dbmodule.Session) error {
 						t.Error("ran")
 						return nil
 					})

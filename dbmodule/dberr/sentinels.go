@@ -86,8 +86,8 @@ var (
 // for it.
 func closedError() error {
 	pool := sql.OpenDB(noConnector{})
-	_ = pool.Close() // nothing is open
-	return pool.PingContext(context.Background())
+	_ = pool.Close()                              // nothing is open
+	return pool.PingContext(context.Background()) //nolint:forbidigo // nothing is waited for
 }
 
 // noConnector connects to nothing.
