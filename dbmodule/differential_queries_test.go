@@ -63,13 +63,13 @@ func (d *differential) step() step {
 	case 10: // text
 		s.text, slots = fmt.Sprintf("SELECT id FROM %s WHERE %s NOT IN (SELECT %s FROM %s WHERE %s = ?) ORDER BY 1", d.table, a, a, d.table, b), 1
 	case 11: // text
-		s.text, slots = fmt.Sprintf("SELECT id, coalesce(lower(?), 'x') AS l, (SELECT count(*) FROM %s WHERE id > ?) AS n FROM %s WHERE id = ?", d.table, d.table), 0
+		s.text = fmt.Sprintf("SELECT id, coalesce(lower(?), 'x') AS l, (SELECT count(*) FROM %s WHERE id > ?) AS n FROM %s WHERE id = ?", d.table, d.table)
 		for i := range s.values {
 			s.values[i] = []any{d.one("A", "b"), d.IntN(5), d.IntN(10)}
 		}
 		return s
 	case 12: // text
-		s.text, slots = fmt.Sprintf("WITH w AS (SELECT id, %s AS v FROM %s WHERE id < ?) SELECT id, v FROM w WHERE v %s ? ORDER BY 1", a, d.table, op()), 1
+		s.text = fmt.Sprintf("WITH w AS (SELECT id, %s AS v FROM %s WHERE id < ?) SELECT id, v FROM w WHERE v %s ? ORDER BY 1", a, d.table, op())
 		for i := range s.values {
 			s.values[i] = []any{d.IntN(40), d.fit(a)}
 		}

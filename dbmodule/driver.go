@@ -232,7 +232,7 @@ func (c *conn) limit(ctx context.Context) *deadline.Limit {
 // good after that.
 func (c *conn) typed(err error) (engine.Verdict, error) {
 	verdict, err := c.connector.typed(err)
-	refused := verdict.Kind == ErrReadOnly //nolint:errorlint // a verdict's kind is the sentinel itself
+	refused := verdict.Kind == ErrReadOnly
 	if refused && (c.readOnly || c.connector.standby) {
 		verdict.LosesConnection = false
 		return verdict, ofReadOnlySession(err)

@@ -1,7 +1,6 @@
 package dbmodule
 
 import (
-	"database/sql"
 	"fmt"
 
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
@@ -10,9 +9,8 @@ import (
 // txState follows the transaction of one connection: which savepoints are
 // open and whether a statement failed since the innermost one.
 type txState struct {
-	inTx      bool
-	readOnly  bool
-	isolation sql.IsolationLevel
+	inTx     bool
+	readOnly bool
 	// touched is set once a statement ran.
 	touched bool
 	// strict is set for a session's transactions: any error outside a

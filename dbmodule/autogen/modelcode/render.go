@@ -164,8 +164,10 @@ func (m *model) writeUnmanaged(b *bytes.Buffer) {
 		name  string
 		names []string
 	}{
-		{"Columns", m.unmanaged.Columns}, {"Indexes", m.unmanaged.Indexes},
-		{"ForeignKeys", m.unmanaged.ForeignKeys}, {"Checks", m.unmanaged.Checks},
+		{"Columns", m.unmanaged.Columns},
+		{"Indexes", m.unmanaged.Indexes},
+		{"ForeignKeys", m.unmanaged.ForeignKeys},
+		{"Checks", m.unmanaged.Checks},
 	} {
 		if len(list.names) > 0 {
 			fmt.Fprintf(b, "\t\t%s: %s,\n", list.name, goStringList(list.names))

@@ -268,7 +268,7 @@ func (w writer) agrees(table *schema.Table, column *schema.Column, goes goType, 
 			c.Attrs = nil
 		}
 	}
-	draft, err := autogen.Compare(context.Background(), w.engine, live, realm)
+	draft, err := autogen.Compare(context.Background(), w.engine, live, realm) //nolint:forbidigo // it compares in memory, and waits for nothing
 	return err == nil && draft.Empty()
 }
 

@@ -131,10 +131,10 @@ func (p *parser) number(from int) bool {
 			return false
 		}
 	}
-	switch {
-	case points == 0:
+	switch points {
+	case 0:
 		l.kind = wholeKind(p.text[from:p.token.To])
-	case points == 1:
+	case 1:
 		l.kind = decimalLiteral
 	default:
 		return false

@@ -55,7 +55,8 @@ var recognised = []struct {
 	{[]sqltext.Dialect{lite, pg}, "INSERT INTO t AS u DEFAULT VALUES RETURNING *", "INSERT INTO t AS u DEFAULT VALUES RETURNING *", ""},
 	{[]sqltext.Dialect{lite, pg}, "INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING", "INSERT INTO t (a) VALUES (?) ON CONFLICT DO NOTHING", "i"},
 	{
-		[]sqltext.Dialect{lite, pg}, "INSERT INTO t (a) VALUES (1) ON CONFLICT (a, b) DO UPDATE SET c = EXCLUDED.c, d = 'x' WHERE t.e < 5 RETURNING a, b AS c",
+		[]sqltext.Dialect{lite, pg},
+		"INSERT INTO t (a) VALUES (1) ON CONFLICT (a, b) DO UPDATE SET c = EXCLUDED.c, d = 'x' WHERE t.e < 5 RETURNING a, b AS c",
 		"INSERT INTO t (a) VALUES (?) ON CONFLICT (a, b) DO UPDATE SET c = EXCLUDED.c, d = ? WHERE t.e < ? RETURNING a, b AS c", "i-i",
 	},
 	{[]sqltext.Dialect{pg}, "INSERT INTO t (a) VALUES (1) ON CONFLICT ON CONSTRAINT u DO NOTHING", "INSERT INTO t (a) VALUES (?) ON CONFLICT ON CONSTRAINT u DO NOTHING", "i"},
@@ -139,8 +140,10 @@ func TestNotRecognised(t *testing.T) {
 			"CREATE INDEX i ON t (a) WHERE b = 1", "MERGE INTO t USING u ON t.a = 1 WHEN MATCHED THEN DELETE", "SET x = 5", "EXPLAIN SELECT a FROM t", "CALL p(1)", "BEGIN",
 		}},
 		{[]sqltext.Dialect{pg, my}, []string{"SELECT a FROM t WHERE b = X'00'", "INSERT INTO t (a) VALUES (X'00ff')"}},
-		{[]sqltext.Dialect{lite}, []string{"SELECT a FROM t WHERE b = X'0'", "SELECT a FROM t WHERE b = X'0g'", "SELECT a FROM t WHERE b = 9223372036854775808",
-			"SELECT a FROM t WHERE b = 1.2345678901234567", "SELECT a FROM t WHERE b = 0.0"}},
+		{[]sqltext.Dialect{lite}, []string{
+			"SELECT a FROM t WHERE b = X'0'", "SELECT a FROM t WHERE b = X'0g'", "SELECT a FROM t WHERE b = 9223372036854775808",
+			"SELECT a FROM t WHERE b = 1.2345678901234567", "SELECT a FROM t WHERE b = 0.0",
+		}},
 		{[]sqltext.Dialect{my}, []string{
 			"SELECT a FROM t WHERE b = 1.5", `SELECT a FROM t WHERE b = "x"`, `SELECT a FROM t WHERE b = 'x\\'`, `SELECT a FROM t WHERE "b" = 'x'`, "SELECT a FROM t /*! WHERE b = 6 */",
 			"SELECT a FROM t WHERE b = 5 # x", "SELECT a FROM t WHERE b = _utf8mb4'x'", "SELECT a FROM t WHERE b = BINARY 'x'", "SELECT a FROM t WHERE b = 18446744073709551615",
