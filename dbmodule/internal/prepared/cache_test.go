@@ -41,6 +41,8 @@ func TestShapes(t *testing.T) {
 	assert.True(t, shapes.Refused(first))
 	shapes.SchemaChanged()
 	assert.False(t, shapes.Refused(first), "the schema is another")
+	assert.Nil(t, find(t, shapes, "SELECT a FROM t WHERE b = 4"), "it runs as text first")
+	assert.Same(t, first, find(t, shapes, "SELECT a FROM t WHERE b = 5"))
 }
 
 // What statements an application makes up, only so many are remembered, those

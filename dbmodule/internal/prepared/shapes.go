@@ -32,13 +32,23 @@ func NewShapes() *Shapes { return &Shapes{young: make(map[string]*Shape)} }
 type Shape struct {
 	// Text has placeholders in place of the values.
 	Text string
+	// ran is the schema, counted from 1, in which the statement last ran as text:
+	// what fails as text is never prepared, so that it fails in the same way.
+	ran atomic.Uint64
 	// refused is the schema, counted from 1, in which the statement was found to
 	// run as text only.
 	refused atomic.Uint64
 }
 
-// Find returns the shape of a statement, nil if it is new.
+// Find returns the shape of a statement, nil if it is new under this schema.
 func (s *Shapes) Find(st *Statement) *Shape {
+	if shape := s.find(st); shape != nil && shape.ran.Load() == s.schema.Load()+1 {
+		return shape
+	}
+	return nil
+}
+
+func (s *Shapes) find(st *Statement) *Shape {
 	s.mu.RLock()
 	shape, ok := s.young[string(st.key)]
 	old := s.old[string(st.key)]
@@ -54,12 +64,17 @@ func (s *Shapes) Find(st *Statement) *Shape {
 
 // Add remembers a statement that ran as text.
 func (s *Shapes) Add(st *Statement) {
-	shape := &Shape{Text: st.prepared()}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.young[string(st.key)] == nil && s.old[string(st.key)] == nil {
-		s.insert(string(st.key), shape)
+	schema := s.schema.Load() + 1
+	shape := s.find(st)
+	if shape == nil {
+		shape = &Shape{Text: st.prepared()}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.young[string(st.key)] == nil && s.old[string(st.key)] == nil {
+			s.insert(string(st.key), shape)
+		}
 	}
+	shape.ran.Store(schema)
 }
 
 func (s *Shapes) insert(key string, shape *Shape) {
