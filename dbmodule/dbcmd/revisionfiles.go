@@ -25,9 +25,10 @@ type revisionFiles struct {
 }
 
 // folderName orders the folders by time and says what they are about. Those of
-// earlier builds have the day alone, which is as good to read them.
+// earlier builds have the day alone, which is as good to read them. Day and time are
+// one part, so that the id is the second part of old names and of new ones.
 func folderName(r *migrate.Revision) string {
-	parts := []string{r.CreateDate.Format("20060102_150405"), r.ID}
+	parts := []string{r.CreateDate.Format("20060102150405"), r.ID}
 	if words := slug(r.Message); words != "" {
 		parts = append(parts, words)
 	}
