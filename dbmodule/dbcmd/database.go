@@ -78,23 +78,24 @@ const patience = time.Second
 
 // connect waits for the database, and not for ever. It says what it waits for.
 func connect(ctx context.Context, cmd *cobra.Command, db *dbmodule.Database, limit time.Duration) error {
-	if limit > patience {
-		err := tryConnect(ctx, db, patience)
-		if ctx.Err() != nil || !errors.Is(err, errSilent) {
-			return err
-		}
-		reason := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "dbmodule: "), "\n", ": ")
-		tell(cmd, "Waiting up to %s for the database: %s\n", limit, reason)
-		limit -= patience
+	if limit <= patience {
+		return tryConnect(ctx, db, limit, limit)
 	}
-	return tryConnect(ctx, db, limit)
+	err := tryConnect(ctx, db, patience, patience)
+	if ctx.Err() != nil || !errors.Is(err, errSilent) {
+		return err
+	}
+	reason := strings.NewReplacer("dbmodule: ", "", "\n", ": ").Replace(err.Error())
+	tell(cmd, "Waiting up to %s for the database: %s\n", limit, reason)
+	return tryConnect(ctx, db, limit-patience, limit)
 }
 
 // errSilent is the cause of giving up on a database.
 var errSilent = errors.New("it did not answer")
 
-func tryConnect(ctx context.Context, db *dbmodule.Database, limit time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w within %s", errSilent, limit))
+// tryConnect connects within a limit; the error names the whole time that was waited.
+func tryConnect(ctx context.Context, db *dbmodule.Database, limit, whole time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w within %s", errSilent, whole))
 	defer cancel()
 	return db.Connect(ctx)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // openRaw opens an empty database, and returns its URL with the password.
-func openRaw(t *testing.T, engine dbmodule.Engine) (*dbmodule.Database, string) {
+func openRaw(t testing.TB, engine dbmodule.Engine) (*dbmodule.Database, string) {
 	t.Helper()
 	raw := dbtest.URL(t, engine)
 	cfg := dbmodule.DefaultConfig()
@@ -24,7 +24,7 @@ func openRaw(t *testing.T, engine dbmodule.Engine) (*dbmodule.Database, string) 
 
 // client has a program of the engine work on a database (its shell, or its
 // dump) and returns what it prints.
-func client(t *testing.T, raw, input, program string, args ...string) string {
+func client(t testing.TB, raw, input, program string, args ...string) string {
 	t.Helper()
 	u, err := dbmodule.ParseURL(raw)
 	if err != nil {
@@ -49,7 +49,7 @@ func client(t *testing.T, raw, input, program string, args ...string) string {
 }
 
 // applied runs statements as a revision, and returns its error.
-func applied(t *testing.T, db *dbmodule.Database, statements string) error {
+func applied(t testing.TB, db *dbmodule.Database, statements string) error {
 	t.Helper()
 	_, err := newMigrator(t, source(folder{id: "a1", ups: map[dbmodule.Engine]string{db.Engine(): statements}, down: "-"})).Upgrade(t.Context(), db, "head")
 	return err

@@ -42,7 +42,7 @@ func source(folders ...folder) migrate.Source {
 	return migrate.Source{FS: files}
 }
 
-func newMigrator(t *testing.T, sources ...migrate.Source) *migrate.Migrator {
+func newMigrator(t testing.TB, sources ...migrate.Source) *migrate.Migrator {
 	t.Helper()
 	m, err := migrate.New(sources, migrate.WithBuild("test 1"))
 	if err != nil {
