@@ -129,7 +129,7 @@ func TestFunctionsThatAreNotKnown(t *testing.T) {
 // DDL ends what is prepared on all connections, from when it runs until it is stored.
 func TestDDLEndsPreparedStatements(t *testing.T) {
 	t.Parallel()
-	eachWith(t, func(cfg *dbmodule.Config) { cfg.PoolSize, cfg.MaxOverflow = 2, 0 }, func(t *testing.T, db *dbmodule.Database) {
+	eachWith(t, func(cfg *dbmodule.Config) { cfg.PoolSize, cfg.MaxOverflow, cfg.StatementCache = 2, 0, 10 }, func(t *testing.T, db *dbmodule.Database) {
 		if db.Engine() == dbmodule.SQLite {
 			return // it has one connection that writes
 		}
