@@ -21,11 +21,19 @@ import (
 func TestMatrixWithWhatNoModelKnows(t *testing.T) {
 	t.Parallel()
 	each(t, nil, func(t *testing.T, d database) {
+		ran := 0
+		defer func() {
+			if ran < 60 { // the rest drops or renames the table, or changes nothing on this engine
+				t.Errorf("only %d changes keep their tables", ran)
+			}
+		}()
 		for _, c := range matrix() {
 			if len(c.only) == 0 || slices.Contains(c.only, d.engine) {
 				t.Run(c.name, func(t *testing.T) {
 					t.Cleanup(func() { empty(t, d) })
-					c.runByHand(t, d, "varchar(20) DEFAULT 'kept'")
+					if c.runByHand(t, d, "varchar(20) DEFAULT 'kept'") {
+						ran++
+					}
 				})
 			}
 		}
@@ -33,14 +41,15 @@ func TestMatrixWithWhatNoModelKnows(t *testing.T) {
 }
 
 // runByHand takes the change up and down over tables with a column by_hand of
-// this definition.
-func (c change) runByHand(t *testing.T, d database, definition string) {
+// this definition. It reports whether there is something to do: a change of tables
+// that stay.
+func (c change) runByHand(t *testing.T, d database, definition string) bool {
 	t.Helper()
 	old, now := realm(t, d.engine, c.old...), realm(t, d.engine, c.new...)
 	draft := compare(t, d.engine, old, now, c.hints(t)...)
 	tables := stayingTables(old, now)
 	if draft.Empty() || len(tables) == 0 {
-		return
+		return false
 	}
 	migrate(t, d, compare(t, d.engine, schema.NewRealm(), old).Up)
 	migrateEach(t, d, c.rows)
@@ -69,6 +78,7 @@ func (c change) runByHand(t *testing.T, d database, definition string) {
 	if got := strings.Join(found.Up, "\n"); got != differs {
 		t.Errorf("after the way down a comparison finds\n%s\nand before it\n%s", got, differs)
 	}
+	return true
 }
 
 // stayingTables are those that both states have.

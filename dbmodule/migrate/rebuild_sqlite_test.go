@@ -309,3 +309,46 @@ func TestSQLiteRebuildTakenBackByAnotherBuild(t *testing.T) {
 		t.Error("the column that the way down drops is there")
 	}
 }
+
+// A column of another branch outlives that a revision makes the table anew, in
+// whichever order the branches come.
+func TestSQLiteRebuildKeepsTheColumnOfAnotherBranch(t *testing.T) {
+	t.Parallel()
+	branch := folder{
+		id: "e5", revises: "a1",
+		ups:  map[dbmodule.Engine]string{dbmodule.SQLite: "ALTER TABLE t ADD COLUMN d varchar DEFAULT 'new';"},
+		down: "ALTER TABLE t DROP COLUMN d;",
+	}
+	merge := folder{id: "f6", revises: "b2, e5", down: "SELECT 1;"}
+	for _, first := range []string{"e5", "b2"} {
+		t.Run(first+" first", func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
+			m := newMigrator(t, source(startOfT("CREATE TABLE t ("+tWas+")"), rebuildOfT(), branch, merge))
+			up := func(target string) {
+				if _, err := m.Upgrade(t.Context(), db, target); err != nil {
+					t.Fatal(err)
+				}
+			}
+			up("a1")
+			run(t, db, "INSERT INTO t (id, a, b) VALUES (1, 'one', 'b')")
+			up(first)
+			if first == "e5" {
+				run(t, db, "UPDATE t SET d = '42'")
+			}
+			up("f6")
+			if first == "b2" {
+				run(t, db, "UPDATE t SET d = '42'")
+			}
+			if n := count(t, db, "SELECT count(*) FROM t WHERE id = 1 AND a = 'one' AND d = '42'"); n != 1 {
+				t.Error("the column of the other branch lost its value")
+			}
+			if _, err := m.Downgrade(t.Context(), db, "e5"); err != nil {
+				t.Fatal(err)
+			}
+			if n := count(t, db, "SELECT count(*) FROM t WHERE id = 1 AND d = '42'"); n != 1 {
+				t.Error("the way down of the rebuild lost the other branch's column")
+			}
+		})
+	}
+}
