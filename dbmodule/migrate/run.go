@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -107,6 +108,10 @@ func reasonOf(err error) string {
 	var statement *StatementError
 	if errors.As(err, &statement) {
 		return statement.reason()
+	}
+	var said *dbmodule.Error
+	if errors.As(err, &said) {
+		return strings.TrimPrefix(said.Error(), "dbmodule: ")
 	}
 	return err.Error()
 }
