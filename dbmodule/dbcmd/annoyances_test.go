@@ -119,7 +119,7 @@ func TestFoldersHaveTheTime(t *testing.T) {
 	p := newProgram(t)
 	p.must("init")
 	p.must("revision", "--rev-id", "one", "-m", "x")
-	require.Regexp(t, `/\d{8}_\d{6}_one_x$`, p.folder("one"))
+	require.Regexp(t, `/\d{14}_one_x$`, p.folder("one"))
 	p.add("20261129_two_as_before", revisionText("two", "one", "two"), emptySQL)
 	require.Equal(t, "two (head)\n", p.must("heads").stdout)
 }

@@ -85,7 +85,7 @@ func TestRevisionSQL(t *testing.T) {
 	p.must("init")
 	before := p.contents()
 	r := p.must("revision", "-m", "create books", "--rev-id", "one", "--autogenerate", "--sql")
-	require.Regexp(t, regexp.MustCompile(`(?m)^-- \d{8}_\d{6}_one_create_books/revision.txt\n--   create books\n--\n--   Revision ID: one\n`), r.stdout)
+	require.Regexp(t, regexp.MustCompile(`(?m)^-- \d{14}_one_create_books/revision.txt\n--   create books\n--\n--   Revision ID: one\n`), r.stdout)
 	require.Contains(t, r.stdout, "_one_create_books/mysql.sql\n-- migrate:upgrade\nCREATE TABLE `authors`")
 	require.Equal(t, before, p.contents())
 }
@@ -97,7 +97,7 @@ func TestBlankRevision(t *testing.T) {
 	p.must("init")
 	require.Equal(t, []string{"migrations.go", "snapshot/mysql.hcl", "snapshot/postgresql.hcl"}, p.tree())
 	r := p.must("revision")
-	require.Regexp(t, regexp.MustCompile(`^  Generating .*/migrations/\d{8}_\d{6}_[0-9a-f]{12}_empty_message \.\.\.  done\n$`), r.stdout)
+	require.Regexp(t, regexp.MustCompile(`^  Generating .*/migrations/\d{14}_[0-9a-f]{12}_empty_message \.\.\.  done\n$`), r.stdout)
 	folder := strings.TrimSuffix(strings.TrimPrefix(r.stdout, "  Generating "), " ...  done\n")
 	text, err := os.ReadFile(filepath.Join(folder, "mysql.sql"))
 	require.NoError(t, err)
