@@ -11,6 +11,12 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
+// mysqlNote stands above what is printed for MySQL and MariaDB.
+const mysqlNote = `-- MODIFY and CHANGE state a column whole. db upgrade reads the live column first and
+-- keeps what the revision does not speak of: collation, comment, check, ON UPDATE,
+-- AUTO_INCREMENT, INVISIBLE. SQL can't: compare these statements with SHOW CREATE TABLE.
+`
+
 // WriteSQL writes the statements that running the steps sends, for somebody
 // else to run: those of the revisions, of the version table and of the
 // history, with their transactions. db says which engine; it need not be
@@ -21,8 +27,11 @@ func (m *Migrator) WriteSQL(w io.Writer, db *dbmodule.Database, steps []Step) er
 	o := &offline{m: m, db: db.DB(), engine: db.Engine()}
 	o.dialect = dialectOf(&run{m: m, db: db, engine: o.engine})
 	o.ledger = unlocated(m.table, o.engine)
-	if o.engine == dbmodule.SQLite {
+	switch o.engine {
+	case dbmodule.SQLite:
 		o.text.WriteString(sqliteNote)
+	case dbmodule.MySQL:
+		o.text.WriteString(mysqlNote)
 	}
 	for _, statement := range o.ledger.create() {
 		o.statement(statement)

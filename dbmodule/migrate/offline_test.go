@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
@@ -73,4 +74,22 @@ func TestWrittenSQLIsWhatRuns(t *testing.T) {
 			t.Errorf("ran %s, %v", stepIDs(ran), err)
 		}
 	})
+}
+
+// What db upgrade reads from the live table, printed SQL can't: it says so at its top.
+func TestWrittenSQLOfMySQLSaysWhatItCannotCarry(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
+	m := newMigrator(t, source(folder{id: "a1", up: "CREATE TABLE a (x int);", down: "DROP TABLE a;"}))
+	steps, err := m.PlanUpgrade(t.Context(), db.DB(), "head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := m.WriteSQL(&text, db, steps); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(text.String(), "-- MODIFY and CHANGE state a column whole.") {
+		t.Errorf("it does not say what it leaves out:\n%s", text.String())
+	}
 }
