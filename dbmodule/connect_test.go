@@ -2,6 +2,7 @@ package dbmodule_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -55,6 +56,37 @@ func TestConnectWaitsForAServerAndSaysSo(t *testing.T) {
 			assert.NotContains(t, fmt.Sprint(waiting), "s3cret")
 		})
 	}
+}
+
+// Another process holds the file while this one starts, for example one that
+// turns a new file into one with a write-ahead log.
+func TestConnectWaitsForAFileThatIsLocked(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "locked.db")
+	other, err := sql.Open("sqlite", "file:"+path)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, other.Close()) }()
+	holder, err := other.Conn(t.Context())
+	require.NoError(t, err)
+	_, err = holder.ExecContext(t.Context(), "BEGIN EXCLUSIVE")
+	require.NoError(t, err)
+
+	core, logs := observer.New(zap.WarnLevel)
+	db := open(t, "sqlite:///"+path+"?timeout=0.01", zap.New(core))
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	err = db.Connect(short)
+	require.ErrorIs(t, err, dbmodule.ErrConflict)
+	assert.NotContains(t, err.Error(), "allowed to write", "no advice that has nothing to do with it")
+	require.NotEmpty(t, logs.FilterMessage("waiting for the database").All())
+
+	done := make(chan error, 1)
+	go func() { done <- db.Connect(t.Context()) }()
+	told := logs.Len()
+	require.Eventually(t, func() bool { return logs.Len() > told }, 30*time.Second, time.Millisecond, "it waits, and says so")
+	require.NoError(t, holder.Close(), "ends the transaction")
+	require.NoError(t, other.Close())
+	require.NoError(t, <-done)
 }
 
 func TestConnectDoesNotWaitForWhatWaitingDoesNotMend(t *testing.T) {

@@ -196,11 +196,8 @@ func (d *Database) Connect(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", where, errors.Join(context.Cause(ctx), withoutContext(err)))
 		}
-		if d.Engine() == SQLite {
-			return fmt.Errorf("%s: %w", where, errors.Join(err, noFile(d.config.URL)))
-		}
-		if !isUnavailable(err) {
-			return fmt.Errorf("%s: %w", where, err)
+		if !mendedByWaiting(d.Engine(), err) {
+			return fmt.Errorf("%s: %w", where, errors.Join(err, noFile(d.config.URL, err)))
 		}
 		wait := connectPauses[min(attempt, len(connectPauses)-1)]
 		d.log.Warn("waiting for the database", zap.Stringer("database", d.config.URL), zap.Error(err), zap.Duration("retry_in", wait))
@@ -339,6 +336,16 @@ func (d *Database) changeTables(ctx context.Context, what string, change func(co
 	}
 	d.log.Info(what, zap.Strings("tables", changed))
 	return changed, d.needsSchema(ctx)
+}
+
+// mendedByWaiting tells whether an attempt to connect can succeed later. SQLite
+// has no server to wait for, but another process can have the file locked, for
+// example while it turns a new file into one with a write-ahead log.
+func mendedByWaiting(e Engine, err error) bool {
+	if e == SQLite {
+		return errors.Is(err, ErrConflict)
+	}
+	return isUnavailable(err)
 }
 
 func isUnavailable(err error) bool {

@@ -69,10 +69,10 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 }
 
 // noFile says why the URL's file can't be opened, as far as that shows. SQLite
-// itself only says that it is unable to open it.
-func noFile(u URL) error {
+// itself only says that it is unable to open it, or that it is read-only.
+func noFile(u URL, err error) error {
 	path, options := u.Path(), u.SQLite()
-	if path == "" {
+	if path == "" || !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrReadOnly) {
 		return nil
 	}
 	folder, err := filepath.Abs(filepath.Dir(path))

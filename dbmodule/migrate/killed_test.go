@@ -134,17 +134,19 @@ func upgradeAtOnce(t *testing.T, urls []string, processes, atRandom, atWork int)
 				time.Sleep(time.Duration(rand.IntN(1500)) * time.Millisecond)
 				end()
 			}
-			var last string
+			var told []string
 			scanner := bufio.NewScanner(out)
 			for scanner.Scan() {
-				last = scanner.Text()
-				if !dead && strings.HasPrefix(last, "at ") && rand.IntN(8) == 0 && working.Add(1) <= int32(atWork) {
+				line := scanner.Text()
+				if !strings.HasPrefix(line, "at ") {
+					told = append(told, line)
+				} else if !dead && rand.IntN(8) == 0 && working.Add(1) <= int32(atWork) {
 					end()
 				}
 			}
 			if err := cmd.Wait(); err != nil && !dead {
 				mu.Lock()
-				failures = append(failures, last+": "+err.Error())
+				failures = append(failures, strings.Join(told, "\n")+": "+err.Error())
 				mu.Unlock()
 			}
 		})
