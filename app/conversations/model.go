@@ -28,14 +28,14 @@ type Conversation struct {
 	PublicPinned bool `bun:"public_pinned,notnull"`
 
 	ExecutionStatus string `bun:"execution_status,notnull,type:varchar(64) collate utf8mb4_bin"`
-	// StateMicros is the time of the event that last changed the state, in
-	// microseconds since 1970: an older event that comes late changes nothing.
-	StateMicros int64 `bun:"state_micros,notnull"`
 
-	// InfoDigest is the hash of the last state that an agent server pushed,
-	// InfoMicros its updated_at: one that comes again or late changes nothing.
+	// InfoDigest is what was told of the conversation last: see heard.
 	InfoDigest string `bun:"info_digest,notnull,type:varchar(64)"`
-	InfoMicros int64  `bun:"info_micros,notnull"`
+
+	// StateMicros and InfoMicros are not used. Builds before compared the stamps of
+	// what came by them, so that one stamp of a wrong clock hid all that came later.
+	StateMicros int64 `bun:"state_micros,notnull"`
+	InfoMicros  int64 `bun:"info_micros,notnull"`
 
 	Agent              string `bun:"agent,notnull,type:text"`               // JSON object
 	Workspace          string `bun:"workspace,notnull,type:text"`           // JSON object

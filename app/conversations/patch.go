@@ -1,9 +1,8 @@
 package conversations
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -51,7 +50,7 @@ type Patch struct {
 	CreatedAt       *time.Time
 	UpdatedAt       *time.Time
 
-	// digest is a hash of what was read.
+	// digest is the mark of what was read: see heard.
 	digest string
 }
 
@@ -67,8 +66,7 @@ func ParsePatch(raw []byte) (*Patch, error) {
 	if err != nil {
 		return nil, wire.Under(err, "body")
 	}
-	sum := sha256.Sum256(raw)
-	p.digest = hex.EncodeToString(sum[:])
+	p.digest = markOf(raw)
 	return p, nil
 }
 
@@ -273,7 +271,7 @@ func ParseState(key string, value []byte) *Patch {
 		if err != nil || part.Status != nil && *part.Status == StatusDeleting {
 			continue
 		}
-		p.merge(part)
+		p.Merge(part)
 		told = true
 	}
 	if !told {
@@ -282,44 +280,28 @@ func ParseState(key string, value []byte) *Patch {
 	return p
 }
 
-func (p *Patch) merge(part *Patch) {
-	p.Merge(part, 0, map[string]int64{})
-}
-
-// Merge takes over what part says of the state, unless times knows of something
-// newer; times is for Merge alone, one map a Patch.
-func (p *Patch) Merge(part *Patch, micros int64, times map[string]int64) {
-	newer := func(name string) bool {
-		if at, ok := times[name]; ok && at > micros {
-			return false
-		}
-		times[name] = micros
-		return true
-	}
-	takeOver(&p.Status, part.Status, newer, "status")
-	takeOver(&p.LeafEventID, part.LeafEventID, newer, "leaf")
-	takeOver(&p.MaxIterations, part.MaxIterations, newer, "max_iterations")
-	takeOver(&p.StuckDetection, part.StuckDetection, newer, "stuck_detection")
-	for name, document := range map[string][2]*[]byte{
-		"stats": {&p.Stats, &part.Stats}, "agent": {&p.Agent, &part.Agent}, "workspace": {&p.Workspace, &part.Workspace},
-		"confirmation_policy": {&p.ConfirmationPolicy, &part.ConfirmationPolicy}, "tags": {&p.Tags, &part.Tags},
+// Merge takes over what part, which came later, says of the state.
+func (p *Patch) Merge(part *Patch) {
+	takeOver(&p.Status, part.Status)
+	takeOver(&p.LeafEventID, part.LeafEventID)
+	takeOver(&p.MaxIterations, part.MaxIterations)
+	takeOver(&p.StuckDetection, part.StuckDetection)
+	for _, document := range [...][2]*[]byte{
+		{&p.Stats, &part.Stats}, {&p.Agent, &part.Agent}, {&p.Workspace, &part.Workspace},
+		{&p.ConfirmationPolicy, &part.ConfirmationPolicy}, {&p.Tags, &part.Tags},
 	} {
-		if to, from := document[0], document[1]; *from != nil && newer(name) {
+		if to, from := document[0], document[1]; *from != nil {
 			*to = *from
 		}
 	}
-	for name, value := range part.Details {
-		if newer("details." + name) {
-			if p.Details == nil {
-				p.Details = map[string]json.RawMessage{}
-			}
-			p.Details[name] = value
-		}
+	if len(part.Details) > 0 && p.Details == nil {
+		p.Details = map[string]json.RawMessage{}
 	}
+	maps.Copy(p.Details, part.Details)
 }
 
-func takeOver[T any](to **T, from *T, newer func(string) bool, name string) {
-	if from != nil && newer(name) {
+func takeOver[T any](to **T, from *T) {
+	if from != nil {
 		*to = from
 	}
 }

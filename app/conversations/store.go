@@ -221,8 +221,8 @@ func (*Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation, 
 
 // Put writes what an agent server says of a conversation, new or not, in db's
 // transaction. The conversation's created_at, its events and what a client has
-// set stay as they are. What was the last to be put changes nothing when it is put
-// again, and neither does what is older than that by its updated_at: events may
+// set stay as they are. What comes last decides, whatever its updated_at: clocks go
+// back and go wrong. Only what comes again, byte for byte, changes nothing: events may
 // have told more since. That an agent server is deleting its copy changes nothing here.
 func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
 	if p.Status != nil && *p.Status == StatusDeleting {
@@ -232,7 +232,7 @@ func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
 	if err != nil || created {
 		return err
 	}
-	if p.digest == c.InfoDigest || p.UpdatedAt != nil && p.UpdatedAt.UnixMicro() < c.InfoMicros {
+	if p.repeats(c) {
 		return nil
 	}
 	pushed := *p
@@ -250,7 +250,7 @@ func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
 	if pushed.UpdatedAt == nil {
 		pushed.UpdatedAt = now()
 	}
-	c.UpdatedAt = later(c.UpdatedAt, pushed.UpdatedAt)
+	c.UpdatedAt = touched(c.UpdatedAt, pushed.UpdatedAt)
 	return s.save(ctx, db, c)
 }
 
@@ -264,7 +264,7 @@ func (s *Store) Update(ctx context.Context, db bun.IDB, id string, p *Patch) (*C
 	c.TagsPinned = c.TagsPinned || p.Tags != nil
 	c.PublicPinned = c.PublicPinned || p.Public != nil
 	p.fill(c)
-	c.UpdatedAt = later(c.UpdatedAt, now())
+	c.UpdatedAt = touched(c.UpdatedAt, now())
 	return c, s.save(ctx, db, c)
 }
 
@@ -294,7 +294,7 @@ func (*Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 func (s *Store) Lock(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
 	// Not the agent and the like, which can be large.
 	c, _, err := s.lock(ctx, db, id, &Patch{ID: id},
-		"id", "agent_kind", "title", "execution_status", "leaf_event_id", "state_micros", "updated_at")
+		"id", "agent_kind", "title", "execution_status", "leaf_event_id", "info_digest", "updated_at")
 	return c, err
 }
 
@@ -369,19 +369,16 @@ type Progress struct {
 	LeafEventID *string
 	// Title is for a conversation that has none, nil for none.
 	Title *string
-	// State is the newest state that the events tell, nil for nothing, and
-	// StateMicros its time in microseconds since 1970.
-	State       *Patch
-	StateMicros int64
+	// State is the state that the events tell, nil for nothing. A leaf in it came after
+	// LeafEventID.
+	State *Patch
+	// Heard are the ids of events that are not stored but remembered: see [Conversation.Heard].
+	Heard []string
 }
 
-// Advance records progress in a locked conversation. A state that is older than the
-// conversation's changes nothing.
+// Advance records progress in a locked conversation.
 func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress) error {
 	state := progress.State
-	if state != nil && progress.StateMicros < c.StateMicros {
-		state = nil
-	}
 	if state != nil && !state.onlyProgress() {
 		// Rare, and the columns may be large: all of the row is read and written.
 		whole, err := s.lockExisting(ctx, db, c.ID)
@@ -394,7 +391,10 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 	if progress.LeafEventID != nil {
 		changed.LeafEventID = progress.LeafEventID
 	}
-	changed.UpdatedAt = later(c.UpdatedAt, now())
+	changed.UpdatedAt = touched(c.UpdatedAt, now())
+	for _, id := range progress.Heard {
+		changed.InfoDigest = string(heard(changed.InfoDigest).with(markOf([]byte(id))))
+	}
 	if progress.Title != nil {
 		(&Patch{Title: progress.Title}).fill(&changed)
 	}
@@ -404,7 +404,6 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 			told.Tags = nil
 		}
 		told.fill(&changed)
-		changed.StateMicros = progress.StateMicros
 	}
 	if state != nil && !state.onlyProgress() {
 		changed.EventCount += int64(progress.Added)
@@ -423,7 +422,10 @@ func advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress
 		q = q.Set("title = ?", c.Title).Set("title_folded = ?", c.TitleFolded)
 	}
 	if state != nil {
-		q = q.Set("state_micros = ?", c.StateMicros).Set("execution_status = ?", c.ExecutionStatus)
+		q = q.Set("execution_status = ?", c.ExecutionStatus)
+	}
+	if len(progress.Heard) > 0 {
+		q = q.Set("info_digest = ?", c.InfoDigest)
 	}
 	if state != nil && state.Stats != nil {
 		q = q.Set("stats = ?", c.Stats).
@@ -446,6 +448,15 @@ func advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress
 func now() *time.Time {
 	t := wire.Now()
 	return &t
+}
+
+// touched is when a conversation last changed, after a change at a time that its writer
+// names. It does not go back, but what lies in the future gives way: a clock was wrong.
+func touched(before time.Time, change *time.Time) time.Time {
+	if now := wire.Now(); before.After(now) {
+		before = now
+	}
+	return later(before, change)
 }
 
 func later(a time.Time, b *time.Time) time.Time {
@@ -506,12 +517,20 @@ func (p *Patch) fill(c *Conversation) {
 	}
 }
 
-// stamp records in c that p was the last that was put.
+// stamp records in c that p was put.
 func (p *Patch) stamp(c *Conversation) {
-	c.InfoDigest = p.digest
-	if p.UpdatedAt != nil {
-		c.InfoMicros = p.UpdatedAt.UnixMicro()
+	if p.digest != "" {
+		c.InfoDigest = string(heard(c.InfoDigest).with(p.digest))
 	}
+}
+
+// repeats reports whether p came before. Without a stamp two pushes may be the same and
+// each be meant: of those, only the last one is a repetition.
+func (p *Patch) repeats(c *Conversation) bool {
+	if p.UpdatedAt == nil {
+		return heard(c.InfoDigest).isLast(p.digest)
+	}
+	return heard(c.InfoDigest).has(p.digest)
 }
 
 func set[T any](to *T, from *T) {

@@ -79,22 +79,24 @@ func className(kind string) string {
 // are not stored: only what they say of the state is. A conversation that is not
 // there is made.
 //
-// The last event that is stored and tells no state becomes the conversation's leaf. A
-// conversation without a title gets one from its first message of a user's.
+// What events say of the state counts in the order in which they come; their timestamps
+// do not matter, for clocks go back and go wrong. The last event that is stored and tells
+// no state becomes the conversation's leaf. A conversation without a title gets one from
+// its first message of a user's.
 //
 // Add holds the conversation until the transaction ends: batches for one
 // conversation are stored one after the other.
 func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batch []*Incoming) (int, error) {
-	lasting, telling := sorted(batch)
-	if len(lasting)+len(telling) == 0 {
+	batch = slices.DeleteFunc(slices.Clone(batch), func(e *Incoming) bool { return e.Transient && e.State == nil })
+	if len(batch) == 0 {
 		return 0, nil
 	}
 	c, err := s.conversations.Lock(ctx, db, conversationID)
 	if err != nil {
 		return 0, err
 	}
-	added, err := s.unknown(ctx, db, conversationID, lasting)
-	if err != nil || len(added)+len(telling) == 0 {
+	fresh, added, err := s.news(ctx, db, c, batch)
+	if err != nil || len(fresh) == 0 {
 		return 0, err
 	}
 	if len(added) > 0 {
@@ -105,8 +107,7 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 			return 0, err
 		}
 	}
-	progress := conversations.Progress{Added: len(added), LeafEventID: leaf(added)}
-	progress.State, progress.StateMicros = newestState(slices.Concat(added, telling), c.StateMicros)
+	progress := progressOf(fresh)
 	if c.Title == nil {
 		if progress.Title, err = s.titleFor(ctx, db, conversationID, added); err != nil {
 			return 0, err
@@ -118,28 +119,55 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 	return len(added), nil
 }
 
-// sorted tells a batch's events that last from the transient ones that say something
-// of the state.
-func sorted(batch []*Incoming) (lasting, telling []*Incoming) {
+// news leaves out of a batch what the locked conversation was told before. added are
+// those events of fresh that are to be stored.
+//
+// That an event which is not stored came before is remembered for a while. A batch all
+// of whose other events are stored came before as a whole, however long ago.
+func (s *Store) news(
+	ctx context.Context, db bun.IDB, c *conversations.Conversation, batch []*Incoming,
+) (fresh, added []*Incoming, err error) {
+	transient := func(e *Incoming) bool { return e.Transient }
+	lasting := slices.DeleteFunc(slices.Clone(batch), transient)
+	if added, err = s.unknown(ctx, db, c.ID, lasting); err != nil || len(lasting) > 0 && len(added) == 0 {
+		return nil, nil, err
+	}
+	isNew := make(map[*Incoming]bool, len(added))
+	for _, e := range added {
+		isNew[e] = true
+	}
 	for _, e := range batch {
-		switch {
-		case !e.Transient:
-			lasting = append(lasting, e)
-		case e.State != nil:
-			telling = append(telling, e)
+		if isNew[e] || e.Transient && !c.Heard(e.ID) {
+			fresh = append(fresh, e)
 		}
 	}
-	return lasting, telling
+	return fresh, added, nil
 }
 
-// leaf is the last event that is no update of the state; nil for none.
-func leaf(added []*Incoming) *string {
-	for _, e := range slices.Backward(added) {
-		if e.Kind != kindState {
-			return &e.ID
+// progressOf is what events tell that come in this order.
+func progressOf(fresh []*Incoming) conversations.Progress {
+	var progress conversations.Progress
+	for _, e := range fresh {
+		switch {
+		case e.Transient:
+			progress.Heard = append(progress.Heard, e.ID)
+		case e.Kind == kindState:
+			progress.Added++
+		default:
+			progress.Added++
+			progress.LeafEventID = &e.ID
+			if progress.State != nil {
+				progress.State.LeafEventID = nil // this one is newer
+			}
+		}
+		if e.State != nil {
+			if progress.State == nil {
+				progress.State = &conversations.Patch{}
+			}
+			progress.State.Merge(e.State)
 		}
 	}
-	return nil
+	return progress
 }
 
 // titleFor makes a title of the conversation's first message of a user's, if one is
@@ -236,25 +264,6 @@ func insertRows(ctx context.Context, db bun.IDB, rows []*Event) error {
 		return fmt.Errorf("events: insert %d: %w", len(rows), err)
 	}
 	return nil
-}
-
-// newestState is what the events say of the state in the order of their times,
-// leaving out what is older than since, and the time of the newest that says something.
-func newestState(added []*Incoming, since int64) (*conversations.Patch, int64) {
-	var state *conversations.Patch
-	times := map[string]int64{}
-	newest := since
-	for _, e := range added {
-		if e.State == nil || e.Micros < since {
-			continue
-		}
-		if state == nil {
-			state = &conversations.Patch{}
-		}
-		state.Merge(e.State, e.Micros, times)
-		newest = max(newest, e.Micros)
-	}
-	return state, newest
 }
 
 // Page lists up to limit events of a conversation after pageID, "" for the first

@@ -114,15 +114,15 @@ func TestRedeliveryChangesNothing(t *testing.T) {
 		batch := `[{"id":"2"},{"id":"4","timestamp":"2026-01-01T09:00:00","kind":"ConversationStateUpdateEvent","key":"execution_status","value":"error"},{"id":"4"}]`
 		apptest.JSON[wire.Success](t, s, http.MethodPost, push, batch, http.StatusOK)
 		assert.Equal(t, int64(4), apptest.JSON[int64](t, s, http.MethodGet, list+"/count", "", 200))
-		assert.Contains(t, s.Do(t, http.MethodGet, "/api/conversations/"+hex, "").Body, `"execution_status":"finished"`, "older than what is known")
+		assert.Contains(t, s.Do(t, http.MethodGet, "/api/conversations/"+hex, "").Body, `"execution_status":"error"`, "it came last")
 	})
 }
 
 func TestStateOfEvents(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		batch := `[{"id":"1","timestamp":"2026-01-01T10:00:03","kind":"ConversationStateUpdateEvent","key":"execution_status","value":"finished"},
-			{"id":"2","timestamp":"2026-01-01T10:00:02","kind":"ConversationStateUpdateEvent","key":"full_state","value":{"execution_status":"running","agent_state":{},
+		batch := `[{"id":"1","timestamp":"2026-01-01T10:00:03","kind":"ConversationStateUpdateEvent","key":"execution_status","value":"running"},
+			{"id":"2","timestamp":"2026-01-01T10:00:02","kind":"ConversationStateUpdateEvent","key":"full_state","value":{"execution_status":"finished","agent_state":{},
 			 "stats":{"usage_to_metrics":{"agent":{"accumulated_cost":1.25,"accumulated_token_usage":{"prompt_tokens":5000000000,"completion_tokens":7}},
 			 "condenser":{"accumulated_cost":0.25,"accumulated_token_usage":{"prompt_tokens":1}}}}}}]`
 		apptest.JSON[wire.Success](t, s, http.MethodPost, push, batch, http.StatusOK)
