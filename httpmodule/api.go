@@ -133,9 +133,10 @@ const (
 
 // Handle registers an operation.
 func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	if op.MaxBodyBytes == humaMaxBodyBytes {
-		op.MaxBodyBytes = -1
+	if limits := limitsOf(op); limits != (Limits{}) {
+		a.server.limits[routeKey{method: op.Method, path: echoPath(op.Path)}] = limits
 	}
+	op.MaxBodyBytes = -1
 	if op.BodyReadTimeout == humaBodyReadTimeout {
 		op.BodyReadTimeout = 0
 	}

@@ -34,14 +34,19 @@ func bodyUnread(err error) *HTTPError {
 
 // limitBody refuses bodies beyond the limit: at once when the length is
 // announced, else where the handler reads past the limit.
-func (s *Server) limitBody(c echo.Context) error {
+func limitBody(c echo.Context, limit int64) error {
 	r := c.Request()
-	if r.ContentLength > s.config.BodyLimit {
-		return bodyTooLarge(s.config.BodyLimit)
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
 	}
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = clientBody{http.MaxBytesReader(nil, r.Body, s.config.BodyLimit)}
+	if limit < 0 {
+		r.Body = clientBody{r.Body}
+		return nil
 	}
+	if r.ContentLength > limit {
+		return bodyTooLarge(limit)
+	}
+	r.Body = clientBody{http.MaxBytesReader(nil, r.Body, limit)}
 	return nil
 }
 

@@ -34,11 +34,11 @@ type Config struct {
 	HeaderLimit int `envconfig:"HEADER_LIMIT" default:"65536" desc:"largest request header in bytes"`
 
 	// RequestTimeout ends the context of a request, which answers 504. It does
-	// not interrupt a handler that ignores its context.
+	// not interrupt a handler that ignores its context. It, BodyLimit, ReadTimeout and
+	// WriteTimeout are those of routes without [Limits] of their own.
 	RequestTimeout time.Duration `envconfig:"REQUEST_TIMEOUT" default:"30s" desc:"how long a request may take (0 = no limit)"`
 	// ReadHeaderTimeout, ReadTimeout, WriteTimeout and IdleTimeout are those
-	// of http.Server. A handler that streams for longer than WriteTimeout
-	// extends it with http.ResponseController.
+	// of http.Server. A route that needs others, or none, has [Limits].
 	ReadHeaderTimeout time.Duration `envconfig:"READ_HEADER_TIMEOUT" default:"10s" desc:"how long a client may take to send a header (0 = no limit)"`
 	ReadTimeout       time.Duration `envconfig:"READ_TIMEOUT" default:"60s" desc:"how long a client may take to send a request (0 = no limit)"`
 	WriteTimeout      time.Duration `envconfig:"WRITE_TIMEOUT" default:"90s" desc:"how long a response may take, from the end of the request's header (0 = no limit)"`

@@ -195,10 +195,15 @@ func (m ErrorMapping) answer(cause error) *HTTPError {
 		e.Detail = http.StatusText(m.Status)
 	}
 	if m.RetryAfter > 0 {
-		seconds := (m.RetryAfter + time.Second - 1) / time.Second
-		e.Header = http.Header{"Retry-After": {strconv.Itoa(int(seconds))}}
+		e.Header = retryAfter(m.RetryAfter)
 	}
 	return e
+}
+
+// retryAfter asks the client to come back after that time, in whole seconds.
+func retryAfter(wait time.Duration) http.Header {
+	seconds := (wait + time.Second - 1) / time.Second
+	return http.Header{"Retry-After": {strconv.Itoa(int(seconds))}}
 }
 
 // resolve finds the answer to an error: what the error says itself, else the
@@ -222,6 +227,9 @@ func (s *Server) resolve(ctx context.Context, err error) *HTTPError {
 	}
 	// When a request ends early, everything in it fails in ways of its own.
 	if answer.Status >= 500 && ctx.Err() != nil && !errors.Is(err, dbmodule.ErrCommitUnknown) {
+		if errors.Is(context.Cause(ctx), ErrStopping) {
+			return &HTTPError{Status: http.StatusServiceUnavailable, Detail: "The server is stopping", Header: retryAfter(soon), Cause: err}
+		}
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return &HTTPError{Status: StatusClientClosedRequest, Detail: "Client Closed Request", Cause: err}
 		}

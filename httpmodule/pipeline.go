@@ -47,13 +47,14 @@ func (s *Server) begin(c echo.Context) (*request, context.CancelFunc) {
 		http:   sent,
 		body:   sent.Body,
 		outer:  dbmodule.ScopeOf(ctx),
+		limits: s.limitsFor(c),
 
 		instrumented: s.logFields(ctx),
 	}
 	r.work.init(sent.Method, s.log, r)
 	r.idSent[0] = r.id
 	sent.Header[canonicalRequestID] = r.idSent[:] // Echo's middleware.RequestID takes it from there
-	ctx, cancel := s.withDeadline(ctx)
+	ctx, cancel := s.withLimits(ctx, r.limits)
 	r.Context = dbmodule.ReadYourWrites(ctx, writeTokenOf(sent))
 	c.SetRequest(sent.WithContext(r))
 
@@ -67,6 +68,7 @@ func (s *Server) begin(c echo.Context) (*request, context.CancelFunc) {
 	if sent.Method == http.MethodHead {
 		r.response.head = new(headBody)
 	}
+	limitConnection(c.Response().Writer, r.limits)
 	c.Response().Writer = &r.response
 	return r, cancel
 }
@@ -78,11 +80,14 @@ func (s *Server) admit(c echo.Context, r *request) (bool, error) {
 		return false, err
 	}
 	for _, check := range [...]func(*Server, echo.Context) error{
-		(*Server).refuseCrossOrigin, (*Server).authenticate, (*Server).limitBody,
+		(*Server).refuseCrossOrigin, (*Server).authenticate,
 	} {
 		if err := check(s, c); err != nil {
 			return false, err
 		}
+	}
+	if err := limitBody(c, r.limits.BodyLimit); err != nil {
+		return false, err
 	}
 	// What the header has by now stays when an error replaces the handler's
 	// response. That only happens where there is something to store.
@@ -90,14 +95,6 @@ func (s *Server) admit(c echo.Context, r *request) (bool, error) {
 		r.response.baseline.take(c.Response().Header())
 	}
 	return true, nil
-}
-
-// withDeadline bounds a request's time, if there is a limit.
-func (s *Server) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	if s.config.RequestTimeout > 0 {
-		return context.WithTimeout(ctx, s.config.RequestTimeout)
-	}
-	return context.WithCancel(ctx)
 }
 
 // guarded turns a panic into an error. http.ErrAbortHandler is no accident

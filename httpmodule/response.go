@@ -32,6 +32,7 @@ type request struct {
 	http             *http.Request
 	// outer is the scope of the context that it came with, nil for none.
 	outer    dbmodule.Scope
+	limits   Limits
 	work     unitOfWork
 	response response
 	// instrumented is what instruments add to the log, failure the error that

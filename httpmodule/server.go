@@ -51,6 +51,12 @@ type Server struct {
 	open   map[string]bool
 	probes map[string]bool
 
+	// limits are those of routes that have their own.
+	limits map[routeKey]Limits
+	// streams ends when requests that would not end by themselves have to.
+	streams    context.Context
+	endStreams context.CancelFunc
+
 	// crossOrigin is nil when every origin may write.
 	crossOrigin *http.CrossOriginProtection
 
@@ -119,10 +125,12 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 		crossOrigin: crossOrigin,
 		mappings:    defaultMappings(),
 		open:        make(map[string]bool),
+		limits:      make(map[routeKey]Limits),
 		probes:      map[string]bool{pathAlive: true, pathHealth: true, pathReady: true, pathServerInfo: true},
 		created:     time.Now(),
 		failed:      make(chan error, 1),
 	}
+	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.lastRequest.Store(s.created.UnixNano())
 	s.document = sync.OnceValues(s.encodeDocument)
 	if cfg.SessionAPIKey != "" {
@@ -269,11 +277,13 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.stopped = true
 	s.mu.Unlock()
 	if r == nil || again {
+		s.endStreams()
 		return nil
 	}
 	defer r.cancel()
 
 	pause(ctx, s.config.ShutdownDelay)
+	s.endStreams()
 	drainCtx, cancel := context.WithTimeout(ctx, s.config.ShutdownTimeout)
 	defer cancel()
 	err := s.drain(drainCtx, r)

@@ -1,0 +1,203 @@
+package httpmodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+)
+
+// NoLimit in a field of [Limits] takes that limit away.
+const NoLimit = -1
+
+// ErrStopping is the cause ([context.Cause]) of the end of a request's context whose
+// route has [Limits] with EndAtStop, once the server stops. A handler that returns its
+// context's error before its response has begun is answered 503 then.
+var ErrStopping = errors.New("httpmodule: the server is stopping")
+
+// Limits are one route's own, in place of the server's. A field that is 0 leaves the
+// server's limit, [NoLimit] takes it away. The same value serves plain routes, by
+// [Limits.Route], and typed ones, by [Limits.Operation].
+type Limits struct {
+	// RequestTimeout replaces REQUEST_TIMEOUT: when the request's context ends.
+	RequestTimeout time.Duration
+	// ReadTimeout replaces READ_TIMEOUT: how long the client may take to send the
+	// body, from the end of the header.
+	ReadTimeout time.Duration
+	// WriteTimeout replaces WRITE_TIMEOUT: how long the response may take, from the
+	// end of the request's header.
+	WriteTimeout time.Duration
+	// BodyLimit replaces BODY_LIMIT: the largest body in bytes.
+	BodyLimit int64
+	// EndAtStop ends the request's context as soon as the server stops, with
+	// [ErrStopping] for its cause. Without it a request has SHUTDOWN_TIMEOUT to end
+	// by itself, which a stream of events never does.
+	EndAtStop bool
+}
+
+// StreamLimits are for responses without an end, as server-sent events and websockets:
+// neither REQUEST_TIMEOUT nor WRITE_TIMEOUT ends them, and their context ends when
+// the server stops. A typed operation that answers text/event-stream, as those of
+// huma's package sse do, has them by itself, but for what it sets otherwise.
+func StreamLimits() Limits {
+	return Limits{RequestTimeout: NoLimit, WriteTimeout: NoLimit, EndAtStop: true}
+}
+
+// DownloadLimits are for large responses: neither REQUEST_TIMEOUT nor WRITE_TIMEOUT
+// ends them. At a stop they have SHUTDOWN_TIMEOUT, as every request has.
+func DownloadLimits() Limits { return Limits{RequestTimeout: NoLimit, WriteTimeout: NoLimit} }
+
+// Route gives a plain route these limits, for HEAD as for GET, and returns the route.
+// api is the one that the function of type [Routes] got. It panics when the route is
+// not on api's router, which [New] reports as an error.
+//
+//	limits.Route(api, e.POST("/files", upload))
+func (l Limits) Route(api huma.API, route *echo.Route) *echo.Route {
+	s := serverOf(api)
+	s.limits[s.keyOf(route)] = l
+	return route
+}
+
+// Operation gives a typed operation these limits. Huma's functions take it among their
+// last arguments; with huma.Register, call it with the operation first. An
+// operation's own MaxBodyBytes and BodyReadTimeout serve as BodyLimit and ReadTimeout
+// when these are 0.
+//
+//	huma.Post(api, "/files", upload, limits.Operation)
+//
+// Operations of a huma.Group with a prefix have huma's own limits for bodies, 1 MiB and
+// 5 seconds, where their Limits don't name BodyLimit and ReadTimeout.
+func (l Limits) Operation(op *huma.Operation) {
+	if l.BodyLimit != 0 {
+		op.MaxBodyBytes = -1 // huma's; ours comes first
+	}
+	if l.ReadTimeout != 0 {
+		op.BodyReadTimeout = l.ReadTimeout
+	}
+	if op.Metadata == nil {
+		op.Metadata = make(map[string]any)
+	}
+	op.Metadata[limitsKey] = l
+}
+
+// limitsKey is where an operation keeps its limits until it is registered.
+const limitsKey = "httpmodule.limits"
+
+// limitsOf are the limits of an operation.
+func limitsOf(op *huma.Operation) Limits {
+	limits, _ := op.Metadata[limitsKey].(Limits)
+	if limits.BodyLimit == 0 && op.MaxBodyBytes > 0 && op.MaxBodyBytes != humaMaxBodyBytes {
+		limits.BodyLimit = op.MaxBodyBytes
+	}
+	if limits.ReadTimeout == 0 && op.BodyReadTimeout != humaBodyReadTimeout {
+		limits.ReadTimeout = op.BodyReadTimeout
+	}
+	for _, response := range op.Responses {
+		if response == nil || response.Content["text/event-stream"] == nil {
+			continue
+		}
+		if limits.RequestTimeout == 0 && limits.WriteTimeout == 0 {
+			limits.RequestTimeout, limits.WriteTimeout, limits.EndAtStop = NoLimit, NoLimit, true
+		}
+	}
+	return limits
+}
+
+// within puts the server's limits where a route has none of its own.
+func (l Limits) within(c Config) Limits {
+	if l.RequestTimeout == 0 {
+		l.RequestTimeout = c.RequestTimeout
+	}
+	if l.BodyLimit == 0 {
+		l.BodyLimit = c.BodyLimit
+	}
+	return l
+}
+
+// serverOf returns the server that an API is of.
+func serverOf(api huma.API) *Server {
+	for {
+		group, ok := api.(*huma.Group)
+		if !ok {
+			break
+		}
+		api = group.API
+	}
+	own, ok := api.Adapter().(*adapter)
+	if !ok {
+		panic("the API is none of httpmodule's: take the one that the function for routes gets")
+	}
+	return own.server
+}
+
+// keyOf finds the host that a route is on.
+func (s *Server) keyOf(route *echo.Route) routeKey {
+	routers := map[string]*echo.Router{"": s.echo.Router()}
+	for host, router := range s.echo.Routers() {
+		routers[host] = router
+	}
+	for host, router := range routers {
+		for _, known := range router.Routes() {
+			if known == route {
+				return routeKey{host: host, method: route.Method, path: route.Path}
+			}
+		}
+	}
+	panic(fmt.Sprintf("the route %s %s is not on this server's router", route.Method, route.Path))
+}
+
+// limitsFor are the limits of the route that a request goes to.
+func (s *Server) limitsFor(c echo.Context) Limits {
+	if len(s.limits) == 0 {
+		return Limits{}.within(s.config)
+	}
+	r := c.Request()
+	key := routeKey{method: r.Method, path: c.Path()}
+	if s.echo.Routers()[r.Host] != nil {
+		key.host = r.Host
+	}
+	limits, ok := s.limits[key]
+	if !ok && key.method == http.MethodHead {
+		key.method = http.MethodGet
+		limits = s.limits[key]
+	}
+	return limits.within(s.config)
+}
+
+// withLimits bounds a request's time. What it returns ends the request's context.
+func (s *Server) withLimits(ctx context.Context, limits Limits) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	end := func() { cancel(nil) }
+	if limits.EndAtStop {
+		detach := context.AfterFunc(s.streams, func() { cancel(ErrStopping) })
+		end = func() { detach(); cancel(nil) }
+	}
+	if limits.RequestTimeout <= 0 {
+		return ctx, end
+	}
+	ctx, expire := context.WithTimeout(ctx, limits.RequestTimeout)
+	return ctx, func() { expire(); end() }
+}
+
+// limitConnection puts a route's own times on the connection, which net/http takes away
+// with the next request. A response without a connection has none.
+func limitConnection(w http.ResponseWriter, limits Limits) {
+	connection := http.NewResponseController(w)
+	if limits.ReadTimeout != 0 {
+		_ = connection.SetReadDeadline(deadline(limits.ReadTimeout))
+	}
+	if limits.WriteTimeout != 0 {
+		_ = connection.SetWriteDeadline(deadline(limits.WriteTimeout))
+	}
+}
+
+func deadline(after time.Duration) time.Time {
+	if after < 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(after)
+}
