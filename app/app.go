@@ -6,6 +6,7 @@ package app
 import (
 	"go.uber.org/fx"
 
+	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/app/webhooks"
@@ -37,6 +38,7 @@ var Module = fx.Module("app",
 	migrate.Revisions(migrations.Source()),
 
 	httpmodule.Module,
+	compat.Module,
 	conversations.Module,
 	events.Module,
 	webhooks.Module,

@@ -107,13 +107,13 @@ func (b banner) String() string {
   database  %s: %s
   schema    %s
 
-`, title, info().Version, b.url, b.url, b.engine, b.database, b.schema())
+`, title, ownRelease(), b.url, b.url, b.engine, b.database, b.schema())
 }
 
 // fields are for logs that programs read.
 func (b banner) fields() []zap.Field {
 	return []zap.Field{
-		zap.String("version", info().Version),
+		zap.String("version", ownRelease()),
 		zap.String("url", b.url),
 		zap.String("docs", b.url+"/docs"),
 		zap.String("engine", string(b.engine)),

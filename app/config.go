@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
+	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule"
 )
@@ -21,6 +22,9 @@ type Config struct {
 	HTTP     httpmodule.Config
 	Observe  ObserveConfig
 	Log      LogConfig
+
+	// AgentServerVersion is what /server_info names: see [compat.AgentServerVersion].
+	AgentServerVersion string `envconfig:"AGENT_SERVER_VERSION" default:"1.44.0" desc:"agent server version that /server_info names: clients refuse older ones"`
 
 	// StartTimeout is how long the start may take, most of which is waiting
 	// for the database.
@@ -44,6 +48,8 @@ func DefaultConfig() Config {
 		Observe:      ObserveConfig{Metrics: true, Status: true},
 		Log:          LogConfig{Level: zapcore.InfoLevel, Format: LogAuto},
 		StartTimeout: time.Minute,
+
+		AgentServerVersion: compat.AgentServerVersion,
 	}
 }
 
@@ -57,6 +63,9 @@ func (c Config) Validate() error {
 	}
 	if !c.Log.Format.valid() {
 		errs = append(errs, errors.New("app: LOG_FORMAT: takes auto, console or json"))
+	}
+	if err := compat.CheckVersion(c.AgentServerVersion); err != nil {
+		errs = append(errs, fmt.Errorf("app: AGENT_SERVER_VERSION=%s: %w", c.AgentServerVersion, err))
 	}
 	if c.StartTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("app: START_TIMEOUT=%s: takes a duration above 0, for example 1m", c.StartTimeout))

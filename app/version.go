@@ -8,6 +8,7 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
+	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/httpmodule"
 )
 
@@ -16,15 +17,22 @@ const (
 	program = "openhands-server"
 	// title names the server in its documentation.
 	title = "OpenHands Server"
-	// version is that of a build which is no tagged release. Clients compare
-	// the version of /server_info, so it must always be three numbers.
+	// version is that of a build which is no tagged release.
 	version = "0.1.0"
 )
 
 // info tells the HTTP side who it is.
-func info() httpmodule.Info {
+func info(cfg Config) httpmodule.Info {
 	build, _ := debug.ReadBuildInfo()
-	return httpmodule.Info{Title: title, Version: release(build)}
+	return httpmodule.Info{
+		Title: title, Version: release(build), Members: compat.Info(cfg.AgentServerVersion, release(build), build),
+	}
+}
+
+// ownRelease is the version of this program.
+func ownRelease() string {
+	build, _ := debug.ReadBuildInfo()
+	return release(build)
 }
 
 // release returns the version of the build, without a leading v.

@@ -14,7 +14,17 @@ const headerAPIKey = "X-Session-API-Key"
 // authenticate asks for the key on every route that is not open, unknown
 // ones included.
 func (s *Server) authenticate(c echo.Context) error {
-	if s.keyDigest == nil || s.isOpen(c) || s.authorized(c.Request().Header) {
+	if s.isOpen(c) {
+		return nil
+	}
+	return s.Authenticate(c.Request())
+}
+
+// Authenticate returns nil for a request with the server's key, or if the server has none,
+// and else the error that it is answered with: 401. It is for routes that were opened
+// with [Server.Open] and have something to say only to those who have the key.
+func (s *Server) Authenticate(r *http.Request) error {
+	if s.keyDigest == nil || s.authorized(r.Header) {
 		return nil
 	}
 	return &HTTPError{

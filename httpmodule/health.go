@@ -2,6 +2,8 @@ package httpmodule
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -173,9 +175,9 @@ func inspect(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmo
 	return &schema, hindering
 }
 
-type serverInfoOutput struct{ Body serverInfo }
+type serverInfoOutput struct{ Body Raw[serverInfo] }
 
-// serverInfo is the body of /server_info, with the names that OpenHands'
+// serverInfo documents the body of /server_info, with the names that OpenHands'
 // agent server uses.
 type serverInfo struct {
 	Title    string  `json:"title"`
@@ -186,12 +188,21 @@ type serverInfo struct {
 }
 
 func (s *Server) serverInfo(context.Context, *struct{}) (*serverInfoOutput, error) {
+	body, err := json.Marshal(s.Describe())
+	return &serverInfoOutput{Body: body}, err
+}
+
+// Describe returns what /server_info says: title, version, uptime, idle_time, docs and
+// the Members of [Info].
+func (s *Server) Describe() map[string]any {
 	now := time.Now()
-	return &serverInfoOutput{Body: serverInfo{
-		Title:    s.info.Title,
-		Version:  s.info.Version,
-		Uptime:   now.Sub(s.created).Seconds(),
-		IdleTime: now.Sub(time.Unix(0, s.lastRequest.Load())).Seconds(),
-		Docs:     pathDocs,
-	}}, nil
+	members := map[string]any{
+		"title":     s.info.Title,
+		"version":   s.info.Version,
+		"uptime":    now.Sub(s.created).Seconds(),
+		"idle_time": now.Sub(time.Unix(0, s.lastRequest.Load())).Seconds(),
+		"docs":      pathDocs,
+	}
+	maps.Copy(members, s.info.Members)
+	return members
 }

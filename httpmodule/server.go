@@ -26,6 +26,8 @@ type Info struct {
 	Title string
 	// Version is "0.0.0-dev" when empty: OpenHands' clients want x.y.z.
 	Version string
+	// Members are put into /server_info, in the place of those of the same name.
+	Members map[string]any
 }
 
 // Server is an HTTP server with its routes. It is made by [New], started

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/app/webhooks"
@@ -47,13 +48,16 @@ func New(t testing.TB, cfg dbmodule.Config) *Server {
 	sessions := db.Sessions()
 	cfgHTTP := httpmodule.DefaultConfig()
 	cfgHTTP.RequestTimeout = cfg.PoolTimeout
-	handler, err := httpmodule.New(cfgHTTP, httpmodule.Info{Title: "Test", Version: "1.0.0"},
+	members := compat.Info(compat.AgentServerVersion, "1.0.0", nil)
+	handler, err := httpmodule.New(cfgHTTP, httpmodule.Info{Title: "Test", Version: "1.0.0", Members: members},
 		zap.NewNop(), db,
+		compat.Routes,
 		conversations.NewRoutes(sessions, c, e),
 		events.NewRoutes(sessions, e, c),
 		webhooks.NewRoutes(sessions, c, e),
 	)
 	require.NoError(t, err)
+	compat.Root(handler)
 	return &Server{DB: db, Sessions: sessions, Conversations: c, Events: e, handler: handler}
 }
 

@@ -45,29 +45,6 @@ func NewRoutes(sessions *dbmodule.SessionFactory, store *Store, recorder Recorde
 	return func(_ *echo.Echo, api huma.API) {
 		h.registerAgentView(api)
 		h.registerAppView(api)
-		wire.Unsupported(api, tag, byID, map[string]string{
-			"/run":                            "run",
-			"/goal":                           "goal",
-			"/goal/stop":                      "goal-stop",
-			"/goal/resume":                    "goal-resume",
-			"/pause":                          "pause",
-			"/interrupt":                      "interrupt",
-			"/condense":                       "condense",
-			"/ask_agent":                      "ask_agent",
-			"/fork":                           "fork",
-			"/navigate":                       "navigate",
-			"/secrets":                        "secrets",
-			"/confirmation_policy":            "confirmation_policy",
-			"/security_analyzer":              "security_analyzer",
-			"/switch_profile":                 "switch_profile",
-			"/switch_llm":                     "switch_llm",
-			"/switch_acp_model":               "switch_acp_model",
-			"/events/respond_to_confirmation": "respond_to_confirmation",
-		})
-		wire.Unsupported(api, appTag, appRoot, map[string]string{
-			"":              "starting a conversation",
-			"/stream-start": "starting a conversation by stream",
-		})
 	}
 }
 

@@ -1,11 +1,9 @@
 package wire
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"reflect"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -69,37 +67,6 @@ func QueryIDs(values []string, name string) ([]string, error) {
 		ids[i] = id
 	}
 	return ids, nil
-}
-
-// Unsupported registers operations that only a server with an agent can do: they
-// answer 501 and say so. paths follow prefix.
-func Unsupported(api huma.API, tag, prefix string, paths map[string]string) {
-	for path, what := range paths {
-		huma.Register(api, huma.Operation{
-			OperationID: strings.ReplaceAll(strings.ToLower("unsupported "+tag+" "+what), " ", "-"),
-			Method:      http.MethodPost,
-			Path:        prefix + path,
-			Summary:     "Not offered: " + what,
-			Description: "There is no agent in this server: it stores conversations that agent servers push to it.",
-			Tags:        []string{tag},
-			Errors:      []int{http.StatusNotImplemented},
-			Parameters:  pathParameters(prefix + path),
-		}, func(context.Context, *struct{}) (*SuccessOutput, error) { return nil, NoAgent(what) })
-	}
-}
-
-// pathParameters documents the parameters of a path that a handler ignores.
-func pathParameters(path string) []*huma.Param {
-	var all []*huma.Param
-	for _, part := range strings.Split(path, "/") {
-		if name, ok := strings.CutPrefix(part, "{"); ok {
-			all = append(all, &huma.Param{
-				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true,
-				Schema: &huma.Schema{Type: huma.TypeString},
-			})
-		}
-	}
-	return all
 }
 
 // NoAgent is the answer to a request that needs an agent: 501.

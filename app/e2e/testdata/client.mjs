@@ -10,11 +10,13 @@ import {
   RemoteConversation,
   RemoteEventsList,
   RemoteWorkspace,
+  AgentServerFeatureRequirements,
+  assertAgentServerSupports,
   compareAgentServerVersions,
   isActionEvent,
   isMessageEvent,
 } from '@openhands/typescript-client';
-import { CloudClient, ConversationClient, ServerClient } from '@openhands/typescript-client/clients';
+import { CloudClient, ConversationClient, ServerClient, SettingsClient } from '@openhands/typescript-client/clients';
 import { check, countRequest, invalid, main, refused, refusedWithText, step, walk } from './steps.mjs';
 
 const host = process.env.BASE_URL;
@@ -66,9 +68,23 @@ async function server() {
   await step('server_info', async () => {
     const info = await client.getServerInfo();
     check.equal(typeof info.version, 'string');
-    check.notEqual(compareAgentServerVersions(info.version, '1.0.0'), null, `version ${info.version} does not parse`);
+    for (const wanted of ['1.23.0', '1.28.0', '1.31.0', '1.44.0']) {
+      check.ok(compareAgentServerVersions(info.version, wanted) >= 0, `version ${info.version} is refused by who wants ${wanted}`);
+    }
+    for (const requirement of Object.values(AgentServerFeatureRequirements)) await assertAgentServerSupports(http, requirement);
     check.equal(typeof info.uptime, 'number');
     check.equal(typeof info.idle_time, 'number');
+  });
+  await step('probes', async () => {
+    const settings = await new SettingsClient({ host }).getSettings();
+    check.equal(settings.llm_api_key_is_set, false);
+    check.deepEqual(settings.agent_settings.mcp_config, {});
+    check.equal(typeof (await cloud.getCurrentApiKey()).name, 'string');
+    check.equal((await http.get('/')).data.version, (await client.getServerInfo()).version);
+    await refusedWithText(501, () => http.get('/api/settings/agent-schema'));
+    await refusedWithText(501, () => http.get('/api/skills'));
+    await refusedWithText(501, () => cloud.getOrganizations());
+    await refusedWithText(501, () => cloud.getSettings());
   });
   await step('openapi.json', async () => {
     const { data } = await http.get('/openapi.json');

@@ -1,0 +1,143 @@
+package compat
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+
+	"github.com/openhands-go/server/app/wire"
+)
+
+// needs is a route that only a server with an agent, or with OpenHands' own accounts,
+// can answer.
+type needs struct {
+	// method is empty for all.
+	method string
+	// path in huma's notation. A star at the end means all paths that begin so, and the
+	// one before the slash.
+	path string
+	// what is told in the answer.
+	what string
+}
+
+const (
+	conversation    = "/api/conversations/{conversation_id}"
+	appConversation = "/api/v1/app-conversations/{conversation_id}"
+)
+
+// agentless is the one table of routes that answer 501. A client can tell by it that the
+// server is there and that the route is known; a 404 would say the opposite.
+var agentless = [...]needs{
+	{http.MethodPost, conversation + "/run", "run"},
+	{http.MethodPost, conversation + "/goal", "goal"},
+	{http.MethodPost, conversation + "/goal/stop", "goal-stop"},
+	{http.MethodPost, conversation + "/goal/resume", "goal-resume"},
+	{http.MethodPost, conversation + "/pause", "pause"},
+	{http.MethodPost, conversation + "/interrupt", "interrupt"},
+	{http.MethodPost, conversation + "/condense", "condense"},
+	{http.MethodPost, conversation + "/ask_agent", "ask_agent"},
+	{http.MethodPost, conversation + "/fork", "fork"},
+	{http.MethodPost, conversation + "/navigate", "navigate"},
+	{http.MethodPost, conversation + "/secrets", "secrets"},
+	{http.MethodPost, conversation + "/confirmation_policy", "confirmation_policy"},
+	{http.MethodPost, conversation + "/security_analyzer", "security_analyzer"},
+	{http.MethodPost, conversation + "/switch_profile", "switch_profile"},
+	{http.MethodPost, conversation + "/switch_llm", "switch_llm"},
+	{http.MethodPost, conversation + "/switch_acp_model", "switch_acp_model"},
+	{http.MethodPost, conversation + "/load_plugin", "load_plugin"},
+	{http.MethodPost, conversation + "/events/respond_to_confirmation", "respond_to_confirmation"},
+
+	{http.MethodPost, "/api/v1/app-conversations", "starting a conversation"},
+	{http.MethodPost, "/api/v1/app-conversations/stream-start", "starting a conversation by stream"},
+	{"", appConversation + "/file", "files of a sandbox"},
+	{"", appConversation + "/switch_profile", "switch_profile"},
+	{"", appConversation + "/switch_acp_model", "switch_acp_model"},
+	{"", appConversation + "/load_plugin", "load_plugin"},
+
+	{"", "/sockets/bash-events", "bash events"},
+	{"", "/api/bash/*", "bash"},
+	{"", "/api/file/*", "files of a workspace"},
+	{"", "/api/git/*", "git"},
+	{"", "/api/vscode/*", "vscode"},
+	{"", "/api/desktop/*", "a desktop"},
+	{"", "/api/tools/*", "tools"},
+	{"", "/api/mcp/*", "MCP"},
+	{"", "/api/llm/*", "language models"},
+	{"", "/api/skills/*", "skills"},
+	{"", "/api/plugins/*", "plugins"},
+	{"", "/api/hooks/*", "hooks"},
+	{"", "/api/workspaces/*", "workspaces"},
+	{"", "/api/profiles/*", "profiles"},
+	{"", "/api/agent-profiles/*", "agent profiles"},
+	{"", "/api/meta-profiles/*", "meta profiles"},
+	{"", "/api/sub-agents/*", "sub-agents"},
+	{"", "/api/cloud-proxy/*", "a proxy to a cloud"},
+	{"", "/api/automation/*", "automations"},
+	{"", "/api/settings/*", "settings of an agent"},
+	{"", "/api/organizations/*", "organizations"},
+	{"", "/api/v1/settings/*", "settings of an account"},
+	{"", "/api/v1/secrets/*", "secrets of an account"},
+	{"", "/api/v1/sandboxes/*", "sandboxes"},
+	{"", "/api/v1/skills/*", "skills"},
+	{"", "/api/v1/git/*", "git"},
+	{"", "/api/v1/config/*", "language models"},
+	{"", "/workspace/*", "files of a workspace"},
+}
+
+// tagAgentless stands last in the documentation.
+const tagAgentless = "Not offered: needs an agent"
+
+func registerAgentless(e *echo.Echo, api huma.API) {
+	for _, route := range agentless {
+		refuse := func(echo.Context) error { return wire.NoAgent(route.what) }
+		methods := []string{route.method}
+		if route.method == "" {
+			methods = anyMethod[:]
+		}
+		for _, path := range route.echoPaths() {
+			for _, method := range methods {
+				if method == http.MethodGet && path == "/api/settings" {
+					continue // is answered: see probes.go
+				}
+				e.Add(method, path, refuse)
+			}
+		}
+		route.document(api)
+	}
+}
+
+var anyMethod = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+func (n needs) echoPaths() []string {
+	path := strings.NewReplacer("{", ":", "}", "").Replace(n.path)
+	if base, ok := strings.CutSuffix(path, "/*"); ok {
+		return []string{base, path}
+	}
+	return []string{path}
+}
+
+// document adds the route to the API's documentation: one entry, also of a route of
+// many methods and paths.
+func (n needs) document(api huma.API) {
+	method := n.method
+	if method == "" {
+		method = http.MethodGet
+	}
+	op := &huma.Operation{
+		OperationID: "not-offered" + strings.NewReplacer("/", "-", "{", "", "}", "", "*", "all", "_", "-").Replace(n.path),
+		Method:      method, Path: n.path, Tags: []string{tagAgentless},
+		Summary:     "Not offered: " + n.what,
+		Description: "There is no agent in this server: it stores what agent servers push to it. The answer is 501.",
+		Responses:   map[string]*huma.Response{"501": {Description: http.StatusText(http.StatusNotImplemented)}},
+	}
+	for _, part := range strings.Split(n.path, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			op.Parameters = append(op.Parameters, &huma.Param{
+				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
+			})
+		}
+	}
+	api.OpenAPI().AddOperation(op)
+}

@@ -1,0 +1,105 @@
+// Package compat is what OpenHands' clients ask of a server before and besides its
+// conversations: who it is, and what only a server with an agent can do.
+package compat
+
+import (
+	"context"
+	_ "embed" // for the page
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+	"go.uber.org/fx"
+
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// Module adds the routes to the graph's server.
+var Module = fx.Module("compat",
+	httpmodule.AsRoutes(func() httpmodule.Routes { return Routes }),
+	fx.Invoke(Root),
+)
+
+const tag = "Server"
+
+// tags is the order of the documentation.
+var tags = [...]string{
+	"Conversations", "Events", "Webhooks", "App conversations", "App events", tag, "server", tagAgentless,
+}
+
+// Routes registers what clients probe, and what is not offered.
+func Routes(e *echo.Echo, api huma.API) {
+	for _, name := range tags {
+		api.OpenAPI().Tags = append(api.OpenAPI().Tags, &huma.Tag{Name: name})
+	}
+	huma.Register(api, huma.Operation{
+		OperationID: "get-settings", Method: http.MethodGet, Path: "/api/settings", Tags: []string{tag},
+		Summary: "Get an agent's settings, of which there are none",
+		Description: "Clients ask this to see whether there is an agent server. The answer is that of one in which nothing " +
+			"was set. Settings can't be changed here.",
+	}, func(context.Context, *struct{}) (*settingsOutput, error) {
+		return &settingsOutput{Body: settings{
+			AgentSettings:        agentSettings{AgentKind: "openhands", MCPConfig: map[string]any{}, SchemaVersion: 1},
+			ConversationSettings: map[string]any{}, MiscSettings: map[string]any{},
+		}}, nil
+	})
+	huma.Register(api, huma.Operation{
+		OperationID: "get-current-key", Method: http.MethodGet, Path: "/api/keys/current", Tags: []string{tag},
+		Summary:     "Say which key the request was sent with",
+		Description: "Clients ask this to see whether there is an app server and whether their key is right.",
+	}, func(context.Context, *struct{}) (*keyOutput, error) {
+		return &keyOutput{Body: key{ID: defaultKey, Name: defaultKey, UserID: defaultKey, AuthType: "bearer"}}, nil
+	})
+	registerAgentless(e, api)
+}
+
+// defaultKey is the name of the server's only key, and of whoever has it.
+const defaultKey = "default"
+
+type settingsOutput struct{ Body settings }
+
+type settings struct {
+	ActiveAgentProfileID *string        `json:"active_agent_profile_id"`
+	ActiveProfile        *string        `json:"active_profile"`
+	AgentSettings        agentSettings  `json:"agent_settings"`
+	ConversationSettings map[string]any `json:"conversation_settings"`
+	LLMAPIKeyIsSet       bool           `json:"llm_api_key_is_set"`
+	MiscSettings         map[string]any `json:"misc_settings"`
+}
+
+type agentSettings struct {
+	AgentKind     string         `json:"agent_kind"`
+	MCPConfig     map[string]any `json:"mcp_config"`
+	SchemaVersion int            `json:"schema_version"`
+}
+
+type keyOutput struct{ Body key }
+
+type key struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	OrgID    *string `json:"org_id"`
+	UserID   string  `json:"user_id"`
+	AuthType string  `json:"auth_type"`
+}
+
+//go:embed root.html
+var root []byte
+
+// Root adds / to a server: a page for browsers, which holds nothing and needs no key, and
+// for everybody else what /server_info says, which needs one.
+func Root(server *httpmodule.Server) {
+	server.Open(http.MethodGet, "/")
+	server.Echo().GET("/", func(c echo.Context) error {
+		c.Response().Header().Set("Vary", "Accept")
+		if strings.Contains(c.Request().Header.Get("Accept"), "text/html") {
+			c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+			return c.HTMLBlob(http.StatusOK, root)
+		}
+		if err := server.Authenticate(c.Request()); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, server.Describe())
+	})
+}
