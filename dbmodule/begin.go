@@ -53,7 +53,8 @@ func (c *conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*t
 // joinTx begins a transaction as a part of the one that is open.
 func (c *conn) joinTx(ctx context.Context, own bool) (*tx, error) {
 	l := c.limit(ctx)
-	if err := c.group.join(l.Context()); err != nil {
+	m := c.logFor(ctx, c.unit, "BEGIN")
+	if err := m.raw(c.connector, c.group.join(l.Context())); err != nil {
 		defer l.End()
 		_, err = c.typed(explain(l, c.connector, err))
 		return nil, err

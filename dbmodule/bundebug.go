@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun/extra/bundebug"
 	"go.uber.org/zap"
 
+	"github.com/openhands-go/server/dbmodule/internal/querylog"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
@@ -53,7 +54,7 @@ func (h withoutValues) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 		return
 	}
 	shown := *event
-	shown.Query = sqltext.Masked(dialectOf(h.engine), event.Query, longestStatement)
+	shown.Query = sqltext.Masked(dialectOf(h.engine), event.Query, querylog.LongestStatement)
 	shown.QueryTemplate, shown.QueryArgs = shown.Query, nil
 	if failed {
 		shown.Err = hiddenError(judgeOf(h.engine).TextWithoutValues(event.Err))

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
+	"github.com/openhands-go/server/dbmodule/internal/querylog"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
@@ -112,19 +113,24 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 }
 
 func (d *Database) listeners() listeners {
-	return listeners{rows: newRowLog(d.config, d.log), observers: d.observers, shapes: d.shapes, open: d.open}
+	tell := listeners{showsValues: !d.config.EchoHideParameters, observers: d.observers, shapes: d.shapes, open: d.open}
+	if log := querylog.New(d.log, querylog.Settings{
+		All: d.config.Echo == EchoOn || d.config.Echo == EchoDebug, Slow: d.config.SlowQuery, Fields: logFields,
+	}); log != nil {
+		tell.log = log
+	}
+	if d.config.Echo == EchoDebug {
+		tell.rows = querylog.Rows(d.log, d.config.EchoHideParameters)
+	}
+	return tell
 }
 
-func (d *Database) hooks() (hooks []bun.QueryHook) {
-	for _, hook := range []bun.QueryHook{
-		newQueryLog(d.config, d.Engine(), d.log),
-		newBunDebug(d.config, d.Engine(), d.log),
-	} {
-		if hook != nil {
-			hooks = append(hooks, hook)
-		}
+// hooks are those of Bun's that each of the database's bun.DBs has.
+func (d *Database) hooks() []bun.QueryHook {
+	if hook := newBunDebug(d.config, d.Engine(), d.log); hook != nil {
+		return []bun.QueryHook{hook}
 	}
-	return hooks
+	return nil
 }
 
 func (d *Database) addHooks() {

@@ -325,12 +325,12 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 		result, err := run.entry.Statement.Exec(l.Context(), run.args)
 		if !c.stale(l.Context(), run.entry, err) {
 			c.freed(run.entry)
-			return result, m.done(c.answered(l, query, err))
+			return result, m.ran(result, c.answered(l, query, err))
 		}
 	}
 	result, err := c.inner.Exec(l.Context(), query, args)
 	run.ranAsText(err)
-	return result, m.done(c.answered(l, query, err))
+	return result, m.ran(result, c.answered(l, query, err))
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -479,7 +479,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	defer l.End()
 	m := s.conn.measure(ctx, s.query)
 	result, err := s.Stmt.Exec(l.Context(), args)
-	return result, s.conn.overruled(s.overrules, m.done(s.conn.answered(l, s.query, err)))
+	return result, s.conn.overruled(s.overrules, m.ran(result, s.conn.answered(l, s.query, err)))
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {

@@ -3,7 +3,6 @@ package dbmodule
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 
 	"github.com/uptrace/bun/schema"
@@ -14,6 +13,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
+	"github.com/openhands-go/server/dbmodule/internal/querylog"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
@@ -91,17 +91,19 @@ func limitPool(db *sql.DB, cfg Config) {
 
 // listeners are told what connections do; the zero value is nobody.
 type listeners struct {
-	rows      rowLogFunc // nil logs none
-	observers observe.Observers
+	// log is the log of statements, nil for none. It is told of all statements, and
+	// sees the values in them if showsValues is set. rows logs the rows of results,
+	// nil for none.
+	log         observe.Observer
+	showsValues bool
+	rows        querylog.RowFunc
+	observers   observe.Observers
 	// shapes learn which statements ran, and when the schema changes. All
 	// connections to one database share them; nil is one's own.
 	shapes *prepared.Shapes
 	// open are the connections that are not closed.
 	open *openConns
 }
-
-// rowLogFunc logs one row of a result, for DATABASE_ECHO=debug.
-type rowLogFunc = func(columns []string, row []driver.Value)
 
 // judgeOf returns what says what the errors of an engine's driver mean.
 func judgeOf(of Engine) engine.Judge {

@@ -1,8 +1,4 @@
 package dbmodule
 
-// What the external tests of logs look at.
-var (
-	NewQueryLog = newQueryLog
-	NewRowLog   = newRowLog
-	NewBunDebug = newBunDebug
-)
+// NewBunDebug is for the external tests of logs.
+var NewBunDebug = newBunDebug

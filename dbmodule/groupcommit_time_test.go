@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
 )
@@ -420,7 +422,7 @@ func TestGroupsCommitIsOfTheFirstMember(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var sessions []uint64
-	observer := onStatement(func(statement dbmodule.Statement) {
+	witness := onStatement(func(statement dbmodule.Statement) {
 		mu.Lock()
 		defer mu.Unlock()
 		if statement.Operation() == "COMMIT" && statement.Session > 0 {
@@ -438,7 +440,40 @@ func TestGroupsCommitIsOfTheFirstMember(t *testing.T) {
 		require.NoError(t, holder.Commit(t.Context()))
 		wg.Wait()
 		assert.Equal(t, []uint64{holder.ID()}, sessions)
-	}, dbmodule.WithObserver(observer))
+	}, dbmodule.WithObserver(witness))
+}
+
+// The log has the BEGIN and the end of each session, also of one that joins another's
+// transaction.
+func TestMembersOfAGroupAreLogged(t *testing.T) {
+	t.Parallel()
+	cfg := groupedConfig(t)
+	cfg.Echo = dbmodule.EchoOn
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.InfoLevel)
+		db, err := dbmodule.Open(cfg, zap.New(core))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, db.Close()) }()
+		_, err = db.DB().NewCreateTable().Model((*Account)(nil)).Exec(t.Context())
+		require.NoError(t, err)
+		logs.TakeAll()
+		ends := errors.New("it ends")
+		require.ErrorIs(t, meet(t, db, lasting(db, 0), func(ctx context.Context, s *dbmodule.Session) error {
+			return errors.Join(insert(ctx, s, unique(db)), ends)
+		}), ends)
+		commits, units := dbmodule.GroupedCommits(db)
+		require.Equal(t, []int64{1, 2}, []int64{commits, units})
+		bySession := map[any][]string{}
+		for _, line := range logs.All() {
+			fields := line.ContextMap()
+			bySession[fields["session"]] = append(bySession[fields["session"]], fmt.Sprint(fields["operation"]))
+		}
+		lines := map[string]int{}
+		for _, session := range bySession {
+			lines[strings.Join(session, " ")]++
+		}
+		assert.Equal(t, map[string]int{"BEGIN INSERT COMMIT": 2, "BEGIN INSERT ROLLBACK": 1}, lines)
+	})
 }
 
 // SQLite rolls a whole transaction back when a statement that writes is

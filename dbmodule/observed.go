@@ -79,39 +79,53 @@ func (u *observedUnit) settledBy(err error) {
 // keeps what it needs by itself: rows may be closed by another goroutine, when
 // the unit of work is over.
 type measured struct {
-	query   string
-	tell    observe.Observers // nil when nobody is to be told, or was already
-	ctx     context.Context
-	engine  Engine
-	session uint64
-	began   time.Time
-	err     error
+	query string
+	// to are those who are told, nil when there is nobody or all were told.
+	to *listeners
+	// caller is the context of the statement, for the log; observers get that of the
+	// unit of work, which is nil if they are not to be told.
+	caller, unit context.Context
+	engine       Engine
+	session      uint64
+	began        time.Time
+	err          error
+	// rows is how many were read or changed; counted says that this is known.
+	rows    int64
+	counted bool
 }
 
-// measure begins to measure a statement that is about to be sent, and tells the
-// log which session sends it.
+// measure begins to measure a statement that is about to be sent.
 func (c *conn) measure(ctx context.Context, query string) measured {
 	return c.measureFor(ctx, c.unit, query)
 }
 
 // measureFor is measure for a unit of work that may have ended; nil is none.
 func (c *conn) measureFor(ctx context.Context, unit *observedUnit, query string) measured {
-	m := measured{query: query}
-	if unit != nil {
-		m.session = unit.Session
-		noteSession(ctx, m.session)
-	}
+	m := c.logFor(ctx, unit, query)
 	if len(c.connector.tell.observers) == 0 {
 		return m
 	}
 	switch {
 	case unit != nil:
-		m.ctx = unit.ctx // nil when it is unobserved
+		m.unit = unit.ctx // nil when it is unobserved
 	case !observe.IsUnobserved(ctx):
-		m.ctx = ctx
+		m.unit = ctx
 	}
-	if m.ctx != nil {
-		m.tell, m.engine, m.began = c.connector.tell.observers, c.engine(), time.Now()
+	if m.unit != nil && m.to == nil {
+		m.to, m.began = &c.connector.tell, time.Now()
+	}
+	return m
+}
+
+// logFor is measureFor for what the log alone is told: that a unit of work begins
+// or ends which shares its transaction with others.
+func (c *conn) logFor(ctx context.Context, unit *observedUnit, query string) measured {
+	m := measured{query: query, caller: ctx, engine: c.engine()}
+	if unit != nil {
+		m.session = unit.Session
+	}
+	if c.connector.tell.log != nil {
+		m.to, m.began = &c.connector.tell, time.Now()
 	}
 	return m
 }
@@ -127,20 +141,52 @@ func (m *measured) failed(err error) error {
 // done tells of the statement, with the error that a driver returned in the end
 // unless there was one before, and returns that of the driver.
 func (m *measured) done(err error) error {
-	if m.tell == nil || errors.Is(err, driver.ErrSkip) {
+	if m.to == nil || errors.Is(err, driver.ErrSkip) {
 		return err
 	}
 	_ = m.failed(err)
-	m.tell.Statement(m.ctx, Statement{
-		Engine: m.engine, Session: m.session, Began: m.began, Took: time.Since(m.began), Err: m.err,
-	}.WithQuery(m.query, judgeOf(m.engine).TextWithoutValues))
-	m.tell = nil
+	statement := Statement{Engine: m.engine, Session: m.session, Began: m.began, Took: time.Since(m.began), Err: m.err}
+	if m.counted {
+		statement = statement.WithRows(m.rows)
+	}
+	m.to.answered(m.caller, m.unit, statement, m.query)
+	m.to = nil
 	return err
+}
+
+// ran is done for a statement that returns no rows.
+func (m *measured) ran(result driver.Result, err error) error {
+	if m.to != nil && err == nil && result != nil {
+		n, unknown := result.RowsAffected()
+		m.rows, m.counted = n, unknown == nil
+	}
+	return m.done(err)
+}
+
+// answered tells of a statement: the log with the statement's context, and with its
+// values if it may show them; the observers with their unit of work's context, unless
+// that is nil, and without values.
+func (l *listeners) answered(caller, unit context.Context, statement Statement, query string) {
+	var errorText func(error) string
+	if statement.Err != nil {
+		errorText = judgeOf(statement.Engine).TextWithoutValues
+	}
+	hidden := statement.WithQuery(query, errorText)
+	switch {
+	case l.log == nil:
+	case l.showsValues:
+		l.log.Statement(caller, statement.WithShownQuery(query))
+	default:
+		l.log.Statement(caller, hidden)
+	}
+	if unit != nil {
+		l.observers.Statement(unit, hidden)
+	}
 }
 
 // raw is done with an error that has no type yet, which it returns as it is.
 func (m *measured) raw(of *connector, err error) error {
-	if m.tell != nil {
+	if m.to != nil {
 		_, typed := of.typed(err)
 		_ = m.done(typed)
 	}

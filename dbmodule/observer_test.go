@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -192,5 +193,94 @@ func TestStatementsAreLoggedWithTheirSession(t *testing.T) {
 			}
 		}
 		require.Equal(t, 7, seen)
+	})
+}
+
+// The statement log may show values; observers beside it get none.
+func TestObserversSeeNoValues(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		const value = "pr1vateVALUE"
+		cfg.Echo = dbmodule.EchoOn
+		core, logs := observer.New(zap.InfoLevel)
+		w := &witness{}
+		db, err := dbmodule.Open(cfg, zap.New(core), dbmodule.WithObserver(w))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		run := func(ctx context.Context, idb bun.IDB, query string) {
+			rows, err := idb.QueryContext(ctx, query, value)
+			if err == nil {
+				err = errors.Join(rows.Close(), rows.Err())
+			}
+			_ = err // whether it succeeds
+		}
+		for _, query := range []string{"SELECT ?", "SELECT nothing, ?", "SELECT CAST(? AS INTEGER)"} {
+			run(t.Context(), db.DB(), query)
+			s := db.Sessions().New()
+			run(t.Context(), s, query)
+			require.NoError(t, s.Close())
+		}
+		shown := 0
+		for _, line := range logs.All() {
+			if strings.Contains(fmt.Sprint(line.ContextMap()), value) {
+				shown++
+			}
+		}
+		assert.Equal(t, 6, shown)
+		require.GreaterOrEqual(t, len(w.texts), 12)
+		for _, text := range w.texts {
+			assert.NotContains(t, text, value)
+		}
+	})
+}
+
+// A line has the fields of the statement's own context, and the number of rows. What
+// nobody should observe is logged, too.
+func TestLogOfEachStatement(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		cfg.Echo = dbmodule.EchoDebug
+		core, logs := observer.New(zap.InfoLevel)
+		w := &witness{}
+		db, err := dbmodule.Open(cfg, zap.New(core), dbmodule.WithObserver(w))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		_, err = db.DB().NewCreateTable().Model((*Account)(nil)).Exec(t.Context())
+		require.NoError(t, err)
+		logs.TakeAll()
+		w.taken()
+
+		as := func(name string) context.Context {
+			return dbmodule.Unobserved(dbmodule.WithLogFields(t.Context(), zap.String("as", name)))
+		}
+		s := db.Sessions().New()
+		require.NoError(t, insert(as("first"), s, "ann"))
+		_, err = s.NewInsert().Model(&[]Account{{Name: "bob"}, {Name: "cid"}}).Exec(as("second"))
+		require.NoError(t, err)
+		var found []string
+		require.NoError(t, s.NewSelect().Model((*Account)(nil)).Column("name").Order("name").Scan(as("third"), &found))
+		_, err = s.NewUpdate().Model((*Account)(nil)).Set("balance = 1").Where("name > 'ann'").Exec(as("fourth"))
+		require.NoError(t, err)
+		require.NoError(t, s.Commit(as("fifth")))
+
+		var lines []string
+		shown := 0
+		for _, entry := range logs.All() {
+			fields := entry.ContextMap()
+			if entry.Message == "row" {
+				if row, _ := fields["row"].(map[string]any); row["name"] != nil {
+					shown++
+				}
+				continue
+			}
+			assert.Equal(t, s.ID(), fields["session"])
+			assert.Positive(t, fields["duration"])
+			lines = append(lines, fmt.Sprint(fields["as"], " ", fields["operation"], " ", fields["rows"]))
+		}
+		assert.Equal(t, []string{
+			"first BEGIN <nil>", "first INSERT 1", "second INSERT 2", "third SELECT 3", "fourth UPDATE 2", "fifth COMMIT <nil>",
+		}, lines)
+		assert.Equal(t, 3, shown, "rows of the SELECT")
+		assert.Empty(t, w.taken())
 	})
 }

@@ -120,6 +120,7 @@ func TestASavepointIsNoSecondBegin(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		require.NoError(t, db.Connect(t.Context()))
+		logs.TakeAll() // Connect asks MariaDB for its version
 		require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
 			return s.InNested(ctx, func(ctx context.Context) error {
 				var n int

@@ -41,9 +41,6 @@ func (s *Session) control(ctx context.Context, k control) error {
 func (c *conn) control(ctx context.Context) (driver.Result, error) {
 	k := c.next
 	c.next = noControl
-	if c.unit != nil {
-		noteSession(ctx, c.unit.Session) // COMMIT may be sent later, together with others'
-	}
 	if k == beginControl {
 		began, err := c.beginTx(ctx, c.options, true)
 		if err != nil {
@@ -67,7 +64,7 @@ func (c *conn) control(ctx context.Context) (driver.Result, error) {
 // obey gives the transaction the context of the statement that ends it.
 func (t *tx) obey(ctx context.Context) {
 	if t.conn.group != nil {
-		ctx = &detachedContext{ctx} // others may share COMMIT, and the session waits for it by itself
+		ctx = context.WithoutCancel(ctx) // others may share COMMIT, and the session waits for it by itself
 	}
 	t.limit = t.conn.newLimit(ctx, nil)
 	t.limit.Stop()
@@ -80,7 +77,7 @@ func (s *Session) adopt(ctx context.Context) (bun.Tx, error) {
 		return s.adopted, nil
 	}
 	s.held.raw.adopting = true
-	adopted, err := s.held.conn.BeginTx(newAdoptNote(ctx, s.id), nil)
+	adopted, err := s.held.conn.BeginTx(context.WithoutCancel(ctx), nil)
 	s.held.raw.adopting = false
 	if err == nil {
 		s.adopted = adopted

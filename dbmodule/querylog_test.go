@@ -3,7 +3,6 @@ package dbmodule_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -12,12 +11,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
 // secret stands for the value of a row, which must not be logged.
@@ -40,48 +39,43 @@ type logBook struct {
 	DeletedAt   time.Time `bun:"deleted_at,soft_delete,nullzero"`
 }
 
-// logged is a Bun database whose statements go to the returned log. The tables
-// exist already.
-func logged(t *testing.T, hooks ...func(*zap.Logger) bun.QueryHook) (*bun.DB, *observer.ObservedLogs) {
+// logged is a SQLite database with these settings of the logs whose statements go to
+// the returned log. The tables exist already.
+func logged(t *testing.T, logs dbmodule.Config) (*dbmodule.Database, *observer.ObservedLogs) {
 	t.Helper()
-	pool, err := sql.Open("sqlite", ":memory:")
+	cfg := dbtest.Config(t, dbmodule.SQLite)
+	if logs.Echo == "" {
+		logs.Echo = dbmodule.EchoOff
+	}
+	cfg.Echo, cfg.EchoHideParameters, cfg.SlowQuery, cfg.BunDebug = logs.Echo, logs.EchoHideParameters, logs.SlowQuery, logs.BunDebug
+	core, lines := observer.New(zapcore.InfoLevel)
+	db, err := dbmodule.Open(cfg, zap.New(core))
 	require.NoError(t, err)
-	pool.SetMaxOpenConns(1)
-	db := bun.NewDB(pool, sqlitedialect.New())
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	for _, model := range []any{(*logAuthor)(nil), (*logBook)(nil)} {
-		_, err := db.NewCreateTable().Model(model).Exec(t.Context())
+		_, err := db.DB().NewCreateTable().Model(model).Exec(t.Context())
 		require.NoError(t, err)
 	}
-	core, logs := observer.New(zapcore.InfoLevel)
-	for _, hook := range hooks {
-		db = db.WithQueryHook(hook(zap.New(core)))
-	}
-	return db, logs
+	lines.TakeAll()
+	return db, lines
 }
 
-func queryLog(cfg dbmodule.Config) func(*zap.Logger) bun.QueryHook {
-	return func(log *zap.Logger) bun.QueryHook { return dbmodule.NewQueryLog(cfg, dbmodule.SQLite, log) }
-}
-
-func bunDebug(cfg dbmodule.Config) func(*zap.Logger) bun.QueryHook {
-	return func(log *zap.Logger) bun.QueryHook { return dbmodule.NewBunDebug(cfg, dbmodule.SQLite, log) }
-}
-
-func TestNoHookWithoutNeed(t *testing.T) {
+func TestNothingIsLoggedWithoutNeed(t *testing.T) {
 	t.Parallel()
-	for _, cfg := range []dbmodule.Config{{}, {Echo: dbmodule.EchoOff, BunDebug: "0", EchoHideParameters: true}} {
-		assert.Nil(t, dbmodule.NewQueryLog(cfg, dbmodule.SQLite, zap.NewNop()))
-		assert.Nil(t, dbmodule.NewRowLog(cfg, zap.NewNop()))
+	for _, cfg := range []dbmodule.Config{{}, {Echo: dbmodule.EchoOff, BunDebug: "0", EchoHideParameters: true}, {SlowQuery: time.Hour}} {
+		db, logs := logged(t, cfg)
+		var n int
+		require.NoError(t, db.DB().NewRaw("SELECT 1").Scan(t.Context(), &n))
+		require.Error(t, db.DB().NewRaw("SELECT nothing").Scan(t.Context(), &n))
+		assert.Zero(t, logs.Len())
 		assert.Nil(t, dbmodule.NewBunDebug(cfg, dbmodule.SQLite, zap.NewNop()))
 	}
-	assert.Nil(t, dbmodule.NewRowLog(dbmodule.Config{Echo: dbmodule.EchoOn}, zap.NewNop()), "rows are for debug")
-	assert.NotNil(t, dbmodule.NewQueryLog(dbmodule.Config{SlowQuery: 1}, dbmodule.SQLite, zap.NewNop()))
 }
 
 func TestEchoLogsStatements(t *testing.T) {
 	t.Parallel()
-	db, logs := logged(t, queryLog(dbmodule.Config{Echo: dbmodule.EchoOn}))
+	opened, logs := logged(t, dbmodule.Config{Echo: dbmodule.EchoOn})
+	db := opened.DB()
 	ctx := dbmodule.WithLogFields(t.Context(), zap.String("request_id", "r1"))
 	ctx = dbmodule.WithLogFields(ctx, zap.Int("attempt", 2))
 	assert.Equal(t, ctx, dbmodule.WithLogFields(ctx))
@@ -119,7 +113,7 @@ func TestEchoLogsStatements(t *testing.T) {
 		{"INSERT", `INSERT INTO "books" ("title", "author_email", "deleted_at") VALUES ('a', '', NULL), ('b', '', NULL) RETURNING "id", "deleted_at"`, int64(2), false},
 		{"INSERT", `INSERT INTO "books" ("title", "author_email", "deleted_at") VALUES ('a', '', NULL) RETURNING "id", "deleted_at"`, nil, true},
 		{"UPDATE", "\n/* hint */ update books SET title = 'c'", nil, true},
-		{"SELECT", `SELECT "log_book"."id", "log_book"."title", "log_book"."author_email", "log_book"."deleted_at" FROM "books" AS "log_book" WHERE (id = 9) AND "log_book"."deleted_at" IS NULL`, nil, false},
+		{"SELECT", `SELECT "log_book"."id", "log_book"."title", "log_book"."author_email", "log_book"."deleted_at" FROM "books" AS "log_book" WHERE (id = 9) AND "log_book"."deleted_at" IS NULL`, int64(0), false},
 		{"CREATE", "CREATE INDEX i ON books (title)", nil, false},
 		{"BEGIN", "BEGIN", nil, false},
 		{"COMMIT", "COMMIT", nil, false},
@@ -128,7 +122,8 @@ func TestEchoLogsStatements(t *testing.T) {
 
 func TestRollbackAfterCommitIsNotLogged(t *testing.T) {
 	t.Parallel()
-	db, logs := logged(t, queryLog(dbmodule.Config{Echo: dbmodule.EchoOn}))
+	opened, logs := logged(t, dbmodule.Config{Echo: dbmodule.EchoOn})
+	db := opened.DB()
 	tx, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	require.NoError(t, tx.Commit())
@@ -138,7 +133,8 @@ func TestRollbackAfterCommitIsNotLogged(t *testing.T) {
 
 func TestLongStatementsAreCut(t *testing.T) {
 	t.Parallel()
-	db, logs := logged(t, queryLog(dbmodule.Config{Echo: dbmodule.EchoOn}))
+	opened, logs := logged(t, dbmodule.Config{Echo: dbmodule.EchoOn})
+	db := opened.DB()
 	_, err := db.NewInsert().Model(&logBook{Title: strings.Repeat("ä", 1<<20)}).Exec(t.Context())
 	require.NoError(t, err)
 	statement, _ := logs.All()[0].ContextMap()["statement"].(string)
@@ -148,11 +144,8 @@ func TestLongStatementsAreCut(t *testing.T) {
 
 func TestSlowStatementsAreLoggedWithoutEcho(t *testing.T) {
 	t.Parallel()
-	db, logs := logged(t,
-		queryLog(dbmodule.Config{SlowQuery: 1}), // nothing is that fast
-		queryLog(dbmodule.Config{SlowQuery: time.Hour}),
-	)
-	_, err := db.ExecContext(dbmodule.WithLogFields(t.Context(), zap.String("request_id", "r1")), "SELECT 1")
+	db, logs := logged(t, dbmodule.Config{SlowQuery: 1}) // nothing is that fast
+	_, err := db.DB().ExecContext(dbmodule.WithLogFields(t.Context(), zap.String("request_id", "r1")), "SELECT 1")
 	require.NoError(t, err)
 	require.Equal(t, 1, logs.Len())
 	entry := logs.All()[0]
@@ -256,8 +249,8 @@ func TestHiddenParametersAppearNowhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db, logs := logged(t, queryLog(cfg), bunDebug(cfg))
-			require.NoError(t, run(t.Context(), db))
+			db, logs := logged(t, cfg)
+			require.NoError(t, run(t.Context(), db.DB()))
 			shownNowhere(t, logs, secret, "424242", time.Now().UTC().Format("2006-01-02 15:"))
 		})
 	}
@@ -277,8 +270,8 @@ func TestHiddenParametersAppearNowhere(t *testing.T) {
 	} {
 		t.Run(name+" fails", func(t *testing.T) {
 			t.Parallel()
-			db, logs := logged(t, queryLog(cfg), bunDebug(cfg))
-			require.Error(t, run(t.Context(), db))
+			db, logs := logged(t, cfg)
+			require.Error(t, run(t.Context(), db.DB()))
 			shownNowhere(t, logs, secret)
 		})
 	}
@@ -305,33 +298,16 @@ func shownNowhere(t *testing.T, logs *observer.ObservedLogs, values ...string) {
 	assert.Equal(t, messages["slow query"], messages["bundebug"])
 }
 
-func TestDebugLogsRows(t *testing.T) {
-	t.Parallel()
-	columns := []string{"id", "email", "doc", "raw", "at", "gone", "ok", "x"}
-	row := []driver.Value{
-		int64(7), secret, []byte(strings.Repeat("ö", 1000)), []byte{0xff, 0}, time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC), nil, true, 1.5,
-	}
-	core, logs := observer.New(zapcore.InfoLevel)
-	dbmodule.NewRowLog(dbmodule.Config{Echo: dbmodule.EchoDebug}, zap.New(core))(columns, row)
-	dbmodule.NewRowLog(dbmodule.Config{Echo: dbmodule.EchoDebug, EchoHideParameters: true}, zap.New(core))(columns, row)
-	require.Equal(t, 2, logs.Len())
-	assert.Equal(t, map[string]any{
-		"id": int64(7), "email": secret, "doc": strings.Repeat("ö", 128) + "… (2000 bytes)", "raw": "0xff00",
-		"at": "2024-05-06T07:08:09Z", "gone": nil, "ok": true, "x": 1.5,
-	}, logs.All()[0].ContextMap()["row"])
-	assert.Equal(t, map[string]any{"columns": len(columns)}, logs.All()[1].ContextMap()["row"])
-}
-
 func TestBunDebug(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		value string
 		lines int
 	}{{"1", 1}, {"2", 2}, {"true", 1}} {
-		db, logs := logged(t, bunDebug(dbmodule.Config{BunDebug: test.value}))
-		_, err := db.ExecContext(t.Context(), "SELECT ?", "a\x1b[31m\nb")
+		db, logs := logged(t, dbmodule.Config{BunDebug: test.value})
+		_, err := db.DB().ExecContext(t.Context(), "SELECT ?", "a\x1b[31m\nb")
 		require.NoError(t, err)
-		_, err = db.ExecContext(t.Context(), "SELECT nothing")
+		_, err = db.DB().ExecContext(t.Context(), "SELECT nothing")
 		require.Error(t, err)
 		require.Equal(t, test.lines, logs.Len(), test.value)
 		if test.lines == 2 {

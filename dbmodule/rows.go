@@ -76,6 +76,7 @@ func (r *rows) Next(dest []driver.Value) error {
 	if err != nil {
 		return r.measured.failed(r.failed(err))
 	}
+	r.measured.rows++
 	if r.conn.connector.tell.rows != nil {
 		r.conn.connector.tell.rows(r.Columns(), dest)
 	}
@@ -103,6 +104,7 @@ func (r *rows) Close() error {
 	}
 	r.limit.Start(0)
 	defer r.limit.End()
+	r.measured.counted = r.measured.rows > 0 || r.measured.to != nil && len(r.Rows.Columns()) > 0
 	err := r.conn.inner.closeRows(r.Rows)
 	if r.follower != nil {
 		r.follower.ended()

@@ -473,7 +473,7 @@ func (s *Session) rollback(within ...context.Context) error {
 		return s.release()
 	}
 	s.settle()
-	ctx, cancel := context.WithCancel(&detachedContext{s.last})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.last))
 	defer cancel()
 	timer := time.AfterFunc(settleTimeout, cancel)
 	defer timer.Stop()

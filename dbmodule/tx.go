@@ -49,12 +49,14 @@ func (t *tx) share(g *commitGroup) error {
 		defer t.limit.End()
 		t.limit.Start(0)
 		resolved := g.resolves()
+		m := t.conn.logFor(t.limit.Caller(), t.conn.unit, "COMMIT")
 		if err := g.part(context.WithoutCancel(t.limit.Context()), !resolved); err != nil {
-			return t.conn.connector.failure(ErrConflict, err)
+			return m.done(t.conn.connector.failure(ErrConflict, err))
 		}
 		if !resolved {
-			return g.violated()
+			return m.done(g.violated())
 		}
+		_ = m.done(nil)
 	}
 	t.conn.acknowledged = g.add(t)
 	return nil
@@ -100,7 +102,8 @@ func (t *tx) Rollback() error {
 	if t.joined {
 		defer t.conn.end()
 		defer t.limit.End()
-		_ = t.conn.group.part(context.WithoutCancel(t.limit.Context()), true) // what could not be undone is gone with the transaction
+		m := t.conn.logFor(t.limit.Caller(), t.conn.unit, "ROLLBACK")
+		_ = m.raw(t.conn.connector, t.conn.group.part(context.WithoutCancel(t.limit.Context()), true)) // what could not be undone is gone with the transaction
 		return nil
 	}
 	gone := t.conn.broken
@@ -126,7 +129,7 @@ func (t *tx) outlive() {
 		return
 	}
 	t.limit.End()
-	t.limit = t.conn.newLimit(&detachedContext{t.limit.Caller()}, nil)
+	t.limit = t.conn.newLimit(context.WithoutCancel(t.limit.Caller()), nil)
 	t.limit.Stop()
 	t.outlives = true
 	if t.conn.unit != nil {

@@ -99,6 +99,46 @@ func TestStatementShowsNoValues(t *testing.T) {
 	assert.Empty(t, observe.Statement{}.WithQuery("SELECT 1", func(error) string { return "x" }).ErrorText())
 }
 
+// What may show values is made by whoever has the text, and no observer gets it.
+func TestShownStatement(t *testing.T) {
+	t.Parallel()
+	const text = "UPDATE t SET a = 'ann@example.org'"
+	s := observe.Statement{Engine: dburl.SQLite, Err: errors.New("bob@example.org")}.WithShownQuery(text)
+	assert.Equal(t, text, s.Text(1000))
+	assert.Equal(t, "UPDATE… (34 bytes)", s.Text(6))
+	assert.Equal(t, "bob@example.org", s.ErrorText())
+	s = s.WithQuery(text, func(error) string { return "hidden" })
+	assert.Equal(t, "UPDATE t SET a = ?", s.Text(1000))
+	assert.Equal(t, "hidden", s.ErrorText())
+}
+
+func TestRows(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]bool{
+		"SELECT 1": true, "insert into t values (1)": true, "/* x */ UPDATE t SET a = 1": true, "DELETE FROM t": true, "WITH x AS (SELECT 1) SELECT 1": true,
+		"BEGIN": false, "CREATE TABLE t (id INT)": false, "PRAGMA user_version": false, "": false,
+	} {
+		s := observe.Statement{Engine: dburl.SQLite}.WithQuery(query, nil)
+		_, ok := s.Rows()
+		assert.False(t, ok, "nobody counted")
+		rows, ok := s.WithRows(5).Rows()
+		assert.Equal(t, want, ok, query)
+		if ok {
+			assert.EqualValues(t, 5, rows)
+		}
+		s.Err = errors.New("it failed")
+		_, ok = s.WithRows(5).Rows()
+		assert.False(t, ok, query)
+	}
+}
+
+func TestFirstWord(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{"select 1": "SELECT", "\n/* hint */ vacuum": "VACUUM", "": "", "'SELECT'": ""} {
+		assert.Equal(t, want, observe.Statement{Engine: dburl.SQLite}.WithQuery(query, nil).FirstWord(), query)
+	}
+}
+
 func TestOperation(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]string{

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"strings"
 	"time"
 
 	"github.com/openhands-go/server/dbmodule/dberr"
@@ -23,31 +24,76 @@ type Statement struct {
 
 	query     string
 	errorText func(error) string
+	// shown is set if query and error may be shown as they are.
+	shown bool
+	// rows is how many there are, counted says that they were counted.
+	rows    int64
+	counted bool
 }
 
 // WithQuery returns s with the text that was sent, and with a function that
-// returns an error's text without the values of rows.
+// returns an error's text without the values of rows. Nobody who gets s learns
+// the values in the text.
 func (s Statement) WithQuery(query string, errorText func(error) string) Statement {
-	s.query, s.errorText = query, errorText
+	s.query, s.errorText, s.shown = query, errorText, false
 	return s
+}
+
+// WithShownQuery is WithQuery for an observer that may show values, such as the
+// statement log where DATABASE_ECHO_HIDE_PARAMETERS is off.
+func (s Statement) WithShownQuery(query string) Statement {
+	s.query, s.errorText, s.shown = query, nil, true
+	return s
+}
+
+// WithRows returns s with the number of rows that it returned or changed, as the
+// driver counted them.
+func (s Statement) WithRows(n int64) Statement {
+	s.rows, s.counted = n, true
+	return s
+}
+
+// Rows returns how many rows the statement returned or changed. ok is false for a
+// statement that failed and for one that has no such number.
+func (s Statement) Rows() (n int64, ok bool) {
+	if !s.counted || s.Err != nil {
+		return 0, false
+	}
+	switch s.Operation() {
+	case "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "VALUES", "WITH":
+		return s.rows, true
+	}
+	return 0, false // SQLite repeats the number of the statement before
 }
 
 // Operation names what the statement does: SELECT, INSERT, COMMIT and so on,
 // one of [Operations].
 func (s Statement) Operation() string { return operationOf(dialect(s.Engine), s.query) }
 
+// FirstWord returns the word that the statement begins with, in capitals, empty
+// if it begins with none. Unlike [Statement.Operation] it can be any word.
+func (s Statement) FirstWord() string {
+	return strings.ToUpper(sqltext.FirstWord(dialect(s.Engine), s.query))
+}
+
 // Text returns the statement with a question mark in place of each value, cut to
-// limit bytes. Each call makes it anew.
+// limit bytes. Each call makes it anew. The statement log gets it with its values
+// if DATABASE_ECHO_HIDE_PARAMETERS is off.
 func (s Statement) Text(limit int) string {
+	if s.shown {
+		return sqltext.Shortened(s.query, limit)
+	}
 	return sqltext.Masked(dialect(s.Engine), s.query, limit)
 }
 
 // ErrorText returns the text of Err without the values of rows, empty without
-// an error.
+// an error. The statement log gets it as [Statement.Text] says.
 func (s Statement) ErrorText() string {
 	switch {
 	case s.Err == nil:
 		return ""
+	case s.shown:
+		return s.Err.Error()
 	case s.errorText == nil:
 		return dberr.ErrorKind(s.Err)
 	}

@@ -1,6 +1,7 @@
 package sqltext
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -25,7 +26,16 @@ func Masked(d Dialect, text string, limit int) string {
 	return string(m.out)
 }
 
-// cut returns at most limit bytes of a text, and no half characters.
+// Shortened returns a copy of a text, values included. A text longer than limit
+// bytes is cut there, and says how long it was.
+func Shortened(text string, limit int) string {
+	if len(text) <= limit {
+		return strings.Clone(text)
+	}
+	return fmt.Sprintf("%s… (%d bytes)", cut(text, limit), len(text))
+}
+
+// cut returns at most limit bytes of a longer text, and no half characters.
 func cut(text string, limit int) string {
 	for limit > 0 && !utf8.RuneStart(text[limit]) {
 		limit--
