@@ -58,6 +58,31 @@ func defaultKey(c *schema.Column) string {
 	return "expression " + d.text
 }
 
+// surelyUnlike says that two defaults with different texts differ whatever a
+// server makes of texts: two literals of a type that keeps all of them.
+func surelyUnlike(a, b *schema.Column) bool {
+	x, ok := parseDefault(exprText(a.Default))
+	y, ok2 := parseDefault(exprText(b.Default))
+	if !ok || !ok2 || x.kind > defaultBool || y.kind > defaultBool {
+		return false
+	}
+	switch t := a.Type.Type.(type) {
+	case *schema.StringType, *schema.BoolType:
+		return true
+	case *schema.IntegerType:
+		return !strings.ContainsAny(x.text+y.text, ".eE")
+	case *schema.DecimalType:
+		return decimals(x.text) <= t.Scale && decimals(y.text) <= t.Scale && !strings.ContainsAny(x.text+y.text, "eE")
+	}
+	return false
+}
+
+// decimals counts a number's digits after its point.
+func decimals(number string) int {
+	_, after, _ := strings.Cut(number, ".")
+	return len(after)
+}
+
 // nowKey spells the names of the time of the transaction or statement alike.
 func nowKey(text string) string {
 	text = strings.ToLower(strings.TrimSuffix(text, "()"))

@@ -61,9 +61,9 @@ type engine interface {
 	// types are the statements that make the types of the connection's own
 	// schema.
 	types(ctx context.Context, conn bun.Conn) ([]string, error)
-	// complete adds to tables what atlas can't read, and names those that
-	// could not be read.
-	complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) ([]LeftAlone, error)
+	// complete adds to tables what atlas can't read, and names what could not
+	// be read.
+	complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) (unread, error)
 	// unsaid says why models have no words for an index; empty if they have.
 	unsaid(index *schema.Index) string
 	// accept makes a column of the database and the model's agree where they
@@ -75,7 +75,7 @@ type engine interface {
 	// equalDefaults asks the database which of these columns' defaults it
 	// keeps as it keeps those of the table that it has. db may be in a
 	// transaction, which goes on.
-	equalDefaults(ctx context.Context, db bun.IConn, table tableName, asked []*schema.Column) (map[string]bool, error)
+	equalDefaults(ctx context.Context, db bun.IConn, table tableName, asked []*schema.Column) (defaultsAnswer, error)
 
 	// exclusive runs fn while no other process creates or drops tables, in
 	// one transaction where DDL has one.
@@ -90,6 +90,9 @@ type engine interface {
 	prepare(ctx context.Context, db bun.IConn, tables []tableName) error
 	// find looks for the tables and views that have these names.
 	find(ctx context.Context, db bun.IConn, tables []tableName) (map[tableName]relation, error)
+	// hidden names those of these tables, which find did not find, that may be
+	// there all the same: the server doesn't tell this user.
+	hidden(ctx context.Context, db bun.IConn, tables []tableName) ([]LeftAlone, error)
 	// references lists the foreign keys that lead to these tables.
 	references(ctx context.Context, db bun.IConn, tables []relation) ([]reference, error)
 	// dropStatements drops tables, of which each comes before those that it

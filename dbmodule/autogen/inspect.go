@@ -116,7 +116,10 @@ type reading struct {
 	driver migrate.Driver
 	rows   *rowsKeeper
 	live   *schema.Realm
+	// left is what could not be read.
 	left   []LeftAlone
+	hidden []hiddenConstraint
+	untold []untold
 }
 
 // read reads the named tables. What servers write differently it takes from
@@ -150,11 +153,12 @@ func read(ctx context.Context, e engine, conn bun.Conn, names []tableName, refer
 		r.live.Schemas = slices.DeleteFunc(r.live.Schemas, func(other *schema.Schema) bool { return other.Name == name })
 		r.live.AddSchemas(s)
 	}
-	left, err := e.complete(ctx, conn, tablesOf(r.live))
+	r.leaveUnread(found)
+	more, err := e.complete(ctx, conn, tablesOf(r.live))
 	if err != nil {
 		return reading{}, err
 	}
-	r.left = append(r.left, left...)
+	r.left, r.hidden = append(r.left, more.left...), more.constraints
 	removeTables(r.live, r.left)
 	for wanted, actual := range found {
 		respell(r.live, wanted, actual)
@@ -174,14 +178,15 @@ func read(ctx context.Context, e engine, conn bun.Conn, names []tableName, refer
 	settleCollations(e, r.live, references)
 	settleTypes(e, r.live, references)
 	for _, reference := range references {
-		if err := settleDefaults(ctx, e, conn, r.live, reference); err != nil {
+		if err := r.settleDefaults(ctx, e, conn, reference); err != nil {
 			return reading{}, err
 		}
 	}
 	return r, nil
 }
 
-// locate finds how the database spells the names. A view is left alone.
+// locate finds how the database spells the names. A view is left alone, and
+// so is a table that the server hides from this user: it is not missing.
 func (r *reading) locate(ctx context.Context, e engine, conn bun.Conn, names []tableName) (map[tableName]tableName, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -189,6 +194,13 @@ func (r *reading) locate(ctx context.Context, e engine, conn bun.Conn, names []t
 	relations, err := e.find(ctx, conn, names)
 	if err != nil {
 		return nil, err
+	}
+	missing := slices.DeleteFunc(slices.Clone(names), func(name tableName) bool { _, ok := relations[name]; return ok })
+	slices.SortFunc(missing, func(a, b tableName) int { return strings.Compare(a.String(), b.String()) })
+	if missing = slices.Compact(missing); len(missing) > 0 {
+		if r.left, err = e.hidden(ctx, conn, missing); err != nil {
+			return nil, err
+		}
 	}
 	found := map[tableName]tableName{}
 	for name, relation := range relations {
@@ -200,6 +212,19 @@ func (r *reading) locate(ctx context.Context, e engine, conn bun.Conn, names []t
 	}
 	slices.SortFunc(r.left, func(a, b LeftAlone) int { return strings.Compare(a.Table, b.Table) })
 	return found, nil
+}
+
+// leaveUnread leaves the tables alone that are there and were not read: the
+// catalog has no columns of a table on which the user has no privilege.
+func (r *reading) leaveUnread(found map[tableName]tableName) {
+	for wanted, actual := range found {
+		named := func(l LeftAlone) bool {
+			return l.Object == "" && (l.Table == wanted.String() || l.Table == actual.String())
+		}
+		if _, ok := tableAt(r.live, actual); !ok && !slices.ContainsFunc(r.left, named) {
+			r.left = append(r.left, leave(wanted, "", "this user has no privilege on it, so it can't be read"))
+		}
+	}
 }
 
 func schemasOf(found map[tableName]tableName) []string {

@@ -32,6 +32,20 @@ func leave(table tableName, object, reason string) LeftAlone {
 	return LeftAlone{Table: table.String(), Object: object, Reason: reason}
 }
 
+// unread is what an engine could not read of tables.
+type unread struct {
+	left        []LeftAlone
+	constraints []hiddenConstraint
+}
+
+// hiddenConstraint is a foreign key or check of which the user may know no more
+// than that it is there.
+type hiddenConstraint struct {
+	table   tableName
+	name    string
+	isCheck bool
+}
+
 // cause is an error's text without the prefixes of atlas and this package.
 func cause(err error) string {
 	text := err.Error()

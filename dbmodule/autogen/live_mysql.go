@@ -2,11 +2,16 @@ package autogen
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/mysql"
 	"ariga.io/atlas/sql/schema"
+	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/uptrace/bun"
 )
 
@@ -34,8 +39,96 @@ WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name NOT
 
 func (mysqlEngine) types(context.Context, bun.Conn) ([]string, error) { return nil, nil }
 
-func (mysqlEngine) complete(context.Context, bun.Conn, []*schema.Table) ([]LeftAlone, error) {
-	return nil, nil
+// complete compares what the catalog has of each table with the statement that
+// makes it. The catalog shows columns that the user has a privilege on, and
+// foreign keys and checks to who has more than SELECT. The statement shows all,
+// to who has any privilege on the whole table.
+func (e mysqlEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) (unread, error) {
+	var found unread
+	for _, table := range tables {
+		name := nameOfTable(table)
+		text, err := e.shown(ctx, conn, quotedName(e, name))
+		columns := shownColumns(text)
+		switch code := mysqlCode(err); {
+		case code == mysqlNoTable: // dropped since it was read
+		case code == mysqlDenied || err == nil && len(columns) > len(table.Columns):
+			found.left = append(found.left, leave(name, "", "this user has no privilege on all of its columns, so they can't be read"))
+		case code != 0:
+			found.left = append(found.left, leave(name, "", "it can't be read: "+cause(err)))
+		case err != nil:
+			return unread{}, fmt.Errorf("autogen: read table %s: %w", name, err)
+		default:
+			completeJSON(table, columns)
+			found.constraints = append(found.constraints, hiddenConstraints(table, text)...)
+		}
+	}
+	return found, nil
+}
+
+// completeJSON makes the LONGTEXT what it is on MariaDB if its own check says
+// that it holds JSON.
+func completeJSON(table *schema.Table, shown map[string]string) {
+	for _, column := range table.Columns {
+		definition := strings.ReplaceAll(shown[column.Name], `"`, "`")
+		if column.Type.Raw == mysql.TypeLongText && strings.HasSuffix(definition, " CHECK (json_valid(`"+column.Name+"`))") {
+			column.Type.Raw, column.Type.Type = mysql.TypeJSON, &schema.JSONType{T: mysql.TypeJSON}
+			column.UnsetCharset().UnsetCollation()
+		}
+	}
+}
+
+var reShownConstraint = regexp.MustCompile("(?m)^\\s*CONSTRAINT [`\"](.+?)[`\"] (FOREIGN KEY|CHECK) ")
+
+// hiddenConstraints are those of a table's statement that were not read.
+func hiddenConstraints(table *schema.Table, statement string) []hiddenConstraint {
+	var hidden []hiddenConstraint
+	for _, m := range reShownConstraint.FindAllStringSubmatch(statement, -1) {
+		h := hiddenConstraint{table: nameOfTable(table), name: m[1], isCheck: m[2] == "CHECK"}
+		_, read := table.ForeignKey(h.name)
+		if h.isCheck {
+			read = slices.ContainsFunc(checksOf(table), func(c *schema.Check) bool { return c.Name == h.name })
+		}
+		if !read {
+			hidden = append(hidden, h)
+		}
+	}
+	return hidden
+}
+
+// The server's errors for a table: it answers the first, whether there is one
+// or not, to who has no privilege on a table of that name.
+const (
+	mysqlDenied  = 1142 // ER_TABLEACCESS_DENIED_ERROR
+	mysqlNoTable = 1146 // ER_NO_SUCH_TABLE
+	mysqlNoBase  = 1049 // ER_BAD_DB_ERROR
+)
+
+// mysqlCode is the number of the server's error, or 0.
+func mysqlCode(err error) uint16 {
+	if answer, ok := errors.AsType[*mysqldriver.MySQLError](err); ok {
+		return answer.Number
+	}
+	return 0
+}
+
+// hidden asks for each table by name. The catalog has no tables on which the
+// user has no privilege; asked for one, the server says either that it is not
+// there or that the user may not know.
+func (e mysqlEngine) hidden(ctx context.Context, db bun.IConn, tables []tableName) ([]LeftAlone, error) {
+	var left []LeftAlone
+	for _, table := range tables {
+		_, err := e.shown(ctx, db, quotedName(e, table))
+		switch code := mysqlCode(err); {
+		case err == nil, code == mysqlNoTable, code == mysqlNoBase:
+		case code == mysqlDenied:
+			left = append(left, leave(table, "", "this user has no privilege on a table of this name, so the server does not tell whether it is there"))
+		case code != 0:
+			left = append(left, leave(table, "", "it can't be read: "+cause(err)))
+		default:
+			return nil, fmt.Errorf("autogen: look for table %s: %w", table, err)
+		}
+	}
+	return left, nil
 }
 
 func (mysqlEngine) unsaid(index *schema.Index) string {

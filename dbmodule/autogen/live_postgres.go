@@ -43,7 +43,7 @@ ORDER BY t.typtype DESC, t.typname`)
 
 // complete leaves tables alone of which the server does not show all columns:
 // it shows those that the user has a privilege on.
-func (postgresEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) ([]LeftAlone, error) {
+func (postgresEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) (unread, error) {
 	columns := map[int64]int{}
 	var ids []int64
 	for _, table := range tables {
@@ -52,7 +52,7 @@ func (postgresEngine) complete(ctx context.Context, conn bun.Conn, tables []*sch
 		}
 	}
 	if len(ids) == 0 {
-		return nil, nil
+		return unread{}, nil
 	}
 	rows := query(ctx, conn, "SELECT attrelid::bigint, count(*) FROM pg_attribute WHERE attrelid IN (?) AND attnum > 0 AND NOT attisdropped GROUP BY attrelid", bun.List(ids))
 	var id int64
@@ -67,7 +67,31 @@ func (postgresEngine) complete(ctx context.Context, conn bun.Conn, tables []*sch
 			left = append(left, leave(nameOfTable(table), "", "this user has no privilege on all of its columns, so they can't be read"))
 		}
 	}
-	return left, rows.err("count columns")
+	return unread{left: left}, rows.err("count columns")
+}
+
+// hidden finds tables in schemas of the search path that the user may not use.
+// The server does not look there for a table without a schema.
+func (postgresEngine) hidden(ctx context.Context, db bun.IConn, tables []tableName) ([]LeftAlone, error) {
+	var unqualified []tableName
+	for _, table := range tables {
+		if table.schema == "" {
+			unqualified = append(unqualified, table)
+		}
+	}
+	if len(unqualified) == 0 {
+		return nil, nil
+	}
+	var left []LeftAlone
+	rows := query(ctx, db, `SELECT c.relname, n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relname IN (?) AND NOT has_schema_privilege(n.oid, 'USAGE')
+AND n.nspname IN (SELECT trim(both ' "' from s) FROM unnest(string_to_array(replace(current_setting('search_path'), '$user', current_user), ',')) AS s)
+ORDER BY 1, 2`, bun.List(baseNames(unqualified)))
+	var table, schema string
+	for rows.next(&table, &schema) {
+		left = append(left, leave(tableName{name: table}, "", "this user has no privilege USAGE on the schema "+schema+", where it is"))
+	}
+	return left, rows.err("look for tables")
 }
 
 func (postgresEngine) unsaid(index *schema.Index) string {

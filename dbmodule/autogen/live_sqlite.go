@@ -37,7 +37,11 @@ WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\
 
 func (sqliteEngine) types(context.Context, bun.Conn) ([]string, error) { return nil, nil }
 
-func (sqliteEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) ([]LeftAlone, error) {
+func (sqliteEngine) hidden(context.Context, bun.IConn, []tableName) ([]LeftAlone, error) {
+	return nil, nil // who can read the file sees all of it
+}
+
+func (sqliteEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) (unread, error) {
 	var left []LeftAlone
 	for _, table := range tables {
 		for _, index := range table.Indexes {
@@ -52,11 +56,11 @@ func (sqliteEngine) complete(ctx context.Context, conn bun.Conn, tables []*schem
 		}
 		generated, err := completeGenerated(ctx, conn, table)
 		if err != nil {
-			return nil, err
+			return unread{}, err
 		}
 		left = append(left, generated...)
 	}
-	return left, nil
+	return unread{left: left}, nil
 }
 
 // completeGenerated reads the expressions of a table's generated columns.

@@ -32,7 +32,7 @@ func settle(e engine, differ schema.Differ, r reading, want, snapshot *schema.Re
 			removeTables(r.live, []LeftAlone{{Table: name.String()}})
 		}
 	}
-	s := settler{engine: e, differ: differ, left: r.left}
+	s := settler{engine: e, differ: differ, left: r.left, hidden: r.hidden, untold: r.untold}
 	for _, live := range tablesOf(r.live) {
 		now, ok := tableAt(want, nameOfTable(live))
 		if !ok {
@@ -57,6 +57,8 @@ type settler struct {
 	engine engine
 	differ schema.Differ
 	left   []LeftAlone
+	hidden []hiddenConstraint
+	untold []untold
 }
 
 // settling is a table of the database beside that of its model. known is what
@@ -77,6 +79,7 @@ func (t settling) settle() {
 	t.indexes()
 	t.checks()
 	t.foreignKeys()
+	t.hiddenConstraints()
 	t.try()
 }
 
@@ -150,6 +153,16 @@ func (t settling) column(live, want *schema.Column) {
 	}
 	want.Attrs = keepComment(live.Attrs, want.Attrs, before)
 	t.engine.accept(live, want, known, t.live)
+	if live.Default == nil || want.Default == nil || sameDefault(live, want) {
+		return
+	}
+	for _, u := range t.untold {
+		if u.table == nameOfTable(t.live) && u.column == live.Name {
+			t.leave(fmt.Sprintf("the default of column %s, %s there and %s in the model,", live.Name, exprText(live.Default), exprText(want.Default)), u.reason)
+			want.Default = cloneOne(live.Default)
+			return
+		}
+	}
 }
 
 // add makes a column of the database one of the model's, too.
@@ -260,6 +273,29 @@ func (t settling) foreignKeys() {
 			}
 		}
 		t.want.AddForeignKeys(&copied)
+	}
+}
+
+// hiddenConstraints takes what a model says of a constraint that can't be read
+// out of the comparison.
+func (t settling) hiddenConstraints() {
+	for _, h := range t.hidden {
+		if h.table != nameOfTable(t.live) {
+			continue
+		}
+		kind, declared := "foreign key ", matches(t.unmanaged.ForeignKeys, h.name)
+		if h.isCheck {
+			kind, declared = "check ", matches(t.unmanaged.Checks, h.name)
+			t.want.Attrs = slices.DeleteFunc(t.want.Attrs, func(attr schema.Attr) bool {
+				check, ok := attr.(*schema.Check)
+				return ok && check.Name == h.name
+			})
+		} else {
+			t.want.ForeignKeys = slices.DeleteFunc(t.want.ForeignKeys, func(key *schema.ForeignKey) bool { return key.Symbol == h.name })
+		}
+		if !declared {
+			t.leave(kind+h.name, "the server shows it only to a user who has more privileges on the tables")
+		}
 	}
 }
 
