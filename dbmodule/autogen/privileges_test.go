@@ -1,6 +1,7 @@
 package autogen_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/url"
 	"strings"
@@ -50,7 +51,7 @@ func restricted(t *testing.T, rawURL string, owner database, grants ...string) d
 		t.Fatal(err)
 	}
 	name := strings.TrimPrefix(u.Path, "/")
-	user := "u" + fmt.Sprintf("%x", len(grants)) + name[max(0, len(name)-20):]
+	user := fmt.Sprintf("u%x", sha256.Sum224([]byte(name)))[:20]
 	account, create, remove := "`"+user+"`@`%`", "CREATE USER `"+user+"`@`%` IDENTIFIED BY 'p'", "DROP USER `"+user+"`@`%`"
 	if owner.engine == dbmodule.PostgreSQL {
 		account, create, remove = `"`+user+`"`, `CREATE ROLE "`+user+`" LOGIN PASSWORD 'p'`, `DROP OWNED BY "`+user+`"; DROP ROLE "`+user+`"`
@@ -113,6 +114,7 @@ func TestPrivilegesOfTheUser(t *testing.T) {
 		{"writing the child", dbmodule.MySQL, []string{"GRANT SELECT, INSERT ON {database}.children TO {user}"}, []string{"children foreign key fk_children_parent_id", "missing", "parents"}, nil},
 		{"some columns", dbmodule.MySQL, []string{"GRANT SELECT (id) ON {database}.parents TO {user}", "GRANT SELECT ON {database}.children TO {user}"}, []string{"children foreign key fk_children_parent_id", "missing", "parents"}, nil},
 		{"no columns", dbmodule.MySQL, []string{"GRANT CREATE ON {database}.* TO {user}"}, []string{"children", "parents"}, []string{"missing"}},
+		{"some columns and no rows", dbmodule.MySQL, []string{"GRANT CREATE ON {database}.* TO {user}", "GRANT SELECT (id, parent_id, word) ON {database}.children TO {user}", "GRANT ALL ON {database}.parents TO {user}"}, []string{"children"}, []string{"missing"}},
 		{"reading all", dbmodule.MySQL, []string{"GRANT SELECT ON {database}.* TO {user}"}, []string{"children foreign key fk_children_parent_id"}, []string{"missing"}},
 		{"inserting only", dbmodule.MySQL, []string{"GRANT INSERT ON {database}.* TO {user}"}, nil, []string{"missing"}},
 		{"everything", dbmodule.MySQL, []string{"GRANT ALL ON {database}.* TO {user}"}, nil, []string{"missing"}},
@@ -191,17 +193,24 @@ type grantedDefaultsOther struct {
 // differ for sure, and of those that nobody can tell.
 func TestDefaultsWithoutTemporaryTables(t *testing.T) {
 	t.Parallel()
-	grants := map[dbmodule.Engine][]string{
-		dbmodule.MySQL:      {"GRANT SELECT, INSERT, ALTER ON {database}.* TO {user}"},
-		dbmodule.PostgreSQL: {"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}", "REVOKE TEMPORARY ON DATABASE {database} FROM public"},
+	const read = "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}"
+	tests := []struct {
+		name   string
+		engine dbmodule.Engine
+		grants []string
+	}{
+		{"MariaDB", dbmodule.MySQL, []string{"GRANT SELECT, INSERT, ALTER ON {database}.* TO {user}"}},
+		{"PostgreSQL", dbmodule.PostgreSQL, []string{read, "REVOKE TEMPORARY ON DATABASE {database} FROM public"}},
+		{"PostgreSQL read-only", dbmodule.PostgreSQL, []string{read, "ALTER ROLE {user} SET default_transaction_read_only = on"}},
 	}
 	model, other := []any{(*grantedDefaults)(nil)}, []any{(*grantedDefaultsOther)(nil)}
-	for engine, statements := range grants {
-		t.Run(string(engine), func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			engine := test.engine
 			rawURL, owner := owned(t, engine)
 			migrate(t, owner, compare(t, engine, realm(t, engine), realm(t, engine, model...)).Up)
-			d := restricted(t, rawURL, owner, statements...)
+			d := restricted(t, rawURL, owner, test.grants...)
 			untold := func(when string, draft autogen.Draft) {
 				t.Helper()
 				if len(draft.LeftAlone) != 1 || !strings.Contains(leftText(draft), "the default of column lower, ") || !strings.Contains(leftText(draft), "no temporary table") {
