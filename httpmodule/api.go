@@ -140,14 +140,14 @@ func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	if op.BodyReadTimeout == humaBodyReadTimeout {
 		op.BodyReadTimeout = 0
 	}
-	if op.Security != nil && len(op.Security) == 0 {
-		a.server.openRoute(op.Method, echoPath(op.Path))
-	}
 	a.Adapter.Handle(op, func(hc huma.Context) {
 		typed := &typedContext{humaContext: hc}
 		handler(typed)
 		typed.body().finish()
 	})
+	if op.Security != nil && len(op.Security) == 0 {
+		a.server.openRoute(op.Method, echoPath(op.Path))
+	}
 }
 
 // typedContext is huma's context with a response whose header leaves together
@@ -234,7 +234,7 @@ func (b *typedBody) fail(err error) {
 		return
 	}
 	r.work.fail()
-	answer := r.server.resolve(r, err)
+	answer := r.server.resolve(r.working(), err)
 	r.server.logAnswer(r, answer)
 	answer.writeTo(b.Response)
 }

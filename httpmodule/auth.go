@@ -34,6 +34,28 @@ func (s *Server) Authenticate(r *http.Request) error {
 	}
 }
 
+// queryAPIKey is where a browser puts the key that opens a websocket: it lets pages set
+// no header there.
+const queryAPIKey = "session_api_key"
+
+// withoutKeyInURL moves the key of a websocket's request from the URL into the header.
+// A URL ends up in traces and in logs of others.
+func withoutKeyInURL(r *http.Request) *http.Request {
+	if !isWebSocket(r) || !strings.Contains(r.URL.RawQuery, queryAPIKey) {
+		return r
+	}
+	query := r.URL.Query()
+	key := query.Get(queryAPIKey)
+	query.Del(queryAPIKey)
+	moved := r.Clone(r.Context())
+	moved.URL.RawQuery = query.Encode()
+	moved.RequestURI = moved.URL.RequestURI()
+	if moved.Header.Get(headerAPIKey) == "" {
+		moved.Header.Set(headerAPIKey, key)
+	}
+	return moved
+}
+
 // authorized compares what a client sent in constant time, whatever its
 // length.
 func (s *Server) authorized(header http.Header) bool {

@@ -36,7 +36,7 @@ func (s *Server) cors(c echo.Context) (answered bool, err error) {
 	}
 	header.Set("Access-Control-Expose-Headers", exposedHeaders)
 
-	if request.Method != http.MethodOptions || request.Header.Get("Access-Control-Request-Method") == "" {
+	if !isPreflight(request) {
 		return false, nil
 	}
 	header.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")

@@ -1,41 +1,46 @@
 package httpmodule
 
 import (
-	"fmt"
 	"net/http"
-	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
 
-// newCrossOrigin makes what refuses to let web pages of other origins write: a
-// browser sends them "simple" requests without asking first, and a server
-// without a key would carry them out. Only browsers send what it looks at.
-func newCrossOrigin(cfg Config) (*http.CrossOriginProtection, error) {
-	if slices.Contains(cfg.CORSOrigins, "*") {
-		return nil, nil //nolint:nilnil // all origins are welcome: nothing to refuse
-	}
-	protection := http.NewCrossOriginProtection()
-	for _, origin := range cfg.CORSOrigins {
-		if err := protection.AddTrustedOrigin(origin); err != nil {
-			return nil, fmt.Errorf("httpmodule: CORS_ORIGINS: %w", err)
-		}
-	}
-	return protection, nil
-}
-
-// refuseCrossOrigin answers 403 to a write from a page of an origin that is
-// neither this server's nor in CORS_ORIGINS.
+// refuseCrossOrigin answers 403 to a write, or to the begin of a websocket, from a page
+// of an origin that is neither this server's nor allowed by CORS_ORIGINS or middleware: a
+// browser sends "simple" requests without asking first, and a server without a key would
+// carry them out. Only browsers send what it looks at.
 func (s *Server) refuseCrossOrigin(c echo.Context) error {
-	if s.crossOrigin == nil {
+	r := c.Request()
+	if isWebSocket(r) {
+		// Browsers let any page open one and read all that comes.
+		unsafe := *r
+		unsafe.Method, r = http.MethodPost, &unsafe
+	}
+	err := new(http.CrossOriginProtection).Check(r)
+	if err == nil || allowsOrigin(c.Response().Header(), r.Header.Get("Origin")) {
 		return nil
 	}
-	if err := s.crossOrigin.Check(c.Request()); err != nil {
-		return &HTTPError{
-			Status: http.StatusForbidden,
-			Detail: "Forbidden: the request comes from a web page of another origin; add that origin to CORS_ORIGINS to allow it",
-			Cause:  err,
-		}
+	return &HTTPError{
+		Status: http.StatusForbidden,
+		Detail: "Forbidden: the request comes from a web page of another origin; add that origin to CORS_ORIGINS to allow it",
+		Cause:  err,
 	}
-	return nil
+}
+
+// allowsOrigin tells whether the response says to the browser that its page may read it.
+func allowsOrigin(header http.Header, origin string) bool {
+	allowed := header.Get("Access-Control-Allow-Origin")
+	return allowed == "*" || allowed != "" && allowed == origin
+}
+
+// isWebSocket tells the request that begins a websocket.
+func isWebSocket(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// isPreflight tells the question of a browser whether a page may send a request.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }

@@ -58,6 +58,7 @@ func TestOrdinaryGroupsAndHostsOfEcho(t *testing.T) {
 		"hosts of two constructors":        {func(e *echo.Echo) { e.Host("a").GET("/x", noContent) }, func(e *echo.Echo) { e.Host("b").GET("/x", noContent) }},
 		"a host's path that is ours":       {func(e *echo.Echo) { e.Host("a").GET("/health", noContent) }},
 		"Any and GET":                      {func(e *echo.Echo) { e.Any("/x", noContent); e.GET("/x", noContent) }},
+		"a path of ours":                   {func(e *echo.Echo) { e.GET("/docs", noContent); e.GET("/docs", noContent) }},
 		"another method of a path of ours": {func(e *echo.Echo) { e.POST("/health", noContent) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,10 +68,10 @@ func TestOrdinaryGroupsAndHostsOfEcho(t *testing.T) {
 		})
 	}
 	for says, routes := range map[string][]func(e *echo.Echo){
-		"RouteNotFound /* is there twice":  {func(e *echo.Echo) { e.RouteNotFound("/*", noContent) }, func(e *echo.Echo) { e.RouteNotFound("/*", noContent) }},
-		"GET a/x is there twice":           {func(e *echo.Echo) { e.Host("a").GET("/x", noContent) }, func(e *echo.Echo) { e.Host("a").GET("/x", noContent) }},
-		"POST /x is there twice":           {func(e *echo.Echo) { e.Any("/x", noContent) }, func(e *echo.Echo) { e.POST("/x", noContent) }},
-		"GET /docs is a route of the serv": {func(e *echo.Echo) { e.GET("/docs", noContent) }},
+		"RouteNotFound /* is there twice": {func(e *echo.Echo) { e.RouteNotFound("/*", noContent) }, func(e *echo.Echo) { e.RouteNotFound("/*", noContent) }},
+		"GET a/x is there twice":          {func(e *echo.Echo) { e.Host("a").GET("/x", noContent) }, func(e *echo.Echo) { e.Host("a").GET("/x", noContent) }},
+		"POST /x is there twice":          {func(e *echo.Echo) { e.Any("/x", noContent) }, func(e *echo.Echo) { e.POST("/x", noContent) }},
+		"GET /docs is there twice":        {func(e *echo.Echo) { e.GET("/docs", noContent) }, func(e *echo.Echo) { e.GET("/docs", noContent) }},
 	} {
 		_, err := plain(t, db, nil, routes...)
 		require.ErrorContains(t, err, says)

@@ -285,7 +285,7 @@ func fromEchoError(e *echo.HTTPError) *HTTPError {
 func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
 	if r := requestOf(ctx); r != nil {
-		ctx = r // a handler may have shortened its own
+		ctx = r.working() // a handler may have shortened its own
 	}
 	answer := s.resolve(ctx, err)
 	if c.Response().Committed {

@@ -61,11 +61,10 @@ func (s *Server) logFields(ctx context.Context) []zap.Field {
 }
 
 // Failure returns the error that a request was answered with, nil if it was
-// none. It is for instruments, once next has returned; a middleware in between
-// that replaces Echo's response hides it.
+// none. It is for instruments, once next has returned.
 func Failure(c echo.Context) *HTTPError {
-	if w, ok := c.Response().Writer.(*response); ok {
-		return w.request.failure
+	if r := requestOf(c.Request().Context()); r != nil {
+		return r.failure
 	}
 	return nil
 }

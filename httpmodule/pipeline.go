@@ -12,23 +12,58 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// pipeline is what every request passes, routed or not, before the handlers
-// of either kind: identity, deadline, unit of work, recovery and access log.
-func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
+// begin makes what this package knows of a request, and puts it around the response
+// and into the request's context, before anything of Echo's runs.
+func (s *Server) begin(w http.ResponseWriter, sent *http.Request) *request {
+	ctx, cancel := context.WithCancel(sent.Context())
+	sent = withoutKeyInURL(sent)
+	r := &request{
+		Context: dbmodule.ReadYourWrites(ctx, writeTokenOf(sent)),
+		server:  s,
+		id:      requestID(sent.Header.Get(headerRequestID)),
+		body:    sent.Body,
+		outer:   dbmodule.ScopeOf(ctx),
+		started: time.Now(),
+		cancel:  cancel,
+	}
+	r.work.init(sent.Method, s.log, r)
+	r.idSent[0] = r.id
+	sent.Header[canonicalRequestID] = r.idSent[:] // Echo's middleware.RequestID takes it from there
+	r.http = sent.WithContext(r)
+
+	header := w.Header()
+	r.idHeader[0] = r.id
+	header[canonicalRequestID] = r.idHeader[:]
+	if s.draining.Load() {
+		header.Set("Connection", "close")
+	}
+	r.response = response{ResponseWriter: w, request: r}
+	if sent.Method == http.MethodHead {
+		r.response.head = new(headBody)
+	}
+	r.response.keepHeader()
+	return r
+}
+
+// enter is the outermost middleware, before routing: recovery and access log for all
+// that the program adds, [echo.Echo.Pre] included.
+func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		started := time.Now()
-		r, cancel := s.begin(c)
-		defer cancel()
-		if !s.probes[c.Path()] {
-			s.lastRequest.Store(started.UnixNano())
+		r := requestOf(c.Request().Context())
+		if r == nil || r.server != s || r.response.echo != nil {
+			// The router was called without the server.
+			r = s.begin(c.Response().Writer, c.Request())
+			c.SetRequest(r.http)
+			c.Response().Writer = &r.response
 		}
+		r.response.echo = c.Response()
 		// In a defer: a handler may abort the connection by a panic.
 		defer func() {
-			cancel() // ends rows that the handler forgot to close
+			r.cancel() // ends rows that were not closed
 			r.work.end()
-			s.logAccess(c, r, &r.response, started)
+			s.logAccess(c, r, &r.response, r.started)
 		}()
-		if err := s.guarded(next, c, r); err != nil {
+		if err := guarded(next, c); err != nil {
 			c.Error(err)
 		}
 		r.response.finish()
@@ -36,70 +71,74 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// begin makes what this package knows of a request, and puts it between Echo and
-// net/http.
-func (s *Server) begin(c echo.Context) (*request, context.CancelFunc) {
-	sent := c.Request()
-	ctx := sent.Context()
-	r := &request{
-		server: s,
-		id:     requestID(sent.Header.Get(headerRequestID)),
-		http:   sent,
-		body:   sent.Body,
-		outer:  dbmodule.ScopeOf(ctx),
-		limits: s.limitsFor(c),
-
-		instrumented: s.logFields(ctx),
+// pipeline is what every request passes once its route is known, whether there is one
+// or not, before the program's own middleware: limits, deadline, key and body. It
+// answers errors itself, so that instruments around it see the answer.
+func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := requestOf(c.Request().Context())
+		if !s.probes[c.Path()] {
+			s.lastRequest.Store(r.started.UnixNano())
+		}
+		limits := s.limitsFor(c)
+		limitConnection(r.response.ResponseWriter, limits)
+		ctx, cancel := s.withLimits(c.Request().Context(), limits)
+		defer cancel()
+		r.route(ctx, limits, s.logFields(ctx))
+		c.SetRequest(c.Request().WithContext(ctx))
+		err := guarded(func(c echo.Context) error {
+			if answered, err := s.admit(c, r); answered || err != nil {
+				return err
+			}
+			return next(c)
+		}, c)
+		if err != nil {
+			c.Error(err)
+		}
+		r.response.finish()
+		return nil
 	}
-	r.work.init(sent.Method, s.log, r)
-	r.idSent[0] = r.id
-	sent.Header[canonicalRequestID] = r.idSent[:] // Echo's middleware.RequestID takes it from there
-	ctx, cancel := s.withLimits(ctx, r.limits)
-	r.Context = dbmodule.ReadYourWrites(ctx, writeTokenOf(sent))
-	c.SetRequest(sent.WithContext(r))
-
-	header := c.Response().Header()
-	r.idHeader[0] = r.id
-	header[canonicalRequestID] = r.idHeader[:]
-	if s.draining.Load() {
-		header.Set("Connection", "close")
-	}
-	r.response = response{ResponseWriter: c.Response().Writer, request: r, echo: c.Response()}
-	if sent.Method == http.MethodHead {
-		r.response.head = new(headBody)
-	}
-	limitConnection(c.Response().Writer, r.limits)
-	c.Response().Writer = &r.response
-	return r, cancel
 }
 
-// admit is what a request passes between this package's own work and the handler,
-// with Echo's other middleware. It reports false when it has answered.
-func (s *Server) admit(c echo.Context, r *request) (bool, error) {
+// admit is what a request passes between this package's own work and the program's. It
+// reports true when it has answered.
+func (s *Server) admit(c echo.Context, r *request) (answered bool, err error) {
 	if answered, err := s.cors(c); answered || err != nil {
-		return false, err
+		return answered, err
 	}
-	for _, check := range [...]func(*Server, echo.Context) error{
-		(*Server).refuseCrossOrigin, (*Server).authenticate,
-	} {
-		if err := check(s, c); err != nil {
+	// The program's own middleware may answer browsers' questions about CORS, which
+	// come without a key. None of them reaches a handler: see lastCheck.
+	if !isPreflight(c.Request()) {
+		if err := s.authenticate(c); err != nil {
 			return false, err
 		}
 	}
 	if err := limitBody(c, r.limits.BodyLimit); err != nil {
 		return false, err
 	}
-	// What the header has by now stays when an error replaces the handler's
-	// response. That only happens where there is something to store.
-	if !r.work.readOnly {
-		r.response.baseline.take(c.Response().Header())
+	r.response.keepHeader()
+	return false, nil
+}
+
+// lastCheck is the innermost of the middleware for all routes. By now the program's own
+// has said which origins it allows.
+func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if isPreflight(c.Request()) {
+			if err := s.authenticate(c); err != nil {
+				return err
+			}
+		}
+		if err := s.refuseCrossOrigin(c); err != nil {
+			return err
+		}
+		return next(c)
 	}
-	return true, nil
 }
 
 // guarded turns a panic into an error. http.ErrAbortHandler is no accident
 // but the way to abort a response, and goes on.
-func (s *Server) guarded(next echo.HandlerFunc, c echo.Context, r *request) (err error) {
+func guarded(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer func() {
 		cause := recover()
 		if cause == nil {
@@ -110,8 +149,5 @@ func (s *Server) guarded(next echo.HandlerFunc, c echo.Context, r *request) (err
 		}
 		err = &panicError{value: cause, stack: debug.Stack()}
 	}()
-	if admitted, err := s.admit(c, r); !admitted {
-		return err
-	}
 	return next(c)
 }

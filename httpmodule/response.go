@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -22,7 +23,8 @@ var errReplaced = errors.New("httpmodule: write response: replaced by an error, 
 // request is what this package knows of one request. It is its context too,
 // which saves one for each thing that is to be found there.
 type request struct {
-	context.Context // with the deadline
+	context.Context // without a deadline
+	cancel          context.CancelFunc
 
 	server *Server
 	id     string
@@ -31,7 +33,11 @@ type request struct {
 	idHeader, idSent [1]string
 	http             *http.Request
 	// outer is the scope of the context that it came with, nil for none.
-	outer    dbmodule.Scope
+	outer   dbmodule.Scope
+	started time.Time
+	// routed is the context once the route is known, nil until then: with the
+	// deadline, and with what instruments and middleware have put into it.
+	routed   context.Context
 	limits   Limits
 	work     unitOfWork
 	response response
@@ -56,6 +62,19 @@ func (r *request) Value(key any) any {
 		return r
 	}
 	return r.Context.Value(key)
+}
+
+// route notes what is known once the route is.
+func (r *request) route(ctx context.Context, limits Limits, instrumented []zap.Field) {
+	r.routed, r.limits, r.instrumented = ctx, limits, instrumented
+}
+
+// working is the context for what the request does in the end.
+func (r *request) working() context.Context {
+	if r.routed != nil {
+		return r.routed
+	}
+	return r
 }
 
 // String names the request in errors about who has the database's connections.
@@ -173,11 +192,20 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
+// keepHeader notes what stays of the header when an error replaces the handler's
+// response. That only happens where there is something to store.
+func (w *response) keepHeader() {
+	if !w.request.work.readOnly {
+		w.baseline.take(w.Header())
+	}
+}
+
 // finish settles the unit of work of a handler that wrote nothing; net/http
 // then answers an empty 200. The answer to HEAD is sent.
 func (w *response) finish() {
 	if !w.wrote {
 		w.wrote = true
+		w.echo.Committed = true // an error that comes later comes too late
 		if w.settle(http.StatusOK) {
 			w.status = http.StatusOK
 			if w.head != nil {
@@ -191,12 +219,13 @@ func (w *response) finish() {
 // settle ends the unit of work. When it can't be stored, settle sends the
 // error and reports false.
 func (w *response) settle(status int) bool {
-	err := w.request.work.settle(w.request, status)
+	ctx := w.request.working()
+	err := w.request.work.settle(ctx, status)
 	if err == nil {
 		w.request.tellWriteToken(w.Header())
 		return true
 	}
-	answer := w.request.server.resolve(w.request, err)
+	answer := w.request.server.resolve(ctx, err)
 	if answer.Status < 400 {
 		answer = &HTTPError{Status: http.StatusInternalServerError, Detail: "Internal Server Error", Cause: err}
 	}

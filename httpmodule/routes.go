@@ -15,9 +15,15 @@ import (
 // server's key if it has one; a typed operation whose Security is an empty
 // list does not.
 //
-// A route that two functions register, or one of the server's own (/alive, /health,
-// /ready, /server_info, /openapi.json, /docs), is an error of [New]: the same host,
-// method and path. So is a panic, which is how huma reports a type it can't describe.
+// A route that two functions register is an error of [New]: the same host, method and
+// path. So is a panic, which is how huma reports a type it can't describe. A route of the
+// server's own (/alive, /health, /ready, /server_info, /openapi.json, /docs and what is
+// below it) is replaced by yours, which needs the key like any route: see [WithoutKey].
+//
+// [echo.Echo.Pre] and Use add middleware around all routes; requests have their
+// [Session] in both. Middleware of Pre runs before the key is asked for, that of Use
+// after it. CORS middleware of the program's own belongs into one of them: what it
+// allows may write. In a group or at a route it comes too late for that.
 //
 // HEAD is answered by the route of GET, without a body, unless there is a HEAD route.
 type Routes func(e *echo.Echo, api huma.API)
@@ -43,6 +49,7 @@ func (s *Server) register(routes []Routes) (err error) {
 	const own = -1
 	by := own
 	owners := make(map[routeKey]int)
+	operations := make(map[string]*huma.Operation) // the server's own
 	var twice []error
 	s.echo.OnAddRouteHandler = func(host string, route echo.Route, handler echo.HandlerFunc, _ []echo.MiddlewareFunc) {
 		if isNotFound(handler) {
@@ -54,7 +61,8 @@ func (s *Server) register(routes []Routes) (err error) {
 		case !there:
 			owners[key] = by
 		case owner == own && by != own:
-			twice = append(twice, fmt.Errorf("%s is a route of the server's own: give yours another path", key))
+			owners[key] = by
+			s.forget(key, operations[key.path])
 		case owner != by:
 			twice = append(twice, fmt.Errorf("%s is there twice, by two constructors of routes", key))
 		}
@@ -66,6 +74,9 @@ func (s *Server) register(routes []Routes) (err error) {
 		}
 	}()
 	s.registerOwn()
+	for path, item := range s.api.OpenAPI().Paths {
+		operations[path] = item.Get
+	}
 	for i, register := range routes {
 		if by = i; register != nil {
 			register(s.echo, s.api)
@@ -75,6 +86,31 @@ func (s *Server) register(routes []Routes) (err error) {
 		return fmt.Errorf("httpmodule: register routes: %w", errors.Join(twice...))
 	}
 	return nil
+}
+
+// forget removes what is said about a route of the server's own, because another takes
+// its place. A typed one stands in the document by now.
+func (s *Server) forget(key routeKey, own *huma.Operation) {
+	delete(s.open, key.method+" "+key.path)
+	paths := s.api.OpenAPI().Paths
+	item := paths[key.path]
+	if item == nil || own == nil || item.Get != own {
+		return
+	}
+	item.Get = nil
+	if item.Post == nil && item.Put == nil && item.Patch == nil && item.Delete == nil {
+		delete(paths, key.path)
+	}
+}
+
+// WithoutKey lets a plain route be called without the server's key, for HEAD as for GET,
+// and returns the route. api is the one that the function of type [Routes] got. A typed
+// operation needs no key when its Security is an empty list.
+//
+//	httpmodule.WithoutKey(api, e.GET("/health", health))
+func WithoutKey(api huma.API, route *echo.Route) *echo.Route {
+	serverOf(api).openRoute(route.Method, route.Path)
+	return route
 }
 
 // routeKey is what one route must not share with another.

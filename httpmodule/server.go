@@ -59,9 +59,6 @@ type Server struct {
 	streams    context.Context
 	endStreams context.CancelFunc
 
-	// crossOrigin is nil when every origin may write.
-	crossOrigin *http.CrossOriginProtection
-
 	created     time.Time
 	lastRequest atomic.Int64
 	draining    atomic.Bool
@@ -109,10 +106,6 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 	if info.Version == "" {
 		info.Version = "0.0.0-dev"
 	}
-	crossOrigin, err := newCrossOrigin(cfg)
-	if err != nil {
-		return nil, err
-	}
 	page, err := newDocs(info.Title)
 	if err != nil {
 		return nil, err
@@ -124,13 +117,12 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 		database: database,
 		docs:     page,
 
-		crossOrigin: crossOrigin,
-		mappings:    defaultMappings(),
-		open:        make(map[string]bool),
-		limits:      make(map[routeKey]Limits),
-		probes:      map[string]bool{pathAlive: true, pathHealth: true, pathReady: true, pathServerInfo: true},
-		created:     time.Now(),
-		failed:      make(chan error, 1),
+		mappings: defaultMappings(),
+		open:     make(map[string]bool),
+		limits:   make(map[routeKey]Limits),
+		probes:   map[string]bool{pathAlive: true, pathHealth: true, pathReady: true, pathServerInfo: true},
+		created:  time.Now(),
+		failed:   make(chan error, 1),
 	}
 	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.lastRequest.Store(s.created.UnixNano())
@@ -145,6 +137,7 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 	e.Logger = newEchoLogger(log)
 	e.HTTPErrorHandler = s.handleError
 	e.JSONSerializer = echoJSON{}
+	e.Pre(s.enter)
 	e.Use(s.instrument, s.pipeline)
 	s.echo = e
 	s.api = s.newAPI(e)
@@ -167,6 +160,7 @@ func (s *Server) MapErrors(mappings ...ErrorMapping) {
 // finishRoutes prepares for the first request.
 func (s *Server) finishRoutes() {
 	s.answerHead()
+	s.echo.Use(s.lastCheck)
 	answer := s.echo.HTTPErrorHandler
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
 		// An error that reaches a handler of the program's own has failed the unit of
@@ -190,7 +184,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.complete.Do(s.finishRoutes)
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
-	s.echo.ServeHTTP(w, r)
+	begun := s.begin(w, r)
+	s.echo.ServeHTTP(&begun.response, begun.http)
 }
 
 // Addr returns where the server listens, as host:port: after Start with the
