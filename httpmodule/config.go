@@ -24,6 +24,10 @@ type Config struct {
 	SessionAPIKey Secret `envconfig:"SESSION_API_KEY" desc:"key that clients send as X-Session-API-Key or bearer token (empty = none needed)"`
 	// AllowInsecure permits a Host that others can reach without a key.
 	AllowInsecure bool `envconfig:"ALLOW_INSECURE" default:"false" desc:"allow to listen beyond this machine without SESSION_API_KEY"`
+	// AllowedHosts are names by which clients call a server that has no key, besides
+	// Host, the names of the loopback interface and addresses. A request for another
+	// host is a 421.
+	AllowedHosts []string `envconfig:"ALLOWED_HOSTS" desc:"names besides HOST and localhost by which a server without SESSION_API_KEY may be called, separated by commas (* = any)"`
 	// CORSOrigins are the web origins that browsers may call from: exact ones,
 	// such as https://app.example.com, or * for all. Empty turns CORS off.
 	CORSOrigins []string `envconfig:"CORS_ORIGINS" desc:"web origins that may call the API, separated by commas (* = all, empty = none)"`
@@ -101,6 +105,11 @@ func (c Config) Validate() error {
 	}
 	if c.ShutdownTimeout <= 0 {
 		bad("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, "takes a duration above 0, for example 20s")
+	}
+	for _, host := range c.AllowedHosts {
+		if !validHost(host) {
+			bad("ALLOWED_HOSTS", host, "takes * or names of hosts without a port")
+		}
 	}
 	for _, origin := range c.CORSOrigins {
 		if !validOrigin(origin) {

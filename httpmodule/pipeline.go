@@ -63,7 +63,14 @@ func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 			r.work.end()
 			s.logAccess(c, r, &r.response, r.started)
 		}()
-		if err := guarded(next, c); err != nil {
+		err := error(nil)
+		if r.listened {
+			err = s.refuseHost(c.Request())
+		}
+		if err == nil {
+			err = guarded(next, c)
+		}
+		if err != nil {
 			c.Error(err)
 		}
 		r.response.finish()

@@ -33,8 +33,10 @@ type request struct {
 	idHeader, idSent [1]string
 	http             *http.Request
 	// outer is the scope of the context that it came with, nil for none.
-	outer   dbmodule.Scope
-	started time.Time
+	outer dbmodule.Scope
+	// listened says that it came over this server's own socket.
+	listened bool
+	started  time.Time
 	// routed is the context once the route is known, nil until then: with the
 	// deadline, and with what instruments and middleware have put into it.
 	routed   context.Context

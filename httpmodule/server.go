@@ -180,11 +180,16 @@ func (s *Server) API() huma.API { return s.api }
 
 // ServeHTTP answers one request: for tests, and for mounting the server in
 // another one.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w, r, false) }
+
+// answer answers one request, which came over the server's own socket or was given to
+// it by somebody who knows for whom it is.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, listened bool) {
 	s.complete.Do(s.finishRoutes)
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	begun := s.begin(w, r)
+	begun.listened = listened
 	s.echo.ServeHTTP(&begun.response, begun.http)
 }
 
@@ -227,7 +232,7 @@ func (s *Server) Start(ctx context.Context) error {
 		listener: listener,
 		fresh:    fresh,
 		server: &http.Server{
-			Handler:           s,
+			Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, true) }),
 			ReadHeaderTimeout: s.config.ReadHeaderTimeout,
 			ReadTimeout:       s.config.ReadTimeout,
 			WriteTimeout:      s.config.WriteTimeout,

@@ -38,3 +38,12 @@ func chromium() string {
 	}
 	return ""
 }
+
+// TestRebinding has a page of another site, whose name resolves to this machine,
+// ask a server without a key in a headless Chromium.
+func TestRebinding(t *testing.T) {
+	t.Parallel()
+	p := server(t, dbtest.URL(t, dbmodule.SQLite), "ALLOWED_HOSTS=friend.example")
+	node(t, "rebinding.mjs", p, "CHROMIUM="+chromium())
+	p.stop(t)
+}
