@@ -25,3 +25,5 @@ func Pipelined(answer io.Reader, statement string) (sent string, rest []byte, er
 	rest, err = io.ReadAll(p)
 	return written.String(), rest, err
 }
+
+var ParseLSN = parseLSN

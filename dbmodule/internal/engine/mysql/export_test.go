@@ -1,0 +1,6 @@
+package mysql
+
+var (
+	ParseGTIDs = parseGTIDs
+	AnswerOf   = answerOf
+)
