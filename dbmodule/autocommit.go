@@ -80,7 +80,7 @@ func (s *Session) execHeld(ctx context.Context, query string, run func(bun.Conn)
 	}
 	result, err := run(s.held.conn)
 	if err = s.held.raw.unsettled(err); err == nil {
-		s.mark(ctx)
+		s.noteWrite(ctx)
 	}
 	if !had {
 		_ = s.release() // what it did is done
@@ -98,7 +98,7 @@ func (s *Session) queryText(ctx context.Context, query string, run func(bun.Conn
 	}
 	err := s.held.raw.unsettled(run(s.held.conn))
 	if err == nil {
-		s.mark(ctx)
+		s.noteWrite(ctx)
 	}
 	return err
 }

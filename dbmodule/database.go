@@ -14,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 	"go.uber.org/zap"
 
+	"github.com/openhands-go/server/dbmodule/internal/cluster"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/querylog"
 	"github.com/openhands-go/server/dbmodule/observe"
@@ -33,9 +34,9 @@ type Database struct {
 	migrator Migrator
 	// gate keeps sessions out during a migration in the background.
 	gate gate
-	// replicas and watch are nil for none.
+	// cluster is nil for one server, replicas where there are none.
+	cluster  *cluster.Cluster
 	replicas *replicas
-	watch    *watch
 	// isUnwatched keeps both away.
 	isUnwatched bool
 	// observers are told what the database does.
@@ -195,7 +196,7 @@ func (d *Database) Connect(ctx context.Context) error {
 	for attempt := 0; ; attempt++ {
 		err := d.connect(ctx)
 		if err == nil {
-			d.watch.start(ctx)
+			d.cluster.Start(ctx)
 			return nil
 		}
 		where := fmt.Sprintf("dbmodule: connect to %s", d.config.URL)
@@ -285,8 +286,8 @@ func (d *Database) PoolStats() map[Pool]sql.DBStats {
 		stats[PoolReader] = d.pools.reader.Stats()
 	}
 	if d.replicas != nil {
-		for _, one := range d.replicas.all {
-			stats[one.pool.name] = one.db.Stats()
+		for _, p := range d.replicas.pools {
+			stats[p.name] = p.db.Stats()
 		}
 	}
 	return stats

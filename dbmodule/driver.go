@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openhands-go/server/dbmodule/internal/cluster"
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
@@ -38,7 +39,7 @@ type connector struct {
 	connectTimeout, statementTimeout time.Duration
 	// generation is turned when the server is found to be the primary no
 	// longer; standby says that it never was, and takes no writes as it should.
-	generation generation
+	generation cluster.Generation
 	standby    bool
 	// shapes are the statements of the database; each connection keeps as many as
 	// statementCache of them prepared.
@@ -74,7 +75,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, c.connectTimeout)
 		defer cancel()
 	}
-	generation := c.generation.number.Load()
+	generation := c.generation.Current()
 	inner, err := c.open(ctx)
 	if err != nil {
 		return nil, c.unconnected(err)
@@ -172,7 +173,7 @@ type conn struct {
 
 // outdated reports whether its server has turned out to be the primary no
 // longer since it was made.
-func (c *conn) outdated() bool { return c.generation != c.connector.generation.number.Load() }
+func (c *conn) outdated() bool { return c.generation != c.connector.generation.Current() }
 
 func (c *conn) engine() Engine { return c.connector.engine }
 
@@ -240,7 +241,7 @@ func (c *conn) typed(err error) (engine.Verdict, error) {
 	if verdict.LosesConnection {
 		c.broken = true
 		if refused {
-			c.connector.generation.turn()
+			c.connector.generation.Turn()
 		}
 	}
 	return verdict, err

@@ -50,6 +50,8 @@ type pools struct {
 	dialect schema.Dialect
 	// connector makes the writer's connections; nil for SQLite.
 	connector *connector
+	// replication asks the engine's servers how far they are; nil for SQLite.
+	replication engine.Replication
 	// queue, if not nil, counts the sessions that wait for writer.
 	queue *commitQueue
 	// connected, if not nil, runs once after the first connection, for what

@@ -17,7 +17,7 @@ type SessionFactory struct {
 	engine Engine
 	writer *pool
 	reader *pool
-	// replicas serve read-only sessions; nil for none.
+	// replicas serve read-only sessions; nil where there are none.
 	replicas *replicas
 	// failover is set when the URL names several hosts of which one is the
 	// primary: another than it was may be found.

@@ -188,11 +188,11 @@ func (s *Session) runAlone(ctx context.Context, query string, kind alone, run fu
 		one := s.newLone(ctx, from, query, kind)
 		err := run(from.db.DB, one)
 		if err == nil {
-			s.mark(ctx)
+			s.noteWrite(ctx)
 			return nil
 		}
 		if !one.taken {
-			if err = one.notTaken(err); !s.unreached(ctx, from.replica, err) {
+			if err = one.notTaken(err); !s.unreached(ctx, from, err) {
 				return err
 			}
 			continue
@@ -200,7 +200,7 @@ func (s *Session) runAlone(ctx context.Context, query string, kind alone, run fu
 		if one.writes {
 			return err // it may be stored
 		}
-		stale := s.elsewhere(ctx, from.replica, one.reused, err) ||
+		stale := s.elsewhere(ctx, from, one.reused, err) ||
 			one.broken && one.reused && isUnavailable(err) && ctx.Err() == nil
 		if !stale {
 			return err

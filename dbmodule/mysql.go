@@ -36,9 +36,10 @@ func openMySQL(cfg Config, tell listeners) (pools, error) {
 
 	// Without a location Bun writes a time's wall clock in whatever zone it has.
 	dialect := &lateMySQLDialect{Dialect: mysqldialect.New(mysqldialect.WithTimeLocation("UTC"))}
-	return pools{writer: db, reader: db, dialect: dialect, connector: connector, closing: hosts.Wait, connected: func(ctx context.Context) (func() error, error) {
-		return nil, dialect.discover(ctx, db)
-	}}, nil
+	return pools{
+		writer: db, reader: db, dialect: dialect, connector: connector, replication: new(mysql.Replication), closing: hosts.Wait,
+		connected: func(ctx context.Context) (func() error, error) { return nil, dialect.discover(ctx, db) },
+	}, nil
 }
 
 // lateMySQLDialect asks the server for its version when it is connected.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/openhands-go/server/dbmodule/internal/cluster"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
@@ -22,7 +23,7 @@ type pool struct {
 	timeout time.Duration
 	gate    *gate
 	// replica is whose pool this is, nil for the primary.
-	replica *replica
+	replica *cluster.Replica
 	queue   *commitQueue // nil unless sessions commit in groups
 	// name and observers are for those who watch.
 	name      Pool

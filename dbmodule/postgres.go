@@ -31,5 +31,5 @@ func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
 	}
 	db := sql.OpenDB(inner)
 	limitPool(db, cfg)
-	return pools{writer: db, reader: db, dialect: pgdialect.New(), connector: inner}, nil
+	return pools{writer: db, reader: db, dialect: pgdialect.New(), connector: inner, replication: postgres.Replication{}}, nil
 }

@@ -5,79 +5,78 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule/internal/cluster"
 )
 
-// replicas are the servers that read-only sessions go to.
+// replicas are the pools of the replicas, in the order of the cluster's.
 type replicas struct {
-	all []*replica
-	// id names the database in tokens.
-	id          string
-	replication replication
-	maxLag      time.Duration
-	next        atomic.Uint64
-
-	mu sync.Mutex
-	// floor is what every replica must have replayed: the schema that the
-	// program started with.
-	floor position
+	cluster *cluster.Cluster
+	pools   []*pool
+	closing []func()
 }
 
-// replica is one of them, with a pool of its own.
-type replica struct {
-	url     URL
-	db      *sql.DB
-	closing func()
-	pool    *pool
-	state   atomic.Pointer[replicaState]
-	// checkSoon wakes the watch, which alone uses told: what it logged last.
-	checkSoon func()
-	told      string
-}
-
-// replicaState is what the last check found. It is not changed afterwards.
-type replicaState struct {
-	fit    bool
-	reason string // why not, for people
-	lag    time.Duration
-	at     position
-	// asOf is a moment before which everything committed has been replayed.
-	asOf time.Time
-}
-
-// openReplicas opens a pool for each replica. It does no I/O; until the first
-// check none of them is used.
-func openReplicas(cfg Config, dialect schema.Dialect, hooks []bun.QueryHook, tell listeners, g *gate) (_ *replicas, err error) {
-	if len(cfg.ReplicaURLs) == 0 {
-		return nil, nil
+// openCluster opens what a database of several servers has beyond its primary. It
+// does no I/O.
+func (d *Database) openCluster() error {
+	cfg := d.config
+	if d.isUnwatched || len(cfg.ReplicaURLs) == 0 && !cfg.URL.SeeksPrimary() {
+		return nil
 	}
-	r := &replicas{id: tokenID(cfg.URL), replication: newReplication(cfg.URL.Engine()), maxLag: cfg.ReplicaMaxLag}
-	for i, u := range cfg.ReplicaURLs {
-		cfg := cfg
-		if cfg.URL = u; hasPassword(u) {
-			cfg.PasswordFile, cfg.PasswordCommand, cfg.Password = "", "", nil // the replica's own goes first
-		}
-		opened, err := openPools(cfg, tell)
-		if err != nil {
-			return nil, errors.Join(err, r.close())
-		}
-		db := bun.NewDB(opened.writer, dialect)
-		for _, hook := range hooks {
-			db = db.WithQueryHook(hook)
-		}
-		one := &replica{url: u, db: opened.writer, closing: opened.closing, checkSoon: func() {}}
-		one.pool = newPool(PoolReplica(i+1), db, cfg.PoolTimeout, g, tell.observers)
-		one.pool.replica = one
-		opened.connector.standby = true
-		one.state.Store(&replicaState{reason: "it has not been checked yet"})
-		r.all = append(r.all, one)
+	settings := cluster.Settings{
+		Primary: cfg.URL, Replicas: cfg.ReplicaURLs, Replication: d.pools.replication, Open: cfg.openProbe,
+		MaxLag: cfg.ReplicaMaxLag, Interval: cfg.CheckInterval, Log: d.log,
 	}
-	return r, nil
+	if cfg.URL.SeeksPrimary() {
+		settings.Demoted = d.demoted
+	}
+	var err error
+	if d.cluster, err = cluster.New(settings); err != nil || len(cfg.ReplicaURLs) == 0 {
+		return err
+	}
+	d.replicas = &replicas{cluster: d.cluster}
+	for _, one := range d.cluster.Replicas() {
+		if err := d.openReplica(one); err != nil {
+			return err
+		}
+	}
+	d.sessions.replicas = d.replicas
+	return nil
+}
+
+// openProbe opens a pool for the checks of one server.
+func (c Config) openProbe(u URL) (cluster.Probe, error) {
+	c.URL, c.PoolSize, c.MaxOverflow = u, 1, 0
+	opened, err := openPools(c, listeners{})
+	return cluster.Probe{DB: opened.writer, Wait: opened.closing}, err
+}
+
+// openReplica opens the pool of one replica. A password in its URL counts instead of
+// the primary's.
+func (d *Database) openReplica(one *cluster.Replica) error {
+	cfg := d.config
+	if cfg.URL = one.URL(); hasPassword(cfg.URL) {
+		cfg.PasswordFile, cfg.PasswordCommand, cfg.Password = "", "", nil
+	}
+	opened, err := openPools(cfg, d.listeners())
+	if err != nil {
+		return err
+	}
+	opened.connector.standby = true
+	if opened.closing != nil {
+		d.replicas.closing = append(d.replicas.closing, opened.closing)
+	}
+	db := bun.NewDB(opened.writer, d.pools.dialect)
+	for _, hook := range d.hooks() {
+		db = db.WithQueryHook(hook)
+	}
+	p := newPool(PoolReplica(one.Index()+1), db, cfg.PoolTimeout, &d.gate, d.observers)
+	p.replica = one
+	d.replicas.pools = append(d.replicas.pools, p)
+	return nil
 }
 
 func (r *replicas) close() error {
@@ -85,114 +84,83 @@ func (r *replicas) close() error {
 		return nil
 	}
 	var errs []error
-	for _, one := range r.all {
-		errs = append(errs, one.db.Close())
+	for _, p := range r.pools {
+		errs = append(errs, p.db.DB.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// wait returns when nothing is done any more for connections that are closed.
+// wait returns when the driver does nothing more for connections that are closed.
 func (r *replicas) wait() {
 	if r == nil {
 		return
 	}
-	for _, one := range r.all {
-		if one.closing != nil {
-			one.closing()
-		}
+	for _, closing := range r.closing {
+		closing()
 	}
 }
 
-func (r *replicas) require(floor position) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.floor = floor
-}
-
-func (r *replicas) required() position {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.floor
-}
-
-// choose returns the next replica, in turn, that is fit and has replayed what
-// must be seen; nil for none.
-func (r *replicas) choose(must mark, seen bool) *pool {
-	n := uint64(len(r.all))
-	first := r.next.Add(1)
-	for i := range n {
-		one := r.all[(first+i)%n]
-		if state := one.state.Load(); state.fit && (!seen || state.shows(must, r.maxLag)) {
-			return one.pool
-		}
-	}
-	return nil
-}
-
-// shows reports whether the replica has replayed a write, as far as its last
-// check can tell.
-func (s *replicaState) shows(m mark, maxLag time.Duration) bool {
-	if len(m.at) > 0 && len(s.at) > 0 {
-		if s.at.covers(m.at) {
-			return true
-		}
-		// A primary that took over may count from an earlier position: what is
-		// older than any lag is not waited for.
-		return maxLag > 0 && time.Since(m.when) > maxLag+clockSlack
-	}
-	return s.asOf.After(m.when.Add(clockSlack))
-}
-
-// serving is the pool for a session's next connection.
+// serving is the pool for a session's next connection. Of read-only sessions, those
+// that ask for serializable transactions need the primary: standbys have none.
 func (f *SessionFactory) serving(ctx context.Context, s *Session) *pool {
 	o := s.options
-	if f.replicas == nil || !o.readOnly || o.ungated || s.fromPrimary || o.isolation == sql.LevelSerializable {
-		return f.pool(o.readOnly) // a standby has no serializable transactions
-	}
-	if p := f.replicas.choose(causalityOf(ctx).seen(f.replicas.id)); p != nil {
-		return p
+	if f.replicas != nil && o.readOnly && !o.ungated && !s.fromPrimary && o.isolation != sql.LevelSerializable {
+		if chosen := f.replicas.cluster.Choose(writesOf(ctx)); chosen != nil {
+			return f.replicas.pools[chosen.Index()]
+		}
 	}
 	return f.pool(o.readOnly)
 }
 
-// unreached reports whether an attempt to get a connection is worth another
-// one, on the primary. A replica that can't be reached is left alone until a
-// check finds it again. It is nil for the primary.
-func (s *Session) unreached(ctx context.Context, r *replica, err error) bool {
-	if r == nil || ctx.Err() != nil || errors.Is(err, ErrPoolTimeout) {
+// unreached reports whether a session that got no connection is to try again, on the
+// primary. A replica that can't be reached is not used until a check finds it again.
+func (s *Session) unreached(ctx context.Context, from *pool, err error) bool {
+	if from.replica == nil || ctx.Err() != nil || errors.Is(err, ErrPoolTimeout) {
 		return false
 	}
-	r.suspend(err)
+	from.replica.Suspend(err)
 	s.fromPrimary = true
 	return true
-}
-
-// suspend keeps the replica from being used until the next check.
-func (r *replica) suspend(err error) {
-	state := *r.state.Load()
-	state.fit, state.reason = false, err.Error()
-	r.state.Store(&state)
-	r.checkSoon()
 }
 
 // elsewhere reports whether a SELECT that failed on a replica is to be
 // repeated, on the primary. There it can only do better: a replica may be
 // gone, it cancels what conflicts with its replay, and a table may not have
-// come to it yet. What took too long is not done twice. stale is set for a
+// come to it yet. What took too long is not done twice. reused is set for a
 // connection that was in the pool before: its loss says little of the server.
-func (s *Session) elsewhere(ctx context.Context, r *replica, stale bool, err error) bool {
-	if r == nil || ctx.Err() != nil || errors.Is(err, ErrTimeout) {
+func (s *Session) elsewhere(ctx context.Context, from *pool, reused bool, err error) bool {
+	if from.replica == nil || ctx.Err() != nil || errors.Is(err, ErrTimeout) {
 		return false
 	}
 	switch {
 	case !isUnavailable(err):
-	case stale:
-		r.checkSoon()
+	case reused:
+		from.replica.CheckSoon()
 	default:
-		r.suspend(err)
+		from.replica.Suspend(err)
 	}
 	s.fromPrimary = true
 	return true
+}
+
+// needsSchema makes replicas wait for what the primary has by now: tables that
+// were just made are not there on them yet.
+func (d *Database) needsSchema(ctx context.Context) error {
+	if d.replicas == nil {
+		return nil
+	}
+	return d.cluster.RequireNow(ctx, d.pools.writer)
+}
+
+// unwatched makes a Database that opens no connections but those of its pool.
+func unwatched() Option { return func(d *Database) { d.isUnwatched = true } }
+
+// demoted drops the connections to a server that is the primary no longer:
+// those that nobody uses now, the others when they are given back.
+func (d *Database) demoted() {
+	d.pools.connector.generation.Turn()
+	d.pools.writer.SetMaxIdleConns(-1)
+	limitPool(d.pools.writer, d.config)
 }
 
 // ReplicaStats describes a replica of DATABASE_REPLICA_URLS at one moment.
@@ -203,7 +171,8 @@ type ReplicaStats struct {
 	Fit    bool   `json:"fit"`
 	Reason string `json:"reason,omitempty"`
 	// Lag is how far behind the primary it was at the last check, at most: 0
-	// when it had everything. It means nothing before the first check.
+	// when it had everything, negative when that is not known. It means nothing
+	// before the first check.
 	Lag  time.Duration `json:"lag_ns"`
 	Pool PoolStats     `json:"pool"`
 }
@@ -211,60 +180,15 @@ type ReplicaStats struct {
 // Replicas describes the replicas, in the order of DATABASE_REPLICA_URLS. The
 // reasons may name hosts, no secrets.
 func (d *Database) Replicas() []ReplicaStats {
-	if d.replicas == nil {
-		return nil
-	}
-	stats := make([]ReplicaStats, len(d.replicas.all))
-	for i, one := range d.replicas.all {
-		state := one.state.Load()
-		stats[i] = ReplicaStats{
-			Replica: one.url.String(), Fit: state.fit, Reason: state.reason, Lag: state.lag,
-			Pool: PoolStats{}.plus(one.db),
-		}
+	var stats []ReplicaStats
+	for i, one := range d.cluster.Replicas() {
+		state := one.State()
+		stats = append(stats, ReplicaStats{
+			Replica: one.URL().String(), Fit: state.Fit, Reason: state.Reason, Lag: state.Lag,
+			Pool: PoolStats{}.plus(d.replicas.pools[i].db.DB),
+		})
 	}
 	return stats
-}
-
-// needsSchema makes replicas wait for what the primary has by now: tables that
-// were just made are not there on them yet.
-func (d *Database) needsSchema(ctx context.Context) error {
-	if d.replicas == nil {
-		return nil
-	}
-	state, err := d.replicas.replication.primary(ctx, d.pools.writer)
-	if err != nil {
-		return fmt.Errorf("dbmodule: read replication position: %w", err)
-	}
-	d.replicas.require(state.at)
-	for _, one := range d.replicas.all {
-		one.suspend(errors.New("it has not replayed the schema yet"))
-	}
-	return nil
-}
-
-// unwatched makes a Database that opens no connections but those of its pool.
-func unwatched() Option { return func(d *Database) { d.isUnwatched = true } }
-
-// openCluster opens what a database of several servers has beyond its primary.
-func (d *Database) openCluster() (err error) {
-	if d.isUnwatched {
-		return nil
-	}
-	d.replicas, err = openReplicas(d.config, d.pools.dialect, d.hooks(), d.listeners(), &d.gate)
-	if err != nil {
-		return err
-	}
-	d.sessions.replicas = d.replicas
-	d.watch, err = newWatch(d.config, d.log, d.replicas, d.demoted)
-	return err
-}
-
-// demoted drops the connections to a server that is the primary no longer:
-// those that nobody uses now, the others when they are given back.
-func (d *Database) demoted() {
-	d.pools.connector.generation.turn()
-	d.pools.writer.SetMaxIdleConns(-1)
-	limitPool(d.pools.writer, d.config)
 }
 
 // invalidReplicas is what is wrong with DATABASE_REPLICA_URLS.

@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -224,20 +223,6 @@ func TestClusterReadYourAutocommittedWrites(t *testing.T) {
 			assert.NotEmpty(t, dbmodule.WriteToken(mine))
 		}
 		p.goOn()
-	})
-}
-
-func TestClusterTokensThatAreNone(t *testing.T) {
-	t.Parallel()
-	replicating(t, standard, func(t *testing.T, p *pair) {
-		p.becomes(true)
-		for _, token := range []string{
-			"x", "~~~", "-", "--", strings.Repeat("a", 1000), "12345678-zz-1", "12345678-!-0.1", "12345678-1-0.1.2",
-			strings.Repeat("12345678-1-0.1~", 20), "ü-\x00-1", "00000000-lk3j2x-0.zzzzzzzzzzzz",
-		} {
-			_, onStandby := p.mustRead(dbmodule.ReadYourWrites(t.Context(), token))
-			assert.True(t, onStandby, "%q", token)
-		}
 	})
 }
 

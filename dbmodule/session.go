@@ -181,7 +181,7 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release())
 	}
 	s.commits++
-	s.mark(ctx)
+	s.noteWrite(ctx)
 	// The connection could not be given back: not a reason to report a
 	// stored transaction as failed. The pool drops such a connection.
 	_ = s.release()
@@ -365,7 +365,7 @@ func (s *Session) begin(ctx context.Context) error {
 			s.inTx, s.last = true, ctx
 			return nil
 		}
-		stale := isUnavailable(err) && s.elsewhere(ctx, s.held.pool.replica, s.held.raw.reused, err) || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		stale := isUnavailable(err) && s.elsewhere(ctx, s.held.pool, s.held.raw.reused, err) || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
 		if errors.Is(err, ErrRowsOpen) { // its user still reads them
 			return fmt.Errorf("dbmodule: begin: %w", err)
 		}
@@ -410,7 +410,7 @@ func (s *Session) read(ctx context.Context, text string, query func(bun.Conn) er
 			return err
 		}
 		err := query(s.held.conn)
-		elsewhere := err != nil && s.elsewhere(ctx, s.held.pool.replica, s.held.raw.reused, err)
+		elsewhere := err != nil && s.elsewhere(ctx, s.held.pool, s.held.raw.reused, err)
 		if err == nil || !s.held.raw.broken && !elsewhere {
 			return err
 		}
@@ -459,7 +459,7 @@ func (s *Session) hold(ctx context.Context) error {
 			s.held = held
 			return nil
 		}
-		if !s.unreached(ctx, pool.replica, err) {
+		if !s.unreached(ctx, pool, err) {
 			return err
 		}
 	}

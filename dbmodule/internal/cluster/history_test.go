@@ -1,4 +1,4 @@
-package dbmodule_test
+package cluster_test
 
 import (
 	"testing"
@@ -6,12 +6,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/cluster"
 )
 
 func TestHistoryTellsHowFarBehind(t *testing.T) {
 	t.Parallel()
-	var h dbmodule.History
+	var h cluster.History
 	start := time.Now()
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 	before := func(position uint64) (seconds int, latest, ok bool) {
@@ -34,14 +34,14 @@ func TestHistoryTellsHowFarBehind(t *testing.T) {
 	_, _, ok = h.Before(99)
 	assert.False(t, ok)
 
-	assert.True(t, h.Add(at(6), 150), "another primary, which counts from before")
+	assert.True(t, h.Add(at(6), 150), "another primary, whose log is shorter")
 	_, latest, ok = before(150)
 	assert.Equal(t, []any{true, true}, []any{latest, ok})
 
 	for i := range 5000 {
 		h.Add(at(10+i), uint64(1000+i))
 	}
-	assert.LessOrEqual(t, h.Len(), 512)
+	assert.LessOrEqual(t, h.Len(), cluster.LongestHistory)
 	_, _, ok = h.Before(1001)
-	assert.True(t, ok, "it reaches back further than its length")
+	assert.True(t, ok, "it reaches further back than its length")
 }

@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/engine"
+)
+
+// Settings are what a Cluster is made with.
+type Settings struct {
+	// Primary is the URL of the primary, with all hosts where it may be. Replicas are
+	// the URLs of its replicas.
+	Primary  dburl.URL
+	Replicas []dburl.URL
+	// Replication is how the servers are asked how far they are.
+	Replication engine.Replication
+	// Open returns a pool for the checks of one server. It does no I/O. The Cluster
+	// closes the pool, and never uses more than one connection of it.
+	Open func(dburl.URL) (Probe, error)
+	// Demoted is called when the server that was the primary takes no writes any
+	// more. nil does not look for that.
+	Demoted func()
+	// MaxLag is how far a replica may be behind to be read from; 0 sets no limit.
+	MaxLag time.Duration
+	// Interval is the time between two checks.
+	Interval time.Duration
+	Log      *zap.Logger
+}
+
+// Probe is a pool for the checks of one server. A pool of its own keeps a busy
+// program from making a server look ill.
+type Probe struct {
+	DB *sql.DB
+	// Wait, if not nil, returns when the driver does nothing more for connections
+	// that are closed.
+	Wait func()
+}
+
+func (p Probe) close() error {
+	err := p.DB.Close()
+	if p.Wait != nil {
+		p.Wait()
+	}
+	return err
+}
+
+// Cluster is the servers of one database. It is safe for concurrent use. A nil
+// Cluster is a database with one server, which nobody checks: it has no replicas,
+// and Start, Check and Close do nothing.
+type Cluster struct {
+	settings Settings
+	id       string
+	primary  Probe
+	replicas []*Replica
+	next     atomic.Uint64
+	watch    watch
+
+	mu sync.Mutex // guards what follows, and changes of the replicas' states
+	// floor is what each replica must have replayed: the schema that the program
+	// started with.
+	floor   engine.Position
+	history history
+}
+
+// New makes a Cluster. It does no I/O: until the first check no replica is used.
+// The caller closes the Cluster.
+func New(s Settings) (*Cluster, error) {
+	c := &Cluster{settings: s, id: databaseID(s.Primary), watch: newWatch()}
+	var err error
+	if c.primary, err = s.Open(s.Primary); err != nil {
+		return nil, err
+	}
+	for i, u := range s.Replicas {
+		probe, err := s.Open(u)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		c.replicas = append(c.replicas, newReplica(c, i, u, probe))
+	}
+	return c, nil
+}
+
+// Replicas returns the replicas in the order of their URLs.
+func (c *Cluster) Replicas() []*Replica {
+	if c == nil {
+		return nil
+	}
+	return c.replicas
+}
+
+// Choose returns the replica for a read of a client that must see its writes, nil
+// for a client that wrote nothing. The replicas take turns. It returns nil when the
+// primary has to serve the read: no replica is fit, or none has the writes yet.
+func (c *Cluster) Choose(w *Writes) *Replica {
+	n := uint64(len(c.replicas))
+	must, wrote := w.of(c.id)
+	first := c.next.Add(1)
+	for i := range n {
+		r := c.replicas[(first+i)%n]
+		if state := r.state.Load(); state.Fit && (!wrote || state.shows(must, c.settings.MaxLag)) {
+			return r
+		}
+	}
+	return nil
+}
+
+// Wrote notes for a client that something was committed just now. conn, if not nil,
+// is the connection that committed: it is asked where in the log that is. Without an
+// answer the time has to do.
+func (c *Cluster) Wrote(ctx context.Context, w *Writes, conn engine.Queryer) {
+	m := mark{when: time.Now()}
+	if conn != nil {
+		if at, err := c.settings.Replication.Written(ctx, conn); err == nil {
+			m.at = at
+		}
+	}
+	w.note(c.id, m)
+}
+
+// RequireNow keeps reads from each replica until it has replayed all that the
+// primary has by now: tables that were just made are not there before. primary is a
+// pool of the primary.
+func (c *Cluster) RequireNow(ctx context.Context, primary engine.Queryer) error {
+	answer, err := c.settings.Replication.Primary(ctx, primary)
+	if err != nil {
+		return fmt.Errorf("dbmodule: read replication position: %w", err)
+	}
+	c.mu.Lock()
+	c.floor = answer.At
+	for _, r := range c.replicas {
+		r.suspend(noSchema)
+	}
+	c.mu.Unlock()
+	c.watch.checkSoon()
+	return nil
+}
+
+// Close ends the checks and closes their connections. It may be called again.
+func (c *Cluster) Close() error {
+	if c == nil {
+		return nil
+	}
+	c.watch.stop()
+	errs := []error{c.primary.close()}
+	for _, r := range c.replicas {
+		errs = append(errs, r.probe.close())
+	}
+	return errors.Join(errs...)
+}
