@@ -74,18 +74,18 @@ func trickle(conn net.Conn, text string) {
 // send, does not survive.
 var hostile = map[string]func(conn net.Conn){
 	"slow header": func(conn net.Conn) {
-		trickle(conn, "GET /alive HTTP/1.1\r\nHost: x\r\nX-A: "+strings.Repeat("a", 10_000))
+		trickle(conn, "GET /alive HTTP/1.1\r\nHost: localhost\r\nX-A: "+strings.Repeat("a", 10_000))
 	},
 	"slow body": func(conn net.Conn) {
-		_, _ = io.WriteString(conn, "POST /api/v1/webhooks/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10000\r\n\r\n")
+		_, _ = io.WriteString(conn, "POST /api/v1/webhooks/conversations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10000\r\n\r\n")
 		trickle(conn, strings.Repeat(" ", 10_000))
 	},
 	"slow reader": func(conn net.Conn) {
-		_, _ = io.WriteString(conn, "GET /api/conversations/"+largeConversation+"/events/search?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n")
+		_, _ = io.WriteString(conn, "GET /api/conversations/"+largeConversation+"/events/search?limit=100 HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		time.Sleep(hostilePatience) // until the server has given up
 	},
 	"large header": func(conn net.Conn) {
-		_, _ = io.WriteString(conn, "GET /alive HTTP/1.1\r\nHost: x\r\nX-A: ")
+		_, _ = io.WriteString(conn, "GET /alive HTTP/1.1\r\nHost: localhost\r\nX-A: ")
 		block := bytes.Repeat([]byte("a"), 64<<10)
 		for range 16 << 10 { // a gigabyte, if it is taken
 			if _, err := conn.Write(block); err != nil {
@@ -94,7 +94,7 @@ var hostile = map[string]func(conn net.Conn){
 		}
 	},
 	"large body": func(conn net.Conn) {
-		_, _ = io.WriteString(conn, "POST /api/v1/webhooks/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+		_, _ = io.WriteString(conn, "POST /api/v1/webhooks/conversations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
 		block := append([]byte("10000\r\n"), bytes.Repeat([]byte(" "), 64<<10)...)
 		block = append(block, "\r\n"...)
 		for range 16 << 10 {
@@ -104,7 +104,7 @@ var hostile = map[string]func(conn net.Conn){
 		}
 	},
 	"malformed chunk": func(conn net.Conn) {
-		_, _ = io.WriteString(conn, "POST /api/v1/webhooks/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz;"+strings.Repeat("x", 1<<20))
+		_, _ = io.WriteString(conn, "POST /api/v1/webhooks/conversations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz;"+strings.Repeat("x", 1<<20))
 	},
 }
 
@@ -205,7 +205,7 @@ func TestFaultIdleConnections(t *testing.T) {
 				}
 				conns[i] = conn
 				_ = conn.SetDeadline(time.Now().Add(2 * limit))
-				if _, err := io.WriteString(conn, "GET /alive HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+				if _, err := io.WriteString(conn, "GET /alive HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 					t.Errorf("connection %d: %v", i, err)
 				}
 			}

@@ -133,7 +133,7 @@ func TestTruncatedBody(t *testing.T) {
 	for _, path := range []string{"/typed", "/plain"} {
 		conn, err := net.Dial("tcp", f.server.Addr())
 		require.NoError(t, err)
-		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"a\":", path)
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"a\":", path)
 		require.NoError(t, err)
 		tcp, ok := conn.(*net.TCPConn)
 		require.True(t, ok)

@@ -78,10 +78,10 @@ func TestSlowClients(t *testing.T) {
 		want int // the answer before the end, 0 for none
 	}{
 		"says nothing":         {func(cfg *httpmodule.Config) { cfg.ReadHeaderTimeout = short }, "", 0},
-		"half a header":        {func(cfg *httpmodule.Config) { cfg.ReadHeaderTimeout = short }, "GET / HTTP/1.1\r\nHost: x\r\nX-More: ", 0},
-		"half a body":          {func(cfg *httpmodule.Config) { cfg.ReadTimeout = short }, "POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc", 408},
-		"half a chunk":         {func(cfg *httpmodule.Config) { cfg.ReadTimeout = short }, "POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc", 408},
-		"idle after an answer": {func(cfg *httpmodule.Config) { cfg.IdleTimeout = short }, "GET /alive HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+		"half a header":        {func(cfg *httpmodule.Config) { cfg.ReadHeaderTimeout = short }, "GET / HTTP/1.1\r\nHost: localhost\r\nX-More: ", 0},
+		"half a body":          {func(cfg *httpmodule.Config) { cfg.ReadTimeout = short }, "POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc", 408},
+		"half a chunk":         {func(cfg *httpmodule.Config) { cfg.ReadTimeout = short }, "POST /read HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc", 408},
+		"idle after an answer": {func(cfg *httpmodule.Config) { cfg.IdleTimeout = short }, "GET /alive HTTP/1.1\r\nHost: localhost\r\n\r\n", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,7 +115,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 			})
 		}
 	})
-	_, err := io.WriteString(f.dial(), "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+	_, err := io.WriteString(f.dial(), "GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	require.NoError(t, err)
 	select {
 	case err := <-written:
@@ -133,7 +133,7 @@ func TestMalformedRequests(t *testing.T) {
 	cfg.BodyLimit, cfg.HeaderLimit = 1<<20, 16<<10
 	cfg.ReadHeaderTimeout, cfg.ReadTimeout = 20*time.Second, 20*time.Second // the ends of these requests never come
 	f := serve(t, cfg, bodyReader)
-	const chunked = "POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+	const chunked = "POST /read HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 	for name, test := range map[string]struct {
 		sent string
 		want int
@@ -147,16 +147,16 @@ func TestMalformedRequests(t *testing.T) {
 		"an endless extension":         {chunked + "1;" + strings.Repeat("x", 64<<10), 400, false},
 		"many extensions":              {chunked + strings.Repeat("1;"+strings.Repeat("x", 2000)+"\r\na\r\n", 500), 400, false},
 		"no line end after a chunk":    {chunked + "3\r\nabcdef\r\n0\r\n\r\n", 400, false},
-		"two lengths":                  {"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400, false},
-		"length and chunks":            {"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: identity\r\n\r\nabc", 501, false},
-		"a length below zero":          {"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: -3\r\n\r\nabc", 400, false},
+		"two lengths":                  {"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400, false},
+		"length and chunks":            {"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: identity\r\n\r\nabc", 501, false},
+		"a length below zero":          {"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: -3\r\n\r\nabc", 400, false},
 		"no host":                      {"GET /alive HTTP/1.1\r\n\r\n", 400, false},
 		"no HTTP":                      {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello \r\n\r\n", 400, false},
-		"a line end in a header":       {"GET /alive HTTP/1.1\r\nHost: x\r\nX-A: b\rc\r\n\r\n", 400, false},
-		"a space before the colon":     {"GET /alive HTTP/1.1\r\nHost: x\r\nX-A : b\r\n\r\n", 400, false},
-		"a large header":               {"GET /alive HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 64<<10) + "\r\n\r\n", 431, false},
-		"many headers":                 {"GET /alive HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: b\r\n", 16<<10) + "\r\n", 431, false},
-		"a large body, announced":      {"POST /read HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2000000\r\n\r\n" + strings.Repeat("a", 2_000_000), 413, false},
+		"a line end in a header":       {"GET /alive HTTP/1.1\r\nHost: localhost\r\nX-A: b\rc\r\n\r\n", 400, false},
+		"a space before the colon":     {"GET /alive HTTP/1.1\r\nHost: localhost\r\nX-A : b\r\n\r\n", 400, false},
+		"a large header":               {"GET /alive HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("a", 64<<10) + "\r\n\r\n", 431, false},
+		"many headers":                 {"GET /alive HTTP/1.1\r\nHost: localhost\r\n" + strings.Repeat("X-A: b\r\n", 16<<10) + "\r\n", 431, false},
+		"a large body, announced":      {"POST /read HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2000000\r\n\r\n" + strings.Repeat("a", 2_000_000), 413, false},
 		"a large body, not announced":  {chunked + strings.Repeat("10000\r\n"+strings.Repeat("a", 64<<10)+"\r\n", 20) + "0\r\n\r\n", 413, true},
 		"a large body that never ends": {chunked + strings.Repeat("10000\r\n"+strings.Repeat("a", 64<<10)+"\r\n", 600), 413, false},
 	} {
@@ -180,7 +180,7 @@ func TestManySlowClients(t *testing.T) {
 	const clients = 100
 	f := serve(t, timeless(), bodyReader)
 	for range clients {
-		for _, sent := range []string{"GET / HTTP/1.1\r\nHost: ", "POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"} {
+		for _, sent := range []string{"GET / HTTP/1.1\r\nHost: ", "POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc"} {
 			_, err := io.WriteString(f.dial(), sent)
 			require.NoError(t, err)
 		}
