@@ -31,7 +31,7 @@ func (c *conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*t
 		return c.joinTx(ctx, own)
 	}
 	l := c.limit(ctx)
-	m := c.measure(ctx, "BEGIN")
+	m := c.measure(l, "BEGIN")
 	err := m.raw(c.connector, c.inner.Begin(l.Context(), opts))
 	if err != nil {
 		defer l.End()
@@ -53,7 +53,7 @@ func (c *conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*t
 // joinTx begins a transaction as a part of the one that is open.
 func (c *conn) joinTx(ctx context.Context, own bool) (*tx, error) {
 	l := c.limit(ctx)
-	m := c.logFor(ctx, c.unit, "BEGIN")
+	m := c.logFor(l, c.unit, "BEGIN")
 	if err := m.raw(c.connector, c.group.join(l.Context())); err != nil {
 		defer l.End()
 		_, err = c.typed(explain(l, c.connector, err))

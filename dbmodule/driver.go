@@ -317,7 +317,7 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 	}
 	l := c.limit(ctx)
 	defer l.End()
-	m := c.measure(ctx, query)
+	m := c.measure(l, query)
 	run, err := c.plan(l.Context(), query, len(args) > 0, true)
 	if err != nil {
 		return nil, m.done(c.answered(l, query, err))
@@ -358,7 +358,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 		return nil, err
 	}
 	l := c.limit(c.obeyed(ctx))
-	m := c.measure(ctx, query)
+	m := c.measure(l, query)
 	run, err := c.plan(l.Context(), query, len(args) > 0, false)
 	if err != nil {
 		return c.result(l, m, nil, err, nil)
@@ -478,7 +478,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	}
 	l := s.conn.limit(ctx)
 	defer l.End()
-	m := s.conn.measure(ctx, s.query)
+	m := s.conn.measure(l, s.query)
 	result, err := s.Stmt.Exec(l.Context(), args)
 	return result, s.conn.overruled(s.overrules, m.ran(result, s.conn.answered(l, s.query, err)))
 }
@@ -494,7 +494,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		return nil, err
 	}
 	l := s.conn.limit(s.conn.obeyed(ctx))
-	m := s.conn.measure(ctx, s.query)
+	m := s.conn.measure(l, s.query)
 	inner, err := s.Stmt.Query(l.Context(), args)
 	result, err := s.conn.result(l, m, inner, err, nil)
 	return result, s.conn.overruled(s.overrules, err)

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
 // inOwnTime runs fn with a database in a time that passes while all sleep or
@@ -473,6 +474,37 @@ func TestMembersOfAGroupAreLogged(t *testing.T) {
 			lines[strings.Join(session, " ")]++
 		}
 		assert.Equal(t, map[string]int{"BEGIN INSERT COMMIT": 2, "BEGIN INSERT ROLLBACK": 1}, lines)
+	})
+}
+
+// Whoever reads rows slowly makes no slow statement of it.
+func TestSlowReadersMakeNoSlowStatements(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.Config(t, dbmodule.SQLite)
+	cfg.Echo, cfg.SlowQuery, cfg.StatementTimeout = dbmodule.EchoOn, time.Second, 0
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.InfoLevel)
+		var took []time.Duration
+		db, err := dbmodule.Open(cfg, zap.New(core), dbmodule.WithObserver(onStatement(func(statement dbmodule.Statement) {
+			took = append(took, statement.Took)
+		})))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, db.Close()) }()
+		rows, err := db.DB().QueryContext(t.Context(), "SELECT 1 UNION ALL SELECT 2")
+		require.NoError(t, err)
+		read := 0
+		for rows.Next() {
+			time.Sleep(time.Minute)
+			read++
+		}
+		require.NoError(t, errors.Join(rows.Err(), rows.Close()))
+		require.Equal(t, 2, read)
+		require.Equal(t, 1, logs.Len())
+		assert.Equal(t, "query", logs.All()[0].Message)
+		assert.Equal(t, map[string]any{
+			"operation": "SELECT", "statement": "SELECT 1 UNION ALL SELECT 2", "duration": time.Duration(0), "rows": int64(2),
+		}, logs.All()[0].ContextMap())
+		assert.Equal(t, []time.Duration{2 * time.Minute}, took, "observers are told how long the result was open")
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
@@ -87,6 +88,7 @@ type measured struct {
 	caller, unit context.Context
 	engine       Engine
 	session      uint64
+	limit        *deadline.Limit // knows how long the database takes
 	began        time.Time
 	err          error
 	// rows is how many were read or changed; counted says that this is known.
@@ -94,40 +96,46 @@ type measured struct {
 	counted bool
 }
 
-// measure begins to measure a statement that is about to be sent.
-func (c *conn) measure(ctx context.Context, query string) measured {
-	return c.measureFor(ctx, c.unit, query)
+// measure begins to measure a statement that is about to be sent with that limit.
+func (c *conn) measure(l *deadline.Limit, query string) measured {
+	return c.measureFor(l, c.unit, query)
 }
 
 // measureFor is measure for a unit of work that may have ended; nil is none.
-func (c *conn) measureFor(ctx context.Context, unit *observedUnit, query string) measured {
-	m := c.logFor(ctx, unit, query)
+func (c *conn) measureFor(l *deadline.Limit, unit *observedUnit, query string) measured {
+	m := c.logFor(l, unit, query)
 	if len(c.connector.tell.observers) == 0 {
 		return m
 	}
 	switch {
 	case unit != nil:
 		m.unit = unit.ctx // nil when it is unobserved
-	case !observe.IsUnobserved(ctx):
-		m.unit = ctx
+	case !observe.IsUnobserved(l.Caller()):
+		m.unit = l.Caller()
 	}
 	if m.unit != nil && m.to == nil {
-		m.to, m.began = &c.connector.tell, time.Now()
+		m.begin(&c.connector.tell)
 	}
 	return m
 }
 
 // logFor is measureFor for what the log alone is told: that a unit of work begins
 // or ends which shares its transaction with others.
-func (c *conn) logFor(ctx context.Context, unit *observedUnit, query string) measured {
-	m := measured{query: query, caller: ctx, engine: c.engine()}
+func (c *conn) logFor(l *deadline.Limit, unit *observedUnit, query string) measured {
+	m := measured{query: query, caller: l.Caller(), engine: c.engine(), limit: l}
 	if unit != nil {
 		m.session = unit.Session
 	}
 	if c.connector.tell.log != nil {
-		m.to, m.began = &c.connector.tell, time.Now()
+		m.begin(&c.connector.tell)
 	}
 	return m
+}
+
+// begin takes the time, for those who are going to be told.
+func (m *measured) begin(to *listeners) {
+	m.to, m.began = to, time.Now()
+	m.limit.Measure()
 }
 
 // failed remembers the first error of a statement that goes on, and returns it.
@@ -145,7 +153,7 @@ func (m *measured) done(err error) error {
 		return err
 	}
 	_ = m.failed(err)
-	statement := Statement{Engine: m.engine, Session: m.session, Began: m.began, Took: time.Since(m.began), Err: m.err}
+	statement := Statement{Engine: m.engine, Session: m.session, Began: m.began, Took: time.Since(m.began), Waited: m.limit.Waited(), Err: m.err}
 	if m.counted {
 		statement = statement.WithRows(m.rows)
 	}

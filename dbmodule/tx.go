@@ -49,7 +49,7 @@ func (t *tx) share(g *commitGroup) error {
 		defer t.limit.End()
 		t.limit.Start(0)
 		resolved := g.resolves()
-		m := t.conn.logFor(t.limit.Caller(), t.conn.unit, "COMMIT")
+		m := t.conn.logFor(t.limit, t.conn.unit, "COMMIT")
 		if err := g.part(context.WithoutCancel(t.limit.Context()), !resolved); err != nil {
 			return m.done(t.conn.connector.failure(ErrConflict, err))
 		}
@@ -91,7 +91,7 @@ func (t *tx) commitNow() error {
 
 // send ends the transaction by a method of the engine's.
 func (t *tx) send(statement string, method func(context.Context) error) error {
-	m := t.conn.measureFor(t.limit.Caller(), cmp.Or(t.unit, t.conn.unit), statement)
+	m := t.conn.measureFor(t.limit, cmp.Or(t.unit, t.conn.unit), statement)
 	return m.raw(t.conn.connector, method(t.limit.Context()))
 }
 
@@ -102,7 +102,7 @@ func (t *tx) Rollback() error {
 	if t.joined {
 		defer t.conn.end()
 		defer t.limit.End()
-		m := t.conn.logFor(t.limit.Caller(), t.conn.unit, "ROLLBACK")
+		m := t.conn.logFor(t.limit, t.conn.unit, "ROLLBACK")
 		_ = m.raw(t.conn.connector, t.conn.group.part(context.WithoutCancel(t.limit.Context()), true)) // what could not be undone is gone with the transaction
 		return nil
 	}

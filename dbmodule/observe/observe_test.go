@@ -92,7 +92,11 @@ func TestStatementShowsNoValues(t *testing.T) {
 		assert.LessOrEqual(t, len(s.Text(10)), 10+len("…"))
 		assert.Equal(t, "UPDATE", s.Operation())
 		assert.Equal(t, "hidden", s.ErrorText())
-		assert.NotContains(t, fmt.Sprintf("%s %s", text, s.ErrorText()), secret)
+		printed := fmt.Sprintf("%v %+v %#v %s %q %x %d", s, s, s, s, s, &s, s)
+		assert.NotContains(t, printed, secret)
+		assert.NotContains(t, printed, fmt.Sprintf("%x", secret))
+		assert.Contains(t, printed, "UPDATE")
+		assert.Contains(t, printed, "hidden")
 	}
 	// Without a function that hides values, only the kind is told.
 	assert.Equal(t, "unique", observe.Statement{Err: fmt.Errorf("%s: %w", secret, dberr.ErrUnique)}.ErrorText())

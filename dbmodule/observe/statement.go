@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -19,6 +21,9 @@ type Statement struct {
 	// Took includes what the caller did between rows, but no wait for a
 	// connection.
 	Took time.Duration
+	// Waited is how long the database took for its answers: Took without what the
+	// caller did between rows.
+	Waited time.Duration
 	// Err is nil for a statement that succeeded.
 	Err error
 
@@ -99,6 +104,22 @@ func (s Statement) ErrorText() string {
 	}
 	return s.errorText(s.Err)
 }
+
+// longestPrinted bounds the statement in what String returns, in bytes.
+const longestPrinted = 1000
+
+// String returns the text and the error as [Statement.Text] and
+// [Statement.ErrorText] show them.
+func (s Statement) String() string {
+	if s.Err == nil {
+		return s.Text(longestPrinted)
+	}
+	return s.Text(longestPrinted) + ": " + s.ErrorText()
+}
+
+// Format has every verb of package fmt print what String returns: %+v would print
+// the values too.
+func (s Statement) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 func dialect(of dburl.Engine) sqltext.Dialect {
 	switch of {

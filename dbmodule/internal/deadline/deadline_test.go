@@ -90,6 +90,36 @@ func TestStartWithLessTime(t *testing.T) {
 	})
 }
 
+// What the caller does between two answers is not the database's time.
+func TestWaited(t *testing.T) {
+	inBubble(t, func(t *testing.T, timer *deadline.Timer) {
+		deadline.New(t.Context(), nil, time.Hour, timer).End()
+		time.Sleep(time.Hour)
+		for _, after := range []time.Duration{time.Hour, 0} {
+			l := deadline.New(t.Context(), nil, after, timer)
+			l.Measure()
+			assert.Zero(t, l.Waited())
+			time.Sleep(2 * time.Second)
+			assert.Equal(t, 2*time.Second, l.Waited(), "an answer is awaited")
+			time.Sleep(time.Second)
+			l.Stop()
+			time.Sleep(time.Minute)
+			assert.Equal(t, 3*time.Second, l.Waited(), "none is")
+			l.Stop()
+			l.Start(0)
+			time.Sleep(4 * time.Second)
+			l.End()
+			time.Sleep(time.Minute)
+			assert.Equal(t, 7*time.Second, l.Waited())
+			l.Start(0)
+			l.Measure()
+			time.Sleep(5 * time.Second)
+			assert.Equal(t, 5*time.Second, l.Waited(), "of another statement, such as COMMIT")
+			l.End()
+		}
+	})
+}
+
 // A limit that was given up does not stop the one that came after it.
 func TestEndOfAnOtherLimit(t *testing.T) {
 	inBubble(t, func(t *testing.T, timer *deadline.Timer) {

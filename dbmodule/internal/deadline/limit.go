@@ -18,6 +18,10 @@ type Limit struct {
 	cancel context.CancelFunc
 	after  time.Duration
 	timer  *Timer
+	// awaiting is set between Start and Stop; since is when Start was called, by the
+	// timer's clock. waited adds up the waits that have ended, if measured is set.
+	awaiting, measured bool
+	since, waited      time.Duration
 	// severed is set by the timer, under its lock.
 	severed bool
 }
@@ -57,12 +61,29 @@ func (l *Limit) Start(d time.Duration) {
 	} else if d <= 0 || d > l.after {
 		d = l.after
 	}
-	l.timer.start(d, l)
+	l.awaiting, l.since = true, l.timer.start(d, l)
 }
 
 // Stop says that an answer came.
 func (l *Limit) Stop() {
 	l.timer.stop(l)
+	if l.measured {
+		l.waited = l.Waited()
+	}
+	l.awaiting = false
+}
+
+// Measure has the limit add up how long the database takes for its answers, from
+// the last Start on. Without it no clock is read when an answer comes.
+func (l *Limit) Measure() { l.measured, l.waited = true, 0 }
+
+// Waited returns how long the database took for its answers since Measure. The time
+// from Stop to the next Start, which is the caller's, does not count.
+func (l *Limit) Waited() time.Duration {
+	if !l.awaiting {
+		return l.waited
+	}
+	return l.waited + l.timer.now() - l.since
 }
 
 // End gives up the limit and its context.

@@ -25,24 +25,29 @@ type Timer struct {
 	severed bool
 }
 
-func (w *Timer) start(d time.Duration, l *Limit) {
+// start begins the wait for an answer, and returns the time since born.
+func (w *Timer) start(d time.Duration, l *Limit) (now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.severed {
 		l.severed = true
 		l.cancel()
-		return
+		return w.now()
 	}
 	if w.timer == nil {
 		w.born = time.Now()
 		w.timer = time.AfterFunc(d, w.fire)
 		w.fires = d
 	}
-	w.running, w.due = l, time.Since(w.born)+d
+	now = w.now()
+	w.running, w.due = l, now+d
 	if w.fires == 0 || w.due < w.fires {
 		w.set(w.due, d)
 	}
+	return now
 }
+
+func (w *Timer) now() time.Duration { return time.Since(w.born) }
 
 func (w *Timer) set(fires, in time.Duration) {
 	w.fires = fires
@@ -65,7 +70,7 @@ func (w *Timer) fire() {
 	if w.running == nil {
 		return
 	}
-	if left := w.due - time.Since(w.born); left > 0 {
+	if left := w.due - w.now(); left > 0 {
 		w.set(w.due, left)
 		return
 	}

@@ -18,7 +18,8 @@ type Settings struct {
 	// All has every statement logged, at Info.
 	All bool
 	// Slow is the time from which on a statement is logged as slow, at Warn; 0
-	// logs none as slow.
+	// logs none as slow. What counts is the database's time, not that of a caller
+	// who reads rows slowly.
 	Slow time.Duration
 	// Fields returns what else a line has for the context of a statement. It is
 	// called when there is a line to write. Nil is nothing.
@@ -46,7 +47,7 @@ func New(log *zap.Logger, settings Settings) *Log {
 // Statement implements [observe.Observer]. It is told of each statement: what is
 // too fast to be logged costs two comparisons.
 func (l *Log) Statement(ctx context.Context, statement observe.Statement) {
-	slow := l.Slow > 0 && statement.Took >= l.Slow
+	slow := l.Slow > 0 && statement.Waited >= l.Slow
 	if !l.All && !slow {
 		return
 	}
@@ -62,7 +63,7 @@ func (l *Log) Statement(ctx context.Context, statement observe.Statement) {
 	fields = append(fields,
 		zap.String("operation", statement.FirstWord()),
 		zap.String("statement", statement.Text(LongestStatement)),
-		zap.Duration("duration", statement.Took),
+		zap.Duration("duration", statement.Waited),
 	)
 	if rows, ok := statement.Rows(); ok {
 		fields = append(fields, zap.Int64("rows", rows))

@@ -25,7 +25,7 @@ func hidden(error) string { return "refused" }
 
 // statement is one that SQLite has answered.
 func statement(took time.Duration, err error) observe.Statement {
-	return observe.Statement{Engine: dburl.SQLite, Session: 7, Took: took, Err: err}
+	return observe.Statement{Engine: dburl.SQLite, Session: 7, Waited: took, Took: time.Hour, Err: err}
 }
 
 func TestNoLogWithoutNeed(t *testing.T) {
