@@ -9,6 +9,7 @@ import (
 	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/refused"
 	"github.com/openhands-go/server/app/webhooks"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
@@ -41,5 +42,6 @@ var Module = fx.Module("app",
 	compat.Module,
 	conversations.Module,
 	events.Module,
+	refused.Module,
 	webhooks.Module,
 )

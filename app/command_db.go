@@ -7,6 +7,7 @@ import (
 
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/refused"
 	"github.com/openhands-go/server/dbmodule/dbcmd"
 	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/migrations"
@@ -26,7 +27,7 @@ func newDBCommand(s streams) *cobra.Command {
 
 // models are those that the features add to the server's database.
 func models() []any {
-	return []any{(*conversations.Conversation)(nil), (*events.Event)(nil), (*events.Tally)(nil)}
+	return []any{(*conversations.Conversation)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)}
 }
 
 // build names this program in the history of a database.

@@ -1,8 +1,18 @@
 package app
 
 import (
-	"go.uber.org/fx"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/app/refused"
+	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbmetrics"
 	"github.com/openhands-go/server/dbmodule/dbtrace"
 	"github.com/openhands-go/server/httpmodule/httpmetrics"
@@ -24,10 +34,51 @@ func (c ObserveConfig) observed() fx.Option {
 		modules = append(modules, fx.Provide(newTracerProvider), httptrace.Module, dbtrace.Module)
 	}
 	if c.Metrics {
-		modules = append(modules, httpmetrics.Module, dbmetrics.Module)
+		modules = append(modules, httpmetrics.Module, dbmetrics.Module, fx.Invoke(countRefused))
 	}
 	if c.Status {
-		modules = append(modules, httpstatus.Module)
+		modules = append(modules, httpstatus.Module, httpstatus.AsFinding(findRefused))
 	}
 	return fx.Options(modules...)
+}
+
+// refusedTimeout bounds how long counting refused deliveries may take.
+const refusedTimeout = 2 * time.Second
+
+// keptRefused counts the refused deliveries that are kept.
+func keptRefused(ctx context.Context, db *dbmodule.Database, store *refused.Store) (n int64, err error) {
+	ctx, cancel := context.WithTimeout(dbmodule.Unobserved(ctx), refusedTimeout)
+	defer cancel()
+	session := db.Sessions().New(dbmodule.ReadOnly())
+	defer func() { err = errors.Join(err, session.Close()) }()
+	return store.Count(ctx, session)
+}
+
+// countRefused adds metrics of what webhooks could not store.
+func countRefused(registry prometheus.Registerer, db *dbmodule.Database, store *refused.Store, log *zap.Logger) error {
+	recorded := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "webhook_refused_total", Help: "Deliveries of agent servers that this process could not store.",
+	}, func() float64 { return float64(store.Recorded()) })
+	kept := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "webhook_refused_deliveries", Help: "Refused deliveries that are kept, to be tried again or dropped.",
+	}, func() float64 {
+		n, err := keptRefused(context.Background(), db, store)
+		if err != nil {
+			log.Warn("metrics: refused deliveries can't be counted", zap.Error(err))
+			return math.NaN()
+		}
+		return float64(n)
+	})
+	return errors.Join(registry.Register(recorded), registry.Register(kept))
+}
+
+// findRefused shows on the page /status that there are refused deliveries.
+func findRefused(db *dbmodule.Database, store *refused.Store) httpstatus.Finding {
+	return func(ctx context.Context) (string, error) {
+		n, err := keptRefused(ctx, db, store)
+		if err != nil || n == 0 {
+			return "", err
+		}
+		return fmt.Sprintf("%d deliveries of agent servers could not be stored: see /api/v1/webhooks/refused", n), nil
+	}
 }

@@ -124,6 +124,26 @@ func TestMetricsAreServed(t *testing.T) {
 	require.Zero(t, s.stop())
 }
 
+// What could not be stored is seen by who looks at metrics and at the page.
+//
+// Not parallel: it sets environment variables.
+func TestRefusedDeliveriesAreSeen(t *testing.T) {
+	s := serve(t, nil)
+	_, status := s.ask(t, http.MethodGet, "/status.json", "")
+	require.Contains(t, status, `"state":"ok"`)
+	code, _ := s.ask(t, http.MethodPost, "/api/v1/webhooks/events/0d3ee5a55f044e7a9c3b2f9e4f1d7a10", `[{"id":"1"},{"no":"id"},7]`)
+	require.Equal(t, http.StatusOK, code)
+	_, text := s.ask(t, http.MethodGet, "/metrics", "")
+	require.Contains(t, text, "webhook_refused_total 2\n")
+	require.Contains(t, text, "webhook_refused_deliveries 2\n")
+	require.Eventually(t, func() bool { // what was read serves for a few seconds
+		_, status = s.ask(t, http.MethodGet, "/status.json", "")
+		return strings.Contains(status, `"state":"degraded"`)
+	}, time.Minute, 100*time.Millisecond)
+	require.Contains(t, status, "2 deliveries of agent servers could not be stored")
+	require.Len(t, s.log.entries(t, "refused what an agent server has sent"), 2)
+}
+
 // Not parallel: it sets environment variables.
 func TestMetricsAreOff(t *testing.T) {
 	s := serve(t, map[string]string{"METRICS": "false"})

@@ -16,6 +16,7 @@ import (
 	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/refused"
 	"github.com/openhands-go/server/app/webhooks"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
@@ -40,7 +41,7 @@ func New(t testing.TB, cfg dbmodule.Config) *Server {
 	// The machine may be busy: no test here is about time.
 	cfg.PoolTimeout, cfg.StatementTimeout = 5*time.Minute, 5*time.Minute
 	db := dbtest.Open(t, cfg,
-		dbmodule.WithModels((*conversations.Conversation)(nil), (*events.Event)(nil), (*events.Tally)(nil)),
+		dbmodule.WithModels((*conversations.Conversation)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)),
 		dbmodule.WithTables(autogen.NewTables()))
 	require.NoError(t, db.CreateTables(t.Context()))
 	c := conversations.NewStore()
@@ -54,7 +55,7 @@ func New(t testing.TB, cfg dbmodule.Config) *Server {
 		compat.Routes,
 		conversations.NewRoutes(sessions, c, e),
 		events.NewRoutes(sessions, e, c),
-		webhooks.NewRoutes(sessions, c, e),
+		webhooks.NewRoutes(sessions, c, e, refused.NewStore(), zap.NewNop()),
 	)
 	require.NoError(t, err)
 	compat.Root(handler)

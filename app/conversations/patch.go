@@ -70,6 +70,48 @@ func ParsePatch(raw []byte) (*Patch, error) {
 	return p, nil
 }
 
+// LeftOut is a member of a push that can't be read.
+type LeftOut struct {
+	Name  string
+	Value json.RawMessage
+	// Reason is a [wire.Invalid] below "body".
+	Reason error
+}
+
+// ParsePush is [ParsePatch] for what an agent server pushes, which it drops for good if it
+// is not taken: a member that can't be read is left out. Only a push that is no object or
+// has no id is an error.
+func ParsePush(raw []byte) (p *Patch, leftOut []LeftOut, err error) {
+	if p, err = ParsePatch(raw); err == nil {
+		return p, nil, missingID(p)
+	}
+	object, parseErr := wire.ParseObject(raw)
+	if parseErr != nil {
+		return nil, nil, wire.Under(parseErr, "body")
+	}
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if name == "id" || name == "conversation_id" {
+			continue
+		}
+		if _, err := parsePatch(wire.Object{name: object[name]}); err != nil {
+			leftOut = append(leftOut, LeftOut{Name: name, Value: object[name], Reason: wire.Under(err, "body")})
+			delete(object, name)
+		}
+	}
+	if p, err = parsePatch(object); err != nil {
+		return nil, nil, wire.Under(err, "body")
+	}
+	p.digest = markOf(raw)
+	return p, leftOut, missingID(p)
+}
+
+func missingID(p *Patch) error {
+	if p.ID == "" {
+		return wire.NewInvalid("missing", "Field required", "body", "id")
+	}
+	return nil
+}
+
 func parsePatch(o wire.Object) (*Patch, error) {
 	r := reader{object: o}
 	p := &Patch{

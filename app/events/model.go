@@ -15,7 +15,8 @@ type Event struct {
 	// Seq numbers events as they come.
 	Seq            int64  `bun:"seq,pk,autoincrement"`
 	ConversationID string `bun:"conversation_id,notnull,type:varchar(36) collate utf8mb4_bin,unique:conversation_event"`
-	// ID is unique in its conversation. Writers choose it.
+	// ID is unique in its conversation. Writers choose it; the column has its key (see
+	// keyOf), and so have Kind and Source (see nameKey).
 	ID     string `bun:"id,notnull,type:varchar(255) collate utf8mb4_bin,unique:conversation_event"`
 	Kind   string `bun:"kind,notnull,type:varchar(255) collate utf8mb4_bin"`
 	Source string `bun:"source,notnull,type:varchar(255) collate utf8mb4_bin"`

@@ -5,16 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/wire"
 )
 
 const (
-	maxID   = 255
-	maxName = 255
+	// maxID is how many characters of a text a column takes.
+	maxID = 255
 
 	kindMessage = "MessageEvent"
 	kindAction  = "ActionEvent"
@@ -27,6 +25,8 @@ const (
 // Incoming is an event that was read but not stored.
 type Incoming struct {
 	Event
+	// Index is its place in the batch, from 0.
+	Index int
 	// State is what it says of the conversation's state, nil for nothing.
 	State *conversations.Patch
 	// Transient events are no part of a conversation's history, as in an agent
@@ -35,23 +35,46 @@ type Incoming struct {
 	Transient bool
 }
 
-// ParseBatch reads a JSON array of events. An element that is not an object with
-// an id of its own is a [wire.Invalid], below "body": nothing of the batch may be
-// stored then. Whatever else an event holds is accepted if it is JSON: a writer
-// repeats a refused batch until it has to drop events. at stands in for a
-// missing timestamp.
-func ParseBatch(raw []byte, at time.Time) ([]*Incoming, error) {
+// Refused is an element of a batch that can't be stored.
+type Refused struct {
+	// Index in the batch, from 0.
+	Index int
+	// Reason is a [wire.Invalid] below "body" and the index.
+	Reason error
+	// Body is the element as it came.
+	Body []byte
+}
+
+// ParseBatch reads a JSON array of events. What is no array, or was cut off, is a
+// [wire.Invalid], below "body". An element that is not JSON, or not an object with an id, is
+// refused; whatever else an event holds is accepted: a writer repeats a batch that is not
+// taken until it has to drop events. at stands in for a timestamp that is missing or can't
+// be read.
+func ParseBatch(raw []byte, at time.Time) (batch []*Incoming, refused []Refused, err error) {
 	elements, err := wire.ParseArray(raw)
+	check := func([]byte) error { return nil }
 	if err != nil {
-		return nil, wire.Under(err, "body")
-	}
-	batch := make([]*Incoming, len(elements))
-	for i, element := range elements {
-		if batch[i], err = parse(element, at); err != nil {
-			return nil, wire.Under(err, "body", i)
+		var ok bool
+		if elements, ok = wire.SplitArray(raw); !ok {
+			return nil, nil, wire.Under(err, "body")
 		}
+		check = wire.CheckJSON
 	}
-	return batch, nil
+	batch = make([]*Incoming, 0, len(elements))
+	for i, element := range elements {
+		var e *Incoming
+		err := check(element)
+		if err == nil {
+			e, err = parse(element, at)
+		}
+		if err != nil {
+			refused = append(refused, Refused{Index: i, Reason: wire.Under(err, "body", i), Body: element})
+			continue
+		}
+		e.Index = i
+		batch = append(batch, e)
+	}
+	return batch, refused, nil
 }
 
 // parse reads an event that is known to be valid JSON.
@@ -64,19 +87,8 @@ func parse(raw []byte, at time.Time) (*Incoming, error) {
 	if e.ID, err = eventID(object); err != nil {
 		return nil, err
 	}
-	if e.Kind, err = name(object, "kind"); err != nil {
-		return nil, err
-	}
-	if e.Source, err = name(object, "source"); err != nil {
-		return nil, err
-	}
-	if stamp, err := object.String("timestamp", 0); err != nil {
-		return nil, err
-	} else if stamp != nil {
-		t, err := wire.ParseTime(*stamp)
-		if err != nil {
-			return nil, wire.Under(err, "timestamp")
-		}
+	e.Kind, e.Source = nameKey(looseText(object["kind"])), nameKey(looseText(object["source"]))
+	if t, err := wire.ParseTime(looseText(object["timestamp"])); err == nil {
 		e.Micros = t.UnixMicro()
 	}
 	switch e.Kind {
@@ -97,40 +109,19 @@ func parse(raw []byte, at time.Time) (*Incoming, error) {
 	return e, nil
 }
 
+// eventID reads an event's id and returns its key.
 func eventID(o wire.Object) (string, error) {
-	id, err := o.String("id", maxID)
-	if err != nil {
-		return "", err
-	}
-	if id == nil {
+	switch {
+	case !o.Has("id"):
 		return "", wire.NewInvalid("missing", "Field required", "id")
+	case wire.Kind(o["id"]) != '"':
+		return "", wire.NewInvalid("string_type", "Input should be a valid string", "id")
 	}
-	return *id, wire.Under(CheckID(*id), "id")
-}
-
-// CheckID says what is wrong with an event's id. White space is refused since
-// engines differ on whether it counts at the end of a text, and what Unicode
-// replaces since two such ids would be one.
-func CheckID(id string) error {
-	if id == "" {
-		return wire.NewInvalid("string_too_short", "String should have at least 1 character")
+	key := keyOfJSON(o["id"])
+	if key == "" {
+		return "", wire.NewInvalid("string_too_short", "String should have at least 1 character", "id")
 	}
-	if err := wire.CheckText(id, maxID); err != nil {
-		return err
-	}
-	odd := func(r rune) bool { return r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsControl(r) }
-	if !utf8.ValidString(id) || strings.ContainsFunc(id, odd) {
-		return wire.NewInvalid("event_id", "An event's id should have neither white space nor control characters")
-	}
-	return nil
-}
-
-func name(o wire.Object, member string) (string, error) {
-	s, err := o.String(member, maxName)
-	if err != nil || s == nil {
-		return "", err
-	}
-	return *s, nil
+	return key, nil
 }
 
 // searchable is what the body filter sees of a message: its text, the text that

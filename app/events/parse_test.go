@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/app/wire"
@@ -19,13 +20,19 @@ func FuzzParseBatch(f *testing.F) {
 	f.Add(`[7]`)
 	f.Add("[\xff]")
 	f.Fuzz(func(t *testing.T, body string) {
-		batch, err := events.ParseBatch([]byte(body), time.Unix(0, 0))
+		batch, refused, err := events.ParseBatch([]byte(body), time.Unix(0, 0))
 		if err != nil {
 			var invalid *wire.Invalid
 			if !errors.As(err, &invalid) || len(invalid.Loc) == 0 || invalid.Loc[0] != "body" {
 				t.Fatalf("%q: %v", body, err)
 			}
 			return
+		}
+		for _, r := range refused {
+			var invalid *wire.Invalid
+			if !errors.As(r.Reason, &invalid) || !strings.Contains(body, string(r.Body)) {
+				t.Fatalf("%q: %v", body, r)
+			}
 		}
 		rest := body
 		for _, e := range batch {
@@ -34,7 +41,7 @@ func FuzzParseBatch(f *testing.F) {
 				t.Fatalf("%q is not in %q as it came", e.Payload, body)
 			}
 			rest = rest[at+len(e.Payload):]
-			if e.ID == "" || events.CheckID(e.ID) != nil {
+			if key := events.KeyOf(e.ID); key != e.ID || len([]rune(key)) > 255 || !utf8.ValidString(key) {
 				t.Fatalf("%q has the id %q", body, e.ID)
 			}
 			if e.Body != nil && strings.ContainsRune(*e.Body, 0) {

@@ -272,12 +272,6 @@ func (h *handlers) list(ctx context.Context, rawID string, ids []string, where [
 	if len(ids) > paging.MaxBatch {
 		return nil, wire.NewInvalid("too_long", "At most 100 ids can be asked for at once", where...)
 	}
-	for i, id := range ids {
-		if CheckID(id) != nil {
-			// No event has such an id, and a database may not take it.
-			ids[i] = ""
-		}
-	}
 	id, s, err := h.conversation(ctx, rawID)
 	if err != nil {
 		return nil, err
@@ -300,9 +294,6 @@ func (h *handlers) get(ctx context.Context, in *getInput) (*getOutput, error) {
 	id, err := wire.PathID(in.ID, "conversation_id")
 	if err != nil {
 		return nil, err
-	}
-	if err := CheckID(in.EventID); err != nil {
-		return nil, wire.Under(err, "path", "event_id")
 	}
 	payload, err := h.store.Get(ctx, httpmodule.Session(ctx, h.sessions), id, in.EventID)
 	if err != nil {

@@ -42,7 +42,7 @@ func (f Filter) empty() bool { return f == Filter{} }
 
 func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuery {
 	q = q.Where("event.conversation_id = ?", conversationID)
-	kind := className(f.Kind)
+	kind := kindKey(f.Kind)
 	if f.Body != "" && kind == "" {
 		kind = kindMessage // only messages have a body, and this has an index
 	}
@@ -50,7 +50,7 @@ func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuer
 		q = q.Where("event.kind = ?", kind)
 	}
 	if f.Source != "" {
-		q = q.Where("event.source = ?", f.Source)
+		q = q.Where("event.source = ?", nameKey(f.Source))
 	}
 	if f.Body != "" {
 		q = q.Where("event.body LIKE ? ESCAPE '!'", "%"+conversations.EscapeLike(wire.Fold(f.Body))+"%")
@@ -64,13 +64,13 @@ func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuer
 	return q
 }
 
-// className is a kind as events have it: older clients name the Python class
+// kindKey is a kind as the store has it: older clients name the Python class
 // with its module.
-func className(kind string) string {
+func kindKey(kind string) string {
 	if strings.HasPrefix(kind, "openhands.") {
-		return kind[strings.LastIndexByte(kind, '.')+1:]
+		kind = kind[strings.LastIndexByte(kind, '.')+1:]
 	}
-	return kind
+	return nameKey(kind)
 }
 
 // Add stores the events that the conversation does not have yet, in db's
@@ -332,9 +332,10 @@ func (s *Store) Count(ctx context.Context, db bun.IDB, conversationID string, f 
 	return n, nil
 }
 
-// Get reads one event as it came.
+// Get reads one event as it came, by its id or the key of it.
 func (*Store) Get(ctx context.Context, db bun.IDB, conversationID, id string) (string, error) {
 	var payload string
+	id = keyOf(id)
 	err := db.NewSelect().Model((*Event)(nil)).Column("payload").
 		Where("event.conversation_id = ?", conversationID).Where("event.id = ?", id).Scan(ctx, &payload)
 	if err != nil {
@@ -348,12 +349,16 @@ func (*Store) Batch(ctx context.Context, db bun.IDB, conversationID string, ids 
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = keyOf(id)
+	}
 	var rows []struct {
 		ID      string `bun:"id"`
 		Payload string `bun:"payload"`
 	}
 	err := db.NewSelect().Model((*Event)(nil)).Column("id", "payload").
-		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(ids)).Scan(ctx, &rows)
+		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(keys)).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("events: get %d: %w", len(ids), err)
 	}
@@ -362,8 +367,8 @@ func (*Store) Batch(ctx context.Context, db bun.IDB, conversationID string, ids 
 		byID[row.ID] = row.Payload
 	}
 	payloads := make([]string, len(ids))
-	for i, id := range ids {
-		payloads[i] = byID[id]
+	for i, key := range keys {
+		payloads[i] = byID[key]
 	}
 	return payloads, nil
 }

@@ -68,10 +68,10 @@ func (*Store) tallied(ctx context.Context, db bun.IDB, conversationID string, f 
 	matching := db.NewSelect().Model((*Tally)(nil)).ColumnExpr("coalesce(sum(tally.n), 0)").
 		Where("tally.conversation_id = conversation.id")
 	if f.Kind != "" {
-		matching = matching.Where("tally.kind = ?", className(f.Kind))
+		matching = matching.Where("tally.kind = ?", kindKey(f.Kind))
 	}
 	if f.Source != "" {
-		matching = matching.Where("tally.source = ?", f.Source)
+		matching = matching.Where("tally.source = ?", nameKey(f.Source))
 	}
 	all := db.NewSelect().Model((*Tally)(nil)).ColumnExpr("coalesce(sum(tally.n), 0)").
 		Where("tally.conversation_id = conversation.id")

@@ -199,35 +199,18 @@ func TestConcurrentConversations(t *testing.T) {
 	})
 }
 
+// What is no batch, or not all of one, is a mistake that the sender is told.
 func TestBadBatches(t *testing.T) {
 	t.Parallel()
 	bad := map[string]string{
-		"truncated":       `[{"id":"1"},{"id":"2"`,
-		"no body":         ``,
-		"blank":           `  `,
-		"an object":       `{"id":"1"}`,
-		"a number":        `7`,
-		"null":            `null`,
-		"garbage after":   `[{"id":"1"}] x`,
-		"a bad element":   `[{"id":"1"},7]`,
-		"a null element":  `[{"id":"1"},null]`,
-		"no id":           `[{"id":"1"},{"kind":"x"}]`,
-		"a null id":       `[{"id":"1"},{"id":null}]`,
-		"an empty id":     `[{"id":"1"},{"id":""}]`,
-		"a numeric id":    `[{"id":"1"},{"id":2}]`,
-		"nul in an id":    `[{"id":"1"},{"id":"a\u0000"}]`,
-		"space in an id":  `[{"id":"1"},{"id":"a "}]`,
-		"surrogate in id": `[{"id":"1"},{"id":"\ud800"}]`,
-		"a long id":       `[{"id":"1"},{"id":"` + strings.Repeat("x", 256) + `"}]`,
-		"kind a number":   `[{"id":"1"},{"id":"2","kind":5}]`,
-		"nul in kind":     `[{"id":"1"},{"id":"2","kind":"\u0000"}]`,
-		"a long kind":     `[{"id":"1"},{"id":"2","kind":"` + strings.Repeat("x", 256) + `"}]`,
-		"source a list":   `[{"id":"1"},{"id":"2","source":[]}]`,
-		"no such time":    `[{"id":"1"},{"id":"2","timestamp":"yesterday"}]`,
-		"a numeric time":  `[{"id":"1"},{"id":"2","timestamp":5}]`,
-		"invalid UTF-8":   "[{\"id\":\"1\",\"s\":\"\xff\"}]",
-		"raw control":     "[{\"id\":\"1\",\"s\":\"\x00\"}]",
-		"too deep":        strings.Repeat("[", 20000) + strings.Repeat("]", 20000),
+		"truncated":     `[{"id":"1"},{"id":"2"`,
+		"in a string":   `[{"id":"1"},{"id":"2]`,
+		"no body":       ``,
+		"blank":         `  `,
+		"an object":     `{"id":"1"}`,
+		"a number":      `7`,
+		"null":          `null`,
+		"garbage after": `[{"id":"1"}] x`,
 	}
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		for name, body := range bad {
@@ -236,9 +219,8 @@ func TestBadBatches(t *testing.T) {
 			assert.Contains(t, answer.Body, `{"detail":[{"loc":["body"`, name)
 		}
 		assert.Equal(t, http.StatusUnprocessableEntity, s.Do(t, http.MethodPost, "/api/v1/webhooks/events/none", `[]`).Status)
-		assert.Equal(t, http.StatusRequestEntityTooLarge,
-			s.Do(t, http.MethodPost, push, `[{"id":"1","s":"`+strings.Repeat("x", 20<<20)+`"}]`).Status)
 		assert.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, list+"/count", "").Status, "nothing was stored")
+		assert.Equal(t, "0", s.Do(t, http.MethodGet, refusedList+"/count", "").Body)
 		apptest.JSON[wire.Success](t, s, http.MethodPost, push, ` [ ] `, http.StatusOK)
 	})
 }

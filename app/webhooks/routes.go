@@ -1,16 +1,19 @@
 package webhooks
 
 import (
-	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/refused"
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule"
@@ -21,37 +24,68 @@ const (
 	root = "/api/v1/webhooks"
 )
 
+// Limit is the largest body that is taken, in bytes. Senders put about 5 MiB into a batch,
+// but one event that is larger goes alone.
+const Limit = 64 << 20
+
 type handlers struct {
-	sessions      *dbmodule.SessionFactory
-	conversations *conversations.Store
-	events        *events.Store
+	deliverer
+	log *zap.Logger
 }
 
-// NewRoutes makes the routes that agent servers push to.
+// NewRoutes makes the routes that agent servers push to, and those of what was refused.
 func NewRoutes(
-	sessions *dbmodule.SessionFactory, conversations *conversations.Store, events *events.Store,
+	sessions *dbmodule.SessionFactory, conversations *conversations.Store, events *events.Store, refused *refused.Store,
+	log *zap.Logger,
 ) httpmodule.Routes {
-	h := &handlers{sessions: sessions, conversations: conversations, events: events}
-	return func(_ *echo.Echo, api huma.API) {
-		huma.Register(api, huma.Operation{
-			OperationID: "push-conversation", Method: http.MethodPost, Path: root + "/conversations", Tags: []string{tag},
-			Summary: "Take a conversation's state",
-			Description: "Creates or updates the conversation. Its created_at stays what it was first, and so do title and " +
-				"tags once a client has set them. Secrets are masked before anything is stored.",
-			Errors: []int{http.StatusUnprocessableEntity},
-		}, h.putConversation)
-		wire.Document(api, http.MethodPost, root+"/conversations", reflect.TypeFor[conversationBody](), conversationExample)
-		huma.Register(api, huma.Operation{
-			OperationID: "push-events", Method: http.MethodPost, Path: root + "/events/{conversation_id}", Tags: []string{tag},
-			Summary: "Take a batch of events",
-			Description: "Stores the events that the conversation does not have yet, all or none. One that came before, by its " +
-				"id, changes nothing. A conversation that is not known is made, so that no event is lost with the message " +
-				"that announced it. An element that is not an object with an id is answered 422 and nothing of the batch " +
-				"is stored. Any JSON is kept byte for byte.",
-			Errors: []int{http.StatusUnprocessableEntity},
-		}, h.putEvents)
-		wire.Document(api, http.MethodPost, root+"/events/{conversation_id}", reflect.TypeFor[[]eventBody](), eventsExample)
+	h := &handlers{
+		deliverer: deliverer{sessions: sessions, conversations: conversations, events: events, refused: refused}, log: log,
 	}
+	return func(e *echo.Echo, api huma.API) {
+		h.registerPushes(e, api)
+		h.registerRefused(api)
+	}
+}
+
+// registerPushes registers plain routes: what is larger than the limit is refused as
+// everything else is, with 200, and so must be read by the handler.
+func (h *handlers) registerPushes(e *echo.Echo, api huma.API) {
+	limits := httpmodule.Limits{BodyLimit: httpmodule.NoLimit}
+	limits.Route(api, e.POST(root+"/conversations", h.putConversation))
+	limits.Route(api, e.POST(root+"/events/:conversation_id", h.putEvents))
+	const taken = " The answer is 200 also when something could not be stored: a sender would only repeat it, and in the end " +
+		"drop what comes after it. The answer names it, and it is kept below /refused. Bodies of up to 64 MiB are taken."
+	answer := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[pushed](), true, "Pushed")
+	ok := map[string]*huma.Response{"200": {
+		Description: "OK", Content: map[string]*huma.MediaType{"application/json": {Schema: answer}},
+	}}
+	api.OpenAPI().AddOperation(&huma.Operation{
+		OperationID: "push-conversation", Method: http.MethodPost, Path: root + "/conversations", Tags: []string{tag},
+		Summary: "Take a conversation's state",
+		Description: "Creates or updates the conversation. Its created_at stays what it was first, and so do title and " +
+			"tags once a client has set them. Secrets are masked before anything is stored. A member that can't be read is left out." + taken,
+		Responses: ok, Errors: []int{http.StatusUnprocessableEntity},
+	})
+	wire.Document(api, http.MethodPost, root+"/conversations", reflect.TypeFor[conversationBody](), conversationExample)
+	api.OpenAPI().AddOperation(&huma.Operation{
+		OperationID: "push-events", Method: http.MethodPost, Path: root + "/events/{conversation_id}", Tags: []string{tag},
+		Summary: "Take a batch of events",
+		Description: "Stores the events that the conversation does not have yet. One that came before, by its " +
+			"id, changes nothing. A conversation that is not known is made, so that no event is lost with the message " +
+			"that announced it. An element that is not an object with an id is refused; a body that is no array, or was cut off, is a 422. Any JSON is kept byte for byte." + taken,
+		Parameters: []*huma.Param{{
+			Name: "conversation_id", In: "path", Required: true, Description: "UUID, as 32 hex digits or dashed",
+			Schema: &huma.Schema{Type: huma.TypeString},
+		}},
+		Responses: ok,
+	})
+	wire.Document(api, http.MethodPost, root+"/events/{conversation_id}", reflect.TypeFor[[]eventBody](), eventsExample)
+}
+
+// pushed is what a sender is told.
+type pushed struct {
+	Success bool       `json:"success"`
+	Refused []*refusal `json:"refused,omitempty" doc:"What could not be stored"`
 }
 
 // conversationBody documents what putConversation reads.
@@ -83,45 +117,59 @@ var (
 		`"llm_message":{"role":"user","content":[{"type":"text","text":"Flip a coin!"}]}}]`)
 )
 
-type conversationInput struct{ RawBody []byte }
-
-func (h *handlers) putConversation(ctx context.Context, in *conversationInput) (*wire.SuccessOutput, error) {
-	p, err := conversations.ParsePatch(in.RawBody)
+func (h *handlers) putConversation(c echo.Context) error {
+	body, size, err := read(c.Request().Body)
 	if err != nil {
-		return nil, err
-	}
-	if p.ID == "" {
-		return nil, wire.NewInvalid("missing", "Field required", "body", "id")
-	}
-	err = h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
-		return h.conversations.Put(ctx, s, p)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return wire.Done(), nil
-}
-
-type eventsInput struct {
-	ID      string `path:"conversation_id" doc:"UUID, as 32 hex digits or dashed"`
-	RawBody []byte
-}
-
-func (h *handlers) putEvents(ctx context.Context, in *eventsInput) (*wire.SuccessOutput, error) {
-	id, err := wire.PathID(in.ID, "conversation_id")
-	if err != nil {
-		return nil, err
-	}
-	batch, err := events.ParseBatch(in.RawBody, wire.Now())
-	if err != nil {
-		return nil, err
-	}
-	err = h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
-		_, err := h.events.Add(ctx, s, id, batch)
 		return err
-	})
-	if err != nil {
-		return nil, err
 	}
-	return wire.Done(), nil
+	if size > Limit {
+		return h.answer(c, []*refusal{refuseBody(refused.Conversation, "", nil, size, tooLarge(size))}, nil)
+	}
+	refusals, err := h.deliverer.putConversation(c.Request().Context(), body)
+	return h.answer(c, refusals, err)
+}
+
+func (h *handlers) putEvents(c echo.Context) error {
+	id, err := wire.PathID(c.Param("conversation_id"), "conversation_id")
+	if err != nil {
+		return err
+	}
+	body, size, err := read(c.Request().Body)
+	if err != nil {
+		return err
+	}
+	if size > Limit {
+		return h.answer(c, []*refusal{refuseBody(refused.Batch, id, nil, size, tooLarge(size))}, nil)
+	}
+	refusals, err := h.deliverer.putEvents(c.Request().Context(), id, body)
+	return h.answer(c, refusals, err)
+}
+
+// answer keeps what was refused, and tells it.
+func (h *handlers) answer(c echo.Context, refusals []*refusal, err error) error {
+	if err == nil {
+		err = h.keep(c.Request().Context(), refusals)
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range refusals {
+		h.log.Warn("refused what an agent server has sent", zap.String("what", r.kept.What),
+			zap.String("conversation", r.kept.ConversationID), zap.Int64("size", r.kept.Size), zap.String("reason", r.Reason))
+	}
+	return c.JSON(http.StatusOK, pushed{Success: true, Refused: refusals})
+}
+
+// read reads a body of up to Limit bytes. Of a larger one it returns only the size.
+func read(r io.Reader) (body []byte, size int64, err error) {
+	body, err = io.ReadAll(io.LimitReader(r, Limit+1))
+	if err != nil || len(body) <= Limit {
+		return body, int64(len(body)), err
+	}
+	rest, err := io.Copy(io.Discard, r)
+	return nil, int64(len(body)) + rest, err
+}
+
+func tooLarge(size int64) error {
+	return wire.NewInvalid("too_large", fmt.Sprintf("it has %d bytes, more than the %d that are taken", size, Limit), "body")
 }

@@ -79,6 +79,37 @@ func Elements(raw []byte) ([]json.RawMessage, error) {
 	return elements, nil
 }
 
+// SplitArray takes an array apart whose elements need not be JSON, as long as their brackets
+// and quotes are paired: one element that no parser takes is told from the others then. It
+// reports false for what is no array, or not all of one.
+func SplitArray(raw []byte) (elements []json.RawMessage, ok bool) {
+	raw = bytes.Trim(raw, " \t\r\n")
+	if len(raw) < 2 || raw[0] != '[' || raw[len(raw)-1] != ']' {
+		return nil, false
+	}
+	raw = raw[1 : len(raw)-1]
+	depth, start, quoted := 0, 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			if depth--; depth < 0 {
+				return nil, false
+			}
+		case c == ',' && depth == 0:
+			elements = append(elements, bytes.Trim(raw[start:i], " \t\r\n"))
+			start = i + 1
+		}
+	}
+	return append(elements, bytes.Trim(raw[start:], " \t\r\n")), depth == 0 && !quoted
+}
+
 // Kind is the first byte of a valid JSON value: one of { [ " t f n - or a digit;
 // 0 for nothing.
 func Kind(raw []byte) byte {

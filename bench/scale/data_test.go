@@ -32,7 +32,7 @@ func TestEventsAreAsStored(t *testing.T) {
 			continue
 		}
 		require.True(t, json.Valid([]byte(e.Payload)), e.Payload)
-		batch, err := events.ParseBatch([]byte("["+e.Payload+"]"), time.Now())
+		batch, _, err := events.ParseBatch([]byte("["+e.Payload+"]"), time.Now())
 		require.NoError(t, err)
 		want := batch[0].Event
 		want.ConversationID = e.ConversationID

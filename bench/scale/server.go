@@ -13,6 +13,7 @@ import (
 
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/refused"
 	"github.com/openhands-go/server/app/webhooks"
 	"github.com/openhands-go/server/bench/contract"
 	"github.com/openhands-go/server/dbmodule"
@@ -63,7 +64,7 @@ func openServer(ctx context.Context, c contract.Config, log *zap.Logger) (*serve
 	handler, err := httpmodule.New(cfg, httpmodule.Info{Title: "Scale"}, zap.NewNop(), db,
 		conversations.NewRoutes(sessions, stored, eventStore),
 		events.NewRoutes(sessions, eventStore, stored),
-		webhooks.NewRoutes(sessions, stored, eventStore),
+		webhooks.NewRoutes(sessions, stored, eventStore, refused.NewStore(), zap.NewNop()),
 	)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -69,6 +69,7 @@ const (
 
 // reporter makes reports, one at a time.
 type reporter struct {
+	findings []Finding
 	watcher  *Watcher
 	database *dbmodule.Database
 	migrator *migrate.Migrator // nil without revisions
@@ -80,6 +81,7 @@ type reporter struct {
 	read       time.Time
 	tablesRead time.Time
 	down       string
+	found      []string
 	schema     *dbmodule.SchemaState
 	history    []migrate.Entry
 	tables     []Table
@@ -114,14 +116,14 @@ func (r *reporter) report(ctx context.Context) Report {
 		Schema: r.schema, History: r.history, Tables: r.tables,
 	}
 	slices.Reverse(report.Errors)
-	report.judge(r.down)
+	report.judge(r.down, r.found)
 	return report
 }
 
 // look reads what only the database knows. What can't be read is left out, and
 // the log says why.
 func (r *reporter) look(ctx context.Context) {
-	r.down, r.schema = "", nil
+	r.down, r.schema, r.found = "", nil, nil
 	if err := r.database.Ping(ctx); err != nil {
 		r.log.Warn("status: the database does not answer", zap.Error(err))
 		r.down = "the database does not answer"
@@ -134,6 +136,15 @@ func (r *reporter) look(ctx context.Context) {
 	}
 	if err != nil {
 		r.log.Warn("status: not all can be read", zap.Error(err))
+	}
+	for _, find := range r.findings {
+		sentence, err := find(ctx)
+		if err != nil {
+			r.log.Warn("status: not all can be read", zap.Error(err))
+		}
+		if sentence != "" {
+			r.found = append(r.found, sentence)
+		}
 	}
 }
 
@@ -159,7 +170,7 @@ func (r *reporter) lookFurther(ctx context.Context) (err error) {
 }
 
 // judge says whether all is well.
-func (r *Report) judge(down string) {
+func (r *Report) judge(down string, found []string) {
 	r.State, r.Reasons = "ok", []string{}
 	degraded := func(reason string) { r.State, r.Reasons = "degraded", append(r.Reasons, reason) }
 	switch {
@@ -173,6 +184,9 @@ func (r *Report) judge(down string) {
 		for _, reason := range hindering {
 			degraded(reason)
 		}
+	}
+	for _, sentence := range found {
+		degraded(sentence)
 	}
 	if n := len(r.Samples); n > 1 {
 		for pool, now := range r.Samples[n-1].Pools {

@@ -55,12 +55,24 @@ type Params struct {
 	Migrator  *migrate.Migrator `optional:"true"`
 	Info      httpmodule.Info   `optional:"true"`
 	Log       *zap.Logger
+	// Findings are asked when the page's data is read.
+	Findings []Finding `group:"httpstatus.findings"`
+}
+
+// Finding is something else that a program wants to see on the page: a sentence that says
+// why not all is well, "" if it is. It is called every few seconds at most and must end
+// with ctx. What goes wrong in it is logged.
+type Finding func(ctx context.Context) (string, error)
+
+// AsFinding adds what a constructor returns, a [Finding], to the page's.
+func AsFinding(constructor any) fx.Option {
+	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(`group:"httpstatus.findings"`)))
 }
 
 // Serve adds the page to the graph's server. From start to stop it looks at the
 // pools every five seconds.
 func Serve(p Params) {
-	r := &reporter{watcher: p.Watcher, database: p.Database, migrator: p.Migrator, info: p.Info, log: p.Log, started: time.Now()}
+	r := &reporter{findings: p.Findings, watcher: p.Watcher, database: p.Database, migrator: p.Migrator, info: p.Info, log: p.Log, started: time.Now()}
 	p.Server.Instrument(httpmodule.Instrument{Middleware: p.Watcher.middleware})
 	p.Server.Probe(Path, PathJSON)
 	p.Server.Open(http.MethodGet, Path)

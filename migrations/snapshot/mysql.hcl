@@ -1,7 +1,7 @@
-# revision: 110694663fa4
+# revision: 3585dcbe2cac
 table "conversations" {
-  schema  = schema.default
-  engine  = InnoDB
+  schema = schema.default
+  engine = InnoDB
   column "id" {
     null    = false
     type    = varchar(36)
@@ -37,13 +37,13 @@ table "conversations" {
     type    = varchar(64)
     collate = "utf8mb4_bin"
   }
-  column "state_micros" {
-    null = false
-    type = bigint
-  }
   column "info_digest" {
     null = false
     type = varchar(64)
+  }
+  column "state_micros" {
+    null = false
+    type = bigint
   }
   column "info_micros" {
     null = false
@@ -180,8 +180,8 @@ table "conversations" {
   }
 }
 table "event_counts" {
-  schema  = schema.default
-  engine  = InnoDB
+  schema = schema.default
+  engine = InnoDB
   column "conversation_id" {
     null    = false
     type    = varchar(36)
@@ -211,8 +211,8 @@ table "event_counts" {
   }
 }
 table "events" {
-  schema  = schema.default
-  engine  = InnoDB
+  schema = schema.default
+  engine = InnoDB
   column "seq" {
     null           = false
     type           = bigint
@@ -271,6 +271,54 @@ table "events" {
   index "uq_events_conversation_id_id" {
     unique  = true
     columns = [column.conversation_id, column.id]
+  }
+}
+table "refused_deliveries" {
+  schema = schema.default
+  engine = InnoDB
+  column "id" {
+    null           = false
+    type           = bigint
+    auto_increment = true
+  }
+  column "digest" {
+    null = false
+    type = varchar(64)
+  }
+  column "what" {
+    null = false
+    type = varchar(32)
+  }
+  column "conversation_id" {
+    null = true
+    type = varchar(36)
+  }
+  column "reason" {
+    null = false
+    type = longtext
+  }
+  column "size" {
+    null = false
+    type = bigint
+  }
+  column "body" {
+    null = true
+    type = longblob
+  }
+  column "times" {
+    null = false
+    type = bigint
+  }
+  column "received_at" {
+    null = false
+    type = datetime(6)
+  }
+  primary_key {
+    columns = [column.id]
+  }
+  index "uq_refused_deliveries_digest" {
+    unique  = true
+    columns = [column.digest]
   }
 }
 schema "default" {

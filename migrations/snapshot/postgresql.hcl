@@ -1,4 +1,4 @@
-# revision: 110694663fa4
+# revision: 3585dcbe2cac
 table "conversations" {
   schema = schema.default
   column "id" {
@@ -33,13 +33,13 @@ table "conversations" {
     null = false
     type = varchar(64)
   }
-  column "state_micros" {
-    null = false
-    type = bigint
-  }
   column "info_digest" {
     null = false
     type = varchar(64)
+  }
+  column "state_micros" {
+    null = false
+    type = bigint
   }
   column "info_micros" {
     null = false
@@ -257,6 +257,55 @@ table "events" {
   index "uq_events_conversation_id_id" {
     unique  = true
     columns = [column.conversation_id, column.id]
+  }
+}
+table "refused_deliveries" {
+  schema = schema.default
+  column "id" {
+    null = false
+    type = bigint
+    identity {
+      generated = BY_DEFAULT
+    }
+  }
+  column "digest" {
+    null = false
+    type = varchar(64)
+  }
+  column "what" {
+    null = false
+    type = varchar(32)
+  }
+  column "conversation_id" {
+    null = true
+    type = varchar(36)
+  }
+  column "reason" {
+    null = false
+    type = text
+  }
+  column "size" {
+    null = false
+    type = bigint
+  }
+  column "body" {
+    null = true
+    type = bytea
+  }
+  column "times" {
+    null = false
+    type = bigint
+  }
+  column "received_at" {
+    null = false
+    type = timestamptz
+  }
+  primary_key {
+    columns = [column.id]
+  }
+  index "uq_refused_deliveries_digest" {
+    unique  = true
+    columns = [column.digest]
   }
 }
 schema "default" {

@@ -1,4 +1,4 @@
-# revision: 110694663fa4
+# revision: 3585dcbe2cac
 table "conversations" {
   schema = schema.default
   column "id" {
@@ -33,13 +33,13 @@ table "conversations" {
     null = false
     type = varchar
   }
-  column "state_micros" {
-    null = false
-    type = integer
-  }
   column "info_digest" {
     null = false
     type = varchar
+  }
+  column "state_micros" {
+    null = false
+    type = integer
   }
   column "info_micros" {
     null = false
@@ -255,6 +255,53 @@ table "events" {
   index "uq_events_conversation_id_id" {
     unique  = true
     columns = [column.conversation_id, column.id]
+  }
+}
+table "refused_deliveries" {
+  schema = schema.default
+  column "id" {
+    null           = false
+    type           = integer
+    auto_increment = true
+  }
+  column "digest" {
+    null = false
+    type = varchar
+  }
+  column "what" {
+    null = false
+    type = varchar
+  }
+  column "conversation_id" {
+    null = true
+    type = varchar
+  }
+  column "reason" {
+    null = false
+    type = text
+  }
+  column "size" {
+    null = false
+    type = integer
+  }
+  column "body" {
+    null = true
+    type = blob
+  }
+  column "times" {
+    null = false
+    type = integer
+  }
+  column "received_at" {
+    null = false
+    type = sql("timestamp")
+  }
+  primary_key {
+    columns = [column.id]
+  }
+  index "uq_refused_deliveries_digest" {
+    unique  = true
+    columns = [column.digest]
   }
 }
 schema "default" {

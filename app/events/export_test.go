@@ -1,0 +1,4 @@
+package events
+
+// KeyOf is keyOf.
+func KeyOf(text string) string { return keyOf(text) }

@@ -1,0 +1,169 @@
+package refused
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"github.com/openhands-go/server/app/paging"
+	"github.com/openhands-go/server/app/wire"
+)
+
+// Store reads and writes refused deliveries through whatever session it is given. It is
+// safe for concurrent use.
+type Store struct{ recorded atomic.Int64 }
+
+// NewStore makes a Store.
+func NewStore() *Store { return &Store{} }
+
+// Refusal is something that could not be stored.
+type Refusal struct {
+	What           string
+	ConversationID string // "" if it is not known
+	Reason         string
+	// Body is what was delivered, nil if there is too much of it; Size says how much.
+	Body []byte
+	Size int64
+}
+
+// Record keeps refusals, in db's transaction, and lets the oldest go. One that came before
+// is counted.
+func (s *Store) Record(ctx context.Context, db bun.IDB, refusals ...Refusal) error {
+	for _, r := range refusals {
+		if err := s.record(ctx, db, r); err != nil {
+			return fmt.Errorf("refused: record: %w", err)
+		}
+		s.recorded.Add(1)
+	}
+	if len(refusals) == 0 {
+		return nil
+	}
+	if err := prune(ctx, db); err != nil {
+		return fmt.Errorf("refused: let the oldest go: %w", err)
+	}
+	return nil
+}
+
+func (*Store) record(ctx context.Context, db bun.IDB, r Refusal) error {
+	row := &Delivery{
+		What: r.What, Reason: r.Reason, Size: r.Size, Times: 1, ReceivedAt: wire.Now(), Digest: r.digest(),
+	}
+	if r.ConversationID != "" {
+		row.ConversationID = &r.ConversationID
+	}
+	if len(r.Body) <= LargestBody {
+		row.Body = r.Body
+	}
+	q := db.NewInsert().Model(row).ExcludeColumn("id").Returning("NULL")
+	if db.Dialect().Name() == dialect.MySQL {
+		q = q.On("DUPLICATE KEY UPDATE").Set("times = times + 1").Set("reason = VALUES(reason)")
+	} else {
+		q = q.On("CONFLICT (digest) DO UPDATE").Set("times = delivery.times + 1").Set("reason = EXCLUDED.reason")
+	}
+	_, err := q.Exec(ctx)
+	return err
+}
+
+func (r Refusal) digest() string {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%s\n%s\n%d\n", r.What, r.ConversationID, r.Size)
+	hash.Write(r.Body)
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// prune deletes what is too old or too much. Ids count up, so the newest are the largest.
+func prune(ctx context.Context, db bun.IDB) error {
+	var oldest []int64
+	err := db.NewSelect().Model((*Delivery)(nil)).Column("id").Order("id DESC").Offset(MostKept-1).Limit(1).Scan(ctx, &oldest)
+	if err != nil {
+		return err
+	}
+	q := db.NewDelete().Model((*Delivery)(nil)).Where("received_at < ?", wire.Now().Add(-KeptFor))
+	if len(oldest) > 0 {
+		q = q.WhereOr("id < ?", oldest[0])
+	}
+	_, err = q.Exec(ctx)
+	return err
+}
+
+// Recorded counts what this process has recorded.
+func (s *Store) Recorded() int64 { return s.recorded.Load() }
+
+// Count is how many are kept.
+func (*Store) Count(ctx context.Context, db bun.IDB) (int64, error) {
+	var n int64
+	if err := db.NewSelect().Model((*Delivery)(nil)).ColumnExpr("count(*)").Scan(ctx, &n); err != nil {
+		return 0, fmt.Errorf("refused: count: %w", err)
+	}
+	return n, nil
+}
+
+const scope, order = "refused", "id"
+
+// Page lists up to limit deliveries without their bodies, the newest first, after pageID,
+// "" for the first page, and the next page's id, "" after the last.
+func (*Store) Page(ctx context.Context, db bun.IDB, pageID string, limit int) (rows []*Listed, next string, err error) {
+	q := db.NewSelect().Model((*Delivery)(nil)).ExcludeColumn("body", "digest").
+		ColumnExpr("delivery.body IS NOT NULL AS body_kept").Order("delivery.id DESC").Limit(int64(limit) + 1)
+	if pageID != "" {
+		cursor, err := paging.Decode(pageID, scope, order)
+		if err != nil {
+			return nil, "", err
+		}
+		q = q.Where("delivery.id < ?", cursor.Seq)
+	}
+	if err := q.Scan(ctx, &rows); err != nil {
+		return nil, "", fmt.Errorf("refused: list: %w", err)
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		next, err = paging.Encode(scope, order, paging.Cursor{Seq: rows[limit-1].ID})
+	}
+	return rows, next, err
+}
+
+// Listed is a delivery as it is listed.
+type Listed struct {
+	Delivery `bun:",extend"`
+
+	BodyKept bool `bun:"body_kept"`
+}
+
+// Get reads a delivery with its body.
+func (*Store) Get(ctx context.Context, db bun.IDB, id int64) (*Delivery, error) {
+	d := new(Delivery)
+	if err := db.NewSelect().Model(d).Where("delivery.id = ?", id).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("refused: get %d: %w", id, err)
+	}
+	return d, nil
+}
+
+// Drop deletes a delivery. One that is not there is dbmodule.ErrNotFound.
+func (*Store) Drop(ctx context.Context, db bun.IDB, id int64) error {
+	result, err := db.NewDelete().Model((*Delivery)(nil)).Where("id = ?", id).Exec(ctx)
+	if err == nil {
+		var n int64
+		if n, err = result.RowsAffected(); err == nil && n == 0 {
+			err = sql.ErrNoRows
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("refused: drop %d: %w", id, err)
+	}
+	return nil
+}
+
+// DropAll deletes all deliveries and says how many there were.
+func (*Store) DropAll(ctx context.Context, db bun.IDB) (int64, error) {
+	result, err := db.NewDelete().Model((*Delivery)(nil)).Where("id > 0").Exec(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("refused: drop all: %w", err)
+	}
+	return result.RowsAffected()
+}

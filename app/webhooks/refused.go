@@ -1,0 +1,179 @@
+package webhooks
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openhands-go/server/app/refused"
+	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+const (
+	refusedRoot = root + "/refused"
+	refusedByID = refusedRoot + "/{refused_id}"
+)
+
+func (h *handlers) registerRefused(api huma.API) {
+	missing := []int{http.StatusNotFound, http.StatusUnprocessableEntity}
+	huma.Register(api, huma.Operation{
+		OperationID: "search-refused", Method: http.MethodGet, Path: refusedRoot, Tags: []string{tag},
+		Summary:     "List what could not be stored, the newest first",
+		Description: "The newest 1,000 are kept, for 30 days; bodies of up to 4 MiB. Of a conversation's state secrets are masked.",
+		Errors:      []int{http.StatusUnprocessableEntity},
+	}, h.listRefused)
+	huma.Register(api, huma.Operation{
+		OperationID: "count-refused", Method: http.MethodGet, Path: refusedRoot + "/count", Tags: []string{tag},
+		Summary: "Count what could not be stored",
+	}, h.countRefused)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-refused-body", Method: http.MethodGet, Path: refusedByID + "/body", Tags: []string{tag},
+		Summary: "Get what was delivered", Errors: append([]int{http.StatusConflict}, missing...),
+	}, h.refusedBody)
+	huma.Register(api, huma.Operation{
+		OperationID: "retry-refused", Method: http.MethodPost, Path: refusedByID + "/retry", Tags: []string{tag},
+		Summary:     "Try to store it again",
+		Description: "It goes from the list once it is stored. 409 says why it still can't be.",
+		Errors:      append([]int{http.StatusConflict}, missing...),
+	}, h.retryRefused)
+	huma.Register(api, huma.Operation{
+		OperationID: "drop-refused", Method: http.MethodDelete, Path: refusedByID, Tags: []string{tag},
+		Summary: "Drop it", Errors: missing,
+	}, h.dropRefused)
+	huma.Register(api, huma.Operation{
+		OperationID: "drop-all-refused", Method: http.MethodDelete, Path: refusedRoot, Tags: []string{tag},
+		Summary: "Drop all",
+	}, h.dropAllRefused)
+}
+
+type refusedInfo struct {
+	ID             int64   `json:"id"`
+	What           string  `json:"what" enum:"event,events,conversation" doc:"An event of a batch, a body of events, or a conversation's state"`
+	ConversationID *string `json:"conversation_id"`
+	Reason         string  `json:"reason"`
+	Size           int64   `json:"size" doc:"In bytes, as it was delivered"`
+	BodyKept       bool    `json:"body_kept"`
+	Times          int64   `json:"times" doc:"How often it came"`
+	ReceivedAt     string  `json:"received_at" format:"date-time" doc:"When it came first, in UTC"`
+}
+
+type refusedPage struct {
+	Items      []refusedInfo `json:"items" nullable:"false"`
+	NextPageID *string       `json:"next_page_id" doc:"null after the last page"`
+}
+
+type refusedPageInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"100" doc:"The most items of a page"`
+	PageID string `query:"page_id" doc:"The next_page_id of the page before"`
+}
+
+type refusedPageOutput struct{ Body refusedPage }
+
+func (h *handlers) listRefused(ctx context.Context, in *refusedPageInput) (*refusedPageOutput, error) {
+	rows, next, err := h.refused.Page(ctx, httpmodule.Session(ctx, h.sessions), in.PageID, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	page := refusedPage{Items: make([]refusedInfo, len(rows))}
+	for i, row := range rows {
+		page.Items[i] = refusedInfo{
+			ID: row.ID, What: row.What, ConversationID: row.ConversationID, Reason: row.Reason, Size: row.Size, BodyKept: row.BodyKept,
+			Times: row.Times, ReceivedAt: row.ReceivedAt.UTC().Format("2006-01-02T15:04:05.000000Z"),
+		}
+	}
+	if next != "" {
+		page.NextPageID = &next
+	}
+	return &refusedPageOutput{Body: page}, nil
+}
+
+type refusedCountOutput struct{ Body int64 }
+
+func (h *handlers) countRefused(ctx context.Context, _ *struct{}) (*refusedCountOutput, error) {
+	n, err := h.refused.Count(ctx, httpmodule.Session(ctx, h.sessions))
+	return &refusedCountOutput{Body: n}, err
+}
+
+type refusedInput struct {
+	ID int64 `path:"refused_id"`
+}
+
+type refusedBodyOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+func (h *handlers) refusedBody(ctx context.Context, in *refusedInput) (*refusedBodyOutput, error) {
+	d, err := h.refused.Get(ctx, httpmodule.Session(ctx, h.sessions), in.ID)
+	if err != nil {
+		return nil, wire.NotFound(err, "Refused delivery")
+	}
+	if d.Body == nil {
+		return nil, notKept()
+	}
+	return &refusedBodyOutput{ContentType: "application/octet-stream", Body: d.Body}, nil
+}
+
+func notKept() error {
+	return httpmodule.NewError(http.StatusConflict, "The body was not kept: it was too large, or secrets could not be masked in it")
+}
+
+func (h *handlers) retryRefused(ctx context.Context, in *refusedInput) (*wire.SuccessOutput, error) {
+	// Units of work of their own, none within another: SQLite has one writer.
+	var d *refused.Delivery
+	err := h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) (err error) {
+		d, err = h.refused.Get(ctx, s, in.ID)
+		return err
+	})
+	if err != nil {
+		return nil, wire.NotFound(err, "Refused delivery")
+	}
+	if d.Body == nil {
+		return nil, notKept()
+	}
+	refusals, err := h.again(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if len(refusals) > 0 {
+		return nil, httpmodule.NewError(http.StatusConflict, "It still can't be stored: "+reasons(refusals))
+	}
+	err = h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error { return h.refused.Drop(ctx, s, in.ID) })
+	if err != nil {
+		return nil, wire.NotFound(err, "Refused delivery")
+	}
+	return wire.Done(), nil
+}
+
+func reasons(refusals []*refusal) string {
+	texts := make([]string, len(refusals))
+	for i, r := range refusals {
+		texts[i] = r.Reason
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (h *handlers) dropRefused(ctx context.Context, in *refusedInput) (*wire.SuccessOutput, error) {
+	err := h.refused.Drop(ctx, httpmodule.Session(ctx, h.sessions), in.ID)
+	if err != nil {
+		return nil, wire.NotFound(err, "Refused delivery")
+	}
+	return wire.Done(), nil
+}
+
+type droppedOutput struct {
+	Body struct {
+		Dropped int64 `json:"dropped"`
+	}
+}
+
+func (h *handlers) dropAllRefused(ctx context.Context, _ *struct{}) (*droppedOutput, error) {
+	n, err := h.refused.DropAll(ctx, httpmodule.Session(ctx, h.sessions))
+	out := &droppedOutput{}
+	out.Body.Dropped = n
+	return out, err
+}
