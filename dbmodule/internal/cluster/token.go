@@ -82,7 +82,7 @@ func (w *Writes) read() {
 
 func parseItem(item string) (id string, m mark, ok bool) {
 	parts := strings.Split(item, "-")
-	if len(parts) != 3 || len(parts[0]) != idLength {
+	if len(parts) != 3 || !isDatabaseID(parts[0]) {
 		return "", mark{}, false
 	}
 	when, err := strconv.ParseInt(parts[1], base, 64)

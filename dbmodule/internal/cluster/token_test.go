@@ -61,12 +61,12 @@ func TestTokenIsOfWhatWasWrittenHere(t *testing.T) {
 
 	other := cluster.NewWrites(w.Token())
 	assert.Empty(t, other.Token(), "it was told, and wrote nothing")
-	other.Note("other_id", nil, time.Now())
+	other.Note("0123abcd", nil, time.Now())
 	third := cluster.NewWrites(other.Token())
 	at, _, ok := third.Of(id)
 	assert.True(t, ok, "what it was told is handed on")
 	assert.Equal(t, engine.Position{0: 7}, at)
-	_, _, ok = third.Of("other_id")
+	_, _, ok = third.Of("0123abcd")
 	assert.True(t, ok)
 }
 
@@ -105,10 +105,13 @@ func TestTextsThatAreNoTokens(t *testing.T) {
 	good := id + "-lk3j2x-0.z"
 	_, _, ok := cluster.NewWrites(good).Of(id)
 	require.True(t, ok)
+	handedOn := cluster.NewWrites("1234\r\n78-lk3j2x-0.z~" + good)
+	handedOn.Note("0123abcd", nil, time.Now())
+	assert.Regexp(t, "^0123abcd-[a-z0-9]+-~"+good+"$", handedOn.Token())
 	for _, token := range []string{
 		"x", "~~~", "-", "--", strings.Repeat("a", 1000), id + "-zz-1", id + "-!-0.1", id + "-1-0.1.2", id + "-1-0.x!", id + "--0.1",
 		id + "-1-4294967296000.1", id + "-1-0.-1", id + "-zzzzzzzzzzzzzzzz-0.1", id + "-1-" + strings.Repeat("1.1.", 8) + "1.1",
-		strings.Repeat(id+"-1-0.1~", 20), "ü-\x00-1", "1234567-1-0.1", good + "-1", id + "-lk3j2x-0." + strings.Repeat("0", 400) + "z",
+		strings.Repeat(id+"-1-0.1~", 20), "ü-\x00-1", "1234567-1-0.1", "1234 678-1-0.1", "1234\r\n78-1-0.1", "1234567g-1-0.1", good + "-1", id + "-lk3j2x-0." + strings.Repeat("0", 400) + "z",
 	} {
 		_, _, ok := cluster.NewWrites(token).Of(id)
 		assert.False(t, ok, "%q", token)
@@ -157,7 +160,7 @@ func FuzzToken(f *testing.F) {
 	f.Add(id + "-lk3j2x-0.z~87654321-lk3j2x-")
 	f.Fuzz(func(t *testing.T, token string) {
 		w := cluster.NewWrites(token)
-		w.Note("database", engine.Position{0: 1}, time.Now())
+		w.Note("0123abcd", engine.Position{0: 1}, time.Now())
 		assert.Regexp(t, `^[A-Za-z0-9._~-]{1,400}$`, w.Token())
 	})
 }

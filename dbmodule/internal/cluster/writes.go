@@ -87,3 +87,9 @@ func databaseID(u dburl.URL) string {
 	sum := sha256.Sum256([]byte(string(u.Engine()) + "\n" + u.Database()))
 	return hex.EncodeToString(sum[:])[:idLength]
 }
+
+// isDatabaseID keeps what a client made up out of the tokens that are handed on.
+func isDatabaseID(id string) bool {
+	_, err := hex.DecodeString(id)
+	return err == nil && len(id) == idLength
+}
