@@ -199,6 +199,30 @@ func TestReplicasWaitForTheSchema(t *testing.T) {
 	require.ErrorContains(t, err, "dbmodule: read replication position: ")
 }
 
+// MySQL's servers tell no positions.
+func TestReplicasWaitForTheSchemaByTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServers()
+		behind := func(lag time.Duration) { s.set(func() { s.replicas["a"] = engine.ReplicaAnswer{Lag: lag} }) }
+		s.set(func() { s.primary.At = nil })
+		behind(0)
+		c, _ := s.cluster(t, 1, maxLag(0))
+		c.Check(t.Context())
+		require.NotNil(t, c.Choose(nil))
+
+		require.NoError(t, c.RequireNow(t.Context(), new(noServer)))
+		behind(5 * time.Second)
+		time.Sleep(5 * time.Second)
+		c.Check(t.Context())
+		assert.Nil(t, c.Choose(nil))
+		assert.Equal(t, "it has not replayed the schema yet", c.Replicas()[0].State().Reason)
+		behind(4 * time.Second)
+		c.Check(t.Context())
+		assert.NotNil(t, c.Choose(nil))
+	})
+}
+
 func TestSuspendedReplicaIsLeftUntilItAnswers(t *testing.T) {
 	t.Parallel()
 	s := newServers()

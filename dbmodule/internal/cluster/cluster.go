@@ -65,9 +65,9 @@ type Cluster struct {
 	watch    watch
 
 	mu sync.Mutex // guards what follows, and changes of the replicas' states
-	// floor is what each replica must have replayed: the schema that the program
-	// started with.
-	floor   engine.Position
+	// floor is the write that each replica must have replayed: the schema that the
+	// program started with. The zero mark is none.
+	floor   mark
 	history history
 }
 
@@ -130,12 +130,13 @@ func (c *Cluster) Wrote(ctx context.Context, w *Writes, conn engine.Queryer) {
 // primary has by now: tables that were just made are not there before. primary is a
 // pool of the primary.
 func (c *Cluster) RequireNow(ctx context.Context, primary engine.Queryer) error {
+	asked := time.Now()
 	answer, err := c.settings.Replication.Primary(ctx, primary)
 	if err != nil {
 		return fmt.Errorf("dbmodule: read replication position: %w", err)
 	}
 	c.mu.Lock()
-	c.floor = answer.At
+	c.floor = mark{at: answer.At, when: asked}
 	for _, r := range c.replicas {
 		r.suspend(noSchema)
 	}

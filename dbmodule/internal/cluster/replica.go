@@ -113,7 +113,7 @@ func (c *Cluster) judge(asked time.Time, a engine.ReplicaAnswer, err error) stat
 	}
 	maxLag := c.settings.MaxLag
 	switch {
-	case !a.At.Covers(c.floor):
+	case !a.At.Covers(c.floor.at), len(c.floor.at) == 0 && known && s.asOf.Before(c.floor.when):
 		s.Reason = noSchema
 	case maxLag > 0 && !known:
 		s.Reason = "how far behind it is can't be told yet"

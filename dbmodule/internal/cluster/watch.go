@@ -141,7 +141,7 @@ func (c *Cluster) checkPrimary(ctx context.Context) {
 	case len(answer.At) > 0:
 		c.mu.Lock()
 		if another := c.history.add(asked, answer.At); another {
-			c.floor = nil
+			c.floor = mark{}
 		}
 		c.mu.Unlock()
 	}
