@@ -5,6 +5,7 @@ package app
 
 import (
 	"go.uber.org/fx"
+	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/app/conversations"
@@ -36,7 +37,7 @@ var Module = fx.Module("app",
 	dbmodule.Module,
 	autogen.Module,
 	migrate.Module,
-	migrate.Revisions(migrations.Source()),
+	fx.Provide(fx.Annotate(revisions, fx.ResultTags(`group:"dbmodule.revisions"`))),
 
 	httpmodule.Module,
 	compat.Module,
@@ -45,3 +46,9 @@ var Module = fx.Module("app",
 	refused.Module,
 	webhooks.Module,
 )
+
+// revisions are the server's own; what they tell goes to the log. It stands in the group of
+// migrate.Revisions, which takes no constructor.
+func revisions(log *zap.Logger) migrate.Source {
+	return migrations.Source(func(text string) { log.Info(text) })
+}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ import (
 func newDBCommand(s streams) *cobra.Command {
 	return dbcmd.New(dbcmd.Config{
 		Models:   models(),
-		Sources:  []migrate.Source{migrations.Source()},
+		Sources:  []migrate.Source{migrations.Source(func(text string) { fmt.Fprintln(s.err, text) })},
 		Build:    string(build()),
 		Settings: func() (dbcmd.Settings, error) { return databaseSettings(s) },
 		Editor:   editor(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,8 +12,9 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/openhands-go/server/app"
-	model "github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
@@ -76,23 +78,52 @@ func tallies(t *testing.T, db *dbmodule.Database) string {
 	return b.String()
 }
 
+// storedEvent is a row of events as builds before this one wrote it.
+type storedEvent struct {
+	bun.BaseModel `bun:"table:events,alias:event"`
+
+	ConversationID string
+	ID             string
+	Kind           string
+	Source         string
+	Micros         int64 `bun:"ts"`
+	Final          bool
+	Body           *string
+	Payload        string
+}
+
+// storeConversation stores a conversation as builds before this one did; changes are
+// columns with other values than those of a conversation of which nothing is known.
+func storeConversation(t *testing.T, db *dbmodule.Database, id string, changes map[string]any) {
+	t.Helper()
+	at := time.Now().UTC().Truncate(time.Second)
+	row := map[string]any{
+		"id": id, "title_pinned": false, "tags_pinned": false, "public_pinned": false, "execution_status": "idle", "state_micros": 0,
+		"info_digest": "", "info_micros": 0, "agent": "{}", "workspace": "{}", "confirmation_policy": "{}", "stats": "{}", "tags": "{}",
+		"details": "{}", "max_iterations": 500, "stuck_detection": true, "agent_kind": "openhands", "public": false, "pr_numbers": "[]",
+		"event_count": 0, "accumulated_cost": 0.0, "prompt_tokens": 0, "completion_tokens": 0, "cache_read_tokens": 0,
+		"cache_write_tokens": 0, "reasoning_tokens": 0, "context_window": 0, "per_turn_token": 0, "created_at": at, "updated_at": at,
+	}
+	maps.Copy(row, changes)
+	if _, err := db.DB().NewInsert().Model(&row).Table("conversations").Returning("NULL").Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // storeBefore stores n events as the build before the tallies did, of two kinds
 // and sources.
 func storeBefore(t *testing.T, db *dbmodule.Database, conversation string, n int) {
 	t.Helper()
-	at := time.Now().UTC()
-	if _, err := db.DB().NewInsert().Model(&model.Conversation{ID: conversation, CreatedAt: at, UpdatedAt: at, EventCount: int64(n)}).Returning("NULL").Exec(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	rows := make([]*events.Event, n)
+	storeConversation(t, db, conversation, map[string]any{"event_count": n})
+	rows := make([]*storedEvent, n)
 	for i := range rows {
-		rows[i] = &events.Event{
+		rows[i] = &storedEvent{
 			ConversationID: conversation, ID: strconv.Itoa(i), Payload: "{}", Micros: int64(i % 997),
 			Kind: []string{"ActionEvent", "MessageEvent", "ActionEvent"}[i%3], Source: []string{"agent", "user"}[i%2],
 		}
 	}
 	for part := range slices.Chunk(rows, 2000) {
-		if _, err := db.DB().NewInsert().Model(&part).ExcludeColumn("seq").Returning("NULL").Exec(t.Context()); err != nil {
+		if _, err := db.DB().NewInsert().Model(&part).Returning("NULL").Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -37,8 +37,8 @@ func (b *buildBefore) storeEvent(ctx context.Context, conversation, id string) {
 		if err != nil {
 			return err
 		}
-		e := &events.Event{ConversationID: conversation, ID: id, Kind: "ActionEvent", Source: "agent", Payload: "{}", Micros: began.UnixMicro()}
-		if _, err := s.NewInsert().Model(e).ExcludeColumn("seq").Returning("NULL").Exec(ctx); err != nil {
+		e := &storedEvent{ConversationID: conversation, ID: id, Kind: "ActionEvent", Source: "agent", Payload: "{}", Micros: began.UnixMicro()}
+		if _, err := s.NewInsert().Model(e).Returning("NULL").Exec(ctx); err != nil {
 			return err
 		}
 		return b.store.Advance(ctx, s, c, model.Progress{Added: 1})

@@ -16,13 +16,25 @@ import (
 //go:embed *
 var files embed.FS
 
-// Source returns the revisions.
-func Source() migrate.Source {
+// Source returns the revisions. What a revision has to say of what it did goes to tell,
+// when it is done with all; none need be given.
+func Source(tell ...func(text string)) migrate.Source {
+	all := func(text string) {
+		for _, t := range tell {
+			t(text)
+		}
+	}
+	stay := func(context.Context, bun.IDB) error { return nil }
 	return migrate.Source{FS: files, Code: []migrate.Code{
 		{
 			Revision: "c5f1d27e90ab", Backfill: tallyEvents,
 			// The tallies are right for the revision before as well.
-			Downgrade: func(context.Context, bun.IDB) error { return nil },
+			Downgrade: stay,
+		},
+		{
+			Revision: "152e5193b7b6", Backfill: cleanEvents(all),
+			// What is deleted had no place in the history for builds before either.
+			Downgrade: stay,
 		},
 	}}
 }
