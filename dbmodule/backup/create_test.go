@@ -248,3 +248,23 @@ func TestBackupOfAStrangeName(t *testing.T) {
 	require.NoError(t, err)
 	require.FileExists(t, path)
 }
+
+// A file's revisions are found whatever the programs call their version tables.
+func TestVerifyFindsVersionTables(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "two programs.db")
+	db := ledger(t, path)
+	for _, statement := range []string{
+		`CREATE TABLE "the other's" (version_num VARCHAR(32) NOT NULL, CONSTRAINT pkc PRIMARY KEY (version_num))`,
+		`INSERT INTO "the other's" VALUES ('another')`,
+		"CREATE TABLE builds (version_num VARCHAR(32) NOT NULL, at TEXT)",
+		"INSERT INTO builds VALUES ('none', 'now')",
+	} {
+		_, err := db.DB().ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	require.NoError(t, db.Close())
+	report, err := backup.Verify(t.Context(), path)
+	require.NoError(t, err)
+	require.Equal(t, []string{"another", "one"}, report.Revisions)
+}

@@ -19,7 +19,8 @@ type Report struct {
 	// Path is the file, and Bytes its size.
 	Path  string `json:"path"`
 	Bytes int64  `json:"bytes"`
-	// Revisions are the rows of alembic_version, sorted.
+	// Revisions are the rows of Alembic's version table, sorted: of each table,
+	// whatever its name, whose only column is version_num.
 	Revisions []string `json:"revisions"`
 	// Tables come in the order of their names, without SQLite's own.
 	Tables []Table `json:"tables"`
@@ -36,8 +37,10 @@ type Table struct {
 	Rows int64  `json:"rows"`
 }
 
-// versionTable is Alembic's; package migrate writes it.
-const versionTable = "alembic_version"
+// versionTables finds version tables by their shape: programs can name them,
+// and a file can hold those of several.
+const versionTables = `SELECT name FROM sqlite_schema WHERE type = 'table'
+AND (SELECT group_concat(c.name) FROM pragma_table_info(sqlite_schema.name) AS c) = 'version_num' ORDER BY name`
 
 // Verify reads a whole database: SQLite's integrity_check and
 // foreign_key_check, the revisions and the number of rows. Nobody may write to
@@ -82,16 +85,27 @@ func (r *Report) count(ctx context.Context, conn *sql.Conn) error {
 	}
 	for _, name := range names {
 		table := Table{Name: name}
-		if err := conn.QueryRowContext(ctx, `SELECT count(*) FROM "`+strings.ReplaceAll(name, `"`, `""`)+`"`).Scan(&table.Rows); err != nil {
+		if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM "+quoted(name)).Scan(&table.Rows); err != nil {
 			return err
 		}
 		r.Tables = append(r.Tables, table)
 	}
-	if slices.Contains(names, versionTable) {
-		r.Revisions, err = column(ctx, conn, "SELECT version_num FROM "+versionTable+" ORDER BY version_num")
+	versions, err := column(ctx, conn, versionTables)
+	if err != nil {
+		return err
 	}
-	return err
+	for _, name := range versions {
+		ids, err := column(ctx, conn, "SELECT version_num FROM "+quoted(name))
+		if err != nil {
+			return err
+		}
+		r.Revisions = append(r.Revisions, ids...)
+	}
+	slices.Sort(r.Revisions)
+	return nil
 }
+
+func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // column reads the texts that a query returns.
 func column(ctx context.Context, conn *sql.Conn, query string) (texts []string, err error) {

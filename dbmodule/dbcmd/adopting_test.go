@@ -14,6 +14,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
 // guide is docs/adopting.md: its pieces of code, by what stands behind ```.
@@ -217,4 +218,18 @@ func TestAdoptWhatSQLAlchemy2Made(t *testing.T) {
 			require.Equal(t, "One", title)
 		})
 	}
+}
+
+// The tables in which the program keeps its revisions are no models.
+func TestInspectLeavesVersionTablesOut(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t).on(dbtest.Config(t, dbmodule.SQLite))
+	p.must("init")
+	p.config.Sources = []migrate.Source{{FS: os.DirFS(p.config.Dir), VersionTable: migrate.VersionTable{Name: "standing", History: "what_ran"}}}
+	p.add("1_one", revisionText("one", "", "one"), "-- migrate:upgrade\nCREATE TABLE outstanding (id int);\n-- migrate:downgrade\nDROP TABLE outstanding;\n")
+	p.must("upgrade")
+	text := p.must("inspect", "--format", "go").stdout
+	require.Contains(t, text, "table:outstanding")
+	require.NotContains(t, text, "table:standing")
+	require.NotContains(t, text, "table:what_ran")
 }

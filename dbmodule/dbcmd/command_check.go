@@ -12,6 +12,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 func (t *tree) checkCommand() *cobra.Command {
@@ -114,6 +115,30 @@ func (t *tree) checkConnected(cmd *cobra.Command, m *migrate.Migrator, live bool
 	return findings, err
 }
 
+// driftedFindings name revisions that were changed after they had been applied,
+// with the checksum that makes a change good which this database does not need.
+func driftedFindings(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database, where string, ids []string) ([]finding, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	history, err := m.History(ctx, db.DB())
+	if err != nil {
+		return nil, err
+	}
+	checksums := map[string]string{}
+	for _, entry := range history {
+		if entry.Checksum != "" && entry.Direction != graph.Downgrade {
+			checksums[entry.Revision] = entry.Checksum
+		}
+	}
+	var findings []finding
+	for _, id := range ids {
+		findings = append(findings, finding{where: where, text: fmt.Sprintf("revision %s was changed after it had been applied here: put it back as it was, and write a new revision for the change; "+
+			"if databases that have it need no change, add the line \"Replaces: %s\" to its revision.txt", id, checksums[id])})
+	}
+	return findings, nil
+}
+
 // checkDatabase finds what is wrong with the database.
 func (t *tree) checkDatabase(ctx context.Context, cmd *cobra.Command, m *migrate.Migrator, db *dbmodule.Database, live bool) ([]finding, error) {
 	state, err := m.State(ctx, db.DB())
@@ -130,7 +155,11 @@ func (t *tree) checkDatabase(ctx context.Context, cmd *cobra.Command, m *migrate
 	add(state.Unknown, false, "it is at revision %s, which this program does not know: use the build that does, or \""+t.path("stamp")+" --purge\" where it really is")
 	add(state.Dirty, false, "revision %s is done in part: mend what stopped it and run the same command again")
 	add(state.Pending, false, "target database is not up to date: it lacks %s: run \""+t.path("upgrade")+"\"")
-	add(state.Drifted, false, "revision %s was changed after it had been applied here: put it back as it was, and write a new revision for the change")
+	drifted, err := driftedFindings(ctx, m, db, where, state.Drifted)
+	if err != nil {
+		return nil, err
+	}
+	findings = append(findings, drifted...)
 	add(state.Ahead, true, "a newer build has applied %s")
 	if !live {
 		return findings, nil

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"go/token"
+	"slices"
 	"strings"
 
+	"ariga.io/atlas/sql/schema"
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-go/server/dbmodule"
@@ -90,12 +92,28 @@ func (t *tree) printModels(ctx context.Context, cmd *cobra.Command, db *dbmodule
 	if err != nil {
 		return err
 	}
+	t.dropVersionTables(found.Realm)
 	text, err := modelcode.Write(db.Engine(), found, packageName)
 	if err != nil {
 		return err
 	}
 	tellLeftAlone(cmd, found.LeftAlone)
 	return say(cmd, "%s", text)
+}
+
+// dropVersionTables takes the tables out that the program's sources keep their
+// revisions in under a name of their own.
+func (t *tree) dropVersionTables(realm *schema.Realm) {
+	kept := map[string]bool{}
+	for _, source := range t.config.Sources {
+		if name := source.VersionTable.Name; name != "" {
+			kept[name], kept[name+"_history"], kept[name+"_lease"] = true, true, true
+		}
+		kept[source.VersionTable.History] = true
+	}
+	for _, s := range realm.Schemas {
+		s.Tables = slices.DeleteFunc(s.Tables, func(table *schema.Table) bool { return kept[table.Name] })
+	}
 }
 
 // tellLeftAlone names what could not be compared or printed.

@@ -1,9 +1,11 @@
 package dbcmd
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,10 +61,11 @@ func (t *tree) lintScripts(cmd *cobra.Command, m *migrate.Migrator, r *migrate.R
 	for _, engine := range t.config.Engines {
 		script, err := m.Script(r, engine)
 		if err != nil {
-			findings = append(findings, finding{
-				where: r.Folder,
-				text:  fmt.Sprintf("there is no SQL for %s: add %s", engine, path.Join(r.Folder, string(engine)+".sql")),
-			})
+			text := fmt.Sprintf("there is no SQL for %s: add %s", engine, path.Join(r.Folder, string(engine)+".sql"))
+			if !errors.Is(err, migrate.ErrNoScript) { // all.sql is there
+				text = fmt.Sprintf("%s: mend it, or add %s", strings.TrimPrefix(err.Error(), "migrate: read revision: "), path.Join(r.Folder, string(engine)+".sql"))
+			}
+			findings = append(findings, finding{where: r.Folder, text: text})
 			continue
 		}
 		risky, err := t.lintTraffic(cmd, engine, script)

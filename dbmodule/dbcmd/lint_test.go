@@ -27,6 +27,10 @@ func TestLint(t *testing.T) {
 			sql: map[string]string{"sqlite.sql": emptySQL, "mysql.sql": emptySQL},
 			err: "2_two: there is no SQL for postgresql: add 2_two/postgresql.sql",
 		},
+		"no SQL of one engine": {
+			sql: map[string]string{"all.sql": "-- migrate:upgrade\nUPDATE books SET title = 'it\\'s';\n\n-- migrate:downgrade\n", "sqlite.sql": emptySQL},
+			err: "2_two: 2_two/all.sql, read as postgresql's: line 2: ",
+		},
 		"no way back": {
 			sql: map[string]string{"all.sql": "-- migrate:upgrade\n"},
 			err: `2_two/all.sql: it can't be taken back: add a section "-- migrate:downgrade"`,

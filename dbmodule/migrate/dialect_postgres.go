@@ -49,24 +49,29 @@ func (d *postgresDialect) enter(context.Context) error { return nil }
 func (d *postgresDialect) leave(context.Context)       {}
 func (d *postgresDialect) separateBooks() bool         { return false }
 
-// ownSettings undoes SET and set_config: an empty search_path, another role, a
-// read-only default. Roles come first, which may do less than the account.
 func (d *postgresDialect) ownSettings(ctx context.Context, tx bun.Tx, forGood bool) error {
-	local := "LOCAL "
-	if forGood {
-		local = ""
-	}
-	for _, statement := range []string{
-		"SET " + local + "SESSION AUTHORIZATION DEFAULT",
-		"SET " + local + "role TO DEFAULT",
-		fmt.Sprintf(`SELECT pg_catalog.set_config(name, reset_val, %t) FROM pg_catalog.pg_settings
-WHERE source = 'session' AND setting IS DISTINCT FROM reset_val AND name NOT LIKE 'transaction\_%%' AND context IN ('user', 'superuser')`, !forGood),
-	} {
+	for _, statement := range postgresOwnSettings(forGood) {
 		if err := execute(ctx, tx, statement); err != nil {
 			return fmt.Errorf("go back to the connection's own settings: %w", err)
 		}
 	}
 	return nil
+}
+
+// postgresOwnSettings undo SET and set_config: an empty search_path, another
+// role, a read-only default. Roles come first, which may do less than the
+// account. What is not for good ends with the transaction.
+func postgresOwnSettings(forGood bool) []string {
+	local := "LOCAL "
+	if forGood {
+		local = ""
+	}
+	return []string{
+		"SET " + local + "SESSION AUTHORIZATION DEFAULT",
+		"SET " + local + "role TO DEFAULT",
+		fmt.Sprintf(`SELECT pg_catalog.set_config(name, reset_val, %t) FROM pg_catalog.pg_settings
+WHERE source = 'session' AND setting IS DISTINCT FROM reset_val AND name NOT LIKE 'transaction\_%%' AND context IN ('user', 'superuser')`, !forGood),
+	}
 }
 
 func (d *postgresDialect) claim(ctx context.Context, tx bun.Tx) (got bool, holder string, err error) {

@@ -85,6 +85,8 @@ func (o *offline) step(step Step) error {
 	if o.engine == dbmodule.SQLite {
 		o.statement("PRAGMA foreign_keys = off")
 	}
+	before, after, note := settingsAround(o.engine, w.statements)
+	o.all(before)
 	w.statements = o.guarded(w)
 	from := 0
 	for from < len(w.statements) {
@@ -95,15 +97,17 @@ func (o *offline) step(step Step) error {
 			to++
 		case o.dialect.atomic() && to == len(w.statements):
 			// The rest shares its transaction with the version row.
-			o.transaction(w.statements[from:to], step, w)
+			o.transaction(w.statements[from:to], after, step, w)
+			o.text.WriteString(note)
 			o.end()
 			return nil
 		default:
-			o.transaction(w.statements[from:to], Step{}, work{})
+			o.transaction(w.statements[from:to], nil, Step{}, work{})
 		}
 		from = to
 	}
-	o.transaction(nil, step, w)
+	o.text.WriteString(note)
+	o.transaction(nil, after, step, w)
 	o.end()
 	return nil
 }
@@ -114,8 +118,9 @@ func (o *offline) end() {
 	}
 }
 
-// transaction writes statements and, unless it is empty, what a step records.
-func (o *offline) transaction(statements []Statement, step Step, w work) {
+// transaction writes statements and, unless it is empty, what a step records,
+// for which the session's own settings come first.
+func (o *offline) transaction(statements []Statement, settings []string, step Step, w work) {
 	begin := "BEGIN"
 	if o.engine == dbmodule.SQLite {
 		begin = "BEGIN IMMEDIATE"
@@ -131,6 +136,7 @@ func (o *offline) transaction(statements []Statement, step Step, w work) {
 	if checked {
 		o.all(keysAfter)
 	}
+	o.all(settings)
 	for _, statement := range o.ledger.moves(o.db.Dialect(), step) {
 		o.statement(statement)
 	}

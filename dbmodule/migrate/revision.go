@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -85,16 +86,21 @@ func (c contents) script(r *Revision, engine dbmodule.Engine) (Script, error) {
 		return Script{}, fmt.Errorf("migrate: read revision: %w", err)
 	}
 	if !ok {
-		return Script{}, fmt.Errorf("migrate: revision %s has no SQL for %s: add %s.sql to the folder %s", r.ID, engine, engine, r.Folder)
+		return Script{}, fmt.Errorf("migrate: revision %s has %w for %s: add %s.sql to the folder %s", r.ID, ErrNoScript, engine, engine, r.Folder)
 	}
 	return script, nil
 }
 
 func (c contents) isCode(r *Revision) bool { return c[r.ID].code != nil }
 
+// ErrNoScript is the error of [Migrator.Script] for a revision that has no SQL
+// for an engine.
+var ErrNoScript = errors.New("no SQL")
+
 // Script returns the SQL of one of the program's revisions for the engine. It
-// is an error that names the missing file if there is none, or if the revision
-// is Go code.
+// is an [ErrNoScript] that names the missing file if there is none, and an
+// error if all.sql can't be read as SQL of the engine or the revision is Go
+// code.
 func (m *Migrator) Script(r *Revision, engine dbmodule.Engine) (Script, error) {
 	return m.contents.script(r, engine)
 }

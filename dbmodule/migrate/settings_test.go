@@ -1,8 +1,13 @@
 package migrate_test
 
 import (
+	"database/sql/driver"
+	"fmt"
 	"strings"
 	"testing"
+
+	atlas "ariga.io/atlas/sql/migrate"
+	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
@@ -87,6 +92,80 @@ func TestSettingsEndWithTheirRevision(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Printed SQL gives the session its own settings back after each revision, as a
+// run does, or says what it leaves there.
+func TestWrittenSQLKeepsSettingsToTheirRevision(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		engine    dbmodule.Engine
+		set, next string
+		// refused says what the next revision ends with, and after counts 0.
+		refused, after, note string
+	}{
+		"search_path": {dbmodule.PostgreSQL, "SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TABLE public.a (id int);", "INSERT INTO a VALUES (1);", "", "SELECT count(*) - 1 FROM a", ""},
+		"triggers off": {
+			dbmodule.PostgreSQL, "CREATE TABLE p (id int PRIMARY KEY);\nCREATE TABLE c (p int REFERENCES p);\nSET session_replication_role = replica;\nINSERT INTO c VALUES (1);",
+			"INSERT INTO c VALUES (2);", "foreign key", "SELECT count(*) - 1 FROM c", "",
+		},
+		"a temporary table": {dbmodule.PostgreSQL, "CREATE TABLE a (id int);\nCREATE TEMPORARY TABLE alembic_version (version_num text);", "INSERT INTO a VALUES (1);", "", "SELECT count(*) - 1 FROM a", ""},
+		"sql_mode":          {dbmodule.MySQL, "SET sql_mode = 'ANSI_QUOTES', @x = 5;\nCREATE TABLE \"t\" (a varchar(3));", "INSERT INTO t VALUES (coalesce(@x, \"ok\"));", "", "SELECT count(*) - 1 FROM t WHERE a = 'ok'", ""},
+		"strictness":        {dbmodule.MySQL, "SET NAMES latin1;\nSET sql_mode = '';\nCREATE TABLE t (a varchar(3));", "INSERT INTO t VALUES ('too long');", "Data too long", "SELECT count(*) FROM t", ""},
+		"another database":  {dbmodule.MySQL, "CREATE TABLE t (a INT);\nUSE mysql;", "SELECT 1;", "*", "SELECT count(*) FROM t", "-- The session keeps the setting of USE mysql."},
+		"pragmas":           {dbmodule.SQLite, "CREATE TABLE t (a INT);\n-- migrate:no-transaction\nPRAGMA ignore_check_constraints = on;", "SELECT 1;", "", "SELECT count(*) FROM t", "-- The session keeps the setting of PRAGMA ignore_check_constraints."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.Open(t, dbtest.Config(t, test.engine))
+			m := newMigrator(t, source(
+				folder{id: "a1", ups: map[dbmodule.Engine]string{test.engine: test.set}},
+				folder{id: "b2", revises: "a1", ups: map[dbmodule.Engine]string{test.engine: test.next}}))
+			steps, err := m.PlanUpgrade(t.Context(), db.DB(), "head")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var text strings.Builder
+			if err := m.WriteSQL(&text, db, steps); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(text.String(), test.note) || test.note == "" && strings.Contains(text.String(), "The session keeps") {
+				t.Errorf("%q is not what this says:\n%s", test.note, text.String())
+			}
+			switch err := runPrinted(t, db, text.String()); {
+			case test.refused == "*":
+			case test.refused == "" && err != nil:
+				t.Errorf("%v in\n%s", err, text.String())
+			case test.refused != "" && (err == nil || !strings.Contains(err.Error(), test.refused)):
+				t.Errorf("%v, want %s", err, test.refused)
+			}
+			if n := count(t, db, test.after); n != 0 {
+				t.Errorf("%s: %d", test.after, n)
+			}
+		})
+	}
+}
+
+// runPrinted runs printed SQL in one session, up to its first error.
+func runPrinted(t *testing.T, db *dbmodule.Database, text string) error {
+	t.Helper()
+	statements, err := atlas.Stmts(text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	conn, err := db.DB().Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // its settings go with it
+	}()
+	for _, statement := range statements {
+		if _, err := conn.ExecContext(t.Context(), "?", bun.Safe(strings.TrimSuffix(statement.Text, ";"))); err != nil {
+			return fmt.Errorf("%s: %w", statement.Text, err)
+		}
+	}
+	return nil
 }
 
 func dbName(t *testing.T, db *dbmodule.Database) string {

@@ -73,6 +73,10 @@ func AsFinding(constructor any) fx.Option {
 // pools every five seconds.
 func Serve(p Params) {
 	r := &reporter{findings: p.Findings, watcher: p.Watcher, database: p.Database, migrator: p.Migrator, info: p.Info, log: p.Log, started: time.Now()}
+	if p.Migrator != nil {
+		kept := p.Migrator.VersionTable()
+		p.Watcher.keptIn(kept.Name, kept.History)
+	}
 	p.Server.Instrument(httpmodule.Instrument{Middleware: p.Watcher.middleware})
 	p.Server.Probe(Path, PathJSON)
 	p.Server.Open(http.MethodGet, Path)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/httpmodule"
 	"github.com/openhands-go/server/httpmodule/httpstatus"
 )
@@ -127,4 +130,39 @@ func TestStatusOfADatabaseThatIsGone(t *testing.T) {
 	require.Equal(t, http.StatusOK, page.Code)
 	require.Contains(t, page.Header().Get("Content-Security-Policy"), "default-src 'none'")
 	require.NotContains(t, page.Body.String(), "http://www.w3.org/1999") // nothing from elsewhere
+}
+
+// The statements that keep revisions are not shown, whatever their tables are
+// called; those on other tables are.
+func TestStatementsOfRevisions(t *testing.T) {
+	t.Parallel()
+	watcher := httpstatus.NewWatcher()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite), dbmodule.WithObserver(watcher))
+	migrator, err := migrate.New([]migrate.Source{{
+		VersionTable: migrate.VersionTable{Name: "standing", History: "what_ran"},
+		FS: fstest.MapFS{
+			"a/revision.txt": {Data: []byte("a\n\nRevision ID: a\nRevises:\n")},
+			"a/all.sql":      {Data: []byte("-- migrate:upgrade\nCREATE TABLE outstanding (n integer);\n-- migrate:downgrade\nDROP TABLE outstanding;\n")},
+		},
+	}})
+	require.NoError(t, err)
+	server, err := httpmodule.New(httpmodule.DefaultConfig(), httpmodule.Info{}, nil, db)
+	require.NoError(t, err)
+	httpstatus.Serve(httpstatus.Params{Server: server, Database: db, Watcher: watcher, Migrator: migrator, Lifecycle: fxtest.NewLifecycle(t), Log: zap.NewNop()})
+	require.NoError(t, migrator.UpgradeHeads(t.Context(), db))
+	_, err = db.DB().ExecContext(t.Context(), "INSERT INTO outstanding VALUES (1)")
+	require.NoError(t, err)
+
+	w := httptest.NewRecorder()
+	server.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, httpstatus.PathJSON, nil))
+	var report httpstatus.Report
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &report))
+	var texts []string
+	for _, statement := range report.Statements {
+		texts = append(texts, statement.Text)
+	}
+	all := strings.Join(texts, "\n")
+	require.Contains(t, all, "INTO outstanding")
+	require.NotContains(t, all, " standing")
+	require.NotContains(t, all, "what_ran")
 }

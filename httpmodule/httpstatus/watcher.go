@@ -3,8 +3,8 @@ package httpstatus
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +21,8 @@ type Watcher struct {
 	statements statements
 	errors     ring[Failure]
 	samples    ring[Sample]
+	// bookkeeping matches statements on the tables of revisions.
+	bookkeeping atomic.Pointer[regexp.Regexp]
 	// done and failed count requests.
 	done, failed atomic.Int64
 }
@@ -36,11 +38,19 @@ const (
 
 // NewWatcher makes a watcher that has seen nothing.
 func NewWatcher() *Watcher {
-	return &Watcher{
+	w := &Watcher{
 		statements: statements{byText: make(map[string]*statementStats)},
 		errors:     ring[Failure]{limit: mostErrors},
 		samples:    ring[Sample]{limit: mostSamples},
 	}
+	w.keptIn("alembic_version", "alembic_version_history")
+	return w
+}
+
+// keptIn says which tables keep the revisions: the page shows these by their
+// history, and not among the statements.
+func (w *Watcher) keptIn(version, history string) {
+	w.bookkeeping.Store(regexp.MustCompile(`(^|[^\w])(` + regexp.QuoteMeta(version) + `|` + regexp.QuoteMeta(history) + `)([^\w]|$)`))
 }
 
 // Failure is an error of the page. It holds no values of rows.
@@ -91,7 +101,7 @@ func (w *Watcher) Statement(ctx context.Context, statement dbmodule.Statement) {
 		return
 	}
 	text := withoutLists(statement.Text(longestText))
-	if counted && !strings.Contains(text, "alembic_version") { // migrations are told by the history
+	if counted && !w.bookkeeping.Load().MatchString(text) {
 		w.statements.add(text, statement.Took)
 	}
 	if kind == "" || kind == "canceled" || kind == "not_found" {

@@ -1,0 +1,60 @@
+package held
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+)
+
+// Leftovers are what statements leave in the session that ran them.
+type Leftovers struct {
+	// Settings are named, in lower case, in the order in which they were first
+	// set; Variables as "@name".
+	Settings, Variables []string
+	// Others are in words, such as "the temporary table a".
+	Others []string
+}
+
+// None says that the session is as it was.
+func (l Leftovers) None() bool { return len(l.Settings)+len(l.Variables)+len(l.Others) == 0 }
+
+// Left reads statements for what is left in their session after all of them.
+func Left(d *sqlscan.Dialect, statements []string) Leftovers {
+	var found Leftovers
+	h := holdings{vars: map[string]bool{}}
+	add := func(to *[]string, name string) {
+		if name != "" && !slices.Contains(*to, name) {
+			*to = append(*to, name)
+		}
+	}
+	for i, text := range statements {
+		s := read(d, text)
+		repeat := h.leave(i, s)
+		assignments, isSet := s.assignments()
+		if repeat && !isSet && s.first() != "DISCARD" && s.first() != "RESET" {
+			add(&found.Others, strings.TrimSpace("the setting of "+s.first()+" "+strings.ToLower(s.at(1))))
+		}
+		for _, a := range assignments {
+			switch name := strings.ToLower(a.name); {
+			case a.global || a.once:
+			case strings.HasPrefix(name, "@"):
+				add(&found.Variables, name)
+			default:
+				add(&found.Settings, name)
+			}
+		}
+	}
+	for _, l := range h.all {
+		switch name, isSetting := strings.CutPrefix(l.what, "the setting "); {
+		case l.kind == "implicit":
+		case l.kind == "variable":
+			add(&found.Variables, l.name)
+		case isSetting:
+			add(&found.Settings, strings.ToLower(name))
+		default:
+			add(&found.Others, l.what)
+		}
+	}
+	return found
+}
