@@ -105,7 +105,7 @@ func TestTextsThatAreNoTokens(t *testing.T) {
 	good := id + "-lk3j2x-0.z"
 	_, _, ok := cluster.NewWrites(good).Of(id)
 	require.True(t, ok)
-	handedOn := cluster.NewWrites("1234\r\n78-lk3j2x-0.z~" + good)
+	handedOn := cluster.NewWrites("1234\r\n78-lk3j2x-0.z~1234-lk3j2x-0.z~" + good)
 	handedOn.Note("0123abcd", nil, time.Now())
 	assert.Regexp(t, "^0123abcd-[a-z0-9]+-~"+good+"$", handedOn.Token())
 	for _, token := range []string{
