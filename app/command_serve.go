@@ -36,6 +36,7 @@ func serve(ctx context.Context, s streams) error {
 	for _, sentence := range misspelt(settings) {
 		log.Warn(sentence)
 	}
+	limitMemory(cfg.MemoryLimit, log)
 	var (
 		server   *httpmodule.Server
 		database *dbmodule.Database

@@ -26,6 +26,8 @@ type Config struct {
 	// AgentServerVersion is what /server_info names: see [compat.AgentServerVersion].
 	AgentServerVersion string `envconfig:"AGENT_SERVER_VERSION" default:"1.44.0" desc:"agent server version that /server_info names: clients refuse older ones"`
 
+	// MemoryLimit is Go's soft limit for the process, in bytes.
+	MemoryLimit int64 `envconfig:"MEMORY_LIMIT" default:"0" desc:"bytes of memory that the process should stay below (0 = GOMEMLIMIT, or four fifths of what the container or service may use)"`
 	// StartTimeout is how long the start may take, most of which is waiting
 	// for the database.
 	StartTimeout time.Duration `envconfig:"START_TIMEOUT" default:"1m" desc:"how long to wait at start for the database and its tables"`
@@ -66,6 +68,9 @@ func (c Config) Validate() error {
 	}
 	if err := compat.CheckVersion(c.AgentServerVersion); err != nil {
 		errs = append(errs, fmt.Errorf("app: AGENT_SERVER_VERSION=%s: %w", c.AgentServerVersion, err))
+	}
+	if c.MemoryLimit < 0 {
+		errs = append(errs, fmt.Errorf("app: MEMORY_LIMIT=%d: takes a number of bytes, or 0", c.MemoryLimit))
 	}
 	if c.StartTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("app: START_TIMEOUT=%s: takes a duration above 0, for example 1m", c.StartTimeout))

@@ -77,11 +77,6 @@ func (s *Server) fromHuma(ctx context.Context, hc huma.Context, status int, mess
 	switch {
 	case message == humaHandlerFailed && len(errs) == 1:
 		answer = s.resolve(ctx, errs[0])
-		for name, values := range answer.Header {
-			for _, value := range values {
-				hc.SetHeader(name, value)
-			}
-		}
 	case message == humaBodyUnread && len(errs) == 1:
 		answer = bodyUnread(errs[0])
 	case message == humaBodyMissing:
@@ -92,6 +87,11 @@ func (s *Server) fromHuma(ctx context.Context, hc huma.Context, status int, mess
 		answer = &HTTPError{Status: status, Detail: http.StatusText(status)}
 		if status < 500 {
 			answer.Detail = message
+		}
+	}
+	for name, values := range answer.Header {
+		for _, value := range values {
+			hc.SetHeader(name, value)
 		}
 	}
 	return answer
@@ -174,6 +174,15 @@ func (c *typedContext) Param(name string) string {
 		}
 	}
 	return value
+}
+
+// BodyReader returns the request's body, which knows how long it will be.
+func (c *typedContext) BodyReader() io.Reader {
+	r := humaecho.Unwrap(c.humaContext).Request()
+	if r.Body == nil || r.ContentLength <= announced {
+		return c.humaContext.BodyReader()
+	}
+	return &sizedBody{ReadCloser: r.Body, length: r.ContentLength}
 }
 
 // SetStatus decides the status.

@@ -23,6 +23,8 @@ func bodyUnread(err error) *HTTPError {
 	var tooLarge *http.MaxBytesError
 	var netError net.Error
 	switch {
+	case errors.Is(err, errNoMemory):
+		return noMemory(err)
 	case errors.As(err, &tooLarge):
 		return bodyTooLarge(tooLarge.Limit)
 	case errors.As(err, &netError) && netError.Timeout():
@@ -34,19 +36,29 @@ func bodyUnread(err error) *HTTPError {
 
 // limitBody refuses bodies beyond the limit: at once when the length is
 // announced, else where the handler reads past the limit.
-func limitBody(c echo.Context, limit int64) error {
-	r := c.Request()
+// What is larger than small comes out of the server's budget.
+func limitBody(c echo.Context, limits Limits, share *share) error {
+	r, limit := c.Request(), limits.BodyLimit
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	if limit < 0 {
-		r.Body = clientBody{r.Body}
-		return nil
-	}
-	if r.ContentLength > limit {
+	if limit >= 0 && r.ContentLength > limit {
 		return bodyTooLarge(limit)
 	}
-	r.Body = clientBody{http.MaxBytesReader(nil, r.Body, limit)}
+	body := r.Body
+	if limit >= 0 {
+		body = http.MaxBytesReader(nil, body, limit)
+	}
+	switch {
+	case limits.BodyStreams:
+	case r.ContentLength < 0:
+		body = &countedBody{ReadCloser: body, share: share, paid: smallBody}
+	case r.ContentLength > smallBody:
+		if err := share.take(r.Context(), r.ContentLength); err != nil {
+			return err
+		}
+	}
+	r.Body = clientBody{body}
 	return nil
 }
 

@@ -34,6 +34,13 @@ type Config struct {
 
 	// BodyLimit is the largest request body in bytes; a larger one is a 413.
 	BodyLimit int64 `envconfig:"BODY_LIMIT" default:"16777216" desc:"largest request body in bytes"`
+	// MemoryBudget bounds how many bytes of bodies and answers are in work at once, of
+	// all requests together: see [ReserveMemory]. A body counts with its length if that
+	// is above 64 KiB. A request for which there is no room waits up to 10 seconds and is
+	// a 503 then. 0 takes a sixteenth of the process's memory limit (GOMEMLIMIT), as a
+	// body takes up to that many times its size while it is parsed and stored; without a limit
+	// 64 MiB.
+	MemoryBudget int64 `envconfig:"MEMORY_BUDGET" default:"0" desc:"bytes of request bodies and answers in work at once, beyond which requests wait (0 = a sixteenth of the memory limit, 64 MiB without one)"`
 	// HeaderLimit is the largest request header in bytes; a larger one is a 431.
 	HeaderLimit int `envconfig:"HEADER_LIMIT" default:"65536" desc:"largest request header in bytes"`
 
@@ -84,6 +91,9 @@ func (c Config) Validate() error {
 	}
 	if c.BodyLimit <= 0 {
 		bad("BODY_LIMIT", c.BodyLimit, "takes a number of bytes above 0")
+	}
+	if c.MemoryBudget < 0 {
+		bad("MEMORY_BUDGET", c.MemoryBudget, "takes a number of bytes, or 0 for what fits the memory limit")
 	}
 	if c.HeaderLimit <= 0 {
 		bad("HEADER_LIMIT", c.HeaderLimit, "takes a number of bytes above 0")

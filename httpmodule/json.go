@@ -172,6 +172,23 @@ func echoError(e *HTTPError) error {
 	return &echo.HTTPError{Code: e.Status, Message: e.text(), Internal: e}
 }
 
+// sizedBody is a body of known length. Who copies it to memory sets that much aside at
+// once, instead of twice as much in growing.
+type sizedBody struct {
+	io.ReadCloser
+	length int64
+}
+
+// WriteTo copies the body.
+func (b *sizedBody) WriteTo(w io.Writer) (int64, error) {
+	buffer, ok := w.(*bytes.Buffer)
+	if !ok {
+		return io.Copy(w, b.ReadCloser)
+	}
+	buffer.Grow(int(b.length) + bytes.MinRead)
+	return buffer.ReadFrom(b.ReadCloser)
+}
+
 // announced bounds what is set aside for a body by the length that its client
 // announces.
 const announced = 64 << 10

@@ -33,6 +33,9 @@ type Limits struct {
 	WriteTimeout time.Duration
 	// BodyLimit replaces BODY_LIMIT: the largest body in bytes.
 	BodyLimit int64
+	// BodyStreams says that the handler does not keep the body in memory, as one that
+	// writes it to a file: it is not counted in MEMORY_BUDGET.
+	BodyStreams bool
 	// EndAtStop ends the request's context as soon as the server stops, with
 	// [ErrStopping] for its cause. Without it a request has SHUTDOWN_TIMEOUT to end
 	// by itself, which a stream of events never does.

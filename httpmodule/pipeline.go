@@ -25,6 +25,7 @@ func (s *Server) begin(w http.ResponseWriter, sent *http.Request) *request {
 		outer:   dbmodule.ScopeOf(ctx),
 		started: time.Now(),
 		cancel:  cancel,
+		share:   share{budget: s.budget},
 	}
 	r.work.init(sent.Method, s.log, r)
 	r.idSent[0] = r.id
@@ -61,6 +62,7 @@ func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 		defer func() {
 			r.cancel() // ends rows that were not closed
 			r.work.end()
+			r.share.giveBack()
 			s.logAccess(c, r, &r.response, r.started)
 		}()
 		err := error(nil)
@@ -120,7 +122,7 @@ func (s *Server) admit(c echo.Context, r *request) (answered bool, err error) {
 			return false, err
 		}
 	}
-	if err := limitBody(c, r.limits.BodyLimit); err != nil {
+	if err := limitBody(c, r.limits, &r.share); err != nil {
 		return false, err
 	}
 	r.response.keepHeader()

@@ -39,8 +39,10 @@ type request struct {
 	started  time.Time
 	// routed is the context once the route is known, nil until then: with the
 	// deadline, and with what instruments and middleware have put into it.
-	routed   context.Context
-	limits   Limits
+	routed context.Context
+	limits Limits
+	// share is its part of the server's memory for bodies and answers.
+	share    share
 	work     unitOfWork
 	response response
 	// instrumented is what instruments add to the log, failure the error that

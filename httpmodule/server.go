@@ -53,6 +53,8 @@ type Server struct {
 	open   map[string]bool
 	probes map[string]bool
 
+	// budget is the memory for bodies and answers.
+	budget *budget
 	// limits are those of routes that have their own.
 	limits map[routeKey]Limits
 	// streams ends when requests that would not end by themselves have to.
@@ -115,6 +117,7 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 		info:     info,
 		log:      log,
 		database: database,
+		budget:   newBudget(cfg.MemoryBudget),
 		docs:     page,
 
 		mappings: defaultMappings(),

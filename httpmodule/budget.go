@@ -1,0 +1,131 @@
+package httpmodule
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// smallBody is what a body may have without counting: many small requests must not
+	// wait for few large ones.
+	smallBody = 64 << 10
+	// budgetStep is what a body of unknown length takes at a time.
+	budgetStep = 1 << 20
+	// budgetWait is how long a request waits for its share.
+	budgetWait = 10 * time.Second
+	// budgetWithoutLimit is the budget of a process without a memory limit.
+	budgetWithoutLimit = 64 << 20
+	// workingFactor is how many times its own size a body or an answer takes while it
+	// is read, parsed, written and sent, as measured.
+	workingFactor = 16
+)
+
+// errNoMemory is why a body is not read on.
+var errNoMemory = errors.New("httpmodule: the memory for bodies and answers is in use")
+
+func noMemory(cause error) *HTTPError {
+	return &HTTPError{
+		Status: http.StatusServiceUnavailable, Detail: "The server has no memory left for so much at once; try again",
+		Header: retryAfter(soon), Cause: cause,
+	}
+}
+
+// budget is the memory that all requests share for bodies and answers.
+type budget struct {
+	size int64
+	free *semaphore.Weighted
+}
+
+// newBudget makes one of size bytes; 0 takes what fits the process's memory limit.
+func newBudget(size int64) *budget {
+	if size == 0 {
+		size = budgetWithoutLimit
+		if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+			size = max(limit/workingFactor, smallBody)
+		}
+	}
+	return &budget{size: size, free: semaphore.NewWeighted(size)}
+}
+
+// share is one request's part of a budget.
+type share struct {
+	budget *budget
+	held   atomic.Int64
+}
+
+// take adds to the share, waiting for others if it must. A request that needs more than
+// there is takes all, and works alone.
+func (s *share) take(ctx context.Context, n int64) error {
+	n = min(n, s.budget.size-s.held.Load())
+	if n <= 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, budgetWait)
+	defer cancel()
+	if err := s.budget.free.Acquire(ctx, n); err != nil {
+		return noMemory(errors.Join(errNoMemory, err))
+	}
+	s.held.Add(n)
+	return nil
+}
+
+// tryTake is take without waiting: a request that waits with a part of what it needs
+// may wait for another that does the same.
+func (s *share) tryTake(n int64) bool {
+	n = min(n, s.budget.size-s.held.Load())
+	if n <= 0 {
+		return true
+	}
+	if !s.budget.free.TryAcquire(n) {
+		return false
+	}
+	s.held.Add(n)
+	return true
+}
+
+// giveBack ends the share.
+func (s *share) giveBack() {
+	if held := s.held.Swap(0); held > 0 {
+		s.budget.free.Release(held)
+	}
+}
+
+// ReserveMemory takes bytes out of MEMORY_BUDGET for the request of ctx, until it ends: for
+// a handler that is about to make a large answer, or anything else of that size. It
+// waits for other requests to end, up to 10 seconds and within ctx. The error answers
+// 503 with Retry-After. The request's body, if it is larger than 64 KiB, is counted
+// already. A request that asks for more than the whole budget gets all of it.
+// Outside a request it does nothing.
+func ReserveMemory(ctx context.Context, bytes int64) error {
+	if r := requestOf(ctx); r != nil {
+		return r.share.take(ctx, bytes)
+	}
+	return nil
+}
+
+// countedBody takes from the budget as a body of unknown length comes in.
+type countedBody struct {
+	io.ReadCloser
+	share *share
+	// read is what came, paid what of it is taken for.
+	read, paid int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.read += int64(n); b.read > b.paid {
+		if !b.share.tryTake(budgetStep) {
+			return 0, errNoMemory
+		}
+		b.paid += budgetStep
+	}
+	return n, err
+}
