@@ -59,18 +59,9 @@ func refusesControl(engine Engine, query string) error {
 	return nil
 }
 
-// execAlone is runAlone for a statement without a result.
-func (s *Session) execAlone(ctx context.Context, query string) (result sql.Result, err error) {
-	err = s.runAlone(ctx, query, aloneExec, func(db *sql.DB, one *lone) (err error) {
-		result, err = db.ExecContext(one, query)
-		return err
-	})
-	return result, err
-}
-
 // execHeld runs a statement on the session's connection, which is given back then
 // unless the session had it already.
-func (s *Session) execHeld(ctx context.Context, query string, run func(bun.Conn) (sql.Result, error)) (sql.Result, error) {
+func (s *Session) execHeld(ctx context.Context, query string, run func(context.Context, bun.Conn) (sql.Result, error)) (sql.Result, error) {
 	if err := s.admitsAlone(query); err != nil {
 		return nil, err
 	}
@@ -78,8 +69,8 @@ func (s *Session) execHeld(ctx context.Context, query string, run func(bun.Conn)
 	if err := s.hold(ctx); err != nil {
 		return nil, err
 	}
-	result, err := run(s.held.conn)
-	if err = s.held.raw.unsettled(err); err == nil {
+	result, err := run(&call{caller: ctx, on: s.held.raw, alone: true}, s.held.conn)
+	if err == nil {
 		s.noteWrite(ctx)
 	}
 	if !had {
@@ -89,14 +80,14 @@ func (s *Session) execHeld(ctx context.Context, query string, run func(bun.Conn)
 }
 
 // queryText runs a query as text on the session's connection.
-func (s *Session) queryText(ctx context.Context, query string, run func(bun.Conn) error) error {
+func (s *Session) queryText(ctx context.Context, query string, run func() error) error {
 	if err := s.admitsAlone(query); err != nil {
 		return err
 	}
 	if err := s.hold(ctx); err != nil {
 		return err
 	}
-	err := s.held.raw.unsettled(run(s.held.conn))
+	err := run()
 	if err == nil {
 		s.noteWrite(ctx)
 	}

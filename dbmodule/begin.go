@@ -9,9 +9,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// BeginTx begins a transaction of a bun.Tx; a session has its own way, see control.
+// BeginTx begins a transaction of a bun.Tx; a session has its own way, see settle.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	if c.adopting {
+	if of := c.callOf(ctx); of != nil && of.does == adopts {
 		return adoptedTx{}, nil
 	}
 	began, err := c.beginTx(ctx, engine.TxOptions{Isolation: sql.IsolationLevel(opts.Isolation), ReadOnly: opts.ReadOnly}, false)

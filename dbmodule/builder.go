@@ -22,7 +22,9 @@ func (b *builder) ExecContext(ctx context.Context, query string, args ...any) (s
 		if s.held == nil && len(args) == 0 {
 			return s.execAlone(ctx, query)
 		}
-		return s.execHeld(ctx, query, func(conn bun.Conn) (sql.Result, error) { return conn.Conn.ExecContext(ctx, query, args...) })
+		return s.execHeld(ctx, query, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
+			return conn.Conn.ExecContext(ctx, query, args...)
+		})
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
@@ -36,19 +38,20 @@ func (b *builder) QueryContext(ctx context.Context, query string, args ...any) (
 		return nil, err
 	}
 	defer s.mu.Unlock()
+	run := func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) {
+		return conn.Conn.QueryContext(ctx, query, args...)
+	}
 	switch {
 	case !s.autocommits(query):
 	case s.held == nil && len(args) == 0:
 		return s.queryAlone(ctx, query)
 	default: // on the connection that it has
-		return s.readRows(ctx, query, func(conn bun.Conn) (*sql.Rows, error) {
-			return conn.Conn.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // whoever asked closes it, and the session does
-		})
+		return s.readRows(ctx, query, run)
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	return s.queryInTx(ctx, query, args...)
+	return s.queryHeld(ctx, run)
 }
 
 func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
@@ -57,24 +60,21 @@ func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any
 		return failedRow(ctx, err)
 	}
 	defer s.mu.Unlock()
+	run := func(ctx context.Context, conn bun.Conn) *sql.Row { return conn.Conn.QueryRowContext(ctx, query, args...) }
 	switch {
 	case !s.autocommits(query):
 	case s.held == nil && len(args) == 0:
 		return s.queryRowAlone(ctx, query)
 	default:
-		return s.readRow(ctx, query, func(ctx context.Context, conn bun.Conn) *sql.Row {
-			return conn.Conn.QueryRowContext(ctx, query, args...)
-		})
+		return s.readRow(ctx, query, run)
 	}
 	if err := s.begin(ctx); err != nil {
 		return failedRow(ctx, err)
 	}
-	return s.queryRowHeld(ctx, func(ctx context.Context) *sql.Row {
-		return s.held.conn.Conn.QueryRowContext(ctx, query, args...)
-	})
+	return s.queryRowHeld(ctx, run)
 }
 
-func (s *Session) bun() *bun.DB { return s.factory.pool(s.options.readOnly).db }
+func (s *Session) bun() *bun.DB { return s.factory.writer.db }
 
 func (s *Session) conn() bun.IConn { return (*builder)(s) }
 

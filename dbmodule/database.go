@@ -27,7 +27,6 @@ type Database struct {
 	log      *zap.Logger
 	pools    pools
 	db       *bun.DB
-	readers  *bun.DB
 	sessions *SessionFactory
 	models   []any
 	tables   TableManager
@@ -90,27 +89,24 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		return nil, err
 	}
 	d.pools = opened
-	d.db = bun.NewDB(opened.writer, opened.dialect)
-	d.readers = d.db
-	if opened.reader != opened.writer {
-		d.readers = bun.NewDB(opened.reader, opened.dialect)
-	}
+	d.db = bun.NewDB(opened.db, opened.dialect)
 	d.addHooks()
 	if err := registerModels(d.db, d.models); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 
-	writer := newPool(PoolWriter, d.db, cfg.PoolTimeout, &d.gate, d.observers)
-	writer.queue = opened.queue
-	reader := writer
-	if d.readers != d.db {
-		reader = newPool(PoolReader, d.readers, cfg.PoolTimeout, &d.gate, d.observers)
-	}
-	d.sessions = &SessionFactory{engine: d.Engine(), writer: writer, reader: reader, failover: cfg.URL.SeeksPrimary(), ids: new(atomic.Uint64)}
+	d.serves(opened.writer)
+	d.serves(opened.reader)
+	d.sessions = &SessionFactory{engine: d.Engine(), writer: opened.writer, reader: opened.reader, failover: cfg.URL.SeeksPrimary(), ids: new(atomic.Uint64)}
 	if err := d.openCluster(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// serves has a pool lease its connections to sessions of the database.
+func (d *Database) serves(p *connPool) {
+	p.db, p.timeout, p.gate, p.observers = d.db, d.config.PoolTimeout, &d.gate, d.observers
 }
 
 func (d *Database) listeners() listeners {
@@ -135,14 +131,8 @@ func (d *Database) hooks() []bun.QueryHook {
 }
 
 func (d *Database) addHooks() {
-	separate := d.readers != d.db
 	for _, hook := range d.hooks() {
 		d.db = d.db.WithQueryHook(hook)
-		if separate {
-			d.readers = d.readers.WithQueryHook(hook)
-		} else {
-			d.readers = d.db
-		}
 	}
 }
 
@@ -238,13 +228,13 @@ func (d *Database) connect(ctx context.Context) error {
 
 // Ping asks the database for an answer, on the writer and on the readers.
 func (d *Database) Ping(ctx context.Context) error {
-	if err := d.pools.writer.PingContext(ctx); err != nil {
+	if err := d.pools.writer.ping(ctx); err != nil {
 		return err
 	}
 	if d.pools.reader == d.pools.writer {
 		return nil
 	}
-	return d.pools.reader.PingContext(ctx)
+	return d.pools.reader.ping(ctx)
 }
 
 // DB returns the Bun database on the primary; on SQLite that is the one
@@ -287,7 +277,7 @@ func (d *Database) PoolStats() map[Pool]sql.DBStats {
 	}
 	if d.replicas != nil {
 		for _, p := range d.replicas.pools {
-			stats[p.name] = p.db.Stats()
+			stats[p.writer.name] = p.writer.Stats()
 		}
 	}
 	return stats

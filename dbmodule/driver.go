@@ -47,6 +47,8 @@ type connector struct {
 	statementCache int
 	// queue is set for a writer whose sessions commit in groups.
 	queue *commitQueue
+	// suspect is told that a connection has lost its server.
+	suspect func()
 }
 
 func newConnector(cfg Config, tell listeners, judge engine.Judge, open engine.OpenFunc) *connector {
@@ -57,19 +59,13 @@ func newConnector(cfg Config, tell listeners, judge engine.Judge, open engine.Op
 	return &connector{
 		engine: cfg.URL.Engine(), judge: judge, open: open, prePing: cfg.PoolPrePing, tell: tell,
 		connectTimeout: cfg.URL.ConnectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
-		shapes: shapes, statementCache: cfg.URL.StatementCache(cfg.StatementCache),
+		shapes: shapes, statementCache: cfg.URL.StatementCache(cfg.StatementCache), suspect: func() {},
 	}
 }
 
-// callerKey is the context's key for the context of who waits in the pool.
-type callerKey struct{}
-
-// Connect makes a connection within the connect timeout. How long its caller
+// connect makes a connection within the connect timeout. How long its caller
 // would wait for one that is in use does not count here.
-func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	if caller, ok := ctx.Value(callerKey{}).(context.Context); ok {
-		ctx = caller
-	}
+func (c *connector) connect(ctx context.Context) (*conn, error) {
 	if c.connectTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.connectTimeout)
@@ -110,15 +106,6 @@ func (c *connector) typed(err error) (engine.Verdict, error) { return c.judge.Ty
 // failure is an error of that kind, caused by err.
 func (c *connector) failure(kind, err error) *Error { return c.judge.Error(c.engine, kind, err) }
 
-// Driver satisfies driver.Connector; connections are made by Connect alone.
-func (c *connector) Driver() driver.Driver { return refusingDriver{} }
-
-type refusingDriver struct{}
-
-func (refusingDriver) Open(string) (driver.Conn, error) {
-	return nil, errors.New("dbmodule: connections are opened by their connector")
-}
-
 // longIdle is less than the second after which pgx asks the server whether it
 // is still there.
 const longIdle = 900 * time.Millisecond
@@ -127,46 +114,31 @@ const longIdle = 900 * time.Millisecond
 // it can't write there, such as a string with a NUL for PostgreSQL.
 const unrenderable = "?!("
 
-// conn is one connection. database/sql serialises its use.
+// conn is one connection, in the hands of one user at a time. What database/sql
+// calls, it serialises.
 type conn struct {
 	inner     *severable
 	connector *connector
 
-	// reused is set once the connection came out of the pool a second time:
-	// it may have gone stale there, which a new one can't have.
-	reused bool
 	// broken connections are not given back to the pool.
 	broken bool
 	// generation is its connector's when it was made.
 	generation int64
-	// taken is when the connection last came out of the pool.
-	taken time.Time
 	// statements are prepared ones; nil when none are kept.
 	statements *statements
 	// changes are the unit of work's; learnt is set once the session behind the
 	// connection was asked.
 	changes changes
 	learnt  bool
-	// group is nil unless sessions commit in groups here. shares is set by a
-	// session that will wait for the acknowledgement that its commit leaves.
-	group        *commitGroup
-	shares       bool
-	acknowledged *acknowledgement
-	// unit is the unit of work that it is in the hands of, nil for none;
-	// lone is set if that is a statement by itself.
+	// group is nil unless sessions commit in groups here.
+	group *commitGroup
+	// unit is the unit of work that it is in the hands of, nil for none.
 	unit *observedUnit
-	lone *lone
-	// next is what the session's next statement stands for, own its
-	// transaction with these options. adopting is set while that is made a sql.Tx.
-	next     control
-	own      *tx
-	options  engine.TxOptions
-	adopting bool
-	// following is what follows the result of the session's next query.
-	following *openRows
+	// own is the transaction of the session that has the connection.
+	own *tx
 	// reading are the rows that were opened last and are not closed.
 	reading *rows
-	// watch keeps the time of its statements.
+	// timer keeps the time of its statements.
 	timer deadline.Timer
 	txState
 }
@@ -240,6 +212,7 @@ func (c *conn) typed(err error) (engine.Verdict, error) {
 	}
 	if verdict.LosesConnection {
 		c.broken = true
+		c.connector.suspect()
 		if refused {
 			c.connector.generation.Turn()
 		}
@@ -261,7 +234,6 @@ func ofReadOnlySession(err error) error {
 
 // Close closes the connection.
 func (c *conn) Close() error {
-	c.endLone()
 	c.group.closing(c.broken)
 	defer c.connector.tell.open.remove(c)
 	defer c.timer.Close()
@@ -279,10 +251,7 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	switch of := ctx.(type) {
-	case *lone:
-		ctx = of.got(c)
-	case *followed:
+	if of := c.callOf(ctx); of != nil {
 		ctx = of.caller
 	}
 	if err := c.admits(query); err != nil {
@@ -300,15 +269,24 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	one, ok := ctx.(*lone)
-	if !ok {
-		if c.next != noControl {
-			return c.control(ctx)
-		}
+	of := c.callOf(ctx)
+	if of == nil {
 		return c.execSpared(ctx, query, args)
 	}
-	result, err := c.exec(one.got(c), query, args)
-	return result, one.answered(c, err)
+	if of.does != runs {
+		return driver.ResultNoRows, c.settle(of)
+	}
+	result, err := c.execSpared(of.caller, query, args)
+	return result, c.told(of, err)
+}
+
+// told is the error of a session's statement. One by itself may have been stored for
+// all one knows.
+func (c *conn) told(of *call, err error) error {
+	if of != nil && of.alone {
+		return c.unsettled(err)
+	}
+	return err
 }
 
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -335,38 +313,30 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	switch of := ctx.(type) {
-	case *lone:
-		answer, err := c.query(of.got(c), query, args)
-		if result, ok := answer.(*rows); ok && of.kind == aloneRows && !of.writes { // what was stored is told
-			result.obeys = true
-		}
-		return answer, of.answered(c, err)
-	case *followed:
-		answer, err := c.querySpared(of.caller, query, args)
-		if result, ok := answer.(*rows); ok {
-			result.obeys = true
-		}
-		return answer, err
-	default:
-		return c.querySpared(ctx, query, args)
+	of := c.callOf(ctx)
+	if of != nil {
+		ctx = of.caller
 	}
+	sent, overrules := c.group.spares(query)
+	result, err := c.query(ctx, of, sent, args)
+	return result, c.told(of, c.overruled(overrules, err))
 }
 
-func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+// query runs a query, for a session if of is not nil.
+func (c *conn) query(ctx context.Context, of *call, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
-	l := c.limit(c.obeyed(ctx))
+	l := c.limit(ctx)
 	m := c.measure(l, query)
 	run, err := c.plan(l.Context(), query, len(args) > 0, false)
 	if err != nil {
-		return c.result(l, m, nil, err, nil)
+		return c.result(l, m, of, nil, err, nil)
 	}
 	if run.entry != nil {
 		inner, err := run.entry.Statement.Query(l.Context(), run.args)
 		if !c.stale(l.Context(), run.entry, err) {
-			return c.result(l, m, inner, err, run.entry)
+			return c.result(l, m, of, inner, err, run.entry)
 		}
 	}
 	queryText := c.inner.Query
@@ -375,7 +345,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	}
 	inner, err := queryText(l.Context(), query, args)
 	run.ranAsText(err)
-	return c.result(l, m, inner, err, nil)
+	return c.result(l, m, of, inner, err, nil)
 }
 
 func (c *conn) Ping(ctx context.Context) error {
@@ -393,55 +363,39 @@ func (c *conn) Ping(ctx context.Context) error {
 	return err
 }
 
-// ResetSession runs when the connection is taken from the pool again.
-func (c *conn) ResetSession(ctx context.Context) error {
-	if c.broken || c.outdated() || c.changes.settings {
+// Ready makes the connection ready for its next user; see pool.Conn.
+func (c *conn) Ready(ctx context.Context, idle time.Duration, ask bool) error {
+	if !c.sound() || c.changes.settings {
 		return driver.ErrBadConn
 	}
-	if _, session := ctx.Value(callerKey{}).(context.Context); c.group.isOpen() && !session {
-		c.group.commit() // only sessions know how to join
-		if c.broken {
-			return driver.ErrBadConn
-		}
-	}
-	c.reused = true
-	c.txState, c.shares, c.acknowledged = txState{levels: c.levels[:0]}, false, nil
-	c.next, c.own, c.adopting, c.following = noControl, nil, false, nil
 	// pgx asks the server when the connection was idle for a second; everything
 	// else is done at once, and needs no limit.
-	now := time.Now()
-	if idle := now.Sub(c.taken); idle > longIdle {
+	if idle > longIdle {
 		l := c.limit(ctx)
 		defer l.End()
 		ctx = l.Context()
 	}
-	c.taken = now
 	if err := c.inner.Reset(ctx); err != nil {
 		return err
 	}
-	if c.connector.prePing && c.Ping(ctx) != nil {
+	if (ask || c.connector.prePing) && c.Ping(ctx) != nil {
 		return driver.ErrBadConn
 	}
 	return nil
 }
 
-// IsValid keeps broken connections out of the pool. database/sql asks when the
-// last that used the connection has ended, and before the next gets it.
-func (c *conn) IsValid() bool {
+// Returned ends what its user did with the connection, and reports whether it may be
+// used again; see pool.Conn.
+func (c *conn) Returned() bool {
 	c.group.handOver()
-	c.endLone()
-	c.unit = nil
+	c.unit, c.own, c.reading = nil, nil, nil
 	c.endChanges()
+	c.txState = txState{levels: c.levels[:0]}
 	return c.sound() && !c.changes.settings
 }
 
-// endLone ends a statement by itself, if it was one that had the connection.
-func (c *conn) endLone() {
-	if one := c.lone; one != nil {
-		c.lone = nil
-		one.givenBack()
-	}
-}
+// serves tells the connection for which unit of work it runs statements.
+func (c *conn) serves(unit *observedUnit) { c.unit = unit }
 
 func (c *conn) sound() bool {
 	if c.broken || c.outdated() {
@@ -473,6 +427,10 @@ func (s *stmt) Exec([]driver.Value) (driver.Result, error) { return nil, errNoCo
 func (s *stmt) Query([]driver.Value) (driver.Rows, error)  { return nil, errNoContext }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	of := s.conn.callOf(ctx)
+	if of != nil {
+		ctx = of.caller
+	}
 	if err := s.conn.admits(s.query); err != nil {
 		return nil, err
 	}
@@ -480,22 +438,20 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	defer l.End()
 	m := s.conn.measure(l, s.query)
 	result, err := s.Stmt.Exec(l.Context(), args)
-	return result, s.conn.overruled(s.overrules, m.ran(result, s.conn.answered(l, s.query, err)))
+	return result, s.conn.told(of, s.conn.overruled(s.overrules, m.ran(result, s.conn.answered(l, s.query, err))))
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	switch of := ctx.(type) {
-	case *lone:
-		ctx = of.caller
-	case *followed:
+	of := s.conn.callOf(ctx)
+	if of != nil {
 		ctx = of.caller
 	}
 	if err := s.conn.admits(s.query); err != nil {
 		return nil, err
 	}
-	l := s.conn.limit(s.conn.obeyed(ctx))
+	l := s.conn.limit(ctx)
 	m := s.conn.measure(l, s.query)
 	inner, err := s.Stmt.Query(l.Context(), args)
-	result, err := s.conn.result(l, m, inner, err, nil)
-	return result, s.conn.overruled(s.overrules, err)
+	result, err := s.conn.result(l, m, of, inner, err, nil)
+	return result, s.conn.told(of, s.conn.overruled(s.overrules, err))
 }

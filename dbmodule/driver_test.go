@@ -30,7 +30,7 @@ func (f *fakeDriver) pool(of Engine) *sql.DB {
 	cfg := DefaultConfig()
 	c := newConnector(cfg, listeners{}, judgeOf(of), func(context.Context) (engine.Conn, error) { return &fakeConn{f: f}, nil })
 	c.engine = of
-	return sql.OpenDB(c)
+	return openDB(newConnPool(PoolWriter, c, limitsOf(cfg)))
 }
 
 // fakeConn has what the tests use; anything else is nil, and panics.

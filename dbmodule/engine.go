@@ -3,6 +3,7 @@ package dbmodule
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun/schema"
@@ -12,6 +13,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine/mysql"
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
+	"github.com/openhands-go/server/dbmodule/internal/pool"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/querylog"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
@@ -43,22 +45,45 @@ func dialectOf(e Engine) sqltext.Dialect {
 // pools is what an engine opens for one URL. Nothing in it has done I/O.
 type pools struct {
 	// writer is the primary: every transaction that may write runs on it.
-	writer *sql.DB
+	writer *connPool
 	// reader serves read-only sessions; it is writer itself where the engine
 	// has no reason to keep the two apart.
-	reader  *sql.DB
+	reader *connPool
+	// db leases its connections from writer.
+	db      *sql.DB
 	dialect schema.Dialect
-	// connector makes the writer's connections; nil for SQLite.
+	// connector makes the writer's connections.
 	connector *connector
 	// replication asks the engine's servers how far they are; nil for SQLite.
 	replication engine.Replication
-	// queue, if not nil, counts the sessions that wait for writer.
-	queue *commitQueue
 	// connected, if not nil, runs once after the first connection, for what
 	// needs the server; what it returns, if not nil, runs when all is closed.
 	connected func(ctx context.Context) (closeFunc func() error, err error)
 	// closing, if not nil, runs when the pools are closed.
 	closing func()
+}
+
+// newPools makes the pools of a primary, whose readers may have a connector and limits
+// of their own.
+func newPools(c *connector, limits pool.Limits, dialect schema.Dialect) pools {
+	writer := newConnPool(PoolWriter, c, limits)
+	return pools{writer: writer, reader: writer, db: openDB(writer), dialect: dialect, connector: c}
+}
+
+// close closes the pools. Connections in use are closed when they are given back.
+func (p pools) close() error {
+	errs := []error{p.writer.Close(), p.db.Close()}
+	if p.reader != p.writer {
+		errs = append(errs, p.reader.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// wait returns when the driver does nothing more for connections that are closed.
+func (p pools) wait() {
+	if p.closing != nil {
+		p.closing()
+	}
 }
 
 func openPools(cfg Config, tell listeners) (pools, error) {
@@ -72,23 +97,6 @@ func openPools(cfg Config, tell listeners) (pools, error) {
 	default:
 		return pools{}, fmt.Errorf("dbmodule: open: no engine %q", of)
 	}
-}
-
-// limitPool applies SQLAlchemy's pool settings to a database/sql pool:
-// pool_size connections are kept, max_overflow more may be open for as long
-// as they are in use.
-func limitPool(db *sql.DB, cfg Config) {
-	open := 0 // unlimited
-	if cfg.PoolSize > 0 && cfg.MaxOverflow >= 0 {
-		open = cfg.PoolSize + cfg.MaxOverflow
-	}
-	idle := cfg.PoolSize
-	if idle == 0 {
-		idle = 1 << 16 // pool_size=0 means "keep all of them"
-	}
-	db.SetMaxOpenConns(open)
-	db.SetMaxIdleConns(idle)
-	db.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))
 }
 
 // listeners are told what connections do; the zero value is nobody.

@@ -15,8 +15,8 @@ import (
 // It is safe for concurrent use and what handlers and stores should be given.
 type SessionFactory struct {
 	engine Engine
-	writer *pool
-	reader *pool
+	writer *connPool
+	reader *connPool
 	// replicas serve read-only sessions; nil where there are none.
 	replicas *replicas
 	// failover is set when the URL names several hosts of which one is the
@@ -128,7 +128,7 @@ func (s *Session) repeatable(err error) bool {
 	return retry.Retryable(err)
 }
 
-func (f *SessionFactory) pool(readOnly bool) *pool {
+func (f *SessionFactory) pool(readOnly bool) *connPool {
 	if readOnly {
 		return f.reader
 	}

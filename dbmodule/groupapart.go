@@ -68,12 +68,6 @@ func (c *conn) execSpared(ctx context.Context, query string, args []driver.Named
 	return result, c.overruled(overrules, err)
 }
 
-func (c *conn) querySpared(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	sent, overrules := c.group.spares(query)
-	result, err := c.query(ctx, sent, args)
-	return result, c.overruled(overrules, err)
-}
-
 var errShared = errors.New("the statement may undo the transaction as a whole, which the unit of work shares with others: run it again, when it shares none")
 
 // apart commits what others did in the transaction, and begins another for the unit of
@@ -88,7 +82,7 @@ func (g *commitGroup) apart() error {
 	g.last = true
 	err := error(nil)
 	if !c.broken {
-		err = c.inner.Begin(ctx, c.options)
+		err = c.inner.Begin(ctx, engine.TxOptions{}) // SQLite's have no options
 	}
 	if c.broken || err != nil {
 		c.broken = true

@@ -39,10 +39,10 @@ const (
 	unitSavepoint = "openhands_unit"
 )
 
-// commitQueue counts the sessions that wait for the writer, and what came of
-// their waiting.
+// commitQueue is what the groups of one writer share.
 type commitQueue struct {
-	waiting atomic.Int64
+	// waiting tells how many sessions wait for the writer.
+	waiting func() int64
 	// commits and units are how many COMMITs stored how many units of work.
 	commits, units atomic.Int64
 	// aloneUntil is the time, in Unix nanoseconds, until which units commit one
@@ -56,7 +56,9 @@ type commitQueue struct {
 	endOnce sync.Once
 }
 
-func newCommitQueue() *commitQueue { return &commitQueue{ended: make(chan struct{})} }
+func newCommitQueue() *commitQueue {
+	return &commitQueue{waiting: func() int64 { return 0 }, ended: make(chan struct{})}
+}
 
 // end releases those who wait for a COMMIT that nobody is going to send.
 func (q *commitQueue) end() {
@@ -64,15 +66,6 @@ func (q *commitQueue) end() {
 		q.endOnce.Do(func() { close(q.ended) })
 	}
 }
-
-func (q *commitQueue) enter() {
-	if q != nil {
-		q.waiting.Add(1)
-	}
-}
-
-// leave reports whether the last session that waited has left.
-func (q *commitQueue) leave() (last bool) { return q != nil && q.waiting.Add(-1) == 0 }
 
 // commitGroup belongs to one writer connection and whoever holds that.
 type commitGroup struct {
@@ -224,7 +217,7 @@ func (g *commitGroup) judge() {
 // stays decides whether the transaction is left open for the next.
 func (g *commitGroup) stays() bool {
 	switch {
-	case g.queue.waiting.Load() == 0, len(g.members) >= groupUnits, time.Since(g.began) > groupAge,
+	case g.queue.waiting() == 0, len(g.members) >= groupUnits, time.Since(g.began) > groupAge,
 		g.slow > slowUnits/2, time.Now().UnixNano() < g.queue.aloneUntil.Load(), g.conn.broken,
 		g.last, g.queue.alone.Load():
 		return false
@@ -283,13 +276,10 @@ func (g *commitGroup) closing(broken bool) {
 	}
 }
 
-// flush makes sure that a transaction which was left open for a session
-// that went away is committed: the next to take the connection does that.
-func (p *pool) flush() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:forbidigo // whoever waited has gone, those who wait for the COMMIT have not
-	defer cancel()
-	if taken, err := p.db.Conn(ctx); err == nil {
-		_ = taken.Close() // the pool drops a connection that does not close
+// leaveAlone commits the open transaction, for somebody who can't join it.
+func (g *commitGroup) leaveAlone() {
+	if g.isOpen() {
+		g.commit()
 	}
 }
 

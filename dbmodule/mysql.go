@@ -31,15 +31,13 @@ func openMySQL(cfg Config, tell listeners) (pools, error) {
 	}
 	connector := newConnector(cfg, tell, mysql.Judge, hosts.Open)
 	connector.connectTimeout *= time.Duration(len(configs)) // the others get their time too
-	db := sql.OpenDB(connector)
-	limitPool(db, cfg)
 
 	// Without a location Bun writes a time's wall clock in whatever zone it has.
 	dialect := &lateMySQLDialect{Dialect: mysqldialect.New(mysqldialect.WithTimeLocation("UTC"))}
-	return pools{
-		writer: db, reader: db, dialect: dialect, connector: connector, replication: new(mysql.Replication), closing: hosts.Wait,
-		connected: func(ctx context.Context) (func() error, error) { return nil, dialect.discover(ctx, db) },
-	}, nil
+	p := newPools(connector, limitsOf(cfg), dialect)
+	p.replication, p.closing = new(mysql.Replication), hosts.Wait
+	p.connected = func(ctx context.Context) (func() error, error) { return nil, dialect.discover(ctx, p.db) }
+	return p, nil
 }
 
 // lateMySQLDialect asks the server for its version when it is connected.

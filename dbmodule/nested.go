@@ -21,7 +21,7 @@ func Join() SessionOption { return func(o *sessionOptions) { o.join = true } }
 // called in, one for each database. fn's caller hands it on by the context, and no
 // part of this package to another: it is how InTx notices that it is called inside
 // itself.
-type unitKey struct{ writer *pool }
+type unitKey struct{ writer *connPool }
 
 // openUnit is what a context has by unitKey.
 type openUnit struct {
@@ -68,9 +68,9 @@ var errJoinKey = errors.New("dbmodule: unit of work: Join with an IdempotencyKey
 
 // refusesOuter refuses a connection to a session that is used inside a unit of work
 // which holds the only one: it would wait for that in vain.
-func (p *pool) refusesOuter(ctx context.Context, s *Session) error {
+func (p *connPool) refusesOuter(ctx context.Context, s *Session) error {
 	outer, _ := ctx.Value(unitKey{p}).(*openUnit)
-	if outer == nil || outer.session == s || outer.ended.Load() || p.db.Stats().MaxOpenConnections != 1 || !outer.session.Active() {
+	if outer == nil || outer.session == s || outer.ended.Load() || p.Stats().MaxOpenConnections != 1 || !outer.session.Active() {
 		return nil
 	}
 	return fmt.Errorf("dbmodule: connect: %w", ErrNestedUnit)

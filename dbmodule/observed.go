@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
+	"github.com/openhands-go/server/dbmodule/internal/pool"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
@@ -20,45 +22,42 @@ type observedUnit struct {
 	err     error
 }
 
-// take begins a unit of work with a connection of a pool, and tells how long
-// the wait for that was.
-func (s *Session) take(ctx context.Context, from *pool) (*heldConn, error) {
-	s.unit = observedUnit{outcome: OutcomeNone, UnitOfWork: s.unitOfWork(from)}
+// takeFrom begins a unit of work with a connection of a pool, and tells how long the
+// wait for that was.
+func (s *Session) takeFrom(ctx context.Context, from *connPool, unit *observedUnit, user fmt.Stringer) (*heldConn, error) {
+	*unit = observedUnit{outcome: OutcomeNone, UnitOfWork: UnitOfWork{
+		Engine: s.factory.engine, Pool: from.name, Session: s.id, Attempt: s.attempt, ReadOnly: s.options.readOnly,
+	}}
 	tellSessionUsed(ctx, s.id)
-	if len(from.observers) == 0 || observe.IsUnobserved(ctx) {
-		return s.label(from.take(ctx, s))
+	observed := len(from.observers) > 0 && !observe.IsUnobserved(ctx)
+	var began time.Time
+	if observed {
+		unit.ctx = from.observers.UnitBegan(ctx, unit.UnitOfWork)
+		began = time.Now()
 	}
-	s.unit.ctx = from.observers.UnitBegan(ctx, s.unit.UnitOfWork)
-	began := time.Now()
-	held, err := from.take(ctx, s)
-	from.observers.Acquired(s.unit.ctx, Acquisition{Pool: from.name, Took: time.Since(began), Err: err})
-	if err != nil {
-		from.observers.UnitEnded(s.unit.ctx, UnitEnd{UnitOfWork: s.unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
-		s.unit = observedUnit{}
+	held, err := from.take(ctx, pool.User{Session: s.id, Name: user})
+	if observed {
+		from.observers.Acquired(unit.ctx, Acquisition{Pool: from.name, Took: time.Since(began), Err: err})
 	}
-	return s.label(held, err)
-}
-
-func (s *Session) unitOfWork(from *pool) UnitOfWork {
-	return UnitOfWork{Engine: s.factory.engine, Pool: from.name, Session: s.id, Attempt: s.attempt, ReadOnly: s.options.readOnly}
-}
-
-// label tells a connection whose unit of work it serves.
-func (s *Session) label(held *heldConn, err error) (*heldConn, error) {
-	if held != nil {
-		held.raw.unit = &s.unit
+	if err == nil {
+		held.raw.serves(unit)
+		return held, nil
 	}
-	return held, err
+	if observed {
+		from.observers.UnitEnded(unit.ctx, UnitEnd{UnitOfWork: unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
+	}
+	*unit = observedUnit{}
+	return nil, err
 }
 
 // endUnit ends the unit of work that had a connection.
-func (s *Session) endUnit(held *heldConn) {
-	if s.unit.ctx != nil {
-		held.pool.observers.UnitEnded(s.unit.ctx, UnitEnd{
-			UnitOfWork: s.unit.UnitOfWork, Outcome: s.unit.outcome, Held: time.Since(held.since), Err: s.unit.err,
+func (s *Session) endUnit(held *heldConn, unit *observedUnit) {
+	if unit.ctx != nil {
+		held.pool.observers.UnitEnded(unit.ctx, UnitEnd{
+			UnitOfWork: unit.UnitOfWork, Outcome: unit.outcome, Held: time.Since(held.lease.Since()), Err: unit.err,
 		})
 	}
-	s.unit = observedUnit{}
+	*unit = observedUnit{}
 }
 
 // settledBy notes what COMMIT returned.

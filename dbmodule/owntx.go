@@ -3,62 +3,39 @@ package dbmodule
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 
 	"github.com/uptrace/bun"
 )
 
 // A session's transaction is not a sql.Tx, which costs a goroutine and several
-// contexts: it is begun and ended by statements on the session's connection, of
-// which the driver knows that they are the session's own. So Bun's hooks see
-// BEGIN, COMMIT and ROLLBACK as they do with a bun.Tx, and each obeys the context
-// of its own call.
+// contexts: it is begun and ended by statements on the session's connection, whose call
+// says that they are the session's own. So Bun's hooks see BEGIN, COMMIT and ROLLBACK
+// as they do with a bun.Tx, and each obeys the context of its own call.
 
-// control is what the next statement on a connection stands for.
-type control int
-
-const (
-	noControl control = iota
-	beginControl
-	commitControl
-	rollbackControl
-)
-
-func (k control) text() string {
-	return [...]string{beginControl: "BEGIN", commitControl: "COMMIT", rollbackControl: "ROLLBACK"}[k]
-}
-
-// control runs a statement about the session's transaction.
-func (s *Session) control(ctx context.Context, k control) error {
-	raw := s.held.raw
-	raw.next = k
-	_, err := s.held.conn.ExecContext(ctx, k.text())
-	raw.next = noControl // if it did not come that far
+// control begins or ends the session's transaction.
+func (s *Session) control(of *call) error {
+	_, err := s.held.conn.ExecContext(of, of.does.text())
 	return err
 }
 
-// control runs the statement that the session announced.
-func (c *conn) control(ctx context.Context) (driver.Result, error) {
-	k := c.next
-	c.next = noControl
-	if k == beginControl {
-		began, err := c.beginTx(ctx, c.options, true)
-		if err != nil {
-			return nil, err
-		}
-		c.own = began
-		return driver.ResultNoRows, nil
+// settle begins or ends the transaction of the session that has the connection.
+func (c *conn) settle(of *call) (err error) {
+	if of.does == begins {
+		c.strict = true
+		c.own, err = c.beginTx(of.caller, of.options, true)
+		return err
 	}
 	t := c.own
 	if t == nil {
-		return nil, sql.ErrTxDone
+		return sql.ErrTxDone
 	}
 	c.own = nil
-	t.obey(ctx)
-	if k == commitControl {
-		return driver.ResultNoRows, t.Commit()
+	t.obey(of.caller)
+	if of.does == rollsBack {
+		return t.Rollback()
 	}
-	return driver.ResultNoRows, t.Rollback()
+	of.acknowledged, err = t.commit(of.shares)
+	return err
 }
 
 // obey gives the transaction the context of the statement that ends it.
@@ -76,9 +53,7 @@ func (s *Session) adopt(ctx context.Context) (bun.Tx, error) {
 	if s.adopted.Tx != nil {
 		return s.adopted, nil
 	}
-	s.held.raw.adopting = true
-	adopted, err := s.held.conn.BeginTx(context.WithoutCancel(ctx), nil)
-	s.held.raw.adopting = false
+	adopted, err := s.held.conn.BeginTx(&call{caller: context.WithoutCancel(ctx), on: s.held.raw, does: adopts}, nil)
 	if err == nil {
 		s.adopted = adopted
 	}

@@ -2,7 +2,6 @@ package dbmodule
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,7 +28,7 @@ func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
 	if len(cfg.URL.Hosts()) > 1 {
 		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
 	}
-	db := sql.OpenDB(inner)
-	limitPool(db, cfg)
-	return pools{writer: db, reader: db, dialect: pgdialect.New(), connector: inner, replication: postgres.Replication{}}, nil
+	p := newPools(inner, limitsOf(cfg), pgdialect.New())
+	p.replication = postgres.Replication{}
+	return p, nil
 }

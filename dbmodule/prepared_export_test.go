@@ -24,7 +24,7 @@ func Prepared(ctx context.Context, db *bun.DB) ([]string, error) {
 func PreparedOn(c bun.Conn) ([]string, error) {
 	texts := []string{}
 	err := c.Raw(func(raw any) error {
-		if s := raw.(*conn).statements; s != nil {
+		if s := raw.(*handle).statements; s != nil {
 			s.renew()
 			texts = append(texts, s.cache.Texts()...)
 		}
@@ -38,7 +38,7 @@ func PreparedOn(c bun.Conn) ([]string, error) {
 // they run, as on a server that does not take them any more.
 func FailPrepared(c bun.Conn, fail func() error) error {
 	return c.Raw(func(raw any) error {
-		for _, e := range raw.(*conn).statements.cache.All() {
+		for _, e := range raw.(*handle).statements.cache.All() {
 			e.Statement.Stmt = failingStmt{e.Statement.Stmt, fail}
 		}
 		return nil
@@ -61,7 +61,7 @@ func (s failingStmt) Exec(context.Context, []driver.NamedValue) (driver.Result, 
 // RunUnseen runs a statement on the driver's own connection.
 func RunUnseen(ctx context.Context, c bun.Conn, statement string) error {
 	return c.Raw(func(raw any) error {
-		_, err := raw.(*conn).inner.Exec(ctx, statement, nil)
+		_, err := raw.(*handle).inner.Exec(ctx, statement, nil)
 		return err
 	})
 }

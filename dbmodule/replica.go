@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/openhands-go/server/dbmodule/internal/cluster"
 )
 
 // replicas are the pools of the replicas, in the order of the cluster's.
 type replicas struct {
 	cluster *cluster.Cluster
-	pools   []*pool
-	closing []func()
+	pools   []pools
 }
 
 // openCluster opens what a database of several servers has beyond its primary. It
@@ -51,7 +48,14 @@ func (d *Database) openCluster() error {
 func (c Config) openProbe(u URL) (cluster.Probe, error) {
 	c.URL, c.PoolSize, c.MaxOverflow = u, 1, 0
 	opened, err := openPools(c, listeners{})
-	return cluster.Probe{DB: opened.writer, Wait: opened.closing}, err
+	if err != nil {
+		return cluster.Probe{}, err
+	}
+	return cluster.Probe{DB: opened.db, CloseIdle: opened.writer.CloseIdle, Close: func() error {
+		err := opened.close()
+		opened.wait()
+		return err
+	}}, nil
 }
 
 // openReplica opens the pool of one replica. A password in its URL counts instead of
@@ -66,16 +70,9 @@ func (d *Database) openReplica(one *cluster.Replica) error {
 		return err
 	}
 	opened.connector.standby = true
-	if opened.closing != nil {
-		d.replicas.closing = append(d.replicas.closing, opened.closing)
-	}
-	db := bun.NewDB(opened.writer, d.pools.dialect)
-	for _, hook := range d.hooks() {
-		db = db.WithQueryHook(hook)
-	}
-	p := newPool(PoolReplica(one.Index()+1), db, cfg.PoolTimeout, &d.gate, d.observers)
-	p.replica = one
-	d.replicas.pools = append(d.replicas.pools, p)
+	opened.writer.name, opened.writer.replica = PoolReplica(one.Index()+1), one
+	d.serves(opened.writer)
+	d.replicas.pools = append(d.replicas.pools, opened)
 	return nil
 }
 
@@ -85,7 +82,7 @@ func (r *replicas) close() error {
 	}
 	var errs []error
 	for _, p := range r.pools {
-		errs = append(errs, p.db.DB.Close())
+		errs = append(errs, p.close())
 	}
 	return errors.Join(errs...)
 }
@@ -95,18 +92,18 @@ func (r *replicas) wait() {
 	if r == nil {
 		return
 	}
-	for _, closing := range r.closing {
-		closing()
+	for _, p := range r.pools {
+		p.wait()
 	}
 }
 
 // serving is the pool for a session's next connection. Of read-only sessions, those
 // that ask for serializable transactions need the primary: standbys have none.
-func (f *SessionFactory) serving(ctx context.Context, s *Session) *pool {
+func (f *SessionFactory) serving(ctx context.Context, s *Session) *connPool {
 	o := s.options
 	if f.replicas != nil && o.readOnly && !o.ungated && !s.fromPrimary && o.isolation != sql.LevelSerializable {
 		if chosen := f.replicas.cluster.Choose(writesOf(ctx)); chosen != nil {
-			return f.replicas.pools[chosen.Index()]
+			return f.replicas.pools[chosen.Index()].writer
 		}
 	}
 	return f.pool(o.readOnly)
@@ -114,7 +111,7 @@ func (f *SessionFactory) serving(ctx context.Context, s *Session) *pool {
 
 // unreached reports whether a session that got no connection is to try again, on the
 // primary. A replica that can't be reached is not used until a check finds it again.
-func (s *Session) unreached(ctx context.Context, from *pool, err error) bool {
+func (s *Session) unreached(ctx context.Context, from *connPool, err error) bool {
 	if from.replica == nil || ctx.Err() != nil || errors.Is(err, ErrPoolTimeout) {
 		return false
 	}
@@ -128,7 +125,7 @@ func (s *Session) unreached(ctx context.Context, from *pool, err error) bool {
 // gone, it cancels what conflicts with its replay, and a table may not have
 // come to it yet. What took too long is not done twice. reused is set for a
 // connection that was in the pool before: its loss says little of the server.
-func (s *Session) elsewhere(ctx context.Context, from *pool, reused bool, err error) bool {
+func (s *Session) elsewhere(ctx context.Context, from *connPool, reused bool, err error) bool {
 	if from.replica == nil || ctx.Err() != nil || errors.Is(err, ErrTimeout) {
 		return false
 	}
@@ -149,7 +146,7 @@ func (d *Database) needsSchema(ctx context.Context) error {
 	if d.replicas == nil {
 		return nil
 	}
-	return d.cluster.RequireNow(ctx, d.pools.writer)
+	return d.cluster.RequireNow(ctx, d.pools.db)
 }
 
 // unwatched makes a Database that opens no connections but those of its pool.
@@ -159,8 +156,7 @@ func unwatched() Option { return func(d *Database) { d.isUnwatched = true } }
 // those that nobody uses now, the others when they are given back.
 func (d *Database) demoted() {
 	d.pools.connector.generation.Turn()
-	d.pools.writer.SetMaxIdleConns(-1)
-	limitPool(d.pools.writer, d.config)
+	_ = d.pools.writer.CloseIdle() // nobody needs them
 }
 
 // ReplicaStats describes a replica of DATABASE_REPLICA_URLS at one moment.
@@ -185,7 +181,7 @@ func (d *Database) Replicas() []ReplicaStats {
 		state := one.State()
 		stats = append(stats, ReplicaStats{
 			Replica: one.URL().String(), Fit: state.Fit, Reason: state.Reason, Lag: state.Lag,
-			Pool: PoolStats{}.plus(d.replicas.pools[i].db.DB),
+			Pool: PoolStats{}.plus(d.replicas.pools[i].writer),
 		})
 	}
 	return stats

@@ -1,7 +1,6 @@
 package dbmodule
 
 import (
-	"context"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -12,28 +11,19 @@ import (
 
 // result wraps the rows of a query, which keep its limit, and the statement of
 // ours that gives them, if there is one.
-func (c *conn) result(l *deadline.Limit, m measured, inner driver.Rows, err error, from *entry) (driver.Rows, error) {
+func (c *conn) result(l *deadline.Limit, m measured, of *call, inner driver.Rows, err error, from *entry) (driver.Rows, error) {
 	if err = c.answered(l, m.query, err); err != nil {
 		c.freed(from)
 		l.End()
 		return nil, m.done(err)
 	}
 	l.Stop()
-	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: from, lone: c.lone}
-	if c.following != nil {
-		answer.follower, c.following = c.following, nil
-		answer.follower.open.Store(true)
+	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: from, call: of}
+	if of != nil && of.result != nil {
+		of.result.open.Store(true)
 	}
 	c.reading = answer
 	return answer, nil
-}
-
-// obeyed is the context that counts for a query.
-func (c *conn) obeyed(ctx context.Context) context.Context {
-	if c.following != nil && c.following.forDriver != nil {
-		return c.following.forDriver
-	}
-	return ctx
 }
 
 // rows types the errors that a driver reports while a result is read, and
@@ -45,12 +35,8 @@ type rows struct {
 	measured measured
 	// statement, if not nil, is free again once the rows are closed.
 	statement *entry
-	// lone is the statement that they are of, nil for others.
-	lone *lone
-	// obeys is set when database/sql does not look at the caller's context.
-	obeys bool
-	// follower, if not nil, is how the session follows them.
-	follower *openRows
+	// call is the session's, nil for others.
+	call *call
 	// over is set once they are closed: it is what whoever reads on is told.
 	over error
 }
@@ -62,7 +48,7 @@ func (r *rows) Next(dest []driver.Value) error {
 	if r.over != nil {
 		return r.over
 	}
-	if r.obeys {
+	if r.obeys() {
 		if err := r.limit.Caller().Err(); err != nil {
 			return r.measured.failed(err)
 		}
@@ -83,14 +69,12 @@ func (r *rows) Next(dest []driver.Value) error {
 	return nil
 }
 
+// obeys is set when database/sql does not look at the caller's context. What a
+// statement by itself has stored is told in any case.
+func (r *rows) obeys() bool { return r.call != nil && r.call.result != nil && !r.call.alone }
+
 // failed gives an error of the driver its type.
-func (r *rows) failed(err error) error {
-	err = r.conn.answered(r.limit, "", err)
-	if r.lone != nil && r.lone.writes {
-		return r.conn.unsettled(err)
-	}
-	return err
-}
+func (r *rows) failed(err error) error { return r.conn.told(r.call, r.conn.answered(r.limit, "", err)) }
 
 // Close reads what is left of the result, if the driver has to. It may be called
 // again.
@@ -103,18 +87,19 @@ func (r *rows) Close() error {
 		r.conn.reading = nil
 	}
 	r.limit.Start(0)
-	defer r.limit.End()
 	r.measured.counted = r.measured.rows > 0 || r.measured.to != nil && len(r.Rows.Columns()) > 0
 	err := r.conn.inner.closeRows(r.Rows)
-	if r.follower != nil {
-		r.follower.ended()
-	}
 	r.conn.freed(r.statement)
 	r.conn.abandoned(r.limit)
-	if err == nil {
-		return r.measured.done(nil)
+	if err != nil {
+		err = r.failed(err)
 	}
-	return r.measured.done(r.failed(err))
+	r.limit.End()
+	err = r.measured.done(err)
+	if r.call != nil && r.call.result != nil {
+		r.call.result.ended() // after which the connection may be another's
+	}
+	return err
 }
 
 func (r *rows) HasNextResultSet() bool {

@@ -166,13 +166,12 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	}
 
 	s.settle()
-	s.held.raw.shares = true
-	err := s.control(ctx, commitControl)
-	shared := s.held.raw.acknowledged
-	if err != nil || shared == nil {
+	commit := &call{caller: ctx, on: s.held.raw, does: commits, shares: true}
+	err := s.control(commit)
+	if err != nil || commit.acknowledged == nil {
 		s.unit.settledBy(err)
 	} else {
-		err = s.await(ctx, shared)
+		err = s.await(ctx, commit.acknowledged)
 	}
 	if err != nil {
 		if s.commitUnknown = errors.Is(err, ErrCommitUnknown); s.commitUnknown {
@@ -293,7 +292,9 @@ func (s *Session) ExecContext(ctx context.Context, query string, args ...any) (s
 	}
 	defer s.mu.Unlock()
 	if s.options.autocommits() {
-		return s.execHeld(ctx, query, func(conn bun.Conn) (sql.Result, error) { return conn.ExecContext(ctx, query, args...) })
+		return s.execHeld(ctx, query, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
+			return conn.ExecContext(ctx, query, args...)
+		})
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
@@ -308,13 +309,14 @@ func (s *Session) QueryContext(ctx context.Context, query string, args ...any) (
 		return nil, err
 	}
 	defer s.mu.Unlock()
+	run := func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) { return conn.QueryContext(ctx, query, args...) }
 	if s.autocommits(query) {
-		return s.readRows(ctx, query, func(conn bun.Conn) (*sql.Rows, error) { return conn.QueryContext(ctx, query, args...) })
+		return s.readRows(ctx, query, run)
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	return s.queryHeld(new(openRows), func() (*sql.Rows, error) { return s.held.conn.QueryContext(ctx, query, args...) })
+	return s.queryHeld(ctx, run)
 }
 
 // QueryRowContext runs a query with Bun's placeholders that gives at most one
@@ -324,15 +326,14 @@ func (s *Session) QueryRowContext(ctx context.Context, query string, args ...any
 		return failedRow(ctx, err)
 	}
 	defer s.mu.Unlock()
+	run := func(ctx context.Context, conn bun.Conn) *sql.Row { return conn.QueryRowContext(ctx, query, args...) }
 	if s.autocommits(query) {
-		return s.readRow(ctx, query, func(ctx context.Context, conn bun.Conn) *sql.Row {
-			return conn.QueryRowContext(ctx, query, args...)
-		})
+		return s.readRow(ctx, query, run)
 	}
 	if err := s.begin(ctx); err != nil {
 		return failedRow(ctx, err)
 	}
-	return s.queryRowHeld(ctx, func(ctx context.Context) *sql.Row { return s.held.conn.QueryRowContext(ctx, query, args...) })
+	return s.queryRowHeld(ctx, run)
 }
 
 // enter admits one goroutine; the caller unlocks mu.
@@ -358,14 +359,16 @@ func (s *Session) begin(ctx context.Context) error {
 		if err := s.hold(ctx); err != nil {
 			return err
 		}
-		s.held.raw.strict = true
-		s.held.raw.options = engine.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly, MayWait: true}
-		err := s.control(ctx, beginControl)
+		err := s.control(&call{
+			caller: ctx, on: s.held.raw, does: begins,
+			options: engine.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly, MayWait: true},
+		})
 		if err == nil {
 			s.inTx, s.last = true, ctx
 			return nil
 		}
-		stale := isUnavailable(err) && s.elsewhere(ctx, s.held.pool, s.held.raw.reused, err) || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		reused := s.held.lease.Reused()
+		stale := isUnavailable(err) && s.elsewhere(ctx, s.held.pool, reused, err) || reused && isUnavailable(err) && ctx.Err() == nil
 		if errors.Is(err, ErrRowsOpen) { // its user still reads them
 			return fmt.Errorf("dbmodule: begin: %w", err)
 		}
@@ -399,9 +402,10 @@ func (s *Session) autocommits(query string) bool {
 	return s.options.readOnly && !s.options.snapshot && !s.inTx && sqltext.PlainSelect(dialectOf(s.factory.engine), query)
 }
 
-// read runs a query outside a transaction. A SELECT of a read-only session is
-// repeated on another connection when the one from the pool turns out to be stale.
-func (s *Session) read(ctx context.Context, text string, query func(bun.Conn) error) error {
+// read runs a query outside a transaction, on a connection that the session keeps. A
+// SELECT of a read-only session is repeated on another connection when the one from the
+// pool turns out to be stale.
+func (s *Session) read(ctx context.Context, text string, query func() error) error {
 	if s.options.autocommits() {
 		return s.queryText(ctx, text, query)
 	}
@@ -409,29 +413,30 @@ func (s *Session) read(ctx context.Context, text string, query func(bun.Conn) er
 		if err := s.hold(ctx); err != nil {
 			return err
 		}
-		err := query(s.held.conn)
-		elsewhere := err != nil && s.elsewhere(ctx, s.held.pool, s.held.raw.reused, err)
+		err := query()
+		reused := s.held.lease.Reused()
+		elsewhere := err != nil && s.elsewhere(ctx, s.held.pool, reused, err)
 		if err == nil || !s.held.raw.broken && !elsewhere {
 			return err
 		}
-		stale := elsewhere || s.held.raw.reused && isUnavailable(err) && ctx.Err() == nil
+		stale := elsewhere || reused && isUnavailable(err) && ctx.Err() == nil
 		if err = errors.Join(err, s.release()); !stale {
 			return err
 		}
 	}
 }
 
-func (s *Session) readRows(ctx context.Context, text string, query func(bun.Conn) (*sql.Rows, error)) (rows *sql.Rows, err error) {
-	err = s.read(ctx, text, func(conn bun.Conn) (err error) {
-		rows, err = s.queryHeld(new(openRows), func() (*sql.Rows, error) { return query(conn) })
+func (s *Session) readRows(ctx context.Context, text string, run func(context.Context, bun.Conn) (*sql.Rows, error)) (rows *sql.Rows, err error) {
+	err = s.read(ctx, text, func() (err error) {
+		rows, err = s.queryHeld(ctx, run)
 		return err
 	})
 	return rows, err
 }
 
-func (s *Session) readRow(ctx context.Context, text string, query func(context.Context, bun.Conn) *sql.Row) (row *sql.Row) {
-	if err := s.read(ctx, text, func(conn bun.Conn) error {
-		row = s.queryRowHeld(ctx, func(ctx context.Context) *sql.Row { return query(ctx, conn) })
+func (s *Session) readRow(ctx context.Context, text string, run func(context.Context, bun.Conn) *sql.Row) (row *sql.Row) {
+	if err := s.read(ctx, text, func() error {
+		row = s.queryRowHeld(ctx, run)
 		return row.Err()
 	}); err != nil {
 		return failedRow(ctx, err) // row may be one of an earlier attempt
@@ -439,28 +444,64 @@ func (s *Session) readRow(ctx context.Context, text string, query func(context.C
 	return row
 }
 
-// hold makes sure that the session has a connection.
-func (s *Session) hold(ctx context.Context) error {
-	if s.held != nil {
-		return nil
+// followed is a query whose result the session follows.
+type followed struct {
+	openRows
+	call call
+}
+
+// follows prepares a query on the connection that the session has.
+func (s *Session) follows(ctx context.Context, f *followed) *call {
+	f.call = call{caller: ctx, on: s.held.raw, alone: s.options.autocommits(), result: &f.openRows}
+	return &f.call
+}
+
+// queryHeld runs a query on the connection that the session has.
+func (s *Session) queryHeld(ctx context.Context, run func(context.Context, bun.Conn) (*sql.Rows, error)) (*sql.Rows, error) {
+	f := new(followed)
+	rows, err := run(s.follows(ctx, f), s.held.conn)
+	if err != nil {
+		return nil, err
 	}
+	f.rows = rows
+	s.follow(&f.openRows)
+	return rows, nil
+}
+
+// queryRowHeld runs a query for one row on the connection that the session has.
+func (s *Session) queryRowHeld(ctx context.Context, run func(context.Context, bun.Conn) *sql.Row) *sql.Row {
+	f := &followed{openRows: openRows{stop: make(chan struct{}), closed: make(chan struct{})}}
+	row := run(s.follows(ctx, f), s.held.conn)
+	s.follow(&f.openRows)
+	return row
+}
+
+// hold makes sure that the session has a connection.
+func (s *Session) hold(ctx context.Context) (err error) {
+	if s.held == nil {
+		s.held, err = s.take(ctx, &s.unit, s.options.owner)
+	}
+	return err
+}
+
+// take acquires a connection for a unit of work.
+func (s *Session) take(ctx context.Context, unit *observedUnit, user fmt.Stringer) (*heldConn, error) {
 	for {
-		pool := s.factory.serving(ctx, s)
+		from := s.factory.serving(ctx, s)
 		if !s.options.ungated {
-			if err := pool.gate.pass(); err != nil {
-				return err
+			if err := from.gate.pass(); err != nil {
+				return nil, err
 			}
 		}
-		if err := pool.refusesOuter(ctx, s); err != nil {
-			return err
+		if err := from.refusesOuter(ctx, s); err != nil {
+			return nil, err
 		}
-		held, err := s.take(ctx, pool)
+		held, err := s.takeFrom(ctx, from, unit, user)
 		if err == nil {
-			s.held = held
-			return nil
+			return held, nil
 		}
-		if !s.unreached(ctx, pool, err) {
-			return err
+		if !s.unreached(ctx, from, err) {
+			return nil, err
 		}
 	}
 }
@@ -483,7 +524,7 @@ func (s *Session) rollback(within ...context.Context) error {
 		stop := whenDone(other, cancel)
 		defer stop()
 	}
-	err := s.control(ctx, rollbackControl)
+	err := s.control(&call{caller: ctx, on: s.held.raw, does: rollsBack})
 	s.unit.outcome = OutcomeRollback
 	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, sql.ErrConnDone) {
 		err = nil // what has no connection left is rolled back
@@ -505,7 +546,7 @@ func (s *Session) await(ctx context.Context, shared *acknowledgement) error {
 	s.forget()
 	err := shared.wait(ctx, held.pool.queue.ended)
 	s.unit.settledBy(err)
-	s.endUnit(held)
+	s.endUnit(held, &s.unit)
 	return err
 }
 
@@ -517,7 +558,7 @@ func (s *Session) release() error {
 		return nil
 	}
 	err := held.giveBack()
-	s.endUnit(held) // only now has the last ended that may look at the unit
+	s.endUnit(held, &s.unit) // only now has the last ended that may look at the unit
 	return err
 }
 

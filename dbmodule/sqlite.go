@@ -2,7 +2,6 @@ package dbmodule
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +14,7 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
+	"github.com/openhands-go/server/dbmodule/internal/pool"
 )
 
 // memorySerial keeps the in-memory databases of one process apart: each
@@ -42,17 +42,13 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 	if cfg.GroupCommit && options.SyncsEachCommit() {
 		connector.queue = newCommitQueue()
 	}
-	writer := sql.OpenDB(connector)
-	writer.SetMaxOpenConns(1)
-	writer.SetMaxIdleConns(1)
-
-	reader := sql.OpenDB(newConnector(cfg, tell, sqlite.Judge, sqlite.Opener(readers)))
-	limitPool(reader, cfg)
-	if !options.Memory {
-		writer.SetConnMaxLifetime(max(cfg.PoolRecycle, 0))
+	// One connection writes. That of a database in memory is kept for good.
+	limits := pool.Limits{Size: 1, Recycle: max(cfg.PoolRecycle, 0)}
+	if options.Memory {
+		limits.Recycle = 0
 	}
-
-	p := pools{writer: writer, reader: reader, dialect: sqlitedialect.New(), queue: connector.queue}
+	p := newPools(connector, limits, sqlitedialect.New())
+	p.reader = newConnPool(PoolReader, newConnector(cfg, tell, sqlite.Judge, sqlite.Opener(readers)), limitsOf(cfg))
 	if options.Memory {
 		anchor := sqlite.Opener(readers)
 		p.connected = func(ctx context.Context) (func() error, error) {

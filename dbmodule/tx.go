@@ -30,20 +30,27 @@ type tx struct {
 // reply did not arrive is [ErrCommitUnknown], or [ErrUnavailable] when the
 // transaction could not write.
 func (t *tx) Commit() error {
+	_, err := t.commit(false)
+	return err
+}
+
+// commit is Commit for a session. Where that lets others share it, and they do, it
+// returns what the session waits for.
+func (t *tx) commit(shares bool) (*acknowledgement, error) {
 	if pending := t.conn.pending(); pending != nil {
-		return errors.Join(pending, t.Rollback())
+		return nil, errors.Join(pending, t.Rollback())
 	}
 	if err := t.limit.Caller().Err(); err != nil {
-		return errors.Join(fmt.Errorf("dbmodule: commit: %w", err), t.Rollback())
+		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), t.Rollback())
 	}
-	if g := t.conn.group; g != nil && (t.joined || t.conn.shares && g.resolves()) {
+	if g := t.conn.group; g != nil && (t.joined || shares && g.resolves()) {
 		return t.share(g)
 	}
-	return t.commitNow()
+	return nil, t.commitNow()
 }
 
 // share ends a unit of work that is committed together with others, or may be.
-func (t *tx) share(g *commitGroup) error {
+func (t *tx) share(g *commitGroup) (*acknowledgement, error) {
 	defer t.conn.end()
 	if t.joined {
 		defer t.limit.End()
@@ -51,15 +58,14 @@ func (t *tx) share(g *commitGroup) error {
 		resolved := g.resolves()
 		m := t.conn.logFor(t.limit, t.conn.unit, "COMMIT")
 		if err := g.part(context.WithoutCancel(t.limit.Context()), !resolved); err != nil {
-			return m.done(t.conn.connector.failure(ErrConflict, err))
+			return nil, m.done(t.conn.connector.failure(ErrConflict, err))
 		}
 		if !resolved {
-			return m.done(g.violated())
+			return nil, m.done(g.violated())
 		}
 		_ = m.done(nil)
 	}
-	t.conn.acknowledged = g.add(t)
-	return nil
+	return g.add(t), nil
 }
 
 // commitNow sends COMMIT.

@@ -40,17 +40,8 @@ type Settings struct {
 // program from making a server look ill.
 type Probe struct {
 	DB *sql.DB
-	// Wait, if not nil, returns when the driver does nothing more for connections
-	// that are closed.
-	Wait func()
-}
-
-func (p Probe) close() error {
-	err := p.DB.Close()
-	if p.Wait != nil {
-		p.Wait()
-	}
-	return err
+	// CloseIdle closes the connections that nobody uses, Close the pool.
+	CloseIdle, Close func() error
 }
 
 // Cluster is the servers of one database. It is safe for concurrent use. A nil
@@ -151,9 +142,9 @@ func (c *Cluster) Close() error {
 		return nil
 	}
 	c.watch.stop()
-	errs := []error{c.primary.close()}
+	errs := []error{c.primary.Close()}
 	for _, r := range c.replicas {
-		errs = append(errs, r.probe.close())
+		errs = append(errs, r.probe.Close())
 	}
 	return errors.Join(errs...)
 }

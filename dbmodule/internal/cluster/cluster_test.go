@@ -112,7 +112,10 @@ func (s *servers) open(u dburl.URL) (cluster.Probe, error) {
 	defer s.mu.Unlock()
 	host, db := u.Hosts()[0].Name, sql.OpenDB(noConnection{})
 	s.hosts[db] = host
-	return cluster.Probe{DB: db, Wait: func() { s.set(func() { s.closed[host] = true }) }}, nil
+	return cluster.Probe{DB: db, CloseIdle: func() error { return nil }, Close: func() error {
+		s.set(func() { s.closed[host] = true })
+		return db.Close()
+	}}, nil
 }
 
 func parse(t *testing.T, text string) (u dburl.URL) {

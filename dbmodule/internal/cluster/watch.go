@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 	"time"
 
@@ -136,7 +135,7 @@ func (c *Cluster) checkPrimary(ctx context.Context) {
 		if c.settings.Demoted != nil {
 			c.settings.Log.Warn("the server takes no writes: its connections are dropped, to find the one that does")
 			c.settings.Demoted()
-			dropIdle(c.primary.DB)
+			_ = c.primary.CloseIdle() // nobody needs it
 		}
 	case len(answer.At) > 0:
 		c.mu.Lock()
@@ -145,12 +144,6 @@ func (c *Cluster) checkPrimary(ctx context.Context) {
 		}
 		c.mu.Unlock()
 	}
-}
-
-// dropIdle closes the connections of a probe that nobody uses.
-func dropIdle(db *sql.DB) {
-	db.SetMaxIdleConns(-1)
-	db.SetMaxIdleConns(1)
 }
 
 func (c *Cluster) checkReplica(ctx context.Context, r *Replica) {
