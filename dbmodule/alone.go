@@ -16,7 +16,7 @@ type lone struct {
 	session *Session
 	unit    observedUnit
 	query   string
-	held    *heldConn
+	held    heldConn
 }
 
 // String is who has the connection, if nobody else is named.
@@ -30,7 +30,7 @@ const longestUser = 200
 // giveBack ends the statement.
 func (one *lone) giveBack() {
 	_ = one.held.giveBack() // the statement is done, whatever becomes of its connection
-	one.session.endUnit(one.held, &one.unit)
+	one.session.endUnit(&one.held, &one.unit)
 }
 
 // runAlone runs a statement that needs no connection beyond its result. One of a
@@ -49,8 +49,8 @@ func (s *Session) runAlone(ctx context.Context, query string, run func(*lone) er
 		if user == nil {
 			user = one
 		}
-		var err error
-		if one.held, err = s.take(ctx, &one.unit, user); err != nil {
+		err := s.take(ctx, &one.unit, user, &one.held)
+		if err != nil {
 			return err
 		}
 		one.call = call{caller: ctx, on: one.held.raw, alone: s.options.autocommits()}

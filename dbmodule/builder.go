@@ -60,7 +60,9 @@ func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any
 		return failedRow(ctx, err)
 	}
 	defer s.mu.Unlock()
-	run := func(ctx context.Context, conn bun.Conn) *sql.Row { return conn.Conn.QueryRowContext(ctx, query, args...) }
+	run := func(ctx context.Context, conn bun.Conn) *sql.Row {
+		return conn.Conn.QueryRowContext(ctx, query, args...)
+	}
 	switch {
 	case !s.autocommits(query):
 	case s.held == nil && len(args) == 0:

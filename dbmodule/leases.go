@@ -153,7 +153,7 @@ func (refusingDriver) Open(string) (driver.Conn, error) {
 
 // heldConn is a connection in the hands of one session.
 type heldConn struct {
-	lease *pool.Lease[*pooled]
+	lease pool.Lease[*pooled]
 	pool  *connPool
 	raw   *conn
 	conn  bun.Conn
@@ -162,16 +162,16 @@ type heldConn struct {
 // take waits for a connection that is in use, at most until ctx ends or
 // pool_timeout has passed; making a new one has the connect timeout instead.
 // The session gives it back.
-func (p *connPool) take(ctx context.Context, user pool.User) (*heldConn, error) {
-	lease, err := p.Acquire(ctx, p.timeout, user)
-	if err != nil {
-		return nil, fmt.Errorf("dbmodule: connect: %w", err)
+func (p *connPool) take(ctx context.Context, user pool.User, held *heldConn) (err error) {
+	if err = p.AcquireInto(ctx, p.timeout, user, &held.lease); err != nil {
+		return fmt.Errorf("dbmodule: connect: %w", err)
 	}
-	held := &heldConn{lease: lease, pool: p, raw: lease.Conn().conn}
-	if held.conn, err = lease.Conn().pin(ctx, p.db); err != nil {
-		return nil, errors.Join(fmt.Errorf("dbmodule: connect: %w", err), lease.Release())
+	leased := held.lease.Conn()
+	held.pool, held.raw = p, leased.conn
+	if held.conn, err = leased.pin(ctx, p.db); err != nil {
+		return errors.Join(fmt.Errorf("dbmodule: connect: %w", err), held.lease.Release())
 	}
-	return held, nil
+	return nil
 }
 
 func (h *heldConn) giveBack() error {

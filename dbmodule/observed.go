@@ -24,7 +24,7 @@ type observedUnit struct {
 
 // takeFrom begins a unit of work with a connection of a pool, and tells how long the
 // wait for that was.
-func (s *Session) takeFrom(ctx context.Context, from *connPool, unit *observedUnit, user fmt.Stringer) (*heldConn, error) {
+func (s *Session) takeFrom(ctx context.Context, from *connPool, unit *observedUnit, user fmt.Stringer, held *heldConn) error {
 	*unit = observedUnit{outcome: OutcomeNone, UnitOfWork: UnitOfWork{
 		Engine: s.factory.engine, Pool: from.name, Session: s.id, Attempt: s.attempt, ReadOnly: s.options.readOnly,
 	}}
@@ -35,19 +35,19 @@ func (s *Session) takeFrom(ctx context.Context, from *connPool, unit *observedUn
 		unit.ctx = from.observers.UnitBegan(ctx, unit.UnitOfWork)
 		began = time.Now()
 	}
-	held, err := from.take(ctx, pool.User{Session: s.id, Name: user})
+	err := from.take(ctx, pool.User{Session: s.id, Name: user}, held)
 	if observed {
 		from.observers.Acquired(unit.ctx, Acquisition{Pool: from.name, Took: time.Since(began), Err: err})
 	}
 	if err == nil {
 		held.raw.serves(unit)
-		return held, nil
+		return nil
 	}
 	if observed {
 		from.observers.UnitEnded(unit.ctx, UnitEnd{UnitOfWork: unit.UnitOfWork, Outcome: OutcomeNone, Err: err})
 	}
 	*unit = observedUnit{}
-	return nil, err
+	return err
 }
 
 // endUnit ends the unit of work that had a connection.

@@ -309,7 +309,9 @@ func (s *Session) QueryContext(ctx context.Context, query string, args ...any) (
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	run := func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) { return conn.QueryContext(ctx, query, args...) }
+	run := func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) {
+		return conn.QueryContext(ctx, query, args...)
+	}
 	if s.autocommits(query) {
 		return s.readRows(ctx, query, run)
 	}
@@ -477,32 +479,35 @@ func (s *Session) queryRowHeld(ctx context.Context, run func(context.Context, bu
 }
 
 // hold makes sure that the session has a connection.
-func (s *Session) hold(ctx context.Context) (err error) {
-	if s.held == nil {
-		s.held, err = s.take(ctx, &s.unit, s.options.owner)
+func (s *Session) hold(ctx context.Context) error {
+	if s.held != nil {
+		return nil
 	}
-	return err
+	held := new(heldConn)
+	if err := s.take(ctx, &s.unit, s.options.owner, held); err != nil {
+		return err
+	}
+	s.held = held
+	return nil
 }
 
 // take acquires a connection for a unit of work.
-func (s *Session) take(ctx context.Context, unit *observedUnit, user fmt.Stringer) (*heldConn, error) {
+func (s *Session) take(ctx context.Context, unit *observedUnit, user fmt.Stringer, held *heldConn) error {
 	for {
 		from := s.factory.serving(ctx, s)
 		if !s.options.ungated {
 			if err := from.gate.pass(); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if err := from.refusesOuter(ctx, s); err != nil {
-			return nil, err
+			return err
 		}
-		held, err := s.takeFrom(ctx, from, unit, user)
-		if err == nil {
-			return held, nil
+		err := s.takeFrom(ctx, from, unit, user, held)
+		if err == nil || !s.unreached(ctx, from, err) {
+			return err
 		}
-		if !s.unreached(ctx, from, err) {
-			return nil, err
-		}
+		*held = heldConn{}
 	}
 }
 

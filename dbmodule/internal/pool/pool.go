@@ -106,14 +106,23 @@ func (p *Pool[C]) Waiting() int64 { return p.waiting.Load() }
 // for no limit of its own); the error then is a *[WaitError]. Whoever gets a lease
 // releases it.
 func (p *Pool[C]) Acquire(ctx context.Context, wait time.Duration, user User) (*Lease[C], error) {
+	l := new(Lease[C])
+	if err := p.AcquireInto(ctx, wait, user, l); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// AcquireInto is Acquire for a lease that is a part of something else, and zero.
+func (p *Pool[C]) AcquireInto(ctx context.Context, wait time.Duration, user User, l *Lease[C]) error {
 	waited := p.slots != nil && !p.slots.TryAcquire(1)
 	if waited {
 		if err := p.wait(ctx, wait); err != nil {
 			p.tellLeft()
-			return nil, err
+			return err
 		}
 	}
-	l := &Lease[C]{pool: p, user: user}
+	l.pool, l.user = p, user
 	l.recordTaker()
 	err := ctx.Err()
 	if err == nil {
@@ -124,9 +133,8 @@ func (p *Pool[C]) Acquire(ctx context.Context, wait time.Duration, user User) (*
 		if waited {
 			p.tellLeft()
 		}
-		return nil, err
 	}
-	return l, nil
+	return err
 }
 
 // wait waits for a slot.
