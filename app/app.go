@@ -30,7 +30,9 @@ import (
 //	                     stores ──────────────────────────┘
 var Module = fx.Module("app",
 	fx.Provide(
-		func(cfg Config) (dbmodule.Config, httpmodule.Config) { return cfg.Database, cfg.HTTP },
+		func(cfg Config) (dbmodule.Config, httpmodule.Config, events.Config) {
+			return cfg.Database, cfg.HTTP, cfg.Events
+		},
 		info,
 	),
 	fx.Supply(build()),

@@ -89,6 +89,9 @@ func TestWhatOlderBuildsStoredIsCleaned(t *testing.T) {
 		storeConversation(t, db, "e", nil)
 		o.write(t)
 
+		_, err = m.Upgrade(t.Context(), db, "3585dcbe2cac")
+		require.NoError(t, err)
+
 		// Others write meanwhile.
 		var stop atomic.Bool
 		var slowest time.Duration

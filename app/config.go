@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/openhands-go/server/app/compat"
+	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule"
 )
@@ -22,6 +23,7 @@ type Config struct {
 	HTTP     httpmodule.Config
 	Observe  ObserveConfig
 	Log      LogConfig
+	Events   events.Config
 
 	// AgentServerVersion is what /server_info names: see [compat.AgentServerVersion].
 	AgentServerVersion string `envconfig:"AGENT_SERVER_VERSION" default:"1.44.0" desc:"agent server version that /server_info names: clients refuse older ones"`
@@ -49,6 +51,7 @@ func DefaultConfig() Config {
 		HTTP:         httpmodule.DefaultConfig(),
 		Observe:      ObserveConfig{Metrics: true, Status: true},
 		Log:          LogConfig{Level: zapcore.InfoLevel, Format: LogAuto},
+		Events:       events.Config{Packing: true},
 		StartTimeout: time.Minute,
 
 		AgentServerVersion: compat.AgentServerVersion,

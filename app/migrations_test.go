@@ -96,6 +96,14 @@ type storedEvent struct {
 // columns with other values than those of a conversation of which nothing is known.
 func storeConversation(t *testing.T, db *dbmodule.Database, id string, changes map[string]any) {
 	t.Helper()
+	row := conversationBefore(id, changes)
+	if _, err := db.DB().NewInsert().Model(&row).Table("conversations").Returning("NULL").Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// conversationBefore is a row of conversations as builds before this one wrote it.
+func conversationBefore(id string, changes map[string]any) map[string]any {
 	at := time.Now().UTC().Truncate(time.Second)
 	row := map[string]any{
 		"id": id, "title_pinned": false, "tags_pinned": false, "public_pinned": false, "execution_status": "idle", "state_micros": 0,
@@ -105,9 +113,7 @@ func storeConversation(t *testing.T, db *dbmodule.Database, id string, changes m
 		"cache_write_tokens": 0, "reasoning_tokens": 0, "context_window": 0, "per_turn_token": 0, "created_at": at, "updated_at": at,
 	}
 	maps.Copy(row, changes)
-	if _, err := db.DB().NewInsert().Model(&row).Table("conversations").Returning("NULL").Exec(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	return row
 }
 
 // storeBefore stores n events as the build before the tallies did, of two kinds

@@ -36,5 +36,6 @@ func Source(tell ...func(text string)) migrate.Source {
 			// What is deleted had no place in the history for builds before either.
 			Downgrade: stay,
 		},
+		{Revision: "0e3686855626", Backfill: takeSkills, Downgrade: unpackAll},
 	}}
 }

@@ -123,8 +123,8 @@ func (h *handlers) appCount(ctx context.Context, in *AppFilter) (*countOutput, e
 
 type appBatchOutput struct{ Body []*AppInfo }
 
-func (h *handlers) appBatch(ctx context.Context, in *idsInput) (*appBatchOutput, error) {
-	items, err := batch(ctx, h, in, (*Conversation).AppInfo)
+func (h *handlers) appBatch(ctx context.Context, in *IDsInput) (*appBatchOutput, error) {
+	items, err := batch(ctx, h, in.IDs, false, (*Conversation).AppInfo)
 	return &appBatchOutput{Body: items}, err
 }
 

@@ -12,7 +12,7 @@ type Info struct {
 	ID                       string            `json:"id" format:"uuid" doc:"The conversation's UUID, dashed"`
 	Title                    *string           `json:"title"`
 	ExecutionStatus          string            `json:"execution_status" doc:"What the agent was doing when it was last heard of" example:"idle"`
-	Agent                    json.RawMessage   `json:"agent" doc:"The agent as it was given, secrets masked"`
+	Agent                    json.RawMessage   `json:"agent" doc:"The agent as it was given, secrets masked; without skills unless they are asked for"`
 	Workspace                json.RawMessage   `json:"workspace" doc:"The workspace as it was given, secrets masked"`
 	ConfirmationPolicy       json.RawMessage   `json:"confirmation_policy"`
 	ActivatedKnowledgeSkills json.RawMessage   `json:"activated_knowledge_skills" doc:"Names of skills"`
@@ -98,11 +98,15 @@ type TokenUsage struct {
 // Info shows c, whose children are sub.
 func (c *Conversation) Info(sub []string) *Info {
 	d := c.details()
+	agent := json.RawMessage(c.Agent)
+	if !c.withSkills {
+		agent = c.leanAgent()
+	}
 	return &Info{
 		ID:                       c.ID,
 		Title:                    c.Title,
 		ExecutionStatus:          c.ExecutionStatus,
-		Agent:                    json.RawMessage(c.Agent),
+		Agent:                    agent,
 		Workspace:                json.RawMessage(c.Workspace),
 		ConfirmationPolicy:       json.RawMessage(c.ConfirmationPolicy),
 		ActivatedKnowledgeSkills: d.get("activated_knowledge_skills", "[]"),

@@ -37,7 +37,11 @@ type Conversation struct {
 	StateMicros int64 `bun:"state_micros,notnull"`
 	InfoMicros  int64 `bun:"info_micros,notnull"`
 
-	Agent              string `bun:"agent,notnull,type:text"`               // JSON object
+	// Agent is a JSON object. Its skills, which can be most of it and are seldom asked for,
+	// are in Skills, and an empty list is in their place.
+	Agent string `bun:"agent,notnull,type:text"`
+	// Skills is a JSON array, packed if it is large; nil for none. See [Store.ReadSkills].
+	Skills             []byte `bun:"agent_skills"`
 	Workspace          string `bun:"workspace,notnull,type:text"`           // JSON object
 	ConfirmationPolicy string `bun:"confirmation_policy,notnull,type:text"` // JSON object
 	Stats              string `bun:"stats,notnull,type:text"`               // JSON object
@@ -73,6 +77,9 @@ type Conversation struct {
 	// CreatedAt is set once. Both are UTC, in whole microseconds.
 	CreatedAt time.Time `bun:"created_at,notnull"`
 	UpdatedAt time.Time `bun:"updated_at,notnull"`
+
+	// withSkills says that Agent has its skills: see ReadSkills.
+	withSkills bool
 }
 
 // Indexes serve the two orders of listings and the filters.

@@ -220,16 +220,21 @@ func (h *handlers) read(ctx context.Context, id string) (*Info, error) {
 	var info *Info
 	err := h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
 		var err error
-		info, err = h.info(ctx, s, id)
+		info, err = h.info(ctx, s, id, false)
 		return err
 	})
 	return info, err
 }
 
-func (h *handlers) info(ctx context.Context, db bun.IDB, id string) (*Info, error) {
+func (h *handlers) info(ctx context.Context, db bun.IDB, id string, skills bool) (*Info, error) {
 	c, err := h.store.Get(ctx, db, id)
 	if err != nil {
 		return nil, wire.NotFound(err, "Conversation")
+	}
+	if skills {
+		if err := h.store.ReadSkills(ctx, db, c); err != nil {
+			return nil, err
+		}
 	}
 	children, err := h.store.Children(ctx, db, []string{id})
 	if err != nil {
@@ -238,7 +243,13 @@ func (h *handlers) info(ctx context.Context, db bun.IDB, id string) (*Info, erro
 	return c.Info(children[id]), nil
 }
 
+// SkillsInput asks for what can be most of an agent.
+type SkillsInput struct {
+	IncludeSkills bool `query:"include_skills" doc:"With agent.agent_context.skills, which are left out otherwise"`
+}
+
 type searchInput struct {
+	SkillsInput
 	Status string `query:"status" enum:"idle,running,paused,waiting_for_confirmation,finished,error,stuck,deleting" doc:"Only conversations with this execution_status"`
 	Order  string `query:"sort_order" enum:"CREATED_AT,CREATED_AT_DESC,UPDATED_AT,UPDATED_AT_DESC" default:"CREATED_AT_DESC"`
 	PageInput
@@ -262,6 +273,11 @@ func (h *handlers) search(ctx context.Context, in *searchInput) (*infoPageOutput
 	rows, next, err := h.store.Page(ctx, s, Filter{Status: in.Status}, in.Order, in.PageID, in.Limit)
 	if err != nil {
 		return nil, err
+	}
+	if in.IncludeSkills {
+		if err := h.store.ReadSkills(ctx, s, rows...); err != nil {
+			return nil, err
+		}
 	}
 	items, err := shown(ctx, h.store, s, rows, (*Conversation).Info)
 	if err != nil {
@@ -311,21 +327,27 @@ func (h *handlers) count(ctx context.Context, in *countInput) (*countOutput, err
 	return &countOutput{Body: n}, err
 }
 
-type idsInput struct {
+// IDsInput names several conversations.
+type IDsInput struct {
 	IDs []string `query:"ids,explode" required:"true" maxItems:"100" doc:"UUIDs, dashed or as 32 hex digits; repeat the parameter"`
 }
 
 type batchOutput struct{ Body []*Info }
 
-func (h *handlers) batch(ctx context.Context, in *idsInput) (*batchOutput, error) {
-	items, err := batch(ctx, h, in, (*Conversation).Info)
+type batchInput struct {
+	IDsInput
+	SkillsInput
+}
+
+func (h *handlers) batch(ctx context.Context, in *batchInput) (*batchOutput, error) {
+	items, err := batch(ctx, h, in.IDs, in.IncludeSkills, (*Conversation).Info)
 	return &batchOutput{Body: items}, err
 }
 
 func batch[T any](
-	ctx context.Context, h *handlers, in *idsInput, show func(*Conversation, []string) *T,
+	ctx context.Context, h *handlers, rawIDs []string, skills bool, show func(*Conversation, []string) *T,
 ) ([]*T, error) {
-	ids, err := wire.QueryIDs(in.IDs, "ids")
+	ids, err := wire.QueryIDs(rawIDs, "ids")
 	if err != nil {
 		return nil, err
 	}
@@ -334,17 +356,27 @@ func batch[T any](
 	if err != nil {
 		return nil, err
 	}
+	if skills {
+		if err := h.store.ReadSkills(ctx, s, rows...); err != nil {
+			return nil, err
+		}
+	}
 	return shown(ctx, h.store, s, rows, show)
 }
 
 type getOutput struct{ Body *Info }
 
-func (h *handlers) get(ctx context.Context, in *PathInput) (*getOutput, error) {
+type getInput struct {
+	PathInput
+	SkillsInput
+}
+
+func (h *handlers) get(ctx context.Context, in *getInput) (*getOutput, error) {
 	id, err := wire.PathID(in.ID, "conversation_id")
 	if err != nil {
 		return nil, err
 	}
-	info, err := h.info(ctx, httpmodule.Session(ctx, h.sessions), id)
+	info, err := h.info(ctx, httpmodule.Session(ctx, h.sessions), id, in.IncludeSkills)
 	return &getOutput{Body: info}, err
 }
 

@@ -13,14 +13,15 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
+	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
 )
 
 // Store reads and writes conversations through whatever session it is given. It
-// holds nothing and is safe for concurrent use. A missing conversation is
+// is safe for concurrent use. A missing conversation is
 // dbmodule.ErrNotFound (sql.ErrNoRows), possibly wrapped.
-type Store struct{}
+type Store struct{ packer packing.Packer }
 
 // NewStore makes a Store.
 func NewStore() *Store { return &Store{} }
@@ -94,7 +95,7 @@ func (*Store) Page(
 		direction, after = "DESC", "<"
 	}
 	var rows []*Conversation
-	q := f.apply(db.NewSelect().Model(&rows)).
+	q := f.apply(db.NewSelect().Model(&rows).ExcludeColumn("agent_skills")).
 		OrderExpr("conversation.? ?, conversation.id ?", bun.Ident(column), bun.Safe(direction), bun.Safe(direction)).
 		Limit(int64(limit) + 1)
 	if pageID != "" {
@@ -134,10 +135,10 @@ func (*Store) Count(ctx context.Context, db bun.IDB, f Filter) (int64, error) {
 	return n, nil
 }
 
-// Get reads one conversation.
+// Get reads one conversation, without its agent's skills.
 func (*Store) Get(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
 	c := new(Conversation)
-	if err := db.NewSelect().Model(c).Where("conversation.id = ?", id).Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(c).ExcludeColumn("agent_skills").Where("conversation.id = ?", id).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("conversations: get %s: %w", id, err)
 	}
 	return c, nil
@@ -166,7 +167,7 @@ func (*Store) Batch(ctx context.Context, db bun.IDB, ids []string) ([]*Conversat
 		return nil, nil
 	}
 	var rows []*Conversation
-	if err := db.NewSelect().Model(&rows).Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&rows).ExcludeColumn("agent_skills").Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("conversations: get %d: %w", len(ids), err)
 	}
 	byID := make(map[string]*Conversation, len(rows))
@@ -205,7 +206,7 @@ func (*Store) Children(ctx context.Context, db bun.IDB, parents []string) (map[s
 
 // Insert writes a new conversation. One that exists already is
 // dbmodule.ErrUnique, and db's transaction is lost by it.
-func (*Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation, error) {
+func (s *Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation, error) {
 	now := wire.Now()
 	c := blank(p.ID, now)
 	if p.CreatedAt != nil {
@@ -213,6 +214,9 @@ func (*Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation, 
 		c.UpdatedAt = later(*p.CreatedAt, p.UpdatedAt)
 	}
 	p.fill(c)
+	if err := s.packSkills(c); err != nil {
+		return nil, err
+	}
 	if _, err := db.NewInsert().Model(c).Returning("NULL").Exec(ctx); err != nil {
 		return nil, fmt.Errorf("conversations: insert %s: %w", p.ID, err)
 	}
@@ -354,7 +358,10 @@ func (*Store) lockExisting(ctx context.Context, db bun.IDB, id string, columns .
 }
 
 // save writes a locked conversation back.
-func (*Store) save(ctx context.Context, db bun.IDB, c *Conversation) error {
+func (s *Store) save(ctx context.Context, db bun.IDB, c *Conversation) error {
+	if err := s.packSkills(c); err != nil {
+		return err
+	}
 	if _, err := db.NewUpdate().Model(c).WherePK().Exec(ctx); err != nil {
 		return fmt.Errorf("conversations: update %s: %w", c.ID, err)
 	}
@@ -477,8 +484,9 @@ func (p *Patch) fill(c *Conversation) {
 	}
 	set(&c.ExecutionStatus, p.Status)
 	if p.Agent != nil {
-		c.Agent = string(p.Agent)
-		c.LLMModel, c.AgentKind = describe(p.Agent)
+		lean, skills := cutSkills(p.Agent)
+		c.Agent, c.Skills = string(lean), skills
+		c.LLMModel, c.AgentKind = describe(lean)
 	}
 	setText(&c.Workspace, p.Workspace)
 	setText(&c.ConfirmationPolicy, p.ConfirmationPolicy)

@@ -16,7 +16,7 @@ const maxPiece = 3 << 20
 // insertLarge writes an event whose texts do not fit into one statement there:
 // first without them, then piece by piece. It reports false when one will do.
 func insertLarge(ctx context.Context, db bun.IDB, e *Event) (bool, error) {
-	size := len(e.Payload)
+	size := len(e.Payload) + len(e.Packed)
 	if e.Body != nil {
 		size += len(*e.Body)
 	}
@@ -25,14 +25,27 @@ func insertLarge(ctx context.Context, db bun.IDB, e *Event) (bool, error) {
 	}
 	row := *e
 	row.Payload = ""
+	if e.Packed != nil {
+		row.Packed = []byte{}
+	}
 	if e.Body != nil {
 		row.Body = new(string)
 	}
 	if err := insertRows(ctx, db, []*Event{&row}); err != nil {
 		return true, err
 	}
-	if err := appendText(ctx, db, e, "payload", e.Payload); err != nil || e.Body == nil {
+	if err := appendText(ctx, db, e, "payload", e.Payload); err != nil {
 		return true, err
+	}
+	for rest := e.Packed; len(rest) > 0; {
+		piece := rest[:min(len(rest), maxPiece)]
+		rest = rest[len(piece):]
+		if err := appendPiece(ctx, db, e, "payload_packed", piece); err != nil {
+			return true, err
+		}
+	}
+	if e.Body == nil {
+		return true, nil
 	}
 	return true, appendText(ctx, db, e, "body", *e.Body)
 }
@@ -43,13 +56,21 @@ func appendText(ctx context.Context, db bun.IDB, e *Event, column, text string) 
 		for end < len(text) && !utf8.RuneStart(text[end]) {
 			end--
 		}
-		_, err := db.NewUpdate().Model((*Event)(nil)).
-			Set("? = CONCAT(?, ?)", bun.Ident(column), bun.Ident(column), text[:end]).
-			Where("conversation_id = ?", e.ConversationID).Where("id = ?", e.ID).Exec(ctx)
-		if err != nil {
-			return fmt.Errorf("events: append to %s: %w", column, err)
+		if err := appendPiece(ctx, db, e, column, text[:end]); err != nil {
+			return err
 		}
 		text = text[end:]
+	}
+	return nil
+}
+
+// appendPiece appends a text or bytes to a column.
+func appendPiece(ctx context.Context, db bun.IDB, e *Event, column string, piece any) error {
+	_, err := db.NewUpdate().Model((*Event)(nil)).
+		Set("? = CONCAT(?, ?)", bun.Ident(column), bun.Ident(column), piece).
+		Where("conversation_id = ?", e.ConversationID).Where("id = ?", e.ID).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("events: append to %s: %w", column, err)
 	}
 	return nil
 }

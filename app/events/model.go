@@ -25,10 +25,12 @@ type Event struct {
 	Micros int64 `bun:"ts,notnull"`
 	// Final says that the agent may have ended with these words.
 	Final bool `bun:"final,notnull"`
-	// Body is a message's text, folded, as the body filter searches it.
+	// Body is a message's text, folded, as the body filter searches it: its first 8 MiB.
 	Body *string `bun:"body,type:text"`
-	// Payload is the event byte for byte as it came.
+	// Payload is the event byte for byte as it came, or empty where Packed has it.
 	Payload string `bun:"payload,notnull,type:text"`
+	// Packed is a large payload as package packing packs it, nil for others.
+	Packed []byte `bun:"payload_packed"`
 
 	Conversation *conversations.Conversation `bun:"rel:belongs-to,join:conversation_id=id,on_delete:CASCADE"`
 }

@@ -16,7 +16,7 @@ import (
 var Module = fx.Module("events",
 	dbmodule.Models((*Event)(nil), (*Tally)(nil)),
 	fx.Provide(
-		NewStore,
+		NewConfigured,
 		func(s *Store) conversations.Recorder { return s },
 	),
 	httpmodule.AsRoutes(NewRoutes),

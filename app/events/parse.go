@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/wire"
 )
 
 const (
+	// maxBody is how much of a message's text is searched, in bytes. MySQL and MariaDB put
+	// no text together that is larger than 16 MiB.
+	maxBody = 8 << 20
+
 	// maxID is how many characters of a text a column takes.
 	maxID = 255
 
@@ -93,7 +98,7 @@ func parse(raw []byte, at time.Time) (*Incoming, error) {
 	}
 	switch e.Kind {
 	case kindMessage:
-		body := wire.Fold(searchable(object))
+		body := wire.Fold(head(searchable(object), maxBody))
 		e.Body = &body
 		e.Final = e.Source == sourceAgent
 	case kindAction:
@@ -122,6 +127,17 @@ func eventID(o wire.Object) (string, error) {
 		return "", wire.NewInvalid("string_too_short", "String should have at least 1 character", "id")
 	}
 	return key, nil
+}
+
+// head is the beginning of a text, of about n bytes.
+func head(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }
 
 // searchable is what the body filter sees of a message: its text, the text that

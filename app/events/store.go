@@ -10,16 +10,34 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
 )
 
 // Store reads and writes events through whatever session it is given. It is
 // safe for concurrent use.
-type Store struct{ conversations *conversations.Store }
+type Store struct {
+	conversations *conversations.Store
+	packer        packing.Packer
+	// plain leaves large payloads as they are.
+	plain bool
+}
+
+// Config decides how events are stored.
+type Config struct {
+	// Packing packs large payloads. Builds before can't read what is packed: turn it off
+	// for as long as one of them serves the same database.
+	Packing bool `envconfig:"EVENT_PACKING" default:"true" desc:"store events above 8 KiB compressed (false while builds that can't read them serve the same database)"`
+}
 
 // NewStore makes a Store beside a store of their conversations.
 func NewStore(c *conversations.Store) *Store { return &Store{conversations: c} }
+
+// NewConfigured is [NewStore] with a configuration.
+func NewConfigured(c *conversations.Store, cfg Config) *Store {
+	return &Store{conversations: c, plain: !cfg.Packing}
+}
 
 // Sort orders of listings; events of one timestamp come in the order of arrival.
 const (
@@ -90,6 +108,10 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 	batch = slices.DeleteFunc(slices.Clone(batch), func(e *Incoming) bool { return e.Transient && e.State == nil })
 	if len(batch) == 0 {
 		return 0, nil
+	}
+	// Before anything is locked.
+	if err := s.pack(batch); err != nil {
+		return 0, err
 	}
 	c, err := s.conversations.Lock(ctx, db, conversationID)
 	if err != nil {
@@ -170,15 +192,28 @@ func progressOf(fresh []*Incoming) conversations.Progress {
 	return progress
 }
 
+// pack packs the large payloads of a batch.
+func (s *Store) pack(batch []*Incoming) (err error) {
+	for _, e := range batch {
+		if s.plain || e.Transient || e.Packed != nil {
+			continue
+		}
+		if e.Packed, err = s.packer.Pack(e.Payload); err != nil {
+			return fmt.Errorf("events: pack: %w", err)
+		}
+	}
+	return nil
+}
+
 // titleFor makes a title of the conversation's first message of a user's, if one is
 // among the events that were added. Agent servers make titles too, but do not always
 // push them.
-func (*Store) titleFor(ctx context.Context, db bun.IDB, conversationID string, added []*Incoming) (*string, error) {
+func (s *Store) titleFor(ctx context.Context, db bun.IDB, conversationID string, added []*Incoming) (*string, error) {
 	if !slices.ContainsFunc(added, func(e *Incoming) bool { return e.Kind == kindMessage && e.Source == sourceUser }) {
 		return nil, nil
 	}
-	var first []string
-	err := db.NewSelect().Model((*Event)(nil)).Column("payload").
+	var first []stored
+	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 		Where("event.conversation_id = ?", conversationID).
 		Where("event.kind = ?", kindMessage).Where("event.source = ?", sourceUser).
 		Order("event.ts", "event.seq").Limit(1).Scan(ctx, &first)
@@ -188,7 +223,8 @@ func (*Store) titleFor(ctx context.Context, db bun.IDB, conversationID string, a
 	if len(first) == 0 {
 		return nil, nil
 	}
-	return titleOf(first[0]), nil
+	payload, err := s.text(&first[0])
+	return titleOf(payload), err
 }
 
 // chunk is how many ids a statement asks for.
@@ -235,7 +271,7 @@ const maxStatement = 1 << 20
 func (*Store) insert(ctx context.Context, db bun.IDB, conversationID string, added []*Incoming) error {
 	for len(added) > 0 {
 		added[0].ConversationID = conversationID
-		if done, err := insertLarge(ctx, db, &added[0].Event); err != nil {
+		if done, err := insertLarge(ctx, db, added[0].row()); err != nil {
 			return err
 		} else if done {
 			added = added[1:]
@@ -244,12 +280,14 @@ func (*Store) insert(ctx context.Context, db bun.IDB, conversationID string, add
 		var rows []*Event
 		size := 0
 		for _, e := range added {
-			if len(rows) > 0 && (size+len(e.Payload) > maxStatement || len(rows) == 100) {
+			e.ConversationID = conversationID
+			row := e.row()
+			more := len(row.Payload) + len(row.Packed)
+			if len(rows) > 0 && (size+more > maxStatement || len(rows) == 100) {
 				break
 			}
-			e.ConversationID = conversationID
-			size += len(e.Payload)
-			rows = append(rows, &e.Event)
+			size += more
+			rows = append(rows, row)
 		}
 		added = added[len(rows):]
 		if err := insertRows(ctx, db, rows); err != nil {
@@ -257,6 +295,35 @@ func (*Store) insert(ctx context.Context, db bun.IDB, conversationID string, add
 		}
 	}
 	return nil
+}
+
+// row is the event as it is stored.
+func (e *Incoming) row() *Event {
+	row := e.Event
+	if row.Packed != nil {
+		row.Payload = ""
+	}
+	return &row
+}
+
+// stored is what is read of an event.
+type stored struct {
+	Seq     int64  `bun:"seq"`
+	Micros  int64  `bun:"ts"`
+	ID      string `bun:"id"`
+	Payload string `bun:"payload"`
+	Packed  []byte `bun:"payload_packed"`
+}
+
+var storedColumns = []string{"seq", "ts", "id", "payload", "payload_packed"}
+
+// text is the event as it came.
+func (s *Store) text(e *stored) (string, error) {
+	text, err := s.packer.Unpack(e.Payload, e.Packed)
+	if err != nil {
+		return "", fmt.Errorf("events: read %d: %w", e.Seq, err)
+	}
+	return text, nil
 }
 
 func insertRows(ctx context.Context, db bun.IDB, rows []*Event) error {
@@ -268,7 +335,7 @@ func insertRows(ctx context.Context, db bun.IDB, rows []*Event) error {
 
 // Page lists up to limit events of a conversation after pageID, "" for the first
 // page, as they came, and the next page's id, "" after the last.
-func (*Store) Page(
+func (s *Store) Page(
 	ctx context.Context, db bun.IDB, conversationID string, f Filter, order, pageID string, limit int,
 ) (payloads []string, next string, err error) {
 	direction, after := "ASC", ">"
@@ -276,13 +343,9 @@ func (*Store) Page(
 		direction, after = "DESC", "<"
 	}
 	scope := "events:" + conversationID
-	var rows []struct {
-		Seq     int64  `bun:"seq"`
-		Micros  int64  `bun:"ts"`
-		Payload string `bun:"payload"`
-	}
+	var rows []stored
 	q := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).
-		Column("seq", "ts", "payload").
+		Column(storedColumns...).
 		OrderExpr("event.ts ?, event.seq ?", bun.Safe(direction), bun.Safe(direction)).
 		Limit(int64(limit) + 1)
 	if pageID != "" {
@@ -307,7 +370,9 @@ func (*Store) Page(
 	}
 	payloads = make([]string, len(rows))
 	for i := range rows {
-		payloads[i] = rows[i].Payload
+		if payloads[i], err = s.text(&rows[i]); err != nil {
+			return nil, "", err
+		}
 	}
 	return payloads, next, nil
 }
@@ -333,19 +398,18 @@ func (s *Store) Count(ctx context.Context, db bun.IDB, conversationID string, f 
 }
 
 // Get reads one event as it came, by its id or the key of it.
-func (*Store) Get(ctx context.Context, db bun.IDB, conversationID, id string) (string, error) {
-	var payload string
-	id = keyOf(id)
-	err := db.NewSelect().Model((*Event)(nil)).Column("payload").
-		Where("event.conversation_id = ?", conversationID).Where("event.id = ?", id).Scan(ctx, &payload)
+func (s *Store) Get(ctx context.Context, db bun.IDB, conversationID, id string) (string, error) {
+	var e stored
+	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
+		Where("event.conversation_id = ?", conversationID).Where("event.id = ?", keyOf(id)).Scan(ctx, &e)
 	if err != nil {
 		return "", fmt.Errorf("events: get: %w", err)
 	}
-	return payload, nil
+	return s.text(&e)
 }
 
 // Batch reads events as they came in the order of ids, "" where there is none.
-func (*Store) Batch(ctx context.Context, db bun.IDB, conversationID string, ids []string) ([]string, error) {
+func (s *Store) Batch(ctx context.Context, db bun.IDB, conversationID string, ids []string) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -353,18 +417,17 @@ func (*Store) Batch(ctx context.Context, db bun.IDB, conversationID string, ids 
 	for i, id := range ids {
 		keys[i] = keyOf(id)
 	}
-	var rows []struct {
-		ID      string `bun:"id"`
-		Payload string `bun:"payload"`
-	}
-	err := db.NewSelect().Model((*Event)(nil)).Column("id", "payload").
+	var rows []stored
+	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(keys)).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("events: get %d: %w", len(ids), err)
 	}
 	byID := make(map[string]string, len(rows))
-	for _, row := range rows {
-		byID[row.ID] = row.Payload
+	for i := range rows {
+		if byID[rows[i].ID], err = s.text(&rows[i]); err != nil {
+			return nil, err
+		}
 	}
 	payloads := make([]string, len(ids))
 	for i, key := range keys {
@@ -375,21 +438,13 @@ func (*Store) Batch(ctx context.Context, db bun.IDB, conversationID string, ids 
 
 // FinalResponse is the text of the agent's last message or finish, "" if there
 // is none. It looks back through the conversation's actions for the latter.
-func (*Store) FinalResponse(ctx context.Context, db bun.IDB, conversationID string) (string, error) {
-	var last struct {
-		Seq     int64  `bun:"seq"`
-		Micros  int64  `bun:"ts"`
-		Payload string `bun:"payload"`
-	}
+func (s *Store) FinalResponse(ctx context.Context, db bun.IDB, conversationID string) (string, error) {
+	var last stored
 	found := false
 	// One kind at a time: that is the order of an index, both together is not.
 	for _, kind := range [...]string{kindMessage, kindAction} {
-		rows := []struct {
-			Seq     int64  `bun:"seq"`
-			Micros  int64  `bun:"ts"`
-			Payload string `bun:"payload"`
-		}{}
-		q := db.NewSelect().Model((*Event)(nil)).Column("seq", "ts", "payload").
+		var rows []stored
+		q := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 			Where("event.conversation_id = ?", conversationID).
 			Where("event.kind = ?", kind).Where("event.final = ?", true).
 			Order("event.ts DESC", "event.seq DESC").Limit(1)
@@ -410,5 +465,6 @@ func (*Store) FinalResponse(ctx context.Context, db bun.IDB, conversationID stri
 	if !found {
 		return "", nil
 	}
-	return FinalResponse(last.Payload), nil
+	payload, err := s.text(&last)
+	return FinalResponse(payload), err
 }

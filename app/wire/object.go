@@ -110,6 +110,30 @@ func SplitArray(raw []byte) (elements []json.RawMessage, ok bool) {
 	return append(elements, bytes.Trim(raw[start:], " \t\r\n")), depth == 0 && !quoted
 }
 
+// Span is where the value of an object's member stands in raw, which is valid JSON; of a
+// repeated name the last. It reports false if raw is no object, or has no such member.
+func Span(raw []byte, name string) (start, end int, ok bool) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
+		return 0, 0, false
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return 0, 0, false
+		}
+		var value json.RawMessage
+		if dec.Decode(&value) != nil {
+			return 0, 0, false
+		}
+		if key == name {
+			end, ok = int(dec.InputOffset()), true
+			start = end - len(value)
+		}
+	}
+	return start, end, ok
+}
+
 // Kind is the first byte of a valid JSON value: one of { [ " t f n - or a digit;
 // 0 for nothing.
 func Kind(raw []byte) byte {

@@ -1,4 +1,4 @@
-# revision: 3585dcbe2cac
+# revision: 3e78b1d8c7fc
 table "conversations" {
   schema = schema.default
   engine = InnoDB
@@ -52,6 +52,10 @@ table "conversations" {
   column "agent" {
     null = false
     type = longtext
+  }
+  column "agent_skills" {
+    null = true
+    type = longblob
   }
   column "workspace" {
     null = false
@@ -253,6 +257,10 @@ table "events" {
   column "payload" {
     null = false
     type = longtext
+  }
+  column "payload_packed" {
+    null = true
+    type = longblob
   }
   primary_key {
     columns = [column.seq]

@@ -1,4 +1,4 @@
-# revision: 3585dcbe2cac
+# revision: 3e78b1d8c7fc
 table "conversations" {
   schema = schema.default
   column "id" {
@@ -48,6 +48,10 @@ table "conversations" {
   column "agent" {
     null = false
     type = text
+  }
+  column "agent_skills" {
+    null = true
+    type = blob
   }
   column "workspace" {
     null = false
@@ -237,6 +241,10 @@ table "events" {
   column "payload" {
     null = false
     type = text
+  }
+  column "payload_packed" {
+    null = true
+    type = blob
   }
   primary_key {
     columns = [column.seq]

@@ -1,0 +1,69 @@
+package app_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openhands-go/server/app"
+	model "github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/migrations"
+)
+
+// What is packed is whole again for builds before when the revisions are taken back, and
+// what these have stored is packed where that is said.
+func TestPackedIsUnpackedOnTheWayBack(t *testing.T) {
+	t.Parallel()
+	payload := `{"id":"1","text":"` + strings.Repeat("what a terminal says\\n", 5_000) + `"}`
+	agent := `{"agent_context":{"skills":[{"content":"` + strings.Repeat("skill ", 50_000) + `"}]},"kind":"Agent"}`
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
+		m, err := migrate.New([]migrate.Source{migrations.Source()})
+		require.NoError(t, err)
+		_, err = m.Upgrade(t.Context(), db, "3585dcbe2cac")
+		require.NoError(t, err)
+		storeConversation(t, db, "old", map[string]any{"agent": agent})
+		_, err = m.Upgrade(t.Context(), db, "heads")
+		require.NoError(t, err)
+		length := func(column, table, where string) (n int) {
+			t.Helper()
+			require.NoError(t, db.DB().NewRaw("SELECT coalesce(octet_length("+column+"), 0) FROM "+table+" WHERE "+where).Scan(t.Context(), &n))
+			return n
+		}
+		assert.Less(t, length("agent", "conversations", "id = 'old'"), 100)
+		assert.Positive(t, length("agent_skills", "conversations", "id = 'old'"))
+
+		conversations := model.NewStore()
+		for id, cfg := range map[string]events.Config{"packed": {Packing: true}, "plain": {}} {
+			store := events.NewConfigured(conversations, cfg)
+			batch, _, err := events.ParseBatch([]byte("["+payload+"]"), model.Conversation{}.CreatedAt)
+			require.NoError(t, err)
+			require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				_, err := store.Add(ctx, s, id, batch)
+				return err
+			}))
+			got, err := store.Get(t.Context(), db.DB(), id, "1")
+			require.NoError(t, err)
+			assert.True(t, got == payload, id)
+		}
+		assert.Zero(t, length("payload", "events", "conversation_id = 'packed'"))
+		assert.Less(t, length("payload_packed", "events", "conversation_id = 'packed'"), 1000)
+		assert.Equal(t, len(payload), length("payload", "events", "conversation_id = 'plain'"))
+
+		_, err = m.Downgrade(t.Context(), db, "3585dcbe2cac")
+		require.NoError(t, err)
+		for _, id := range []string{"packed", "plain"} {
+			assert.Equal(t, len(payload), length("payload", "events", "conversation_id = '"+id+"'"))
+		}
+		var back string
+		require.NoError(t, db.DB().NewRaw("SELECT agent FROM conversations WHERE id = 'old'").Scan(t.Context(), &back))
+		assert.True(t, back == agent)
+	})
+}

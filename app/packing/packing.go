@@ -1,0 +1,61 @@
+// Package packing makes large texts small for the database, and gives them back byte for
+// byte.
+package packing
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Least is how long a text must be to be packed, in bytes.
+const Least = 8 << 10
+
+// Packer packs texts with zstd. Its zero value is ready, and safe for concurrent use.
+type Packer struct {
+	once    sync.Once
+	encoder *zstd.Encoder
+	decoder *zstd.Decoder
+	err     error
+}
+
+func (p *Packer) ready() error {
+	p.once.Do(func() {
+		if p.encoder, p.err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)); p.err != nil {
+			return
+		}
+		p.decoder, p.err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0))
+	})
+	return p.err
+}
+
+// Pack returns text packed, or nil if it is short or hardly gets smaller.
+func (p *Packer) Pack(text string) ([]byte, error) {
+	if len(text) <= Least {
+		return nil, nil
+	}
+	if err := p.ready(); err != nil {
+		return nil, fmt.Errorf("packing: pack: %w", err)
+	}
+	packed := p.encoder.EncodeAll([]byte(text), make([]byte, 0, len(text)/4))
+	if len(packed) > len(text)-len(text)/8 {
+		return nil, nil
+	}
+	return packed, nil
+}
+
+// Unpack returns the text that was packed; of nil it is text as it stands.
+func (p *Packer) Unpack(text string, packed []byte) (string, error) {
+	if packed == nil {
+		return text, nil
+	}
+	if err := p.ready(); err != nil {
+		return "", fmt.Errorf("packing: unpack: %w", err)
+	}
+	whole, err := p.decoder.DecodeAll(packed, nil)
+	if err != nil {
+		return "", fmt.Errorf("packing: unpack: %w", err)
+	}
+	return string(whole), nil
+}
