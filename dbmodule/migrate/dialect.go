@@ -54,9 +54,9 @@ type dialect interface {
 	settles(text string) bool
 	// programs says that the database may have triggers or routines.
 	programs(ctx context.Context) (bool, error)
-	// repeatable fails where the statement that a run which died was at may
-	// have left something that is not undone.
-	repeatable(ctx context.Context, entry *Entry, w work) error
+	// repeatable fails if some of the statements from one up to another, which ran
+	// in a transaction that was not committed, may have left rows behind.
+	repeatable(ctx context.Context, w work, from, to int) error
 	// alone runs the i-th statement of the work outside a transaction.
 	alone(ctx context.Context, w work, i int) error
 	// fingerprint describes what a statement can change in the schema, or is ""

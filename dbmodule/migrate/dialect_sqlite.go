@@ -65,7 +65,7 @@ func (d *sqliteDialect) together(statements []Statement, from int) int {
 func (d *sqliteDialect) plain(Statement) bool                           { return false }
 func (d *sqliteDialect) settles(string) bool                            { return false }
 func (d *sqliteDialect) programs(context.Context) (bool, error)         { return true, nil }
-func (d *sqliteDialect) repeatable(context.Context, *Entry, work) error { return nil }
+func (d *sqliteDialect) repeatable(context.Context, work, int, int) error { return nil }
 
 func (d *sqliteDialect) fingerprint(context.Context, string) (string, error) { return "", nil }
 

@@ -95,8 +95,10 @@ func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err
 		return nil, err
 	}
 	if !begun {
-		if err := r.dialect.repeatable(ctx, entry, w); err != nil {
-			return nil, err
+		if entry.Error == "" || entry.InDoubt == rowsInDoubt {
+			if err := r.dialect.repeatable(ctx, w, entry.StatementsDone, len(w.statements)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	fresh := newEntry(step, w, r.m.build)
@@ -145,7 +147,11 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 	if to == from {
 		return r.alone(ctx, p, w, entry)
 	}
-	return r.persist(ctx, p, func() error {
+	reached := from
+	err := r.persist(ctx, p, func() error {
+		if err := r.dialect.repeatable(ctx, w, from, reached); err != nil {
+			return err
+		}
 		return r.dialect.around(ctx, func(check func(bun.Tx) error) error {
 			after := *entry
 			var failed error
@@ -153,7 +159,9 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 				if err := r.dialect.prepare(ctx, tx, w.statements[from:to]); err != nil {
 					return err
 				}
-				if failed, err = r.group(ctx, tx, p, w, &after, to); err != nil {
+				failed, err = r.group(ctx, tx, p, w, &after, to)
+				reached = after.StatementsDone
+				if err != nil {
 					return err
 				}
 				if err := check(tx); err != nil {
@@ -171,7 +179,15 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 			return failed
 		})
 	})
+	if err != nil && entry.StatementsDone == from && (reached > from || !isDefinite(err)) {
+		entry.InDoubt = rowsInDoubt
+	}
+	return err
 }
+
+// rowsInDoubt stands where a group of statements was rolled back or its outcome
+// was not heard of: rows of tables without transactions may be there.
+const rowsInDoubt = "rows"
 
 // groupTime bounds how long a group of statements keeps the locks of its first.
 const groupTime = time.Second

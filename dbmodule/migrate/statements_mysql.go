@@ -118,11 +118,10 @@ func (d *mysqlDialect) programs(ctx context.Context) (bool, error) {
 	return n > 0, nil
 }
 
-// repeatable looks for tables without transactions, of which a group that was
-// under way may have changed rows.
-func (d *mysqlDialect) repeatable(ctx context.Context, entry *Entry, w work) error {
-	from := entry.StatementsDone
-	if entry.Error != "" || from >= len(w.statements) || mysqlKindOf(w.statements[from].Text) != mysqlRows {
+// repeatable looks for tables without transactions among what the statements
+// name: those of one group at most.
+func (d *mysqlDialect) repeatable(ctx context.Context, w work, from, to int) error {
+	if from >= to || mysqlKindOf(w.statements[from].Text) != mysqlRows {
 		return nil
 	}
 	var tables []string
@@ -131,11 +130,11 @@ func (d *mysqlDialect) repeatable(ctx context.Context, entry *Entry, w work) err
 	if err != nil {
 		return fmt.Errorf("look for tables without transactions: %w", err)
 	}
-	for i := from; i < d.together(w.statements, from); i++ {
+	for i := from; i < min(to, d.together(w.statements, from)); i++ {
 		for _, token := range sqlscan.MySQL.Tokens(w.statements[i].Text) {
 			name := strings.Trim(token.Text, "`")
 			if token.Kind != sqlscan.String && slices.Contains(tables, name) {
-				return fmt.Errorf("%s: the run before died at statement %d or soon after it, and table %s has no transactions: "+
+				return fmt.Errorf("%s: a run broke off at statement %d or soon after it, and table %s has no transactions: "+
 					"some rows may be changed already: look which, complete the revision by hand, and stamp it", w.file, i+1, name)
 			}
 		}
