@@ -109,7 +109,7 @@ func TestWrittenSQLKeepsSettingsToTheirRevision(t *testing.T) {
 			dbmodule.PostgreSQL, "CREATE TABLE p (id int PRIMARY KEY);\nCREATE TABLE c (p int REFERENCES p);\nSET session_replication_role = replica;\nINSERT INTO c VALUES (1);",
 			"INSERT INTO c VALUES (2);", "foreign key", "SELECT count(*) - 1 FROM c", "",
 		},
-		"a temporary table": {dbmodule.PostgreSQL, "CREATE TABLE a (id int);\nCREATE TEMPORARY TABLE alembic_version (version_num text);", "INSERT INTO a VALUES (1);", "", "SELECT count(*) - 1 FROM a", ""},
+		"a temporary table": {dbmodule.PostgreSQL, "CREATE TABLE a (id int);\nCREATE TEMPORARY TABLE alembic_version (version_num text);\nCREATE TEMPORARY TABLE b (id int);", "INSERT INTO b VALUES (1);", `relation "b" does not exist`, "SELECT count(*) - 1 FROM alembic_version", ""},
 		"sql_mode":          {dbmodule.MySQL, "SET sql_mode = 'ANSI_QUOTES', @x = 5;\nCREATE TABLE \"t\" (a varchar(3));", "INSERT INTO t VALUES (coalesce(@x, \"ok\"));", "", "SELECT count(*) - 1 FROM t WHERE a = 'ok'", ""},
 		"strictness":        {dbmodule.MySQL, "SET NAMES latin1;\nSET sql_mode = '';\nCREATE TABLE t (a varchar(3));", "INSERT INTO t VALUES ('too long');", "Data too long", "SELECT count(*) FROM t", ""},
 		"another database":  {dbmodule.MySQL, "CREATE TABLE t (a INT);\nUSE mysql;", "SELECT 1;", "*", "SELECT count(*) FROM t", "-- The session keeps the setting of USE mysql."},
