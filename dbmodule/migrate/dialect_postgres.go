@@ -217,9 +217,9 @@ func (d *postgresDialect) together(statements []Statement, from int) int {
 	return untilMarked(statements, from)
 }
 
-func (d *postgresDialect) plain(Statement) bool                           { return false }
-func (d *postgresDialect) settles(string) bool                            { return false }
-func (d *postgresDialect) programs(context.Context) (bool, error)         { return true, nil }
+func (d *postgresDialect) plain(Statement) bool                             { return false }
+func (d *postgresDialect) settles(string) bool                              { return false }
+func (d *postgresDialect) programs(context.Context) (bool, error)           { return true, nil }
 func (d *postgresDialect) repeatable(context.Context, work, int, int) error { return nil }
 
 func (d *postgresDialect) fingerprint(context.Context, string) (string, error) { return "", nil }

@@ -62,9 +62,9 @@ func (d *sqliteDialect) together(statements []Statement, from int) int {
 	return untilMarked(statements, from)
 }
 
-func (d *sqliteDialect) plain(Statement) bool                           { return false }
-func (d *sqliteDialect) settles(string) bool                            { return false }
-func (d *sqliteDialect) programs(context.Context) (bool, error)         { return true, nil }
+func (d *sqliteDialect) plain(Statement) bool                             { return false }
+func (d *sqliteDialect) settles(string) bool                              { return false }
+func (d *sqliteDialect) programs(context.Context) (bool, error)           { return true, nil }
 func (d *sqliteDialect) repeatable(context.Context, work, int, int) error { return nil }
 
 func (d *sqliteDialect) fingerprint(context.Context, string) (string, error) { return "", nil }

@@ -111,6 +111,7 @@ func TestWrittenSQLKeepsSettingsToTheirRevision(t *testing.T) {
 		},
 		"a temporary table": {dbmodule.PostgreSQL, "CREATE TABLE a (id int);\nCREATE TEMPORARY TABLE alembic_version (version_num text);\nCREATE TEMPORARY TABLE b (id int);", "INSERT INTO b VALUES (1);", `relation "b" does not exist`, "SELECT count(*) - 1 FROM alembic_version", ""},
 		"sql_mode":          {dbmodule.MySQL, "SET sql_mode = 'ANSI_QUOTES', @x = 5;\nCREATE TABLE \"t\" (a varchar(3));", "INSERT INTO t VALUES (coalesce(@x, \"ok\"));", "", "SELECT count(*) - 1 FROM t WHERE a = 'ok'", ""},
+		"names":             {dbmodule.MySQL, "CREATE TABLE t (a varchar(30));\nSET NAMES latin1;", "INSERT INTO t VALUES (concat(@@character_set_client, @@character_set_results));", "", "SELECT count(*) - 1 FROM t WHERE a = 'utf8mb4utf8mb4'", ""},
 		"strictness":        {dbmodule.MySQL, "SET NAMES latin1;\nSET sql_mode = '';\nCREATE TABLE t (a varchar(3));", "INSERT INTO t VALUES ('too long');", "Data too long", "SELECT count(*) FROM t", ""},
 		"another database":  {dbmodule.MySQL, "CREATE TABLE t (a INT);\nUSE mysql;", "SELECT 1;", "*", "SELECT count(*) FROM t", "-- The session keeps the setting of USE mysql."},
 		"pragmas":           {dbmodule.SQLite, "CREATE TABLE t (a INT);\n-- migrate:no-transaction\nPRAGMA ignore_check_constraints = on;", "SELECT 1;", "", "SELECT count(*) FROM t", "-- The session keeps the setting of PRAGMA ignore_check_constraints."},
