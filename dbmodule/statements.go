@@ -4,14 +4,9 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/openhands-go/server/dbmodule/internal/engine"
-	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
 
@@ -235,28 +230,21 @@ func (c *conn) refused(err error) bool {
 // the next time. stale reports that the statement can run as text instead, which it
 // can't when the error cost a transaction in which something was done already.
 func (c *conn) stale(ctx context.Context, e *entry, err error) bool {
-	if err == nil || !outdatedBy(err) {
+	if err == nil {
+		return false
+	}
+	outdated := c.connector.judge(err).Outdated
+	if outdated == engine.NoneOutdated {
 		return false
 	}
 	e.Free()
-	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == "26000" {
-		c.statements.cache.Clear() // the server has none of them
+	if outdated == engine.AllOutdated {
+		c.statements.cache.Clear()
 	} else {
 		c.statements.cache.Drop(e)
 		c.statements.close(e)
 	}
 	return !c.inTx || !c.inner.AbortsOnError() || c.beginAgain(ctx) == nil
-}
-
-func outdatedBy(err error) bool {
-	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
-		// Class 42 is about names and types, class 22 about values. A column
-		// that got another type does not fit the parameter that was made for
-		// it, which is still read as what the column was.
-		return pg.Code == "26000" || strings.HasPrefix(pg.Code, "42") || strings.HasPrefix(pg.Code, "22") || pg.Code == "0A000" && postgres.Judge(err).Kind == ErrConflict
-	}
-	my := (*mysql.MySQLError)(nil)
-	return errors.As(err, &my) && (my.Number == 1243 || my.Number == 1615) // unknown, to be prepared again
 }
 
 // beginAgain begins a transaction anew in which nothing was done so far.

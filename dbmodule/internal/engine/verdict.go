@@ -41,7 +41,23 @@ type Verdict struct {
 	// Answered is set when the database itself refused the statement. After a
 	// COMMIT that means that nothing is stored.
 	Answered bool
+	// Outdated says what the error tells of prepared statements, if the statement
+	// that failed was one.
+	Outdated Outdated
 }
+
+// Outdated says which prepared statements of a connection have to be prepared again.
+type Outdated int
+
+const (
+	// NoneOutdated is for an error that preparing again does not mend.
+	NoneOutdated Outdated = iota
+	// OneOutdated is for a statement that may have failed because something changed
+	// since it was prepared, such as its table.
+	OneOutdated
+	// AllOutdated is for a connection whose server has none of its statements.
+	AllOutdated
+)
 
 // Judge is what each engine has: it says what an error of its driver means. It
 // also finds the driver's error inside an error that has its type already.

@@ -28,7 +28,9 @@ type Case struct {
 	Kind                              error
 	LosesTransaction, LosesConnection bool
 	// Unanswered is set when a COMMIT that fails so may be stored.
-	Unanswered                bool
+	Unanswered bool
+	// Outdated is what has to be prepared again.
+	Outdated                  engine.Outdated
 	Constraint, Table, Column string
 }
 
@@ -42,6 +44,7 @@ func Verdicts(t *testing.T, of dburl.Engine, judge engine.Judge, cases map[strin
 			assert.Equal(t, c.LosesTransaction, v.LosesTransaction, "loses the transaction")
 			assert.Equal(t, c.LosesConnection, v.LosesConnection, "loses the connection")
 			assert.Equal(t, c.Unanswered, !v.Answered, "has no answer")
+			assert.Equal(t, c.Outdated, v.Outdated, "what has to be prepared again")
 			assert.NotContains(t, judge.TextWithoutValues(got), Secret)
 			if c.Kind == nil {
 				assert.Equal(t, c.Err, got, "unchanged")
@@ -61,6 +64,7 @@ func Verdicts(t *testing.T, of dburl.Engine, judge engine.Judge, cases map[strin
 			assert.Same(t, typed, again, "typed once")
 			assert.Equal(t, v.LosesTransaction, second.LosesTransaction, "also found behind its type")
 			assert.Equal(t, v.LosesConnection, second.LosesConnection, "also found behind its type")
+			assert.Equal(t, v.Outdated, second.Outdated, "also found behind its type")
 		})
 	}
 	t.Run("no error", func(t *testing.T) {

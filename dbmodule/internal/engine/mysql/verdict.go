@@ -47,6 +47,9 @@ func judgeServer(my *mysql.MySQLError) engine.Verdict {
 	e.Text = text(e.Kind, my)
 	e.LosesTransaction = losesTransaction(my)
 	e.LosesConnection = losesConnection(my)
+	if my.Number == 1243 || my.Number == 1615 { // unknown, to be prepared again
+		e.Outdated = engine.OneOutdated
+	}
 	// A shutdown and an interruption (1053, 1317) may come while COMMIT is under way.
 	e.Answered = my.Number != 1053 && my.Number != 1317 && e.Kind != dberr.ErrCommitUnknown
 	switch e.Kind {

@@ -83,6 +83,8 @@ func TestVerdicts(t *testing.T) {
 		"damaged":                   {Err: my(1194, "Table 't' is marked as crashed and should be repaired"), Kind: dberr.ErrCorrupt},
 		"TiDB write conflict":       {Err: my(9007, "Write conflict"), Kind: dberr.ErrConflict, LosesTransaction: true},
 		"syntax":                    {Err: my(1064, "syntax to use near '"+enginetest.Secret+"' at line 1")},
+		"statement thrown away":     {Err: my(1243, "Unknown prepared statement handler (7) given to mysqld_stmt_execute"), Outdated: engine.OneOutdated},
+		"statement of another time": {Err: my(1615, "Prepared statement needs to be re-prepared"), Kind: dberr.ErrConflict, Outdated: engine.OneOutdated},
 		"SIGNAL":                    {Err: my(1644, enginetest.Secret)},
 		"cancelled by caller":       {Err: context.Canceled, Unanswered: true},
 	})

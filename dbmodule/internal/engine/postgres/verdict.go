@@ -78,6 +78,7 @@ func judgeServer(pg *pgconn.PgError) engine.Verdict {
 		LosesConnection:  fatal || pg.Code == "25006",
 		Answered:         !ambiguous(pg),
 	}
+	v.Outdated = outdated(pg, v.Kind)
 	// A foreign key's detail names the columns of the row that was written, if
 	// that one is refused, and else those of the row that others refer to.
 	written := v.Kind == dberr.ErrUnique || v.Kind == dberr.ErrForeignKey && strings.HasPrefix(pg.Message, "insert or update on table ")
@@ -112,6 +113,20 @@ func keyColumns(detail string) string {
 // server process ended before it could say.
 func ambiguous(pg *pgconn.PgError) bool {
 	return pg.Code == "40003" || strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P")
+}
+
+// outdated reads class 42, which is about names and types, and class 22, which is about
+// values: a column that got another type does not fit the parameter that was made for
+// it, which is still read as what the column was.
+func outdated(pg *pgconn.PgError, kind error) engine.Outdated {
+	switch {
+	case pg.Code == "26000": // the server has none of them
+		return engine.AllOutdated
+	case strings.HasPrefix(pg.Code, "42"), strings.HasPrefix(pg.Code, "22"),
+		pg.Code == "0A000" && kind == dberr.ErrConflict:
+		return engine.OneOutdated
+	}
+	return engine.NoneOutdated
 }
 
 func kind(pg *pgconn.PgError) error {
