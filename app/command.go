@@ -24,7 +24,7 @@ const (
 // Main runs the command line args, without the program's name, and returns
 // the process's exit code: 0, 1 after a failure, 2 when the command line is
 // wrong. Results go to stdout; the log and a failure's one sentence go to
-// stderr. serve ends when ctx does, or on SIGINT or SIGTERM.
+// stderr. serve ends when ctx does, or on SIGINT, SIGTERM or SIGHUP.
 //
 // The caller exits with the code at once: after a second signal requests may
 // still be in progress.

@@ -15,9 +15,9 @@ import (
 func newServeCommand(s streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
-		Short: "Serve HTTP until SIGINT or SIGTERM (what the program does without a command)",
-		Long: "Connects to the database, brings its schema up to date, and serves HTTP until SIGINT\n" +
-			"or SIGTERM. Requests in progress then get SHUTDOWN_TIMEOUT to end; a second\nsignal ends at once.",
+		Short: "Serve HTTP until SIGINT, SIGTERM or SIGHUP (what the program does without a command)",
+		Long: "Connects to the database, brings its schema up to date, and serves HTTP until SIGINT,\n" +
+			"SIGTERM or SIGHUP. Requests in progress then get SHUTDOWN_TIMEOUT to end; a second\nsignal ends at once.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), s) },
 	}

@@ -92,7 +92,7 @@ func TestReadConfigProblems(t *testing.T) {
 		{"empty number", map[string]string{"PORT": ""}, []string{"PORT: is set but empty: unset it to get the default, 3000"}},
 		{"empty URL", map[string]string{"DATABASE_URL": ""}, []string{"DATABASE_URL: is set but empty"}},
 		{"host with a path", map[string]string{"HOST": "http://localhost/"}, []string{"HOST: takes a host name or an IP address"}},
-		{"key from a file", map[string]string{"SESSION_API_KEY": "key\n"}, []string{"SESSION_API_KEY: begins or ends with white space"}},
+		{"key from a file", map[string]string{"SESSION_API_KEY": "key\n"}, []string{"SESSION_API_KEY: no header can carry it"}},
 		{"open to all", map[string]string{"HOST": "0.0.0.0"}, []string{"HOST=0.0.0.0: others could reach"}},
 		{"origin", map[string]string{"CORS_ORIGINS": "https://a.example/path"}, []string{"CORS_ORIGINS=https://a.example/path: takes"}},
 		{"start timeout", map[string]string{"START_TIMEOUT": "0s"}, []string{"START_TIMEOUT=0s: takes a duration above 0"}},

@@ -280,11 +280,26 @@ func TestProcessCutsOffAfterShutdownTimeout(t *testing.T) {
 	p := start(t, nil, "PORT=0", "SHUTDOWN_TIMEOUT=100ms", "READ_TIMEOUT=10m", "REQUEST_TIMEOUT=10m")
 	hang(t, p.serving(t).URL)
 	p.signal(t, syscall.SIGTERM)
-	if code := p.wait(t); code != 1 {
+	if code := p.wait(t); code != 0 {
+		t.Errorf("a client that is stuck is no failure, exit code %d", code)
+	}
+	for _, says := range []string{"1 requests cut off after SHUTDOWN_TIMEOUT", `"msg":"stopped"}`} {
+		if !strings.Contains(p.output(), says) {
+			t.Errorf("%s is not in %s", says, p.output())
+		}
+	}
+}
+
+func TestProcessDrainsOnSIGHUP(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "PORT=0")
+	p.serving(t)
+	p.signal(t, syscall.SIGHUP)
+	if code := p.wait(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if !strings.Contains(p.output(), "SHUTDOWN_TIMEOUT") {
-		t.Errorf("got %s", p.output())
+	if lines := strings.Split(strings.TrimSpace(p.output()), "\n"); !strings.Contains(lines[len(lines)-1], `"msg":"stopped"`) {
+		t.Errorf("the last line does not say that it has stopped: %s", p.output())
 	}
 }
 

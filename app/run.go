@@ -17,13 +17,16 @@ import (
 var errCutOff = errors.New("app: stopped at once by a second signal: what was in progress is cut off")
 
 // run starts an application, calls work, and stops the application. ctx and
-// the first SIGINT or SIGTERM end start and work; a second signal ends the
+// the first SIGINT, SIGTERM or SIGHUP end start and work; a second signal ends the
 // wait for everything. Start hooks that wait get cfg.StartTimeout.
 func run(ctx context.Context, cfg Config, log *zap.Logger, work func(ctx context.Context, application *fx.App) error, opts ...fx.Option) error {
 	stopping, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 
 	done := make(chan error, 1)
@@ -79,7 +82,7 @@ func startWorkStop(ctx context.Context, cfg Config, log *zap.Logger, work func(c
 	if err := errors.Join(err, application.Stop(stopCtx)); err != nil {
 		return err
 	}
-	log.Debug("stopped")
+	log.Info("stopped")
 	return nil
 }
 

@@ -43,9 +43,6 @@ func readSettings() (Config, []*setting) {
 	if strings.ContainsAny(cfg.HTTP.Host, "/@ ?#") {
 		byName["HOST"].problem("HOST: takes a host name or an IP address")
 	}
-	if key := string(cfg.HTTP.SessionAPIKey); strings.TrimSpace(key) != key {
-		byName["SESSION_API_KEY"].problem("SESSION_API_KEY: begins or ends with white space, which no header can carry: remove it")
-	}
 	for _, err := range leaves(cfg.Validate()) {
 		if s := byName[settingOf(err)]; s != nil {
 			s.invalid(err)

@@ -122,9 +122,18 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, origin := range c.CORSOrigins {
-		if !validOrigin(origin) {
+		switch {
+		case origin == "*":
+		case !validOrigin(origin):
 			bad("CORS_ORIGINS", origin, "takes * or scheme://host[:port] without a path")
+		case strings.Contains(origin, "*"):
+			bad("CORS_ORIGINS", origin, "matches nothing: a * stands alone, for all origins, and for no part of one")
+		case origin != strings.ToLower(origin):
+			bad("CORS_ORIGINS", origin, "matches nothing: browsers write origins in lower case")
 		}
+	}
+	if !sendable(string(c.SessionAPIKey)) {
+		errs = append(errs, errors.New("httpmodule: SESSION_API_KEY: no header can carry it: it takes ASCII characters without control characters, and no space at its ends"))
 	}
 	if c.SessionAPIKey == "" && !c.AllowInsecure && !loopback(c.Host) {
 		errs = append(errs, fmt.Errorf(
@@ -154,10 +163,17 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-func validOrigin(origin string) bool {
-	if origin == "*" {
-		return true
+// sendable tells the keys that a header can carry.
+func sendable(key string) bool {
+	for _, c := range []byte(key) {
+		if c < ' ' || c > '~' {
+			return false
+		}
 	}
+	return strings.TrimSpace(key) == key
+}
+
+func validOrigin(origin string) bool {
 	u, err := url.Parse(origin)
 	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == origin
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/swaggest/swgui"
@@ -34,7 +35,9 @@ func newDocs(title string) (*docs, error) {
 		SwaggerJSON: pathOpenAPI,
 		BasePath:    pathDocs,
 		SettingsUI: map[string]string{
-			"persistAuthorization": "true",
+			// The key stays in the tab: Swagger UI would keep it in the browser's
+			// storage for all tabs and for ever.
+			"persistAuthorization": "false",
 			"tryItOutEnabled":      "true",
 		},
 	})
@@ -66,13 +69,26 @@ func contentPolicy(page []byte) string {
 
 func (d *docs) servePage(c echo.Context) error {
 	c.Response().Header().Set("Content-Security-Policy", d.policy)
-	return c.HTMLBlob(http.StatusOK, d.page)
+	return document(c, echo.MIMETextHTMLCharsetUTF8, d.page)
+}
+
+// document answers with what stays the same as long as the server runs. A client asks
+// for it again with its ETag, and gets 304 when it has it.
+func document(c echo.Context, contentType string, text []byte) error {
+	sum := sha256.Sum256(text)
+	header := c.Response().Header()
+	header.Set("Cache-Control", "no-cache") // kept, and asked for again
+	header.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
+	header.Set("Content-Type", contentType)
+	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(text))
+	return nil
 }
 
 func (d *docs) serveAsset(c echo.Context) error {
 	if c.Param("*") == "" {
 		return d.servePage(c)
 	}
+	c.Response().Header().Set("Cache-Control", "no-cache")
 	d.assets.ServeHTTP(c.Response(), c.Request())
 	return nil
 }

@@ -108,6 +108,9 @@ func (e *HTTPError) writeTo(w http.ResponseWriter) {
 	for _, name := range [...]string{"Content-Encoding", "Etag", "Last-Modified"} {
 		header.Del(name) // of the body that is not to be
 	}
+	if e.Header.Get("Cache-Control") == "" {
+		header.Set("Cache-Control", "no-store")
+	}
 	header.Set("Content-Type", "application/json")
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(e.Status)

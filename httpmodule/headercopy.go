@@ -8,7 +8,7 @@ import (
 // headerCopy is a header as it was at one moment. That of a response has few
 // entries before its handler runs, for which there is room in it.
 type headerCopy struct {
-	few  [4]headerEntry
+	few  [6]headerEntry
 	n    int
 	many http.Header // instead, nil for few
 }

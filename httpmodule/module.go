@@ -15,7 +15,7 @@ import (
 //
 // The application's start listens, after the database is connected; its stop
 // drains the server before the database closes, whatever the order of the
-// modules. When serving fails in between, the application shuts down with
+// modules. Requests that had to be cut off are in the log and no failure of the stop. When serving fails in between, the application shuts down with
 // exit code 1.
 //
 // fx grants all stop hooks together 15s unless told otherwise: give the
@@ -44,7 +44,7 @@ func newServer(p params) (*Server, error) {
 		return nil, err
 	}
 	s.MapErrors(p.Errors...)
-	p.Lifecycle.Append(fx.Hook{OnStop: s.Stop})
+	p.Lifecycle.Append(fx.Hook{OnStop: s.stopWithApplication})
 	p.Lifecycle.Append(fx.Hook{OnStart: func(ctx context.Context) error {
 		if err := s.Start(ctx); err != nil {
 			return err
@@ -53,6 +53,18 @@ func newServer(p params) (*Server, error) {
 		return nil
 	}})
 	return s, nil
+}
+
+// stopWithApplication is Stop, for which a client that is stuck is no failure of the
+// application: the log says it.
+func (s *Server) stopWithApplication(ctx context.Context) error {
+	err := s.Stop(ctx)
+	cut, only := err.(*CutOffError) //nolint:errorlint // joined with another it is a failure
+	if !only {
+		return err
+	}
+	s.log.Warn("requests cut off", zap.Int64("requests", cut.Requests), zap.Error(cut))
+	return nil
 }
 
 // watch ends the application when serving fails.

@@ -77,9 +77,9 @@ func (s *Server) encodeDocument() ([]byte, error) {
 }
 
 func (s *Server) serveOpenAPI(c echo.Context) error {
-	document, err := s.document()
+	text, err := s.document()
 	if err != nil {
 		return err
 	}
-	return c.JSONBlob(200, document)
+	return document(c, echo.MIMEApplicationJSON, text)
 }

@@ -35,6 +35,9 @@ func (s *Server) begin(w http.ResponseWriter, sent *http.Request) *request {
 	header := w.Header()
 	r.idHeader[0] = r.id
 	header[canonicalRequestID] = r.idHeader[:]
+	// What a handler sets takes the place of these.
+	header["X-Content-Type-Options"] = []string{"nosniff"}
+	header["Cache-Control"] = []string{"no-store"}
 	if s.draining.Load() {
 		header.Set("Connection", "close")
 	}

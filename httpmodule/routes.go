@@ -25,6 +25,9 @@ import (
 // after it. CORS middleware of the program's own belongs into one of them: what it
 // allows may write. In a group or at a route it comes too late for that.
 //
+// Responses say "Cache-Control: no-store" and "X-Content-Type-Options: nosniff" unless a
+// handler sets these headers to something else.
+//
 // HEAD is answered by the route of GET, without a body, unless there is a HEAD route.
 type Routes func(e *echo.Echo, api huma.API)
 

@@ -272,8 +272,8 @@ func (s *Server) Failed() <-chan error { return s.failed }
 // Stop ends the server: /ready says no, after SHUTDOWN_DELAY no connection is
 // accepted any more, requests in progress get SHUTDOWN_TIMEOUT to end, then
 // their contexts end and their connections are closed. It returns when no
-// handler uses the database any more, or when ctx ends, with an error that
-// tells when requests were cut off. Stopping a server that does not run does
+// handler uses the database any more, or when ctx ends. The error is a *[CutOffError]
+// when nothing is wrong but that requests were cut off. Stopping a server that does not run does
 // nothing.
 func (s *Server) Stop(ctx context.Context) error {
 	s.draining.Store(true)
@@ -296,20 +296,45 @@ func (s *Server) Stop(ctx context.Context) error {
 		err = s.await(drainCtx) // connections that handlers took over
 	}
 	if err != nil {
-		cut := s.inFlight.Load()
-		r.cancel()
-		err = errors.Join(
-			fmt.Errorf("httpmodule: stop server: %d requests cut off after SHUTDOWN_TIMEOUT: %w", cut, err),
-			r.server.Close(),
-		)
-		lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutOffTimeout)
-		defer cancel()
-		if awaitErr := s.await(lastCtx); awaitErr != nil {
-			err = errors.Join(err, fmt.Errorf("httpmodule: stop server: %d handlers ignore that their requests have ended", s.inFlight.Load()))
-		}
+		err = s.cutOff(ctx, r, err)
 	}
 	<-r.done
-	return errors.Join(err, r.err)
+	if r.err != nil {
+		return errors.Join(err, r.err)
+	}
+	return err
+}
+
+// CutOffError is what [Server.Stop] returns when it was in order, but for requests that had
+// not ended after SHUTDOWN_TIMEOUT, as that of a client which is stuck.
+type CutOffError struct {
+	// Requests is how many there were. Their handlers have returned since.
+	Requests int64
+	cause    error
+}
+
+// Error tells how many.
+func (e *CutOffError) Error() string {
+	return fmt.Sprintf("httpmodule: stop server: %d requests cut off after SHUTDOWN_TIMEOUT: %v", e.Requests, e.cause)
+}
+
+// Unwrap returns what ended the wait.
+func (e *CutOffError) Unwrap() error { return e.cause }
+
+// cutOff ends the requests that are left, whose wait ended with cause.
+func (s *Server) cutOff(ctx context.Context, r *running, cause error) error {
+	cut := &CutOffError{Requests: s.inFlight.Load(), cause: cause}
+	r.cancel()
+	closeErr := r.server.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutOffTimeout)
+	defer cancel()
+	if s.await(ctx) != nil {
+		return errors.Join(cut, closeErr, fmt.Errorf("httpmodule: stop server: %d handlers ignore that their requests have ended", s.inFlight.Load()))
+	}
+	if closeErr != nil {
+		return errors.Join(cut, closeErr)
+	}
+	return cut
 }
 
 // cutOffTimeout is what handlers get to notice that their requests were cut

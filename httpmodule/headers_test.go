@@ -1,0 +1,91 @@
+package httpmodule_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// No cache keeps data, no browser guesses types; a handler may say otherwise.
+func TestHeadersOfAllResponses(t *testing.T) {
+	t.Parallel()
+	f := serve(t, testConfig(), func(f *fixture) httpmodule.Routes {
+		return func(e *echo.Echo, _ huma.API) {
+			e.GET("/data", func(c echo.Context) error { return c.JSON(200, "data") })
+			e.GET("/kept", func(c echo.Context) error {
+				c.Response().Header().Set("Cache-Control", "max-age=60")
+				if c.QueryParam("fails") != "" {
+					return httpmodule.NewError(404, "")
+				}
+				return c.JSON(200, "kept")
+			})
+			e.POST("/unstored", func(c echo.Context) error {
+				ctx := c.Request().Context()
+				if err := insertOrphan(ctx, httpmodule.Session(ctx, f.db.Sessions()), "x"); err != nil {
+					return err
+				}
+				return c.NoContent(201)
+			})
+		}
+	})
+	for path, want := range map[string]string{
+		"/data": "no-store", "/kept": "max-age=60", "/kept?fails=1": "no-store", "/nowhere": "no-store", "/alive": "no-store",
+		"/docs": "no-cache", "/openapi.json": "no-cache", "/docs/swagger-ui.css": "no-cache",
+	} {
+		a := f.do(http.MethodGet, path, "")
+		assert.Equal(t, want, a.header.Get("Cache-Control"), path)
+		assert.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"), path)
+	}
+	a := f.do(http.MethodPost, "/unstored", "")
+	assert.Equal(t, 409, a.status)
+	assert.Equal(t, "no-store nosniff", a.header.Get("Cache-Control")+" "+a.header.Get("X-Content-Type-Options"), "a response that is replaced")
+}
+
+func TestDocumentsAreSentOnce(t *testing.T) {
+	t.Parallel()
+	f := serve(t, testConfig(), nil)
+	for _, path := range []string{"/docs", "/openapi.json"} {
+		first := f.do(http.MethodGet, path, "")
+		require.Equal(t, 200, first.status, path)
+		tag := first.header.Get("ETag")
+		require.NotEmpty(t, tag, path)
+		again := f.do(http.MethodGet, path, "", "If-None-Match", tag)
+		assert.Equal(t, 304, again.status, path)
+		assert.Empty(t, again.body, path)
+		assert.Equal(t, 200, f.do(http.MethodGet, path, "", "If-None-Match", `"other"`).status, path)
+	}
+	assert.Contains(t, f.do(http.MethodGet, "/docs", "").body, `persistAuthorization: false`, "the key stays in the tab")
+}
+
+func TestConfigRefusesWhatNobodyCanSend(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{" key", "key ", "ke\ny", "k\x00y", "schlüssel", "k\x7fy"} {
+		cfg := testConfig()
+		cfg.SessionAPIKey = httpmodule.Secret(key)
+		err := cfg.Validate()
+		require.ErrorContains(t, err, "SESSION_API_KEY", "%q", key)
+		assert.NotContains(t, err.Error(), strings.TrimSpace(key))
+	}
+	for origin, ok := range map[string]bool{
+		"*": true, "https://a.example": true, "http://localhost:3000": true,
+		"https://*.example": false, "*.example": false, "https://A.example": false, "**": false,
+	} {
+		cfg := testConfig()
+		cfg.CORSOrigins = []string{origin}
+		if ok {
+			assert.NoError(t, cfg.Validate(), origin)
+		} else {
+			assert.ErrorContains(t, cfg.Validate(), "CORS_ORIGINS", origin)
+		}
+	}
+	cfg := testConfig()
+	cfg.SessionAPIKey = "a key with ~!@#$%^&*()_+ {}"
+	assert.NoError(t, cfg.Validate())
+}
