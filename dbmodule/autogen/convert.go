@@ -266,6 +266,10 @@ func (c *converter) column(field *bunschema.Field, own string) (*schema.Column, 
 	if strings.Count(field.SQLDefault, "'")%2 != 0 {
 		return nil, fmt.Errorf(`default %s: a quote is not closed; a value with a comma stands as default:\"…\" in the tag`, field.SQLDefault)
 	}
+	if _, tag, ok := strings.Cut(field.StructField.Tag.Get("bun"), "default:"); ok && !strings.HasPrefix(tag, `"`) && !strings.HasPrefix(tag, field.SQLDefault) {
+		// Bun takes what stands between the quotes for the whole value.
+		return nil, fmt.Errorf(`default %s: a value with double quotes in it stands as default:\"…\" in the tag, those in it written \\\"`, field.SQLDefault)
+	}
 	if err := noComment(field.SQLDefault); err != nil {
 		return nil, fmt.Errorf("default: %w", err)
 	}

@@ -282,6 +282,10 @@ type (
 		Amount int64 `bun:",default:many"`
 		Flag   bool  `bun:",default:'maybe'"`
 	}
+	innerQuote struct {
+		ID   int64          `bun:",pk"`
+		Data map[string]any `bun:"type:jsonb,default:'{\"a\":1}'"`
+	}
 	openQuote struct {
 		Word string `bun:",default:'a, b'"`
 	}
@@ -379,6 +383,7 @@ func TestErrorsNameWhatIsWrong(t *testing.T) {
 		{"two models of a table", all, []any{(*tag)(nil), (*otherTags)(nil)}, []string{"otherTags", ".tag ", "table tags"}},
 		{"numeric without precision", only(dbmodule.MySQL), []any{(*bareNumeric)(nil)}, []string{"model autogen_test.bareNumeric", "column amount", "precision"}},
 		{"default of another type", all, []any{(*badDefault)(nil)}, []string{"model autogen_test.badDefault", "column flag", "maybe"}},
+		{"double quotes in a default", all, []any{(*innerQuote)(nil)}, []string{"model autogen_test.innerQuote", "column data", `default:\"…\"`}},
 		{"open quote", all, []any{(*openQuote)(nil)}, []string{"model autogen_test.openQuote", "column word", "quote"}},
 		{"numbered text", all, []any{(*numberedText)(nil)}, []string{"model autogen_test.numberedText", "column id", "integer"}},
 		{"numbered part of a key", only(dbmodule.SQLite), []any{(*numberedPart)(nil)}, []string{"model autogen_test.numberedPart", "column b"}},
