@@ -25,6 +25,11 @@ const (
 	is  = "`id` integer NOT NULL, `a` text NOT NULL DEFAULT 'x', `b` varchar NULL, PRIMARY KEY (`id`)"
 )
 
+// remade makes a table t of the columns id and a anew.
+func remade(body string) []string {
+	return []string{"CREATE TABLE new_t " + body, "INSERT INTO new_t (id, a) SELECT id, a FROM t", "DROP TABLE t", "ALTER TABLE new_t RENAME TO t"}
+}
+
 // What a table has beyond what the revision knows is in the new table.
 func TestOn(t *testing.T) {
 	t.Parallel()
@@ -106,6 +111,50 @@ func TestOn(t *testing.T) {
 		"values in another column": {
 			up:   []string{"CREATE TABLE n (id integer primary key, name text)", "INSERT INTO n SELECT id, a || b FROM t", "DROP TABLE t", "ALTER TABLE n RENAME TO t"},
 			live: "CREATE TABLE t (id integer primary key, a, b)",
+		},
+		"a revision that makes it strict": {
+			up: remade("(id integer PRIMARY KEY, a text) STRICT"), down: remade("(id integer PRIMARY KEY, a text)"),
+			live: "CREATE TABLE t (id integer PRIMARY KEY, a text, c int)", create: "CREATE TABLE new_t (id integer PRIMARY KEY, a text, c int) STRICT",
+			copied: "INSERT INTO new_t (id, a, `c`) SELECT id, a, `c` FROM t",
+		},
+		"a revision that takes its rowid": {
+			up: remade("(id integer PRIMARY KEY, a text) WITHOUT ROWID"), down: remade("(id integer PRIMARY KEY, a text)"),
+			live: "CREATE TABLE t (id integer PRIMARY KEY, a text, c int)", create: "CREATE TABLE new_t (id integer PRIMARY KEY, a text, c int) WITHOUT ROWID",
+			copied: "INSERT INTO new_t (id, a, `c`) SELECT id, a, `c` FROM t",
+		},
+		"a revision of an expression": {
+			up: remade("(id integer PRIMARY KEY, a text, g text AS (upper(a)))"), down: remade("(id integer PRIMARY KEY, a text, g text AS (lower(a)))"),
+			live: "CREATE TABLE t (id integer PRIMARY KEY, a text, g text AS (lower(a)), c int)", create: "CREATE TABLE new_t (id integer PRIMARY KEY, a text, g text AS (upper(a)), c int)",
+			copied: "INSERT INTO new_t (id, a, `c`) SELECT id, a, `c` FROM t",
+		},
+		"constraints that the revision repeats": {
+			up: remade("(id integer PRIMARY KEY, a text NOT NULL UNIQUE, CONSTRAINT ck CHECK (a <> ''))"), down: remade("(id integer PRIMARY KEY, a text UNIQUE, CONSTRAINT ck CHECK (a <> ''))"),
+			live: "CREATE TABLE t (id integer PRIMARY KEY, a text UNIQUE, c int, CONSTRAINT ck CHECK (a <> ''))", create: "CREATE TABLE new_t (id integer PRIMARY KEY, a text NOT NULL UNIQUE, c int, CONSTRAINT ck CHECK (a <> ''))",
+			copied: "INSERT INTO new_t (id, a, `c`) SELECT id, a, `c` FROM t",
+		},
+		"a constraint that the revision drops": {
+			up: remade("(id integer PRIMARY KEY, a text)"), down: remade("(id integer PRIMARY KEY, a text, CONSTRAINT ck CHECK (a <> ''))"),
+			live: "CREATE TABLE t (id integer PRIMARY KEY, a text, c int, CONSTRAINT ck CHECK (a <> ''))", create: "CREATE TABLE new_t (id integer PRIMARY KEY, a text, c int)",
+			copied: "INSERT INTO new_t (id, a, `c`) SELECT id, a, `c` FROM t",
+		},
+		"a constraint to add that is there": {
+			up: remade("(id integer PRIMARY KEY, a text, CHECK (a <> ''))"), down: remade("(id integer PRIMARY KEY, a text)"),
+			live: "CREATE TABLE t (id integer PRIMARY KEY, a text, c int, CHECK (a <> ''))", create: "CREATE TABLE new_t (id integer PRIMARY KEY, a text, c int, CHECK (a <> ''))",
+			copied: "INSERT INTO new_t (id, a, `c`) SELECT id, a, `c` FROM t",
+		},
+		"a new column with a constraint that is there": {
+			up: remade("(id integer PRIMARY KEY, a text, d int CHECK (a <> ''))"), down: remade("(id integer PRIMARY KEY, a text)"),
+			live: "CREATE TABLE t (id integer PRIMARY KEY, a text, c int, CHECK (a <> ''))", create: "CREATE TABLE new_t (id integer PRIMARY KEY, a text, d int, c int, CHECK (a <> ''))",
+			copied: "INSERT INTO new_t (id, a, `c`) SELECT id, a, `c` FROM t",
+		},
+		"a constraint to drop that stands at another column": {
+			up: remade("(id integer PRIMARY KEY, a text)"), down: remade("(id integer PRIMARY KEY, a text, CHECK (a <> ''))"),
+			live: "CREATE TABLE t (id integer PRIMARY KEY, a text, c int CHECK (a <> ''))", create: "CREATE TABLE new_t (id integer PRIMARY KEY, a text, c int)",
+			copied: "INSERT INTO new_t (id, a, `c`) SELECT id, a, `c` FROM t",
+		},
+		"a way down that says nothing of a constraint": {
+			up: remade("(id integer PRIMARY KEY, a text, c int, CONSTRAINT ck CHECK (a <> 'x'))"), down: []string{"ALTER TABLE t DROP COLUMN c"},
+			live: "CREATE TABLE t (id integer PRIMARY KEY, a text, CONSTRAINT mine CHECK (a <> 'x'))", create: "CREATE TABLE new_t (id integer PRIMARY KEY, a text, c int, CONSTRAINT mine CHECK (a <> 'x'))",
 		},
 		"a column that is not copied": {
 			up:   []string{"CREATE TABLE n (id integer primary key, a text, b text)", "INSERT INTO n (id, a) SELECT id, a FROM t", "DROP TABLE t", "ALTER TABLE n RENAME TO t"},
