@@ -28,7 +28,7 @@ func newDBCommand(s streams) *cobra.Command {
 
 // models are those that the features add to the server's database.
 func models() []any {
-	return []any{(*conversations.Conversation)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)}
+	return []any{(*conversations.Conversation)(nil), (*conversations.Tag)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)}
 }
 
 // build names this program in the history of a database.

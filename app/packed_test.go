@@ -29,7 +29,7 @@ func TestPackedIsUnpackedOnTheWayBack(t *testing.T) {
 		require.NoError(t, err)
 		_, err = m.Upgrade(t.Context(), db, "3585dcbe2cac")
 		require.NoError(t, err)
-		storeConversation(t, db, "old", map[string]any{"agent": agent})
+		storeConversation(t, db, "old", map[string]any{"agent": agent, "title": "T", "title_folded": "t", "tags": `{"a":"1","b":"2"}`})
 		_, err = m.Upgrade(t.Context(), db, "heads")
 		require.NoError(t, err)
 		length := func(column, table, where string) (n int) {
@@ -41,6 +41,12 @@ func TestPackedIsUnpackedOnTheWayBack(t *testing.T) {
 		assert.Positive(t, length("agent_skills", "conversations", "id = 'old'"))
 
 		conversations := model.NewStore()
+		value := "2"
+		found, _, err := conversations.Page(t.Context(), db.DB(), model.Filter{Tags: []model.TagFilter{{Name: "b", Value: &value}, {Name: "a"}}}, model.Title, "", 5)
+		require.NoError(t, err)
+		if assert.Len(t, found, 1, "its tags are listed") {
+			assert.Equal(t, "t", found[0].TitleSort)
+		}
 		for id, cfg := range map[string]events.Config{"packed": {Packing: true}, "plain": {}} {
 			store := events.NewConfigured(conversations, cfg)
 			batch, _, err := events.ParseBatch([]byte("["+payload+"]"), model.Conversation{}.CreatedAt)

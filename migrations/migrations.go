@@ -37,5 +37,6 @@ func Source(tell ...func(text string)) migrate.Source {
 			Downgrade: stay,
 		},
 		{Revision: "0e3686855626", Backfill: takeSkills, Downgrade: unpackAll},
+		{Revision: "ca8bfc75e6de", Backfill: fillListings, Downgrade: stay},
 	}}
 }

@@ -41,7 +41,7 @@ func New(t testing.TB, cfg dbmodule.Config) *Server {
 	// The machine may be busy: no test here is about time.
 	cfg.PoolTimeout, cfg.StatementTimeout = 5*time.Minute, 5*time.Minute
 	db := dbtest.Open(t, cfg,
-		dbmodule.WithModels((*conversations.Conversation)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)),
+		dbmodule.WithModels((*conversations.Conversation)(nil), (*conversations.Tag)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)),
 		dbmodule.WithTables(autogen.NewTables()))
 	require.NoError(t, db.CreateTables(t.Context()))
 	c := conversations.NewStore()

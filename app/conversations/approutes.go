@@ -31,7 +31,7 @@ func (h *handlers) registerAppView(api huma.API) {
 	}, h.appBatch)
 	huma.Register(api, huma.Operation{
 		OperationID: "update-app-conversation", Method: http.MethodPatch, Path: appByID, Tags: []string{appTag},
-		Summary: "Change a conversation's title, tags or public flag",
+		Summary: "Change a conversation's title, tags, public flag or repository",
 		Errors:  []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 	}, h.appUpdate)
 	wire.Document(api, http.MethodPatch, appByID, reflect.TypeFor[appUpdateBody](), json.RawMessage(`{"public":true}`))
@@ -45,6 +45,10 @@ func (h *handlers) registerAppView(api huma.API) {
 
 // appUpdateBody documents what appUpdate reads.
 type appUpdateBody struct {
+	SelectedRepository string `json:"selected_repository,omitempty"`
+	SelectedBranch     string `json:"selected_branch,omitempty"`
+	GitProvider        string `json:"git_provider,omitempty"`
+
 	Title  string            `json:"title,omitempty" minLength:"1" maxLength:"200"`
 	Tags   map[string]string `json:"tags,omitempty" doc:"Keys of a-z and 0-9, values up to 256 characters"`
 	Public bool              `json:"public,omitempty"`
@@ -59,6 +63,23 @@ type AppFilter struct {
 	Updated       string `query:"updated_at__lt" doc:"Changed before this time"`
 	SandboxID     string `query:"sandbox_id__eq"`
 	IncludeSub    bool   `query:"include_sub_conversations" doc:"Also conversations that have a parent"`
+	TagsInput
+	wire.StrictQuery
+}
+
+// TagsInput filters by tags.
+type TagsInput struct {
+	Tag          []string `query:"tag,explode" maxItems:"20" doc:"Only with this tag: its name, or name:value; repeat the parameter for more"`
+	TagsContains []string `query:"tags__contains,explode" maxItems:"20" doc:"The same; also a JSON object of tags"`
+}
+
+func (in *TagsInput) filters() ([]TagFilter, error) {
+	first, err := ParseTags(in.Tag, "tag")
+	if err != nil {
+		return nil, err
+	}
+	second, err := ParseTags(in.TagsContains, "tags__contains")
+	return append(first, second...), err
 }
 
 func (in *AppFilter) filter() (Filter, error) {
@@ -76,6 +97,9 @@ func (in *AppFilter) filter() (Filter, error) {
 	if f.Updated, err = wire.QueryTime(in.Updated, "updated_at__lt"); err != nil {
 		return f, err
 	}
+	if f.Tags, err = in.filters(); err != nil {
+		return f, err
+	}
 	if err := wire.QueryText(in.TitleContains, "title__contains"); err != nil {
 		return f, err
 	}
@@ -84,7 +108,7 @@ func (in *AppFilter) filter() (Filter, error) {
 
 type appSearchInput struct {
 	AppFilter
-	Order string `query:"sort_order" enum:"CREATED_AT,CREATED_AT_DESC,UPDATED_AT,UPDATED_AT_DESC" default:"CREATED_AT_DESC"`
+	Order string `query:"sort_order" enum:"CREATED_AT,CREATED_AT_DESC,UPDATED_AT,UPDATED_AT_DESC,TITLE,TITLE_DESC" default:"CREATED_AT_DESC"`
 	PageInput
 }
 

@@ -2,6 +2,7 @@ package conversations
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/openhands-go/server/app/wire"
@@ -55,6 +56,8 @@ type AppInfo struct {
 	Trigger              json.RawMessage   `json:"trigger"`
 	PRNumber             json.RawMessage   `json:"pr_number" doc:"Numbers of pull requests"`
 	LLMModel             *string           `json:"llm_model"`
+	ACPServer            *string           `json:"acp_server" doc:"Of an agent of another program"`
+	LaunchedAgentProfile json.RawMessage   `json:"launched_agent_profile"`
 	Workspace            *AppWorkspace     `json:"workspace"`
 	AgentKind            string            `json:"agent_kind" doc:"openhands or acp"`
 	Metrics              Metrics           `json:"metrics"`
@@ -80,6 +83,7 @@ type Metrics struct {
 	AccumulatedCost       float64    `json:"accumulated_cost"`
 	MaxBudgetPerTask      *float64   `json:"max_budget_per_task"`
 	AccumulatedTokenUsage TokenUsage `json:"accumulated_token_usage"`
+	ModelName             string     `json:"model_name"`
 }
 
 // TokenUsage counts tokens in 64 bits.
@@ -148,9 +152,9 @@ func (c *Conversation) AppInfo(sub []string) *AppInfo {
 		SelectedBranch:     d.get("selected_branch", "null"),
 		GitProvider:        d.get("git_provider", "null"),
 		Title:              c.Title,
-		Trigger:            d.get("trigger", "null"),
+		Trigger:            c.trigger(d),
 		PRNumber:           wire.Raw(c.PRNumbers, "[]"),
-		LLMModel:           c.LLMModel,
+		LLMModel:           c.model(d),
 		AgentKind:          c.AgentKind,
 		Metrics: Metrics{
 			AccumulatedCost:  c.AccumulatedCost,
@@ -173,8 +177,15 @@ func (c *Conversation) AppInfo(sub []string) *AppInfo {
 		CreatedAt:          rfc3339(c.CreatedAt),
 		UpdatedAt:          rfc3339(c.UpdatedAt),
 	}
-	if c.LLMModel != nil {
-		info.Metrics.AccumulatedTokenUsage.Model = *c.LLMModel
+	info.LaunchedAgentProfile = d.get("launched_agent_profile", "null")
+	if c.AgentKind == kindACP {
+		if agent, err := wire.ParseObject(c.leanAgent()); err == nil {
+			info.ACPServer, _ = agent.String("acp_server", 0)
+		}
+	}
+	if info.LLMModel != nil {
+		info.Metrics.AccumulatedTokenUsage.Model = *info.LLMModel
+		info.Metrics.ModelName = *info.LLMModel
 	}
 	if workspace, err := wire.ParseObject([]byte(c.Workspace)); err == nil {
 		if dir, err := workspace.String("working_dir", 0); err == nil && dir != nil {
@@ -189,6 +200,30 @@ func (c *Conversation) AppInfo(sub []string) *AppInfo {
 		info.SubConversationIDs[i] = wire.HexID(id)
 	}
 	return info
+}
+
+// model is the model that the agent uses now.
+func (c *Conversation) model(d details) *string {
+	if c.AgentKind == kindACP {
+		if now, err := wire.Object(d).String("current_model_id", 0); err == nil && now != nil {
+			return now
+		}
+	}
+	return c.LLMModel
+}
+
+// trigger is what began the conversation. Automations say so by their tags.
+func (c *Conversation) trigger(d details) json.RawMessage {
+	trigger := d.get("trigger", "null")
+	if string(trigger) != "null" {
+		return trigger
+	}
+	for name := range c.tags() {
+		if strings.HasPrefix(name, "automation") {
+			return json.RawMessage(`"automation"`)
+		}
+	}
+	return trigger
 }
 
 func rfc3339(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }

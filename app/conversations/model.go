@@ -21,6 +21,9 @@ type Conversation struct {
 	Title    *string `bun:"title,type:text"`
 	// TitleFolded is the title as title__contains compares it.
 	TitleFolded *string `bun:"title_folded,type:text"`
+	// TitleSort is what listings by title are sorted by: the beginning of the folded
+	// title, empty for none.
+	TitleSort string `bun:"title_sort,notnull,default:'',type:varchar(255) collate utf8mb4_bin"`
 	// TitlePinned, TagsPinned and PublicPinned say that a client has set them:
 	// what an agent server pushes later leaves them alone.
 	TitlePinned  bool `bun:"title_pinned,notnull"`
@@ -82,14 +85,20 @@ type Conversation struct {
 	withSkills bool
 }
 
-// Indexes serve the two orders of listings and the filters.
+// Indexes serve each order of listings, alone and with each filter for equality.
 func (*Conversation) Indexes() []dbmodule.Index {
 	return []dbmodule.Index{
 		{Columns: []string{"created_at", "id"}},
 		{Columns: []string{"updated_at", "id"}},
-		{Columns: []string{"execution_status"}},
-		{Columns: []string{"parent_conversation_id"}},
-		{Columns: []string{"sandbox_id"}},
+		{Columns: []string{"title_sort", "id"}},
+		{Columns: []string{"execution_status", "created_at", "id"}},
+		{Columns: []string{"execution_status", "updated_at", "id"}},
+		{Columns: []string{"parent_conversation_id", "created_at", "id"}},
+		{Columns: []string{"parent_conversation_id", "updated_at", "id"}},
+		{Columns: []string{"parent_conversation_id", "title_sort", "id"}},
+		{Columns: []string{"sandbox_id", "created_at", "id"}},
+		{Columns: []string{"sandbox_id", "updated_at", "id"}},
+		{Columns: []string{"sandbox_id", "title_sort", "id"}},
 	}
 }
 

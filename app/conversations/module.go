@@ -13,7 +13,7 @@ import (
 // Module adds the model, the [Store] and the routes. It needs a [Recorder],
 // which package events provides.
 var Module = fx.Module("conversations",
-	dbmodule.Models((*Conversation)(nil)),
+	dbmodule.Models((*Conversation)(nil), (*Tag)(nil)),
 	fx.Provide(NewStore),
 	httpmodule.AsRoutes(NewRoutes),
 )

@@ -50,6 +50,9 @@ type Patch struct {
 	CreatedAt       *time.Time
 	UpdatedAt       *time.Time
 
+	// replaceTags says that Tags are all tags; otherwise they are added to those there.
+	replaceTags bool
+
 	// digest is the mark of what was read: see heard.
 	digest string
 }
@@ -149,15 +152,26 @@ func parsePatch(o wire.Object) (*Patch, error) {
 	return p, r.err
 }
 
+// updatable are the details that a client may set.
+var updatable = [...]string{"selected_repository", "selected_branch", "git_provider"}
+
 // ParseUpdate reads the body of a PATCH: title, tags and, for the app-server
-// view, public; others are ignored.
+// view, public, selected_repository, selected_branch and git_provider; others are ignored.
 func ParseUpdate(raw []byte) (*Patch, error) {
 	object, err := wire.ParseObject(raw)
 	if err != nil {
 		return nil, wire.Under(err, "body")
 	}
 	r := reader{object: object}
-	p := &Patch{Title: r.text("title", maxTitle), Tags: r.tags(), Public: r.flag("public")}
+	p := &Patch{Title: r.text("title", maxTitle), Tags: r.tags(), Public: r.flag("public"), replaceTags: true}
+	for _, name := range updatable {
+		if text := r.text(name, 0); text != nil {
+			if p.Details == nil {
+				p.Details = map[string]json.RawMessage{}
+			}
+			p.Details[name] = object[name]
+		}
+	}
 	if p.Title != nil && *p.Title == "" {
 		r.fail(wire.NewInvalid("string_too_short", "String should have at least 1 character", "title"))
 	}
@@ -260,7 +274,7 @@ func (r *reader) tags() []byte {
 	}
 	clean := make(map[string]string, len(tags))
 	for key := range tags {
-		if !tagKey.MatchString(key) {
+		if !tagKey.MatchString(key) || len(key) > maxName {
 			r.fail(wire.NewInvalid("tag_key",
 				"Tag keys should be lowercase alphanumeric", "tags", key))
 			return nil

@@ -250,6 +250,8 @@ type SkillsInput struct {
 
 type searchInput struct {
 	SkillsInput
+	TagsInput
+	wire.StrictQuery
 	Status string `query:"status" enum:"idle,running,paused,waiting_for_confirmation,finished,error,stuck,deleting" doc:"Only conversations with this execution_status"`
 	Order  string `query:"sort_order" enum:"CREATED_AT,CREATED_AT_DESC,UPDATED_AT,UPDATED_AT_DESC" default:"CREATED_AT_DESC"`
 	PageInput
@@ -269,8 +271,12 @@ type infoPage struct {
 type infoPageOutput struct{ Body infoPage }
 
 func (h *handlers) search(ctx context.Context, in *searchInput) (*infoPageOutput, error) {
+	tags, err := in.filters()
+	if err != nil {
+		return nil, err
+	}
 	s := httpmodule.Session(ctx, h.sessions)
-	rows, next, err := h.store.Page(ctx, s, Filter{Status: in.Status}, in.Order, in.PageID, in.Limit)
+	rows, next, err := h.store.Page(ctx, s, Filter{Status: in.Status, Tags: tags}, in.Order, in.PageID, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -317,13 +323,19 @@ func shown[T any](
 }
 
 type countInput struct {
+	TagsInput
+	wire.StrictQuery
 	Status string `query:"status" enum:"idle,running,paused,waiting_for_confirmation,finished,error,stuck,deleting" doc:"Only conversations with this execution_status"`
 }
 
 type countOutput struct{ Body int64 }
 
 func (h *handlers) count(ctx context.Context, in *countInput) (*countOutput, error) {
-	n, err := h.store.Count(ctx, httpmodule.Session(ctx, h.sessions), Filter{Status: in.Status})
+	tags, err := in.filters()
+	if err != nil {
+		return nil, err
+	}
+	n, err := h.store.Count(ctx, httpmodule.Session(ctx, h.sessions), Filter{Status: in.Status, Tags: tags})
 	return &countOutput{Body: n}, err
 }
 

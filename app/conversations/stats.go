@@ -13,6 +13,10 @@ type usage struct {
 	reasoning, contextWindow, perTurn         int64
 }
 
+// usageAgent is the usage whose context is the conversation's: others, as the condenser's,
+// have contexts of their own.
+const usageAgent = "agent"
+
 // sumStats adds up the usages of a stats document. A number that is not one is
 // left out; the document itself is kept.
 func sumStats(stats []byte) usage {
@@ -23,7 +27,8 @@ func sumStats(stats []byte) usage {
 		return usage{}
 	}
 	var sum usage
-	for _, raw := range document.Usages {
+	_, hasAgent := document.Usages[usageAgent]
+	for name, raw := range document.Usages {
 		var metrics struct {
 			Cost   float64  `json:"accumulated_cost"`
 			Budget *float64 `json:"max_budget_per_task"`
@@ -50,8 +55,10 @@ func sumStats(stats []byte) usage {
 			sum.cacheRead = saturated(sum.cacheRead, t.CacheRead)
 			sum.cacheWrite = saturated(sum.cacheWrite, t.CacheWrite)
 			sum.reasoning = saturated(sum.reasoning, t.Reasoning)
-			sum.contextWindow = max(sum.contextWindow, t.ContextWindow)
-			sum.perTurn = max(sum.perTurn, t.PerTurn)
+			if name == usageAgent || !hasAgent {
+				sum.contextWindow = max(sum.contextWindow, t.ContextWindow)
+				sum.perTurn = max(sum.perTurn, t.PerTurn)
+			}
 		}
 	}
 	return sum

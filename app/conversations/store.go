@@ -26,12 +26,14 @@ type Store struct{ packer packing.Packer }
 // NewStore makes a Store.
 func NewStore() *Store { return &Store{} }
 
-// Sort orders of listings. Both have the id as tie-breaker.
+// Sort orders of listings. All have the id as tie-breaker.
 const (
 	CreatedAt     = "CREATED_AT"
 	CreatedAtDesc = "CREATED_AT_DESC"
 	UpdatedAt     = "UPDATED_AT"
 	UpdatedAtDesc = "UPDATED_AT_DESC"
+	Title         = "TITLE"
+	TitleDesc     = "TITLE_DESC"
 )
 
 // Filter chooses conversations. Its zero value chooses all.
@@ -43,6 +45,8 @@ type Filter struct {
 	SandboxID            string
 	CreatedFrom, Created *time.Time // at or after; before
 	UpdatedFrom, Updated *time.Time // at or after; before
+	// Tags are had by a conversation all of them.
+	Tags []TagFilter
 	// TopLevel leaves out conversations that have a parent.
 	TopLevel bool
 }
@@ -72,6 +76,9 @@ func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	if f.TopLevel {
 		q = q.Where("conversation.parent_conversation_id IS NULL")
 	}
+	for _, tag := range f.Tags {
+		q = tag.apply(q)
+	}
 	return q
 }
 
@@ -87,27 +94,10 @@ func EscapeLike(text string) string {
 func (*Store) Page(
 	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
-	column, direction, after := "created_at", "ASC", ">"
-	if order == UpdatedAt || order == UpdatedAtDesc {
-		column = "updated_at"
-	}
-	if order == CreatedAtDesc || order == UpdatedAtDesc {
-		direction, after = "DESC", "<"
-	}
 	var rows []*Conversation
-	q := f.apply(db.NewSelect().Model(&rows).ExcludeColumn("agent_skills")).
-		OrderExpr("conversation.? ?, conversation.id ?", bun.Ident(column), bun.Safe(direction), bun.Safe(direction)).
-		Limit(int64(limit) + 1)
-	if pageID != "" {
-		cursor, err := paging.Decode(pageID, "conversations", order)
-		if err != nil {
-			return nil, "", err
-		}
-		at := time.UnixMicro(cursor.Micros).UTC()
-		// Spelled out, since MySQL finds no range in a comparison of rows.
-		q = q.Where("conversation.? ?= ?", bun.Ident(column), bun.Safe(after), at).
-			Where("(conversation.? ? ? OR conversation.id ? ?)",
-				bun.Ident(column), bun.Safe(after), at, bun.Safe(after), cursor.ID)
+	q, err := pageQuery(db.NewSelect().Model(&rows), f, order, pageID, limit)
+	if err != nil {
+		return nil, "", err
 	}
 	if err := q.Scan(ctx); err != nil {
 		return nil, "", fmt.Errorf("conversations: list: %w", err)
@@ -116,13 +106,64 @@ func (*Store) Page(
 		return rows, "", nil
 	}
 	rows = rows[:limit]
-	last := rows[limit-1]
-	at := last.CreatedAt
-	if column == "updated_at" {
-		at = last.UpdatedAt
-	}
-	next, err := paging.Encode("conversations", order, paging.Cursor{Micros: at.UnixMicro(), ID: last.ID})
+	cursor := sortingOf(order).cursor(rows[limit-1])
+	cursor.ID = rows[limit-1].ID
+	next, err := paging.Encode("conversations", order, cursor)
 	return rows, next, err
+}
+
+// pageQuery chooses a page. An index of [Conversation] has each order wanted, also with a
+// filter for equality, so that no page reads more than its rows.
+func pageQuery(q *bun.SelectQuery, f Filter, order, pageID string, limit int) (*bun.SelectQuery, error) {
+	by := sortingOf(order)
+	direction, after := "ASC", ">"
+	if strings.HasSuffix(order, "_DESC") {
+		direction, after = "DESC", "<"
+	}
+	q = f.apply(q.ExcludeColumn("agent_skills"))
+	if f.TopLevel && f.SandboxID == "" {
+		// All are NULL: it tells PostgreSQL that an index is in the order wanted.
+		q = q.OrderExpr("conversation.parent_conversation_id ?", bun.Safe(direction))
+	}
+	q = q.OrderExpr("conversation.? ?, conversation.id ?", bun.Ident(by.column), bun.Safe(direction), bun.Safe(direction)).
+		Limit(int64(limit) + 1)
+	if pageID != "" {
+		cursor, err := paging.Decode(pageID, "conversations", order)
+		if err != nil {
+			return nil, err
+		}
+		// Spelled out, since MySQL finds no range in a comparison of rows.
+		q = q.Where("conversation.? ?= ?", bun.Ident(by.column), bun.Safe(after), by.key(cursor)).
+			Where("(conversation.? ? ? OR conversation.id ? ?)",
+				bun.Ident(by.column), bun.Safe(after), by.key(cursor), bun.Safe(after), cursor.ID)
+	}
+	return q, nil
+}
+
+// sorting is what a listing is sorted by.
+type sorting struct {
+	column string
+	cursor func(*Conversation) paging.Cursor
+	key    func(paging.Cursor) any
+}
+
+// sortingOf is by creation for an order that is none.
+func sortingOf(order string) sorting {
+	if by, ok := sortings[strings.TrimSuffix(order, "_DESC")]; ok {
+		return by
+	}
+	return sortings[CreatedAt]
+}
+
+func timeKey(c paging.Cursor) any { return time.UnixMicro(c.Micros).UTC() }
+
+var sortings = map[string]sorting{
+	CreatedAt: {"created_at", func(c *Conversation) paging.Cursor { return paging.Cursor{Micros: c.CreatedAt.UnixMicro()} }, timeKey},
+	UpdatedAt: {"updated_at", func(c *Conversation) paging.Cursor { return paging.Cursor{Micros: c.UpdatedAt.UnixMicro()} }, timeKey},
+	Title: {
+		"title_sort", func(c *Conversation) paging.Cursor { return paging.Cursor{Text: c.TitleSort} },
+		func(c paging.Cursor) any { return c.Text },
+	},
 }
 
 // Count counts the conversations that Page lists.
@@ -220,6 +261,11 @@ func (s *Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation
 	if _, err := db.NewInsert().Model(c).Returning("NULL").Exec(ctx); err != nil {
 		return nil, fmt.Errorf("conversations: insert %s: %w", p.ID, err)
 	}
+	if p.Tags != nil {
+		if err := s.writeTags(ctx, db, c); err != nil {
+			return nil, err
+		}
+	}
 	return c, nil
 }
 
@@ -255,7 +301,7 @@ func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
 		pushed.UpdatedAt = now()
 	}
 	c.UpdatedAt = touched(c.UpdatedAt, pushed.UpdatedAt)
-	return s.save(ctx, db, c)
+	return s.saveTold(ctx, db, c, &pushed)
 }
 
 // Update changes what a client may: title, tags, public.
@@ -269,7 +315,7 @@ func (s *Store) Update(ctx context.Context, db bun.IDB, id string, p *Patch) (*C
 	c.PublicPinned = c.PublicPinned || p.Public != nil
 	p.fill(c)
 	c.UpdatedAt = touched(c.UpdatedAt, now())
-	return c, s.save(ctx, db, c)
+	return c, s.saveTold(ctx, db, c, p)
 }
 
 // Delete deletes a conversation with its events. Conversations that name it as
@@ -337,7 +383,7 @@ func (s *Store) lock(
 	}
 	p.fill(fresh)
 	p.stamp(fresh)
-	return fresh, true, s.save(ctx, db, fresh)
+	return fresh, true, s.saveTold(ctx, db, fresh, p)
 }
 
 // placeholder marks a row that this transaction has inserted: how many rows an
@@ -355,6 +401,14 @@ func (*Store) lockExisting(ctx context.Context, db bun.IDB, id string, columns .
 		return nil, fmt.Errorf("conversations: lock %s: %w", id, err)
 	}
 	return c, nil
+}
+
+// saveTold is save, with the tags' rows if p told of tags.
+func (s *Store) saveTold(ctx context.Context, db bun.IDB, c *Conversation, p *Patch) error {
+	if err := s.save(ctx, db, c); err != nil || p.Tags == nil {
+		return err
+	}
+	return s.writeTags(ctx, db, c)
 }
 
 // save writes a locked conversation back.
@@ -414,7 +468,10 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 	}
 	if state != nil && !state.onlyProgress() {
 		changed.EventCount += int64(progress.Added)
-		return s.save(ctx, db, &changed)
+		if c.TagsPinned {
+			return s.save(ctx, db, &changed)
+		}
+		return s.saveTold(ctx, db, &changed, state)
 	}
 	return advance(ctx, db, &changed, progress, state)
 }
@@ -426,7 +483,7 @@ func advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress
 		Set("updated_at = ?", c.UpdatedAt).
 		Set("leaf_event_id = ?", c.LeafEventID)
 	if progress.Title != nil {
-		q = q.Set("title = ?", c.Title).Set("title_folded = ?", c.TitleFolded)
+		q = q.Set("title = ?", c.Title).Set("title_folded = ?", c.TitleFolded).Set("title_sort = ?", c.TitleSort)
 	}
 	if state != nil {
 		q = q.Set("execution_status = ?", c.ExecutionStatus)
@@ -480,7 +537,7 @@ func (p *Patch) fill(c *Conversation) {
 	}
 	if p.Title != nil {
 		folded := wire.Fold(*p.Title)
-		c.Title, c.TitleFolded = p.Title, &folded
+		c.Title, c.TitleFolded, c.TitleSort = p.Title, &folded, titleSort(folded)
 	}
 	set(&c.ExecutionStatus, p.Status)
 	if p.Agent != nil {
@@ -490,7 +547,11 @@ func (p *Patch) fill(c *Conversation) {
 	}
 	setText(&c.Workspace, p.Workspace)
 	setText(&c.ConfirmationPolicy, p.ConfirmationPolicy)
-	setText(&c.Tags, p.Tags)
+	if p.Tags != nil && p.replaceTags {
+		c.Tags = string(p.Tags)
+	} else if p.Tags != nil {
+		c.Tags = string(c.mergedTags(p.Tags))
+	}
 	setText(&c.PRNumbers, p.PRNumbers)
 	if p.Stats != nil {
 		c.Stats = string(p.Stats)
@@ -553,7 +614,14 @@ func setText(to *string, from []byte) {
 	}
 }
 
-// describe reads an agent's model and kind.
+// titleSort is the beginning of a folded title.
+func titleSort(folded string) string {
+	runes := []rune(folded)
+	return string(runes[:min(len(runes), maxTitle)])
+}
+
+// describe reads an agent's model and kind. An agent of another program, by the agent
+// client protocol, has its model in acp_model.
 func describe(agent []byte) (model *string, kind string) {
 	kind = "openhands"
 	o, err := wire.ParseObject(agent)
@@ -561,7 +629,10 @@ func describe(agent []byte) (model *string, kind string) {
 		return nil, kind
 	}
 	if name, err := o.String("kind", 0); err == nil && name != nil && *name == "ACPAgent" {
-		kind = "acp"
+		kind = kindACP
+		if name, err := o.String("acp_model", 0); err == nil && name != nil {
+			return name, kind
+		}
 	}
 	if llm, err := o.Object("llm"); err == nil && llm != nil {
 		if name, err := llm.String("model", 0); err == nil {
@@ -570,3 +641,5 @@ func describe(agent []byte) (model *string, kind string) {
 	}
 	return model, kind
 }
+
+const kindACP = "acp"

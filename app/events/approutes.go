@@ -35,6 +35,7 @@ type AppFilterInput struct {
 	Kind   string `query:"kind__eq" doc:"Only this kind, such as MessageEvent"`
 	From   string `query:"timestamp__gte" doc:"At or after this ISO 8601 time; without an offset it compares with those of events as they are"`
 	Before string `query:"timestamp__lt" doc:"Before this time"`
+	wire.StrictQuery
 }
 
 func (in *AppFilterInput) filter() (Filter, error) {

@@ -149,6 +149,7 @@ type FilterInput struct {
 	Text   string `query:"body" doc:"Only messages with this in their text, whatever the case"`
 	From   string `query:"timestamp__gte" doc:"At or after this ISO 8601 time; without an offset it compares with those of events as they are"`
 	Before string `query:"timestamp__lt" doc:"Before this time"`
+	wire.StrictQuery
 }
 
 func (in *FilterInput) filter() (Filter, error) {

@@ -4,6 +4,8 @@ package paging
 import (
 	"encoding/base64"
 	"encoding/json"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/openhands-go/server/app/wire"
 )
@@ -23,7 +25,9 @@ const (
 	minMicros = -62135596800000000
 	maxMicros = 253402300799999999
 	// maxToken is far above any token we make.
-	maxToken = 1024
+	maxToken = 4096
+	// maxText is how long a text that is a sort key can be, in characters.
+	maxText = 255
 )
 
 // Cursor names the last item of a page by its sort key and its tie-breaker.
@@ -32,6 +36,8 @@ type Cursor struct {
 	Micros int64 `json:"t"`
 	// Seq breaks ties between events.
 	Seq int64 `json:"n,omitempty"`
+	// Text is the sort key where that is no time.
+	Text string `json:"x,omitempty"`
 	// ID breaks ties between conversations.
 	ID string `json:"i,omitempty"`
 }
@@ -76,6 +82,9 @@ func Decode(pageID, scope, order string) (Cursor, error) {
 		if id, err := wire.ParseID(t.ID); err != nil || id != t.ID {
 			return Cursor{}, invalid
 		}
+	}
+	if !utf8.ValidString(t.Text) || utf8.RuneCountInString(t.Text) > maxText || strings.ContainsRune(t.Text, 0) {
+		return Cursor{}, invalid
 	}
 	if t.Micros < minMicros || t.Micros > maxMicros || t.ID == "" && t.Seq < 1 {
 		return Cursor{}, invalid

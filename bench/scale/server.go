@@ -34,7 +34,7 @@ func openDatabase(ctx context.Context, c contract.Config, log *zap.Logger) (*dbm
 		cfg.Echo = dbmodule.EchoOn
 	}
 	db, err := dbmodule.Open(cfg, log,
-		dbmodule.WithModels((*conversations.Conversation)(nil), (*events.Event)(nil), (*events.Tally)(nil)),
+		dbmodule.WithModels((*conversations.Conversation)(nil), (*conversations.Tag)(nil), (*refused.Delivery)(nil), (*events.Event)(nil), (*events.Tally)(nil)),
 		dbmodule.WithTables(autogen.NewTables()))
 	if err != nil {
 		return nil, err

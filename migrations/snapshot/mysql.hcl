@@ -1,4 +1,34 @@
-# revision: 3e78b1d8c7fc
+# revision: 3dd7d65dfc0f
+table "conversation_tags" {
+  schema = schema.default
+  engine = InnoDB
+  column "conversation_id" {
+    null    = false
+    type    = varchar(36)
+    collate = "utf8mb4_bin"
+  }
+  column "name" {
+    null    = false
+    type    = varchar(255)
+    collate = "utf8mb4_bin"
+  }
+  column "value" {
+    null    = false
+    type    = varchar(256)
+    collate = "utf8mb4_bin"
+  }
+  primary_key {
+    columns = [column.conversation_id, column.name]
+  }
+  foreign_key "fk_conversation_tags_conversation_id" {
+    columns     = [column.conversation_id]
+    ref_columns = [table.conversations.column.id]
+    on_delete   = CASCADE
+  }
+  index "ix_conversation_tags_name_value_conversation_id" {
+    columns = [column.name, column.value, column.conversation_id]
+  }
+}
 table "conversations" {
   schema = schema.default
   engine = InnoDB
@@ -19,6 +49,12 @@ table "conversations" {
   column "title_folded" {
     null = true
     type = longtext
+  }
+  column "title_sort" {
+    null    = false
+    type    = varchar(255)
+    default = ""
+    collate = "utf8mb4_bin"
   }
   column "title_pinned" {
     null = false
@@ -170,14 +206,32 @@ table "conversations" {
   index "ix_conversations_created_at_id" {
     columns = [column.created_at, column.id]
   }
-  index "ix_conversations_execution_status" {
-    columns = [column.execution_status]
+  index "ix_conversations_execution_status_created_at_id" {
+    columns = [column.execution_status, column.created_at, column.id]
   }
-  index "ix_conversations_parent_conversation_id" {
-    columns = [column.parent_conversation_id]
+  index "ix_conversations_execution_status_updated_at_id" {
+    columns = [column.execution_status, column.updated_at, column.id]
   }
-  index "ix_conversations_sandbox_id" {
-    columns = [column.sandbox_id]
+  index "ix_conversations_parent_conversation_id_created_at_id" {
+    columns = [column.parent_conversation_id, column.created_at, column.id]
+  }
+  index "ix_conversations_parent_conversation_id_title_sort_id" {
+    columns = [column.parent_conversation_id, column.title_sort, column.id]
+  }
+  index "ix_conversations_parent_conversation_id_updated_at_id" {
+    columns = [column.parent_conversation_id, column.updated_at, column.id]
+  }
+  index "ix_conversations_sandbox_id_created_at_id" {
+    columns = [column.sandbox_id, column.created_at, column.id]
+  }
+  index "ix_conversations_sandbox_id_title_sort_id" {
+    columns = [column.sandbox_id, column.title_sort, column.id]
+  }
+  index "ix_conversations_sandbox_id_updated_at_id" {
+    columns = [column.sandbox_id, column.updated_at, column.id]
+  }
+  index "ix_conversations_title_sort_id" {
+    columns = [column.title_sort, column.id]
   }
   index "ix_conversations_updated_at_id" {
     columns = [column.updated_at, column.id]

@@ -1,0 +1,103 @@
+package conversations_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openhands-go/server/app/apptest"
+	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Each page of a listing, in each order and with each filter, is read in the order of an
+// index: nothing is sorted, however many conversations there are, and right after they came.
+func TestListingsAreReadByIndex(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	filters := map[string]conversations.Filter{
+		"all": {}, "status": {Status: "running"}, "top level": {TopLevel: true}, "sandbox": {SandboxID: "s1", TopLevel: true},
+		"sandbox, all": {SandboxID: "s1"}, "created": {TopLevel: true, CreatedFrom: &at}, "title contains": {TopLevel: true, TitleContains: "x"},
+	}
+	orders := []string{"CREATED_AT", "CREATED_AT_DESC", "UPDATED_AT", "UPDATED_AT_DESC", "TITLE", "TITLE_DESC"}
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		var rows []*conversations.Conversation
+		for n := range 6000 {
+			sandbox, title := fmt.Sprintf("s%d", n%20), fmt.Sprintf("title %d", n*7919%6000)
+			c := &conversations.Conversation{
+				ID: id(n), ExecutionStatus: []string{"idle", "running", "finished"}[n%3], SandboxID: &sandbox, Title: &title, TitleSort: title,
+				Agent: "{}", Workspace: "{}", ConfirmationPolicy: "{}", Stats: "{}", Tags: "{}", Details: "{}", PRNumbers: "[]",
+				CreatedAt: at.Add(time.Duration(n*7907%6000) * time.Second), UpdatedAt: at.Add(time.Duration(n*7901%6000) * time.Second),
+			}
+			if n%5 == 0 && n > 0 {
+				parent := id(n - 1)
+				c.ParentID = &parent
+			}
+			rows = append(rows, c)
+		}
+		for from := 0; from < len(rows); from += 500 {
+			part := rows[from : from+500]
+			_, err := s.DB.DB().NewInsert().Model(&part).Returning("NULL").Exec(t.Context())
+			require.NoError(t, err)
+		}
+		for name, filter := range filters {
+			for _, order := range orders {
+				if strings.HasPrefix(order, "TITLE") && name == "status" {
+					continue // no client can ask that
+				}
+				page, next, err := s.Conversations.Page(t.Context(), s.DB.DB(), filter, order, "", 20)
+				require.NoError(t, err)
+				if filter.TitleContains == "" {
+					require.Len(t, page, 20, name+" "+order)
+				}
+				for _, pageID := range []string{"", next} {
+					var model []*conversations.Conversation
+					q, err := conversations.PageQuery(s.DB.DB().NewSelect().Model(&model), filter, order, pageID, 100)
+					require.NoError(t, err)
+					plan := explain(t, s, q.String())
+					assert.NotContains(t, plan, "sort", "%s by %s: %s", name, order, plan)
+				}
+			}
+		}
+	})
+}
+
+// explain is the plan of a statement; it has the word "sort" if rows are sorted.
+func explain(t *testing.T, s *apptest.Server, statement string) string {
+	t.Helper()
+	prefix := "EXPLAIN "
+	if s.DB.Engine() == dbmodule.SQLite {
+		prefix = "EXPLAIN QUERY PLAN "
+	}
+	rows, err := s.DB.DB().QueryContext(t.Context(), prefix+statement)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, rows.Close()) }()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	var lines []string
+	for rows.Next() {
+		values, pointers := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			pointers[i] = &values[i]
+		}
+		require.NoError(t, rows.Scan(pointers...))
+		var words []string
+		for _, value := range values {
+			if b, ok := value.([]byte); ok {
+				value = string(b)
+			}
+			words = append(words, fmt.Sprint(value))
+		}
+		lines = append(lines, strings.Join(words, " "))
+	}
+	require.NoError(t, rows.Err())
+	plan := strings.Join(lines, "\n")
+	for _, name := range []string{"title_sort", "TITLE_SORT"} {
+		plan = strings.ReplaceAll(plan, name, "title_s")
+	}
+	return strings.ReplaceAll(strings.ToLower(plan), "temp b-tree for order by", "sort")
+}
