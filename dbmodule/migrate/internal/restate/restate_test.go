@@ -21,6 +21,10 @@ func TestOn(t *testing.T) {
 			"`a` bigint(20) DEFAULT 7,\n  `c` bigint(20) NOT NULL AUTO_INCREMENT",
 			"ALTER TABLE t MODIFY a bigint NOT NULL DEFAULT 7, ADD COLUMN b int, MODIFY c bigint NULL AUTO_INCREMENT AFTER a", "",
 		},
+		"a default of another type": {
+			"ALTER TABLE t MODIFY a bigint NOT NULL", "ALTER TABLE t MODIFY a varchar(20) NULL",
+			"`a` varchar(20) DEFAULT 'seven'", "ALTER TABLE t MODIFY a bigint NOT NULL", "",
+		},
 		"ON UPDATE": {
 			"ALTER TABLE t MODIFY a datetime(6) NOT NULL DEFAULT current_timestamp(6)", "ALTER TABLE t MODIFY a datetime(6) NULL",
 			"`a` datetime(6) DEFAULT NULL ON UPDATE current_timestamp(6)",
