@@ -352,3 +352,24 @@ func TestSQLiteRebuildKeepsTheColumnOfAnotherBranch(t *testing.T) {
 		})
 	}
 }
+
+// An index follows its table to the old name, and would go with it.
+func TestSQLiteRebuildThatRenamesTheOldTableFirst(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
+	m := newMigrator(t, source(
+		folder{id: "a1", up: "CREATE TABLE t (id integer PRIMARY KEY, a text);"},
+		folder{id: "b2", revises: "a1", up: "ALTER TABLE t RENAME TO old;\nCREATE TABLE t (id integer PRIMARY KEY, a text NOT NULL);\nINSERT INTO t (id, a) SELECT id, a FROM old;\nDROP TABLE old;"}))
+	if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.DB().ExecContext(t.Context(), "CREATE INDEX by_hand ON t (a)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Upgrade(t.Context(), db, "head"); err == nil || !strings.Contains(err.Error(), "index by_hand would be lost") {
+		t.Errorf("%v, want a refusal that names the index", err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM sqlite_master WHERE name = 'by_hand'"); n != 1 {
+		t.Errorf("%d indexes", n)
+	}
+}
