@@ -104,6 +104,9 @@ func newRootCommand(s streams) *cobra.Command {
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), s) },
 	}
+	root.Version = version // cobra makes --version of it, whose text is that of the command
+	build, _ := debug.ReadBuildInfo()
+	root.SetVersionTemplate(describeBuild(build) + "\n")
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)

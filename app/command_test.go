@@ -212,3 +212,10 @@ func TestFailuresAreOneSentence(t *testing.T) {
 		})
 	}
 }
+
+func TestVersionFlag(t *testing.T) {
+	flag, command := call(t, "--version"), call(t, "version")
+	if flag.code != 0 || flag.stdout != command.stdout || flag.stdout == "" {
+		t.Errorf("--version: %+v, version: %+v", flag, command)
+	}
+}

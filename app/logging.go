@@ -57,7 +57,7 @@ func newLogger(cfg LogConfig, w io.Writer) *zap.Logger {
 			encoding.EncodeLevel = zapcore.CapitalColorLevelEncoder
 		}
 		encoding.ConsoleSeparator = "  "
-		encoder = zapcore.NewConsoleEncoder(encoding)
+		encoder = requestLines{zapcore.NewConsoleEncoder(encoding)}
 	} else {
 		encoding.TimeKey = "time"
 		encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder

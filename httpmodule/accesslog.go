@@ -29,5 +29,6 @@ func (s *Server) logAccess(c echo.Context, r *request, w *response, started time
 		zap.Int("status", w.status),
 		zap.Duration("duration", time.Since(started)),
 		zap.Int64("bytes", w.bytes),
+		zap.String("client", c.RealIP()),
 	}, r.fields()...)...)
 }

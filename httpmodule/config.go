@@ -32,6 +32,13 @@ type Config struct {
 	// such as https://app.example.com, or * for all. Empty turns CORS off.
 	CORSOrigins []string `envconfig:"CORS_ORIGINS" desc:"web origins that may call the API, separated by commas (* = all, empty = none)"`
 
+	// TrustedProxies are the addresses and networks of proxies in front, whose
+	// X-Forwarded-For tells the client's address. Nobody else's is believed.
+	TrustedProxies []string `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8, separated by commas (empty = none)"`
+	// Compress answers clients that take gzip with it, if the answer is text of at least
+	// 1 KiB and the request has no cookies.
+	Compress bool `envconfig:"GZIP" default:"true" desc:"send text of 1 KiB and more with gzip to clients that take it"`
+
 	// BodyLimit is the largest request body in bytes; a larger one is a 413.
 	BodyLimit int64 `envconfig:"BODY_LIMIT" default:"16777216" desc:"largest request body in bytes"`
 	// MemoryBudget bounds how many bytes of bodies and answers are in work at once, of
@@ -68,6 +75,7 @@ func DefaultConfig() Config {
 	return Config{
 		Host:              "127.0.0.1",
 		Port:              3000,
+		Compress:          true,
 		BodyLimit:         16 << 20,
 		HeaderLimit:       64 << 10,
 		RequestTimeout:    30 * time.Second,
@@ -115,6 +123,11 @@ func (c Config) Validate() error {
 	}
 	if c.ShutdownTimeout <= 0 {
 		bad("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, "takes a duration above 0, for example 20s")
+	}
+	for _, proxy := range c.TrustedProxies {
+		if _, err := parseNetwork(proxy); err != nil {
+			bad("TRUSTED_PROXIES", proxy, "takes addresses and networks, as 10.0.0.7 or 10.0.0.0/8")
+		}
 	}
 	for _, host := range c.AllowedHosts {
 		if !validHost(host) {

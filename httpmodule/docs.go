@@ -78,7 +78,7 @@ func document(c echo.Context, contentType string, text []byte) error {
 	sum := sha256.Sum256(text)
 	header := c.Response().Header()
 	header.Set("Cache-Control", "no-cache") // kept, and asked for again
-	header.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
+	header.Set("ETag", `W/"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
 	header.Set("Content-Type", contentType)
 	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(text))
 	return nil

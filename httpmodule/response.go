@@ -107,6 +107,7 @@ type response struct {
 	replaced bool
 	// head is nil unless the request is a HEAD.
 	head   *headBody
+	gzip   compression
 	status int
 	bytes  int64
 }
@@ -139,7 +140,9 @@ func (w *response) send(status int) {
 		w.head.status = status
 		return
 	}
-	w.ResponseWriter.WriteHeader(status)
+	if !w.hold(status) {
+		w.ResponseWriter.WriteHeader(status)
+	}
 }
 
 // write sends part of a body.
@@ -148,9 +151,20 @@ func (w *response) write(b []byte) (int, error) {
 		w.head.length += int64(len(b))
 		return len(b), nil
 	}
-	n, err := w.ResponseWriter.Write(b)
+	n, err := w.writeBody(b)
 	w.bytes += int64(n)
 	return n, err
+}
+
+func (w *response) writeBody(b []byte) (int, error) {
+	switch {
+	case w.gzip.writer != nil:
+		return w.gzip.writer.Write(b)
+	case w.gzip.held != 0:
+		return w.writeHeld(b)
+	default:
+		return w.ResponseWriter.Write(b)
+	}
 }
 
 // Write sends part of the body.
@@ -171,6 +185,12 @@ func (w *response) FlushError() error {
 		w.echo.WriteHeader(w.echo.Status)
 	}
 	w.sendHead(true)
+	w.releaseHeld()
+	if w.gzip.writer != nil {
+		if err := w.gzip.writer.Flush(); err != nil {
+			return err
+		}
+	}
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
@@ -218,6 +238,7 @@ func (w *response) finish() {
 		}
 	}
 	w.sendHead(false)
+	w.finishGzip()
 }
 
 // settle ends the unit of work. When it can't be stored, settle sends the

@@ -137,6 +137,7 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 	}
 
 	e := echo.New()
+	e.IPExtractor = clientAddress(cfg.TrustedProxies)
 	e.Logger = newEchoLogger(log)
 	e.HTTPErrorHandler = s.handleError
 	e.JSONSerializer = echoJSON{}

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap/buffer"
+	"go.uber.org/zap/zapcore"
+)
+
+// requestLines is an encoder for people: what the log says of a request is one short
+// line, as "POST /path 200 1.8ms id", and not a map of all its fields.
+type requestLines struct{ zapcore.Encoder }
+
+// Clone copies the encoder.
+func (e requestLines) Clone() zapcore.Encoder { return requestLines{e.Encoder.Clone()} }
+
+// EncodeEntry writes an entry.
+func (e requestLines) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+	if line, ok := requestLine(entry.Message, fields); ok {
+		entry.Message, fields = line, nil
+	}
+	return e.Encoder.EncodeEntry(entry, fields)
+}
+
+// requestLine shortens an entry if it is httpmodule's about a request.
+func requestLine(message string, fields []zapcore.Field) (string, bool) {
+	if message != "request" {
+		return "", false
+	}
+	var method, path, id, client string
+	var status int64
+	var took time.Duration
+	for _, f := range fields {
+		switch f.Key {
+		case "method":
+			method = f.String
+		case "path":
+			path = f.String
+		case "status":
+			status = f.Integer
+		case "duration":
+			took = time.Duration(f.Integer)
+		case "request_id":
+			id = f.String
+		case "client":
+			client = f.String
+		}
+	}
+	if method == "" || status == 0 {
+		return "", false
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s %d %s %s %s", printable(method), printable(path), status, short(took), id, client)), true
+}
+
+// printable keeps what a client sends from moving the terminal's cursor.
+func printable(text string) string {
+	quoted := strconv.QuoteToGraphic(text)
+	if inner := quoted[1 : len(quoted)-1]; inner == text {
+		return text
+	}
+	return quoted
+}
+
+// short rounds a duration to two digits after the point, or none.
+func short(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= time.Millisecond:
+		return d.Round(100 * time.Microsecond).String()
+	default:
+		return d.Round(time.Microsecond).String()
+	}
+}
