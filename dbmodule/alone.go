@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
@@ -53,13 +54,13 @@ func (s *Session) runAlone(ctx context.Context, query string, run func(*lone) er
 		if err != nil {
 			return err
 		}
-		one.call = call{caller: ctx, on: one.held.raw, alone: s.options.autocommits()}
-		from, reused, broken := one.held.pool, one.held.lease.Reused(), &one.held.raw.broken
+		one.call = sqlconn.Call{Caller: ctx, On: one.held.raw, Alone: s.options.autocommits()}
+		from, reused := one.held.pool, one.held.lease.Reused()
 		if err = run(one); err == nil {
 			s.noteWrite(ctx)
 			return nil
 		}
-		lost := *broken
+		lost := one.held.raw.Broken()
 		one.giveBack()
 		if s.options.autocommits() {
 			return err // it may be stored
@@ -84,8 +85,8 @@ func (s *Session) execAlone(ctx context.Context, query string) (result sql.Resul
 }
 
 // follows has the end of the result give the connection back.
-func (one *lone) follows() *call {
-	one.call.result, one.whenClosed = &one.openRows, one.giveBack
+func (one *lone) follows() *sqlconn.Call {
+	one.call.Result, one.WhenClosed = &one.Result, one.giveBack
 	return &one.call
 }
 
@@ -105,7 +106,7 @@ func (s *Session) queryAlone(ctx context.Context, query string) (rows *sql.Rows,
 // queryRowAlone is runAlone for one row, which its Scan closes.
 func (s *Session) queryRowAlone(ctx context.Context, query string) (row *sql.Row) {
 	if err := s.runAlone(ctx, query, func(one *lone) error {
-		one.stop, one.closed = make(chan struct{}), make(chan struct{})
+		one.ForRow()
 		row = one.held.conn.Conn.QueryRowContext(one.follows(), query)
 		if err := row.Err(); err != nil {
 			return err

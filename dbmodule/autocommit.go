@@ -9,6 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
@@ -69,7 +70,7 @@ func (s *Session) execHeld(ctx context.Context, query string, run func(context.C
 	if err := s.hold(ctx); err != nil {
 		return nil, err
 	}
-	result, err := run(&call{caller: ctx, on: s.held.raw, alone: true}, s.held.conn)
+	result, err := run(&sqlconn.Call{Caller: ctx, On: s.held.raw, Alone: true}, s.held.conn)
 	if err == nil {
 		s.noteWrite(ctx)
 	}
@@ -92,13 +93,4 @@ func (s *Session) queryText(ctx context.Context, query string, run func() error)
 		s.noteWrite(ctx)
 	}
 	return err
-}
-
-// unsettled marks the error of a statement outside a transaction that may have
-// been stored for all one knows.
-func (c *conn) unsettled(err error) error {
-	if err == nil || !c.broken || c.connector.judge(err).Answered {
-		return err
-	}
-	return c.connector.failure(ErrCommitUnknown, err)
 }

@@ -19,11 +19,11 @@ func (d *Database) Close() error { return d.close(context.Background()) } //noli
 // close is Close for a caller who waits no longer than ctx lasts.
 func (d *Database) close(ctx context.Context) error {
 	errs := []error{d.cluster.Close(), d.replicas.close(), d.pools.close()}
-	if severed := d.open.end(ctx, d.config.CloseTimeout); severed > 0 {
+	if severed := d.live.End(ctx, d.config.CloseTimeout); severed > 0 {
 		d.log.Warn("close: work in progress is ended: its transactions are rolled back",
 			zap.Int("connections", severed), zap.Duration("waited", d.config.CloseTimeout))
 	}
-	d.pools.writer.queue.end()
+	d.pools.connector.Queue.End()
 	d.replicas.wait()
 	d.pools.wait()
 	if d.closeConnected != nil {

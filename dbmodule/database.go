@@ -17,6 +17,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/cluster"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/querylog"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
@@ -45,7 +46,7 @@ type Database struct {
 	shapes    *prepared.Shapes
 	revisions atomic.Pointer[[]string]
 	// open are the connections that are not closed.
-	open *openConns
+	live *sqlconn.Live
 	// closeConnected undoes what pools.connected did.
 	closeConnected func() error
 }
@@ -79,12 +80,12 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 	if log == nil {
 		log = zap.NewNop()
 	}
-	d := &Database{config: cfg, log: log, shapes: prepared.NewShapes(), open: newOpenConns()}
+	d := &Database{config: cfg, log: log, shapes: prepared.NewShapes(), live: sqlconn.NewLive()}
 	for _, opt := range opts {
 		opt(d)
 	}
 
-	opened, err := openPools(cfg, d.listeners())
+	opened, err := openPools(cfg, d.shared())
 	if err != nil {
 		return nil, err
 	}
@@ -109,17 +110,17 @@ func (d *Database) serves(p *connPool) {
 	p.db, p.timeout, p.gate, p.observers = d.db, d.config.PoolTimeout, &d.gate, d.observers
 }
 
-func (d *Database) listeners() listeners {
-	tell := listeners{showsValues: !d.config.EchoHideParameters, observers: d.observers, shapes: d.shapes, open: d.open}
+func (d *Database) shared() shared {
+	tell := sqlconn.Listeners{ShowsValues: !d.config.EchoHideParameters, Observers: d.observers}
 	if log := querylog.New(d.log, querylog.Settings{
 		All: d.config.Echo == EchoOn || d.config.Echo == EchoDebug, Slow: d.config.SlowQuery, Fields: logFields,
 	}); log != nil {
-		tell.log = log
+		tell.Log = log
 	}
 	if d.config.Echo == EchoDebug {
-		tell.rows = querylog.Rows(d.log, d.config.EchoHideParameters)
+		tell.Rows = querylog.Rows(d.log, d.config.EchoHideParameters)
 	}
-	return tell
+	return shared{listeners: tell, shapes: d.shapes, live: d.live}
 }
 
 // hooks are those of Bun's that each of the database's bun.DBs has.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/retry"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -28,8 +29,9 @@ type fakeDriver struct {
 
 func (f *fakeDriver) pool(of Engine) *sql.DB {
 	cfg := DefaultConfig()
-	c := newConnector(cfg, listeners{}, judgeOf(of), func(context.Context) (engine.Conn, error) { return &fakeConn{f: f}, nil })
-	c.engine = of
+	settings := cfg.connSettings(shared{}, judgeOf(of), func(context.Context) (engine.Conn, error) { return &fakeConn{f: f}, nil })
+	settings.Engine, settings.Dialect = of, dialectOf(of)
+	c := sqlconn.NewConnector(settings)
 	return openDB(newConnPool(PoolWriter, c, limitsOf(cfg)))
 }
 
@@ -44,6 +46,8 @@ func (c *fakeConn) Valid() bool                 { return true }
 func (c *fakeConn) Reset(context.Context) error { return nil }
 func (c *fakeConn) Abandon(context.Context)     {}
 func (c *fakeConn) ClosesLate() bool            { return false }
+func (c *fakeConn) DiscardsRows() bool          { return false }
+func (c *fakeConn) OneResult() bool             { return true }
 func (c *fakeConn) SettingsChanged() bool       { return false }
 func (c *fakeConn) KeepsStatements(context.Context) (bool, error) {
 	return true, nil

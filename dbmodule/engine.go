@@ -15,9 +15,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
 	"github.com/openhands-go/server/dbmodule/internal/pool"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
-	"github.com/openhands-go/server/dbmodule/internal/querylog"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
-	"github.com/openhands-go/server/dbmodule/observe"
 )
 
 // Engine names a family of databases that share a dialect and a driver.
@@ -53,7 +52,7 @@ type pools struct {
 	db      *sql.DB
 	dialect schema.Dialect
 	// connector makes the writer's connections.
-	connector *connector
+	connector *sqlconn.Connector
 	// replication asks the engine's servers how far they are; nil for SQLite.
 	replication engine.Replication
 	// connected, if not nil, runs once after the first connection, for what
@@ -65,7 +64,7 @@ type pools struct {
 
 // newPools makes the pools of a primary, whose readers may have a connector and limits
 // of their own.
-func newPools(c *connector, limits pool.Limits, dialect schema.Dialect) pools {
+func newPools(c *sqlconn.Connector, limits pool.Limits, dialect schema.Dialect) pools {
 	writer := newConnPool(PoolWriter, c, limits)
 	return pools{writer: writer, reader: writer, db: openDB(writer), dialect: dialect, connector: c}
 }
@@ -86,33 +85,35 @@ func (p pools) wait() {
 	}
 }
 
-func openPools(cfg Config, tell listeners) (pools, error) {
-	switch of := cfg.URL.Engine(); of {
-	case SQLite:
-		return openSQLite(cfg, tell)
-	case PostgreSQL:
-		return openPostgreSQL(cfg, tell)
-	case MySQL:
-		return openMySQL(cfg, tell)
-	default:
-		return pools{}, fmt.Errorf("dbmodule: open: no engine %q", of)
+// shared is what the connections of all pools of a Database have in common; the zero
+// value is nothing.
+type shared struct {
+	listeners sqlconn.Listeners
+	shapes    *prepared.Shapes
+	live      *sqlconn.Live
+}
+
+// connSettings are the settings of connections that an engine opens.
+func (c Config) connSettings(with shared, judge engine.Judge, open engine.OpenFunc) sqlconn.Settings {
+	return sqlconn.Settings{
+		Engine: c.URL.Engine(), Dialect: dialectOf(c.URL.Engine()), Judge: judge, Open: open,
+		PrePing: c.PoolPrePing, ConnectTimeout: c.URL.ConnectTimeout(c.ConnectTimeout), StatementTimeout: c.StatementTimeout,
+		Shapes: with.shapes, StatementCache: c.URL.StatementCache(c.StatementCache),
+		Live: with.live, Listeners: with.listeners,
 	}
 }
 
-// listeners are told what connections do; the zero value is nobody.
-type listeners struct {
-	// log is the log of statements, nil for none. It is told of all statements, and
-	// sees the values in them if showsValues is set. rows logs the rows of results,
-	// nil for none.
-	log         observe.Observer
-	showsValues bool
-	rows        querylog.RowFunc
-	observers   observe.Observers
-	// shapes learn which statements ran, and when the schema changes. All
-	// connections to one database share them; nil is one's own.
-	shapes *prepared.Shapes
-	// open are the connections that are not closed.
-	open *openConns
+func openPools(cfg Config, with shared) (pools, error) {
+	switch of := cfg.URL.Engine(); of {
+	case SQLite:
+		return openSQLite(cfg, with)
+	case PostgreSQL:
+		return openPostgreSQL(cfg, with)
+	case MySQL:
+		return openMySQL(cfg, with)
+	default:
+		return pools{}, fmt.Errorf("dbmodule: open: no engine %q", of)
+	}
 }
 
 // judgeOf returns what says what the errors of an engine's driver mean.

@@ -3,29 +3,31 @@ package dbmodule
 import (
 	"database/sql/driver"
 	"errors"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
 // What bounds groups.
 const (
-	GroupUnits = groupUnits
-	GroupAge   = groupAge
+	GroupUnits = sqlconn.GroupUnits
+	GroupAge   = sqlconn.GroupAge
 	// GroupPause is how long units of work commit one by one after a group failed.
-	GroupPause = groupPause
-	QuickUnit  = quickUnit
-	SlowUnits  = slowUnits
+	GroupPause = sqlconn.GroupPause
+	QuickUnit  = sqlconn.QuickUnit
+	SlowUnits  = sqlconn.SlowUnits
 )
 
 // GroupedCommits returns how many COMMITs stored how many units of work of
 // sessions, both 0 where they don't share.
 func GroupedCommits(d *Database) (commits, units int64) {
-	if q := d.sessions.writer.queue; q != nil {
-		commits, units = q.commits.Load(), q.units.Load()
+	if q := d.pools.connector.Queue; q != nil {
+		commits, units = q.Committed()
 	}
 	return commits, units
 }
 
 // BreakConn marks the session's connection as one that the pool should not keep.
-func BreakConn(s *Session) { s.held.raw.broken = true }
+func BreakConn(s *Session) { s.held.raw.Discard() }
 
 // LoseConn has the session's connection closed at once, as database/sql does
 // when a driver calls it bad.

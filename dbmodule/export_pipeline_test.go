@@ -11,4 +11,4 @@ import (
 func Begin(ctx context.Context, s *Session) error { return s.begin(ctx) }
 
 // PgxOf is what a session's connection is to pgx.
-func PgxOf(s *Session) *pgx.Conn { return s.held.raw.inner.Driver().(*stdlib.Conn).Conn() }
+func PgxOf(s *Session) *pgx.Conn { return s.held.raw.Unwrap().(*stdlib.Conn).Conn() }

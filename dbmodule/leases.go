@@ -13,6 +13,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule/internal/cluster"
 	"github.com/openhands-go/server/dbmodule/internal/pool"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
@@ -27,25 +28,24 @@ type connPool struct {
 	gate    *gate
 	// replica is whose pool this is, nil for the primary.
 	replica *cluster.Replica
-	queue   *commitQueue // nil unless sessions commit in groups
 	// name and observers are for those who watch.
 	name      Pool
 	observers observe.Observers
 }
 
 // newConnPool makes a pool of a connector's connections. It does no I/O.
-func newConnPool(name Pool, c *connector, limits pool.Limits) *connPool {
-	p := &connPool{name: name, queue: c.queue}
+func newConnPool(name Pool, c *sqlconn.Connector, limits pool.Limits) *connPool {
+	p := &connPool{name: name}
 	p.Pool = pool.New(limits, func(ctx context.Context) (*pooled, error) {
-		made, err := c.connect(ctx)
+		made, err := c.Connect(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return &pooled{conn: made}, nil
+		return &pooled{Conn: made}, nil
 	})
-	c.suspect = p.Suspect
-	if p.queue != nil {
-		p.queue.waiting = p.Waiting
+	c.WhenLost(p.Suspect)
+	if c.Queue != nil {
+		c.Queue.CountWaiting(p.Waiting)
 		p.WhenLeft(p.flush)
 	}
 	return p
@@ -59,7 +59,7 @@ func limitsOf(cfg Config) pool.Limits {
 
 // pooled is a connection in a pool.
 type pooled struct {
-	*conn
+	*sqlconn.Conn
 	// pinned is the connection as Bun and database/sql know it for sessions, for as long
 	// as it lives. It is made for the first session, around handle.
 	pinned bun.Conn
@@ -71,8 +71,8 @@ func (p *pooled) pin(ctx context.Context, db *bun.DB) (bun.Conn, error) {
 	if p.pinned.Conn != nil {
 		return p.pinned, nil
 	}
-	p.handle = &handle{conn: p.conn}
-	pinned, err := db.Conn(&call{caller: ctx, handle: p.handle})
+	p.handle = &handle{Conn: p.Conn}
+	pinned, err := db.Conn(&sqlconn.Call{Caller: ctx, Conn: p.handle})
 	if err == nil {
 		p.pinned = pinned
 	}
@@ -86,13 +86,13 @@ func (p *pooled) Close() error {
 		// It may be database/sql that calls, with a lock that this would wait for.
 		go func() { _ = p.pinned.Close() }() // forgets the connection, no more
 	}
-	return p.conn.Close()
+	return p.Conn.Close()
 }
 
 // handle is a connection in the hands of database/sql: a session's for as long as the
 // connection lives, or one that was leased for a statement or transaction of a bun.DB.
 type handle struct {
-	*conn
+	*sqlconn.Conn
 	lease *pool.Lease[*pooled] // nil for a session's
 	// closed is set when the connection was closed already.
 	closed atomic.Bool
@@ -107,8 +107,8 @@ func (h *handle) Close() error {
 	case h.closed.Load():
 		return nil
 	}
-	h.broken = true
-	return h.conn.Close()
+	h.Discard()
+	return h.Conn.Close()
 }
 
 // leasing is what database/sql gets its connections from. It keeps none: the pool does.
@@ -123,23 +123,18 @@ func openDB(from *connPool) *sql.DB {
 
 // Connect leases a connection; that of a session it has already.
 func (l leasing) Connect(ctx context.Context) (driver.Conn, error) {
-	if of := callOf(ctx); of != nil && of.handle != nil {
-		return of.handle, nil
+	if of := sqlconn.CallOf(ctx); of != nil && of.Conn != nil {
+		return of.Conn, nil
 	}
 	lease, err := l.pool.Acquire(ctx, 0, pool.User{})
 	if err != nil {
-		return nil, withoutDriver(err)
+		if errors.Is(err, ErrDatabaseClosed) {
+			err = fmt.Errorf("dbmodule: use connection: %w", err)
+		}
+		return nil, err
 	}
-	lease.Conn().group.leaveAlone() // only sessions know how to join
-	return &handle{conn: lease.Conn().conn, lease: lease}, nil
-}
-
-// withoutDriver is err, but for what database/sql would take as a reason to ask again.
-func withoutDriver(err error) error {
-	if errors.Is(err, ErrDatabaseClosed) {
-		return errSevered
-	}
-	return err
+	lease.Conn().LeavesGroup() // only sessions know how to join
+	return &handle{Conn: lease.Conn().Conn, lease: lease}, nil
 }
 
 // Driver satisfies driver.Connector; connections are made by Connect alone.
@@ -155,7 +150,7 @@ func (refusingDriver) Open(string) (driver.Conn, error) {
 type heldConn struct {
 	lease pool.Lease[*pooled]
 	pool  *connPool
-	raw   *conn
+	raw   *sqlconn.Conn
 	conn  bun.Conn
 }
 
@@ -167,7 +162,7 @@ func (p *connPool) take(ctx context.Context, user pool.User, held *heldConn) (er
 		return fmt.Errorf("dbmodule: connect: %w", err)
 	}
 	leased := held.lease.Conn()
-	held.pool, held.raw = p, leased.conn
+	held.pool, held.raw = p, leased.Conn
 	if held.conn, err = leased.pin(ctx, p.db); err != nil {
 		return errors.Join(fmt.Errorf("dbmodule: connect: %w", err), held.lease.Release())
 	}
@@ -189,7 +184,7 @@ func (p *connPool) ping(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		lease.Conn().group.leaveAlone()
+		lease.Conn().LeavesGroup()
 		reused := lease.Reused()
 		err = errors.Join(lease.Conn().Ping(ctx), lease.Release())
 		if !errors.Is(err, driver.ErrBadConn) || !reused {

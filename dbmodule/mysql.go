@@ -11,9 +11,10 @@ import (
 	"github.com/uptrace/bun/dialect/mysqldialect"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine/mysql"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
-func openMySQL(cfg Config, tell listeners) (pools, error) {
+func openMySQL(cfg Config, with shared) (pools, error) {
 	var configs []*driver.Config
 	for _, host := range cfg.URL.Hosts() {
 		config, err := mysqlConfig(cfg.URL, cfg.ConnectTimeout, host)
@@ -29,12 +30,12 @@ func openMySQL(cfg Config, tell listeners) (pools, error) {
 	if err != nil {
 		return pools{}, fmt.Errorf("dbmodule: open %s: %w", cfg.URL, err)
 	}
-	connector := newConnector(cfg, tell, mysql.Judge, hosts.Open)
-	connector.connectTimeout *= time.Duration(len(configs)) // the others get their time too
+	settings := cfg.connSettings(with, mysql.Judge, hosts.Open)
+	settings.ConnectTimeout *= time.Duration(len(configs)) // the others get their time too
 
 	// Without a location Bun writes a time's wall clock in whatever zone it has.
 	dialect := &lateMySQLDialect{Dialect: mysqldialect.New(mysqldialect.WithTimeLocation("UTC"))}
-	p := newPools(connector, limitsOf(cfg), dialect)
+	p := newPools(sqlconn.NewConnector(settings), limitsOf(cfg), dialect)
 	p.replication, p.closing = new(mysql.Replication), hosts.Wait
 	p.connected = func(ctx context.Context) (func() error, error) { return nil, dialect.discover(ctx, p.db) }
 	return p, nil

@@ -2,8 +2,8 @@ package dbmodule
 
 import (
 	"context"
-	"database/sql"
 
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/uptrace/bun"
 )
 
@@ -13,38 +13,9 @@ import (
 // as they do with a bun.Tx, and each obeys the context of its own call.
 
 // control begins or ends the session's transaction.
-func (s *Session) control(of *call) error {
-	_, err := s.held.conn.ExecContext(of, of.does.text())
+func (s *Session) control(of *sqlconn.Call) error {
+	_, err := s.held.conn.ExecContext(of, of.Does.Text())
 	return err
-}
-
-// settle begins or ends the transaction of the session that has the connection.
-func (c *conn) settle(of *call) (err error) {
-	if of.does == begins {
-		c.strict = true
-		c.own, err = c.beginTx(of.caller, of.options, true)
-		return err
-	}
-	t := c.own
-	if t == nil {
-		return sql.ErrTxDone
-	}
-	c.own = nil
-	t.obey(of.caller)
-	if of.does == rollsBack {
-		return t.Rollback()
-	}
-	of.acknowledged, err = t.commit(of.shares)
-	return err
-}
-
-// obey gives the transaction the context of the statement that ends it.
-func (t *tx) obey(ctx context.Context) {
-	if t.conn.group != nil {
-		ctx = context.WithoutCancel(ctx) // others may share COMMIT, and the session waits for it by itself
-	}
-	t.limit = t.conn.newLimit(ctx, nil)
-	t.limit.Stop()
 }
 
 // adopt returns the session's transaction as a bun.Tx, for savepoints. It is made
@@ -53,7 +24,7 @@ func (s *Session) adopt(ctx context.Context) (bun.Tx, error) {
 	if s.adopted.Tx != nil {
 		return s.adopted, nil
 	}
-	adopted, err := s.held.conn.BeginTx(&call{caller: context.WithoutCancel(ctx), on: s.held.raw, does: adopts}, nil)
+	adopted, err := s.held.conn.BeginTx(&sqlconn.Call{Caller: context.WithoutCancel(ctx), On: s.held.raw, Does: sqlconn.Adopts}, nil)
 	if err == nil {
 		s.adopted = adopted
 	}
@@ -67,9 +38,3 @@ func (s *Session) letGo() {
 	}
 	s.adopted = bun.Tx{}
 }
-
-// adoptedTx stands for a transaction that somebody else ends.
-type adoptedTx struct{}
-
-func (adoptedTx) Commit() error   { return nil }
-func (adoptedTx) Rollback() error { return nil }

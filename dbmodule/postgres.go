@@ -8,9 +8,10 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
-func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
+func openPostgreSQL(cfg Config, with shared) (pools, error) {
 	config, err := pgxConfig(cfg.URL, cfg.ConnectTimeout)
 	if err != nil {
 		return pools{}, err
@@ -22,13 +23,13 @@ func openPostgreSQL(cfg Config, tell listeners) (pools, error) {
 			return cfg.applyPgxPassword(ctx, config)
 		}
 	}
-	inner := newConnector(cfg, tell, postgres.Judge, postgres.Opener(postgres.Settings{
+	settings := cfg.connSettings(with, postgres.Judge, postgres.Opener(postgres.Settings{
 		Config: *config, Prepare: prepare, Pipelined: cfg.URL.StatementCache(cfg.StatementCache) > 0,
 	}))
 	if len(cfg.URL.Hosts()) > 1 {
-		inner.connectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
+		settings.ConnectTimeout *= time.Duration(1 + len(config.Fallbacks)) // the others get their time too
 	}
-	p := newPools(inner, limitsOf(cfg), pgdialect.New())
+	p := newPools(sqlconn.NewConnector(settings), limitsOf(cfg), pgdialect.New())
 	p.replication = postgres.Replication{}
 	return p, nil
 }

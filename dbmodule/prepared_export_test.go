@@ -3,7 +3,6 @@ package dbmodule
 import (
 	"context"
 	"database/sql/driver"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -21,16 +20,11 @@ func Prepared(ctx context.Context, db *bun.DB) ([]string, error) {
 }
 
 // PreparedOn lists the statements that a connection keeps prepared.
-func PreparedOn(c bun.Conn) ([]string, error) {
-	texts := []string{}
-	err := c.Raw(func(raw any) error {
-		if s := raw.(*handle).statements; s != nil {
-			s.renew()
-			texts = append(texts, s.cache.Texts()...)
-		}
+func PreparedOn(c bun.Conn) (texts []string, err error) {
+	err = c.Raw(func(raw any) error {
+		texts = raw.(*handle).Prepared()
 		return nil
 	})
-	slices.Sort(texts)
 	return texts, err
 }
 
@@ -38,9 +32,7 @@ func PreparedOn(c bun.Conn) ([]string, error) {
 // they run, as on a server that does not take them any more.
 func FailPrepared(c bun.Conn, fail func() error) error {
 	return c.Raw(func(raw any) error {
-		for _, e := range raw.(*handle).statements.cache.All() {
-			e.Statement.Stmt = failingStmt{e.Statement.Stmt, fail}
-		}
+		raw.(*handle).ReplacePrepared(func(of engine.Stmt) engine.Stmt { return failingStmt{of, fail} })
 		return nil
 	})
 }
@@ -61,7 +53,7 @@ func (s failingStmt) Exec(context.Context, []driver.NamedValue) (driver.Result, 
 // RunUnseen runs a statement on the driver's own connection.
 func RunUnseen(ctx context.Context, c bun.Conn, statement string) error {
 	return c.Raw(func(raw any) error {
-		_, err := raw.(*handle).inner.Exec(ctx, statement, nil)
+		_, err := raw.(*handle).Unwrap().(driver.ExecerContext).ExecContext(ctx, statement, nil)
 		return err
 	})
 }

@@ -47,7 +47,7 @@ func (d *Database) openCluster() error {
 // openProbe opens a pool for the checks of one server.
 func (c Config) openProbe(u URL) (cluster.Probe, error) {
 	c.URL, c.PoolSize, c.MaxOverflow = u, 1, 0
-	opened, err := openPools(c, listeners{})
+	opened, err := openPools(c, shared{})
 	if err != nil {
 		return cluster.Probe{}, err
 	}
@@ -65,11 +65,11 @@ func (d *Database) openReplica(one *cluster.Replica) error {
 	if cfg.URL = one.URL(); hasPassword(cfg.URL) {
 		cfg.PasswordFile, cfg.PasswordCommand, cfg.Password = "", "", nil
 	}
-	opened, err := openPools(cfg, d.listeners())
+	opened, err := openPools(cfg, d.shared())
 	if err != nil {
 		return err
 	}
-	opened.connector.standby = true
+	opened.connector.Standby = true
 	opened.writer.name, opened.writer.replica = PoolReplica(one.Index()+1), one
 	d.serves(opened.writer)
 	d.replicas.pools = append(d.replicas.pools, opened)
@@ -155,7 +155,7 @@ func unwatched() Option { return func(d *Database) { d.isUnwatched = true } }
 // demoted drops the connections to a server that is the primary no longer:
 // those that nobody uses now, the others when they are given back.
 func (d *Database) demoted() {
-	d.pools.connector.generation.Turn()
+	d.pools.connector.Demoted()
 	_ = d.pools.writer.CloseIdle() // nobody needs them
 }
 

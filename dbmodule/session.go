@@ -9,15 +9,13 @@ import (
 	"time"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 const (
-	// settleTimeout bounds the ROLLBACK that Close and a cancelled unit of
-	// work send; past it the connection is dropped, which rolls back as well.
-	settleTimeout = 5 * time.Second
 	// lateSettle bounds it once the context of the last statement has ended:
 	// who waits beyond a deadline should not wait long.
 	lateSettle = 100 * time.Millisecond
@@ -166,12 +164,12 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	}
 
 	s.settle()
-	commit := &call{caller: ctx, on: s.held.raw, does: commits, shares: true}
+	commit := &sqlconn.Call{Caller: ctx, On: s.held.raw, Does: sqlconn.Commits, Shares: true}
 	err := s.control(commit)
-	if err != nil || commit.acknowledged == nil {
+	if err != nil || commit.Acknowledged == nil {
 		s.unit.settledBy(err)
 	} else {
-		err = s.await(ctx, commit.acknowledged)
+		err = s.await(ctx, commit.Acknowledged)
 	}
 	if err != nil {
 		if s.commitUnknown = errors.Is(err, ErrCommitUnknown); s.commitUnknown {
@@ -361,9 +359,9 @@ func (s *Session) begin(ctx context.Context) error {
 		if err := s.hold(ctx); err != nil {
 			return err
 		}
-		err := s.control(&call{
-			caller: ctx, on: s.held.raw, does: begins,
-			options: engine.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly, MayWait: true},
+		err := s.control(&sqlconn.Call{
+			Caller: ctx, On: s.held.raw, Does: sqlconn.Begins,
+			Options: engine.TxOptions{Isolation: s.options.isolation, ReadOnly: s.options.readOnly, MayWait: true},
 		})
 		if err == nil {
 			s.inTx, s.last = true, ctx
@@ -418,7 +416,7 @@ func (s *Session) read(ctx context.Context, text string, query func() error) err
 		err := query()
 		reused := s.held.lease.Reused()
 		elsewhere := err != nil && s.elsewhere(ctx, s.held.pool, reused, err)
-		if err == nil || !s.held.raw.broken && !elsewhere {
+		if err == nil || !s.held.raw.Broken() && !elsewhere {
 			return err
 		}
 		stale := elsewhere || reused && isUnavailable(err) && ctx.Err() == nil
@@ -449,12 +447,12 @@ func (s *Session) readRow(ctx context.Context, text string, run func(context.Con
 // followed is a query whose result the session follows.
 type followed struct {
 	openRows
-	call call
+	call sqlconn.Call
 }
 
 // follows prepares a query on the connection that the session has.
-func (s *Session) follows(ctx context.Context, f *followed) *call {
-	f.call = call{caller: ctx, on: s.held.raw, alone: s.options.autocommits(), result: &f.openRows}
+func (s *Session) follows(ctx context.Context, f *followed) *sqlconn.Call {
+	f.call = sqlconn.Call{Caller: ctx, On: s.held.raw, Alone: s.options.autocommits(), Result: &f.Result}
 	return &f.call
 }
 
@@ -472,7 +470,8 @@ func (s *Session) queryHeld(ctx context.Context, run func(context.Context, bun.C
 
 // queryRowHeld runs a query for one row on the connection that the session has.
 func (s *Session) queryRowHeld(ctx context.Context, run func(context.Context, bun.Conn) *sql.Row) *sql.Row {
-	f := &followed{openRows: openRows{stop: make(chan struct{}), closed: make(chan struct{})}}
+	f := new(followed)
+	f.ForRow()
 	row := run(s.follows(ctx, f), s.held.conn)
 	s.follow(&f.openRows)
 	return row
@@ -521,7 +520,7 @@ func (s *Session) rollback(within ...context.Context) error {
 	s.settle()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.last))
 	defer cancel()
-	timer := time.AfterFunc(settleTimeout, cancel)
+	timer := time.AfterFunc(sqlconn.RollbackTimeout, cancel)
 	defer timer.Stop()
 	stop := whenDone(s.last, func() { timer.Reset(lateSettle) })
 	defer stop()
@@ -529,7 +528,7 @@ func (s *Session) rollback(within ...context.Context) error {
 		stop := whenDone(other, cancel)
 		defer stop()
 	}
-	err := s.control(&call{caller: ctx, on: s.held.raw, does: rollsBack})
+	err := s.control(&sqlconn.Call{Caller: ctx, On: s.held.raw, Does: sqlconn.RollsBack})
 	s.unit.outcome = OutcomeRollback
 	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, sql.ErrConnDone) {
 		err = nil // what has no connection left is rolled back
@@ -545,11 +544,11 @@ func (s *Session) settle() {
 
 // await gives the connection back, so that others can share the transaction's
 // COMMIT, and waits for that.
-func (s *Session) await(ctx context.Context, shared *acknowledgement) error {
+func (s *Session) await(ctx context.Context, shared *sqlconn.Acknowledgement) error {
 	held := s.held
 	_ = held.giveBack() // who waits for the COMMIT learns what matters
 	s.forget()
-	err := shared.wait(ctx, held.pool.queue.ended)
+	err := shared.Wait(ctx)
 	s.unit.settledBy(err)
 	s.endUnit(held, &s.unit)
 	return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
 	"github.com/openhands-go/server/dbmodule/internal/pool"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
 // memorySerial keeps the in-memory databases of one process apart: each
@@ -24,7 +25,7 @@ var memorySerial atomic.Int64
 // openSQLite keeps one connection for writing, so that writers queue in the
 // pool instead of meeting SQLITE_BUSY, and query-only connections for
 // reading, which WAL lets proceed beside it.
-func openSQLite(cfg Config, tell listeners) (pools, error) {
+func openSQLite(cfg Config, with shared) (pools, error) {
 	options := cfg.URL.SQLite()
 	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: options.Path}).EscapedPath()}).String()
 	if options.Memory {
@@ -38,17 +39,17 @@ func openSQLite(cfg Config, tell listeners) (pools, error) {
 	readers := settings
 	readers.Reader = true
 
-	connector := newConnector(cfg, tell, sqlite.Judge, sqlite.Opener(settings))
+	writing := cfg.connSettings(with, sqlite.Judge, sqlite.Opener(settings))
 	if cfg.GroupCommit && options.SyncsEachCommit() {
-		connector.queue = newCommitQueue()
+		writing.Queue = sqlconn.NewQueue()
 	}
 	// One connection writes. That of a database in memory is kept for good.
 	limits := pool.Limits{Size: 1, Recycle: max(cfg.PoolRecycle, 0)}
 	if options.Memory {
 		limits.Recycle = 0
 	}
-	p := newPools(connector, limits, sqlitedialect.New())
-	p.reader = newConnPool(PoolReader, newConnector(cfg, tell, sqlite.Judge, sqlite.Opener(readers)), limitsOf(cfg))
+	p := newPools(sqlconn.NewConnector(writing), limits, sqlitedialect.New())
+	p.reader = newConnPool(PoolReader, sqlconn.NewConnector(cfg.connSettings(with, sqlite.Judge, sqlite.Opener(readers))), limitsOf(cfg))
 	if options.Memory {
 		anchor := sqlite.Opener(readers)
 		p.connected = func(ctx context.Context) (func() error, error) {

@@ -68,6 +68,12 @@ type Conn interface {
 	// for database/sql's own conversion.
 	CheckValue(value *driver.NamedValue) error
 
+	// DiscardsRows reports whether Exec may run a prepared statement that returns rows,
+	// and drops them. Elsewhere the driver or the server would keep something of it.
+	DiscardsRows() bool
+	// OneResult reports whether no other statement may be sent while rows are open.
+	OneResult() bool
+
 	// Abandon ends what the server still does for a caller who went away, once
 	// the driver has closed the connection for that. It returns at once.
 	Abandon(ctx context.Context)

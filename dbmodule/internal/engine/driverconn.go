@@ -68,6 +68,12 @@ func (c *DriverConn) SettingsChanged() bool { return false }
 // KeepsStatements implements Conn.
 func (c *DriverConn) KeepsStatements(context.Context) (bool, error) { return true, nil }
 
+// DiscardsRows implements Conn.
+func (c *DriverConn) DiscardsRows() bool { return false }
+
+// OneResult implements Conn.
+func (c *DriverConn) OneResult() bool { return true }
+
 // AbortsOnError implements Conn.
 func (c *DriverConn) AbortsOnError() bool { return false }
 

@@ -50,6 +50,12 @@ const (
 	rollback       = "ROLLBACK"
 )
 
+// DiscardsRows implements engine.Conn.
+func (c *conn) DiscardsRows() bool { return true }
+
+// OneResult implements engine.Conn: SQLite reads and writes in turn.
+func (c *conn) OneResult() bool { return false }
+
 // Begin implements engine.Conn. SQLite has one isolation level, serializable.
 func (c *conn) Begin(ctx context.Context, opts engine.TxOptions) error {
 	statement := c.begin

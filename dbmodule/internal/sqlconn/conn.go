@@ -1,110 +1,17 @@
-package dbmodule
+package sqlconn
 
 import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	"github.com/openhands-go/server/dbmodule/internal/cluster"
+	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
-	"github.com/openhands-go/server/dbmodule/internal/prepared"
+	"github.com/openhands-go/server/dbmodule/internal/txstate"
 )
-
-// Between database/sql and each engine's driver stands a connection of ours.
-// It is the one place that sees every statement of every path (sessions,
-// bun.DB, bun.Tx, rows), so it is where
-//
-//   - errors get their type,
-//   - a statement that reached the driver is never repeated behind the
-//     caller's back (database/sql repeats on driver.ErrBadConn, and pgx
-//     answers that for statements the server may have run),
-//   - a transaction that lost statements can't be committed,
-//   - a commit whose outcome is unknown is told apart from a failed one,
-//   - connections to a server that is gone or turned read-only are dropped,
-//   - no answer is waited for without a limit (see limit),
-//   - a statement whose caller went away ends on the server too (see killer).
-
-type connector struct {
-	engine  Engine
-	judge   engine.Judge
-	open    engine.OpenFunc
-	prePing bool
-	tell    listeners
-	// connectTimeout bounds an attempt to connect, statementTimeout a wait for
-	// an answer; 0 does not.
-	connectTimeout, statementTimeout time.Duration
-	// generation is turned when the server is found to be the primary no
-	// longer; standby says that it never was, and takes no writes as it should.
-	generation cluster.Generation
-	standby    bool
-	// shapes are the statements of the database; each connection keeps as many as
-	// statementCache of them prepared.
-	shapes         *prepared.Shapes
-	statementCache int
-	// queue is set for a writer whose sessions commit in groups.
-	queue *commitQueue
-	// suspect is told that a connection has lost its server.
-	suspect func()
-}
-
-func newConnector(cfg Config, tell listeners, judge engine.Judge, open engine.OpenFunc) *connector {
-	shapes := tell.shapes
-	if shapes == nil {
-		shapes = prepared.NewShapes()
-	}
-	return &connector{
-		engine: cfg.URL.Engine(), judge: judge, open: open, prePing: cfg.PoolPrePing, tell: tell,
-		connectTimeout: cfg.URL.ConnectTimeout(cfg.ConnectTimeout), statementTimeout: cfg.StatementTimeout,
-		shapes: shapes, statementCache: cfg.URL.StatementCache(cfg.StatementCache), suspect: func() {},
-	}
-}
-
-// connect makes a connection within the connect timeout. How long its caller
-// would wait for one that is in use does not count here.
-func (c *connector) connect(ctx context.Context) (*conn, error) {
-	if c.connectTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.connectTimeout)
-		defer cancel()
-	}
-	generation := c.generation.Current()
-	inner, err := c.open(ctx)
-	if err != nil {
-		return nil, c.unconnected(err)
-	}
-	made := &conn{
-		inner: &severable{Conn: inner}, connector: c, generation: generation,
-		statements: newStatements(c.shapes, c.statementCache, inner.ClosesLate()),
-	}
-	if c.queue != nil {
-		made.group = &commitGroup{queue: c.queue, conn: made}
-	}
-	if err := c.tell.open.add(made); err != nil {
-		return nil, errors.Join(err, made.Close())
-	}
-	return made, nil
-}
-
-// unconnected types the error of an attempt to connect. One that ran out of
-// time found the server unavailable, whoever set the time.
-func (c *connector) unconnected(err error) error {
-	_, err = c.typed(err)
-	var typed *Error
-	if !errors.As(err, &typed) && errors.Is(err, context.DeadlineExceeded) {
-		return c.failure(ErrUnavailable, fmt.Errorf("no connection in time: %w", err))
-	}
-	return err
-}
-
-// typed gives an error of the driver its type, and says what else it means.
-func (c *connector) typed(err error) (engine.Verdict, error) { return c.judge.Typed(c.engine, err) }
-
-// failure is an error of that kind, caused by err.
-func (c *connector) failure(kind, err error) *Error { return c.judge.Error(c.engine, kind, err) }
 
 // longIdle is less than the second after which pgx asks the server whether it
 // is still there.
@@ -114,46 +21,41 @@ const longIdle = 900 * time.Millisecond
 // it can't write there, such as a string with a NUL for PostgreSQL.
 const unrenderable = "?!("
 
-// conn is one connection, in the hands of one user at a time. What database/sql
+// Conn is one connection, in the hands of one user at a time. What database/sql
 // calls, it serialises.
-type conn struct {
+type Conn struct {
 	inner     *severable
-	connector *connector
+	connector *Connector
 
 	// broken connections are not given back to the pool.
 	broken bool
 	// generation is its connector's when it was made.
 	generation int64
-	// statements are prepared ones; nil when none are kept.
-	statements *statements
-	// changes are the unit of work's; learnt is set once the session behind the
-	// connection was asked.
-	changes changes
-	learnt  bool
+	// preparation decides which statements run prepared.
+	preparation
 	// group is nil unless sessions commit in groups here.
 	group *commitGroup
 	// unit is the unit of work that it is in the hands of, nil for none.
-	unit *observedUnit
+	unit *Unit
 	// own is the transaction of the session that has the connection.
 	own *tx
 	// reading are the rows that were opened last and are not closed.
 	reading *rows
 	// timer keeps the time of its statements.
 	timer deadline.Timer
-	txState
+	// state is the transaction that it is in.
+	state txstate.State
 }
 
 // outdated reports whether its server has turned out to be the primary no
 // longer since it was made.
-func (c *conn) outdated() bool { return c.generation != c.connector.generation.Current() }
-
-func (c *conn) engine() Engine { return c.connector.engine }
+func (c *Conn) outdated() bool { return c.generation != c.connector.generation.Current() }
 
 // sent gives an error that a driver returned for a statement its type, and
 // remembers what it means for the connection and its transaction.
-func (c *conn) sent(query string, err error) error {
+func (c *Conn) sent(query string, err error) error {
 	if err == nil {
-		c.succeeded(dialectOf(c.engine()), query)
+		c.state.Succeeded(c.connector.Dialect, query)
 		return nil
 	}
 	if errors.Is(err, driver.ErrSkip) {
@@ -161,14 +63,14 @@ func (c *conn) sent(query string, err error) error {
 	}
 	verdict, err := c.typed(err)
 	if strings.Contains(query, unrenderable) {
-		err = c.connector.failure(ErrValue, err)
+		err = c.connector.failure(dberr.ErrValue, err)
 	}
-	c.failed(err, verdict.LosesTransaction || c.broken)
+	c.state.Failed(err, verdict.LosesTransaction || c.broken)
 	return err
 }
 
 // answered is sent for a statement that had a limit.
-func (c *conn) answered(l *deadline.Limit, query string, err error) error {
+func (c *Conn) answered(l *deadline.Limit, query string, err error) error {
 	if err == nil {
 		return c.sent(query, nil)
 	}
@@ -178,7 +80,7 @@ func (c *conn) answered(l *deadline.Limit, query string, err error) error {
 		// The driver gave the connection up; SQLite, which has none, may have
 		// rolled the transaction back.
 		c.broken = c.broken || !c.inner.Valid()
-		c.failed(err, true)
+		c.state.Failed(err, true)
 	}
 	c.abandoned(l)
 	return c.sent(query, err)
@@ -186,7 +88,7 @@ func (c *conn) answered(l *deadline.Limit, query string, err error) error {
 
 // abandoned ends the work that the server still does for a caller who went
 // away. A connection that its driver kept open was not in the middle of any.
-func (c *conn) abandoned(l *deadline.Limit) {
+func (c *Conn) abandoned(l *deadline.Limit) {
 	if l.Context().Err() == nil || c.inner.Valid() {
 		return
 	}
@@ -194,7 +96,7 @@ func (c *conn) abandoned(l *deadline.Limit) {
 	c.inner.Abandon(l.Caller())
 }
 
-func (c *conn) limit(ctx context.Context) *deadline.Limit {
+func (c *Conn) limit(ctx context.Context) *deadline.Limit {
 	if c.group.isOpen() && ctx.Done() != nil {
 		return c.newLimit(ctx, gracefully)
 	}
@@ -203,16 +105,16 @@ func (c *conn) limit(ctx context.Context) *deadline.Limit {
 
 // typed gives an error of the driver its type, and drops the connection if it is no
 // good after that.
-func (c *conn) typed(err error) (engine.Verdict, error) {
+func (c *Conn) typed(err error) (engine.Verdict, error) {
 	verdict, err := c.connector.typed(err)
-	refused := verdict.Kind == ErrReadOnly
-	if refused && (c.readOnly || c.connector.standby) {
+	refused := verdict.Kind == dberr.ErrReadOnly
+	if refused && (c.state.ReadOnly || c.connector.Standby) {
 		verdict.LosesConnection = false
 		return verdict, ofReadOnlySession(err)
 	}
 	if verdict.LosesConnection {
 		c.broken = true
-		c.connector.suspect()
+		c.connector.lost()
 		if refused {
 			c.connector.generation.Turn()
 		}
@@ -223,19 +125,19 @@ func (c *conn) typed(err error) (engine.Verdict, error) {
 // ofReadOnlySession tells a write that a session refused by its own nature from one
 // that the database refused.
 func ofReadOnlySession(err error) error {
-	typed := (*Error)(nil)
+	typed := (*dberr.Error)(nil)
 	if !errors.As(err, &typed) {
 		return err
 	}
 	refused := *typed
-	refused.Kind = ErrReadOnlySession
+	refused.Kind = dberr.ErrReadOnlySession
 	return &refused
 }
 
 // Close closes the connection.
-func (c *conn) Close() error {
+func (c *Conn) Close() error {
 	c.group.closing(c.broken)
-	defer c.connector.tell.open.remove(c)
+	defer c.connector.Live.remove(c)
 	defer c.timer.Close()
 	c.altered()
 	_, err := c.connector.typed(c.inner.Close())
@@ -243,16 +145,16 @@ func (c *conn) Close() error {
 }
 
 // Begin makes it a driver.Conn; database/sql calls BeginTx.
-func (c *conn) Begin() (driver.Tx, error) { return c.BeginTx(context.Background(), driver.TxOptions{}) } //nolint:forbidigo // the interface has no context
+func (c *Conn) Begin() (driver.Tx, error) { return c.BeginTx(context.Background(), driver.TxOptions{}) } //nolint:forbidigo // the interface has no context
 
 // Prepare makes it a driver.Conn; database/sql calls PrepareContext.
-func (c *conn) Prepare(query string) (driver.Stmt, error) {
+func (c *Conn) Prepare(query string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), query) //nolint:forbidigo // the interface has no context
 }
 
-func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	if of := c.callOf(ctx); of != nil {
-		ctx = of.caller
+		ctx = of.Caller
 	}
 	if err := c.admits(query); err != nil {
 		return nil, err
@@ -268,28 +170,28 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return &stmt{Stmt: inner, conn: c, query: query, overrules: overrules}, nil
 }
 
-func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	of := c.callOf(ctx)
 	if of == nil {
 		return c.execSpared(ctx, query, args)
 	}
-	if of.does != runs {
+	if of.Does != Runs {
 		return driver.ResultNoRows, c.settle(of)
 	}
-	result, err := c.execSpared(of.caller, query, args)
+	result, err := c.execSpared(of.Caller, query, args)
 	return result, c.told(of, err)
 }
 
 // told is the error of a session's statement. One by itself may have been stored for
 // all one knows.
-func (c *conn) told(of *call, err error) error {
-	if of != nil && of.alone {
+func (c *Conn) told(of *Call, err error) error {
+	if of != nil && of.Alone {
 		return c.unsettled(err)
 	}
 	return err
 }
 
-func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
@@ -312,10 +214,10 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 	return result, m.ran(result, c.answered(l, query, err))
 }
 
-func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	of := c.callOf(ctx)
 	if of != nil {
-		ctx = of.caller
+		ctx = of.Caller
 	}
 	sent, overrules := c.group.spares(query)
 	result, err := c.query(ctx, of, sent, args)
@@ -323,7 +225,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 }
 
 // query runs a query, for a session if of is not nil.
-func (c *conn) query(ctx context.Context, of *call, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *Conn) query(ctx context.Context, of *Call, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if err := c.admits(query); err != nil {
 		return nil, err
 	}
@@ -348,7 +250,7 @@ func (c *conn) query(ctx context.Context, of *call, query string, args []driver.
 	return c.result(l, m, of, inner, err, nil)
 }
 
-func (c *conn) Ping(ctx context.Context) error {
+func (c *Conn) Ping(ctx context.Context) error {
 	l := c.limit(ctx)
 	defer l.End()
 	err := explain(l, c.connector, c.inner.Ping(l.Context()))
@@ -364,7 +266,7 @@ func (c *conn) Ping(ctx context.Context) error {
 }
 
 // Ready makes the connection ready for its next user; see pool.Conn.
-func (c *conn) Ready(ctx context.Context, idle time.Duration, ask bool) error {
+func (c *Conn) Ready(ctx context.Context, idle time.Duration, ask bool) error {
 	if !c.sound() || c.changes.settings {
 		return driver.ErrBadConn
 	}
@@ -378,7 +280,7 @@ func (c *conn) Ready(ctx context.Context, idle time.Duration, ask bool) error {
 	if err := c.inner.Reset(ctx); err != nil {
 		return err
 	}
-	if (ask || c.connector.prePing) && c.Ping(ctx) != nil {
+	if (ask || c.connector.PrePing) && c.Ping(ctx) != nil {
 		return driver.ErrBadConn
 	}
 	return nil
@@ -386,18 +288,29 @@ func (c *conn) Ready(ctx context.Context, idle time.Duration, ask bool) error {
 
 // Returned ends what its user did with the connection, and reports whether it may be
 // used again; see pool.Conn.
-func (c *conn) Returned() bool {
+func (c *Conn) Returned() bool {
 	c.group.handOver()
 	c.unit, c.own, c.reading = nil, nil, nil
 	c.endChanges()
-	c.txState = txState{levels: c.levels[:0]}
+	c.state.Reset()
 	return c.sound() && !c.changes.settings
 }
 
-// serves tells the connection for which unit of work it runs statements.
-func (c *conn) serves(unit *observedUnit) { c.unit = unit }
+// Serves tells the connection for which unit of work it runs statements, until it is
+// returned.
+func (c *Conn) Serves(unit *Unit) { c.unit = unit }
 
-func (c *conn) sound() bool {
+// Broken reports whether the connection is lost, or not to be used again.
+func (c *Conn) Broken() bool { return c.broken }
+
+// Discard keeps the connection from being used again once it is returned.
+func (c *Conn) Discard() { c.broken = true }
+
+// LeavesGroup commits what units of work of sessions left open to share a COMMIT, for a
+// user who can't join them.
+func (c *Conn) LeavesGroup() { c.group.leaveAlone() }
+
+func (c *Conn) sound() bool {
 	if c.broken || c.outdated() {
 		return false
 	}
@@ -405,7 +318,7 @@ func (c *conn) sound() bool {
 }
 
 // CheckNamedValue prepares an argument that database/sql hands to the driver.
-func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
+func (c *Conn) CheckNamedValue(value *driver.NamedValue) error {
 	value.Value = momentOf(value.Value)
 	return c.inner.CheckValue(value)
 }
@@ -413,7 +326,7 @@ func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
 // stmt is a prepared statement of a conn.
 type stmt struct {
 	engine.Stmt
-	conn  *conn
+	conn  *Conn
 	query string
 	// overrules is set if it undoes the whole transaction when it fails, see spares.
 	overrules bool
@@ -429,7 +342,7 @@ func (s *stmt) Query([]driver.Value) (driver.Rows, error)  { return nil, errNoCo
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	of := s.conn.callOf(ctx)
 	if of != nil {
-		ctx = of.caller
+		ctx = of.Caller
 	}
 	if err := s.conn.admits(s.query); err != nil {
 		return nil, err
@@ -444,7 +357,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	of := s.conn.callOf(ctx)
 	if of != nil {
-		ctx = of.caller
+		ctx = of.Caller
 	}
 	if err := s.conn.admits(s.query); err != nil {
 		return nil, err

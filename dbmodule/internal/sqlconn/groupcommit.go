@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openhands-go/server/dbmodule/dberr"
+	"github.com/openhands-go/server/dbmodule/dburl"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
@@ -22,25 +24,25 @@ import (
 // Commit returns after the transaction's COMMIT and not before.
 
 const (
-	// groupUnits and groupAge bound a group, and with it how long its first
+	// GroupUnits and GroupAge bound a group, and with it how long its first
 	// member waits for the others.
-	groupUnits = 64
-	groupAge   = 10 * time.Millisecond
-	// groupPause is how long units commit one by one after a group failed, so
+	GroupUnits = 64
+	GroupAge   = 10 * time.Millisecond
+	// GroupPause is how long units commit one by one after a group failed, so
 	// that the one that made it fail does so alone.
-	groupPause = time.Second
-	// quickUnit is how long a unit of work may hold the writer, unless COMMIT
+	GroupPause = time.Second
+	// QuickUnit is how long a unit of work may hold the writer, unless COMMIT
 	// takes longer, to count as quick. While most do not, no groups are formed:
-	// a member would wait for more than its sync. slowUnits is how many more
+	// a member would wait for more than its sync. SlowUnits is how many more
 	// slow ones than quick ones are remembered at most.
-	quickUnit = 5 * time.Millisecond
-	slowUnits = 8
+	QuickUnit = 5 * time.Millisecond
+	SlowUnits = 8
 
 	unitSavepoint = "openhands_unit"
 )
 
-// commitQueue is what the groups of one writer share.
-type commitQueue struct {
+// Queue is what the groups of one writer share. It is safe for concurrent use.
+type Queue struct {
 	// waiting tells how many sessions wait for the writer.
 	waiting func() int64
 	// commits and units are how many COMMITs stored how many units of work.
@@ -56,12 +58,20 @@ type commitQueue struct {
 	endOnce sync.Once
 }
 
-func newCommitQueue() *commitQueue {
-	return &commitQueue{waiting: func() int64 { return 0 }, ended: make(chan struct{})}
+// NewQueue makes a Queue.
+func NewQueue() *Queue {
+	return &Queue{waiting: func() int64 { return 0 }, ended: make(chan struct{})}
 }
 
-// end releases those who wait for a COMMIT that nobody is going to send.
-func (q *commitQueue) end() {
+// CountWaiting sets what tells how many sessions wait for the writer. It is called
+// before the Queue is used.
+func (q *Queue) CountWaiting(waiting func() int64) { q.waiting = waiting }
+
+// Committed returns how many COMMITs stored how many units of work so far.
+func (q *Queue) Committed() (commits, units int64) { return q.commits.Load(), q.units.Load() }
+
+// End releases those who wait for a COMMIT that nobody is going to send.
+func (q *Queue) End() {
 	if q != nil {
 		q.endOnce.Do(func() { close(q.ended) })
 	}
@@ -69,12 +79,12 @@ func (q *commitQueue) end() {
 
 // commitGroup belongs to one writer connection and whoever holds that.
 type commitGroup struct {
-	queue *commitQueue
-	conn  *conn
+	queue *Queue
+	conn  *Conn
 	// open is the transaction that was left open, nil between groups.
 	open    *tx
 	began   time.Time
-	members []*acknowledgement
+	members []*Acknowledgement
 	// joined is set while a unit of work runs inside open.
 	joined bool
 
@@ -82,7 +92,7 @@ type commitGroup struct {
 	last bool
 
 	taken       time.Time     // when the unit of work began that holds the writer
-	slow        int           // 0 to slowUnits
+	slow        int           // 0 to SlowUnits
 	commitTime  time.Duration // an average of how long COMMIT takes
 	schema      int64         // the version for which schemaUndoes holds
 	schemaKnown bool
@@ -90,15 +100,17 @@ type commitGroup struct {
 	schemaUndoes bool
 }
 
-// acknowledgement is what a member's Commit waits for.
-type acknowledgement struct {
+// Acknowledgement is what a member's Commit waits for.
+type Acknowledgement struct {
 	done chan struct{}
 	err  error
+	// ended is closed when nobody is going to send it.
+	ended <-chan struct{}
 }
 
-// wait returns the outcome of the group's COMMIT. A context that ends before
+// Wait returns the outcome of the group's COMMIT. A context that ends before
 // leaves it unknown.
-func (a *acknowledgement) wait(ctx context.Context, ended <-chan struct{}) error {
+func (a *Acknowledgement) Wait(ctx context.Context) error {
 	select {
 	case <-a.done:
 		return a.err
@@ -108,9 +120,9 @@ func (a *acknowledgement) wait(ctx context.Context, ended <-chan struct{}) error
 	case <-a.done:
 		return a.err
 	case <-ctx.Done():
-		return engine.Verdict{Kind: ErrCommitUnknown}.Error(SQLite, fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err()))
-	case <-ended:
-		return engine.Verdict{Kind: ErrCommitUnknown}.Error(SQLite, fmt.Errorf("the commit is shared with others, who were ended: %w", ErrDatabaseClosed))
+		return engine.Verdict{Kind: dberr.ErrCommitUnknown}.Error(dburl.SQLite, fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err()))
+	case <-a.ended:
+		return engine.Verdict{Kind: dberr.ErrCommitUnknown}.Error(dburl.SQLite, fmt.Errorf("the commit is shared with others, who were ended: %w", dberr.ErrDatabaseClosed))
 	}
 }
 
@@ -159,11 +171,11 @@ func (g *commitGroup) join(ctx context.Context) error {
 
 // add makes the unit of work that has ended well a member; t is its
 // transaction.
-func (g *commitGroup) add(t *tx) *acknowledgement {
+func (g *commitGroup) add(t *tx) *Acknowledgement {
 	if g.open == nil {
 		g.open, g.began, g.members = t, time.Now(), g.members[:0]
 	}
-	member := &acknowledgement{done: make(chan struct{})}
+	member := &Acknowledgement{done: make(chan struct{}), ended: g.queue.ended}
 	g.members = append(g.members, member)
 	return member
 }
@@ -206,8 +218,8 @@ func (g *commitGroup) judge() {
 	if g.taken.IsZero() {
 		return
 	}
-	if time.Since(g.taken) > max(quickUnit, 2*g.commitTime) {
-		g.slow = min(g.slow+1, slowUnits)
+	if time.Since(g.taken) > max(QuickUnit, 2*g.commitTime) {
+		g.slow = min(g.slow+1, SlowUnits)
 	} else {
 		g.slow = max(g.slow-1, 0)
 	}
@@ -217,8 +229,8 @@ func (g *commitGroup) judge() {
 // stays decides whether the transaction is left open for the next.
 func (g *commitGroup) stays() bool {
 	switch {
-	case g.queue.waiting() == 0, len(g.members) >= groupUnits, time.Since(g.began) > groupAge,
-		g.slow > slowUnits/2, time.Now().UnixNano() < g.queue.aloneUntil.Load(), g.conn.broken,
+	case g.queue.waiting() == 0, len(g.members) >= GroupUnits, time.Since(g.began) > GroupAge,
+		g.slow > SlowUnits/2, time.Now().UnixNano() < g.queue.aloneUntil.Load(), g.conn.broken,
 		g.last, g.queue.alone.Load():
 		return false
 	}
@@ -238,7 +250,7 @@ func (g *commitGroup) commit() {
 		g.tell(nil)
 		return
 	}
-	if len(g.members) > 1 && !errors.Is(err, ErrCommitUnknown) {
+	if len(g.members) > 1 && !errors.Is(err, dberr.ErrCommitUnknown) {
 		g.fail(err)
 		return
 	}
@@ -251,9 +263,9 @@ func (g *commitGroup) fail(cause error) {
 	if g.open == nil {
 		return
 	}
-	g.queue.aloneUntil.Store(time.Now().Add(groupPause).UnixNano())
+	g.queue.aloneUntil.Store(time.Now().Add(GroupPause).UnixNano())
 	g.open.forget()
-	g.tell(g.conn.connector.failure(ErrConflict, fmt.Errorf("not stored, since it was to be committed together with others: %w", cause)))
+	g.tell(g.conn.connector.failure(dberr.ErrConflict, fmt.Errorf("not stored, since it was to be committed together with others: %w", cause)))
 }
 
 func (g *commitGroup) tell(err error) {
@@ -284,12 +296,12 @@ func (g *commitGroup) leaveAlone() {
 }
 
 // plain runs a statement of the group's own, which no session should see.
-func (c *conn) plain(ctx context.Context, statement string) error {
+func (c *Conn) plain(ctx context.Context, statement string) error {
 	return c.inner.Control(ctx, statement)
 }
 
 // number runs a query of the group's own that gives one integer.
-func (c *conn) number(ctx context.Context, query string) (n int64, err error) {
+func (c *Conn) number(ctx context.Context, query string) (n int64, err error) {
 	rows, err := c.inner.Query(ctx, query, nil)
 	if err != nil {
 		return 0, err
@@ -309,9 +321,9 @@ func (c *conn) number(ctx context.Context, query string) (n int64, err error) {
 // admits prepares for a statement that is about to be sent. One outside a
 // transaction has nothing to do with the group's, which is committed first.
 func (g *commitGroup) admits(query string) error {
-	if g.isOpen() && !g.conn.inTx {
+	if g.isOpen() && !g.conn.state.InTx() {
 		if g.commit(); g.conn.broken {
-			return g.conn.connector.failure(ErrUnavailable, engine.ErrConnLost)
+			return g.conn.connector.failure(dberr.ErrUnavailable, engine.ErrConnLost)
 		}
 	}
 	if err := g.ownEnd(query); err != nil {

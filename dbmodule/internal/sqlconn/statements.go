@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
@@ -77,7 +78,7 @@ func (s *statements) closeRetired() {
 
 // execution is how a statement is run: prepared, or as text.
 type execution struct {
-	conn  *conn
+	conn  *Conn
 	query string
 	// entry is nil for one that runs as text.
 	entry *entry
@@ -89,11 +90,11 @@ type execution struct {
 // plan decides how a statement is run. with is set for one that has arguments, exec
 // for one whose rows nobody wants. An error is the statement's own. Otherwise the
 // caller calls ranAsText if it ran so.
-func (c *conn) plan(ctx context.Context, query string, with, exec bool) (run execution, err error) {
+func (c *Conn) plan(ctx context.Context, query string, with, exec bool) (run execution, err error) {
 	run = execution{conn: c, query: query}
 	var st *prepared.Statement
 	if !with {
-		st = prepared.Recognise(dialectOf(c.engine()), query)
+		st = prepared.Recognise(c.connector.Dialect, query)
 	}
 	if st == nil {
 		c.affects(query)
@@ -102,7 +103,7 @@ func (c *conn) plan(ctx context.Context, query string, with, exec bool) (run exe
 		}
 		return run, nil
 	}
-	if exec && st.ReturnsRows() && c.engine() != SQLite {
+	if exec && st.ReturnsRows() && !c.inner.DiscardsRows() {
 		// MySQL's driver waits for descriptions of columns that MariaDB sends
 		// only once. PostgreSQL keeps the result that nobody reads, and its
 		// snapshot, until the transaction's next statement, which others wait
@@ -111,7 +112,7 @@ func (c *conn) plan(ctx context.Context, query string, with, exec bool) (run exe
 		return run, nil
 	}
 	c.learn(ctx)
-	shapes := c.connector.shapes
+	shapes := c.connector.Shapes
 	if c.statements == nil || !c.readsAlike() || shapes.Changing() {
 		st.Release()
 		return run, nil
@@ -137,7 +138,7 @@ func (c *conn) plan(ctx context.Context, query string, with, exec bool) (run exe
 func (run *execution) ranAsText(err error) {
 	if run.recognised != nil {
 		if err == nil {
-			run.conn.connector.shapes.Add(run.recognised)
+			run.conn.connector.Shapes.Add(run.recognised)
 		}
 		run.recognised.Release()
 		return
@@ -146,7 +147,7 @@ func (run *execution) ranAsText(err error) {
 }
 
 // freed is called when the rows of a prepared statement are closed.
-func (c *conn) freed(e *entry) {
+func (c *Conn) freed(e *entry) {
 	if e != nil && e.Free() && c.statements != nil {
 		c.statements.close(e)
 	}
@@ -154,7 +155,7 @@ func (c *conn) freed(e *entry) {
 
 // learn asks for the session behind the connection before its first query. Where a
 // pooler hands sessions around, nothing is prepared.
-func (c *conn) learn(ctx context.Context) {
+func (c *Conn) learn(ctx context.Context) {
 	if c.learnt {
 		return
 	}
@@ -169,7 +170,7 @@ func (c *conn) learn(ctx context.Context) {
 
 // readsAlike reports whether values are read as they were when statements were
 // prepared. A setting that changed out of sight, in a function say, is noticed here.
-func (c *conn) readsAlike() bool {
+func (c *Conn) readsAlike() bool {
 	if !c.changes.asText && c.inner.SettingsChanged() {
 		c.changes.asText, c.changes.settings = true, true
 	}
@@ -178,7 +179,7 @@ func (c *conn) readsAlike() bool {
 
 // prepared returns the statement of a shape, nil when there is none to be had.
 // An error has cost the transaction.
-func (c *conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, error) {
+func (c *Conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, error) {
 	s, now := c.statements, time.Now()
 	s.renew()
 	e, expired := s.cache.Get(shape, now)
@@ -194,7 +195,7 @@ func (c *conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, err
 		if c.refused(err) {
 			s.shapes.Refuse(shape)
 		}
-		if c.inner.AbortsOnError() && c.inTx {
+		if c.inner.AbortsOnError() && c.state.InTx() {
 			return nil, err // as text it would have failed too
 		}
 		return nil, nil
@@ -216,10 +217,10 @@ func (c *conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, err
 // refused tells what an engine says about a statement from what it says about
 // the moment, such as a lock that it waited for or a transaction that failed
 // before, and from a lost connection.
-func (c *conn) refused(err error) bool {
-	verdict := c.connector.judge(err)
+func (c *Conn) refused(err error) bool {
+	verdict := c.connector.Judge(err)
 	switch verdict.Kind {
-	case ErrConflict, ErrTimeout, ErrUnavailable, ErrPendingRollback:
+	case dberr.ErrConflict, dberr.ErrTimeout, dberr.ErrUnavailable, dberr.ErrPendingRollback:
 		return false
 	}
 	return verdict.Code != ""
@@ -229,11 +230,11 @@ func (c *conn) refused(err error) bool {
 // prepared because its table changed or somebody threw it away. It is prepared anew
 // the next time. stale reports that the statement can run as text instead, which it
 // can't when the error cost a transaction in which something was done already.
-func (c *conn) stale(ctx context.Context, e *entry, err error) bool {
+func (c *Conn) stale(ctx context.Context, e *entry, err error) bool {
 	if err == nil {
 		return false
 	}
-	outdated := c.connector.judge(err).Outdated
+	outdated := c.connector.Judge(err).Outdated
 	if outdated == engine.NoneOutdated {
 		return false
 	}
@@ -244,17 +245,18 @@ func (c *conn) stale(ctx context.Context, e *entry, err error) bool {
 		c.statements.cache.Drop(e)
 		c.statements.close(e)
 	}
-	return !c.inTx || !c.inner.AbortsOnError() || c.beginAgain(ctx) == nil
+	return !c.state.InTx() || !c.inner.AbortsOnError() || c.beginAgain(ctx) == nil
 }
 
 // beginAgain begins a transaction anew in which nothing was done so far.
-func (c *conn) beginAgain(ctx context.Context) error {
-	if c.touched || len(c.levels) != 1 {
+func (c *Conn) beginAgain(ctx context.Context) error {
+	if !c.state.Fresh() {
 		return errBegun
 	}
 	err := c.inner.Restart(ctx)
 	if err != nil {
-		c.broken, c.lost = true, err // who knows what it is in now
+		c.broken = true // who knows what it is in now
+		c.state.Failed(err, true)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"strings"
@@ -24,9 +24,19 @@ type changes struct {
 	schema, altering bool
 }
 
+// preparation is what decides whether a connection's statements run prepared.
+type preparation struct {
+	// statements are prepared ones; nil when none are kept.
+	statements *statements
+	// changes are the unit of work's.
+	changes changes
+	// learnt is set once the session behind the connection was asked.
+	learnt bool
+}
+
 // affects notes what a text that is about to run changes.
-func (c *conn) affects(query string) {
-	effects := sqltext.EffectsOf(dialectOf(c.engine()), query)
+func (c *Conn) affects(query string) {
+	effects := sqltext.EffectsOf(c.connector.Dialect, query)
 	if effects == 0 {
 		return
 	}
@@ -39,42 +49,42 @@ func (c *conn) affects(query string) {
 	}
 }
 
-func (c *conn) beginsAltering() {
+func (c *Conn) beginsAltering() {
 	if !c.changes.altering {
 		c.changes.altering = true
-		c.connector.shapes.BeginChange()
+		c.connector.Shapes.BeginChange()
 	}
 }
 
 // altered is called when the schema that a unit of work changed is stored, or undone:
 // after the statement, or at the end of the transaction.
-func (c *conn) altered() {
+func (c *Conn) altered() {
 	if c.changes.altering {
 		c.changes.altering = false
-		c.connector.shapes.EndChange()
+		c.connector.Shapes.EndChange()
 	}
 }
 
 // affected is called when a text has run. DDL outside a transaction that this
 // package knows is stored by then, or by a COMMIT as text.
-func (c *conn) affected(query string) {
-	if !c.changes.schema || c.inTx {
+func (c *Conn) affected(query string) {
+	if !c.changes.schema || c.state.InTx() {
 		return
 	}
-	if !c.changes.altering && strings.EqualFold(sqltext.FirstWord(dialectOf(c.engine()), query), "COMMIT") {
+	if !c.changes.altering && strings.EqualFold(sqltext.FirstWord(c.connector.Dialect, query), "COMMIT") {
 		c.beginsAltering()
 	}
 	c.altered()
 }
 
 // end ends the transaction, whatever came of it.
-func (c *conn) end() {
-	c.txState.end()
+func (c *Conn) end() {
+	c.state.End()
 	c.altered()
 }
 
 // endChanges is called when the unit of work gives the connection back.
-func (c *conn) endChanges() {
+func (c *Conn) endChanges() {
 	c.altered()
 	if c.changes.unknown {
 		c.statements.outdate()

@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"database/sql/driver"
@@ -11,7 +11,7 @@ import (
 
 // result wraps the rows of a query, which keep its limit, and the statement of
 // ours that gives them, if there is one.
-func (c *conn) result(l *deadline.Limit, m measured, of *call, inner driver.Rows, err error, from *entry) (driver.Rows, error) {
+func (c *Conn) result(l *deadline.Limit, m measured, of *Call, inner driver.Rows, err error, from *entry) (driver.Rows, error) {
 	if err = c.answered(l, m.query, err); err != nil {
 		c.freed(from)
 		l.End()
@@ -19,8 +19,8 @@ func (c *conn) result(l *deadline.Limit, m measured, of *call, inner driver.Rows
 	}
 	l.Stop()
 	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: from, call: of}
-	if of != nil && of.result != nil {
-		of.result.open.Store(true)
+	if of != nil && of.Result != nil {
+		of.Result.open.Store(true)
 	}
 	c.reading = answer
 	return answer, nil
@@ -30,13 +30,13 @@ func (c *conn) result(l *deadline.Limit, m measured, of *call, inner driver.Rows
 // logs each row for DATABASE_ECHO=debug.
 type rows struct {
 	driver.Rows
-	conn     *conn
+	conn     *Conn
 	limit    *deadline.Limit
 	measured measured
 	// statement, if not nil, is free again once the rows are closed.
 	statement *entry
 	// call is the session's, nil for others.
-	call *call
+	call *Call
 	// over is set once they are closed: it is what whoever reads on is told.
 	over error
 }
@@ -63,15 +63,15 @@ func (r *rows) Next(dest []driver.Value) error {
 		return r.measured.failed(r.failed(err))
 	}
 	r.measured.rows++
-	if r.conn.connector.tell.rows != nil {
-		r.conn.connector.tell.rows(r.Columns(), dest)
+	if r.conn.connector.Rows != nil {
+		r.conn.connector.Rows(r.Columns(), dest)
 	}
 	return nil
 }
 
 // obeys is set when database/sql does not look at the caller's context. What a
 // statement by itself has stored is told in any case.
-func (r *rows) obeys() bool { return r.call != nil && r.call.result != nil && !r.call.alone }
+func (r *rows) obeys() bool { return r.call != nil && r.call.Result != nil && !r.call.Alone }
 
 // failed gives an error of the driver its type.
 func (r *rows) failed(err error) error { return r.conn.told(r.call, r.conn.answered(r.limit, "", err)) }
@@ -96,8 +96,8 @@ func (r *rows) Close() error {
 	}
 	r.limit.End()
 	err = r.measured.done(err)
-	if r.call != nil && r.call.result != nil {
-		r.call.result.ended() // after which the connection may be another's
+	if r.call != nil && r.call.Result != nil {
+		r.call.Result.ended() // after which the connection may be another's
 	}
 	return err
 }

@@ -1,9 +1,10 @@
-package dbmodule
+package sqlconn
 
 import (
 	"errors"
 	"fmt"
 
+	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
@@ -13,29 +14,29 @@ import (
 // anything is sent.
 
 // admits says whether a statement may be sent now.
-func (c *conn) admits(query string) error {
+func (c *Conn) admits(query string) error {
 	if err := c.admitsBesideRows(query); err != nil {
 		return err
 	}
 	if err := c.group.admits(query); err != nil {
 		return err
 	}
-	return c.txState.admits(dialectOf(c.engine()), query)
+	return c.state.Admits(c.connector.Dialect, query)
 }
 
 // admitsBesideRows refuses a statement while rows are open. In a transaction that
 // counts as a failed statement: who ignores the error does not commit without it.
 // The end of a savepoint closes the rows instead, as COMMIT and ROLLBACK do.
-func (c *conn) admitsBesideRows(query string) error {
+func (c *Conn) admitsBesideRows(query string) error {
 	open := c.reading
-	if open == nil || c.engine() == SQLite && c.unit == nil { // SQLite's driver lets those who use no session read and write in turn
+	if open == nil || c.unit == nil && !c.inner.OneResult() { // whoever uses no session may do what the driver lets them
 		return nil
 	}
-	if verb, _ := sqltext.SavepointOf(dialectOf(c.engine()), query); verb == sqltext.Release || verb == sqltext.RollbackTo {
+	if verb, _ := sqltext.SavepointOf(c.connector.Dialect, query); verb == sqltext.Release || verb == sqltext.RollbackTo {
 		return open.cut(errSavepointEnded)
 	}
-	err := fmt.Errorf("dbmodule: run statement: %w", ErrRowsOpen)
-	c.failed(err, false)
+	err := fmt.Errorf("dbmodule: run statement: %w", dberr.ErrRowsOpen)
+	c.state.Failed(err, false)
 	return err
 }
 

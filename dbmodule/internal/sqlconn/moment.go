@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"database/sql"

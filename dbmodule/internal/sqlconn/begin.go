@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 )
 
 // BeginTx begins a transaction of a bun.Tx; a session has its own way, see settle.
-func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	if of := c.callOf(ctx); of != nil && of.does == adopts {
+func (c *Conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if of := c.callOf(ctx); of != nil && of.Does == Adopts {
 		return adoptedTx{}, nil
 	}
 	began, err := c.beginTx(ctx, engine.TxOptions{Isolation: sql.IsolationLevel(opts.Isolation), ReadOnly: opts.ReadOnly}, false)
@@ -22,11 +22,11 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 }
 
 // beginTx begins a transaction. A session's own outlives ctx.
-func (c *conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*tx, error) {
+func (c *Conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*tx, error) {
 	if err := c.admitsBesideRows("BEGIN"); err != nil {
 		return nil, err
 	}
-	c.readOnly = opts.ReadOnly
+	c.state.ReadOnly = opts.ReadOnly
 	if c.group.isOpen() {
 		return c.joinTx(ctx, own)
 	}
@@ -45,13 +45,13 @@ func (c *conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*t
 		_, err = c.typed(explain(l, c.connector, err))
 		return nil, err
 	}
-	c.begin()
+	c.state.Begin()
 	c.group.begin()
 	return &tx{conn: c, limit: kept(l, own)}, nil
 }
 
 // joinTx begins a transaction as a part of the one that is open.
-func (c *conn) joinTx(ctx context.Context, own bool) (*tx, error) {
+func (c *Conn) joinTx(ctx context.Context, own bool) (*tx, error) {
 	l := c.limit(ctx)
 	m := c.logFor(l, c.unit, "BEGIN")
 	if err := m.raw(c.connector, c.group.join(l.Context())); err != nil {
@@ -59,7 +59,7 @@ func (c *conn) joinTx(ctx context.Context, own bool) (*tx, error) {
 		_, err = c.typed(explain(l, c.connector, err))
 		return nil, err
 	}
-	c.begin()
+	c.state.Begin()
 	c.group.begin()
 	return &tx{conn: c, limit: kept(l, own), joined: true}, nil
 }

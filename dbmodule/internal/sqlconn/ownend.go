@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 // ownEnd refuses a session's COMMIT or ROLLBACK as text: others may share the
 // transaction.
 func (g *commitGroup) ownEnd(query string) error {
-	if g == nil || !g.conn.strict {
+	if g == nil || !g.conn.state.Strict {
 		return nil
 	}
 	if word := sqltext.EndsTransaction(sqltext.SQLite, query); word != "" {

@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"context"
@@ -9,23 +9,24 @@ import (
 	"time"
 )
 
-// openConns are the connections of a Database that are open, those in use and those in
+// Live are the connections of a Database that are open, those in use and those in
 // its pools. A nil one counts none.
-type openConns struct {
+type Live struct {
 	mu   sync.Mutex
-	live map[*conn]struct{}
+	live map[*Conn]struct{}
 	// closing is set once nobody should open another.
 	closing bool
 	// empty is closed when closing is set and the last has been closed.
 	empty chan struct{}
 }
 
-func newOpenConns() *openConns {
-	return &openConns{live: make(map[*conn]struct{}), empty: make(chan struct{})}
+// NewLive makes a Live without connections.
+func NewLive() *Live {
+	return &Live{live: make(map[*Conn]struct{}), empty: make(chan struct{})}
 }
 
 // add refuses a connection of a Database that is closed, which its caller closes.
-func (o *openConns) add(c *conn) error {
+func (o *Live) add(c *Conn) error {
 	if o == nil {
 		return nil
 	}
@@ -39,7 +40,7 @@ func (o *openConns) add(c *conn) error {
 }
 
 // remove forgets a connection that is closed. It may be called again.
-func (o *openConns) remove(c *conn) {
+func (o *Live) remove(c *Conn) {
 	if o == nil {
 		return
 	}
@@ -54,10 +55,10 @@ func (o *openConns) remove(c *conn) {
 	}
 }
 
-// end waits until all connections are closed, which those in use are when they are
+// End waits until all connections are closed, which those in use are when they are
 // given back. When limit has passed or ctx ends it severs the others, and returns how
 // many. It may be called again.
-func (o *openConns) end(ctx context.Context, limit time.Duration) (severed int) {
+func (o *Live) End(ctx context.Context, limit time.Duration) (severed int) {
 	o.mu.Lock()
 	if !o.closing && len(o.live) == 0 {
 		close(o.empty)
@@ -86,8 +87,8 @@ func (o *openConns) end(ctx context.Context, limit time.Duration) (severed int) 
 var errCloseTimeout = errors.New("dbmodule: close: DATABASE_CLOSE_TIMEOUT is over")
 
 // sever closes the connection whoever uses it, and ends what is waited for on it.
-func (c *conn) sever() {
+func (c *Conn) sever() {
 	c.timer.Sever()
 	c.inner.sever()
-	c.connector.tell.open.remove(c)
+	c.connector.Live.remove(c)
 }

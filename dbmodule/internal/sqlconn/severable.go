@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
@@ -23,7 +24,7 @@ type severable struct {
 }
 
 // errSevered is the error of every use after sever.
-var errSevered = fmt.Errorf("dbmodule: use connection: %w", ErrDatabaseClosed)
+var errSevered = fmt.Errorf("dbmodule: use connection: %w", dberr.ErrDatabaseClosed)
 
 // sever closes the connection, and with it its results. Its server, or SQLite, rolls
 // back what is not committed.

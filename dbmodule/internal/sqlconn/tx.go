@@ -1,18 +1,24 @@
-package dbmodule
+package sqlconn
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// tx is a transaction of a conn.
+// RollbackTimeout bounds a ROLLBACK; past it the connection is dropped, which rolls back
+// as well.
+const RollbackTimeout = 5 * time.Second
+
+// tx is a transaction of a connection.
 type tx struct {
-	conn *conn
+	conn *Conn
 	// limit bounds COMMIT and ROLLBACK; its caller is the context that BeginTx
 	// was given, or for a session's own that of the statement.
 	limit *deadline.Limit
@@ -22,12 +28,12 @@ type tx struct {
 	// and with that the context that it was begun with.
 	outlives bool
 	// unit is its unit of work, if it outlives that.
-	unit *observedUnit
+	unit *Unit
 }
 
 // Commit answers nil only for a transaction that is stored whole. A
 // transaction that lost statements is rolled back instead; a commit whose
-// reply did not arrive is [ErrCommitUnknown], or [ErrUnavailable] when the
+// reply did not arrive is [dberr.ErrCommitUnknown], or [dberr.ErrUnavailable] when the
 // transaction could not write.
 func (t *tx) Commit() error {
 	_, err := t.commit(false)
@@ -36,8 +42,8 @@ func (t *tx) Commit() error {
 
 // commit is Commit for a session. Where that lets others share it, and they do, it
 // returns what the session waits for.
-func (t *tx) commit(shares bool) (*acknowledgement, error) {
-	if pending := t.conn.pending(); pending != nil {
+func (t *tx) commit(shares bool) (*Acknowledgement, error) {
+	if pending := t.conn.state.Pending(); pending != nil {
 		return nil, errors.Join(pending, t.Rollback())
 	}
 	if err := t.limit.Caller().Err(); err != nil {
@@ -50,7 +56,7 @@ func (t *tx) commit(shares bool) (*acknowledgement, error) {
 }
 
 // share ends a unit of work that is committed together with others, or may be.
-func (t *tx) share(g *commitGroup) (*acknowledgement, error) {
+func (t *tx) share(g *commitGroup) (*Acknowledgement, error) {
 	defer t.conn.end()
 	if t.joined {
 		defer t.limit.End()
@@ -58,7 +64,7 @@ func (t *tx) share(g *commitGroup) (*acknowledgement, error) {
 		resolved := g.resolves()
 		m := t.conn.logFor(t.limit, t.conn.unit, "COMMIT")
 		if err := g.part(context.WithoutCancel(t.limit.Context()), !resolved); err != nil {
-			return nil, m.done(t.conn.connector.failure(ErrConflict, err))
+			return nil, m.done(t.conn.connector.failure(dberr.ErrConflict, err))
 		}
 		if !resolved {
 			return nil, m.done(g.violated())
@@ -82,9 +88,9 @@ func (t *tx) commitNow() error {
 		t.conn.end()
 		return typed
 	}
-	kind := ErrCommitUnknown
-	if t.conn.readOnly {
-		kind = ErrUnavailable // whatever came of it, nothing is stored
+	kind := dberr.ErrCommitUnknown
+	if t.conn.state.ReadOnly {
+		kind = dberr.ErrUnavailable // whatever came of it, nothing is stored
 	}
 	t.conn.broken = true
 	t.conn.end()
@@ -115,7 +121,7 @@ func (t *tx) Rollback() error {
 	gone := t.conn.broken
 	defer t.conn.end()
 	defer t.limit.End()
-	t.limit.Start(settleTimeout)
+	t.limit.Start(RollbackTimeout)
 	err := t.send("ROLLBACK", t.conn.inner.Rollback)
 	if err == nil {
 		return nil
@@ -123,7 +129,7 @@ func (t *tx) Rollback() error {
 	gone = gone || !t.conn.sound() || t.limit.Context().Err() != nil
 	t.conn.broken = true
 	_, err = t.conn.connector.typed(err)
-	if gone || errors.Is(err, ErrUnavailable) {
+	if gone || errors.Is(err, dberr.ErrUnavailable) {
 		return nil
 	}
 	return fmt.Errorf("dbmodule: rollback: %w", err)

@@ -1,4 +1,4 @@
-package dbmodule
+package sqlconn
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/openhands-go/server/dbmodule/dberr"
+	"github.com/openhands-go/server/dbmodule/dburl"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
@@ -23,7 +24,7 @@ func (g *commitGroup) keepsApart(query string) error {
 		return nil
 	}
 	sharing := sqltext.SharingOf(query)
-	if sharing == sqltext.Harmless || sharing == sqltext.Overrules && g.conn.strict { // see spares
+	if sharing == sqltext.Harmless || sharing == sqltext.Overrules && g.conn.state.Strict { // see spares
 		return nil
 	}
 	g.last = true
@@ -33,21 +34,21 @@ func (g *commitGroup) keepsApart(query string) error {
 	switch {
 	case !g.joined:
 		return nil
-	case !g.conn.touched:
+	case !g.conn.state.Touched():
 		return g.apart()
 	case sharing == sqltext.Defers:
 		return nil // resolves looks at what came of it
 	}
-	err := g.conn.connector.failure(ErrConflict, errShared)
-	g.conn.failed(err, false)
+	err := g.conn.connector.failure(dberr.ErrConflict, errShared)
+	g.conn.state.Failed(err, false)
 	return err
 }
 
 // spares returns a statement as it is sent, and whether it undoes more than itself when
-// it fails: the OR ROLLBACK of a session's statement is not left to SQLite, which would
+// it fails: the OR ROLLBACK of a session's statement is not left to dburl.SQLite, which would
 // take along what others did. The session can only be rolled back then.
 func (g *commitGroup) spares(query string) (sent string, overrules bool) {
-	if g == nil || !g.conn.strict || sqltext.SharingOf(query) != sqltext.Overrules {
+	if g == nil || !g.conn.state.Strict || sqltext.SharingOf(query) != sqltext.Overrules {
 		return query, false
 	}
 	return sqltext.WithoutRollback(query), true
@@ -55,14 +56,14 @@ func (g *commitGroup) spares(query string) (sent string, overrules bool) {
 
 // overruled notes that a transaction is to be undone as a whole since a statement failed
 // that says so.
-func (c *conn) overruled(overrules bool, err error) error {
+func (c *Conn) overruled(overrules bool, err error) error {
 	if overrules && err != nil {
-		c.failed(err, true)
+		c.state.Failed(err, true)
 	}
 	return err
 }
 
-func (c *conn) execSpared(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *Conn) execSpared(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	sent, overrules := c.group.spares(query)
 	result, err := c.exec(ctx, sent, args)
 	return result, c.overruled(overrules, err)
@@ -75,8 +76,8 @@ var errShared = errors.New("the statement may undo the transaction as a whole, w
 func (g *commitGroup) apart() error {
 	c, ctx := g.conn, context.WithoutCancel(g.open.limit.Caller())
 	if err := g.part(ctx, false); err != nil {
-		c.failed(err, true)
-		return c.connector.failure(ErrConflict, err)
+		c.state.Failed(err, true)
+		return c.connector.failure(dberr.ErrConflict, err)
 	}
 	g.commit()
 	g.last = true
@@ -86,8 +87,8 @@ func (g *commitGroup) apart() error {
 	}
 	if c.broken || err != nil {
 		c.broken = true
-		err = c.connector.failure(ErrUnavailable, fmt.Errorf("begin a transaction that is not shared: %w", errors.Join(engine.ErrConnLost, err)))
-		c.failed(err, true)
+		err = c.connector.failure(dberr.ErrUnavailable, fmt.Errorf("begin a transaction that is not shared: %w", errors.Join(engine.ErrConnLost, err)))
+		c.state.Failed(err, true)
 		return err
 	}
 	c.own.joined = false
@@ -110,7 +111,7 @@ func (g *commitGroup) resolves() bool {
 // COMMIT.
 func (g *commitGroup) violated() error {
 	const text = "FOREIGN KEY constraint failed (787)"
-	return dberr.Wrap(Error{Kind: ErrForeignKey, Engine: SQLite, Code: "787"}, errors.New(text), text)
+	return dberr.Wrap(dberr.Error{Kind: dberr.ErrForeignKey, Engine: dburl.SQLite, Code: "787"}, errors.New(text), text)
 }
 
 // undoing looks for constraints and triggers that undo a whole transaction, or are
@@ -131,7 +132,7 @@ func (g *commitGroup) undoing(ctx context.Context) bool {
 	return undoes
 }
 
-func (c *conn) schemaUndoes(ctx context.Context) (undoes bool, err error) {
+func (c *Conn) schemaUndoes(ctx context.Context) (undoes bool, err error) {
 	rows, err := c.inner.Query(ctx, "SELECT sql FROM (SELECT sql FROM sqlite_master UNION ALL SELECT sql FROM sqlite_temp_master) WHERE sql LIKE '%rollback%' OR sql LIKE '%deferred%'", nil)
 	if err != nil {
 		return false, err

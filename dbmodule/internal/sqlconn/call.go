@@ -1,7 +1,8 @@
-package dbmodule
+package sqlconn
 
 import (
 	"context"
+	"database/sql/driver"
 	"time"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
@@ -13,59 +14,61 @@ import (
 // connection obeys the caller's context by itself.
 //
 // It is a context since database/sql hands on nothing else. Hooks of Bun may wrap it.
-type call struct {
+type Call struct {
 	// caller is the context that counts.
-	caller context.Context //nolint:containedctx // see above
+	Caller context.Context //nolint:containedctx // see above
 	// on is the connection that it is for. Others, to which a hook of Bun's may pass it
 	// on, take it for any context.
-	on   *conn
-	does purpose
+	On   *Conn
+	Does Purpose
 	// options are those of a transaction that begins.
-	options engine.TxOptions
+	Options engine.TxOptions
 	// shares lets a COMMIT be one for several units of work; what it waits for then is
 	// in acknowledged.
-	shares       bool
-	acknowledged *acknowledgement
+	Shares       bool
+	Acknowledged *Acknowledgement
 	// alone is set for a statement outside a transaction that may write: an error may
 	// leave open whether it is stored.
-	alone bool
+	Alone bool
 	// result, if not nil, follows the rows of a query.
-	result *openRows
-	// handle, if not nil, is the connection that database/sql gets for a session.
-	handle *handle
+	Result *Result
+	// Conn, if not nil, is what database/sql gets when it asks for a connection for a
+	// session.
+	Conn driver.Conn
 }
 
-// purpose is what a statement is to a session.
-type purpose int
+// Purpose is what a statement is to a session.
+type Purpose int
 
 const (
-	// runs is a statement of the session's user.
-	runs purpose = iota
-	begins
-	commits
-	rollsBack
-	// adopts makes the session's transaction a bun.Tx.
-	adopts
+	// Runs is a statement of the session's user.
+	Runs Purpose = iota
+	Begins
+	Commits
+	RollsBack
+	// Adopts makes the session's transaction a bun.Tx.
+	Adopts
 )
 
-func (p purpose) text() string {
-	return [...]string{begins: "BEGIN", commits: "COMMIT", rollsBack: "ROLLBACK"}[p]
+// Text is the statement that stands for it.
+func (p Purpose) Text() string {
+	return [...]string{Begins: "BEGIN", Commits: "COMMIT", RollsBack: "ROLLBACK"}[p]
 }
 
 type callKey struct{}
 
-// callOf returns the call in a context, nil for none.
-func callOf(ctx context.Context) *call {
-	if of, ok := ctx.(*call); ok {
+// CallOf returns the call in a context, nil for none.
+func CallOf(ctx context.Context) *Call {
+	if of, ok := ctx.(*Call); ok {
 		return of
 	}
-	of, _ := ctx.Value(callKey{}).(*call)
+	of, _ := ctx.Value(callKey{}).(*Call)
 	return of
 }
 
 // callOf returns the call in a context that is for this connection, nil for none.
-func (c *conn) callOf(ctx context.Context) *call {
-	if of := callOf(ctx); of != nil && of.on == c {
+func (c *Conn) callOf(ctx context.Context) *Call {
+	if of := CallOf(ctx); of != nil && of.On == c {
 		return of
 	}
 	return nil
@@ -73,31 +76,31 @@ func (c *conn) callOf(ctx context.Context) *call {
 
 // Value returns the call itself for its key, and otherwise what the caller's context
 // has.
-func (c *call) Value(key any) any {
+func (c *Call) Value(key any) any {
 	if key == (callKey{}) {
 		return c
 	}
-	return c.caller.Value(key)
+	return c.Caller.Value(key)
 }
 
-func (c *call) Deadline() (deadline time.Time, ok bool) { return c.caller.Deadline() }
+func (c *Call) Deadline() (deadline time.Time, ok bool) { return c.Caller.Deadline() }
 
 // Done is the caller's, but for a query: database/sql would keep a goroutine and a
 // context for each result, to close it when its context ends. The session closes what is
 // left open; rows that only their user and database/sql can close end with stop.
-func (c *call) Done() <-chan struct{} {
-	if c.result != nil {
-		return c.result.stop
+func (c *Call) Done() <-chan struct{} {
+	if c.Result != nil {
+		return c.Result.stop
 	}
-	return c.caller.Done()
+	return c.Caller.Done()
 }
 
-func (c *call) Err() error {
-	if c.result == nil {
-		return c.caller.Err()
+func (c *Call) Err() error {
+	if c.Result == nil {
+		return c.Caller.Err()
 	}
 	select {
-	case <-c.result.stop:
+	case <-c.Result.stop:
 		return context.Canceled
 	default:
 		return nil

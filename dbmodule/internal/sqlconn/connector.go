@@ -1,0 +1,107 @@
+package sqlconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/openhands-go/server/dbmodule/dberr"
+	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/cluster"
+	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
+)
+
+// Settings are what all connections of a [Connector] have in common.
+type Settings struct {
+	Engine  dburl.Engine
+	Dialect sqltext.Dialect
+	Judge   engine.Judge
+	Open    engine.OpenFunc
+	// PrePing asks the server each time somebody gets a connection.
+	PrePing bool
+	// ConnectTimeout bounds an attempt to connect, StatementTimeout a wait for an
+	// answer; 0 does not.
+	ConnectTimeout, StatementTimeout time.Duration
+	// Shapes are the statements that the database's connections prepare, each at most
+	// StatementCache of them. nil makes ones of the Connector's own.
+	Shapes         *prepared.Shapes
+	StatementCache int
+	// Standby is set for a server that takes no writes, as it should.
+	Standby bool
+	// Queue, if not nil, lets units of work of sessions commit in groups. The engine is
+	// SQLite.
+	Queue *Queue
+	// Live, if not nil, counts the connections that are open.
+	Live *Live
+	// Listeners are told what is done.
+	Listeners
+}
+
+// Connector makes connections to one server. It is safe for concurrent use.
+type Connector struct {
+	Settings
+	// generation is turned when the server is found to be the primary no longer.
+	generation cluster.Generation
+	lost       func()
+}
+
+// NewConnector makes a Connector. It does no I/O.
+func NewConnector(s Settings) *Connector {
+	if s.Shapes == nil {
+		s.Shapes = prepared.NewShapes()
+	}
+	return &Connector{Settings: s, lost: func() {}}
+}
+
+// WhenLost has f called when a connection turns out to have lost its server. It is
+// called before the first connection is made.
+func (c *Connector) WhenLost(f func()) { c.lost = f }
+
+// Demoted condemns the connections made so far: their server is the primary no longer.
+func (c *Connector) Demoted() { c.generation.Turn() }
+
+// Connect makes a connection within the connect timeout. How long its caller
+// would wait for one that is in use does not count here.
+func (c *Connector) Connect(ctx context.Context) (*Conn, error) {
+	if c.ConnectTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.ConnectTimeout)
+		defer cancel()
+	}
+	generation := c.generation.Current()
+	inner, err := c.Open(ctx)
+	if err != nil {
+		return nil, c.unconnected(err)
+	}
+	made := &Conn{
+		inner: &severable{Conn: inner}, connector: c, generation: generation,
+		preparation: preparation{statements: newStatements(c.Shapes, c.StatementCache, inner.ClosesLate())},
+	}
+	if c.Queue != nil {
+		made.group = &commitGroup{queue: c.Queue, conn: made}
+	}
+	if err := c.Live.add(made); err != nil {
+		return nil, errors.Join(err, made.Close())
+	}
+	return made, nil
+}
+
+// unconnected types the error of an attempt to connect. One that ran out of
+// time found the server unavailable, whoever set the time.
+func (c *Connector) unconnected(err error) error {
+	_, err = c.typed(err)
+	var typed *dberr.Error
+	if !errors.As(err, &typed) && errors.Is(err, context.DeadlineExceeded) {
+		return c.failure(dberr.ErrUnavailable, fmt.Errorf("no connection in time: %w", err))
+	}
+	return err
+}
+
+// typed gives an error of the driver its type, and says what else it means.
+func (c *Connector) typed(err error) (engine.Verdict, error) { return c.Judge.Typed(c.Engine, err) }
+
+// failure is an error of that kind, caused by err.
+func (c *Connector) failure(kind, err error) *dberr.Error { return c.Judge.Error(c.Engine, kind, err) }

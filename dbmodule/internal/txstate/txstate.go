@@ -1,0 +1,135 @@
+package txstate
+
+import (
+	"fmt"
+
+	"github.com/openhands-go/server/dbmodule/dberr"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
+)
+
+// State is what transaction a connection is in. The zero value is none. One goroutine
+// at a time uses it.
+type State struct {
+	inTx    bool
+	touched bool
+	// lost is set when the server gave the whole transaction up by itself (a
+	// deadlock on MySQL, a full disk on SQLite). Statements sent after that
+	// would be stored one by one: none is let through.
+	lost error
+	// levels[0] is the transaction, the others its open savepoints.
+	levels []level
+	Mode
+}
+
+// Mode is what kind of transaction it is. Whoever begins one sets it.
+type Mode struct {
+	// ReadOnly is set for one that refuses to write.
+	ReadOnly bool
+	// Strict is set for a session's transactions: any error outside a
+	// savepoint ends them, as SQLAlchemy's sessions and PostgreSQL do. Plain
+	// bun.DB transactions keep Bun's behaviour.
+	Strict bool
+}
+
+type level struct {
+	name   string
+	failed error
+}
+
+// Begin notes that a transaction has begun.
+func (s *State) Begin() {
+	s.inTx, s.touched, s.lost = true, false, nil
+	s.levels = append(s.levels[:0], level{})
+}
+
+// End notes that the transaction has ended, whatever came of it.
+func (s *State) End() {
+	s.inTx, s.ReadOnly, s.lost = false, false, nil
+	s.levels = s.levels[:0]
+}
+
+// Reset forgets everything: somebody else is going to use the connection.
+func (s *State) Reset() { *s = State{levels: s.levels[:0]} }
+
+// InTx reports whether there is a transaction.
+func (s *State) InTx() bool { return s.inTx }
+
+// Touched reports whether a statement ran in the transaction.
+func (s *State) Touched() bool { return s.touched }
+
+// Fresh reports whether nothing ran in the transaction and no savepoint is open: it can
+// be begun anew.
+func (s *State) Fresh() bool { return !s.touched && len(s.levels) == 1 }
+
+// Pending is the error that keeps the transaction from being used or
+// committed, nil when there is none.
+func (s *State) Pending() error {
+	if !s.inTx {
+		return nil
+	}
+	cause := s.lost
+	if cause == nil && s.Strict {
+		cause = s.levels[len(s.levels)-1].failed
+	}
+	if cause == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: first error: %w", dberr.ErrPendingRollback, cause)
+}
+
+// Admits returns nil if a statement may be sent now, or the reason why not. What ends a
+// savepoint that failed may.
+func (s *State) Admits(d sqltext.Dialect, query string) error {
+	err := s.Pending()
+	if err == nil {
+		return nil
+	}
+	if verb, name := sqltext.SavepointOf(d, query); verb == sqltext.RollbackTo && s.lost == nil && s.find(name) >= 0 {
+		return nil
+	}
+	return err
+}
+
+// Failed notes the error of a statement; whole is set if it cost the transaction.
+func (s *State) Failed(err error, whole bool) {
+	if !s.inTx {
+		return
+	}
+	if whole && s.lost == nil {
+		s.lost = err
+	}
+	if top := &s.levels[len(s.levels)-1]; top.failed == nil {
+		top.failed = err
+	}
+}
+
+// Succeeded notes a statement that ran, which may begin or end a savepoint.
+func (s *State) Succeeded(d sqltext.Dialect, query string) {
+	if !s.inTx {
+		return
+	}
+	s.touched = true
+	switch verb, name := sqltext.SavepointOf(d, query); verb {
+	case sqltext.Set:
+		s.levels = append(s.levels, level{name: name})
+	case sqltext.Release:
+		if i := s.find(name); i >= 0 {
+			s.levels = s.levels[:i]
+		}
+	case sqltext.RollbackTo:
+		if i := s.find(name); i >= 0 {
+			s.levels = s.levels[:i+1]
+			s.levels[i].failed = nil
+		}
+	}
+}
+
+// find returns the index of the innermost savepoint of that name, or -1.
+func (s *State) find(name string) int {
+	for i := len(s.levels) - 1; i > 0; i-- {
+		if s.levels[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
