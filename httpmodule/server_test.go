@@ -206,7 +206,7 @@ func TestAccessLog(t *testing.T) {
 	assert.NotNil(t, fields["duration"])
 	delete(fields, "duration")
 	assert.Equal(t, map[string]any{
-		"method": "GET", "route": "/items/:id", "path": "/items/7", "status": int64(200), "bytes": int64(7), "request_id": "req.1",
+		"method": "GET", "route": "/items/:id", "path": "/items/7", "status": int64(200), "bytes": int64(7), "client": "127.0.0.1", "request_id": "req.1",
 	}, fields)
 	assert.Equal(t, "debug", f.logged("request")[1].Level.String(), "probes are quiet")
 	for _, entry := range f.logs.All() {
