@@ -117,6 +117,12 @@ func (s *Store) RecordMessage(ctx context.Context, db bun.IDB, conversationID st
 		return err
 	}
 	e, err := m.event(wire.Now())
+	if err == nil && s.redact {
+		var clean []byte
+		if clean, err = wire.RedactEvent([]byte(e.Payload)); err == nil {
+			e, err = parse(clean, wire.Now())
+		}
+	}
 	if err != nil {
 		return err
 	}

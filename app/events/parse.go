@@ -56,6 +56,16 @@ type Refused struct {
 // taken until it has to drop events. at stands in for a timestamp that is missing or can't
 // be read.
 func ParseBatch(raw []byte, at time.Time) (batch []*Incoming, refused []Refused, err error) {
+	return parseBatch(raw, at, false)
+}
+
+// ParseBatch is the function of that name; where events are redacted, their secrets are
+// masked before anything else.
+func (s *Store) ParseBatch(raw []byte, at time.Time) (batch []*Incoming, refused []Refused, err error) {
+	return parseBatch(raw, at, s.redact)
+}
+
+func parseBatch(raw []byte, at time.Time, redact bool) (batch []*Incoming, refused []Refused, err error) {
 	elements, err := wire.ParseArray(raw)
 	check := func([]byte) error { return nil }
 	if err != nil {
@@ -69,6 +79,13 @@ func ParseBatch(raw []byte, at time.Time) (batch []*Incoming, refused []Refused,
 	for i, element := range elements {
 		var e *Incoming
 		err := check(element)
+		if redact && err != nil {
+			element = nil // its secrets can't be found
+		} else if redact {
+			if element, err = wire.RedactEvent(element); err != nil {
+				element = nil
+			}
+		}
 		if err == nil {
 			e, err = parse(element, at)
 		}

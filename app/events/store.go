@@ -22,6 +22,8 @@ type Store struct {
 	packer        packing.Packer
 	// plain leaves large payloads as they are.
 	plain bool
+	// redact masks secrets in events.
+	redact bool
 }
 
 // Config decides how events are stored.
@@ -29,6 +31,9 @@ type Config struct {
 	// Packing packs large payloads. Builds before can't read what is packed: turn it off
 	// for as long as one of them serves the same database.
 	Packing bool `envconfig:"EVENT_PACKING" default:"true" desc:"store events above 8 KiB compressed (false while builds that can't read them serve the same database)"`
+	// Redaction masks secrets in events as in conversations. Without it events are kept
+	// byte for byte.
+	Redaction bool `envconfig:"EVENT_REDACTION" default:"false" desc:"mask secrets in events, too, before they are stored (false = events are kept byte for byte)"`
 }
 
 // NewStore makes a Store beside a store of their conversations.
@@ -36,7 +41,7 @@ func NewStore(c *conversations.Store) *Store { return &Store{conversations: c} }
 
 // NewConfigured is [NewStore] with a configuration.
 func NewConfigured(c *conversations.Store, cfg Config) *Store {
-	return &Store{conversations: c, plain: !cfg.Packing}
+	return &Store{conversations: c, plain: !cfg.Packing, redact: cfg.Redaction}
 }
 
 // Sort orders of listings; events of one timestamp come in the order of arrival.

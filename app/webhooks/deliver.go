@@ -56,7 +56,7 @@ type deliverer struct {
 
 // putEvents stores a batch.
 func (d *deliverer) putEvents(ctx context.Context, conversationID string, body []byte) ([]*refusal, error) {
-	batch, bad, err := events.ParseBatch(body, wire.Now())
+	batch, bad, err := d.events.ParseBatch(body, wire.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -9,13 +9,25 @@ import (
 // Mask stands where a secret stood: what pydantic's SecretStr prints.
 const Mask = "**********"
 
-// Redact returns a valid JSON document with the values of secret-looking members
-// replaced by [Mask], everything else as it was written. Secret are, at any
-// depth and however the name is spelled, keys, passwords, secrets, tokens and
-// credentials, and all texts below such a name and below env and headers, whose
-// names are anybody's. Null, booleans, empty texts and counts of tokens stay.
-func Redact(raw []byte) ([]byte, error) {
-	r := redactor{dec: json.NewDecoder(bytes.NewReader(raw)), raw: raw}
+// Redact returns a valid JSON document with secrets replaced by [Mask], everything else as
+// it was written. Secret are, at any depth:
+//
+//   - values of members whose names look like it, however they are spelled, and all texts and
+//     numbers below them: see secretNames;
+//   - all texts and numbers below environment, env and headers, whose names are anybody's;
+//   - in a list of arguments, what follows --api-key and the like, and what stands in
+//     --api-key=…;
+//   - in texts that hold URLs, the password before the host and the values of query parameters
+//     with such names.
+//
+// Null, booleans, empty texts and counts of tokens stay.
+func Redact(raw []byte) ([]byte, error) { return redact(raw, false) }
+
+// RedactEvent is [Redact] for an event, whose own member key says what it is about.
+func RedactEvent(raw []byte) ([]byte, error) { return redact(raw, true) }
+
+func redact(raw []byte, event bool) ([]byte, error) {
+	r := redactor{dec: json.NewDecoder(bytes.NewReader(raw)), raw: raw, event: event}
 	r.dec.UseNumber()
 	for {
 		token, err := r.dec.Token()
@@ -48,6 +60,8 @@ type frame struct {
 	value sensitivity
 	// kind is set while the member named kind is read.
 	kind bool
+	// option says that the text before, in a list, was an option whose value is secret.
+	option bool
 }
 
 type redactor struct {
@@ -57,6 +71,8 @@ type redactor struct {
 	copied int64
 	frames []frame
 	done   bool
+	// event says that the document is an event.
+	event bool
 }
 
 func (r *redactor) take(token json.Token) {
@@ -71,6 +87,9 @@ func (r *redactor) take(token json.Token) {
 		f.wantKey = false
 		name, _ := token.(string)
 		f.value = max(f.below, classify(name))
+		if r.event && top == 0 && name == "key" {
+			f.value = public
+		}
 		f.kind = name == "kind"
 		return
 	}
@@ -86,16 +105,33 @@ func (r *redactor) take(token json.Token) {
 		r.frames = append(r.frames, frame{object: value == '{', wantKey: value == '{', below: here})
 		return
 	case string:
-		source := top >= 0 && r.frames[top].kind && secretSource(value)
-		if here != public && value != "" && !source {
-			r.mask()
-		}
+		r.takeText(value, here)
 	case json.Number:
 		if here == secret {
 			r.mask()
 		}
 	}
 	r.valueEnds()
+}
+
+// takeText masks a text, or what is secret in it.
+func (r *redactor) takeText(value string, here sensitivity) {
+	top := len(r.frames) - 1
+	source, follows := false, false
+	if top >= 0 {
+		f := &r.frames[top]
+		source, follows = f.kind && secretSource(value), f.option
+		f.option = !f.object && secretOption(value)
+	}
+	switch {
+	case value == "" || source:
+	case here != public || follows && !strings.HasPrefix(value, "-"):
+		r.mask()
+	default:
+		if clean := maskWithin(value); clean != value {
+			r.replace(clean)
+		}
+	}
 }
 
 func (r *redactor) valueEnds() {
@@ -116,13 +152,18 @@ func secretSource(value string) bool {
 }
 
 // mask replaces the scalar that the decoder has just read.
-func (r *redactor) mask() {
+func (r *redactor) mask() { r.replace(Mask) }
+
+// replace puts a text in the place of the scalar that the decoder has just read.
+func (r *redactor) replace(text string) {
 	end := r.dec.InputOffset()
 	start := scalarStart(r.raw, end)
 	r.out = append(r.out, r.raw[r.copied:start]...)
-	r.out = append(r.out, '"')
-	r.out = append(r.out, Mask...)
-	r.out = append(r.out, '"')
+	quoted, err := json.Marshal(text)
+	if err != nil { // no text fails
+		quoted = []byte(`"` + Mask + `"`)
+	}
+	r.out = append(r.out, quoted...)
 	r.copied = end
 }
 
@@ -148,29 +189,6 @@ func scalarStart(raw []byte, end int64) int64 {
 			return i
 		}
 	}
-}
-
-var spelling = strings.NewReplacer("_", "", "-", "", " ", "", ".", "")
-
-// classify judges a member by its name.
-func classify(name string) sensitivity {
-	name = spelling.Replace(strings.ToLower(name))
-	switch name {
-	case "env", "acpenv", "headers", "extraheaders":
-		return secret
-	}
-	for _, part := range [...]string{
-		"apikey", "accesskey", "privatekey", "secret", "password", "passwd", "passphrase",
-		"credential", "authorization", "cookie",
-	} {
-		if strings.Contains(name, part) {
-			return secret
-		}
-	}
-	if strings.HasSuffix(name, "token") || strings.HasSuffix(name, "tokens") {
-		return tokenLike
-	}
-	return public
 }
 
 // RedactMember is [Redact] for the value of a member of that name.
