@@ -42,7 +42,7 @@ var errAutocommit = errors.New("the session is made with Autocommit and has no t
 // admitsAlone says whether an autocommitting session may run a statement now. Rows
 // that are open have the connection: on SQLite there is no other to write on.
 func (s *Session) admitsAlone(query string) error {
-	if s.reads() {
+	if s.results.open() {
 		return fmt.Errorf("dbmodule: run statement: %w", ErrRowsOpen)
 	}
 	return refusesControl(s.factory.engine, query)

@@ -90,8 +90,8 @@ func (f *SessionFactory) InTx(
 		if err == nil || s.commits > 0 || !s.repeatable(err) {
 			return err
 		}
-		if s.commitUnknown {
-			unanswered = s.unanswered // if the key is found, that attempt stored it
+		if s.unanswered != nil {
+			unanswered = s.unanswered.hooks // if the key is found, that attempt stored it
 		}
 		if attempt >= s.options.attempts() {
 			return fmt.Errorf("dbmodule: gave up after %d attempts: %w", attempt, err)
@@ -119,7 +119,7 @@ func runInTx(ctx context.Context, s *Session, fn func(ctx context.Context, s *Se
 // again. Its own COMMIT without an answer is one when a key tells whether the
 // work is stored; somebody else's, which fn returned, is not.
 func (s *Session) repeatable(err error) bool {
-	if s.commitUnknown {
+	if s.unanswered != nil {
 		return s.options.key != nil
 	}
 	if s.factory.failover && !s.options.readOnly && errors.Is(err, ErrReadOnly) {

@@ -3,8 +3,11 @@ package dbmodule
 import (
 	"context"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
 // Scope is the request, the job or the like in whose contexts statements run, as
@@ -96,4 +99,11 @@ func tellSessionUsed(ctx context.Context, session uint64) {
 	if scope := ScopeOf(ctx); scope != nil {
 		scope.SessionUsed(session)
 	}
+}
+
+// WithStatementTimeout returns a context whose statements have a time limit of
+// their own instead of DATABASE_STATEMENT_TIMEOUT: a longer one for a report,
+// 0 for none. The context's own deadline holds beside it.
+func WithStatementTimeout(ctx context.Context, limit time.Duration) context.Context {
+	return sqlconn.WithStatementTimeout(ctx, limit)
 }

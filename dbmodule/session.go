@@ -8,11 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/openhands-go/server/dbmodule/internal/engine"
-	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/uptrace/bun"
 
-	"github.com/openhands-go/server/dbmodule/internal/sqltext"
+	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
 const (
@@ -74,18 +73,17 @@ type Session struct {
 	last    context.Context // of the last statement in the transaction
 	hooks   []func(ctx context.Context)
 	commits int
-	// commitUnknown is set when the last COMMIT got no answer; unanswered are
-	// the hooks that wait for one.
-	commitUnknown bool
-	unanswered    []func(ctx context.Context)
-	// results may be open; most often there is one, which has its place in
-	// oneResult.
-	results   []*openRows
-	oneResult [1]*openRows
+	// unanswered is the last COMMIT that got no answer, nil for none.
+	unanswered *unansweredCommit
+	results    openResults
 	// fromPrimary is set once a replica could not answer a query, until the
 	// unit of work ends.
 	fromPrimary bool
 }
+
+// unansweredCommit is a COMMIT whose outcome is not known, with the hooks that wait for
+// it.
+type unansweredCommit struct{ hooks []func(ctx context.Context) }
 
 var _ bun.IDB = (*Session)(nil)
 
@@ -104,7 +102,7 @@ func (s *Session) Active() bool {
 		return true // in use at this moment
 	}
 	defer s.mu.Unlock()
-	return s.held != nil || s.reads()
+	return s.held != nil || s.results.open()
 }
 
 // AfterCommit registers fn to run after the next commit that succeeds, with
@@ -172,8 +170,8 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 		err = s.await(ctx, commit.Acknowledged)
 	}
 	if err != nil {
-		if s.commitUnknown = errors.Is(err, ErrCommitUnknown); s.commitUnknown {
-			s.unanswered = hooks
+		if s.unanswered = nil; errors.Is(err, ErrCommitUnknown) {
+			s.unanswered = &unansweredCommit{hooks}
 		}
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release())
 	}
@@ -283,59 +281,6 @@ func (s *Session) BeginTx(ctx context.Context, _ *sql.TxOptions) (bun.Tx, error)
 	return adopted.BeginTx(context.WithoutCancel(ctx), nil)
 }
 
-// ExecContext runs a statement with Bun's placeholders.
-func (s *Session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	if s.options.autocommits() {
-		return s.execHeld(ctx, query, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
-			return conn.ExecContext(ctx, query, args...)
-		})
-	}
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	return s.held.conn.ExecContext(ctx, query, args...)
-}
-
-// QueryContext runs a query with Bun's placeholders. The caller closes the
-// rows before the session's next statement.
-func (s *Session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	run := func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) {
-		return conn.QueryContext(ctx, query, args...)
-	}
-	if s.autocommits(query) {
-		return s.readRows(ctx, query, run)
-	}
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	return s.queryHeld(ctx, run)
-}
-
-// QueryRowContext runs a query with Bun's placeholders that gives at most one
-// row. Errors, the session's own too, come from the row's Scan.
-func (s *Session) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if err := s.enter(); err != nil {
-		return failedRow(ctx, err)
-	}
-	defer s.mu.Unlock()
-	run := func(ctx context.Context, conn bun.Conn) *sql.Row { return conn.QueryRowContext(ctx, query, args...) }
-	if s.autocommits(query) {
-		return s.readRow(ctx, query, run)
-	}
-	if err := s.begin(ctx); err != nil {
-		return failedRow(ctx, err)
-	}
-	return s.queryRowHeld(ctx, run)
-}
-
 // enter admits one goroutine; the caller unlocks mu.
 func (s *Session) enter() error {
 	if !s.mu.TryLock() {
@@ -391,125 +336,6 @@ func whenDone(ctx context.Context, f func()) (stop func() bool) {
 // notStopped is the stop of what never began, and so did not run.
 func notStopped() bool { return true }
 
-// autocommits tells a query that runs without a transaction: any of an
-// autocommitting session, and in a read-only one a SELECT that takes no locks.
-// Everything else runs in a read-only transaction there, where the database
-// refuses what writes.
-func (s *Session) autocommits(query string) bool {
-	if s.options.autocommits() {
-		return true
-	}
-	return s.options.readOnly && !s.options.snapshot && !s.inTx && sqltext.PlainSelect(dialectOf(s.factory.engine), query)
-}
-
-// read runs a query outside a transaction, on a connection that the session keeps. A
-// SELECT of a read-only session is repeated on another connection when the one from the
-// pool turns out to be stale.
-func (s *Session) read(ctx context.Context, text string, query func() error) error {
-	if s.options.autocommits() {
-		return s.queryText(ctx, text, query)
-	}
-	for {
-		if err := s.hold(ctx); err != nil {
-			return err
-		}
-		err := query()
-		reused := s.held.lease.Reused()
-		elsewhere := err != nil && s.elsewhere(ctx, s.held.pool, reused, err)
-		if err == nil || !s.held.raw.Broken() && !elsewhere {
-			return err
-		}
-		stale := elsewhere || reused && isUnavailable(err) && ctx.Err() == nil
-		if err = errors.Join(err, s.release()); !stale {
-			return err
-		}
-	}
-}
-
-func (s *Session) readRows(ctx context.Context, text string, run func(context.Context, bun.Conn) (*sql.Rows, error)) (rows *sql.Rows, err error) {
-	err = s.read(ctx, text, func() (err error) {
-		rows, err = s.queryHeld(ctx, run)
-		return err
-	})
-	return rows, err
-}
-
-func (s *Session) readRow(ctx context.Context, text string, run func(context.Context, bun.Conn) *sql.Row) (row *sql.Row) {
-	if err := s.read(ctx, text, func() error {
-		row = s.queryRowHeld(ctx, run)
-		return row.Err()
-	}); err != nil {
-		return failedRow(ctx, err) // row may be one of an earlier attempt
-	}
-	return row
-}
-
-// followed is a query whose result the session follows.
-type followed struct {
-	openRows
-	call sqlconn.Call
-}
-
-// follows prepares a query on the connection that the session has.
-func (s *Session) follows(ctx context.Context, f *followed) *sqlconn.Call {
-	f.call = sqlconn.Call{Caller: ctx, On: s.held.raw, Alone: s.options.autocommits(), Result: &f.Result}
-	return &f.call
-}
-
-// queryHeld runs a query on the connection that the session has.
-func (s *Session) queryHeld(ctx context.Context, run func(context.Context, bun.Conn) (*sql.Rows, error)) (*sql.Rows, error) {
-	f := new(followed)
-	rows, err := run(s.follows(ctx, f), s.held.conn)
-	if err != nil {
-		return nil, err
-	}
-	f.rows = rows
-	s.follow(&f.openRows)
-	return rows, nil
-}
-
-// queryRowHeld runs a query for one row on the connection that the session has.
-func (s *Session) queryRowHeld(ctx context.Context, run func(context.Context, bun.Conn) *sql.Row) *sql.Row {
-	f := new(followed)
-	f.ForRow()
-	row := run(s.follows(ctx, f), s.held.conn)
-	s.follow(&f.openRows)
-	return row
-}
-
-// hold makes sure that the session has a connection.
-func (s *Session) hold(ctx context.Context) error {
-	if s.held != nil {
-		return nil
-	}
-	held := new(heldConn)
-	if err := s.take(ctx, &s.unit, s.options.owner, held); err != nil {
-		return err
-	}
-	s.held = held
-	return nil
-}
-
-// take acquires a connection for a unit of work.
-func (s *Session) take(ctx context.Context, unit *observedUnit, user fmt.Stringer, held *heldConn) error {
-	for {
-		from := s.factory.serving(ctx, s)
-		if !s.options.ungated {
-			if err := from.gate.pass(); err != nil {
-				return err
-			}
-		}
-		if err := from.refusesOuter(ctx, s); err != nil {
-			return err
-		}
-		err := s.takeFrom(ctx, from, unit, user, held)
-		if err == nil || !s.unreached(ctx, from, err) {
-			return err
-		}
-		*held = heldConn{}
-	}
-}
-
 // rollback gives up at the latest when one of the contexts ends, and drops the
 // connection then.
 func (s *Session) rollback(within ...context.Context) error {
@@ -534,43 +360,4 @@ func (s *Session) rollback(within ...context.Context) error {
 		err = nil // what has no connection left is rolled back
 	}
 	return errors.Join(err, s.release())
-}
-
-// settle closes what stands in the way of the transaction's end.
-func (s *Session) settle() {
-	s.closeResults()
-	s.letGo()
-}
-
-// await gives the connection back, so that others can share the transaction's
-// COMMIT, and waits for that.
-func (s *Session) await(ctx context.Context, shared *sqlconn.Acknowledgement) error {
-	held := s.held
-	_ = held.giveBack() // who waits for the COMMIT learns what matters
-	s.forget()
-	err := shared.Wait(ctx)
-	s.unit.settledBy(err)
-	s.endUnit(held, &s.unit)
-	return err
-}
-
-// release gives the connection back and forgets the transaction.
-func (s *Session) release() error {
-	s.closeResults()
-	held := s.forget()
-	if held == nil {
-		return nil
-	}
-	err := held.giveBack()
-	s.endUnit(held, &s.unit) // only now has the last ended that may look at the unit
-	return err
-}
-
-// forget returns the connection, nil for none, that the session had.
-func (s *Session) forget() *heldConn {
-	s.letGo()
-	s.inTx, s.last = false, nil
-	held := s.held
-	s.held = nil
-	return held
 }

@@ -1,0 +1,322 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
+)
+
+// ExecContext runs a statement with Bun's placeholders.
+func (s *Session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if s.options.autocommits() {
+		return s.execHeld(ctx, query, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
+			return conn.ExecContext(ctx, query, args...)
+		})
+	}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	return s.held.conn.ExecContext(ctx, query, args...)
+}
+
+// QueryContext runs a query with Bun's placeholders. The caller closes the
+// rows before the session's next statement.
+func (s *Session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	run := func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) {
+		return conn.QueryContext(ctx, query, args...)
+	}
+	if s.autocommits(query) {
+		return s.readRows(ctx, query, run)
+	}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	return s.queryHeld(ctx, run)
+}
+
+// QueryRowContext runs a query with Bun's placeholders that gives at most one
+// row. Errors, the session's own too, come from the row's Scan.
+func (s *Session) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if err := s.enter(); err != nil {
+		return failedRow(ctx, err)
+	}
+	defer s.mu.Unlock()
+	run := func(ctx context.Context, conn bun.Conn) *sql.Row { return conn.QueryRowContext(ctx, query, args...) }
+	if s.autocommits(query) {
+		return s.readRow(ctx, query, run)
+	}
+	if err := s.begin(ctx); err != nil {
+		return failedRow(ctx, err)
+	}
+	return s.queryRowHeld(ctx, run)
+}
+
+// autocommits tells a query that runs without a transaction: any of an
+// autocommitting session, and in a read-only one a SELECT that takes no locks.
+// Everything else runs in a read-only transaction there, where the database
+// refuses what writes.
+func (s *Session) autocommits(query string) bool {
+	if s.options.autocommits() {
+		return true
+	}
+	return s.options.readOnly && !s.options.snapshot && !s.inTx && sqltext.PlainSelect(dialectOf(s.factory.engine), query)
+}
+
+// read runs a query outside a transaction, on a connection that the session keeps. A
+// SELECT of a read-only session is repeated on another connection when the one from the
+// pool turns out to be stale.
+func (s *Session) read(ctx context.Context, text string, query func() error) error {
+	if s.options.autocommits() {
+		return s.queryText(ctx, text, query)
+	}
+	for {
+		if err := s.hold(ctx); err != nil {
+			return err
+		}
+		err := query()
+		reused := s.held.lease.Reused()
+		elsewhere := err != nil && s.elsewhere(ctx, s.held.pool, reused, err)
+		if err == nil || !s.held.raw.Broken() && !elsewhere {
+			return err
+		}
+		stale := elsewhere || reused && isUnavailable(err) && ctx.Err() == nil
+		if err = errors.Join(err, s.release()); !stale {
+			return err
+		}
+	}
+}
+
+func (s *Session) readRows(ctx context.Context, text string, run func(context.Context, bun.Conn) (*sql.Rows, error)) (rows *sql.Rows, err error) {
+	err = s.read(ctx, text, func() (err error) {
+		rows, err = s.queryHeld(ctx, run)
+		return err
+	})
+	return rows, err
+}
+
+func (s *Session) readRow(ctx context.Context, text string, run func(context.Context, bun.Conn) *sql.Row) (row *sql.Row) {
+	if err := s.read(ctx, text, func() error {
+		row = s.queryRowHeld(ctx, run)
+		return row.Err()
+	}); err != nil {
+		return failedRow(ctx, err) // row may be one of an earlier attempt
+	}
+	return row
+}
+
+// followed is a query whose result the session follows.
+type followed struct {
+	openRows
+	call sqlconn.Call
+}
+
+// follows prepares a query on the connection that the session has.
+func (s *Session) follows(ctx context.Context, f *followed) *sqlconn.Call {
+	f.call = sqlconn.Call{Caller: ctx, On: s.held.raw, Alone: s.options.autocommits(), Result: &f.Result}
+	return &f.call
+}
+
+// queryHeld runs a query on the connection that the session has.
+func (s *Session) queryHeld(ctx context.Context, run func(context.Context, bun.Conn) (*sql.Rows, error)) (*sql.Rows, error) {
+	f := new(followed)
+	rows, err := run(s.follows(ctx, f), s.held.conn)
+	if err != nil {
+		return nil, err
+	}
+	f.rows = rows
+	s.results.follow(&f.openRows)
+	return rows, nil
+}
+
+// queryRowHeld runs a query for one row on the connection that the session has.
+func (s *Session) queryRowHeld(ctx context.Context, run func(context.Context, bun.Conn) *sql.Row) *sql.Row {
+	f := new(followed)
+	f.ForRow()
+	row := run(s.follows(ctx, f), s.held.conn)
+	s.results.follow(&f.openRows)
+	return row
+}
+
+// openRows is a result that its session follows: what is still open at its end
+// would keep the connection.
+type openRows struct {
+	sqlconn.Result
+	rows *sql.Rows // nil for one row
+}
+
+// close closes the result if it is open. It may be called again.
+func (o *openRows) close() {
+	switch {
+	case !o.IsOpen():
+	case o.IsRow():
+		o.Stop()
+	default:
+		_ = o.rows.Close() // whoever reads on is told
+	}
+}
+
+// openResults are the results of a session that may be open. Most often there is one,
+// which has its place in first.
+type openResults struct {
+	all   []*openRows
+	first [1]*openRows
+}
+
+// follow remembers a result, and forgets those that are closed.
+func (r *openResults) follow(result *openRows) {
+	kept := r.all[:0]
+	for _, one := range r.all {
+		if one.IsOpen() {
+			kept = append(kept, one)
+		}
+	}
+	clear(r.all[len(kept):])
+	if kept == nil {
+		kept = r.first[:0]
+	}
+	r.all = append(kept, result)
+}
+
+// open reports whether a result is open.
+func (r *openResults) open() bool {
+	for _, one := range r.all {
+		if one.IsOpen() {
+			return true
+		}
+	}
+	return false
+}
+
+// close closes the results that are still open. One that another goroutine reads from
+// is waited for.
+func (r *openResults) close() {
+	for i, one := range r.all {
+		one.close()
+		r.all[i] = nil
+	}
+	r.all = r.all[:0]
+}
+
+// lone is a statement that runs by itself, a SELECT of a read-only session
+// or any of an autocommitting one. The session has a connection for as long as the rows
+// are read, and no longer: whatever else it does meanwhile, such as encoding and sending
+// an answer, others need not wait for.
+type lone struct {
+	followed
+	session *Session
+	unit    observedUnit
+	query   string
+	held    heldConn
+}
+
+// String is who has the connection, if nobody else is named.
+func (one *lone) String() string {
+	return "the statement " + sqltext.Masked(dialectOf(one.session.factory.engine), one.query, longestUser)
+}
+
+// longestUser bounds the statement in an error about a full pool, in bytes.
+const longestUser = 200
+
+// giveBack ends the statement.
+func (one *lone) giveBack() {
+	_ = one.held.giveBack() // the statement is done, whatever becomes of its connection
+	one.session.endUnit(&one.held, &one.unit)
+}
+
+// runAlone runs a statement that needs no connection beyond its result. One of a
+// read-only session is repeated when the connection from the pool turns out to be
+// stale. Whatever fails has given its connection back; otherwise run or the end of the
+// result does.
+func (s *Session) runAlone(ctx context.Context, query string, run func(*lone) error) error {
+	if s.options.autocommits() {
+		if err := s.admitsAlone(query); err != nil {
+			return err
+		}
+	}
+	for {
+		one := &lone{session: s, query: query}
+		user := s.options.owner
+		if user == nil {
+			user = one
+		}
+		err := s.take(ctx, &one.unit, user, &one.held)
+		if err != nil {
+			return err
+		}
+		one.call = sqlconn.Call{Caller: ctx, On: one.held.raw, Alone: s.options.autocommits()}
+		from, reused := one.held.pool, one.held.lease.Reused()
+		if err = run(one); err == nil {
+			s.noteWrite(ctx)
+			return nil
+		}
+		lost := one.held.raw.Broken()
+		one.giveBack()
+		if s.options.autocommits() {
+			return err // it may be stored
+		}
+		stale := s.elsewhere(ctx, from, reused, err) || lost && reused && isUnavailable(err) && ctx.Err() == nil
+		if !stale {
+			return err
+		}
+	}
+}
+
+// execAlone is runAlone for a statement without a result.
+func (s *Session) execAlone(ctx context.Context, query string) (result sql.Result, err error) {
+	err = s.runAlone(ctx, query, func(one *lone) (err error) {
+		result, err = one.held.conn.Conn.ExecContext(&one.call, query)
+		if err == nil {
+			one.giveBack()
+		}
+		return err
+	})
+	return result, err
+}
+
+// follows has the end of the result give the connection back.
+func (one *lone) follows() *sqlconn.Call {
+	one.call.Result, one.WhenClosed = &one.Result, one.giveBack
+	return &one.call
+}
+
+// queryAlone is runAlone for a result of rows.
+func (s *Session) queryAlone(ctx context.Context, query string) (rows *sql.Rows, err error) {
+	err = s.runAlone(ctx, query, func(one *lone) (err error) {
+		rows, err = one.held.conn.Conn.QueryContext(one.follows(), query) //nolint:sqlclosecheck // whoever asked closes it, and the session does
+		if err == nil {
+			one.rows = rows
+			s.results.follow(&one.openRows)
+		}
+		return err
+	})
+	return rows, err
+}
+
+// queryRowAlone is runAlone for one row, which its Scan closes.
+func (s *Session) queryRowAlone(ctx context.Context, query string) (row *sql.Row) {
+	if err := s.runAlone(ctx, query, func(one *lone) error {
+		one.ForRow()
+		row = one.held.conn.Conn.QueryRowContext(one.follows(), query)
+		if err := row.Err(); err != nil {
+			return err
+		}
+		s.results.follow(&one.openRows)
+		return nil
+	}); err != nil {
+		return failedRow(ctx, err) // row may be one of an earlier attempt
+	}
+	return row
+}
