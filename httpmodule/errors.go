@@ -313,6 +313,7 @@ func (s *Server) logAnswer(ctx context.Context, answer *HTTPError) {
 	if answer.Status < 500 || answer.Cause == nil {
 		return
 	}
+	s.writes.note(answer.Cause)
 	fields := append(requestFields(ctx), zap.Int("status", answer.Status), zap.Error(answer.Cause))
 	if errors.Is(answer.Cause, dbmodule.ErrReadOnlySession) {
 		fields = append(fields, zap.String("hint", readOnlyHint))

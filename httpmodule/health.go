@@ -3,8 +3,10 @@ package httpmodule
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,7 +51,7 @@ func (s *Server) registerOwn() {
 	huma.Register(s.api, huma.Operation{
 		Method: http.MethodGet, Path: pathReady, OperationID: "ready", Tags: []string{"server"}, Security: open,
 		Summary:     "Say whether requests would succeed: the database answers and its schema is the one that is needed",
-		Description: "503 with the reasons when they would not, and from the moment the server is told to stop.",
+		Description: "503 with the reasons when they would not, and from the moment the server is told to stop. It waits for no writer: whether writes succeed is known from what happened to requests lately.",
 	}, s.ready)
 	huma.Register(s.api, huma.Operation{
 		Method: http.MethodGet, Path: pathServerInfo, OperationID: "server-info", Tags: []string{"server"},
@@ -90,6 +92,8 @@ type databaseReadiness struct {
 	Engine string                `json:"engine"`
 	Schema *dbmodule.SchemaState `json:"schema,omitempty" doc:"absent when the database does not answer"`
 	Pool   dbmodule.PoolStats    `json:"pool"`
+	Reads  bool                  `json:"reads" doc:"whether the database answers"`
+	Writes bool                  `json:"writes" doc:"false when it does not answer, or when a request could not store anything in the last 30 seconds because the disk is full or nothing may be changed"`
 	// Replicas are in the order of the setting; none of them hinders readiness.
 	Replicas []replicaReadiness `json:"replicas,omitempty" doc:"whether reads go to each of DATABASE_REPLICA_URLS"`
 }
@@ -112,6 +116,10 @@ func replicasOf(db *dbmodule.Database) []replicaReadiness {
 
 func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 	schema, reasons := s.probe.ask(ctx, s.database, s.log)
+	reads, writes := schema != nil, schema != nil
+	if failure := s.writes.recent(); failure != "" {
+		reasons, writes = append(slices.Clone(reasons), failure), false
+	}
 	if s.draining.Load() {
 		reasons = append([]string{"the server is stopping"}, reasons...)
 	}
@@ -122,6 +130,8 @@ func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 			Engine: string(s.database.Engine()),
 			Schema: schema,
 			Pool:   s.database.Stats(),
+			Reads:  reads,
+			Writes: writes,
 
 			Replicas: replicasOf(s.database),
 		},
@@ -158,8 +168,19 @@ func (p *probe) ask(ctx context.Context, db *dbmodule.Database, log *zap.Logger)
 	return p.schema, p.reasons
 }
 
+// ping asks the database for an answer. SQLite's one writer may be busy for long with a
+// database that is well: there a reader is asked.
+func ping(ctx context.Context, db *dbmodule.Database) error {
+	if db.Engine() != dbmodule.SQLite {
+		return db.Ping(ctx)
+	}
+	session := db.Sessions().New(dbmodule.ReadOnly())
+	_, err := session.ExecContext(dbmodule.Unobserved(ctx), "SELECT 1")
+	return errors.Join(err, session.Close())
+}
+
 func inspect(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmodule.SchemaState, []string) {
-	if err := db.Ping(ctx); err != nil {
+	if err := ping(ctx, db); err != nil {
 		log.Warn("not ready", zap.Error(err))
 		return nil, []string{"the database does not answer"}
 	}

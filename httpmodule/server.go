@@ -66,6 +66,7 @@ type Server struct {
 	draining    atomic.Bool
 	inFlight    atomic.Int64
 	probe       probe
+	writes      writeFailures
 
 	// complete runs once, when all routes and handlers are there.
 	complete sync.Once
