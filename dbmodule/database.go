@@ -243,6 +243,11 @@ func (d *Database) Ping(ctx context.Context) error {
 // writer. It waits for a connection as long as the context lasts: only sessions
 // know pool_timeout. They are the better way for most code. The Database
 // closes it.
+//
+// Its connections come from the Database's pool and go back to it, so that its own
+// Stats say little: use [Database.Stats] or [Database.PoolStats]. A statement that is
+// prepared on it is prepared again each time that it runs; one that is prepared on a
+// transaction or a connection of it is not.
 func (d *Database) DB() *bun.DB { return d.db }
 
 // Sessions returns the factory of sessions on this database.

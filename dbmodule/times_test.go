@@ -209,6 +209,56 @@ func TestTimesAreCutToMicroseconds(t *testing.T) {
 	})
 }
 
+// A time comes back with the same Go type and location however it is read: by a
+// statement that runs as text or prepared, for the first time or the fifth, with or
+// without arguments of the driver's.
+func TestTimesComeBackInOneLocation(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		ctx := t.Context()
+		_, err := db.DB().ExecContext(ctx, createAppointments[db.Engine()])
+		require.NoError(t, err)
+		_, err = db.DB().NewInsert().Model(appointmentAt(time.Date(2026, time.July, 1, 10, 0, 0, 123_456_000, time.UTC))).Exec(ctx)
+		require.NoError(t, err)
+
+		const text = "SELECT at, wall FROM appointments WHERE id = "
+		placeholder := map[dbmodule.Engine]string{dbmodule.PostgreSQL: "$1"}[db.Engine()]
+		if placeholder == "" {
+			placeholder = "?"
+		}
+		st, err := db.DB().DB.PrepareContext(ctx, text+placeholder)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, st.Close()) }()
+
+		var first string
+		look := func(way string, scan func(dest ...any) error) {
+			t.Helper()
+			var anyAt, anyWall any
+			require.NoError(t, scan(&anyAt, &anyWall), way)
+			var at, wall time.Time
+			require.NoError(t, scan(&at, &wall), way)
+			found := fmt.Sprintf("%T %v, %T %v, %s %s, %s %s", anyAt, anyAt, anyWall, anyWall, at, at.Location(), wall, wall.Location())
+			if first == "" {
+				first = found
+			}
+			assert.Equal(t, first, found, way)
+		}
+		for run := range 5 {
+			s := db.Sessions().New()
+			look(fmt.Sprint("builder, ", run), func(dest ...any) error {
+				return s.NewSelect().Table("appointments").Column("at", "wall").Where("id = ?", 1).Scan(ctx, dest...)
+			})
+			look(fmt.Sprint("session, ", run), func(dest ...any) error { return s.QueryRowContext(ctx, text+"?", 1).Scan(dest...) })
+			require.NoError(t, s.Close())
+			look(fmt.Sprint("text, ", run), func(dest ...any) error { return db.DB().DB.QueryRowContext(ctx, text+"1").Scan(dest...) })
+			look(fmt.Sprint("argument, ", run), func(dest ...any) error {
+				return db.DB().DB.QueryRowContext(ctx, text+placeholder, 1).Scan(dest...)
+			})
+			look(fmt.Sprint("statement, ", run), func(dest ...any) error { return st.QueryRowContext(ctx, 1).Scan(dest...) })
+		}
+	})
+}
+
 func TestTimesOfFixtures(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
@@ -235,7 +285,7 @@ func TestTimesInAnotherZone(t *testing.T) {
 		t.Log("runs in the zone already") // the process below
 		return
 	}
-	run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^(TestTimesAreMoments|TestTimesOfFixtures)$", "-test.count=1")
+	run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^(TestTimesAreMoments|TestTimesComeBackInOneLocation|TestTimesOfFixtures)$", "-test.count=1")
 	run.Env = append(os.Environ(), "TZ=Europe/Berlin")
 	output, err := run.CombinedOutput()
 	require.NoError(t, err, "%s", output)
