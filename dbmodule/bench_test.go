@@ -26,6 +26,8 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
+	mysqlengine "github.com/openhands-go/server/dbmodule/internal/engine/mysql"
+	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 )
 
 // Note is what the benchmarks read and write.
@@ -347,13 +349,13 @@ func prepare(b *testing.B, cfg dbmodule.Config, query string) handStmt {
 			query = strings.Replace(query, "?", fmt.Sprintf("$%d", n), 1)
 		}
 		var config *pgx.ConnConfig
-		config, err = dbmodule.PgxConfig(cfg.URL)
+		config, err = postgres.Config(cfg.URL, cfg.ConnectTimeout)
 		require.NoError(b, err)
 		config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 		db = stdlib.OpenDB(*config)
 	default:
 		var config *mysql.Config
-		config, err = dbmodule.MySQLConfig(cfg.URL)
+		config, err = mysqlengine.Config(cfg.URL, cfg.ConnectTimeout, cfg.URL.Hosts()[0])
 		require.NoError(b, err)
 		var connector driver.Connector
 		connector, err = mysql.NewConnector(config)

@@ -1,9 +1,15 @@
 package dbmodule
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/openhands-go/server/dbmodule/internal/credentials"
 )
 
 // Config is everything that decides how a database is reached and what is
@@ -189,6 +195,84 @@ func (c Config) Validate() error {
 		bad("DATABASE_LOCK_TIMEOUT", c.LockTimeout, "takes a duration of 0 or more, for example 10s")
 	}
 	return errors.Join(errs...)
+}
+
+// PasswordFunc returns the password for a connection that is about to be made.
+// It is called for each one, also by several goroutines at once, and has until
+// the end of ctx, which is the connection's own. Its error becomes part of an
+// [ErrUnavailable]; it must not quote the password.
+type PasswordFunc func(ctx context.Context) (string, error)
+
+// passwordSource returns what makes the passwords, nil if the URL has the one
+// there is.
+func (c Config) passwordSource() PasswordFunc {
+	switch {
+	case c.Password != nil:
+		return c.Password
+	case c.PasswordFile != "":
+		return PasswordFunc(credentials.File("DATABASE_PASSWORD_FILE", c.PasswordFile))
+	case c.PasswordCommand != "":
+		return PasswordFunc(credentials.Command("DATABASE_PASSWORD_COMMAND", c.PasswordCommand))
+	}
+	return nil
+}
+
+// validatePassword lists what is wrong with where the password comes from. It
+// repeats no value: one of them may be the password itself by mistake.
+func (c Config) validatePassword() (errs []error) {
+	sources := []struct {
+		name string
+		set  bool
+	}{
+		{"DATABASE_PASSWORD_FILE", c.PasswordFile != ""},
+		{"DATABASE_PASSWORD_COMMAND", c.PasswordCommand != ""},
+		{"Password", c.Password != nil},
+	}
+	first := ""
+	for _, source := range sources {
+		bad := func(text string) { errs = append(errs, fmt.Errorf("dbmodule: %s: %s", source.name, text)) }
+		switch {
+		case !source.set:
+			continue
+		case first != "":
+			bad("contradicts " + first + ": keep one of the two")
+		case isLocal(c.URL):
+			bad("a SQLite database has no password: remove it, or name a server in DATABASE_URL")
+		case hasPassword(c.URL):
+			bad("DATABASE_URL has a password too: remove that one from the URL")
+		}
+		first = source.name
+	}
+	if c.PasswordFile != "" && !filepath.IsAbs(c.PasswordFile) {
+		errs = append(errs, errors.New("dbmodule: DATABASE_PASSWORD_FILE: takes the absolute path of a file, for example /run/secrets/database-password"))
+	}
+	if strings.ContainsAny(c.PasswordCommand, "'\"`$|;&<>\\\n") {
+		errs = append(errs, errors.New("dbmodule: DATABASE_PASSWORD_COMMAND: takes a program and its arguments, split at spaces and run without a shell: put what needs quotes, pipes or variables into a script, and name that"))
+	}
+	return errs
+}
+
+// hasPassword reports whether the URL says which password to use.
+func hasPassword(u URL) bool {
+	return !u.Password().IsZero() || u.PostgreSQL().Settings["passfile"] != ""
+}
+
+// isLocal reports whether a URL names no server but a file or memory.
+func isLocal(u URL) bool { return !u.IsZero() && len(u.Hosts()) == 0 }
+
+// withServices returns the configuration with what the option service of its
+// URLs stands for.
+func (c Config) withServices() (_ Config, err error) {
+	if c.URL, err = c.URL.WithService(); err != nil {
+		return Config{}, err
+	}
+	c.ReplicaURLs = slices.Clone(c.ReplicaURLs)
+	for i := range c.ReplicaURLs {
+		if c.ReplicaURLs[i], err = c.ReplicaURLs[i].WithService(); err != nil {
+			return Config{}, err
+		}
+	}
+	return c, nil
 }
 
 // EchoMode says how much of the traffic with the database is logged.

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"fmt"
 	"net"
+	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,4 +214,33 @@ func TestMySQLFeaturesAreKnownAfterConnect(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
 	assert.True(t, db.DB().HasFeature(feature.InsertReturning) || db.DB().HasFeature(feature.CTE))
+}
+
+// What a service and an address stand for reaches a real server.
+func TestServiceAndAddressConnect(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(dbtest.URL(t, dbmodule.PostgreSQL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	file := filepath.Join(t.TempDir(), "services")
+	text := fmt.Sprintf("[test]\nhost=no-such-host.invalid\nhostaddr=%s\nport=%s\nuser=%s\npassword=%s\ndbname=%s\nsslmode=disable\ntcp_user_timeout=30000\nload_balance_hosts=random\n",
+		u.Hostname(), u.Port(), u.User.Username(), password, strings.TrimPrefix(u.Path, "/"))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := dbmodule.DefaultConfig()
+	cfg.URL = parse(t, "postgresql:///?service=test&servicefile="+file)
+	db := dbtest.Open(t, cfg)
+	if err := db.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if db.URL().Database() == "" {
+		t.Error("the database's URL does not say what the service stands for")
+	}
+	cfg.URL = parse(t, "postgresql:///?service=none&servicefile="+file)
+	if _, err := dbmodule.Open(cfg, nil); err == nil || !strings.Contains(err.Error(), "no such section") {
+		t.Error(err)
+	}
 }

@@ -47,7 +47,7 @@ type Database struct {
 	revisions atomic.Pointer[[]string]
 	// open are the connections that are not closed.
 	live *sqlconn.Live
-	// closeConnected undoes what pools.connected did.
+	// closeConnected undoes what the engine did when it was connected.
 	closeConnected func() error
 }
 
@@ -90,7 +90,7 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		return nil, err
 	}
 	d.pools = opened
-	d.db = bun.NewDB(opened.db, opened.dialect)
+	d.db = bun.NewDB(opened.db, opened.opened.Dialect)
 	d.addHooks()
 	if err := registerModels(d.db, d.models); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -194,8 +194,11 @@ func (d *Database) Connect(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", where, errors.Join(context.Cause(ctx), withoutContext(err)))
 		}
-		if !mendedByWaiting(d.Engine(), err) {
-			return fmt.Errorf("%s: %w", where, errors.Join(err, noFile(d.config.URL, err)))
+		if !d.mendedByWaiting(err) {
+			if d.pools.opened.Explain != nil {
+				err = errors.Join(err, d.pools.opened.Explain(err))
+			}
+			return fmt.Errorf("%s: %w", where, err)
 		}
 		wait := connectPauses[min(attempt, len(connectPauses)-1)]
 		d.log.Warn("waiting for the database", zap.Stringer("database", d.config.URL), zap.Error(err), zap.Duration("retry_in", wait))
@@ -213,10 +216,11 @@ func (d *Database) connect(ctx context.Context) error {
 	if err := d.Ping(ctx); err != nil {
 		return err
 	}
-	if d.pools.connected == nil || d.closeConnected != nil {
+	connected := d.pools.opened.Connected
+	if connected == nil || d.closeConnected != nil {
 		return nil
 	}
-	closeFunc, err := d.pools.connected(ctx)
+	closeFunc, err := connected(ctx, d.pools.db)
 	if err != nil {
 		return err
 	}
@@ -344,8 +348,8 @@ func (d *Database) changeTables(ctx context.Context, what string, change func(co
 // mendedByWaiting tells whether an attempt to connect can succeed later. SQLite
 // has no server to wait for, but another process can have the file locked, for
 // example while it turns a new file into one with a write-ahead log.
-func mendedByWaiting(e Engine, err error) bool {
-	if e == SQLite {
+func (d *Database) mendedByWaiting(err error) bool {
+	if d.pools.opened.OpenReader != nil {
 		return errors.Is(err, ErrConflict)
 	}
 	return isUnavailable(err)

@@ -15,7 +15,7 @@ import (
 // writer connection is there what keeps writers apart, and a database in
 // memory can't be opened a second time.
 func (d *Database) Dedicated(ctx context.Context, n int) (dedicated *Database, closeFunc func() error, err error) {
-	if d.Engine() == SQLite {
+	if d.pools.opened.OpenReader != nil {
 		return d, func() error { return nil }, nil
 	}
 	cfg := d.config

@@ -1,19 +1,17 @@
 package dbmodule
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-
-	"github.com/uptrace/bun/schema"
+	"time"
 
 	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/credentials"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/engine/mysql"
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
-	"github.com/openhands-go/server/dbmodule/internal/pool"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
@@ -49,24 +47,11 @@ type pools struct {
 	// has no reason to keep the two apart.
 	reader *connPool
 	// db leases its connections from writer.
-	db      *sql.DB
-	dialect schema.Dialect
+	db *sql.DB
 	// connector makes the writer's connections.
 	connector *sqlconn.Connector
-	// replication asks the engine's servers how far they are; nil for SQLite.
-	replication engine.Replication
-	// connected, if not nil, runs once after the first connection, for what
-	// needs the server; what it returns, if not nil, runs when all is closed.
-	connected func(ctx context.Context) (closeFunc func() error, err error)
-	// closing, if not nil, runs when the pools are closed.
-	closing func()
-}
-
-// newPools makes the pools of a primary, whose readers may have a connector and limits
-// of their own.
-func newPools(c *sqlconn.Connector, limits pool.Limits, dialect schema.Dialect) pools {
-	writer := newConnPool(PoolWriter, c, limits)
-	return pools{writer: writer, reader: writer, db: openDB(writer), dialect: dialect, connector: c}
+	// opened is what the engine has for the database.
+	opened engine.Opened
 }
 
 // close closes the pools. Connections in use are closed when they are given back.
@@ -80,8 +65,8 @@ func (p pools) close() error {
 
 // wait returns when the driver does nothing more for connections that are closed.
 func (p pools) wait() {
-	if p.closing != nil {
-		p.closing()
+	if p.opened.Wait != nil {
+		p.opened.Wait()
 	}
 }
 
@@ -103,17 +88,49 @@ func (c Config) connSettings(with shared, judge engine.Judge, open engine.OpenFu
 	}
 }
 
-func openPools(cfg Config, with shared) (pools, error) {
-	switch of := cfg.URL.Engine(); of {
-	case SQLite:
-		return openSQLite(cfg, with)
-	case PostgreSQL:
-		return openPostgreSQL(cfg, with)
-	case MySQL:
-		return openMySQL(cfg, with)
-	default:
-		return pools{}, fmt.Errorf("dbmodule: open: no engine %q", of)
+// openEngine has the URL's engine open the database. It does no I/O.
+func (c Config) openEngine() (engine.Opened, error) {
+	target := engine.Target{
+		URL: c.URL, ConnectTimeout: c.ConnectTimeout, Prepares: c.URL.StatementCache(c.StatementCache) > 0,
+		Password: credentials.Source(c.passwordSource()),
 	}
+	switch of := c.URL.Engine(); of {
+	case SQLite:
+		return sqlite.Open(target)
+	case PostgreSQL:
+		return postgres.Open(target)
+	case MySQL:
+		return mysql.Open(target)
+	default:
+		return engine.Opened{}, fmt.Errorf("dbmodule: open: no engine %q", of)
+	}
+}
+
+// openPools makes the pools for the URL of cfg. Where one connection writes, that and
+// those that read have a pool each.
+func openPools(cfg Config, with shared) (pools, error) {
+	opened, err := cfg.openEngine()
+	if err != nil {
+		return pools{}, err
+	}
+	settings, limits := cfg.connSettings(with, opened.Judge, opened.Open), limitsOf(cfg)
+	settings.ConnectTimeout *= time.Duration(opened.Attempts) // each gets its time
+	if cfg.GroupCommit && opened.GroupCommits {
+		settings.Queue = sqlconn.NewQueue()
+	}
+	if opened.OpenReader != nil {
+		limits.Size, limits.Overflow = 1, 0
+	}
+	if opened.KeepWriter {
+		limits.Recycle = 0
+	}
+	connector := sqlconn.NewConnector(settings)
+	writer := newConnPool(PoolWriter, connector, limits)
+	p := pools{writer: writer, reader: writer, db: openDB(writer), connector: connector, opened: opened}
+	if opened.OpenReader != nil {
+		p.reader = newConnPool(PoolReader, sqlconn.NewConnector(cfg.connSettings(with, opened.Judge, opened.OpenReader)), limitsOf(cfg))
+	}
+	return p, nil
 }
 
 // judgeOf returns what says what the errors of an engine's driver mean.

@@ -24,7 +24,7 @@ func (d *Database) openCluster() error {
 		return nil
 	}
 	settings := cluster.Settings{
-		Primary: cfg.URL, Replicas: cfg.ReplicaURLs, Replication: d.pools.replication, Open: cfg.openProbe,
+		Primary: cfg.URL, Replicas: cfg.ReplicaURLs, Replication: d.pools.opened.Replication, Open: cfg.openProbe,
 		MaxLag: cfg.ReplicaMaxLag, Interval: cfg.CheckInterval, Log: d.log,
 	}
 	if cfg.URL.SeeksPrimary() {
@@ -198,7 +198,7 @@ func (c Config) invalidReplicas() (errs []error) {
 			bad(i, errors.New("it is not set"))
 		case u.Invalid() != nil:
 			bad(i, u.Invalid())
-		case u.Engine() == SQLite:
+		case isLocal(u):
 			bad(i, errors.New("SQLite has no replicas"))
 		case !c.URL.IsZero() && c.URL.Invalid() == nil && u.Engine() != c.URL.Engine():
 			bad(i, fmt.Errorf("it is a %s database, and DATABASE_URL a %s one", u.Engine(), c.URL.Engine()))

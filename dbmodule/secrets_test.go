@@ -24,6 +24,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
+// marker stands where a password stands; it must never be printed.
+const marker = "hunter2MARK"
+
 // secretURLs are URLs with the marker for a password: malformed ones, some
 // that fail to connect in each of the usual ways, and healthy ones.
 func secretURLs(t *testing.T) []string {

@@ -63,3 +63,12 @@ func TestSQLiteModeOpensWhatIsThere(t *testing.T) {
 		require.NoError(t, err, mode)
 	}
 }
+
+func parse(t *testing.T, raw string) dbmodule.URL {
+	t.Helper()
+	u, err := dbmodule.ParseURL(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}

@@ -1,3 +1,3 @@
-// Package credentials gets the password of a connection from where it is kept
-// outside DATABASE_URL: a file, or what a program prints.
+// Package credentials says what a connection logs in with that is not in DATABASE_URL:
+// the account, and the password from where it is kept, a file or what a program prints.
 package credentials

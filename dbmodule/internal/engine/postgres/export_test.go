@@ -26,4 +26,7 @@ func Pipelined(answer io.Reader, statement string) (sent string, rest []byte, er
 	return written.String(), rest, err
 }
 
-var ParseLSN = parseLSN
+var (
+	ParseLSN     = parseLSN
+	ShuffleHosts = shuffleHosts
+)

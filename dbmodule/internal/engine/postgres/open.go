@@ -5,9 +5,40 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
+
+// Open opens a database on a PostgreSQL server. It does no I/O but to read the files
+// that the URL names.
+func Open(target engine.Target) (engine.Opened, error) {
+	config, err := Config(target.URL, target.ConnectTimeout)
+	if err != nil {
+		return engine.Opened{}, err
+	}
+	opened := engine.Opened{
+		Judge: Judge, Dialect: pgdialect.New(), Attempts: 1, Replication: Replication{},
+		Open: Opener(Settings{Config: *config, Prepare: prepare(target), Pipelined: target.Prepares}),
+	}
+	if len(target.URL.Hosts()) > 1 {
+		opened.Attempts += len(config.Fallbacks)
+	}
+	return opened, nil
+}
+
+// prepare returns what changes the settings for one connection.
+func prepare(target engine.Target) func(ctx context.Context, config *pgx.ConnConfig) error {
+	return func(ctx context.Context, config *pgx.ConnConfig) (err error) {
+		if target.URL.PostgreSQL().LoadBalance {
+			shuffleHosts(config)
+		}
+		if target.Password != nil {
+			config.Password, err = target.AskPassword(ctx, Judge)
+		}
+		return err
+	}
+}
 
 // Settings are what connections are made with.
 type Settings struct {

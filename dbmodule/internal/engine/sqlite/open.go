@@ -2,15 +2,62 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
+	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"modernc.org/sqlite"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
+
+// memorySerial keeps the in-memory databases of one process apart: each that is
+// opened is its own, shared by all of its connections.
+var memorySerial atomic.Int64
+
+// Open opens a file or a database in memory. It does no I/O.
+//
+// One connection writes, so that writers queue for it instead of meeting SQLITE_BUSY,
+// and query-only connections read, which WAL lets proceed beside it.
+func Open(target engine.Target) (engine.Opened, error) {
+	options := target.URL.SQLite()
+	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: options.Path}).EscapedPath()}).String()
+	if options.Memory {
+		name = "file:/openhands-" + strconv.FormatInt(memorySerial.Add(1), 10)
+	}
+	settings := Settings{
+		Name: name, Memory: options.Memory, ReadOnly: options.ReadOnly, MustExist: options.MustExist,
+		BusyTimeout: options.BusyTimeout, Synchronous: options.Synchronous,
+	}
+	readers := settings
+	readers.Reader = true
+
+	opened := engine.Opened{
+		Judge: Judge, Dialect: sqlitedialect.New(), Open: Opener(settings), Attempts: 1, OpenReader: Opener(readers),
+		KeepWriter: options.Memory, GroupCommits: options.SyncsEachCommit(),
+		Explain: func(err error) error { return noFile(target.URL, err) },
+	}
+	if options.Memory {
+		opened.Connected = anchor(opened.OpenReader)
+	}
+	return opened, nil
+}
+
+// anchor makes a connection that keeps a database in memory, which ends with its last
+// connection. It is in no pool that could drop it.
+func anchor(open engine.OpenFunc) func(context.Context, *sql.DB) (func() error, error) {
+	return func(ctx context.Context, _ *sql.DB) (func() error, error) {
+		conn, err := open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return conn.Close, nil
+	}
+}
 
 // Settings describe the connections to a database.
 type Settings struct {

@@ -1,16 +1,18 @@
-package dbmodule
+package credentials
 
 import (
 	"errors"
 	"os"
 	"os/user"
 	"strconv"
+
+	"github.com/openhands-go/server/dbmodule/dburl"
 )
 
-// account returns the user to log in as. Without one in the URL it is the user
+// Account returns the user to log in as. Without one in the URL it is the user
 // that this process runs as, which is what the Python drivers fall back to.
 // They look at $USER first; this function does not look at the environment.
-func account(u URL) (string, error) {
+func Account(u dburl.URL) (string, error) {
 	if u.User() != "" {
 		return u.User(), nil
 	}

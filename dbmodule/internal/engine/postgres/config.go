@@ -1,4 +1,4 @@
-package dbmodule
+package postgres
 
 import (
 	"context"
@@ -18,9 +18,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/credentials"
 )
 
-// pgxConfig returns the settings for pgx. The connect timeout is for each host
+// Config returns the settings for pgx. The connect timeout is for each host
 // and counts if the URL gives none. PG* variables, service files, ~/.pgpass and
 // ~/.postgresql do not take part, though pgx reads them. Without a user it is
 // the operating system's account; without a host, the local socket if there is
@@ -30,13 +31,13 @@ import (
 // server, and so safe behind a pooler that changes servers between
 // transactions. The caller owns the result, which holds the password: it must
 // not be printed.
-func pgxConfig(u URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) {
-	if u.Engine() != PostgreSQL {
+func Config(u dburl.URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) {
+	if u.Engine() != dburl.PostgreSQL {
 		return nil, errors.New("dbmodule: configure pgx: the URL is not PostgreSQL's")
 	}
 	o, servers := u.PostgreSQL(), u.Hosts()
 
-	name, err := account(u)
+	name, err := credentials.Account(u)
 	if err != nil {
 		return nil, fmt.Errorf("dbmodule: configure pgx: %w", err)
 	}
@@ -65,7 +66,7 @@ func pgxConfig(u URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) {
 	maps.Copy(settings, map[string]string{
 		"host": strings.Join(hosts, ","), "port": strings.Join(ports, ","), "user": name, "dbname": u.Database(),
 	})
-	config, err := parsePgxSettings(settings, o.SSLPassword)
+	config, err := parseSettings(settings, o.SSLPassword)
 	if err != nil {
 		return nil, fmt.Errorf("dbmodule: configure pgx: %w", err)
 	}
@@ -115,7 +116,7 @@ func pgxConfig(u URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) {
 			}
 		}
 	}
-	config.DefaultQueryExecMode = pgxMode(o.QueryMode)
+	config.DefaultQueryExecMode = queryMode(o.QueryMode)
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
 	switch config.DefaultQueryExecMode {
 	case pgx.QueryExecModeCacheStatement:
@@ -124,21 +125,6 @@ func pgxConfig(u URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) {
 		config.DescriptionCacheCapacity = o.StatementsLimit
 	}
 	return config, nil
-}
-
-// withServices returns the configuration with what the option service of its
-// URLs stands for.
-func (c Config) withServices() (_ Config, err error) {
-	if c.URL, err = c.URL.WithService(); err != nil {
-		return Config{}, err
-	}
-	c.ReplicaURLs = slices.Clone(c.ReplicaURLs)
-	for i := range c.ReplicaURLs {
-		if c.ReplicaURLs[i], err = c.ReplicaURLs[i].WithService(); err != nil {
-			return Config{}, err
-		}
-	}
-	return c, nil
 }
 
 // shuffleHosts changes the order in which the hosts of a connection are tried.
@@ -160,8 +146,8 @@ func shuffleHosts(config *pgx.ConnConfig) {
 	config.Fallbacks = attempts[1:]
 }
 
-// pgxMode returns pgx's own value of a word of the URL.
-func pgxMode(word string) pgx.QueryExecMode {
+// queryMode returns pgx's own value of a word of the URL.
+func queryMode(word string) pgx.QueryExecMode {
 	switch word {
 	case dburl.QueryModeSimpleProtocol:
 		return pgx.QueryExecModeSimpleProtocol
@@ -175,8 +161,8 @@ func pgxMode(word string) pgx.QueryExecMode {
 	return pgx.QueryExecModeExec
 }
 
-// parsePgxSettings lets pgx make its configuration of libpq keywords.
-func parsePgxSettings(settings map[string]string, sslPassword dburl.Secret) (*pgx.ConnConfig, error) {
+// parseSettings lets pgx make its configuration of libpq keywords.
+func parseSettings(settings map[string]string, sslPassword dburl.Secret) (*pgx.ConnConfig, error) {
 	options := pgx.ParseConfigOptions{ParseConfigOptions: pgconn.ParseConfigOptions{
 		GetSSLPassword: func(context.Context) string { return sslPassword.Reveal() },
 	}}

@@ -1,4 +1,4 @@
-package dbmodule
+package postgres
 
 import (
 	"bytes"

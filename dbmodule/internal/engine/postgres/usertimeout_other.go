@@ -1,6 +1,6 @@
 //go:build !linux
 
-package dbmodule
+package postgres
 
 import (
 	"syscall"

@@ -1,4 +1,4 @@
-package dbmodule_test
+package postgres_test
 
 import (
 	"crypto/ecdsa"
@@ -18,7 +18,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dberr"
+	"github.com/openhands-go/server/dbmodule/dburl"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 )
@@ -73,7 +74,7 @@ func TestRevokedCertificateIsRefused(t *testing.T) {
 			"expired":         {list("expired.pem", ca, caKey, -time.Minute), "still valid"},
 			"another's list":  {list("other.pem", other, otherKey, time.Hour), "still valid"},
 		} {
-			c := pgxConfig(t, "postgresql://u@db.example/d?sslmode="+mode+"&sslrootcert="+root+"&sslcrl="+test.file)
+			c := config(t, "postgresql://u@db.example/d?sslmode="+mode+"&sslrootcert="+root+"&sslcrl="+test.file)
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
 			go func() {
@@ -95,12 +96,12 @@ func TestRevokedCertificateIsRefused(t *testing.T) {
 				continue
 			}
 			require.ErrorContains(t, err, test.want, name)
-			_, err = engine.Judge(postgres.Judge).Typed(dbmodule.PostgreSQL, err)
-			require.ErrorIs(t, err, dbmodule.ErrAccessDenied, "waiting does not help")
+			_, err = engine.Judge(postgres.Judge).Typed(dburl.PostgreSQL, err)
+			require.ErrorIs(t, err, dberr.ErrAccessDenied, "waiting does not help")
 		}
 	}
 	for file, want := range map[string]string{root: "holds no revocation list", root + "x": "no such file"} {
-		_, err := dbmodule.PgxConfig(parse(t, "postgresql://u@db.example/d?sslmode=verify-full&sslrootcert="+root+"&sslcrl="+file))
+		_, err := postgres.Config(parse(t, "postgresql://u@db.example/d?sslmode=verify-full&sslrootcert="+root+"&sslcrl="+file), 10*time.Second)
 		assert.ErrorContains(t, err, want)
 		assert.ErrorContains(t, err, file)
 	}

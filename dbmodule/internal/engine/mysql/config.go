@@ -1,4 +1,4 @@
-package dbmodule
+package mysql
 
 import (
 	"crypto/tls"
@@ -16,9 +16,10 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/credentials"
 )
 
-// mysqlConfig returns the settings for go-sql-driver and one host of the URL.
+// Config returns the settings for go-sql-driver and one host of the URL.
 // The connect timeout counts if the URL gives none. Text is utf8mb4 with the
 // server's own collation, times are UTC on both sides, and the strict mode is
 // added to the server's modes. Rows that match are counted, not those that
@@ -28,13 +29,13 @@ import (
 //
 // It reads the files that the ssl options name. The caller owns the result,
 // which holds the password: it must not be printed.
-func mysqlConfig(u URL, connectTimeout time.Duration, host dburl.Host) (*mysql.Config, error) {
-	if u.Engine() != MySQL {
+func Config(u dburl.URL, connectTimeout time.Duration, host dburl.Host) (*mysql.Config, error) {
+	if u.Engine() != dburl.MySQL {
 		return nil, errors.New("dbmodule: configure MySQL driver: the URL is not MySQL's")
 	}
 	o := u.MySQL()
 
-	name, err := account(u)
+	name, err := credentials.Account(u)
 	if err != nil {
 		return nil, fmt.Errorf("dbmodule: configure MySQL driver: %w", err)
 	}
@@ -73,7 +74,7 @@ func mysqlConfig(u URL, connectTimeout time.Duration, host dburl.Host) (*mysql.C
 		if c.Net == "unix" {
 			serverName = "localhost"
 		}
-		config, err := mysqlTLSConfig(o.TLS, serverName)
+		config, err := tlsConfig(o.TLS, serverName)
 		if err != nil {
 			return nil, fmt.Errorf("dbmodule: configure MySQL driver: %w", err)
 		}
@@ -83,7 +84,7 @@ func mysqlConfig(u URL, connectTimeout time.Duration, host dburl.Host) (*mysql.C
 	return c, nil
 }
 
-func mysqlTLSConfig(t dburl.MySQLTLS, host string) (*tls.Config, error) {
+func tlsConfig(t dburl.MySQLTLS, host string) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
 	if t.CA != "" {
 		text, err := os.ReadFile(t.CA)

@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule/dberr"
+	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/credentials"
+)
+
+// Target is a database that an engine is to open, and how.
+type Target struct {
+	// URL has what its option service stands for.
+	URL dburl.URL
+	// ConnectTimeout bounds an attempt to connect to one host unless the URL has a
+	// limit of its own; 0 does not.
+	ConnectTimeout time.Duration
+	// Prepares is set when statements are to be prepared.
+	Prepares bool
+	// Password, if not nil, is asked for the password of each connection that is made.
+	Password credentials.Source
+}
+
+// AskPassword asks for the password of a connection that is about to be made. Its
+// errors have a type. It must not be called without a source.
+func (t Target) AskPassword(ctx context.Context, judge Judge) (string, error) {
+	password, err := credentials.Ask(ctx, t.Password)
+	if err != nil {
+		return "", judge.Error(t.URL.Engine(), dberr.ErrUnavailable, fmt.Errorf("no password to log in with: %w", err))
+	}
+	return password, nil
+}
+
+// Opened is what an engine has for one database. Nothing in it has done I/O.
+type Opened struct {
+	Judge Judge
+	// Dialect is how Bun writes statements.
+	Dialect schema.Dialect
+	// Open makes a connection. It tries up to Attempts times, on other hosts and with
+	// TLS or without, and each attempt may take as long as the limit of connecting.
+	Open     OpenFunc
+	Attempts int
+	// OpenReader is set where one connection of Open's writes at a time. It makes
+	// connections that only read, and which the writer does not hold up. Such a database
+	// is no server's: it is opened by this process alone, and waiting does not make it
+	// available.
+	OpenReader OpenFunc
+	// KeepWriter is set when the connection that writes must not be replaced by age.
+	KeepWriter bool
+	// GroupCommits is set when a COMMIT costs so much that several units of work
+	// should share one.
+	GroupCommits bool
+	// Replication asks the servers how far they are; nil where there are none.
+	Replication Replication
+	// Connected, if not nil, runs once after the first connection, for what needs the
+	// server; db leads to that. What it returns, if not nil, runs when all is closed.
+	Connected func(ctx context.Context, db *sql.DB) (closeFunc func() error, err error)
+	// Wait, if not nil, returns when the driver does nothing more for connections
+	// that are closed.
+	Wait func()
+	// Explain, if not nil, returns what else is known about an error of connecting,
+	// nil for nothing.
+	Explain func(err error) error
+}

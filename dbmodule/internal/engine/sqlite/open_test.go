@@ -1,0 +1,102 @@
+package sqlite_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/engine/enginetest"
+	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
+)
+
+func opened(t *testing.T, raw string) engine.Opened {
+	t.Helper()
+	u, err := dburl.ParseURL(raw)
+	require.NoError(t, err)
+	o, err := sqlite.Open(engine.Target{URL: u})
+	require.NoError(t, err)
+	return o
+}
+
+func connect(t *testing.T, open engine.OpenFunc) engine.Conn {
+	t.Helper()
+	c, err := open(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	enginetest.Opens(t, sqlite.Open, "sqlite:///"+filepath.Join(t.TempDir(), "a%20b%3F%23.db"))
+	enginetest.Opens(t, sqlite.Open, "sqlite://")
+}
+
+// Only where COMMIT syncs, units of work share one.
+func TestWhereCommitsAreShared(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]bool{
+		"sqlite:///a.db": true, "sqlite:///a.db?synchronous=NORMAL": false, "sqlite:///a.db?mode=ro": false, "sqlite://": false,
+	} {
+		assert.Equal(t, want, opened(t, raw).GroupCommits, raw)
+	}
+}
+
+// Readers see what the writer wrote, and write nothing themselves.
+func TestReadersOnlyRead(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{"sqlite:///" + filepath.Join(t.TempDir(), "a.db"), "sqlite://"} {
+		o := opened(t, raw)
+		writer, reader := connect(t, o.Open), connect(t, o.OpenReader)
+		for _, query := range []string{"CREATE TABLE names (name text)", "INSERT INTO names VALUES ('a')"} {
+			_, err := writer.Exec(t.Context(), query, nil)
+			require.NoError(t, err)
+		}
+		assert.Equal(t, int64(1), enginetest.Count(t, reader), raw)
+		_, err := reader.Exec(t.Context(), "INSERT INTO names VALUES ('b')", nil)
+		require.Error(t, err, raw)
+	}
+}
+
+// A database in memory is its opener's own, and lives for as long as that is connected.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	one, other := opened(t, "sqlite://"), opened(t, "sqlite://")
+	assert.True(t, one.KeepWriter)
+	assert.False(t, opened(t, "sqlite:///a.db").KeepWriter)
+
+	closeFunc, err := one.Connected(t.Context(), nil)
+	require.NoError(t, err)
+	c, err := one.Open(t.Context())
+	require.NoError(t, err)
+	_, err = c.Exec(t.Context(), "CREATE TABLE names (name text)", nil)
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	assert.Zero(t, enginetest.Count(t, connect(t, one.Open)), "the table is still there")
+	_, err = connect(t, other.Open).Query(t.Context(), "SELECT count(*) FROM names", nil)
+	require.Error(t, err)
+	require.NoError(t, closeFunc())
+}
+
+func TestWhyAFileCanNotBeOpened(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := filepath.Join(folder, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for path, want := range map[string]string{
+		filepath.Join(folder, "none", "a.db"): "does not exist: create it",
+		filepath.Join(file, "a.db"):           "file is no folder",
+		folder:                                "is a folder: name a file",
+		file + "2?mode=ro":                    "is not created with mode=ro or mode=rw",
+		file:                                  "must be allowed to write to the folder " + folder,
+	} {
+		o := opened(t, "sqlite:///"+path)
+		require.ErrorContains(t, o.Explain(engine.Verdict{Kind: sqlite.Judge(lite(14, "unable to open database file")).Kind}.Error(dburl.SQLite, os.ErrInvalid)), want)
+		require.NoError(t, o.Explain(os.ErrInvalid), "other errors say what they mean")
+	}
+}
