@@ -34,6 +34,11 @@ func (h *handlers) registerAppView(api huma.API) {
 		Summary: "Change a conversation's title, tags, public flag or repository",
 		Errors:  []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 	}, h.appUpdate)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-start-tasks", Method: http.MethodGet, Path: appRoot + "/start-tasks", Tags: []string{appTag},
+		Summary: "Get tasks that start conversations, of which there are none: null for each id",
+		Errors:  []int{http.StatusUnprocessableEntity},
+	}, h.startTasks)
 	wire.Document(api, http.MethodPatch, appByID, reflect.TypeFor[appUpdateBody](), json.RawMessage(`{"public":true}`))
 	huma.Register(api, huma.Operation{
 		OperationID: "delete-app-conversation", Method: http.MethodDelete, Path: appByID, Tags: []string{appTag},

@@ -45,6 +45,7 @@ func NewRoutes(sessions *dbmodule.SessionFactory, store *Store, recorder Recorde
 	return func(_ *echo.Echo, api huma.API) {
 		h.registerAgentView(api)
 		h.registerAppView(api)
+		h.registerShared(api, NewSharedLimiter())
 	}
 }
 

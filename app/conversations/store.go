@@ -47,6 +47,8 @@ type Filter struct {
 	UpdatedFrom, Updated *time.Time // at or after; before
 	// Tags are had by a conversation all of them.
 	Tags []TagFilter
+	// Public leaves those that anybody may read.
+	Public bool
 	// TopLevel leaves out conversations that have a parent.
 	TopLevel bool
 }
@@ -75,6 +77,9 @@ func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	}
 	if f.TopLevel {
 		q = q.Where("conversation.parent_conversation_id IS NULL")
+	}
+	if f.Public {
+		q = q.Where("conversation.public = ?", true)
 	}
 	for _, tag := range f.Tags {
 		q = tag.apply(q)

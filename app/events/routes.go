@@ -33,12 +33,13 @@ type handlers struct {
 
 // NewRoutes makes the routes of both views.
 func NewRoutes(
-	sessions *dbmodule.SessionFactory, store *Store, conversations *conversations.Store,
+	sessions *dbmodule.SessionFactory, store *Store, stored *conversations.Store,
 ) httpmodule.Routes {
-	h := &handlers{sessions: sessions, store: store, conversations: conversations}
+	h := &handlers{sessions: sessions, store: store, conversations: stored}
 	return func(_ *echo.Echo, api huma.API) {
 		h.registerAgentView(api)
 		h.registerAppView(api)
+		h.registerShared(api, conversations.NewSharedLimiter())
 	}
 }
 

@@ -1,0 +1,108 @@
+package conversations
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openhands-go/server/app/slow"
+	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+const (
+	sharedTag  = "Shared"
+	sharedRoot = "/api/shared-conversations"
+)
+
+// How often an address may ask for what is shared.
+const (
+	sharedPerSecond = 10
+	sharedBurst     = 100
+)
+
+// NewSharedLimiter is for all that is shared.
+func NewSharedLimiter() *slow.Limiter { return slow.New(sharedPerSecond, sharedBurst) }
+
+// SharedOperation describes an operation that needs no key.
+func SharedOperation(api huma.API, limiter *slow.Limiter, id, path, summary string) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: http.MethodGet, Path: path, Tags: []string{sharedTag}, Summary: summary,
+		Description: "Needs no key: only conversations that are marked public are there. An address may ask 10 times a second.",
+		Security:    []map[string][]string{}, Middlewares: huma.Middlewares{limiter.Middleware(api)},
+		Errors: []int{http.StatusUnprocessableEntity, http.StatusTooManyRequests},
+	}
+}
+
+func (h *handlers) registerShared(api huma.API, limiter *slow.Limiter) {
+	huma.Register(api, SharedOperation(api, limiter, "search-shared-conversations", sharedRoot+"/search", "List public conversations by pages"), h.sharedSearch)
+	huma.Register(api, SharedOperation(api, limiter, "count-shared-conversations", sharedRoot+"/count", "Count public conversations"), h.sharedCount)
+	huma.Register(api, SharedOperation(api, limiter, "get-shared-conversations", sharedRoot, "Get several public conversations, null for each other"), h.sharedBatch)
+}
+
+// sharedInfo is a conversation as anybody may see it: without what tells where it ran, who
+// its children are and how it is labelled.
+func (c *Conversation) sharedInfo([]string) *AppInfo {
+	info := c.AppInfo(nil)
+	info.SandboxID, info.CreatedByUserID, info.Workspace, info.Tags = nil, nil, nil, map[string]string{}
+	info.ParentConversationID = nil
+	return info
+}
+
+func (h *handlers) sharedSearch(ctx context.Context, in *appSearchInput) (*appPageOutput, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	f.Public = true
+	rows, next, err := h.store.Page(ctx, httpmodule.Session(ctx, h.sessions), f, in.Order, in.PageID, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	page := appPage{Items: make([]*AppInfo, len(rows)), NextPageID: nextPage(next)}
+	for i, c := range rows {
+		page.Items[i] = c.sharedInfo(nil)
+	}
+	return &appPageOutput{Body: page}, nil
+}
+
+func (h *handlers) sharedCount(ctx context.Context, in *AppFilter) (*countOutput, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	f.Public = true
+	n, err := h.store.Count(ctx, httpmodule.Session(ctx, h.sessions), f)
+	return &countOutput{Body: n}, err
+}
+
+func (h *handlers) sharedBatch(ctx context.Context, in *IDsInput) (*appBatchOutput, error) {
+	ids, err := wire.QueryIDs(in.IDs, "ids")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := h.store.Batch(ctx, httpmodule.Session(ctx, h.sessions), ids)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]*AppInfo, len(rows))
+	for i, c := range rows {
+		if c != nil && c.Public {
+			items[i] = c.sharedInfo(nil)
+		}
+	}
+	return &appBatchOutput{Body: items}, nil
+}
+
+// startTask is a task that starts a conversation.
+type startTask struct {
+	ID string `json:"id"`
+}
+
+type startTasksOutput struct{ Body []*startTask }
+
+// startTasks answers null for each id: there are no tasks that start conversations.
+func (*handlers) startTasks(_ context.Context, in *IDsInput) (*startTasksOutput, error) {
+	return &startTasksOutput{Body: make([]*startTask, len(in.IDs))}, nil
+}

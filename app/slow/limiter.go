@@ -1,0 +1,44 @@
+// Package slow limits how often an address may ask what needs no key.
+package slow
+
+import (
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4/middleware"
+	"golang.org/x/time/rate"
+)
+
+// Limiter counts requests by the address that a connection comes from. Headers that name
+// another are not read: whoever sends them writes what they like. It is safe for concurrent
+// use.
+type Limiter struct {
+	store *middleware.RateLimiterMemoryStore
+}
+
+// New allows an address burst requests at once, and perSecond of them over time. Addresses
+// that have not asked for three minutes are forgotten.
+func New(perSecond float64, burst int) *Limiter {
+	return &Limiter{store: middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
+		Rate: rate.Limit(perSecond), Burst: burst, ExpiresIn: 3 * time.Minute,
+	})}
+}
+
+// Middleware answers 429 to an address that asks too often.
+func (l *Limiter) Middleware(api huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		host, _, err := net.SplitHostPort(ctx.RemoteAddr())
+		if err != nil {
+			host = ctx.RemoteAddr()
+		}
+		if ok, err := l.store.Allow(host); err == nil && !ok {
+			ctx.SetHeader("Retry-After", "1")
+			// The answer is gone if this fails: so is whoever asked.
+			_ = huma.WriteErr(api, ctx, http.StatusTooManyRequests, "Too many requests from this address: try again in a second")
+			return
+		}
+		next(ctx)
+	}
+}
