@@ -23,9 +23,11 @@ func TestDNSRebinding(t *testing.T) {
 		taken     []string
 		refused   []string
 	}{
-		{"127.0.0.1", "", nil,
+		{
+			"127.0.0.1", "", nil,
 			[]string{"localhost", "LOCALHOST:3000", "localhost.", "127.0.0.1:1", "[::1]:3000", "::1", "a.localhost", "192.168.1.7:3000", "routes.example"},
-			[]string{"evil.example", "evil.example:3000", "localhost.evil.example", "127.0.0.1.evil.example", "notlocalhost", "[evil.example]"}},
+			[]string{"evil.example", "evil.example:3000", "localhost.evil.example", "127.0.0.1.evil.example", "notlocalhost", "[evil.example]"},
+		},
 		{"localhost", "", []string{"Store.example", "b"}, []string{"store.example:3000", "b", "store.example."}, []string{"a.store.example", "example", "c"}},
 		{"127.0.0.1", "", []string{"*"}, []string{"evil.example"}, nil},
 		{"127.0.0.1", "the-key", nil, []string{"evil.example"}, nil},

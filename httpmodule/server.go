@@ -128,7 +128,7 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 		created:  time.Now(),
 		failed:   make(chan error, 1),
 	}
-	s.streams, s.endStreams = context.WithCancel(context.Background())
+	s.streams, s.endStreams = context.WithCancel(context.Background()) //nolint:forbidigo // it lives as long as the server
 	s.lastRequest.Store(s.created.UnixNano())
 	s.document = sync.OnceValues(s.encodeDocument)
 	if cfg.SessionAPIKey != "" {
