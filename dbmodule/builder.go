@@ -3,8 +3,10 @@ package dbmodule
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
 )
 
@@ -134,3 +136,31 @@ func (s *Session) NewAddColumn() *bun.AddColumnQuery { return s.bun().NewAddColu
 
 // NewDropColumn builds an ALTER TABLE DROP COLUMN on this session.
 func (s *Session) NewDropColumn() *bun.DropColumnQuery { return s.bun().NewDropColumn().Conn(s.conn()) }
+
+// failedRow makes an *sql.Row whose Scan returns err. database/sql offers no
+// other way to make one than a query that fails.
+func failedRow(ctx context.Context, err error) *sql.Row {
+	db := sql.OpenDB(failingConnector{err})
+	row := db.QueryRowContext(ctx, "")
+	_ = db.Close() // nothing was opened
+	return row
+}
+
+type failingConnector struct{ err error }
+
+func (c failingConnector) Connect(context.Context) (driver.Conn, error) { return nil, c.err }
+func (failingConnector) Driver() driver.Driver                          { return refusingDriver{} }
+
+// ForUpdate makes a SELECT lock the rows that it reads until the transaction
+// ends, for what is computed from them and written back: without a lock two
+// that read the same value lose one of the changes, with no error, at
+// PostgreSQL's and MySQL's default isolation levels. SQLite needs none, since
+// only one transaction there may write at a time.
+//
+//	err := dbmodule.ForUpdate(s.NewSelect().Model(account).WherePK()).Scan(ctx)
+func ForUpdate(query *bun.SelectQuery) *bun.SelectQuery {
+	if query.DB().Dialect().Name() == dialect.SQLite {
+		return query
+	}
+	return query.For("UPDATE")
+}
