@@ -8,7 +8,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// call is the one thing that passes from a session through database/sql to the
+// Call is the one thing that passes from a session through database/sql to the
 // session's connection: the context of a statement, which says what the statement is to
 // the session, and brings back what the connection answers beyond a result. The
 // connection obeys the caller's context by itself.
@@ -43,6 +43,7 @@ type Purpose int
 const (
 	// Runs is a statement of the session's user.
 	Runs Purpose = iota
+	// Begins, Commits and RollsBack are the session's BEGIN, COMMIT and ROLLBACK.
 	Begins
 	Commits
 	RollsBack
@@ -83,6 +84,7 @@ func (c *Call) Value(key any) any {
 	return c.Caller.Value(key)
 }
 
+// Deadline is the caller's.
 func (c *Call) Deadline() (deadline time.Time, ok bool) { return c.Caller.Deadline() }
 
 // Done is the caller's, but for a query: database/sql would keep a goroutine and a
@@ -95,6 +97,7 @@ func (c *Call) Done() <-chan struct{} {
 	return c.Caller.Done()
 }
 
+// Err is why Done is closed, nil while it is not.
 func (c *Call) Err() error {
 	if c.Result == nil {
 		return c.Caller.Err()

@@ -107,7 +107,7 @@ func (c *Conn) limit(ctx context.Context) *deadline.Limit {
 // good after that.
 func (c *Conn) typed(err error) (engine.Verdict, error) {
 	verdict, err := c.connector.typed(err)
-	refused := verdict.Kind == dberr.ErrReadOnly
+	refused := errors.Is(verdict.Kind, dberr.ErrReadOnly)
 	if refused && (c.state.ReadOnly || c.connector.Standby) {
 		verdict.LosesConnection = false
 		return verdict, ofReadOnlySession(err)
@@ -152,6 +152,7 @@ func (c *Conn) Prepare(query string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), query) //nolint:forbidigo // the interface has no context
 }
 
+// PrepareContext prepares a statement for database/sql.
 func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	if of := c.callOf(ctx); of != nil {
 		ctx = of.Caller
@@ -170,6 +171,7 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return &stmt{Stmt: inner, conn: c, query: query, overrules: overrules}, nil
 }
 
+// ExecContext runs a statement without a result, or what a session's [Call] stands for.
 func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	of := c.callOf(ctx)
 	if of == nil {
@@ -214,6 +216,7 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 	return result, m.ran(result, c.answered(l, query, err))
 }
 
+// QueryContext runs a query. The rows are followed by the session whose [Call] it is.
 func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	of := c.callOf(ctx)
 	if of != nil {
@@ -250,6 +253,8 @@ func (c *Conn) query(ctx context.Context, of *Call, query string, args []driver.
 	return c.result(l, m, of, inner, err, nil)
 }
 
+// Ping asks the server for an answer. driver.ErrBadConn says that the connection is no
+// good, and another may be asked.
 func (c *Conn) Ping(ctx context.Context) error {
 	l := c.limit(ctx)
 	defer l.End()

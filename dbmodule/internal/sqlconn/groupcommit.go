@@ -23,6 +23,7 @@ import (
 // open for the next of them; else it is committed. Either way a session's
 // Commit returns after the transaction's COMMIT and not before.
 
+// What bounds groups.
 const (
 	// GroupUnits and GroupAge bound a group, and with it how long its first
 	// member waits for the others.

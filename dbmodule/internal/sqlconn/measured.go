@@ -92,7 +92,7 @@ func (m *measured) done(err error) error {
 	if m.counted {
 		statement = statement.WithRows(m.rows)
 	}
-	m.to.answered(m.of.Judge, m.caller, m.unit, statement, m.query)
+	m.to.answered(m.caller, m.unit, m.of.Judge, statement, m.query)
 	m.to = nil
 	return err
 }
@@ -109,7 +109,7 @@ func (m *measured) ran(result driver.Result, err error) error {
 // answered tells of a statement: the log with the statement's context, and with its
 // values if it may show them; the observers with their unit of work's context, unless
 // that is nil, and without values.
-func (l *Listeners) answered(judge engine.Judge, caller, unit context.Context, statement observe.Statement, query string) {
+func (l *Listeners) answered(caller, unit context.Context, judge engine.Judge, statement observe.Statement, query string) {
 	var errorText func(error) string
 	if statement.Err != nil {
 		errorText = judge.TextWithoutValues

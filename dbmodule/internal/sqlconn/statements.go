@@ -219,9 +219,10 @@ func (c *Conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, err
 // before, and from a lost connection.
 func (c *Conn) refused(err error) bool {
 	verdict := c.connector.Judge(err)
-	switch verdict.Kind {
-	case dberr.ErrConflict, dberr.ErrTimeout, dberr.ErrUnavailable, dberr.ErrPendingRollback:
-		return false
+	for _, momentary := range [...]error{dberr.ErrConflict, dberr.ErrTimeout, dberr.ErrUnavailable, dberr.ErrPendingRollback} {
+		if errors.Is(verdict.Kind, momentary) {
+			return false
+		}
 	}
 	return verdict.Code != ""
 }
