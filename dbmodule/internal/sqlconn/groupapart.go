@@ -45,7 +45,7 @@ func (g *commitGroup) keepsApart(query string) error {
 }
 
 // spares returns a statement as it is sent, and whether it undoes more than itself when
-// it fails: the OR ROLLBACK of a session's statement is not left to dburl.SQLite, which would
+// it fails: the OR ROLLBACK of a session's statement is not left to SQLite, which would
 // take along what others did. The session can only be rolled back then.
 func (g *commitGroup) spares(query string) (sent string, overrules bool) {
 	if g == nil || !g.conn.state.Strict || sqltext.SharingOf(query) != sqltext.Overrules {

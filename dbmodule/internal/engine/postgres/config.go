@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -35,12 +36,44 @@ func Config(u dburl.URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) 
 	if u.Engine() != dburl.PostgreSQL {
 		return nil, errors.New("dbmodule: configure pgx: the URL is not PostgreSQL's")
 	}
-	o, servers := u.PostgreSQL(), u.Hosts()
+	o := u.PostgreSQL()
 
 	name, err := credentials.Account(u)
 	if err != nil {
 		return nil, fmt.Errorf("dbmodule: configure pgx: %w", err)
 	}
+	config, err := parseSettings(keywords(u, name), o.SSLPassword)
+	if err != nil {
+		return nil, fmt.Errorf("dbmodule: configure pgx: %w", err)
+	}
+
+	// Replaced, since pgx also fills it from PGOPTIONS, PGTZ and PGAPPNAME.
+	config.RuntimeParams = o.Runtime
+	if !o.CommandLine.IsZero() {
+		config.RuntimeParams["options"] = o.CommandLine.Reveal()
+	}
+	if !u.Password().IsZero() {
+		config.Password = u.Password().Reveal()
+	}
+	config.ConnectTimeout = u.ConnectTimeout(connectTimeout)
+	setDialer(config, u)
+	if err := setTLS(config, o); err != nil {
+		return nil, fmt.Errorf("dbmodule: configure pgx: %w", err)
+	}
+	config.DefaultQueryExecMode = queryMode(o.QueryMode)
+	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
+	switch config.DefaultQueryExecMode {
+	case pgx.QueryExecModeCacheStatement:
+		config.StatementCacheCapacity = o.StatementsLimit
+	case pgx.QueryExecModeCacheDescribe:
+		config.DescriptionCacheCapacity = o.StatementsLimit
+	}
+	return config, nil
+}
+
+// keywords returns libpq's keywords and their values for the URL.
+func keywords(u dburl.URL, user string) map[string]string {
+	servers := u.Hosts()
 	hosts, ports := make([]string, len(servers)), make([]string, len(servers))
 	for i, h := range servers {
 		port := strconv.Itoa(int(h.Port))
@@ -62,24 +95,16 @@ func Config(u dburl.URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) 
 		"connect_timeout": "0", "channel_binding": "prefer", "require_auth": "",
 		"min_protocol_version": "", "max_protocol_version": "",
 	}
-	maps.Copy(settings, o.Settings)
+	maps.Copy(settings, u.PostgreSQL().Settings)
 	maps.Copy(settings, map[string]string{
-		"host": strings.Join(hosts, ","), "port": strings.Join(ports, ","), "user": name, "dbname": u.Database(),
+		"host": strings.Join(hosts, ","), "port": strings.Join(ports, ","), "user": user, "dbname": u.Database(),
 	})
-	config, err := parseSettings(settings, o.SSLPassword)
-	if err != nil {
-		return nil, fmt.Errorf("dbmodule: configure pgx: %w", err)
-	}
+	return settings
+}
 
-	// Replaced, since pgx also fills it from PGOPTIONS, PGTZ and PGAPPNAME.
-	config.RuntimeParams = o.Runtime
-	if !o.CommandLine.IsZero() {
-		config.RuntimeParams["options"] = o.CommandLine.Reveal()
-	}
-	if !u.Password().IsZero() {
-		config.Password = u.Password().Reveal()
-	}
-	config.ConnectTimeout = u.ConnectTimeout(connectTimeout)
+// setDialer has pgx connect as the URL says, within the connect timeout of config.
+func setDialer(config *pgx.ConnConfig, u dburl.URL) {
+	o, servers := u.PostgreSQL(), u.Hosts()
 	dialer := &net.Dialer{Timeout: config.ConnectTimeout, KeepAliveConfig: o.KeepAlive}
 	if !o.KeepAlive.Enable {
 		dialer.KeepAlive = -1
@@ -98,33 +123,29 @@ func Config(u dburl.URL, connectTimeout time.Duration) (*pgx.ConnConfig, error) 
 			return addresses, nil
 		}
 	}
-	if o.MinTLS != 0 {
-		for _, c := range append([]*pgconn.FallbackConfig{{TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
-			if c.TLSConfig != nil {
-				c.TLSConfig.MinVersion = o.MinTLS
-			}
-		}
-	}
+}
+
+// setTLS sets what pgx has no keyword for.
+func setTLS(config *pgx.ConnConfig, o dburl.PostgreSQLOptions) error {
+	var lists []*x509.RevocationList
 	if o.CRL != "" {
-		lists, err := readCRLs(o.CRL)
-		if err != nil {
-			return nil, fmt.Errorf("dbmodule: configure pgx: %w", err)
-		}
-		for _, c := range append([]*pgconn.FallbackConfig{{TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
-			if c.TLSConfig != nil {
-				refuseRevoked(c.TLSConfig, lists)
-			}
+		var err error
+		if lists, err = readCRLs(o.CRL); err != nil {
+			return err
 		}
 	}
-	config.DefaultQueryExecMode = queryMode(o.QueryMode)
-	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
-	switch config.DefaultQueryExecMode {
-	case pgx.QueryExecModeCacheStatement:
-		config.StatementCacheCapacity = o.StatementsLimit
-	case pgx.QueryExecModeCacheDescribe:
-		config.DescriptionCacheCapacity = o.StatementsLimit
+	for _, c := range append([]*pgconn.FallbackConfig{{TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
+		if c.TLSConfig == nil {
+			continue
+		}
+		if o.MinTLS != 0 {
+			c.TLSConfig.MinVersion = o.MinTLS
+		}
+		if lists != nil {
+			refuseRevoked(c.TLSConfig, lists)
+		}
 	}
-	return config, nil
+	return nil
 }
 
 // shuffleHosts changes the order in which the hosts of a connection are tried.
