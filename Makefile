@@ -36,14 +36,18 @@ faults: tools ## kill, pause and cut databases under load, and print what was lo
 
 FUZZTIME := 60s
 
+# How long sessions are compared with plain text on each engine.
+DIFFERENTIAL := 1h
+
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME (60s)
+fuzz: tools ## run each fuzz target for FUZZTIME (60s), and compare sessions with plain text for DIFFERENTIAL (1h)
 	@grep -rl '^func Fuzz' --include=*_test.go . | while read -r file; do \
 	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z]*).*/\1/p' "$$file"); do \
 	    echo "$$target"; \
 	    go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s | tail -n 2; \
 	  done; \
 	done
+	@DBTEST_REQUIRE=all DBTEST_DIFFERENTIAL=$(DIFFERENTIAL) go test ./dbmodule -run '^TestSessionsAnswerAsTextDoes$$' -count=1 -timeout 0 -v
 
 .PHONY: cluster
 cluster: tools ## run replicas, failover and a Galera cluster on this machine, and print what was lost: about 4 minutes

@@ -19,7 +19,7 @@ import (
 func newDBCommand(s streams) *cobra.Command {
 	return dbcmd.New(dbcmd.Config{
 		Models:   models(),
-		Sources:  []migrate.Source{migrations.Source(func(text string) { fmt.Fprintln(s.err, text) })},
+		Sources:  []migrate.Source{migrations.Source(func(text string) { _, _ = fmt.Fprintln(s.err, text) })},
 		Build:    string(build()),
 		Settings: func() (dbcmd.Settings, error) { return databaseSettings(s) },
 		Editor:   editor(),

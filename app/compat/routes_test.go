@@ -48,7 +48,8 @@ func TestNotOffered(t *testing.T) {
 	t.Parallel()
 	const id = "/0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		for _, area := range []string{"bash", "file", "git", "vscode", "desktop", "tools", "mcp", "llm", "skills", "plugins", "hooks",
+		for _, area := range []string{
+			"bash", "file", "git", "vscode", "desktop", "tools", "mcp", "llm", "skills", "plugins", "hooks",
 			"workspaces", "profiles", "agent-profiles", "meta-profiles", "sub-agents", "organizations", "v1/settings", "v1/secrets", "v1/sandboxes",
 		} {
 			for _, path := range []string{"", "/", "/a", "/a/b%2Fc"} {

@@ -343,8 +343,11 @@ func (p *Patch) Merge(part *Patch) {
 	takeOver(&p.MaxIterations, part.MaxIterations)
 	takeOver(&p.StuckDetection, part.StuckDetection)
 	for _, document := range [...][2]*[]byte{
-		{&p.Stats, &part.Stats}, {&p.Agent, &part.Agent}, {&p.Workspace, &part.Workspace},
-		{&p.ConfirmationPolicy, &part.ConfirmationPolicy}, {&p.Tags, &part.Tags},
+		{&p.Stats, &part.Stats},
+		{&p.Agent, &part.Agent},
+		{&p.Workspace, &part.Workspace},
+		{&p.ConfirmationPolicy, &part.ConfirmationPolicy},
+		{&p.Tags, &part.Tags},
 	} {
 		if to, from := document[0], document[1]; *from != nil {
 			*to = *from

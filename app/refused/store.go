@@ -72,7 +72,7 @@ func (*Store) record(ctx context.Context, db bun.IDB, r Refusal) error {
 
 func (r Refusal) digest() string {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%s\n%s\n%d\n", r.What, r.ConversationID, r.Size)
+	_, _ = fmt.Fprintf(hash, "%s\n%s\n%d\n", r.What, r.ConversationID, r.Size)
 	hash.Write(r.Body)
 	return hex.EncodeToString(hash.Sum(nil))
 }

@@ -43,9 +43,11 @@ type Purpose int
 const (
 	// Runs is a statement of the session's user.
 	Runs Purpose = iota
-	// Begins, Commits and RollsBack are the session's BEGIN, COMMIT and ROLLBACK.
+	// Begins is the session's BEGIN.
 	Begins
+	// Commits is its COMMIT.
 	Commits
+	// RollsBack is its ROLLBACK.
 	RollsBack
 	// Adopts makes the session's transaction a bun.Tx.
 	Adopts
