@@ -32,7 +32,7 @@ func Write(engine dbmodule.Engine, found autogen.Inspection, packageName string)
 	}
 	slices.SortFunc(tables, func(a, b *schema.Table) int { return cmp.Compare(a.Name, b.Name) })
 	for _, table := range tables {
-		w.models[table] = &model{table: table, name: w.names.model(table.Name), fields: map[string]bool{}}
+		w.models[table] = &model{engine: engine, table: table, name: w.names.model(table.Name), fields: map[string]bool{}}
 	}
 	var models []*model
 	for _, table := range tables {
@@ -62,18 +62,21 @@ type writer struct {
 
 // model is the model of a table.
 type model struct {
-	table *schema.Table
-	name  string
+	engine dbmodule.Engine
+	table  *schema.Table
+	name   string
 	// columns and relations are the lines of the struct.
 	columns, relations []field
 	// fields are the names that are taken.
-	fields    map[string]bool
-	indexes   []dbmodule.Index
-	checks    []dbmodule.Check
-	keyNames  map[string]string
-	comment   string
-	comments  map[string]string
-	unmanaged dbmodule.Unmanaged
+	fields   map[string]bool
+	indexes  []dbmodule.Index
+	checks   []dbmodule.Check
+	keyNames map[string]string
+	comment  string
+	comments map[string]string
+	// columnTypes are the types that columns have on the tables' engine alone.
+	columnTypes map[string]string
+	unmanaged   dbmodule.Unmanaged
 }
 
 // field is a field of a model's struct.
@@ -91,6 +94,12 @@ func (w writer) columns(m *model) {
 		f := field{name: w.names.field(m.fields, column.Name), column: column.Name}
 		choice, ok := w.choose(m.table, column)
 		f.goType, f.tag = choice.goType, choice.tag()
+		if choice.ofEngine != "" {
+			if m.columnTypes == nil {
+				m.columnTypes = map[string]string{}
+			}
+			m.columnTypes[column.Name] = choice.ofEngine
+		}
 		if !ok {
 			f.remark = "left to the database: " + describe(column)
 			m.unmanaged.Columns = append(m.unmanaged.Columns, column.Name)

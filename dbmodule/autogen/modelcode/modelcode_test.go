@@ -72,3 +72,47 @@ func TestWriteOddNames(t *testing.T) {
 		t.Error("the same tables give another text")
 	}
 }
+
+// MySQL has types that a type tag does not mean there: a model says them for MySQL alone.
+func TestWriteTypesOfMySQL(t *testing.T) {
+	t.Parallel()
+	cfg := dbmodule.DefaultConfig()
+	if err := cfg.URL.UnmarshalText([]byte(dbtest.URL(t, dbmodule.MySQL))); err != nil {
+		t.Fatal(err)
+	}
+	db := dbtest.Open(t, cfg).DB()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := conn.ExecContext(t.Context(), "CREATE TABLE notes (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, body text NOT NULL, "+
+		"seen timestamp NULL, weight float NOT NULL DEFAULT 1.5, title varchar(40) NOT NULL)"); err != nil {
+		t.Fatal(err)
+	}
+	found, err := autogen.InspectTables(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := modelcode.Write(dbmodule.MySQL, found, "store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"func (*Note) ColumnTypes(engine dbmodule.Engine) map[string]string {\n\tif engine != dbmodule.MySQL {",
+		`"body":   "text",`, `"seen":   "timestamp",`, `"weight": "float",`, "`bun:\"body,notnull\"`",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	for _, not := range []string{`"title":`, "Unmanaged"} {
+		if strings.Contains(string(text), not) {
+			t.Errorf("%q is in\n%s", not, text)
+		}
+	}
+}

@@ -27,7 +27,7 @@ func (n names) model(table string) string {
 }
 
 // reserved are names that a model's struct can't use for a field.
-var reserved = []string{"BaseModel", "Indexes", "Checks", "TableComment", "ColumnComments", "ForeignKeyNames", "Unmanaged"}
+var reserved = []string{"BaseModel", "Indexes", "Checks", "TableComment", "ColumnComments", "ForeignKeyNames", "ColumnTypes", "Unmanaged"}
 
 func (n names) field(taken map[string]bool, column string) string {
 	for _, name := range reserved {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
 )
 
@@ -63,7 +64,7 @@ func header(b *bytes.Buffer, models []*model) {
 		others = append(others, "github.com/uptrace/bun")
 	}
 	ours := slices.ContainsFunc(models, func(m *model) bool {
-		return len(m.indexes) > 0 || len(m.checks) > 0 || m.leaves()
+		return len(m.indexes) > 0 || len(m.checks) > 0 || len(m.columnTypes) > 0 || m.leaves()
 	})
 	groups := [][]string{used, others}
 	if ours {
@@ -116,6 +117,7 @@ func (m *model) write(b *bytes.Buffer) {
 		writeMap(b, m.keyNames)
 		b.WriteString("}\n}\n")
 	}
+	m.writeColumnTypes(b)
 	if m.comment != "" || len(m.comments) > 0 {
 		fmt.Fprintf(b, "\n// TableComment is the table's comment.\nfunc (*%s) TableComment() string { return %s }\n", m.name, strconv.Quote(m.comment))
 		fmt.Fprintf(b, "\n// ColumnComments are the columns' comments.\nfunc (*%s) ColumnComments() map[string]string {\n\treturn map[string]string{", m.name)
@@ -153,6 +155,17 @@ func (m *model) writeIndexes(b *bytes.Buffer) {
 		b.WriteString("},\n")
 	}
 	b.WriteString("\t}\n}\n")
+}
+
+func (m *model) writeColumnTypes(b *bytes.Buffer) {
+	if len(m.columnTypes) == 0 {
+		return
+	}
+	constants := map[dbmodule.Engine]string{dbmodule.SQLite: "SQLite", dbmodule.PostgreSQL: "PostgreSQL", dbmodule.MySQL: "MySQL"}
+	fmt.Fprintf(b, "\n// ColumnTypes are the types that columns have on %[1]s alone.\nfunc (*%[2]s) ColumnTypes(engine dbmodule.Engine) map[string]string {\n"+
+		"\tif engine != dbmodule.%[1]s {\n\t\treturn nil\n\t}\n\treturn map[string]string{", constants[m.engine], m.name)
+	writeMap(b, m.columnTypes)
+	b.WriteString("}\n}\n")
 }
 
 func (m *model) writeUnmanaged(b *bytes.Buffer) {

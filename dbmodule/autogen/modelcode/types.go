@@ -29,6 +29,9 @@ type choice struct {
 	column   string
 	// options are the other options of the tag.
 	options []string
+	// ofEngine is the type that the column has on its engine alone, by the model's
+	// ColumnTypes; empty leaves it to the tag.
+	ofEngine string
 }
 
 func (c choice) tag() string {
@@ -121,6 +124,15 @@ func (w writer) choose(table *schema.Table, column *schema.Column) (choice, bool
 		for _, defaults := range defaultsOf(column, counts) {
 			tried := base
 			tried.declared, tried.defaults = declared, defaults
+			if w.agrees(table, withDefault(column, defaults), goes, tried) {
+				return tried, true
+			}
+		}
+	}
+	if w.parses(column, spelled) {
+		for _, defaults := range defaultsOf(column, counts) {
+			tried := base
+			tried.defaults, tried.ofEngine = defaults, spelled
 			if w.agrees(table, withDefault(column, defaults), goes, tried) {
 				return tried, true
 			}
@@ -264,12 +276,34 @@ func (w writer) agrees(table *schema.Table, column *schema.Column, goes goType, 
 	live := schema.NewRealm(schema.New("").AddTables(schema.NewTable(table.Name).AddColumns(&copied)))
 	for _, made := range realm.Schemas[0].Tables {
 		made.Attrs = nil
-		for _, c := range made.Columns {
-			c.Attrs = nil
+		for _, column := range made.Columns {
+			column.Attrs = nil
+			if c.ofEngine != "" {
+				column.Type.Type = copied.Type.Type // as ColumnTypes is going to say
+			}
 		}
 	}
 	draft, err := autogen.Compare(context.Background(), w.engine, live, realm) //nolint:forbidigo // it compares in memory, and waits for nothing
 	return err == nil && draft.Empty()
+}
+
+// parses reports whether the engine's spelling of a column's type, which ColumnTypes
+// returns as it is, means that type.
+func (w writer) parses(column *schema.Column, spelled string) bool {
+	parse := sqlite.ParseType
+	switch w.engine {
+	case dbmodule.PostgreSQL:
+		parse = postgres.ParseType
+	case dbmodule.MySQL:
+		parse = mysql.ParseType
+	}
+	parsed, err := parse(spelled)
+	if err != nil {
+		return false
+	}
+	copied := *column
+	copied.Type = &schema.ColumnType{Type: parsed}
+	return w.format(&copied) == w.format(column)
 }
 
 func (w writer) converts(table *schema.Table, goes goType, c choice) bool {
