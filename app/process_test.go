@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -199,7 +200,7 @@ func TestProcessBannerForPeople(t *testing.T) {
 	p.await(t, "serving   http://127.0.0.1:")
 	p.await(t, "docs      http://127.0.0.1:")
 	p.await(t, "database  sqlite: ")
-	p.await(t, "schema    3 tables, at revision ")
+	p.await(t, "schema    5 tables, at revision ")
 	p.signal(t, syscall.SIGTERM)
 	if code := p.wait(t); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, p.output())
@@ -217,7 +218,7 @@ func TestProcessNamesAnAddressToVisit(t *testing.T) {
 func TestProcessSaysThatTheSchemaIsBehind(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "PORT=0", "LOG_FORMAT=console", "DATABASE_SCHEMA=none")
-	p.await(t, "schema    3 tables, not ready: tables are missing: conversations, event_counts, events; ")
+	p.await(t, "schema    5 tables, not ready: tables are missing: conversation_tags, conversations, event_counts, events, refused_deliveries; ")
 }
 
 // hang sends half a request and returns when the server waits for the rest.
@@ -292,6 +293,11 @@ func TestProcessCutsOffAfterShutdownTimeout(t *testing.T) {
 
 func TestProcessDrainsOnSIGHUP(t *testing.T) {
 	t.Parallel()
+	// A process that was started to ignore the signal, as nohup does, goes on ignoring it,
+	// and hands that down. This one hands down what others get.
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, syscall.SIGHUP)
+	defer signal.Stop(received)
 	p := start(t, nil, "PORT=0")
 	p.serving(t)
 	p.signal(t, syscall.SIGHUP)

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,9 +46,11 @@ func TestLogIsForPeopleOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = stderr.Close()
+	tooLong := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer tooLong.Stop()
 	var seen strings.Builder
 	buffer := make([]byte, 4096)
-	for !strings.Contains(seen.String(), "schema    3 tables") {
+	for !strings.Contains(seen.String(), "schema    5 tables") {
 		n, err := person.Read(buffer)
 		if err != nil {
 			break
@@ -56,7 +59,7 @@ func TestLogIsForPeopleOnATerminal(t *testing.T) {
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	for _, want := range []string{"INFO", "OpenHands Server", "serving   http://127.0.0.1:"} {
+	for _, want := range []string{"INFO", "OpenHands Server", "serving   http://127.0.0.1:", "schema    5 tables"} {
 		if !strings.Contains(seen.String(), want) {
 			t.Errorf("no %q in %q", want, seen.String())
 		}

@@ -3,6 +3,8 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,14 +76,24 @@ func lockAsBefore(ctx context.Context, s *dbmodule.Session, conversation string)
 	return q.Scan(ctx, &ids)
 }
 
+// trafficRuns is the environment's name for how often the revisions run under traffic.
+const trafficRuns = "DBTEST_TRAFFIC_RUNS"
+
 // The revisions since the build before the tallies run while that build
 // writes, up and down and up again: each run succeeds, no write of the build
-// fails, and no event is lost.
+// fails, and no event is lost. DBTEST_TRAFFIC_RUNS is how often, 3 times by default.
 func TestRevisionsUnderTheBuildBefore(t *testing.T) {
 	t.Parallel()
+	runs := 3
+	if text := os.Getenv(trafficRuns); text != "" {
+		var err error
+		if runs, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s: %v", trafficRuns, err)
+		}
+	}
 	const (
-		runs, writers, conversations = 10, 4, 12
-		large                        = 6_000 // events of one conversation: it takes several pieces
+		writers, conversations = 4, 12
+		large                  = 6_000 // events of one conversation: it takes several pieces
 	)
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
 		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))

@@ -55,10 +55,10 @@ func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
 	}
 	began := time.Now()
 	for done := false; !done; {
-		pieceBegan := time.Now()
 		var piece Piece
+		var held time.Duration
 		err := r.persist(ctx, p, func() (err error) {
-			piece, err = r.piecemeal(ctx, p, w, entry)
+			piece, held, err = r.piecemeal(ctx, p, w, entry)
 			return err
 		})
 		if err != nil {
@@ -69,8 +69,8 @@ func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
 		r.m.report(p)
 		if !done && r.engine == dbmodule.SQLite {
 			// Those who wait for the file ask for it now and then: they need time
-			// in which it is free.
-			if err := sleep(ctx, time.Since(pieceBegan)); err != nil {
+			// in which it is free, as much as the piece held it.
+			if err := sleep(ctx, held); err != nil {
 				return r.named(err, p.Step)
 			}
 		}
@@ -79,10 +79,13 @@ func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
 }
 
 // piecemeal runs one piece and stores where the next one begins. The position
-// is read in the same transaction: on SQLite another process may be at it, too.
-func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (piece Piece, err error) {
+// is read in the same transaction: on SQLite another process may be at it, too. held is
+// how long that lasted, without the wait before it.
+func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (piece Piece, held time.Duration, err error) {
 	after := *entry
+	var began time.Time
 	err = r.transactionOn(ctx, r.conn, sql.LevelReadCommitted, func(tx bun.Tx) error {
+		began = time.Now()
 		if err := r.dialect.keepLock(ctx, tx); err != nil {
 			return err
 		}
@@ -117,7 +120,7 @@ func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (
 	if err == nil {
 		*entry = after
 	}
-	return piece, err
+	return piece, time.Since(began), err
 }
 
 // backfillMatches refuses to go on where an earlier run did something else than
