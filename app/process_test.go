@@ -170,7 +170,7 @@ func TestProcessServesAndStops(t *testing.T) {
 			t.Parallel()
 			p := start(t, nil, "PORT=0")
 			at := p.serving(t)
-			if at.Engine != "sqlite" || filepath.Base(at.Database) != "openhands.db" || at.Tables != 3 || len(at.Revisions) != 1 {
+			if at.Engine != "sqlite" || filepath.Base(at.Database) != "openhands.db" || at.Tables != 5 || len(at.Revisions) != 1 {
 				t.Errorf("got %+v", at)
 			}
 			for _, url := range []string{at.URL + "/ready", at.Docs} {
