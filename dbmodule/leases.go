@@ -96,6 +96,15 @@ type handle struct {
 	lease *pool.Lease[*pooled] // nil for a session's
 	// closed is set when the connection was closed already.
 	closed atomic.Bool
+	// returned is set when whoever had it gave it back in order.
+	returned atomic.Bool
+}
+
+// IsValid is called by database/sql when a connection is given back, and not when its
+// user has called it bad (driver.ErrBadConn).
+func (h *handle) IsValid() bool {
+	h.returned.Store(true)
+	return true
 }
 
 // Close gives a leased connection back. That of a session is closed: database/sql has
@@ -103,6 +112,9 @@ type handle struct {
 func (h *handle) Close() error {
 	switch {
 	case h.lease != nil:
+		if !h.returned.Load() {
+			h.Discard()
+		}
 		return h.lease.Release()
 	case h.closed.Load():
 		return nil

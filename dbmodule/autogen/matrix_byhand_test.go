@@ -243,13 +243,13 @@ var handMade = map[dbmodule.Engine][]string{
 	},
 }
 
-func FuzzMatrix(f *testing.F) { fuzzMatrix(f, dbmodule.SQLite, 1) }
+// The seeds are some of the changes: all of them take too long for a test that runs
+// beside TestMatrixWithWhatNoModelKnows.
+func FuzzMatrix(f *testing.F) { fuzzMatrix(f, dbmodule.SQLite, 7) }
 
-// The seeds of the servers are some of the changes: all of them take too long
-// for a test that runs beside TestMatrixWithWhatNoModelKnows.
-func FuzzMatrixPostgreSQL(f *testing.F) { fuzzMatrix(f, dbmodule.PostgreSQL, 7) }
+func FuzzMatrixPostgreSQL(f *testing.F) { fuzzMatrix(f, dbmodule.PostgreSQL, 20) }
 
-func FuzzMatrixMySQL(f *testing.F) { fuzzMatrix(f, dbmodule.MySQL, 7) }
+func FuzzMatrixMySQL(f *testing.F) { fuzzMatrix(f, dbmodule.MySQL, 20) }
 
 // fuzzMatrix takes changes of the matrix in any order over columns of any kind
 // that no model knows. Its seeds are every step-th change.
