@@ -2,6 +2,7 @@ package dbmodule_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -253,4 +254,28 @@ func TestTwoProcessesOnOneSQLiteFile(t *testing.T) {
 	account := new(Account)
 	require.NoError(t, both[0].DB().NewSelect().Model(account).Scan(t.Context()))
 	assert.EqualValues(t, 100, account.Balance)
+}
+
+// driver.ErrBadConn from Raw is how a user of database/sql has a connection closed, such
+// as one whose session holds a lock.
+func TestAConnectionThatItsUserCallsBadIsClosed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		use := func(verdict error) (used driver.Conn) {
+			conn, err := db.DB().Conn(t.Context())
+			require.NoError(t, err)
+			err = conn.Raw(func(of any) error {
+				used = of.(interface{ Unwrap() driver.Conn }).Unwrap()
+				return verdict
+			})
+			require.ErrorIs(t, err, verdict)
+			_ = conn.Close() // closed already where it is bad
+			return used
+		}
+		first := use(nil)
+		assert.Same(t, first, use(nil), "the pool keeps a good one")
+		assert.Same(t, first, use(driver.ErrBadConn))
+		assert.NotSame(t, first, use(nil))
+		assert.Zero(t, db.Stats().InUse)
+	})
 }

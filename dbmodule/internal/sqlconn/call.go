@@ -15,22 +15,24 @@ import (
 //
 // It is a context since database/sql hands on nothing else. Hooks of Bun may wrap it.
 type Call struct {
-	// caller is the context that counts.
+	// Caller is the context that counts.
 	Caller context.Context //nolint:containedctx // see above
-	// on is the connection that it is for. Others, to which a hook of Bun's may pass it
+	// On is the connection that it is for. Others, to which a hook of Bun's may pass it
 	// on, take it for any context.
-	On   *Conn
+	On *Conn
+	// Does is what the statement is to the session.
 	Does Purpose
-	// options are those of a transaction that begins.
+	// Options are those of a transaction that begins.
 	Options engine.TxOptions
-	// shares lets a COMMIT be one for several units of work; what it waits for then is
-	// in acknowledged.
+	// Shares lets a COMMIT be one for several units of work. The connection answers with
+	// Acknowledged then, which the session waits for; it is nil for a COMMIT that was
+	// sent at once.
 	Shares       bool
 	Acknowledged *Acknowledgement
-	// alone is set for a statement outside a transaction that may write: an error may
+	// Alone is set for a statement outside a transaction that may write: an error may
 	// leave open whether it is stored.
 	Alone bool
-	// result, if not nil, follows the rows of a query.
+	// Result, if not nil, follows the rows of a query.
 	Result *Result
 	// Conn, if not nil, is what database/sql gets when it asks for a connection for a
 	// session.
