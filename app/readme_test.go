@@ -12,14 +12,16 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
-func readme(t *testing.T) string {
+func page(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../README.md")
+	text, err := os.ReadFile(filepath.Join("..", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,10 +29,10 @@ func readme(t *testing.T) string {
 }
 
 // Not parallel: it sets environment variables.
-func TestReadmeHasEverySetting(t *testing.T) {
+func TestSettingsPageHasEverySetting(t *testing.T) {
 	environment(t, nil)
 	var got []string
-	for line := range strings.Lines(readme(t)) {
+	for line := range strings.Lines(page(t, "docs/settings.md")) {
 		// Rows of the one table whose first column is a variable.
 		if cell, ok := strings.CutPrefix(line, "| `"); ok && strings.ToUpper(cell[:strings.IndexByte(cell, '`')]) == cell[:strings.IndexByte(cell, '`')] {
 			got = append(got, strings.TrimSpace(line))
@@ -58,7 +60,7 @@ func TestReadmeNamesTheGoVersion(t *testing.T) {
 	for line := range strings.Lines(string(mod)) {
 		if version, ok := strings.CutPrefix(strings.TrimSpace(line), "go "); ok {
 			parts := strings.Split(version, ".")
-			if want := "Go " + parts[0] + "." + parts[1]; !strings.Contains(readme(t), want) {
+			if want := "Go " + parts[0] + "." + parts[1]; !strings.Contains(page(t, "README.md"), want) {
 				t.Errorf("go.mod says %s, README has no %q", version, want)
 			}
 			return
@@ -70,7 +72,10 @@ func TestReadmeNamesTheGoVersion(t *testing.T) {
 // documents are the texts whose Go is compiled, each group of them in a package
 // of its own.
 var documents = map[string][]string{
-	"readme":  {"README.md", "docs/cluster.md"},
+	"readme": {"README.md"},
+	"manual": {
+		"docs/models-and-tables.md", "docs/sessions.md", "docs/http.md", "docs/coming-from-python.md", "docs/cluster.md",
+	},
 	"compose": {"docs/compose.md"},
 }
 
@@ -99,6 +104,65 @@ func snippets(t *testing.T, names ...string) []string {
 	}
 }
 
+func TestReadmeIsShort(t *testing.T) {
+	t.Parallel()
+	text := page(t, "README.md")
+	if lines := strings.Count(text, "\n"); lines > 150 || len(text) > 10_000 {
+		t.Errorf("README has %d lines and %d bytes; at most 150 and 10,000: move some of it to docs", lines, len(text))
+	}
+}
+
+// Every page says first what it is for, and every link to a file leads somewhere, its heading included.
+func TestPagesOfDocs(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(pages) < 10 {
+		t.Fatal(pages, err)
+	}
+	pages = append(pages, "../README.md", "../CONTRIBUTING.md")
+	link := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]*))?\)`)
+	for _, name := range pages {
+		text := page(t, name[len("../"):])
+		if name != "../README.md" && !strings.Contains(text, "\nAfter this page ") {
+			t.Errorf("%s does not begin with what its reader can do after it: After this page …", name)
+		}
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			target := name
+			if match[1] != "" {
+				target = filepath.Join(filepath.Dir(name), match[1])
+			}
+			info, err := os.Stat(target)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if match[2] != "" && (info.IsDir() || !slices.Contains(anchors(page(t, target[len("../"):])), match[2])) {
+				t.Errorf("%s: %s has no heading for #%s", name, target, match[2])
+			}
+		}
+	}
+}
+
+// anchors are what links to the headings of a page end with.
+func anchors(page string) []string {
+	var all []string
+	for line := range strings.Lines(page) {
+		if heading := strings.TrimLeft(line, "#"); heading != line && strings.HasPrefix(heading, " ") {
+			keep := func(r rune) rune {
+				switch {
+				case r == ' ':
+					return '-'
+				case r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r):
+					return unicode.ToLower(r)
+				}
+				return -1
+			}
+			all = append(all, strings.Map(keep, strings.TrimSpace(heading)))
+		}
+	}
+	return all
+}
+
 func TestReadmeShowsTheComposedProgram(t *testing.T) {
 	t.Parallel()
 	program, err := os.ReadFile(filepath.Join("e2e", "testdata", "compose", "main.go.txt"))
@@ -112,7 +176,7 @@ func TestReadmeShowsTheComposedProgram(t *testing.T) {
 
 // known are the packages that snippets use without importing them.
 var known = []string{
-	"context", "errors", "io/fs", "net/http", "testing", "time",
+	"context", "errors", "io", "io/fs", "net/http", "testing", "time",
 	"github.com/danielgtaylor/huma/v2",
 	"github.com/labstack/echo/v4",
 	"github.com/openhands-go/server/dbmodule",
@@ -170,7 +234,6 @@ func TestReadmeCompiles(t *testing.T) {
 	overlay := make(map[string]string)
 	var packages []string
 	for group, names := range documents {
-		packages = append(packages, "./"+group+"/snippets")
 		for i, snippet := range snippets(t, names...) {
 			if pretty, err := format.Source([]byte(snippet)); err != nil || !bytes.Equal(pretty, []byte(snippet)) {
 				t.Errorf("not formatted (%v):\n%s", err, snippet)
@@ -183,6 +246,9 @@ func TestReadmeCompiles(t *testing.T) {
 				at = filepath.Join(root, group, pkg, name)
 			} else {
 				snippet = complete(t, snippet)
+				if pkg := "./" + group + "/snippets"; !slices.Contains(packages, pkg) {
+					packages = append(packages, pkg)
+				}
 			}
 			overlay[at] = filepath.Join(folder, name)
 			if err := os.WriteFile(overlay[at], []byte(snippet), 0o600); err != nil {
