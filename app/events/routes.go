@@ -200,6 +200,9 @@ func (h *handlers) page(ctx context.Context, rawID string, f Filter, in PageInpu
 	if err != nil {
 		return nil, err
 	}
+	if err := reserve(ctx, payloads); err != nil {
+		return nil, err
+	}
 	return &pageOutput{Body: wire.AppendPage(nil, payloads, next)}, nil
 }
 
@@ -282,8 +285,27 @@ func (h *handlers) list(ctx context.Context, rawID string, ids []string, where [
 	if err != nil {
 		return nil, err
 	}
+	if err := reserve(ctx, payloads); err != nil {
+		return nil, err
+	}
 	return &listOutput{Body: wire.AppendList(nil, payloads)}, nil
 }
+
+// reserve takes the answer that these payloads make out of the server's memory budget, if it
+// is large.
+func reserve(ctx context.Context, payloads []string) error {
+	var size int64
+	for _, payload := range payloads {
+		size += int64(len(payload))
+	}
+	if size < largeAnswer {
+		return nil
+	}
+	return httpmodule.ReserveMemory(ctx, size)
+}
+
+// largeAnswer is what an answer counts from, in bytes.
+const largeAnswer = 1 << 20
 
 type getInput struct {
 	PathInput

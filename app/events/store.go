@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -232,6 +233,9 @@ func (s *Store) titleFor(ctx context.Context, db bun.IDB, conversationID string,
 	return titleOf(payload), err
 }
 
+// maxBatchBytes bounds what Batch reads at once, in bytes.
+const maxBatchBytes = 64 << 20
+
 // chunk is how many ids a statement asks for.
 const chunk = 500
 
@@ -339,7 +343,8 @@ func insertRows(ctx context.Context, db bun.IDB, rows []*Event) error {
 }
 
 // Page lists up to limit events of a conversation after pageID, "" for the first
-// page, as they came, and the next page's id, "" after the last.
+// page, as they came, and the next page's id, "" after the last. A page ends earlier when
+// its events reach [paging.MaxBytes]; it has one event at least.
 func (s *Store) Page(
 	ctx context.Context, db bun.IDB, conversationID string, f Filter, order, pageID string, limit int,
 ) (payloads []string, next string, err error) {
@@ -348,7 +353,6 @@ func (s *Store) Page(
 		direction, after = "DESC", "<"
 	}
 	scope := "events:" + conversationID
-	var rows []stored
 	q := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).
 		Column(storedColumns...).
 		OrderExpr("event.ts ?, event.seq ?", bun.Safe(direction), bun.Safe(direction)).
@@ -362,24 +366,46 @@ func (s *Store) Page(
 		q = q.Where("event.ts ?= ?", bun.Safe(after), cursor.Micros).
 			Where("(event.ts ? ? OR event.seq ? ?)", bun.Safe(after), cursor.Micros, bun.Safe(after), cursor.Seq)
 	}
-	if err := q.Scan(ctx, &rows); err != nil {
+	var last stored
+	size, more := 0, false
+	err = s.each(ctx, q, func(e stored, payload string) bool {
+		more = len(payloads) == limit || len(payloads) > 0 && size+len(payload) > paging.MaxBytes
+		if !more {
+			payloads, last, size = append(payloads, payload), e, size+len(payload)
+		}
+		return !more
+	})
+	if err != nil {
 		return nil, "", fmt.Errorf("events: list: %w", err)
 	}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		last := rows[limit-1]
+	if more {
 		next, err = paging.Encode(scope, order, paging.Cursor{Micros: last.Micros, Seq: last.Seq})
+	}
+	return payloads, next, err
+}
+
+// each reads events one by one, until there are no more or do says false. It does not hold
+// all of them in memory: a hundred events may be a hundred times 64 MiB.
+func (s *Store) each(ctx context.Context, q *bun.SelectQuery, do func(e stored, payload string) bool) (err error) {
+	rows, err := q.Rows(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var e stored
+		if err := rows.Scan(&e.Seq, &e.Micros, &e.ID, &e.Payload, &e.Packed); err != nil {
+			return err
+		}
+		payload, err := s.text(&e)
 		if err != nil {
-			return nil, "", err
+			return err
+		}
+		if e.Payload, e.Packed = "", nil; !do(e, payload) {
+			return nil
 		}
 	}
-	payloads = make([]string, len(rows))
-	for i := range rows {
-		if payloads[i], err = s.text(&rows[i]); err != nil {
-			return nil, "", err
-		}
-	}
-	return payloads, next, nil
+	return rows.Err()
 }
 
 // Count counts the events that Page lists. Without a filter it reads the
@@ -413,7 +439,8 @@ func (s *Store) Get(ctx context.Context, db bun.IDB, conversationID, id string) 
 	return s.text(&e)
 }
 
-// Batch reads events as they came in the order of ids, "" where there is none.
+// Batch reads events as they came in the order of ids, "" where there is none. More than
+// maxBatchBytes in all are a [wire.Invalid].
 func (s *Store) Batch(ctx context.Context, db bun.IDB, conversationID string, ids []string) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -422,17 +449,20 @@ func (s *Store) Batch(ctx context.Context, db bun.IDB, conversationID string, id
 	for i, id := range ids {
 		keys[i] = keyOf(id)
 	}
-	var rows []stored
-	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
-		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(keys)).Scan(ctx, &rows)
+	q := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
+		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(keys))
+	byID, size := make(map[string]string, len(ids)), 0
+	err := s.each(ctx, q, func(e stored, payload string) bool {
+		byID[e.ID] = payload
+		size += len(payload)
+		return len(byID) == 1 || size <= maxBatchBytes
+	})
 	if err != nil {
 		return nil, fmt.Errorf("events: get %d: %w", len(ids), err)
 	}
-	byID := make(map[string]string, len(rows))
-	for i := range rows {
-		if byID[rows[i].ID], err = s.text(&rows[i]); err != nil {
-			return nil, err
-		}
+	if len(byID) > 1 && size > maxBatchBytes {
+		return nil, wire.NewInvalid("too_long", fmt.Sprintf(
+			"The events are larger than %d MiB together: ask for fewer at once", maxBatchBytes>>20), "query", "ids")
 	}
 	payloads := make([]string, len(ids))
 	for i, key := range keys {

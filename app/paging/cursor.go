@@ -16,6 +16,9 @@ const (
 	MaxLimit     = 100
 	// MaxBatch is how many items a batch get may ask for.
 	MaxBatch = 100
+	// MaxBytes is how large the items of a page of more than one item can be, all
+	// together. Clients go on by the page's next_page_id.
+	MaxBytes = 8 << 20
 )
 
 const (
