@@ -12,6 +12,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine/mysql"
 	"github.com/openhands-go/server/dbmodule/internal/engine/postgres"
 	"github.com/openhands-go/server/dbmodule/internal/engine/sqlite"
+	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
@@ -116,7 +117,9 @@ func openPools(cfg Config, with shared) (pools, error) {
 	settings, limits := cfg.connSettings(with, opened.Judge, opened.Open), limitsOf(cfg)
 	settings.ConnectTimeout *= time.Duration(opened.Attempts) // each gets its time
 	if cfg.GroupCommit && opened.GroupCommits {
-		settings.Queue = sqlconn.NewQueue()
+		settings.Queue = groupcommit.NewQueue(settings.Dialect, func(kind, cause error) error {
+			return opened.Judge.Error(settings.Engine, kind, cause)
+		})
 	}
 	if opened.OpenReader != nil {
 		limits.Size, limits.Overflow = 1, 0

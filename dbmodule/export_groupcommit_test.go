@@ -4,26 +4,23 @@ import (
 	"database/sql/driver"
 	"errors"
 
-	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
+	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 )
 
 // What bounds groups.
 const (
-	GroupUnits = sqlconn.GroupUnits
-	GroupAge   = sqlconn.GroupAge
+	GroupUnits = groupcommit.MaxUnits
+	GroupAge   = groupcommit.MaxAge
 	// GroupPause is how long units of work commit one by one after a group failed.
-	GroupPause = sqlconn.GroupPause
-	QuickUnit  = sqlconn.QuickUnit
-	SlowUnits  = sqlconn.SlowUnits
+	GroupPause = groupcommit.Pause
+	QuickUnit  = groupcommit.QuickUnit
+	SlowUnits  = groupcommit.SlowUnits
 )
 
 // GroupedCommits returns how many COMMITs stored how many units of work of
 // sessions, both 0 where they don't share.
 func GroupedCommits(d *Database) (commits, units int64) {
-	if q := d.pools.connector.Queue; q != nil {
-		commits, units = q.Committed()
-	}
-	return commits, units
+	return d.pools.connector.Queue.Committed()
 }
 
 // BreakConn marks the session's connection as one that the pool should not keep.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 	"github.com/openhands-go/server/dbmodule/internal/pool"
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/observe"
@@ -146,7 +147,7 @@ func (s *Session) settle() {
 
 // await gives the connection back, so that others can share the transaction's
 // COMMIT, and waits for that.
-func (s *Session) await(ctx context.Context, shared *sqlconn.Acknowledgement) error {
+func (s *Session) await(ctx context.Context, shared *groupcommit.Acknowledgement) error {
 	held := s.held
 	_ = held.giveBack() // who waits for the COMMIT learns what matters
 	s.forget()

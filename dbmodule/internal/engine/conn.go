@@ -55,6 +55,14 @@ type Conn interface {
 	// SAVEPOINT. An engine may keep it prepared.
 	Control(ctx context.Context, statement string) error
 
+	// CommitFails returns the error that COMMIT would return by now, such as for a
+	// foreign key that is looked at then, and nil if that would succeed. It is asked
+	// where units of work share a COMMIT, see Opened.GroupCommits.
+	CommitFails() error
+	// SchemaUndoes reports whether constraints or triggers of the schema may undo a
+	// whole transaction, or make its COMMIT fail. It is true when that is not known.
+	SchemaUndoes(ctx context.Context) bool
+
 	// Ping asks the server for an answer. driver.ErrBadConn says that the
 	// connection is no good, and nothing else was sent on it.
 	Ping(ctx context.Context) error

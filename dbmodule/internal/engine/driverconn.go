@@ -86,6 +86,12 @@ func (c *DriverConn) Control(ctx context.Context, statement string) error {
 	return err
 }
 
+// CommitFails implements Conn for an engine where no COMMIT is shared.
+func (c *DriverConn) CommitFails() error { return nil }
+
+// SchemaUndoes implements Conn for an engine where no COMMIT is shared.
+func (c *DriverConn) SchemaUndoes(context.Context) bool { return true }
+
 // Ping implements Conn.
 func (c *DriverConn) Ping(ctx context.Context) error {
 	if pinger, ok := c.inner.(driver.Pinger); ok {

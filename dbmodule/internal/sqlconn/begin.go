@@ -27,7 +27,7 @@ func (c *Conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*t
 		return nil, err
 	}
 	c.state.ReadOnly = opts.ReadOnly
-	if c.group.isOpen() {
+	if c.group.IsOpen() {
 		return c.joinTx(ctx, own)
 	}
 	l := c.limit(ctx)
@@ -46,7 +46,7 @@ func (c *Conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*t
 		return nil, err
 	}
 	c.state.Begin()
-	c.group.begin()
+	c.group.Begin()
 	return &tx{conn: c, limit: kept(l, own)}, nil
 }
 
@@ -54,12 +54,12 @@ func (c *Conn) beginTx(ctx context.Context, opts engine.TxOptions, own bool) (*t
 func (c *Conn) joinTx(ctx context.Context, own bool) (*tx, error) {
 	l := c.limit(ctx)
 	m := c.logFor(l, c.unit, "BEGIN")
-	if err := m.raw(c.connector, c.group.join(l.Context())); err != nil {
+	if err := m.raw(c.connector, c.group.Join(l.Context())); err != nil {
 		defer l.End()
 		_, err = c.typed(explain(l, c.connector, err))
 		return nil, err
 	}
 	c.state.Begin()
-	c.group.begin()
-	return &tx{conn: c, limit: kept(l, own), joined: true}, nil
+	c.group.Begin()
+	return &tx{conn: c, limit: kept(l, own)}, nil
 }

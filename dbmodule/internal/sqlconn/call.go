@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 )
 
 // Call is the one thing that passes from a session through database/sql to the
@@ -28,7 +29,7 @@ type Call struct {
 	// Acknowledged then, which the session waits for; it is nil for a COMMIT that was
 	// sent at once.
 	Shares       bool
-	Acknowledged *Acknowledgement
+	Acknowledged *groupcommit.Acknowledgement
 	// Alone is set for a statement outside a transaction that may write: an error may
 	// leave open whether it is stored.
 	Alone bool

@@ -10,6 +10,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 	"github.com/openhands-go/server/dbmodule/internal/txstate"
 )
 
@@ -34,7 +35,7 @@ type Conn struct {
 	// preparation decides which statements run prepared.
 	preparation
 	// group is nil unless sessions commit in groups here.
-	group *commitGroup
+	group *groupcommit.Group
 	// unit is the unit of work that it is in the hands of, nil for none.
 	unit *Unit
 	// own is the transaction of the session that has the connection.
@@ -65,7 +66,7 @@ func (c *Conn) sent(query string, err error) error {
 	if strings.Contains(query, unrenderable) {
 		err = c.connector.failure(dberr.ErrValue, err)
 	}
-	c.state.Failed(err, verdict.LosesTransaction || c.broken)
+	c.state.Failed(err, verdict.LosesTransaction || c.broken || c.overrules(query))
 	return err
 }
 
@@ -97,8 +98,8 @@ func (c *Conn) abandoned(l *deadline.Limit) {
 }
 
 func (c *Conn) limit(ctx context.Context) *deadline.Limit {
-	if c.group.isOpen() && ctx.Done() != nil {
-		return c.newLimit(ctx, gracefully)
+	if c.group.IsOpen() && ctx.Done() != nil {
+		return c.newLimit(ctx, groupcommit.WithGrace)
 	}
 	return c.newLimit(ctx, nil)
 }
@@ -136,7 +137,7 @@ func ofReadOnlySession(err error) error {
 
 // Close closes the connection.
 func (c *Conn) Close() error {
-	c.group.closing(c.broken)
+	c.group.Close(c.broken)
 	defer c.connector.Live.remove(c)
 	defer c.timer.Close()
 	c.altered()
@@ -157,30 +158,29 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if of := c.callOf(ctx); of != nil {
 		ctx = of.Caller
 	}
-	if err := c.admits(query); err != nil {
+	if err := c.admits(ctx, query); err != nil {
 		return nil, err
 	}
 	l := c.limit(ctx)
 	defer l.End()
 	c.affects(query)
-	sent, overrules := c.group.spares(query)
-	inner, err := c.inner.Prepare(l.Context(), sent)
+	inner, err := c.inner.Prepare(l.Context(), c.spared(query))
 	if err != nil {
 		return nil, c.answered(l, query, err)
 	}
-	return &stmt{Stmt: inner, conn: c, query: query, overrules: overrules}, nil
+	return &stmt{Stmt: inner, conn: c, query: query}, nil
 }
 
 // ExecContext runs a statement without a result, or what a session's [Call] stands for.
 func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	of := c.callOf(ctx)
 	if of == nil {
-		return c.execSpared(ctx, query, args)
+		return c.exec(ctx, query, args)
 	}
 	if of.Does != Runs {
 		return driver.ResultNoRows, c.settle(of)
 	}
-	result, err := c.execSpared(of.Caller, query, args)
+	result, err := c.exec(of.Caller, query, args)
 	return result, c.told(of, err)
 }
 
@@ -194,13 +194,14 @@ func (c *Conn) told(of *Call, err error) error {
 }
 
 func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if err := c.admits(query); err != nil {
+	if err := c.admits(ctx, query); err != nil {
 		return nil, err
 	}
 	l := c.limit(ctx)
 	defer l.End()
 	m := c.measure(l, query)
-	run, err := c.plan(l.Context(), query, len(args) > 0, true)
+	sent := c.spared(query)
+	run, err := c.plan(l.Context(), sent, len(args) > 0, true)
 	if err != nil {
 		return nil, m.done(c.answered(l, query, err))
 	}
@@ -211,7 +212,7 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 			return result, m.ran(result, c.answered(l, query, err))
 		}
 	}
-	result, err := c.inner.Exec(l.Context(), query, args)
+	result, err := c.inner.Exec(l.Context(), sent, args)
 	run.ranAsText(err)
 	return result, m.ran(result, c.answered(l, query, err))
 }
@@ -222,19 +223,19 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if of != nil {
 		ctx = of.Caller
 	}
-	sent, overrules := c.group.spares(query)
-	result, err := c.query(ctx, of, sent, args)
-	return result, c.told(of, c.overruled(overrules, err))
+	result, err := c.query(ctx, of, query, args)
+	return result, c.told(of, err)
 }
 
 // query runs a query, for a session if of is not nil.
 func (c *Conn) query(ctx context.Context, of *Call, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.admits(query); err != nil {
+	if err := c.admits(ctx, query); err != nil {
 		return nil, err
 	}
 	l := c.limit(ctx)
 	m := c.measure(l, query)
-	run, err := c.plan(l.Context(), query, len(args) > 0, false)
+	sent := c.spared(query)
+	run, err := c.plan(l.Context(), sent, len(args) > 0, false)
 	if err != nil {
 		return c.result(l, m, of, nil, err, nil)
 	}
@@ -248,7 +249,7 @@ func (c *Conn) query(ctx context.Context, of *Call, query string, args []driver.
 	if c.changes.asText {
 		queryText = c.inner.QueryAnySettings
 	}
-	inner, err := queryText(l.Context(), query, args)
+	inner, err := queryText(l.Context(), sent, args)
 	run.ranAsText(err)
 	return c.result(l, m, of, inner, err, nil)
 }
@@ -294,7 +295,7 @@ func (c *Conn) Ready(ctx context.Context, idle time.Duration, ask bool) error {
 // Returned ends what its user did with the connection, and reports whether it may be
 // used again; see pool.Conn.
 func (c *Conn) Returned() bool {
-	c.group.handOver()
+	c.group.HandOver(!c.broken)
 	c.unit, c.own, c.reading = nil, nil, nil
 	c.endChanges()
 	c.state.Reset()
@@ -313,7 +314,7 @@ func (c *Conn) Discard() { c.broken = true }
 
 // LeavesGroup commits what units of work of sessions left open to share a COMMIT, for a
 // user who can't join them.
-func (c *Conn) LeavesGroup() { c.group.leaveAlone() }
+func (c *Conn) LeavesGroup() { c.group.Commit() }
 
 func (c *Conn) sound() bool {
 	if c.broken || c.outdated() {
@@ -333,8 +334,6 @@ type stmt struct {
 	engine.Stmt
 	conn  *Conn
 	query string
-	// overrules is set if it undoes the whole transaction when it fails, see spares.
-	overrules bool
 }
 
 // errNoContext answers the calls without a context of an interface of
@@ -349,14 +348,14 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if of != nil {
 		ctx = of.Caller
 	}
-	if err := s.conn.admits(s.query); err != nil {
+	if err := s.conn.admits(ctx, s.query); err != nil {
 		return nil, err
 	}
 	l := s.conn.limit(ctx)
 	defer l.End()
 	m := s.conn.measure(l, s.query)
 	result, err := s.Stmt.Exec(l.Context(), args)
-	return result, s.conn.told(of, s.conn.overruled(s.overrules, m.ran(result, s.conn.answered(l, s.query, err))))
+	return result, s.conn.told(of, m.ran(result, s.conn.answered(l, s.query, err)))
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -364,12 +363,12 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if of != nil {
 		ctx = of.Caller
 	}
-	if err := s.conn.admits(s.query); err != nil {
+	if err := s.conn.admits(ctx, s.query); err != nil {
 		return nil, err
 	}
 	l := s.conn.limit(ctx)
 	m := s.conn.measure(l, s.query)
 	inner, err := s.Stmt.Query(l.Context(), args)
 	result, err := s.conn.result(l, m, of, inner, err, nil)
-	return result, s.conn.told(of, s.conn.overruled(s.overrules, err))
+	return result, s.conn.told(of, err)
 }

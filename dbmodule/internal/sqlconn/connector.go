@@ -10,6 +10,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/dburl"
 	"github.com/openhands-go/server/dbmodule/internal/cluster"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
@@ -31,9 +32,8 @@ type Settings struct {
 	StatementCache int
 	// Standby is set for a server that takes no writes, as it should.
 	Standby bool
-	// Queue, if not nil, lets units of work of sessions commit in groups. The engine is
-	// SQLite.
-	Queue *Queue
+	// Queue, if not nil, lets units of work of sessions commit in groups.
+	Queue *groupcommit.Queue
 	// Live, if not nil, counts the connections that are open.
 	Live *Live
 	// Listeners are told what is done.
@@ -80,9 +80,7 @@ func (c *Connector) Connect(ctx context.Context) (*Conn, error) {
 		inner: &severable{Conn: inner}, connector: c, generation: generation,
 		preparation: preparation{statements: newStatements(c.Shapes, c.StatementCache, inner.ClosesLate())},
 	}
-	if c.Queue != nil {
-		made.group = &commitGroup{queue: c.Queue, conn: made}
-	}
+	made.group = c.Queue.On(made.inner)
 	if err := c.Live.add(made); err != nil {
 		return nil, errors.Join(err, made.Close())
 	}

@@ -11,7 +11,7 @@
 //   - no answer is waited for without a limit,
 //   - a statement whose caller went away ends on the server too,
 //   - statements run prepared where that means the same,
-//   - units of work share a COMMIT on SQLite.
+//   - units of work share a COMMIT where package groupcommit says so.
 //
 // A statement goes one way: it is admitted, gets its limit, is prepared or not, runs
 // on the engine's connection, its error is judged, and whoever listens is told.

@@ -1,6 +1,7 @@
 package sqlconn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -14,11 +15,11 @@ import (
 // anything is sent.
 
 // admits says whether a statement may be sent now.
-func (c *Conn) admits(query string) error {
+func (c *Conn) admits(ctx context.Context, query string) error {
 	if err := c.admitsBesideRows(query); err != nil {
 		return err
 	}
-	if err := c.group.admits(query); err != nil {
+	if err := c.admitsShared(ctx, query); err != nil {
 		return err
 	}
 	return c.state.Admits(c.connector.Dialect, query)

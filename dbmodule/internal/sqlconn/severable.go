@@ -223,17 +223,15 @@ func (s *severable) Close() error {
 	return s.Conn.Close()
 }
 
-// Unresolved asks a connection that knows of deferred foreign keys.
-func (s *severable) Unresolved() (unresolved bool, err error) {
-	err = s.call(func() (err error) {
-		keys, ok := s.Conn.(keyKeeper)
-		if !ok {
-			return errNoKeys
-		}
-		unresolved, err = keys.Unresolved()
-		return err
+func (s *severable) CommitFails() error { return s.call(s.Conn.CommitFails) }
+
+func (s *severable) SchemaUndoes(ctx context.Context) bool {
+	undoes := true
+	_ = s.call(func() error {
+		undoes = s.Conn.SchemaUndoes(ctx)
+		return nil
 	})
-	return unresolved, err
+	return undoes
 }
 
 // severableStmt is a prepared statement of a severable connection.

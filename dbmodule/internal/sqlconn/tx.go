@@ -10,6 +10,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 )
 
 // RollbackTimeout bounds a ROLLBACK; past it the connection is dropped, which rolls back
@@ -22,8 +23,6 @@ type tx struct {
 	// limit bounds COMMIT and ROLLBACK; its caller is the context that BeginTx
 	// was given, or for a session's own that of the statement.
 	limit *deadline.Limit
-	// joined says that it is a savepoint in another's transaction.
-	joined bool
 	// outlives says that it is committed when its own unit of work has ended,
 	// and with that the context that it was begun with.
 	outlives bool
@@ -42,40 +41,44 @@ func (t *tx) Commit() error {
 
 // commit is Commit for a session. Where that lets others share it, and they do, it
 // returns what the session waits for.
-func (t *tx) commit(shares bool) (*Acknowledgement, error) {
+func (t *tx) commit(shares bool) (*groupcommit.Acknowledgement, error) {
 	if pending := t.conn.state.Pending(); pending != nil {
 		return nil, errors.Join(pending, t.Rollback())
 	}
 	if err := t.limit.Caller().Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), t.Rollback())
 	}
-	if g := t.conn.group; g != nil && (t.joined || shares && g.resolves()) {
+	if g := t.conn.group; g.Joined() || g != nil && shares && t.conn.inner.CommitFails() == nil {
 		return t.share(g)
 	}
-	return nil, t.commitNow()
+	return nil, t.Store()
 }
 
 // share ends a unit of work that is committed together with others, or may be.
-func (t *tx) share(g *commitGroup) (*Acknowledgement, error) {
+func (t *tx) share(g *groupcommit.Group) (*groupcommit.Acknowledgement, error) {
 	defer t.conn.end()
-	if t.joined {
+	if g.Joined() {
 		defer t.limit.End()
 		t.limit.Start(0)
-		resolved := g.resolves()
+		fails := t.conn.inner.CommitFails() // for all who share it
 		m := t.conn.logFor(t.limit, t.conn.unit, "COMMIT")
-		if err := g.part(context.WithoutCancel(t.limit.Context()), !resolved); err != nil {
+		if err := g.EndPart(context.WithoutCancel(t.limit.Context()), fails != nil); err != nil {
 			return nil, m.done(t.conn.connector.failure(dberr.ErrConflict, err))
 		}
-		if !resolved {
-			return nil, m.done(g.violated())
+		_, fails = t.conn.connector.typed(fails)
+		if m.done(fails) != nil {
+			return nil, fails
 		}
-		_ = m.done(nil)
 	}
-	return g.add(t), nil
+	return g.Add(t), nil
 }
 
-// commitNow sends COMMIT.
-func (t *tx) commitNow() error {
+// Caller is the context of the statement that ends it, without its cancellation once it
+// outlives its unit of work. A session's own has one from then on.
+func (t *tx) Caller() context.Context { return t.limit.Caller() }
+
+// Store sends COMMIT.
+func (t *tx) Store() error {
 	defer t.limit.End()
 	t.limit.Start(0)
 	err := t.send("COMMIT", t.conn.inner.Commit)
@@ -111,11 +114,11 @@ func (t *tx) send(statement string, method func(context.Context) error) error {
 // which makes the server roll back; the error is only worth telling where the
 // connection seemed healthy.
 func (t *tx) Rollback() error {
-	if t.joined {
+	if t.conn.group.Joined() {
 		defer t.conn.end()
 		defer t.limit.End()
 		m := t.conn.logFor(t.limit, t.conn.unit, "ROLLBACK")
-		_ = m.raw(t.conn.connector, t.conn.group.part(context.WithoutCancel(t.limit.Context()), true)) // what could not be undone is gone with the transaction
+		_ = m.raw(t.conn.connector, t.conn.group.EndPart(context.WithoutCancel(t.limit.Context()), true)) // what could not be undone is gone with the transaction
 		return nil
 	}
 	gone := t.conn.broken
@@ -135,8 +138,8 @@ func (t *tx) Rollback() error {
 	return fmt.Errorf("dbmodule: rollback: %w", err)
 }
 
-// outlive keeps the transaction open beyond its own unit of work.
-func (t *tx) outlive() {
+// Outlive keeps the transaction open beyond its own unit of work.
+func (t *tx) Outlive() {
 	if t.outlives {
 		return
 	}
@@ -150,8 +153,8 @@ func (t *tx) outlive() {
 	}
 }
 
-// forget rolls back what the connection still has open, if anything.
-func (t *tx) forget() {
+// Drop rolls back what the connection still has open, if anything.
+func (t *tx) Drop() {
 	t.limit.End()
 	if t.conn.inner.Rollback(t.limit.Context()) != nil {
 		t.conn.broken = true

@@ -2,7 +2,7 @@ package sqltext
 
 import "strings"
 
-// Sharing is what a text may do to a SQLite transaction that other units of work
+// Sharing is what a text may do to a transaction that other units of work
 // share.
 type Sharing uint8
 
@@ -22,11 +22,11 @@ const (
 
 // SharingOf reads all statements of a text. What constraints and triggers do that are
 // there already is not seen.
-func SharingOf(text string) (worst Sharing) {
+func SharingOf(d Dialect, text string) (worst Sharing) {
 	if !mentions(text, "ROLLBACK", "ATTACH", "defer_foreign_keys") {
 		return Harmless
 	}
-	for s := range segments(SQLite, text) {
+	for s := range segments(d, text) {
 		sharing := Harmless
 		switch {
 		case s.is(0, "ATTACH"):
@@ -65,10 +65,10 @@ func (s *segment) rollbacks(found func(Token)) (worst Sharing) {
 
 // WithoutRollback returns a text that Overrules with ABORT in place of each ROLLBACK:
 // a violation undoes its statement, and whoever runs it is to undo the rest.
-func WithoutRollback(text string) string {
+func WithoutRollback(d Dialect, text string) string {
 	var b strings.Builder
 	from := 0
-	for s := range segments(SQLite, text) {
+	for s := range segments(d, text) {
 		s.rollbacks(func(t Token) {
 			b.WriteString(text[from:t.From])
 			b.WriteString("ABORT")

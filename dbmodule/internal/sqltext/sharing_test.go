@@ -36,9 +36,9 @@ func TestSharingOf(t *testing.T) {
 		`ATTACH 'other.db' AS other`:                                                                 sqltext.Undoes,
 		`attach database 'other.db' as other`:                                                        sqltext.Undoes,
 	} {
-		assert.Equal(t, want, sqltext.SharingOf(text), text)
+		assert.Equal(t, want, sqltext.SharingOf(sqltext.SQLite, text), text)
 		if want == sqltext.Overrules {
-			assert.Less(t, sqltext.SharingOf(sqltext.WithoutRollback(text)), sqltext.Overrules, text)
+			assert.Less(t, sqltext.SharingOf(sqltext.SQLite, sqltext.WithoutRollback(sqltext.SQLite, text)), sqltext.Overrules, text)
 		}
 	}
 }
@@ -51,6 +51,6 @@ func TestWithoutRollback(t *testing.T) {
 		"SELECT 1":       "SELECT 1",
 		"ROLLBACK TO a;": "ROLLBACK TO a;",
 	} {
-		assert.Equal(t, want, sqltext.WithoutRollback(text))
+		assert.Equal(t, want, sqltext.WithoutRollback(sqltext.SQLite, text))
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 
-	"modernc.org/sqlite"
-
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
@@ -20,6 +18,8 @@ type conn struct {
 	control map[string]engine.Stmt
 	// open are the statements that were prepared and not closed so far.
 	open map[*stmt]struct{}
+	// undoes is what is known of the schema.
+	undoes schemaUndoes
 	// waits is set where COMMIT may have to wait for readers: without a write-ahead
 	// log, in memory.
 	waits bool
@@ -137,17 +137,6 @@ func (c *conn) Control(ctx context.Context, statement string) error {
 	}
 	_, err := st.Exec(ctx, nil)
 	return err
-}
-
-// Unresolved reports whether COMMIT would fail by now, since a deferred foreign key is
-// violated.
-func (c *conn) Unresolved() (bool, error) {
-	status, ok := c.Driver().(sqlite.DBStatus)
-	if !ok {
-		return false, errors.New("dbmodule: look at deferred foreign keys: the driver does not tell")
-	}
-	violated, _, err := status.Status(sqlite.DBStatusDeferredFKs, false)
-	return violated != 0, err
 }
 
 // Close implements engine.Conn. Without the statements' end SQLite would keep the
