@@ -1,0 +1,178 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// MaxName is how many bytes a topic and a key may have together.
+const MaxName = 1024
+
+// Config decides how often a feed asks the database. Its zero value is usable.
+type Config struct {
+	// PollInterval is the pause between two questions where the engine tells nothing by
+	// itself; 0 stands for 0.5 seconds.
+	PollInterval time.Duration `envconfig:"FEED_POLL_INTERVAL" default:"500ms" desc:"how often SQLite, MariaDB and MySQL are asked what other processes have changed"`
+}
+
+// DefaultConfig returns the defaults that the tags of [Config] name.
+func DefaultConfig() Config { return Config{PollInterval: 500 * time.Millisecond} }
+
+// Validate reports a setting that can't be used.
+func (c Config) Validate() error {
+	if c.PollInterval < 0 || c.PollInterval > time.Minute {
+		return fmt.Errorf("feed: FEED_POLL_INTERVAL=%s: takes a duration up to 1m, for example 500ms", c.PollInterval)
+	}
+	return nil
+}
+
+// netInterval is the pause between two questions where NOTIFY carries hints.
+const netInterval = 15 * time.Second
+
+// VersionsFunc reads a version of each of up to 500 keys that are there: any number that is
+// another one after each change that is published. A key that it leaves out counts as one
+// that is not there. It is called with a session that sees what is committed, by one
+// goroutine at a time.
+type VersionsFunc func(ctx context.Context, db bun.IDB, keys []string) (map[string]int64, error)
+
+// Topic says how the feed finds out by itself whether something has changed.
+type Topic struct {
+	// Name is what units of work publish.
+	Name string
+	// Versions is asked for the keys that have subscribers. Without it, and for topics
+	// of which the feed knows nothing, each question is answered by a hint to all
+	// subscribers of the topic.
+	Versions VersionsFunc
+}
+
+// Feed tells subscribers what units of work publish. It is safe for concurrent use. It works
+// within the process as soon as it is made, and between processes from [Feed.Start] to
+// [Feed.Close].
+type Feed struct {
+	db       *dbmodule.Database
+	sessions *dbmodule.SessionFactory
+	log      *zap.Logger
+	poll     time.Duration
+	topics   map[string]VersionsFunc
+	hub      *hub
+	// outbox is what other processes are to be told; nil where nobody can be.
+	outbox *outbox
+	poller *poller
+
+	mu     sync.Mutex
+	cancel context.CancelFunc
+	closed bool
+	done   sync.WaitGroup
+}
+
+// New makes a feed of a database, which the caller closes after the feed. It does no I/O.
+// log may be nil.
+func New(cfg Config, log *zap.Logger, db *dbmodule.Database, topics ...Topic) (*Feed, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if db == nil {
+		return nil, errors.New("feed: make feed: there is no database")
+	}
+	if log == nil {
+		log = zap.NewNop()
+	}
+	f := &Feed{db: db, log: log, poll: cfg.PollInterval, topics: make(map[string]VersionsFunc), hub: newHub()}
+	if f.poll == 0 {
+		f.poll = DefaultConfig().PollInterval
+	}
+	for _, topic := range topics {
+		if _, twice := f.topics[topic.Name]; twice || topic.Name == "" {
+			return nil, fmt.Errorf("feed: make feed: topic %q: each has a name of its own", topic.Name)
+		}
+		f.topics[topic.Name] = topic.Versions
+	}
+	// Where there may be replicas, a session that may write reads from the primary.
+	seeing := dbmodule.Autocommit()
+	switch db.Engine() {
+	case dbmodule.SQLite:
+		seeing = dbmodule.ReadOnly()
+	case dbmodule.PostgreSQL:
+		f.outbox = newOutbox()
+	}
+	f.sessions = db.Sessions().With(seeing)
+	f.poller = newPoller(f)
+	return f, nil
+}
+
+// Sessions returns the factory whose sessions see what a hint tells of. Those of others that
+// only read may go to a replica, which may not have it yet.
+func (f *Feed) Sessions() *dbmodule.SessionFactory { return f.sessions }
+
+// Publish has subscribers told of a change to what key names in topic, once s commits, and
+// not if it rolls back, to the savepoint at which it stands included. It does no I/O. The
+// error is one of the caller's: topic is empty, or both together are longer than
+// [MaxName].
+func (f *Feed) Publish(_ context.Context, s *dbmodule.Session, topic, key string) error {
+	if topic == "" || len(topic)+len(key) > MaxName {
+		return fmt.Errorf("feed: publish: a topic of %d bytes with a key of %d: wants 1 to %d bytes in all", len(topic), len(key), MaxName)
+	}
+	at := place{topic, key}
+	s.AfterCommit(func(context.Context) {
+		f.hub.tell(at)
+		if f.outbox != nil {
+			f.outbox.add(at)
+		}
+	})
+	return nil
+}
+
+// Subscribe begins to listen for changes to what key names in topic. The caller closes the
+// subscription.
+func (f *Feed) Subscribe(topic, key string) *Subscription { return f.hub.subscribe(place{topic, key}) }
+
+// Start begins to hear other processes, in the background. ctx bounds only the call, which
+// waits for nothing: a database that is away is waited for in the background.
+func (f *Feed) Start(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cancel != nil || f.closed {
+		return errors.New("feed: start: it was started or closed before")
+	}
+	ctx, f.cancel = context.WithCancel(dbmodule.Unobserved(context.WithoutCancel(ctx)))
+	f.done.Go(func() { f.poller.run(ctx) })
+	if f.outbox != nil {
+		c := &carrier{feed: f, poller: f.poller, outbox: f.outbox}
+		f.done.Go(func() { c.run(ctx) })
+	}
+	return nil
+}
+
+// Close ends what Start began and waits for its end. Subscriptions stay, and hear nothing from
+// other processes any more. It may be called more than once.
+func (f *Feed) Close() error {
+	f.mu.Lock()
+	f.closed = true
+	cancel := f.cancel
+	f.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+	f.done.Wait()
+	return nil
+}
+
+// pause waits and reports whether ctx lasted.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

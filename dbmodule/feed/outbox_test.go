@@ -1,0 +1,55 @@
+package feed
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// However long names are, a NOTIFY takes them, and none is left out.
+func TestPayloadsFit(t *testing.T) {
+	t.Parallel()
+	for name, key := range map[string]string{
+		"short": "k", "long": strings.Repeat("k", 900), "escaped": strings.Repeat("\x01", MaxName-16), "other": strings.Repeat("ä\"\n", 200),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOutbox()
+			want := map[string]bool{}
+			for i := range 300 {
+				at := place{fmt.Sprint("topic", i), key}
+				want[at.topic] = true
+				o.add(at, at)
+			}
+			got := map[string]bool{}
+			for _, payload := range o.take().payloads("me") {
+				assert.Less(t, len(payload), 8000)
+				var n note
+				require.NoError(t, json.Unmarshal([]byte(payload), &n))
+				for _, at := range n.At {
+					assert.False(t, got[at[0]], "twice")
+					assert.Equal(t, key, at[1])
+					got[at[0]] = true
+				}
+			}
+			assert.Equal(t, want, got)
+			assert.Empty(t, o.take().payloads("me"))
+		})
+	}
+}
+
+func TestOutboxThatOverflowsSaysAll(t *testing.T) {
+	t.Parallel()
+	o := newOutbox()
+	for i := range mostWaiting + 2 {
+		o.add(place{"t", fmt.Sprint(i)})
+	}
+	l := o.take()
+	assert.True(t, l.all)
+	o.putBack(l)
+	assert.Equal(t, []string{`{"from":"me","all":true}`}, o.take().payloads("me"))
+}
