@@ -30,9 +30,8 @@ import (
 //	                     stores ──────────────────────────┘
 var Module = fx.Module("app",
 	fx.Provide(
-		func(cfg Config) (dbmodule.Config, httpmodule.Config, events.Config) {
-			return cfg.Database, cfg.HTTP, cfg.Events
-		},
+		func(cfg Config) (dbmodule.Config, events.Config) { return cfg.Database, cfg.Events },
+		Config.http,
 		info,
 	),
 	fx.Supply(build()),

@@ -8,10 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/keys"
+	"github.com/openhands-go/server/app/webhooks"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule"
 )
@@ -24,6 +27,7 @@ type Config struct {
 	Observe  ObserveConfig
 	Log      LogConfig
 	Events   events.Config
+	Keys     keys.Config
 
 	// AgentServerVersion is what /server_info names: see [compat.AgentServerVersion].
 	AgentServerVersion string `envconfig:"AGENT_SERVER_VERSION" default:"1.44.0" desc:"agent server version that /server_info names: clients refuse older ones"`
@@ -62,7 +66,9 @@ func DefaultConfig() Config {
 // variable's name and what it takes.
 func (c Config) Validate() error {
 	var errs []error
-	errs = append(errs, c.Database.Validate(), c.HTTP.Validate())
+	http := c.HTTP
+	http.AllowInsecure = http.AllowInsecure || c.Keys.Any()
+	errs = append(errs, c.Database.Validate(), http.Validate(), c.keys().Validate())
 	if c.Log.Level < zapcore.DebugLevel || c.Log.Level > zapcore.ErrorLevel {
 		errs = append(errs, fmt.Errorf("app: LOG_LEVEL=%s: takes debug, info, warn or error", c.Log.Level))
 	}
@@ -79,6 +85,24 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("app: START_TIMEOUT=%s: takes a duration above 0, for example 1m", c.StartTimeout))
 	}
 	return errors.Join(errs...)
+}
+
+// keys are all that there are, SESSION_API_KEY among them.
+func (c Config) keys() keys.Config {
+	all := c.Keys
+	all.Default = c.HTTP.SessionAPIKey
+	return all
+}
+
+// http is what the library needs to know. If there are keys, the gate knows them.
+func (c Config) http(log *zap.Logger) (httpmodule.Config, error) {
+	cfg := c.HTTP
+	if !c.keys().Any() {
+		return cfg, nil
+	}
+	gate, err := keys.NewGate(c.keys(), log, webhooks.Pushes()...)
+	cfg.SessionAPIKey, cfg.Gate = "", gate
+	return cfg, err
 }
 
 // editor is the command line of the user's editor, "" if none is set.

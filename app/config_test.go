@@ -94,6 +94,8 @@ func TestReadConfigProblems(t *testing.T) {
 		{"host with a path", map[string]string{"HOST": "http://localhost/"}, []string{"HOST: takes a host name or an IP address"}},
 		{"key from a file", map[string]string{"SESSION_API_KEY": "key\n"}, []string{"SESSION_API_KEY: no header can carry it"}},
 		{"open to all", map[string]string{"HOST": "0.0.0.0"}, []string{"HOST=0.0.0.0: others could reach"}},
+		{"keys", map[string]string{"API_KEYS": "agent:write:hunter2"}, []string{"API_KEYS: line 1: the scope"}},
+		{"a key twice", map[string]string{"API_KEYS": "agent:read:hunter2", "SESSION_API_KEY": "hunter2"}, []string{"API_KEYS: default and agent are the same key"}},
 		{"origin", map[string]string{"CORS_ORIGINS": "https://a.example/path"}, []string{"CORS_ORIGINS=https://a.example/path: takes"}},
 		{"start timeout", map[string]string{"START_TIMEOUT": "0s"}, []string{"START_TIMEOUT=0s: takes a duration above 0"}},
 		{"all at once", map[string]string{

@@ -30,7 +30,7 @@ func requestLine(message string, fields []zapcore.Field) (string, bool) {
 	if message != "request" {
 		return "", false
 	}
-	var method, path, id, client string
+	var method, path, id, client, key string
 	var status int64
 	var took time.Duration
 	for _, f := range fields {
@@ -47,12 +47,14 @@ func requestLine(message string, fields []zapcore.Field) (string, bool) {
 			id = f.String
 		case "client":
 			client = f.String
+		case "key":
+			key = f.String
 		}
 	}
 	if method == "" || status == 0 {
 		return "", false
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s %s %d %s %s %s", printable(method), printable(path), status, short(took), id, client)), true
+	return strings.TrimSpace(fmt.Sprintf("%s %s %d %s %s %s %s", printable(method), printable(path), status, short(took), id, client, key)), true
 }
 
 // printable keeps what a client sends from moving the terminal's cursor.

@@ -16,12 +16,12 @@ func TestConsoleLogOfARequest(t *testing.T) {
 		return []zap.Field{
 			zap.String("method", "POST"), zap.String("route", "/x/:id"), zap.String("path", path), zap.Int("status", 200),
 			zap.Duration("duration", 1834*time.Microsecond), zap.Int64("bytes", 9), zap.String("client", "127.0.0.1"),
-			zap.String("request_id", "id7"), zap.Uint64("session", 3),
+			zap.String("request_id", "id7"), zap.Uint64("session", 3), zap.String("key", "reader"),
 		}
 	}
 	for path, want := range map[string]string{
-		"/x/1":         "INFO  POST /x/1 200 1.8ms id7 127.0.0.1\n",
-		"/x/\x1b[2J\n": `INFO  POST "/x/\x1b[2J\n" 200 1.8ms id7 127.0.0.1` + "\n",
+		"/x/1":         "INFO  POST /x/1 200 1.8ms id7 127.0.0.1 reader\n",
+		"/x/\x1b[2J\n": `INFO  POST "/x/\x1b[2J\n" 200 1.8ms id7 127.0.0.1 reader` + "\n",
 	} {
 		var b bytes.Buffer
 		log := newLogger(LogConfig{Level: zapcore.InfoLevel, Format: LogConsole}, &b)

@@ -60,6 +60,10 @@ func TestNoSecretInAnyOutput(t *testing.T) {
 	}
 	cases["in command"] = map[string]string{"DATABASE_URL": "postgresql://admin@127.0.0.1:1/db", "DATABASE_PASSWORD_COMMAND": "echo -n x " + password}
 	cases["in failing command"] = map[string]string{"DATABASE_URL": "postgresql://admin@127.0.0.1:1/db", "DATABASE_PASSWORD_COMMAND": "/" + password + " " + password}
+	cases["named keys"] = map[string]string{"API_KEYS": "agent:read:" + password}
+	cases["named keys, turned round"] = map[string]string{"API_KEYS": password + ":agent:read"}
+	cases["keys as a file's name"] = map[string]string{"API_KEYS_FILE": "agent:read:" + password + " x"}
+	cases["keys in a file"] = map[string]string{"API_KEYS_FILE": file}
 	cases["key"] = map[string]string{"SESSION_API_KEY": password}
 
 	for name, variables := range cases {

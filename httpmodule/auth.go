@@ -1,8 +1,6 @@
 package httpmodule
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net/http"
 	"strings"
 
@@ -20,18 +18,24 @@ func (s *Server) authenticate(c echo.Context) error {
 	return s.Authenticate(c.Request())
 }
 
-// Authenticate returns nil for a request with the server's key, or if the server has none,
-// and else the error that it is answered with: 401. It is for routes that were opened
-// with [Server.Open] and have something to say only to those who have the key.
+// Authenticate returns nil for a request that the server's [Gate] lets in, or if the server has
+// neither a gate nor a key, and else the error that it is answered with: 401 without a known key.
+// It is for routes that were opened with [Server.Open] and have something to say only to those
+// who have the key. From then on the log names the key.
 func (s *Server) Authenticate(r *http.Request) error {
-	if s.keyDigest == nil || s.authorized(r.Header) {
+	if s.gate == nil {
 		return nil
 	}
-	return &HTTPError{
-		Status: http.StatusUnauthorized,
-		Detail: "Unauthorized: send the server's key as " + headerAPIKey + " or as a bearer token",
-		Header: http.Header{"Www-Authenticate": {"Bearer"}},
+	attempt := Attempt{Keys: keysOf(r.Header), Method: r.Method, Client: s.echo.IPExtractor(r)}
+	own := requestOf(r.Context())
+	if own != nil {
+		attempt.Route = own.pattern
 	}
+	name, err := s.gate.Admit(attempt)
+	if err == nil && own != nil {
+		own.keyName = name
+	}
+	return err
 }
 
 // queryAPIKey is where a browser puts the key that opens a websocket: it lets pages set
@@ -54,21 +58,6 @@ func withoutKeyInURL(r *http.Request) *http.Request {
 		moved.Header.Set(headerAPIKey, key)
 	}
 	return moved
-}
-
-// authorized compares what a client sent in constant time, whatever its
-// length.
-func (s *Server) authorized(header http.Header) bool {
-	if s.isKey(header.Get(headerAPIKey)) {
-		return true
-	}
-	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
-	return strings.EqualFold(scheme, "Bearer") && s.isKey(strings.TrimSpace(token))
-}
-
-func (s *Server) isKey(sent string) bool {
-	digest := sha256.Sum256([]byte(sent))
-	return subtle.ConstantTimeCompare(digest[:], s.keyDigest) == 1
 }
 
 // isOpen reports whether a request's route needs no key. HEAD follows GET. A route

@@ -22,6 +22,8 @@ type Config struct {
 
 	// SessionAPIKey is what clients must send; empty asks for nothing.
 	SessionAPIKey Secret `envconfig:"SESSION_API_KEY" desc:"key that clients send as X-Session-API-Key or bearer token (empty = none needed)"`
+	// Gate takes several keys, in the place of SessionAPIKey: both at once are an error.
+	Gate Gate `ignored:"true" json:"-"`
 	// AllowInsecure permits a Host that others can reach without a key.
 	AllowInsecure bool `envconfig:"ALLOW_INSECURE" default:"false" desc:"allow to listen beyond this machine without SESSION_API_KEY"`
 	// AllowedHosts are names by which clients call a server that has no key, besides
@@ -145,10 +147,13 @@ func (c Config) Validate() error {
 			bad("CORS_ORIGINS", origin, "matches nothing: browsers write origins in lower case")
 		}
 	}
-	if !sendable(string(c.SessionAPIKey)) {
+	if !Sendable(string(c.SessionAPIKey)) {
 		errs = append(errs, errors.New("httpmodule: SESSION_API_KEY: no header can carry it: it takes ASCII characters without control characters, and no space at its ends"))
 	}
-	if c.SessionAPIKey == "" && !c.AllowInsecure && !loopback(c.Host) {
+	if c.SessionAPIKey != "" && c.Gate != nil {
+		errs = append(errs, errors.New("httpmodule: SESSION_API_KEY: there is a Gate as well, which decides about keys: leave one of the two out"))
+	}
+	if c.SessionAPIKey == "" && c.Gate == nil && !c.AllowInsecure && !loopback(c.Host) {
 		errs = append(errs, fmt.Errorf(
 			"httpmodule: HOST=%s: others could reach the server without a key: set SESSION_API_KEY, or ALLOW_INSECURE=true if that is meant",
 			c.Host))
@@ -176,8 +181,9 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// sendable tells the keys that a header can carry.
-func sendable(key string) bool {
+// Sendable tells the keys that a header can carry: ASCII characters without control
+// characters, and no space at the ends.
+func Sendable(key string) bool {
 	for _, c := range []byte(key) {
 		if c < ' ' || c > '~' {
 			return false

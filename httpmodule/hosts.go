@@ -13,7 +13,7 @@ import (
 // server for a part of that page, which may read and write. Names are what it takes:
 // addresses can't be rebound.
 func (s *Server) refuseHost(r *http.Request) error {
-	if s.keyDigest != nil || s.answersTo(r.Host) {
+	if s.gate != nil || s.answersTo(r.Host) {
 		return nil
 	}
 	return &HTTPError{

@@ -92,6 +92,7 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 		if !s.probes[c.Path()] {
 			s.lastRequest.Store(r.started.UnixNano())
 		}
+		r.pattern = c.Path()
 		limits := s.limitsFor(c)
 		limitConnection(r.response.ResponseWriter, limits)
 		ctx, cancel := s.withLimits(c.Request().Context(), limits)

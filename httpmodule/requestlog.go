@@ -41,10 +41,14 @@ func (u *sessionsUsed) fields() []zap.Field {
 }
 
 // identity is what tells in the log which request a line is about: its id, and
-// what instruments add, such as a trace's id.
+// who asks, and what instruments add, such as a trace's id.
 func (r *request) identity() []zap.Field {
 	fields := make([]zap.Field, 0, 4)
-	return append(append(fields, zap.String("request_id", r.id)), r.instrumented...)
+	fields = append(fields, zap.String("request_id", r.id))
+	if r.keyName != "" {
+		fields = append(fields, zap.String("key", r.keyName))
+	}
+	return append(fields, r.instrumented...)
 }
 
 // LogFields makes a request the [dbmodule.Scope] of its statements.

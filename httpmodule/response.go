@@ -36,7 +36,9 @@ type request struct {
 	outer dbmodule.Scope
 	// listened says that it came over this server's own socket.
 	listened bool
-	started  time.Time
+	// pattern is the route's, as Echo has it, and keyName what the gate calls the key.
+	pattern, keyName string
+	started          time.Time
 	// routed is the context once the route is known, nil until then: with the
 	// deadline, and with what instruments and middleware have put into it.
 	routed context.Context

@@ -2,7 +2,6 @@ package httpmodule
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -46,8 +45,8 @@ type Server struct {
 	// instruments watch requests.
 	instruments []Instrument
 
-	// keyDigest is of the key that clients must send; nil asks for none.
-	keyDigest []byte
+	// gate decides who is let in; nil lets everybody in.
+	gate Gate
 	// open routes need no key, probes are quiet in the log and don't count as
 	// use; both by method and route, or route.
 	open   map[string]bool
@@ -131,9 +130,11 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 	s.streams, s.endStreams = context.WithCancel(context.Background()) //nolint:forbidigo // it lives as long as the server
 	s.lastRequest.Store(s.created.UnixNano())
 	s.document = sync.OnceValues(s.encodeDocument)
-	if cfg.SessionAPIKey != "" {
-		digest := sha256.Sum256([]byte(cfg.SessionAPIKey))
-		s.keyDigest = digest[:]
+	switch {
+	case cfg.Gate != nil:
+		s.gate = cfg.Gate
+	case cfg.SessionAPIKey != "":
+		s.gate = newOneKey(cfg.SessionAPIKey)
 		s.config.SessionAPIKey = "" // whatever prints this server can't show it
 	}
 

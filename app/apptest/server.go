@@ -35,8 +35,8 @@ type Server struct {
 }
 
 // New makes the tables in the database at cfg.URL and the routes over it. All
-// ends with the test.
-func New(t testing.TB, cfg dbmodule.Config) *Server {
+// ends with the test. change may change the HTTP server's settings.
+func New(t testing.TB, cfg dbmodule.Config, change ...func(*httpmodule.Config)) *Server {
 	t.Helper()
 	// The machine may be busy: no test here is about time.
 	cfg.PoolTimeout, cfg.StatementTimeout = 5*time.Minute, 5*time.Minute
@@ -49,6 +49,9 @@ func New(t testing.TB, cfg dbmodule.Config) *Server {
 	sessions := db.Sessions()
 	cfgHTTP := httpmodule.DefaultConfig()
 	cfgHTTP.RequestTimeout = cfg.PoolTimeout
+	for _, fn := range change {
+		fn(&cfgHTTP)
+	}
 	members := compat.Info(compat.AgentServerVersion, "1.0.0", nil)
 	handler, err := httpmodule.New(cfgHTTP, httpmodule.Info{Title: "Test", Version: "1.0.0", Members: members},
 		zap.NewNop(), db,
@@ -75,8 +78,8 @@ type Answer struct {
 	Body   string
 }
 
-// Do sends a request; an empty body is none.
-func (s *Server) Do(t testing.TB, method, path, body string) Answer {
+// Do sends a request; an empty body is none. headers are names and values, in turns.
+func (s *Server) Do(t testing.TB, method, path, body string, headers ...string) Answer {
 	t.Helper()
 	var reader io.Reader
 	if body != "" {
@@ -84,6 +87,9 @@ func (s *Server) Do(t testing.TB, method, path, body string) Answer {
 	}
 	r := httptest.NewRequestWithContext(t.Context(), method, path, reader)
 	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
 	return Answer{Status: w.Code, Header: w.Header(), Body: w.Body.String()}

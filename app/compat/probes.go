@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // for the page
 	"net/http"
@@ -48,13 +49,14 @@ func Routes(e *echo.Echo, api huma.API) {
 		OperationID: "get-current-key", Method: http.MethodGet, Path: "/api/keys/current", Tags: []string{tag},
 		Summary:     "Say which key the request was sent with",
 		Description: "Clients ask this to see whether there is an app server and whether their key is right.",
-	}, func(context.Context, *struct{}) (*keyOutput, error) {
-		return &keyOutput{Body: key{ID: defaultKey, Name: defaultKey, UserID: defaultKey, AuthType: "bearer"}}, nil
+	}, func(ctx context.Context, _ *struct{}) (*keyOutput, error) {
+		name := cmp.Or(httpmodule.KeyName(ctx), defaultKey)
+		return &keyOutput{Body: key{ID: name, Name: name, UserID: name, AuthType: "bearer"}}, nil
 	})
 	registerAgentless(e, api)
 }
 
-// defaultKey is the name of the server's only key, and of whoever has it.
+// defaultKey is the name of whoever asks a server without keys.
 const defaultKey = "default"
 
 type settingsOutput struct{ Body settings }

@@ -22,7 +22,13 @@ import (
 const (
 	tag  = "Webhooks"
 	root = "/api/v1/webhooks"
+
+	pushConversation = root + "/conversations"
+	pushEvents       = root + "/events/:conversation_id"
 )
+
+// Pushes are the routes that agent servers post to, as Echo writes them.
+func Pushes() []string { return []string{pushConversation, pushEvents} }
 
 // Limit is the largest body that is taken, in bytes. Senders put about 5 MiB into a batch,
 // but one event that is larger goes alone.
@@ -51,8 +57,8 @@ func NewRoutes(
 // everything else is, with 200, and so must be read by the handler.
 func (h *handlers) registerPushes(e *echo.Echo, api huma.API) {
 	limits := httpmodule.Limits{BodyLimit: httpmodule.NoLimit}
-	limits.Route(api, e.POST(root+"/conversations", h.putConversation))
-	limits.Route(api, e.POST(root+"/events/:conversation_id", h.putEvents))
+	limits.Route(api, e.POST(pushConversation, h.putConversation))
+	limits.Route(api, e.POST(pushEvents, h.putEvents))
 	const taken = " The answer is 200 also when something could not be stored: a sender would only repeat it, and in the end " +
 		"drop what comes after it. The answer names it, and it is kept below /refused. Bodies of up to 64 MiB are taken."
 	answer := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[pushed](), true, "Pushed")

@@ -1,0 +1,78 @@
+package httpmodule
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+)
+
+// Gate decides which keys a server takes, and what the holder of each may ask. It takes
+// the place of [Config.SessionAPIKey]: see [Config.Gate].
+type Gate interface {
+	// Admit is asked about each request for a route that needs a key, unknown routes
+	// included. It returns the name of the key for the log, or an error with which the
+	// request is answered: nil and [NewError] with 401, 403 or 429 are usual. It must
+	// be safe for concurrent use, and neither keep nor show the keys that it gets.
+	Admit(attempt Attempt) (name string, err error)
+}
+
+// Attempt is a request that asks to be let in.
+type Attempt struct {
+	// Keys are what the client sent: as X-Session-API-Key, then as a bearer token. A
+	// client may send none, or two.
+	Keys []string
+	// Method is that of HTTP. Route is Echo's pattern, as /notes/:id; it is empty when
+	// no route matches, and for [Server.Authenticate] outside of a request.
+	Method, Route string
+	// Client is the client's address, after [Config.TrustedProxies].
+	Client string
+}
+
+// Unauthorized is the answer to a request without a key that is known: 401.
+func Unauthorized() *HTTPError {
+	return &HTTPError{
+		Status: http.StatusUnauthorized,
+		Detail: "Unauthorized: send the server's key as " + headerAPIKey + " or as a bearer token",
+		Header: http.Header{"Www-Authenticate": {"Bearer"}},
+	}
+}
+
+// KeyName returns the name that the [Gate] gave the key of a request, and "" for a request
+// without a gate, on a route that needs no key, and outside requests.
+func KeyName(ctx context.Context) string {
+	if r := requestOf(ctx); r != nil {
+		return r.keyName
+	}
+	return ""
+}
+
+// oneKey is the gate of [Config.SessionAPIKey]. Its holder has no name.
+type oneKey struct{ digest [sha256.Size]byte }
+
+func newOneKey(key Secret) *oneKey { return &oneKey{digest: sha256.Sum256([]byte(key))} }
+
+// Admit compares in constant time, whatever the length.
+func (k *oneKey) Admit(attempt Attempt) (string, error) {
+	for _, sent := range attempt.Keys {
+		digest := sha256.Sum256([]byte(sent))
+		if subtle.ConstantTimeCompare(digest[:], k.digest[:]) == 1 {
+			return "", nil
+		}
+	}
+	return "", Unauthorized()
+}
+
+// keysOf are what a client sent.
+func keysOf(header http.Header) []string {
+	var keys []string
+	if key := header.Get(headerAPIKey); key != "" {
+		keys = append(keys, key)
+	}
+	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
+	if token = strings.TrimSpace(token); strings.EqualFold(scheme, "Bearer") && token != "" {
+		keys = append(keys, token)
+	}
+	return keys
+}
