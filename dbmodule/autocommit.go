@@ -45,13 +45,13 @@ func (s *Session) admitsAlone(query string) error {
 	if s.results.open() {
 		return fmt.Errorf("dbmodule: run statement: %w", ErrRowsOpen)
 	}
-	return refusesControl(s.factory.engine, query)
+	return refusesControl(s.factory.dialect, query)
 }
 
 // refusesControl refuses statements that begin or end transactions: the next
 // that gets the connection would be inside.
-func refusesControl(engine Engine, query string) error {
-	word := sqltext.FirstWord(dialectOf(engine), query)
+func refusesControl(dialect sqltext.Dialect, query string) error {
+	word := sqltext.FirstWord(dialect, query)
 	for _, control := range [...]string{"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"} {
 		if strings.EqualFold(word, control) {
 			return fmt.Errorf("dbmodule: %s as a statement: %w", control, errAutocommit)

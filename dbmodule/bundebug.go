@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun/extra/bundebug"
 	"go.uber.org/zap"
 
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/querylog"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
@@ -18,12 +19,12 @@ import (
 // newBunDebug returns Bun's own debug log as BUNDEBUG asks for it, nil when it
 // is off. When parameters are to be hidden, it sees statements and errors
 // without them.
-func newBunDebug(cfg Config, engine Engine, log *zap.Logger) bun.QueryHook {
+func newBunDebug(cfg Config, of engine.Opened, log *zap.Logger) bun.QueryHook {
 	hook := bunDebugHook(cfg.BunDebug, log)
 	if hook == nil || !cfg.EchoHideParameters {
 		return hook
 	}
-	return withoutValues{QueryHook: hook, engine: engine, verbose: cfg.BunDebug == "2"}
+	return withoutValues{QueryHook: hook, dialect: of.Text, judge: of.Judge, verbose: cfg.BunDebug == "2"}
 }
 
 // bunDebugHook reads a value of BUNDEBUG as bundebug does: empty and 0 are
@@ -43,7 +44,8 @@ func bunDebugHook(value string, log *zap.Logger) bun.QueryHook {
 // withoutValues shows a hook the statements without the values in them.
 type withoutValues struct {
 	bun.QueryHook
-	engine  Engine
+	dialect sqltext.Dialect
+	judge   engine.Judge
 	verbose bool
 }
 
@@ -54,10 +56,10 @@ func (h withoutValues) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 		return
 	}
 	shown := *event
-	shown.Query = sqltext.Masked(dialectOf(h.engine), event.Query, querylog.LongestStatement)
+	shown.Query = sqltext.Masked(h.dialect, event.Query, querylog.LongestStatement)
 	shown.QueryTemplate, shown.QueryArgs = shown.Query, nil
 	if failed {
-		shown.Err = hiddenError(judgeOf(h.engine).TextWithoutValues(event.Err))
+		shown.Err = hiddenError(h.judge.TextWithoutValues(event.Err))
 	}
 	h.QueryHook.AfterQuery(ctx, &shown)
 }

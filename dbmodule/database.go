@@ -85,29 +85,29 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		opt(d)
 	}
 
-	opened, err := openPools(cfg, d.shared())
+	opened, err := openPools(cfg, d.shared(), nil)
 	if err != nil {
 		return nil, err
 	}
 	d.pools = opened
 	d.db = bun.NewDB(opened.db, opened.opened.Dialect)
-	d.addHooks()
+	if hook := newBunDebug(cfg, opened.opened, log); hook != nil {
+		d.db = d.db.WithQueryHook(hook)
+	}
 	if err := registerModels(d.db, d.models); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 
-	d.serves(opened.writer)
-	d.serves(opened.reader)
-	d.sessions = &SessionFactory{engine: d.Engine(), writer: opened.writer, reader: opened.reader, failover: cfg.URL.SeeksPrimary(), ids: new(atomic.Uint64)}
+	opened.writer.buildsWith(d.db)
+	opened.reader.buildsWith(d.db)
 	if err := d.openCluster(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	d.sessions = &SessionFactory{
+		engine: d.Engine(), dialect: opened.opened.Text, writer: opened.writer, reader: opened.reader, replicas: d.replicas,
+		failover: cfg.URL.SeeksPrimary(), ids: new(atomic.Uint64),
+	}
 	return d, nil
-}
-
-// serves has a pool lease its connections to sessions of the database.
-func (d *Database) serves(p *connPool) {
-	p.db, p.timeout, p.gate, p.observers = d.db, d.config.PoolTimeout, &d.gate, d.observers
 }
 
 func (d *Database) shared() shared {
@@ -120,21 +120,7 @@ func (d *Database) shared() shared {
 	if d.config.Echo == EchoDebug {
 		tell.Rows = querylog.Rows(d.log, d.config.EchoHideParameters)
 	}
-	return shared{listeners: tell, shapes: d.shapes, live: d.live}
-}
-
-// hooks are those of Bun's that each of the database's bun.DBs has.
-func (d *Database) hooks() []bun.QueryHook {
-	if hook := newBunDebug(d.config, d.Engine(), d.log); hook != nil {
-		return []bun.QueryHook{hook}
-	}
-	return nil
-}
-
-func (d *Database) addHooks() {
-	for _, hook := range d.hooks() {
-		d.db = d.db.WithQueryHook(hook)
-	}
+	return shared{listeners: tell, shapes: d.shapes, live: d.live, gate: &d.gate}
 }
 
 // registerModels makes the models known to Bun. A model with an m2m relation

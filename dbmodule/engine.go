@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/cluster"
 	"github.com/openhands-go/server/dbmodule/internal/credentials"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/engine/mysql"
@@ -15,7 +16,6 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
-	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // Engine names a family of databases that share a dialect and a driver.
@@ -27,18 +27,6 @@ const (
 	PostgreSQL = dburl.PostgreSQL
 	MySQL      = dburl.MySQL
 )
-
-// dialectOf is how an engine's statements are read.
-func dialectOf(e Engine) sqltext.Dialect {
-	switch e {
-	case PostgreSQL:
-		return sqltext.PostgreSQL
-	case MySQL:
-		return sqltext.MySQL
-	default:
-		return sqltext.SQLite
-	}
-}
 
 // pools is what an engine opens for one URL. Nothing in it has done I/O.
 type pools struct {
@@ -71,18 +59,20 @@ func (p pools) wait() {
 	}
 }
 
-// shared is what the connections of all pools of a Database have in common; the zero
-// value is nothing.
+// shared is what all pools of a Database have in common; the zero value, for pools that
+// serve no sessions, is nothing.
 type shared struct {
 	listeners sqlconn.Listeners
 	shapes    *prepared.Shapes
 	live      *sqlconn.Live
+	// gate keeps sessions out during a migration in the background.
+	gate *gate
 }
 
 // connSettings are the settings of connections that an engine opens.
-func (c Config) connSettings(with shared, judge engine.Judge, open engine.OpenFunc) sqlconn.Settings {
+func (c Config) connSettings(with shared, opened engine.Opened) sqlconn.Settings {
 	return sqlconn.Settings{
-		Engine: c.URL.Engine(), Dialect: dialectOf(c.URL.Engine()), Judge: judge, Open: open,
+		Engine: c.URL.Engine(), Dialect: opened.Text, Judge: opened.Judge, Open: opened.Open,
 		PrePing: c.PoolPrePing, ConnectTimeout: c.URL.ConnectTimeout(c.ConnectTimeout), StatementTimeout: c.StatementTimeout,
 		Shapes: with.shapes, StatementCache: c.URL.StatementCache(c.StatementCache),
 		Live: with.live, Listeners: with.listeners,
@@ -107,14 +97,16 @@ func (c Config) openEngine() (engine.Opened, error) {
 	}
 }
 
-// openPools makes the pools for the URL of cfg. Where one connection writes, that and
-// those that read have a pool each.
-func openPools(cfg Config, with shared) (pools, error) {
+// openPools makes the pools for the URL of cfg, which is the primary's if replica is nil.
+// Where one connection writes, that and those that read have a pool each.
+func openPools(cfg Config, with shared, replica *cluster.Replica) (pools, error) {
 	opened, err := cfg.openEngine()
 	if err != nil {
 		return pools{}, err
 	}
-	settings, limits := cfg.connSettings(with, opened.Judge, opened.Open), limitsOf(cfg)
+	settings, limits := cfg.connSettings(with, opened), limitsOf(cfg)
+	readers, readerLimits := settings, limits
+	settings.Standby = replica != nil
 	settings.ConnectTimeout *= time.Duration(opened.Attempts) // each gets its time
 	if cfg.GroupCommit && opened.GroupCommits {
 		settings.Queue = groupcommit.NewQueue(settings.Dialect, func(kind, cause error) error {
@@ -128,24 +120,17 @@ func openPools(cfg Config, with shared) (pools, error) {
 		limits.Recycle = 0
 	}
 	connector := sqlconn.NewConnector(settings)
-	writer := newConnPool(PoolWriter, connector, limits)
+	name := PoolWriter
+	if replica != nil {
+		name = PoolReplica(replica.Index() + 1)
+	}
+	writer := newConnPool(name, connector, limits, cfg.PoolTimeout, with, replica)
 	p := pools{writer: writer, reader: writer, db: openDB(writer), connector: connector, opened: opened}
 	if opened.OpenReader != nil {
-		p.reader = newConnPool(PoolReader, sqlconn.NewConnector(cfg.connSettings(with, opened.Judge, opened.OpenReader)), limitsOf(cfg))
+		readers.Open = opened.OpenReader
+		p.reader = newConnPool(PoolReader, sqlconn.NewConnector(readers), readerLimits, cfg.PoolTimeout, with, nil)
 	}
 	return p, nil
-}
-
-// judgeOf returns what says what the errors of an engine's driver mean.
-func judgeOf(of Engine) engine.Judge {
-	switch of {
-	case PostgreSQL:
-		return postgres.Judge
-	case MySQL:
-		return mysql.Judge
-	default:
-		return sqlite.Judge
-	}
 }
 
 // URL says which database to use and how to reach it: see [dburl.URL].

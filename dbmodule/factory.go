@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"github.com/openhands-go/server/dbmodule/internal/retry"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // SessionFactory makes sessions of one database: SQLAlchemy's sessionmaker.
 // It is safe for concurrent use and what handlers and stores should be given.
 type SessionFactory struct {
-	engine Engine
-	writer *connPool
-	reader *connPool
+	engine  Engine
+	dialect sqltext.Dialect
+	writer  *connPool
+	reader  *connPool
 	// replicas serve read-only sessions; nil where there are none.
 	replicas *replicas
 	// failover is set when the URL names several hosts of which one is the

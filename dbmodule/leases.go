@@ -25,7 +25,8 @@ type connPool struct {
 	// session's connection is its own.
 	db      *bun.DB
 	timeout time.Duration
-	gate    *gate
+	// gate keeps sessions out during a migration in the background.
+	gate *gate
 	// replica is whose pool this is, nil for the primary.
 	replica *cluster.Replica
 	// name and observers are for those who watch.
@@ -33,9 +34,11 @@ type connPool struct {
 	observers observe.Observers
 }
 
-// newConnPool makes a pool of a connector's connections. It does no I/O.
-func newConnPool(name Pool, c *sqlconn.Connector, limits pool.Limits) *connPool {
-	p := &connPool{name: name}
+// newConnPool makes a pool of a connector's connections, which are those of a replica
+// unless that is nil. It does no I/O. Sessions may use it once they can build statements:
+// see buildsWith.
+func newConnPool(name Pool, c *sqlconn.Connector, limits pool.Limits, timeout time.Duration, with shared, replica *cluster.Replica) *connPool {
+	p := &connPool{name: name, timeout: timeout, gate: with.gate, observers: with.listeners.Observers, replica: replica}
 	p.Pool = pool.New(limits, func(ctx context.Context) (*pooled, error) {
 		made, err := c.Connect(ctx)
 		if err != nil {
@@ -50,6 +53,10 @@ func newConnPool(name Pool, c *sqlconn.Connector, limits pool.Limits) *connPool 
 	}
 	return p
 }
+
+// buildsWith says what sessions build their statements with. It is called before the
+// pool leases connections to them.
+func (p *connPool) buildsWith(db *bun.DB) { p.db = db }
 
 // limitsOf are SQLAlchemy's pool settings: pool_size connections are kept,
 // max_overflow more may be open for as long as they are in use.

@@ -72,7 +72,7 @@ func (s *Session) autocommits(query string) bool {
 	if s.options.autocommits() {
 		return true
 	}
-	return s.options.readOnly && !s.options.snapshot && !s.inTx && sqltext.PlainSelect(dialectOf(s.factory.engine), query)
+	return s.options.readOnly && !s.options.snapshot && !s.inTx && sqltext.PlainSelect(s.factory.dialect, query)
 }
 
 // read runs a query outside a transaction, on a connection that the session keeps. A
@@ -224,7 +224,7 @@ type lone struct {
 
 // String is who has the connection, if nobody else is named.
 func (one *lone) String() string {
-	return "the statement " + sqltext.Masked(dialectOf(one.session.factory.engine), one.query, longestUser)
+	return "the statement " + sqltext.Masked(one.session.factory.dialect, one.query, longestUser)
 }
 
 // longestUser bounds the statement in an error about a full pool, in bytes.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
 // secret stands for the value of a row, which must not be logged.
@@ -68,7 +69,7 @@ func TestNothingIsLoggedWithoutNeed(t *testing.T) {
 		require.NoError(t, db.DB().NewRaw("SELECT 1").Scan(t.Context(), &n))
 		require.Error(t, db.DB().NewRaw("SELECT nothing").Scan(t.Context(), &n))
 		assert.Zero(t, logs.Len())
-		assert.Nil(t, dbmodule.NewBunDebug(cfg, dbmodule.SQLite, zap.NewNop()))
+		assert.Nil(t, dbmodule.NewBunDebug(cfg, engine.Opened{}, zap.NewNop()))
 	}
 }
 

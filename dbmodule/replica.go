@@ -40,14 +40,13 @@ func (d *Database) openCluster() error {
 			return err
 		}
 	}
-	d.sessions.replicas = d.replicas
 	return nil
 }
 
 // openProbe opens a pool for the checks of one server.
 func (c Config) openProbe(u URL) (cluster.Probe, error) {
 	c.URL, c.PoolSize, c.MaxOverflow = u, 1, 0
-	opened, err := openPools(c, shared{})
+	opened, err := openPools(c, shared{}, nil)
 	if err != nil {
 		return cluster.Probe{}, err
 	}
@@ -65,13 +64,11 @@ func (d *Database) openReplica(one *cluster.Replica) error {
 	if cfg.URL = one.URL(); hasPassword(cfg.URL) {
 		cfg.PasswordFile, cfg.PasswordCommand, cfg.Password = "", "", nil
 	}
-	opened, err := openPools(cfg, d.shared())
+	opened, err := openPools(cfg, d.shared(), one)
 	if err != nil {
 		return err
 	}
-	opened.connector.Standby = true
-	opened.writer.name, opened.writer.replica = PoolReplica(one.Index()+1), one
-	d.serves(opened.writer)
+	opened.writer.buildsWith(d.db)
 	d.replicas.pools = append(d.replicas.pools, opened)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/dburl"
 	"github.com/openhands-go/server/dbmodule/internal/credentials"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // Target is a database that an engine is to open, and how.
@@ -39,8 +40,9 @@ func (t Target) AskPassword(ctx context.Context, judge Judge) (string, error) {
 // Opened is what an engine has for one database. Nothing in it has done I/O.
 type Opened struct {
 	Judge Judge
-	// Dialect is how Bun writes statements.
+	// Dialect is how Bun writes statements, Text how they are read.
 	Dialect schema.Dialect
+	Text    sqltext.Dialect
 	// Open makes a connection. It tries up to Attempts times, on other hosts and with
 	// TLS or without, and each attempt may take as long as the limit of connecting.
 	Open     OpenFunc

@@ -8,6 +8,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // Open opens a database on a MySQL or MariaDB server. It does no I/O but to read the
@@ -33,7 +34,7 @@ func Open(target engine.Target) (engine.Opened, error) {
 	}
 	dialect := newLateDialect()
 	return engine.Opened{
-		Judge: Judge, Dialect: dialect, Open: hosts.Open, Attempts: len(configs), Replication: new(Replication),
+		Judge: Judge, Dialect: dialect, Text: sqltext.MySQL, Open: hosts.Open, Attempts: len(configs), Replication: new(Replication),
 		Connected: func(ctx context.Context, db *sql.DB) (func() error, error) { return nil, dialect.discover(ctx, db) },
 		Wait:      hosts.Wait,
 	}, nil

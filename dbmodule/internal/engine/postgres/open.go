@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // Open opens a database on a PostgreSQL server. It does no I/O but to read the files
@@ -18,7 +19,7 @@ func Open(target engine.Target) (engine.Opened, error) {
 		return engine.Opened{}, err
 	}
 	opened := engine.Opened{
-		Judge: Judge, Dialect: pgdialect.New(), Attempts: 1, Replication: Replication{},
+		Judge: Judge, Dialect: pgdialect.New(), Text: sqltext.PostgreSQL, Attempts: 1, Replication: Replication{},
 		Open: Opener(Settings{Config: *config, Prepare: prepare(target), Pipelined: target.Prepares}),
 	}
 	if len(target.URL.Hosts()) > 1 {

@@ -13,6 +13,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // memorySerial keeps the in-memory databases of one process apart: each that is
@@ -37,7 +38,7 @@ func Open(target engine.Target) (engine.Opened, error) {
 	readers.Reader = true
 
 	opened := engine.Opened{
-		Judge: Judge, Dialect: sqlitedialect.New(), Open: Opener(settings), Attempts: 1, OpenReader: Opener(readers),
+		Judge: Judge, Dialect: sqlitedialect.New(), Text: sqltext.SQLite, Open: Opener(settings), Attempts: 1, OpenReader: Opener(readers),
 		KeepWriter: options.Memory, GroupCommits: options.SyncsEachCommit(),
 		Explain: func(err error) error { return noFile(target.URL, err) },
 	}
