@@ -1,7 +1,9 @@
 package cluster_test
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,6 +199,48 @@ func TestReplicasWaitForTheSchema(t *testing.T) {
 	err := c.RequireNow(t.Context(), new(noServer))
 	require.ErrorIs(t, err, errDown)
 	require.ErrorContains(t, err, "dbmodule: read replication position: ")
+}
+
+// slowError takes its time to say what it is: whoever asks is in the middle of a check.
+type slowError struct{ asked, goOn chan struct{} }
+
+func (e slowError) Error() string {
+	close(e.asked)
+	<-e.goOn
+	return "too slow"
+}
+
+// slowServers are servers whose replicas answer with an error.
+type slowServers struct {
+	*servers
+	err error
+}
+
+func (s slowServers) Replica(context.Context, engine.Queryer) (engine.ReplicaAnswer, error) {
+	return engine.ReplicaAnswer{}, s.err
+}
+
+// A check that has begun before must not put what it found in the place of what
+// RequireNow asks for: reads would go to a replica without the schema.
+func TestRequireNowCountsDuringACheck(t *testing.T) {
+	t.Parallel()
+	slow := slowError{make(chan struct{}), make(chan struct{})}
+	s := newServers()
+	c, _ := s.cluster(t, 1, func(settings *cluster.Settings) { settings.Replication = slowServers{s, slow} })
+	var wg sync.WaitGroup
+	wg.Go(func() { c.Check(t.Context()) })
+	<-slow.asked
+	required := make(chan error, 1)
+	go func() { required <- c.RequireNow(t.Context(), new(noServer)) }()
+	select {
+	case err := <-required: // it should have waited for the check, which this does not count on
+		required <- err
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(slow.goOn)
+	wg.Wait()
+	require.NoError(t, <-required)
+	assert.Equal(t, "it has not replayed the schema yet", c.Replicas()[0].State().Reason)
 }
 
 // MySQL's servers tell no positions.
