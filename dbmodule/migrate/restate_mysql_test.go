@@ -57,3 +57,32 @@ func TestMySQLRestatedColumnKeepsWhatIsMadeByHand(t *testing.T) {
 		t.Errorf("a generated column: %v", err)
 	}
 }
+
+// A column that is restated IF EXISTS keeps what it has where it is there, and
+// where its table is not there the statement does nothing, as MariaDB has it.
+func TestMySQLRestatesOnlyWhatIsThere(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
+	m := newMigrator(t, source(
+		folder{id: "a1", ups: map[dbmodule.Engine]string{dbmodule.MySQL: "CREATE TABLE t (id bigint PRIMARY KEY, a varchar(20) NULL);"}, down: "DROP TABLE t;"},
+		folder{
+			id: "b2", revises: "a1",
+			ups: map[dbmodule.Engine]string{dbmodule.MySQL: "ALTER TABLE IF EXISTS t MODIFY COLUMN IF EXISTS a varchar(40) NOT NULL;\n" +
+				"ALTER TABLE IF EXISTS elsewhere MODIFY COLUMN a varchar(40) NOT NULL;"},
+			down: "ALTER TABLE IF EXISTS t MODIFY COLUMN IF EXISTS a varchar(20) NULL;\nALTER TABLE IF EXISTS elsewhere MODIFY COLUMN a varchar(20) NULL;",
+		},
+	))
+	if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
+		t.Fatal(err)
+	}
+	run(t, db, "ALTER TABLE t MODIFY a varchar(20) NULL COMMENT 'pii'")
+	if _, err := m.Upgrade(t.Context(), db, "head"); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 't' AND column_type = 'varchar(40)' AND column_comment = 'pii'"); n != 1 {
+		t.Error("the comment is gone")
+	}
+	if _, err := m.Downgrade(t.Context(), db, "a1"); err != nil {
+		t.Error(err)
+	}
+}

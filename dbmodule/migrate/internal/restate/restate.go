@@ -152,10 +152,17 @@ func read(sql string) *Statement {
 	if at < 0 || at+2 >= len(list) {
 		return nil
 	}
-	s := &Statement{sql: sql, Table: list[at+1].text}
-	at += 2
+	at = past(list, at+1, "IF", "EXISTS")
+	if at+1 >= len(list) {
+		return nil
+	}
+	s := &Statement{sql: sql, Table: list[at].text}
+	at++
 	if list[at].is(".") && at+2 < len(list) {
 		s.Table += "." + list[at+1].text
+		at += 2
+	}
+	if at = past(list, at, "NOWAIT"); at+1 < len(list) && list[at].is("WAIT") {
 		at += 2
 	}
 	for at < len(list) {
@@ -172,6 +179,16 @@ func read(sql string) *Statement {
 	return s
 }
 
+// past is where the list goes on behind these words; at if they don't stand there.
+func past(list []token, at int, words ...string) int {
+	for i, word := range words {
+		if at+i >= len(list) || !list[at+i].is(word) {
+			return at
+		}
+	}
+	return at + len(words)
+}
+
 // clause reads MODIFY [COLUMN] name definition, or CHANGE with two names.
 func (s *Statement) clause(list []token) {
 	names := 0
@@ -180,10 +197,7 @@ func (s *Statement) clause(list []token) {
 	} else if len(list) > 0 && list[0].is("CHANGE") {
 		names = 2
 	}
-	at := 1
-	if len(list) > 1 && list[1].is("COLUMN") {
-		at++
-	}
+	at := past(list, past(list, 1, "COLUMN"), "IF", "EXISTS")
 	if names == 0 || len(list) <= at+names {
 		return
 	}

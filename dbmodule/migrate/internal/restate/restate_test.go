@@ -42,6 +42,15 @@ func TestOn(t *testing.T) {
 			"ALTER TABLE t MODIFY a int NULL", down, "`a` varchar(20) COLLATE utf8mb4_bin DEFAULT NULL", "ALTER TABLE t MODIFY a int NULL", "",
 		},
 		"generated":          {up, down, "`a` varchar(20) GENERATED ALWAYS AS (upper(`b`)) STORED", "", "column a of table t: it is generated (GENERATED ALWAYS AS (upper(`b`)) STORED)"},
+		"only where it is there": {
+			"ALTER TABLE IF EXISTS t MODIFY COLUMN IF EXISTS a int, CHANGE IF EXISTS b z int", "ALTER TABLE t MODIFY a bigint, CHANGE z b bigint",
+			"`a` bigint(20) DEFAULT NULL COMMENT 'c',\n  `b` bigint(20) DEFAULT NULL COMMENT 'd'",
+			"ALTER TABLE IF EXISTS t MODIFY COLUMN IF EXISTS a int COMMENT 'c', CHANGE IF EXISTS b z int COMMENT 'd'", "",
+		},
+		"not for long": {
+			"ALTER ONLINE TABLE d.t WAIT 5 MODIFY a int", "ALTER TABLE d.t NOWAIT MODIFY a bigint",
+			"`a` bigint(20) DEFAULT NULL COMMENT 'c'", "ALTER ONLINE TABLE d.t WAIT 5 MODIFY a int COMMENT 'c'", "",
+		},
 		"a change of a name": {"ALTER TABLE t CHANGE a z int", "ALTER TABLE t CHANGE z a bigint", "`a` bigint(20) DEFAULT NULL COMMENT 'c'", "ALTER TABLE t CHANGE a z int COMMENT 'c'", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
