@@ -29,6 +29,9 @@ type sqliteDialect struct {
 	// plans are those of the rebuilds that this transaction began, by the
 	// index of their first statement.
 	plans map[int]*rebuild.Plan
+	// numbers are the last numbers of AUTOINCREMENT tables that went before
+	// they are made again, by their folded names.
+	numbers map[string]int64
 	// usable is what was, before the first rebuild, so that it still must be.
 	usable *usable
 	// allowed are the violations that were there before.
@@ -106,13 +109,16 @@ func (d *sqliteDialect) unenforced(ctx context.Context, fn func(check func(bun.T
 			err = errors.Join(err, restore)
 		}
 	}()
-	d.dropped, d.plans, d.usable = nil, map[int]*rebuild.Plan{}, nil
+	d.dropped, d.plans, d.numbers, d.usable = nil, map[int]*rebuild.Plan{}, map[string]int64{}, nil
 	return fn(func(tx bun.Tx) error { return d.check(ctx, tx) })
 }
 
 // check puts back what went with rebuilt tables, and looks at foreign keys.
 func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
 	if err := d.dropped.restore(ctx, tx); err != nil {
+		return err
+	}
+	if err := d.renumber(ctx, tx); err != nil {
 		return err
 	}
 	if err := d.usable.still(ctx, tx); err != nil {

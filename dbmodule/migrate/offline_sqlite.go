@@ -40,26 +40,47 @@ var (
 // table, which the database would do without a word.
 func (o *offline) guarded(w work) []Statement {
 	out := slices.Clone(w.statements)
+	plans := make([]*rebuild.Plan, len(w.rebuilds))
+	for i := range w.rebuilds {
+		r := &w.rebuilds[i]
+		plans[i] = r.AsKnown()
+		for n, at := range r.Copies {
+			out[at].Text = plans[i].Copies[n]
+		}
+		out[r.Create].Text = plans[i].Create
+	}
 	for i := len(w.rebuilds) - 1; i >= 0; i-- {
 		r := &w.rebuilds[i]
-		plan := r.AsKnown()
-		for n, at := range r.Copies {
-			out[at].Text = plan.Copies[n]
-		}
-		out[r.Create].Text = plan.Create
-		mark := out[r.Create].NoTransaction
+		first := min(r.Create, r.Drop) // nothing may be lost from here on
 		var checks []Statement
-		for _, text := range guards(w, r) {
-			checks = append(checks, Statement{Text: text, NoTransaction: mark})
+		for _, text := range append(guards(w, r), asideGuards(r, plans[i])...) {
+			checks = append(checks, Statement{Text: text, NoTransaction: out[first].NoTransaction})
 		}
-		out = slices.Insert(out, r.Create, checks...)
+		out = slices.Insert(out, first, checks...)
 	}
 	return out
 }
 
+// asideGuards fail if rows that are put aside would come back with other
+// numbers of SQLite's own.
+func asideGuards(r *rebuild.Rebuild, plan *rebuild.Plan) []string {
+	var out []string
+	table := rebuild.Quote(r.Source)
+	if r.Aside && plan.Rowid != "" {
+		out = append(out, checkThat(fmt.Sprintf("the rows of table %s would get other rowids: run db upgrade on the database itself", r.Final),
+			"SELECT 1 FROM "+table+" HAVING count(*) > 0 AND max("+plan.Rowid+") <> count(*)")...)
+	}
+	if r.Aside && plan.Numbered {
+		out = append(out, checkThat(fmt.Sprintf("the last number of table %s would be lost: run db upgrade on the database itself", r.Final),
+			"SELECT 1 FROM main.sqlite_sequence WHERE lower(name) = "+quoted(r.Source)+" AND seq > (SELECT coalesce(max(rowid), 0) FROM "+table+")")...)
+	}
+	return out
+}
+
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
 // guards fail if a table has more than the revision that makes it anew knows.
 func guards(w work, r *rebuild.Rebuild) []string {
-	quoted := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 	table := quoted(r.Source)
 	var known []string
 	for _, statement := range texts(w.statements) {

@@ -117,3 +117,37 @@ func runWritten(t *testing.T, m *migrate.Migrator, db *dbmodule.Database) error 
 	}
 	return nil
 }
+
+// A table that gives no number twice goes on with its numbers, or the SQL stops.
+func TestWrittenSQLOfSQLiteKeepsTheLastNumber(t *testing.T) {
+	t.Parallel()
+	const was, is = "`id` integer NOT NULL PRIMARY KEY AUTOINCREMENT, `a` varchar NULL", "`id` integer NOT NULL PRIMARY KEY AUTOINCREMENT, `a` varchar NOT NULL"
+	numbers := "DELETE FROM sqlite_sequence WHERE name = 'new_t';\n" +
+		"INSERT INTO sqlite_sequence (name, seq) SELECT 'new_t', seq FROM sqlite_sequence WHERE name = 't';\nDROP TABLE `t`;"
+	drafted := func(body string) string {
+		return strings.Replace(anew(body, "`id`, `a`", "`id`, `a`"), "DROP TABLE `t`;", numbers, 1)
+	}
+	for name, test := range map[string]struct{ up, down, want string }{
+		"as autogen drafts it": {drafted(is), drafted(was), ""},
+		"rows put aside":       {aside(is, "id, a", "id, a"), aside(was, "id, a", "id, a"), "the last number of table t would be lost"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
+			second := sqliteFolder("b2", "a1", test.up)
+			second.down = test.down
+			m := newMigrator(t, source(startOfT("CREATE TABLE t ("+was+")"), second))
+			if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
+				t.Fatal(err)
+			}
+			run(t, db, "INSERT INTO t (id, a) VALUES (1, 'a'), (90, 'b')", "DELETE FROM t WHERE id = 90")
+			err := runWritten(t, m, db)
+			if (test.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("%v, want %s", err, test.want)
+			}
+			if n := count(t, db, "SELECT max(seq) FROM main.sqlite_sequence WHERE name = 't'"); n != 90 {
+				t.Errorf("the last number is %d", n)
+			}
+		})
+	}
+}

@@ -22,7 +22,7 @@ func (d *sqliteDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) e
 		r := &w.rebuilds[n]
 		switch i {
 		case r.Create:
-			return d.create(ctx, tx, r)
+			return d.create(ctx, tx, w, r)
 		case r.Drop:
 			return d.drop(ctx, tx, statement, w, r)
 		}
@@ -35,25 +35,40 @@ func (d *sqliteDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) e
 	if reDropTable.MatchString(statement) {
 		return d.drop(ctx, tx, statement, w, nil)
 	}
-	return execute(ctx, tx, statement)
+	err := execute(ctx, tx, statement)
+	for _, r := range w.rebuilds {
+		if plan := d.plans[r.Create]; err != nil && r.Aside && i > r.Create && plan != nil {
+			return explained(err, plan)
+		}
+	}
+	return err
 }
 
 // create makes the new table of a rebuild.
-func (d *sqliteDialect) create(ctx context.Context, tx bun.Tx, r *rebuild.Rebuild) error {
+func (d *sqliteDialect) create(ctx context.Context, tx bun.Tx, w work, r *rebuild.Rebuild) error {
 	if err := d.look(ctx, tx); err != nil {
 		return err
 	}
-	plan, err := d.planned(ctx, tx, r)
-	if err != nil {
-		return err
-	}
-	if err := execute(ctx, tx, plan.Create); err != nil {
-		if len(plan.Carried) > 0 {
-			return fmt.Errorf("%w; the new table is to keep column %s, which the revision does not know", err, strings.Join(plan.Carried, ", "))
+	plan := d.plans[r.Create]
+	if !r.Aside {
+		var err error
+		if plan, err = d.planned(ctx, tx, r); err != nil {
+			return err
 		}
+	} else if plan == nil {
+		// The old table went in a transaction before.
+		return execute(ctx, tx, w.statements[r.Create].Text)
+	}
+	return explained(execute(ctx, tx, plan.Create), plan)
+}
+
+// explained adds to an error that the new table has more columns than the
+// revision knows.
+func explained(err error, plan *rebuild.Plan) error {
+	if err == nil || len(plan.Carried) == 0 {
 		return err
 	}
-	return nil
+	return fmt.Errorf("%w; the new table is to keep column %s, which the revision does not know", err, strings.Join(plan.Carried, ", "))
 }
 
 // planned plans a rebuild by what the old table is now. It fails if values
@@ -110,6 +125,12 @@ func (d *sqliteDialect) drop(ctx context.Context, tx bun.Tx, statement string, w
 	if err := d.look(ctx, tx); err != nil {
 		return err
 	}
+	if r != nil && r.Aside {
+		if err := d.setAside(ctx, tx, r); err != nil {
+			return err
+		}
+		r = nil // it has its own name again
+	}
 	if r != nil {
 		if err := d.keepNumber(ctx, tx, w, r); err != nil {
 			return err
@@ -131,6 +152,48 @@ func (d *sqliteDialect) drop(ctx context.Context, tx bun.Tx, statement string, w
 	}
 	d.dropped = append(d.dropped, gone...)
 	return err
+}
+
+// setAside plans what a table is again that goes before it is made again. It
+// fails if its rows would lose values or SQLite's own numbers.
+func (d *sqliteDialect) setAside(ctx context.Context, tx bun.Tx, r *rebuild.Rebuild) error {
+	plan, err := d.planned(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	if plan.Rowid != "" {
+		var renumbered bool
+		if err := tx.NewRaw("SELECT count(*) > 0 AND max(?) <> count(*) FROM ?", bun.Ident(plan.Rowid), bun.Ident(r.Source)).Scan(ctx, &renumbered); err != nil {
+			return fmt.Errorf("look at the numbers of the rows of %s: %w", r.Final, err)
+		}
+		if renumbered {
+			return fmt.Errorf("table %s is dropped before it is made again, and its rows would get other rowids: "+
+				"make the new table first under another name, copy the rows, drop the old table and rename the new one", r.Final)
+		}
+	}
+	if !plan.Numbered {
+		return nil
+	}
+	var last []int64
+	if err := tx.NewRaw("SELECT seq FROM main.sqlite_sequence WHERE lower(name) = ?", r.Source).Scan(ctx, &last); err != nil {
+		return fmt.Errorf("look for the last number of %s: %w", r.Final, err)
+	}
+	if len(last) > 0 {
+		d.numbers[r.Final] = last[0]
+	}
+	return nil
+}
+
+// renumber lets tables that were made again go on with their numbers.
+func (d *sqliteDialect) renumber(ctx context.Context, tx bun.Tx) error {
+	for table, last := range d.numbers {
+		for _, statement := range rebuild.Number(table, last) {
+			if err := execute(ctx, tx, statement); err != nil {
+				return fmt.Errorf("keep the last number of %s: %w", table, err)
+			}
+		}
+	}
+	return nil
 }
 
 // keepNumber lets the new table go on with the numbers of the old one, unless

@@ -373,3 +373,104 @@ func TestSQLiteRebuildThatRenamesTheOldTableFirst(t *testing.T) {
 		t.Errorf("%d indexes", n)
 	}
 }
+
+// aside makes t anew as SQLite's FAQ shows it: the rows are put aside, and the
+// table goes before it is made again.
+func aside(body, columns, values string) string {
+	return "CREATE TEMPORARY TABLE kept (" + columns + ");\nINSERT INTO kept SELECT " + values + " FROM t;\nDROP TABLE t;\n" +
+		"CREATE TABLE t (" + body + ");\nINSERT INTO t (" + columns + ") SELECT " + columns + " FROM kept;\nDROP TABLE kept;\n"
+}
+
+// A table that goes before it is made again keeps what SQL can keep so, and the
+// rest is refused by its name.
+func TestSQLiteTableWhoseRowsArePutAside(t *testing.T) {
+	t.Parallel()
+	const was, is = "id integer PRIMARY KEY AUTOINCREMENT, a text, b text", "id integer PRIMARY KEY AUTOINCREMENT, a text NOT NULL"
+	for name, test := range map[string]struct {
+		byHand  []string
+		still   []string // queries that must count 1
+		refused string
+	}{
+		"an index and a trigger": {
+			[]string{"CREATE INDEX by_hand ON t (a)", "CREATE TABLE log (x)", "CREATE TRIGGER tr AFTER INSERT ON t WHEN new.a = 'log' BEGIN INSERT INTO log VALUES (1); END"},
+			[]string{"SELECT count(*) FROM sqlite_schema WHERE name = 'by_hand'", "SELECT count(*) FROM sqlite_schema WHERE name = 'tr'"}, "",
+		},
+		"an index of a column that goes": {[]string{"CREATE INDEX by_hand ON t (b)"}, nil, "index by_hand is on column b"},
+		"a view":                         {[]string{"CREATE VIEW v AS SELECT b FROM t"}, nil, "view v would fail from now on"},
+		"a column with values":           {[]string{"ALTER TABLE t ADD COLUMN precious text", "UPDATE t SET precious = 'p'"}, nil, "the values of column precious would be lost"},
+		"a column without values": {
+			[]string{"ALTER TABLE t ADD COLUMN empty text COLLATE NOCASE"}, []string{"SELECT count(*) FROM pragma_table_xinfo('t') WHERE name = 'empty'"}, "",
+		},
+		"the last number": {
+			[]string{"INSERT INTO t (id, a) VALUES (90, 'x')", "DELETE FROM t WHERE id = 90"}, []string{"SELECT count(*) FROM sqlite_sequence WHERE name = 't' AND seq = 90"}, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
+			m := newMigrator(t, source(startOfT("CREATE TABLE t ("+was+")"), folder{
+				id: "b2", revises: "a1", ups: map[dbmodule.Engine]string{dbmodule.SQLite: aside(is, "id, a", "id, a")}, down: aside(was, "id, a", "id, a"),
+			}))
+			if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
+				t.Fatal(err)
+			}
+			run(t, db, "INSERT INTO t (id, a, b) VALUES (3, 'a', 'b')")
+			run(t, db, test.byHand...)
+			before := schemaOf(t, db)
+			_, err := m.Upgrade(t.Context(), db, "head")
+			if (test.refused == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.refused) {
+				t.Fatalf("%v, want %s", err, test.refused)
+			}
+			if after := schemaOf(t, db); err != nil && after != before {
+				t.Errorf("it was\n%s\nand is\n%s", before, after)
+			}
+			for _, query := range append(test.still, "SELECT count(*) FROM t WHERE id = 3 AND a = 'a'") {
+				if n := count(t, db, query); n != 1 {
+					t.Errorf("%s is %d", query, n)
+				}
+			}
+		})
+	}
+}
+
+// Rows whose numbers are SQLite's own would get others.
+func TestSQLiteRowsPutAsideKeepTheirNumbers(t *testing.T) {
+	t.Parallel()
+	for rows, refused := range map[string]bool{
+		"INSERT INTO t (rowid, a) VALUES (1, 'a'), (2, 'b')": false,
+		"INSERT INTO t (rowid, a) VALUES (1, 'a'), (7, 'b')": true,
+	} {
+		db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
+		m := newMigrator(t, source(startOfT("CREATE TABLE t (a text PRIMARY KEY)"), folder{
+			id: "b2", revises: "a1", ups: map[dbmodule.Engine]string{dbmodule.SQLite: aside("a varchar PRIMARY KEY", "a", "a")}, down: "-",
+		}))
+		if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
+			t.Fatal(err)
+		}
+		run(t, db, rows)
+		if _, err := m.Upgrade(t.Context(), db, "head"); refused != (err != nil) || err != nil && !strings.Contains(err.Error(), "would get other rowids") {
+			t.Errorf("%s: %v, want a refusal: %t", rows, err, refused)
+		}
+	}
+}
+
+// A table that is dropped and made again without its rows is meant to be empty.
+// What is made by hand on it comes back.
+func TestSQLiteTableThatIsMadeEmptyAgain(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite))
+	m := newMigrator(t, source(startOfT("CREATE TABLE t (a text, b text)"), sqliteFolder("b2", "a1", "DROP TABLE t;\nCREATE TABLE t (a text);")))
+	if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
+		t.Fatal(err)
+	}
+	run(t, db, "INSERT INTO t VALUES ('a', 'b')", "CREATE INDEX by_hand ON t (a)", "CREATE TRIGGER tr AFTER INSERT ON t BEGIN SELECT 1; END")
+	if _, err := m.Upgrade(t.Context(), db, "head"); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('by_hand', 'tr')"); n != 2 {
+		t.Errorf("%d of an index and a trigger are left", n)
+	}
+	if n := count(t, db, "SELECT count(*) FROM t"); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+}

@@ -3,12 +3,16 @@ package rebuild
 import "slices"
 
 // Rebuild is how a revision makes a table anew: a new table is created, the
-// rows are copied, the old table is dropped and the new one has its name.
+// rows are copied, the old table is dropped and the new one has its name. Or
+// the rows are put aside, and the old table goes before the new one is created.
 type Rebuild struct {
 	// Create, Copies and Drop are the indexes of the statements.
 	Create int
 	Copies []int
 	Drop   int
+	// Aside says that Drop comes before Create: the rows are kept elsewhere
+	// meanwhile. Copies is empty then.
+	Aside bool
 	// Source is the old table's name when the new one is created, Target the
 	// new one's when the old one is dropped, and Final the one that it ends up
 	// with. All are folded.
@@ -42,7 +46,7 @@ func Find(statements, other []string) []Rebuild {
 		if r.base = remembered(r.create); r.base == nil {
 			r.base = back.apply(r.to, backwards, r.Final, len(back))
 		}
-		r.base = s.replay(r.base, found[:i], r.Final, r.Create)
+		r.base = s.replay(r.base, found[:i], r.Final, r.begins())
 	}
 	return found
 }
@@ -170,7 +174,8 @@ func (s steps) rebuilds() []Rebuild {
 			break
 		}
 	}
-	slices.SortFunc(found, func(a, b Rebuild) int { return a.Create - b.Create })
+	found = append(found, s.asides(found)...)
+	slices.SortFunc(found, func(a, b Rebuild) int { return a.begins() - b.begins() })
 	return found
 }
 

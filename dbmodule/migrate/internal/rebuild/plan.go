@@ -21,6 +21,9 @@ type Plan struct {
 	// Numbered says that the new table goes on with the old one's
 	// AUTOINCREMENT.
 	Numbered bool
+	// Rowid is a name by which the rows of both tables have SQLite's own
+	// number; "" if a column holds it, or there is none.
+	Rowid string
 }
 
 // On plans the rebuild of the table that this CREATE TABLE made. The error
@@ -49,11 +52,14 @@ func (r *Rebuild) On(definition string) (*Plan, error) {
 			plan.Carried = append(plan.Carried, name)
 		}
 	}
-	rowid := ""
 	if live.hasRowid() && merged.hasRowid() {
-		rowid = rowidName(live, merged)
+		plan.Rowid = rowidName(live, merged)
 	}
-	c := copying{live: live, merged: merged, carried: plan.Carried, rowid: rowid}
+	if r.Aside {
+		plan.Lost = r.lostAside(live)
+		return plan, nil
+	}
+	c := copying{live: live, merged: merged, carried: plan.Carried, rowid: plan.Rowid}
 	extended := len(r.copies) > 0
 	for i, copied := range r.copies {
 		var ok bool
@@ -78,9 +84,20 @@ func (r *Rebuild) AsItStands() *Plan {
 func KeepNumber(source, target string) []string {
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 	return []string{
-		"DELETE FROM sqlite_sequence WHERE lower(name) = " + quote(target),
-		fmt.Sprintf("INSERT INTO sqlite_sequence (name, seq) SELECT t.name, s.seq FROM sqlite_schema AS t, sqlite_sequence AS s "+
+		"DELETE FROM main.sqlite_sequence WHERE lower(name) = " + quote(target),
+		fmt.Sprintf("INSERT INTO main.sqlite_sequence (name, seq) SELECT t.name, s.seq FROM main.sqlite_schema AS t, main.sqlite_sequence AS s "+
 			"WHERE t.type = 'table' AND lower(t.name) = %s AND lower(s.name) = %s", quote(target), quote(source)),
+	}
+}
+
+// Number are the statements by which a table, folded, that is AUTOINCREMENT goes
+// on behind this number at least.
+func Number(table string, last int64) []string {
+	quoted := "'" + strings.ReplaceAll(table, "'", "''") + "'"
+	return []string{
+		"INSERT INTO main.sqlite_sequence (name, seq) SELECT name, 0 FROM main.sqlite_schema WHERE type = 'table' AND lower(name) = " + quoted +
+			" AND NOT EXISTS (SELECT 1 FROM main.sqlite_sequence WHERE lower(name) = " + quoted + ")",
+		fmt.Sprintf("UPDATE main.sqlite_sequence SET seq = max(seq, %d) WHERE lower(name) = %s", last, quoted),
 	}
 }
 
@@ -97,12 +114,21 @@ func (r *Rebuild) AsKnown() *Plan {
 }
 
 // Expected is the CREATE TABLE of a table of this name that is what the
-// revision takes the old one for; "" if nobody knows.
+// revision takes the old one for; "" if nobody knows. AUTOINCREMENT stands in it
+// as a comment: a temporary table that has it brings a table sqlite_sequence of
+// its own, which hides that of the database.
 func (r *Rebuild) Expected(name string) string {
 	if r.base == nil {
 		return ""
 	}
-	return r.base.create(Quote(name))
+	sql := r.base.create(Quote(name))
+	list := tokens(sql)
+	for i := len(list) - 1; i >= 0; i-- {
+		if t := list[i]; t.is("AUTOINCREMENT") {
+			sql = sql[:t.start] + "/* " + t.text + " */" + sql[t.end:]
+		}
+	}
+	return sql
 }
 
 // written is the new table's name as it stands in the revision.
