@@ -226,3 +226,40 @@ func TestFirstTextOfTheTalliesRevision(t *testing.T) {
 		}
 	})
 }
+
+// Conversations that have a parent are known as such after the upgrade, more than a piece of them.
+func TestParentsOfBeforeAreMarked(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
+		m, err := migrate.New([]migrate.Source{migrations.Source()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Upgrade(t.Context(), db, "ca8bfc75e6de"); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 450 {
+			changes := map[string]any{"parent_conversation_id": "p"}
+			if n%10 == 0 {
+				changes = nil
+			}
+			storeConversation(t, db, fmt.Sprintf("c%03d", n), changes)
+		}
+		if _, err := m.Upgrade(t.Context(), db, "heads"); err != nil {
+			t.Fatal(err)
+		}
+		var wrong, marked int
+		for query, n := range map[string]*int{
+			"SELECT count(*) FROM conversations WHERE has_parent = (parent_conversation_id IS NULL)": &wrong,
+			"SELECT count(*) FROM conversations WHERE has_parent = ?":                                &marked,
+		} {
+			if err := db.DB().NewRaw(query, true).Scan(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if wrong != 0 || marked != 405 {
+			t.Errorf("%d are wrong, %d marked", wrong, marked)
+		}
+	})
+}

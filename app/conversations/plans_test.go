@@ -2,6 +2,7 @@ package conversations_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,27 +22,38 @@ func TestListingsAreReadByIndex(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	filters := map[string]conversations.Filter{
+		"public": {Public: true, TopLevel: true}, "public, all": {Public: true}, "public, sandbox": {Public: true, SandboxID: "s1"},
+		"updated": {UpdatedFrom: &at}, "status, tag": {Status: "running", Tags: []conversations.TagFilter{{Name: "often"}}},
+		"tag": {TopLevel: true, Tags: []conversations.TagFilter{{Name: "often", Value: ptr("yes")}}},
 		"all": {}, "status": {Status: "running"}, "top level": {TopLevel: true}, "sandbox": {SandboxID: "s1", TopLevel: true},
 		"sandbox, all": {SandboxID: "s1"}, "created": {TopLevel: true, CreatedFrom: &at}, "title contains": {TopLevel: true, TitleContains: "x"},
 	}
 	orders := []string{"CREATED_AT", "CREATED_AT_DESC", "UPDATED_AT", "UPDATED_AT_DESC", "TITLE", "TITLE_DESC"}
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		var rows []*conversations.Conversation
+		var tags []*conversations.Tag
 		for n := range 6000 {
 			sandbox, title := fmt.Sprintf("s%d", n%20), fmt.Sprintf("title %d", n*7919%6000)
 			c := &conversations.Conversation{
-				ID: id(n), ExecutionStatus: []string{"idle", "running", "finished"}[n%3], SandboxID: &sandbox, Title: &title, TitleSort: title,
+				ID: id(n), ExecutionStatus: []string{"idle", "running", "finished"}[n%3], SandboxID: &sandbox, Title: &title, TitleSort: title, Public: n%2 == 1,
 				Agent: "{}", Workspace: "{}", ConfirmationPolicy: "{}", Stats: "{}", Tags: "{}", Details: "{}", PRNumbers: "[]",
 				CreatedAt: at.Add(time.Duration(n*7907%6000) * time.Second), UpdatedAt: at.Add(time.Duration(n*7901%6000) * time.Second),
 			}
 			if n%5 == 0 && n > 0 {
 				parent := id(n - 1)
-				c.ParentID = &parent
+				c.ParentID, c.HasParent = &parent, true
+			}
+			if n%10 < 9 {
+				tags = append(tags, &conversations.Tag{ConversationID: c.ID, Name: "often", Value: "yes"})
 			}
 			rows = append(rows, c)
 		}
 		for from := 0; from < len(rows); from += 500 {
 			part := rows[from : from+500]
+			_, err := s.DB.DB().NewInsert().Model(&part).Returning("NULL").Exec(t.Context())
+			require.NoError(t, err)
+		}
+		for part := range slices.Chunk(tags, 500) {
 			_, err := s.DB.DB().NewInsert().Model(&part).Returning("NULL").Exec(t.Context())
 			require.NoError(t, err)
 		}
@@ -52,11 +64,8 @@ func TestListingsAreReadByIndex(t *testing.T) {
 		}
 		for name, filter := range filters {
 			for _, order := range orders {
-				if strings.HasPrefix(order, "TITLE") && name == "status" {
+				if strings.HasPrefix(order, "TITLE") && strings.HasPrefix(name, "status") {
 					continue // no client can ask that
-				}
-				if len(indexes) > 0 && filter.TopLevel && filter.SandboxID == "" {
-					continue // MariaDB sorts what a condition IS NULL leaves
 				}
 				page, next, err := s.Conversations.Page(t.Context(), s.DB.DB(), filter, order, "", 20)
 				require.NoError(t, err)
@@ -138,3 +147,5 @@ func explain(t *testing.T, s *apptest.Server, statement string) string {
 	}
 	return strings.ReplaceAll(strings.ToLower(plan), "temp b-tree for order by", "sort")
 }
+
+func ptr[T any](value T) *T { return &value }

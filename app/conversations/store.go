@@ -12,6 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/app/paging"
@@ -53,7 +54,16 @@ type Filter struct {
 	TopLevel bool
 }
 
-func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+// apply adds the conditions. sorted is the column that the rows are read in the order of, ""
+// for none. SQLite, which knows no numbers of rows, would find a range of another column by
+// that one's index and sort all that is in it: a plus sign keeps it from that.
+func (f Filter) apply(q *bun.SelectQuery, sorted string) *bun.SelectQuery {
+	ranged := func(column string) schema.QueryAppender {
+		if sorted != "" && sorted != column && q.Dialect().Name() == dialect.SQLite {
+			return bun.SafeQuery("+conversation.?", bun.Ident(column))
+		}
+		return bun.SafeQuery("conversation.?", bun.Ident(column))
+	}
 	if f.Status != "" {
 		q = q.Where("conversation.execution_status = ?", f.Status)
 	}
@@ -64,19 +74,19 @@ func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 		q = q.Where("conversation.sandbox_id = ?", f.SandboxID)
 	}
 	if f.CreatedFrom != nil {
-		q = q.Where("conversation.created_at >= ?", *f.CreatedFrom)
+		q = q.Where("? >= ?", ranged("created_at"), *f.CreatedFrom)
 	}
 	if f.Created != nil {
-		q = q.Where("conversation.created_at < ?", *f.Created)
+		q = q.Where("? < ?", ranged("created_at"), *f.Created)
 	}
 	if f.UpdatedFrom != nil {
-		q = q.Where("conversation.updated_at >= ?", *f.UpdatedFrom)
+		q = q.Where("? >= ?", ranged("updated_at"), *f.UpdatedFrom)
 	}
 	if f.Updated != nil {
-		q = q.Where("conversation.updated_at < ?", *f.Updated)
+		q = q.Where("? < ?", ranged("updated_at"), *f.Updated)
 	}
 	if f.TopLevel {
-		q = q.Where("conversation.parent_conversation_id IS NULL")
+		q = q.Where("conversation.has_parent = ?", false)
 	}
 	if f.Public {
 		q = q.Where("conversation.public = ?", true)
@@ -125,11 +135,7 @@ func pageQuery(q *bun.SelectQuery, f Filter, order, pageID string, limit int) (*
 	if strings.HasSuffix(order, "_DESC") {
 		direction, after = "DESC", "<"
 	}
-	q = f.apply(q.ExcludeColumn("agent_skills"))
-	if f.TopLevel && f.SandboxID == "" {
-		// All are NULL: it tells PostgreSQL that an index is in the order wanted.
-		q = q.OrderExpr("conversation.parent_conversation_id ?", bun.Safe(direction))
-	}
+	q = f.apply(q.ExcludeColumn("agent_skills"), by.column)
 	q = q.OrderExpr("conversation.? ?, conversation.id ?", bun.Ident(by.column), bun.Safe(direction), bun.Safe(direction)).
 		Limit(int64(limit) + 1)
 	if pageID != "" {
@@ -174,7 +180,7 @@ var sortings = map[string]sorting{
 // Count counts the conversations that Page lists.
 func (*Store) Count(ctx context.Context, db bun.IDB, f Filter) (int64, error) {
 	var n int64
-	err := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)")).Scan(ctx, &n)
+	err := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)"), "").Scan(ctx, &n)
 	if err != nil {
 		return 0, fmt.Errorf("conversations: count: %w", err)
 	}
@@ -538,7 +544,7 @@ func later(a time.Time, b *time.Time) time.Time {
 // fill writes what the patch mentions into c, timestamps excepted.
 func (p *Patch) fill(c *Conversation) {
 	if p.ParentID != nil {
-		c.ParentID = p.ParentID
+		c.ParentID, c.HasParent = p.ParentID, true
 	}
 	if p.Title != nil {
 		folded := wire.Fold(*p.Title)

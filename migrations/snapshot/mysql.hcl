@@ -1,4 +1,4 @@
-# revision: 3dd7d65dfc0f
+# revision: c9f24badac6e
 table "conversation_tags" {
   schema = schema.default
   engine = InnoDB
@@ -41,6 +41,11 @@ table "conversations" {
     null    = true
     type    = varchar(36)
     collate = "utf8mb4_bin"
+  }
+  column "has_parent" {
+    null    = false
+    type    = bool
+    default = 0
   }
   column "title" {
     null = true
@@ -212,14 +217,26 @@ table "conversations" {
   index "ix_conversations_execution_status_updated_at_id" {
     columns = [column.execution_status, column.updated_at, column.id]
   }
+  index "ix_conversations_has_parent_created_at_id" {
+    columns = [column.has_parent, column.created_at, column.id]
+  }
+  index "ix_conversations_has_parent_title_sort_id" {
+    columns = [column.has_parent, column.title_sort, column.id]
+  }
+  index "ix_conversations_has_parent_updated_at_id" {
+    columns = [column.has_parent, column.updated_at, column.id]
+  }
   index "ix_conversations_parent_conversation_id_created_at_id" {
     columns = [column.parent_conversation_id, column.created_at, column.id]
   }
-  index "ix_conversations_parent_conversation_id_title_sort_id" {
-    columns = [column.parent_conversation_id, column.title_sort, column.id]
+  index "ix_conversations_public_created_at_id" {
+    columns = [column.public, column.created_at, column.id]
   }
-  index "ix_conversations_parent_conversation_id_updated_at_id" {
-    columns = [column.parent_conversation_id, column.updated_at, column.id]
+  index "ix_conversations_public_title_sort_id" {
+    columns = [column.public, column.title_sort, column.id]
+  }
+  index "ix_conversations_public_updated_at_id" {
+    columns = [column.public, column.updated_at, column.id]
   }
   index "ix_conversations_sandbox_id_created_at_id" {
     columns = [column.sandbox_id, column.created_at, column.id]

@@ -1,0 +1,7 @@
+-- migrate:upgrade
+ALTER TABLE `conversations` ADD COLUMN `has_parent` bool NOT NULL DEFAULT 0, DROP INDEX `ix_conversations_parent_conversation_id_title_sort_id`, DROP INDEX `ix_conversations_parent_conversation_id_updated_at_id`, ADD INDEX `ix_conversations_has_parent_created_at_id` (`has_parent`, `created_at`, `id`), ADD INDEX `ix_conversations_has_parent_title_sort_id` (`has_parent`, `title_sort`, `id`), ADD INDEX `ix_conversations_has_parent_updated_at_id` (`has_parent`, `updated_at`, `id`), ADD INDEX `ix_conversations_public_created_at_id` (`public`, `created_at`, `id`), ADD INDEX `ix_conversations_public_title_sort_id` (`public`, `title_sort`, `id`), ADD INDEX `ix_conversations_public_updated_at_id` (`public`, `updated_at`, `id`);
+
+-- migrate:downgrade
+-- WARNING: conversations(has_parent): the column is dropped with all its values [drop-column]
+
+ALTER TABLE `conversations` DROP COLUMN `has_parent`, DROP INDEX `ix_conversations_has_parent_created_at_id`, DROP INDEX `ix_conversations_has_parent_title_sort_id`, DROP INDEX `ix_conversations_has_parent_updated_at_id`, DROP INDEX `ix_conversations_public_created_at_id`, DROP INDEX `ix_conversations_public_title_sort_id`, DROP INDEX `ix_conversations_public_updated_at_id`, ADD INDEX `ix_conversations_parent_conversation_id_title_sort_id` (`parent_conversation_id`, `title_sort`, `id`), ADD INDEX `ix_conversations_parent_conversation_id_updated_at_id` (`parent_conversation_id`, `updated_at`, `id`);

@@ -1,0 +1,369 @@
+# revision: 3dd7d65dfc0f
+table "conversation_tags" {
+  schema = schema.default
+  column "conversation_id" {
+    null = false
+    type = varchar(36)
+  }
+  column "name" {
+    null = false
+    type = varchar(255)
+  }
+  column "value" {
+    null = false
+    type = varchar(256)
+  }
+  primary_key {
+    columns = [column.conversation_id, column.name]
+  }
+  foreign_key "fk_conversation_tags_conversation_id" {
+    columns     = [column.conversation_id]
+    ref_columns = [table.conversations.column.id]
+    on_delete   = CASCADE
+  }
+  index "ix_conversation_tags_name_value_conversation_id" {
+    columns = [column.name, column.value, column.conversation_id]
+  }
+}
+table "conversations" {
+  schema = schema.default
+  column "id" {
+    null = false
+    type = varchar(36)
+  }
+  column "parent_conversation_id" {
+    null = true
+    type = varchar(36)
+  }
+  column "title" {
+    null = true
+    type = text
+  }
+  column "title_folded" {
+    null = true
+    type = text
+  }
+  column "title_sort" {
+    null    = false
+    type    = varchar(255)
+    default = ""
+  }
+  column "title_pinned" {
+    null = false
+    type = boolean
+  }
+  column "tags_pinned" {
+    null = false
+    type = boolean
+  }
+  column "public_pinned" {
+    null = false
+    type = boolean
+  }
+  column "execution_status" {
+    null = false
+    type = varchar(64)
+  }
+  column "info_digest" {
+    null = false
+    type = varchar(64)
+  }
+  column "state_micros" {
+    null = false
+    type = bigint
+  }
+  column "info_micros" {
+    null = false
+    type = bigint
+  }
+  column "agent" {
+    null = false
+    type = text
+  }
+  column "agent_skills" {
+    null = true
+    type = bytea
+  }
+  column "workspace" {
+    null = false
+    type = text
+  }
+  column "confirmation_policy" {
+    null = false
+    type = text
+  }
+  column "stats" {
+    null = false
+    type = text
+  }
+  column "tags" {
+    null = false
+    type = text
+  }
+  column "details" {
+    null = false
+    type = text
+  }
+  column "max_iterations" {
+    null = false
+    type = bigint
+  }
+  column "stuck_detection" {
+    null = false
+    type = boolean
+  }
+  column "leaf_event_id" {
+    null = true
+    type = varchar(255)
+  }
+  column "created_by_user_id" {
+    null = true
+    type = varchar(255)
+  }
+  column "sandbox_id" {
+    null = true
+    type = varchar(255)
+  }
+  column "llm_model" {
+    null = true
+    type = text
+  }
+  column "agent_kind" {
+    null = false
+    type = varchar(64)
+  }
+  column "public" {
+    null = false
+    type = boolean
+  }
+  column "pr_numbers" {
+    null = false
+    type = text
+  }
+  column "event_count" {
+    null = false
+    type = bigint
+  }
+  column "accumulated_cost" {
+    null = false
+    type = double_precision
+  }
+  column "max_budget_per_task" {
+    null = true
+    type = double_precision
+  }
+  column "prompt_tokens" {
+    null = false
+    type = bigint
+  }
+  column "completion_tokens" {
+    null = false
+    type = bigint
+  }
+  column "cache_read_tokens" {
+    null = false
+    type = bigint
+  }
+  column "cache_write_tokens" {
+    null = false
+    type = bigint
+  }
+  column "reasoning_tokens" {
+    null = false
+    type = bigint
+  }
+  column "context_window" {
+    null = false
+    type = bigint
+  }
+  column "per_turn_token" {
+    null = false
+    type = bigint
+  }
+  column "created_at" {
+    null = false
+    type = timestamptz
+  }
+  column "updated_at" {
+    null = false
+    type = timestamptz
+  }
+  primary_key {
+    columns = [column.id]
+  }
+  index "ix_conversations_created_at_id" {
+    columns = [column.created_at, column.id]
+  }
+  index "ix_conversations_execution_status_created_at_id" {
+    columns = [column.execution_status, column.created_at, column.id]
+  }
+  index "ix_conversations_execution_status_updated_at_id" {
+    columns = [column.execution_status, column.updated_at, column.id]
+  }
+  index "ix_conversations_parent_conversation_id_created_at_id" {
+    columns = [column.parent_conversation_id, column.created_at, column.id]
+  }
+  index "ix_conversations_parent_conversation_id_title_sort_id" {
+    columns = [column.parent_conversation_id, column.title_sort, column.id]
+  }
+  index "ix_conversations_parent_conversation_id_updated_at_id" {
+    columns = [column.parent_conversation_id, column.updated_at, column.id]
+  }
+  index "ix_conversations_sandbox_id_created_at_id" {
+    columns = [column.sandbox_id, column.created_at, column.id]
+  }
+  index "ix_conversations_sandbox_id_title_sort_id" {
+    columns = [column.sandbox_id, column.title_sort, column.id]
+  }
+  index "ix_conversations_sandbox_id_updated_at_id" {
+    columns = [column.sandbox_id, column.updated_at, column.id]
+  }
+  index "ix_conversations_title_sort_id" {
+    columns = [column.title_sort, column.id]
+  }
+  index "ix_conversations_updated_at_id" {
+    columns = [column.updated_at, column.id]
+  }
+}
+table "event_counts" {
+  schema = schema.default
+  column "conversation_id" {
+    null = false
+    type = varchar(36)
+  }
+  column "kind" {
+    null = false
+    type = varchar(255)
+  }
+  column "source" {
+    null = false
+    type = varchar(255)
+  }
+  column "n" {
+    null = false
+    type = bigint
+  }
+  primary_key {
+    columns = [column.conversation_id, column.kind, column.source]
+  }
+  foreign_key "fk_event_counts_conversation_id" {
+    columns     = [column.conversation_id]
+    ref_columns = [table.conversations.column.id]
+    on_delete   = CASCADE
+  }
+}
+table "events" {
+  schema = schema.default
+  column "seq" {
+    null = false
+    type = bigint
+    identity {
+      generated = BY_DEFAULT
+    }
+  }
+  column "conversation_id" {
+    null = false
+    type = varchar(36)
+  }
+  column "id" {
+    null = false
+    type = varchar(255)
+  }
+  column "kind" {
+    null = false
+    type = varchar(255)
+  }
+  column "source" {
+    null = false
+    type = varchar(255)
+  }
+  column "ts" {
+    null = false
+    type = bigint
+  }
+  column "final" {
+    null = false
+    type = boolean
+  }
+  column "body" {
+    null = true
+    type = text
+  }
+  column "payload" {
+    null = false
+    type = text
+  }
+  column "payload_packed" {
+    null = true
+    type = bytea
+  }
+  primary_key {
+    columns = [column.seq]
+  }
+  foreign_key "fk_events_conversation_id" {
+    columns     = [column.conversation_id]
+    ref_columns = [table.conversations.column.id]
+    on_delete   = CASCADE
+  }
+  index "ix_events_conversation_id_kind_ts_seq" {
+    columns = [column.conversation_id, column.kind, column.ts, column.seq]
+  }
+  index "ix_events_conversation_id_ts_seq" {
+    columns = [column.conversation_id, column.ts, column.seq]
+  }
+  index "uq_events_conversation_id_id" {
+    unique  = true
+    columns = [column.conversation_id, column.id]
+  }
+}
+table "refused_deliveries" {
+  schema = schema.default
+  column "id" {
+    null = false
+    type = bigint
+    identity {
+      generated = BY_DEFAULT
+    }
+  }
+  column "digest" {
+    null = false
+    type = varchar(64)
+  }
+  column "what" {
+    null = false
+    type = varchar(32)
+  }
+  column "conversation_id" {
+    null = true
+    type = varchar(36)
+  }
+  column "reason" {
+    null = false
+    type = text
+  }
+  column "size" {
+    null = false
+    type = bigint
+  }
+  column "body" {
+    null = true
+    type = bytea
+  }
+  column "times" {
+    null = false
+    type = bigint
+  }
+  column "received_at" {
+    null = false
+    type = timestamptz
+  }
+  primary_key {
+    columns = [column.id]
+  }
+  index "uq_refused_deliveries_digest" {
+    unique  = true
+    columns = [column.digest]
+  }
+}
+schema "default" {
+}
