@@ -38,14 +38,14 @@ func (s *Server) Authenticate(r *http.Request) error {
 	return err
 }
 
-// queryAPIKey is where a browser puts the key that opens a websocket: it lets pages set
+// queryAPIKey is where a browser puts the key that opens a websocket or an EventSource: it lets pages set
 // no header there.
 const queryAPIKey = "session_api_key"
 
-// withoutKeyInURL moves the key of a websocket's request from the URL into the header.
+// withoutKeyInURL moves the key of a stream's request from the URL into the header.
 // A URL ends up in traces and in logs of others.
 func withoutKeyInURL(r *http.Request) *http.Request {
-	if !isWebSocket(r) || !strings.Contains(r.URL.RawQuery, queryAPIKey) {
+	if !isStream(r) || !strings.Contains(r.URL.RawQuery, queryAPIKey) {
 		return r
 	}
 	query := r.URL.Query()

@@ -1,0 +1,153 @@
+package httpstream
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// EventFunc serves one stream of events, in the request's goroutine. When it returns, the stream
+// ends; its error is told only before the first event. ctx ends when the client is gone, or the
+// server stops.
+type EventFunc func(ctx context.Context, w *EventWriter) error
+
+// EventWriter sends server-sent events. It is safe for concurrent use.
+type EventWriter struct {
+	streams *Streams
+	out     http.ResponseWriter
+	control *http.ResponseController
+
+	mu     sync.Mutex
+	beats  *time.Timer
+	ended  bool
+	lastID string
+}
+
+// LastEventID is the id of the last event that the client has seen, "" if it has seen none.
+func (w *EventWriter) LastEventID() string { return w.lastID }
+
+// Send sends an event. id is what the client says in Last-Event-ID when it comes back, name the
+// event's type; both may be empty and have no line break. An error ends the stream: the
+// client is gone, or did not read within STREAM_WRITE_TIMEOUT.
+func (w *EventWriter) Send(id, name string, data []byte) error {
+	if strings.ContainsAny(id+name, "\r\n\x00") {
+		return fmt.Errorf("httpstream: send: a line break in the id %q or the name %q", id, name)
+	}
+	var b bytes.Buffer
+	if id != "" {
+		b.WriteString("id: " + id + "\n")
+	}
+	if name != "" {
+		b.WriteString("event: " + name + "\n")
+	}
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	data = bytes.ReplaceAll(data, []byte("\r"), []byte("\n"))
+	for line := range bytes.SplitSeq(data, []byte("\n")) {
+		b.WriteString("data: ")
+		b.Write(line)
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
+	if err := w.write(b.Bytes()); err != nil {
+		return err
+	}
+	w.streams.sent.Add(1)
+	return nil
+}
+
+func (w *EventWriter) write(text []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return http.ErrHandlerTimeout
+	}
+	began := time.Now()
+	_ = w.control.SetWriteDeadline(began.Add(w.streams.config.WriteTimeout)) // a response without a connection has none
+	_, err := w.out.Write(text)
+	if err == nil {
+		err = w.control.Flush()
+	}
+	if err != nil {
+		if time.Since(began) >= w.streams.config.WriteTimeout {
+			w.streams.slow.Add(1)
+		}
+		w.ended = true
+		return fmt.Errorf("httpstream: send: %w", err)
+	}
+	w.beats.Reset(w.streams.config.Heartbeat)
+	return nil
+}
+
+// Events makes the handler of a plain route of fn. A client that finds no room is answered 503.
+func (s *Streams) Events(fn EventFunc) echo.HandlerFunc {
+	return func(c echo.Context) error { return s.stream(c, fn) }
+}
+
+// EventsResponse is the same for a typed operation, which returns it. Give the operation the
+// limits httpmodule.StreamLimits().Operation.
+func (s *Streams) EventsResponse(fn EventFunc) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		c := humaecho.Unwrap(hc)
+		if err := s.stream(c, fn); err != nil {
+			c.Error(err)
+		}
+	}}
+}
+
+func (s *Streams) stream(c echo.Context, fn EventFunc) error {
+	ctx := c.Request().Context()
+	header := c.Response().Header()
+	leave, room := s.admit(c.RealIP())
+	if !room {
+		return errFull()
+	}
+	defer leave()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("X-Accel-Buffering", "no") // of nginx, which would hold events back
+	if c.Request().Method == http.MethodHead {
+		return c.NoContent(http.StatusOK)
+	}
+	httpmodule.CloseSessions(ctx)
+	s.events.Add(1)
+	defer s.events.Add(-1)
+	w := &EventWriter{streams: s, out: c.Response(), control: http.NewResponseController(c.Response()), lastID: c.Request().Header.Get("Last-Event-ID")}
+	_ = w.control.SetReadDeadline(time.Time{}) // the request is read, and READ_TIMEOUT would end the connection
+	w.mu.Lock()
+	w.beats = time.AfterFunc(s.config.Heartbeat, func() {
+		_ = w.write([]byte(":\n\n")) // if it fails, so does the next event
+	})
+	w.mu.Unlock()
+	defer w.end()
+	if err := w.write([]byte(":\n\n")); err != nil { // the header leaves, and the client knows that it is connected
+		return nil
+	}
+	err := fn(ctx, w)
+	if err != nil && ctx.Err() == nil && !w.failed() {
+		return err
+	}
+	return nil
+}
+
+func (w *EventWriter) failed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
+// end keeps a heartbeat from writing after the handler.
+func (w *EventWriter) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.beats.Stop()
+}

@@ -1,0 +1,24 @@
+package httpstream
+
+import (
+	"go.uber.org/fx"
+	"go.uber.org/zap"
+)
+
+// Module supplies *[Streams] to an fx application. It takes a [Config] if there is one.
+var Module = fx.Module("httpstream", fx.Provide(newStreams))
+
+type params struct {
+	fx.In
+
+	Config *Config `optional:"true"`
+	Log    *zap.Logger
+}
+
+func newStreams(p params) (*Streams, error) {
+	cfg := DefaultConfig()
+	if p.Config != nil {
+		cfg = *p.Config
+	}
+	return New(cfg, p.Log)
+}

@@ -1,0 +1,232 @@
+package httpstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// Codes with which a websocket is closed, of RFC 6455 and of the registry of its codes.
+const (
+	CloseNormal       = 1000
+	CloseGoingAway    = 1001
+	ClosePolicy       = 1008
+	CloseInternal     = 1011
+	CloseTryAgain     = 1013
+	ReasonSlow        = "slow_consumer"
+	ReasonTooLarge    = "frame_too_large"
+	reasonStopping    = "the server is stopping"
+	reasonFull        = "too many connections"
+	firstReadLimit    = 64 << 10
+	frames            = 8
+	missedHeartbeats  = 2
+	mostReason        = 120
+	reasonUnspecified = "internal error"
+)
+
+// CloseError is what a handler returns to close its websocket with a code and a reason.
+type CloseError struct {
+	Code   int
+	Reason string
+}
+
+// Error tells both.
+func (e *CloseError) Error() string {
+	return fmt.Sprintf("httpstream: closed with %d: %s", e.Code, e.Reason)
+}
+
+// errSlow closes a socket whose client does not read.
+var errSlow = &CloseError{Code: CloseTryAgain, Reason: ReasonSlow}
+
+// Slow is the error of a client that reads too slowly: close code 1013, slow_consumer. A handler
+// returns it when the client's [Queue] has overflowed.
+func (s *Streams) Slow() error {
+	s.slow.Add(1)
+	return errSlow
+}
+
+// SocketFunc serves one websocket, in the request's goroutine. When it returns, the socket is
+// closed: with the code of a *[CloseError]; with 1001 when ctx has ended because the server
+// stops; with 1011, and a line in the log, for another error; and with 1000 for nil. ctx
+// ends when the client is gone as well.
+type SocketFunc func(ctx context.Context, socket *Socket) error
+
+// Socket is a websocket. Its methods are for the goroutine of its [SocketFunc].
+type Socket struct {
+	streams *Streams
+	ws      *websocket.Conn
+	frames  chan []byte
+	beats   *time.Timer
+	missed  atomic.Int32
+}
+
+// Frames receives the client's messages, up to the size of [Socket.SetReadLimit], which is 64
+// KiB at first; a longer one closes the socket with 1009. While nobody receives, no more is
+// read, answers to pings neither. It is closed when the client has gone, but not when the
+// server stops: wait for the end of the handler's context beside it.
+func (s *Socket) Frames() <-chan []byte { return s.frames }
+
+// SetReadLimit sets how many bytes a message of the client's may have, from the next one.
+func (s *Socket) SetReadLimit(bytes int64) { s.ws.SetReadLimit(bytes) }
+
+// Send sends a text. An error ends the socket and is to be returned by the handler: the client
+// is gone, or did not read within STREAM_WRITE_TIMEOUT.
+func (s *Socket) Send(ctx context.Context, text []byte) error {
+	within, cancel := context.WithTimeout(ctx, s.streams.config.WriteTimeout)
+	defer cancel()
+	err := s.ws.Write(within, websocket.MessageText, text)
+	if err == nil {
+		s.streams.sent.Add(1)
+		return nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return s.streams.Slow()
+	}
+	return fmt.Errorf("httpstream: send: %w", err)
+}
+
+// WebSocket makes the handler of a plain route of fn. The upgrade is refused as writes are to
+// pages of other origins. A client that finds no room is accepted and closed with 1013.
+func (s *Streams) WebSocket(fn SocketFunc) echo.HandlerFunc {
+	return func(c echo.Context) error { return s.upgrade(c, fn) }
+}
+
+// WebSocketResponse is the same for a typed operation, which returns it. Give the operation the
+// limits httpmodule.StreamLimits().Operation.
+func (s *Streams) WebSocketResponse(fn SocketFunc) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		c := humaecho.Unwrap(hc)
+		if err := s.upgrade(c, fn); err != nil {
+			c.Error(err)
+		}
+	}}
+}
+
+func (s *Streams) upgrade(c echo.Context, fn SocketFunc) error {
+	if !c.IsWebSocket() {
+		return &httpmodule.HTTPError{
+			Status: http.StatusUpgradeRequired, Detail: "Upgrade Required: this is a websocket",
+			Header: http.Header{"Upgrade": {"websocket"}},
+		}
+	}
+	ctx := c.Request().Context()
+	httpmodule.CloseSessions(ctx)
+	leave, room := s.admit(c.RealIP())
+	ws, err := websocket.Accept(c.Response(), c.Request(), &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // httpmodule has looked at the origin
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if room {
+		defer leave()
+	}
+	if err != nil {
+		return nil // it has been answered
+	}
+	if !room {
+		_ = ws.Close(CloseTryAgain, reasonFull)
+		return nil
+	}
+	s.sockets.Add(1)
+	defer s.sockets.Add(-1)
+	s.serve(ctx, ws, fn)
+	return nil
+}
+
+func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) {
+	socket := &Socket{streams: s, ws: ws, frames: make(chan []byte, frames)}
+	ws.SetReadLimit(firstReadLimit)
+	inner, gone := context.WithCancel(ctx)
+	// Reading is not ended by ctx: the end of a read ends the connection, without a code.
+	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		defer gone()
+		socket.read(reading)
+	}()
+	socket.beats = time.AfterFunc(math.MaxInt64, func() { socket.beat(reading) })
+	socket.beats.Reset(s.config.Heartbeat)
+	err := runSocket(inner, socket, fn)
+	socket.beats.Stop()
+	s.close(inner, ctx, ws, err)
+	stopReading()
+	gone()
+	_ = ws.CloseNow()
+	<-read
+}
+
+// runSocket runs fn. A panic is its error: the response has begun, and nobody could answer it.
+func runSocket(ctx context.Context, socket *Socket, fn SocketFunc) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("httpstream: handler panicked: %v", cause)
+		}
+	}()
+	return fn(ctx, socket)
+}
+
+// close tells the client why the socket ends. inner has ended if the client is gone.
+func (s *Streams) close(inner, ctx context.Context, ws *websocket.Conn, err error) {
+	var told *CloseError
+	switch {
+	case errors.As(err, &told):
+	case stopping(ctx):
+		told = &CloseError{CloseGoingAway, reasonStopping}
+	case inner.Err() != nil:
+		return // nobody is there
+	case err != nil:
+		s.log.Error("a websocket's handler failed", zap.Error(err))
+		told = &CloseError{CloseInternal, reasonUnspecified}
+	default:
+		told = &CloseError{Code: CloseNormal}
+	}
+	_ = ws.Close(websocket.StatusCode(told.Code), told.Reason[:min(len(told.Reason), mostReason)])
+}
+
+// read hands on what the client sends, and notices when it goes.
+func (s *Socket) read(ctx context.Context) {
+	defer close(s.frames)
+	for {
+		kind, frame, err := s.ws.Read(ctx)
+		if err != nil {
+			return
+		}
+		if kind != websocket.MessageText {
+			continue
+		}
+		select {
+		case s.frames <- frame:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// beat pings, and ends a socket that does not answer.
+func (s *Socket) beat(ctx context.Context) {
+	within, cancel := context.WithTimeout(ctx, s.streams.config.Heartbeat)
+	defer cancel()
+	err := s.ws.Ping(within)
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		s.missed.Store(0)
+		s.beats.Reset(s.streams.config.Heartbeat)
+	case s.missed.Add(1) >= missedHeartbeats:
+		_ = s.ws.CloseNow()
+	default:
+		s.beats.Reset(0)
+	}
+}
