@@ -234,10 +234,16 @@ func (d *Database) Ping(ctx context.Context) error {
 // know pool_timeout. They are the better way for most code. The Database
 // closes it.
 //
-// Its connections come from the Database's pool and go back to it, so that its own
-// Stats say little: use [Database.Stats] or [Database.PoolStats]. A statement that is
-// prepared on it is prepared again each time that it runs; one that is prepared on a
-// transaction or a connection of it is not.
+// Its connections come from the Database's pool and go back to it after each statement
+// or transaction, so that its own Stats say little: use [Database.Stats] or
+// [Database.PoolStats].
+//
+// Prepare on it makes a statement that is prepared again each time that it runs, since
+// the connection on which it was prepared is another's meanwhile: three trips to
+// PostgreSQL, two to MySQL. Prepare on a transaction, or on a connection that Conn
+// returns, keeps it prepared for as long as those last. Sessions need no Prepare: they
+// keep the statements of Bun's builders prepared by themselves (see
+// DATABASE_STATEMENT_CACHE_SIZE), and drop them when the schema changes.
 func (d *Database) DB() *bun.DB { return d.db }
 
 // Sessions returns the factory of sessions on this database.

@@ -1,8 +1,10 @@
 package dburl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -59,11 +61,19 @@ type MySQLTLS struct {
 	KeyPassword Secret
 }
 
+// mysqlReader reads the options of a MySQL URL.
+type mysqlReader struct {
+	*urlParts
+	o                                                MySQLOptions
+	socket, authPlugin                               string
+	ssl, disabled, verifyCert, verifyIdent, compress *bool
+}
+
 // readMySQLOptions translates what aiomysql, asyncmy, PyMySQL, mysqlclient
 // and go-sql-driver call their options, and lets those that name a part of
 // the URL replace it.
 func (p *urlParts) readMySQLOptions(query []urlOption) error {
-	o := MySQLOptions{
+	r := &mysqlReader{urlParts: p, o: MySQLOptions{
 		connectTimeout: unset,
 		ProgramName:    defaultApplicationName,
 		Variables: map[string]string{
@@ -72,53 +82,127 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			// makes a backslash ordinary: Bun doubles backslashes in strings.
 			"sql_mode": "REPLACE(CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES'), 'NO_BACKSLASH_ESCAPES', '')",
 		},
+	}}
+	known := optionTable{}
+	for _, some := range []optionTable{r.server(), r.network(), r.encryption(), r.session()} {
+		maps.Copy(known, some)
 	}
-	var socket, discard, authPlugin string
-	var ssl, disabled, verifyCert, verifyIdentity, compress *bool
-	strict := "writes that do not fit their column must fail"
+	if err := known.read(MySQL, query); err != nil {
+		return err
+	}
+	if r.socket != "" {
+		p.hosts[0] = Host{Name: r.socket}
+	}
+	o := &r.o
+	if (o.TLS.Cert == "") != (o.TLS.Key == "") {
+		return errors.New("options ssl_cert and ssl_key need each other: give both or none")
+	}
+	o.Compress = r.compress != nil && *r.compress
+	o.TLS.decide(r.ssl, r.disabled, r.verifyCert, r.verifyIdent)
+	if o.ClearPassword = r.authPlugin == clearPassword; o.ClearPassword && r.socket == "" && (o.TLS.Mode == TLSDisabled || o.TLS.Mode == TLSPreferred) {
+		return errors.New("option \"auth_plugin\" sends the password as it is, and the connection may not be encrypted: add ssl_mode=VERIFY_IDENTITY, or another mode that encrypts")
+	}
+	p.mysql = r.o
+	return nil
+}
 
-	known := optionTable{
-		"host": func(value string) error {
-			h, err := parseHost(value, "host option", false)
+// ofOneHost has set replace a part of the one host that the URL names.
+func (r *mysqlReader) ofOneHost(set func(h *Host, value string) error) func(string) error {
+	return func(value string) error {
+		h := r.hosts[0]
+		if err := set(&h, value); err != nil {
+			return err
+		}
+		if len(r.hosts) > 1 {
+			return errAlsoHosts
+		}
+		r.hosts = []Host{h}
+		return nil
+	}
+}
+
+// server has the options that say which server, and who logs in.
+func (r *mysqlReader) server() optionTable {
+	return optionTable{
+		"host": r.ofOneHost(func(h *Host, value string) error {
+			given, err := parseHost(value, "host option", false)
 			if err != nil {
 				return errors.New("takes a host name or address, with or without :port")
 			}
-			if len(p.hosts) > 1 {
-				return errAlsoHosts
-			}
-			if h.Port == 0 {
-				h.Port = p.hosts[0].Port
-			}
-			p.hosts = []Host{h}
+			h.Name, h.Port = given.Name, cmp.Or(given.Port, h.Port)
 			return nil
-		},
-		"port": func(value string) error {
-			port, err := parsePort(value, "port option")
-			if err != nil {
+		}),
+		"port": r.ofOneHost(func(h *Host, value string) (err error) {
+			if h.Port, err = parsePort(value, "port option"); err != nil {
 				return errors.New("takes a number from 1 to 65535")
 			}
-			if len(p.hosts) > 1 {
-				return errAlsoHosts
-			}
-			p.hosts[0].Port = port
 			return nil
-		},
-		"unix_socket": func(value string) error {
+		}),
+		"unix_socket": r.ofOneHost(func(_ *Host, value string) error {
 			if !strings.HasPrefix(value, "/") {
 				return errors.New("takes the absolute path of the server's socket, for example /run/mysqld/mysqld.sock")
 			}
-			if len(p.hosts) > 1 {
-				return errAlsoHosts
+			r.socket = value
+			return nil
+		}),
+		"user":     text(&r.user),
+		"password": hidden(&r.password),
+		"passwd":   hidden(&r.password),
+		"db":       text(&r.database),
+		"database": text(&r.database),
+		// The server says how it wants the password, and the driver follows. Only
+		// the plugin that sends the password itself has to be allowed.
+		"auth_plugin": choice(&r.authPlugin, "mysql_native_password", "caching_sha2_password", "sha256_password", "client_ed25519", clearPassword),
+	}
+}
+
+// network has the options of the connection itself.
+func (r *mysqlReader) network() optionTable {
+	o := &r.o
+	return optionTable{
+		"connect_timeout":    seconds(&o.connectTimeout),
+		"connection_timeout": seconds(&o.connectTimeout),
+		"timeout":            duration(&o.connectTimeout),
+		"read_timeout":       seconds(&o.ReadTimeout),
+		"readTimeout":        duration(&o.ReadTimeout),
+		"write_timeout":      seconds(&o.WriteTimeout),
+		"writeTimeout":       duration(&o.WriteTimeout),
+		"max_allowed_packet": count(&o.MaxAllowedPacket, 1<<30),
+		"compress":           flag(&r.compress),
+		"no_delay":           only("TCP's delay is always off", "true", "1"),
+	}
+}
+
+// encryption has the options of TLS.
+func (r *mysqlReader) encryption() optionTable {
+	o := &r.o
+	return optionTable{
+		"ssl":                 flag(&r.ssl),
+		"ssl_disabled":        flag(&r.disabled),
+		"ssl_mode":            choice(&o.TLS.Mode, TLSDisabled, TLSPreferred, TLSRequired, TLSVerifyCA, TLSVerifyIdentity),
+		"ssl_ca":              text(&o.TLS.CA),
+		"ssl_cert":            text(&o.TLS.Cert),
+		"ssl_key":             text(&o.TLS.Key),
+		"ssl_key_password":    hidden(&o.TLS.KeyPassword),
+		"ssl_verify_cert":     flag(&r.verifyCert),
+		"ssl_verify_identity": flag(&r.verifyIdent),
+		"ssl_check_hostname":  flag(&r.verifyIdent),
+		"tls": func(value string) error {
+			var word string
+			if err := choice(&word, "true", "false", "skip-verify", "preferred")(value); err != nil {
+				return err
 			}
-			socket = value
+			o.TLS.Mode = map[string]string{"true": TLSVerifyIdentity, "false": TLSDisabled, "skip-verify": TLSRequired, "preferred": TLSPreferred}[word]
 			return nil
 		},
-		"user":     text(&p.user),
-		"password": hidden(&p.password),
-		"passwd":   hidden(&p.password),
-		"db":       text(&p.database),
-		"database": text(&p.database),
+	}
+}
 
+// session has the options of how server and driver read and write values.
+func (r *mysqlReader) session() optionTable {
+	o := &r.o
+	var discard string
+	return optionTable{
 		"charset": only("Go's strings are UTF-8", "utf8mb4", "utf8", "utf8mb3"),
 		"collation": func(value string) error {
 			if !strings.HasPrefix(value, "utf8mb4_") || !isWord(value) || strings.ContainsAny(value, "-.") {
@@ -128,16 +212,6 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			return nil
 		},
 		"use_unicode": only("text is always Unicode", "1", "true"),
-
-		"connect_timeout":    seconds(&o.connectTimeout),
-		"connection_timeout": seconds(&o.connectTimeout),
-		"timeout":            duration(&o.connectTimeout),
-		"read_timeout":       seconds(&o.ReadTimeout),
-		"readTimeout":        duration(&o.ReadTimeout),
-		"write_timeout":      seconds(&o.WriteTimeout),
-		"writeTimeout":       duration(&o.WriteTimeout),
-		"max_allowed_packet": count(&o.MaxAllowedPacket, 1<<30),
-		"compress":           flag(&compress),
 		"program_name": func(value string) error {
 			if strings.ContainsAny(value, ",:") {
 				return errors.New("takes a name without commas and colons")
@@ -145,26 +219,6 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			o.ProgramName = value
 			return nil
 		},
-
-		"ssl":                 flag(&ssl),
-		"ssl_disabled":        flag(&disabled),
-		"ssl_mode":            choice(&o.TLS.Mode, TLSDisabled, TLSPreferred, TLSRequired, TLSVerifyCA, TLSVerifyIdentity),
-		"ssl_ca":              text(&o.TLS.CA),
-		"ssl_cert":            text(&o.TLS.Cert),
-		"ssl_key":             text(&o.TLS.Key),
-		"ssl_key_password":    hidden(&o.TLS.KeyPassword),
-		"ssl_verify_cert":     flag(&verifyCert),
-		"ssl_verify_identity": flag(&verifyIdentity),
-		"ssl_check_hostname":  flag(&verifyIdentity),
-		"tls": func(value string) error {
-			var word string
-			if err := choice(&word, "true", "false", "skip-verify", "preferred")(value); err != nil {
-				return err
-			}
-			o.TLS.Mode = map[string]string{"true": TLSVerifyIdentity, "false": TLSDisabled, "skip-verify": TLSRequired, "preferred": TLSPreferred}[word]
-			return nil
-		},
-
 		"sql_mode": func(value string) error {
 			mode, err := strictMode(value)
 			if err == nil {
@@ -179,34 +233,13 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 			}
 			return err
 		},
-
-		// The server says how it wants the password, and the driver follows. Only
-		// the plugin that sends the password itself has to be allowed.
-		"auth_plugin":   choice(&authPlugin, "mysql_native_password", "caching_sha2_password", "sha256_password", "client_ed25519", clearPassword),
-		"no_delay":      only("TCP's delay is always off", "true", "1"),
 		"autocommit":    choice(&discard, "true", "false", "1", "0"),
 		"binary_prefix": choice(&discard, "true", "false", "1", "0"),
 		"local_infile":  only("the server must not read this machine's files", "false", "0"),
 		"parseTime":     only("times are always parsed", "true", "1"),
 		"loc":           only("times are always UTC", "UTC"),
-		"strict":        only(strict, "true", "1"),
+		"strict":        only("writes that do not fit their column must fail", "true", "1"),
 	}
-	if err := known.read(MySQL, query); err != nil {
-		return err
-	}
-	if socket != "" {
-		p.hosts[0] = Host{Name: socket}
-	}
-	if (o.TLS.Cert == "") != (o.TLS.Key == "") {
-		return errors.New("options ssl_cert and ssl_key need each other: give both or none")
-	}
-	o.Compress = compress != nil && *compress
-	o.TLS.decide(ssl, disabled, verifyCert, verifyIdentity)
-	if o.ClearPassword = authPlugin == clearPassword; o.ClearPassword && socket == "" && (o.TLS.Mode == TLSDisabled || o.TLS.Mode == TLSPreferred) {
-		return errors.New("option \"auth_plugin\" sends the password as it is, and the connection may not be encrypted: add ssl_mode=VERIFY_IDENTITY, or another mode that encrypts")
-	}
-	p.mysql = o
-	return nil
 }
 
 // decide finds the mode that PyMySQL's separate switches amount to, unless

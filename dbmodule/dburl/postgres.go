@@ -3,7 +3,7 @@ package dburl
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -67,10 +67,19 @@ type PostgreSQLOptions struct {
 	statementCache int
 }
 
+// postgresReader reads the options of a PostgreSQL URL.
+type postgresReader struct {
+	*urlParts
+	o PostgreSQLOptions
+	// namedHosts and ports are those of the query.
+	namedHosts []Host
+	ports      []uint16
+}
+
 // readPostgresOptions translates what asyncpg, psycopg, pg8000, libpq and pgx
 // call their options, and lets those that name a part of the URL replace it.
 func (p *urlParts) readPostgresOptions(query []urlOption) error {
-	o := PostgreSQLOptions{
+	r := &postgresReader{urlParts: p, o: PostgreSQLOptions{
 		Settings:        map[string]string{"sslmode": "prefer", "target_session_attrs": "any"},
 		Runtime:         map[string]string{"application_name": defaultApplicationName},
 		connectTimeout:  unset,
@@ -78,90 +87,60 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 		QueryMode:       QueryModeExec,
 		StatementsLimit: 512,
 		statementCache:  -1,
+	}}
+	known := optionTable{}
+	for _, some := range []optionTable{r.server(), r.encryption(), r.network(), r.session(), r.statements()} {
+		maps.Copy(known, some)
 	}
-	var hosts []Host
-	var ports []uint16
-
-	statements := func(value string) error {
-		err := count(&o.StatementsLimit, 1<<20)(value)
-		if o.QueryMode == QueryModeExec {
-			o.statementCache = o.StatementsLimit
-		}
+	if err := known.read(PostgreSQL, query, "host"); err != nil {
 		return err
 	}
-	setting := func(name string, accepted ...string) func(string) error {
-		return func(value string) error {
-			if len(accepted) > 0 {
-				if err := choice(&value, accepted...)(value); err != nil {
-					return err
-				}
-			}
-			o.Settings[name] = value
-			return nil
-		}
+	if err := r.contradictions(); err != nil {
+		return err
 	}
-	runtime := func(name string) func(string) error {
-		return func(value string) error {
-			o.Runtime[name] = value
-			return nil
-		}
+	if err := r.placeHosts(); err != nil {
+		return err
 	}
-	modes := []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
+	p.postgres = r.o
+	return nil
+}
 
-	known := optionTable{
-		"host": func(value string) error {
-			more, err := parsePostgresHosts(value)
-			hosts = append(hosts, more...)
-			return err
-		},
-		"port": func(value string) error {
-			for item := range strings.SplitSeq(value, ",") {
-				port, err := parsePort(item, "port option")
-				if err != nil {
-					return errors.New("takes a number from 1 to 65535, or one for each host, separated by commas")
-				}
-				ports = append(ports, port)
-			}
-			return nil
-		},
-		"user":     text(&p.user),
-		"password": hidden(&p.password),
-		"database": text(&p.database),
-		"dbname":   text(&p.database),
-		"passfile": setting("passfile"),
-
-		"sslmode": setting("sslmode", modes...),
-		// asyncpg's word for sslmode. true is libpq's alias for require.
-		"ssl": func(value string) error {
-			if yes, err := parseBool(value); err == nil {
-				value = "disable"
-				if yes {
-					value = "require"
-				}
-			}
-			return setting("sslmode", modes...)(value)
-		},
-		"sslrootcert":    setting("sslrootcert"),
-		"sslcert":        setting("sslcert"),
-		"sslkey":         setting("sslkey"),
-		"sslpassword":    hidden(&o.SSLPassword),
-		"sslcertmode":    setting("sslcertmode", "disable", "allow", "require"),
-		"sslcrl":         text(&o.CRL),
-		"sslsni":         setting("sslsni", "0", "1"),
-		"sslnegotiation": setting("sslnegotiation", "postgres", "direct"),
-		"ssl_min_protocol_version": func(value string) error {
-			var word string
-			if err := choice(&word, "TLSv1.2", "TLSv1.3")(value); err != nil {
+// setting stores a value for the driver under libpq's name, if it is an accepted one.
+func (r *postgresReader) setting(name string, accepted ...string) func(string) error {
+	return func(value string) error {
+		if len(accepted) > 0 {
+			if err := choice(&value, accepted...)(value); err != nil {
 				return err
 			}
-			o.MinTLS = map[string]uint16{"TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}[word]
-			return nil
+		}
+		r.o.Settings[name] = value
+		return nil
+	}
+}
+
+// runtime stores a parameter of the server's session.
+func (r *postgresReader) runtime(name string) func(string) error {
+	return func(value string) error {
+		r.o.Runtime[name] = value
+		return nil
+	}
+}
+
+// server has the options that say which server, and who logs in.
+func (r *postgresReader) server() optionTable {
+	o := &r.o
+	return optionTable{
+		"host": func(value string) error {
+			more, err := parsePostgresHosts(value)
+			r.namedHosts = append(r.namedHosts, more...)
+			return err
 		},
-		"channel_binding": setting("channel_binding", "disable", "prefer", "require"),
-		"gssencmode":      only("this driver does not encrypt by GSSAPI", "disable", "prefer"),
-
-		"require_auth": requireAuth(o.Settings),
-
+		"port":     r.readPorts,
+		"user":     text(&r.user),
+		"password": hidden(&r.password),
+		"database": text(&r.database),
+		"dbname":   text(&r.database),
+		"passfile": r.setting("passfile"),
 		"hostaddr": func(value string) error {
 			o.HostAddrs = strings.Split(value, ",")
 			for _, address := range o.HostAddrs {
@@ -177,7 +156,9 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 			o.LoadBalance = word == "random"
 			return err
 		},
-		"service": text(&o.Service),
+		"target_session_attrs": r.setting("target_session_attrs", "any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+		"require_auth":         requireAuth(o.Settings),
+		"service":              text(&o.Service),
 		"servicefile": func(value string) error {
 			if !strings.HasPrefix(value, "/") {
 				return errors.New("takes the absolute path of a file")
@@ -185,10 +166,52 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 			o.ServiceFile = value
 			return nil
 		},
+	}
+}
 
-		"target_session_attrs": setting("target_session_attrs", "any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
-		"connect_timeout":      seconds(&o.connectTimeout),
-		"timeout":              seconds(&o.connectTimeout),
+// encryption has the options of TLS.
+func (r *postgresReader) encryption() optionTable {
+	o := &r.o
+	mode := r.setting("sslmode", "disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+	return optionTable{
+		"sslmode": mode,
+		// asyncpg's word for sslmode. true is libpq's alias for require.
+		"ssl": func(value string) error {
+			if yes, err := parseBool(value); err == nil {
+				value = "disable"
+				if yes {
+					value = "require"
+				}
+			}
+			return mode(value)
+		},
+		"sslrootcert":    r.setting("sslrootcert"),
+		"sslcert":        r.setting("sslcert"),
+		"sslkey":         r.setting("sslkey"),
+		"sslpassword":    hidden(&o.SSLPassword),
+		"sslcertmode":    r.setting("sslcertmode", "disable", "allow", "require"),
+		"sslcrl":         text(&o.CRL),
+		"sslsni":         r.setting("sslsni", "0", "1"),
+		"sslnegotiation": r.setting("sslnegotiation", "postgres", "direct"),
+		"ssl_min_protocol_version": func(value string) error {
+			var word string
+			if err := choice(&word, "TLSv1.2", "TLSv1.3")(value); err != nil {
+				return err
+			}
+			o.MinTLS = map[string]uint16{"TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}[word]
+			return nil
+		},
+		"channel_binding": r.setting("channel_binding", "disable", "prefer", "require"),
+		"gssencmode":      only("this driver does not encrypt by GSSAPI", "disable", "prefer"),
+	}
+}
+
+// network has the options of the connection itself.
+func (r *postgresReader) network() optionTable {
+	o := &r.o
+	return optionTable{
+		"connect_timeout": seconds(&o.connectTimeout),
+		"timeout":         seconds(&o.connectTimeout),
 		"keepalives": func(value string) (err error) {
 			o.KeepAlive.Enable, err = parseBool(value)
 			return err
@@ -196,18 +219,27 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 		"keepalives_idle":     seconds(&o.KeepAlive.Idle),
 		"keepalives_interval": seconds(&o.KeepAlive.Interval),
 		"keepalives_count":    count(&o.KeepAlive.Count, 1000),
-
 		"tcp_user_timeout": func(value string) error {
 			var milliseconds int
 			err := count(&milliseconds, 1<<31-1)(value)
 			o.TCPUserTimeout = time.Duration(milliseconds) * time.Millisecond
 			return err
 		},
+		"async_fallback": ignored,
+	}
+}
 
-		"application_name": runtime("application_name"),
+// session has the options that the server keeps for a session.
+func (r *postgresReader) session() optionTable {
+	o := &r.o
+	limit := func(name string) func(string) error {
+		return func(value string) error { return serverDuration(o.Runtime, name, value) }
+	}
+	return optionTable{
+		"application_name": r.runtime("application_name"),
 		"options":          hidden(&o.CommandLine),
-		"search_path":      runtime("search_path"),
-		"timezone":         runtime("timezone"),
+		"search_path":      r.runtime("search_path"),
+		"timezone":         r.runtime("timezone"),
 		"client_encoding":  only("Go's strings are UTF-8", "utf8", "utf-8", "auto"),
 		// How the server plans prepared statements. With auto, which is its default, it
 		// makes a plan for any value once it looks no worse than those for each value.
@@ -218,17 +250,11 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 			if err := choice(&mode, "auto", "force_custom_plan", "force_generic_plan")(value); err != nil {
 				return err
 			}
-			return runtime("plan_cache_mode")(mode)
+			return r.runtime("plan_cache_mode")(mode)
 		},
-		"statement_timeout": func(value string) error {
-			return serverDuration(o.Runtime, "statement_timeout", value)
-		},
-		"lock_timeout": func(value string) error {
-			return serverDuration(o.Runtime, "lock_timeout", value)
-		},
-		"idle_in_transaction_session_timeout": func(value string) error {
-			return serverDuration(o.Runtime, "idle_in_transaction_session_timeout", value)
-		},
+		"statement_timeout":                   limit("statement_timeout"),
+		"lock_timeout":                        limit("lock_timeout"),
+		"idle_in_transaction_session_timeout": limit("idle_in_transaction_session_timeout"),
 		// asyncpg stops a command by itself; the server does it as well.
 		"command_timeout": func(value string) error {
 			var d time.Duration
@@ -238,7 +264,22 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 			o.Runtime["statement_timeout"] = strconv.FormatInt(max(d.Milliseconds(), min(1, int64(d))), 10)
 			return nil
 		},
+	}
+}
 
+// statements has the options that say how statements are sent.
+func (r *postgresReader) statements() optionTable {
+	o := &r.o
+	// How many statements are kept, by us or with default_query_exec_mode=cache_… by the
+	// driver.
+	kept := func(value string) error {
+		err := count(&o.StatementsLimit, 1<<20)(value)
+		if o.QueryMode == QueryModeExec {
+			o.statementCache = o.StatementsLimit
+		}
+		return err
+	}
+	return optionTable{
 		"default_query_exec_mode": func(value string) error {
 			if err := choice(&o.QueryMode, QueryModeExec, QueryModeSimpleProtocol, QueryModeDescribeExec, QueryModeCacheDescribe, QueryModeCacheStatement)(value); err != nil {
 				return err
@@ -246,57 +287,27 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 			o.statementCache = 0 // the mode decides for all statements
 			return nil
 		},
-		// How many statements are kept, by us or with
-		// default_query_exec_mode=cache_… by the driver.
-		"prepared_statement_cache_size": statements,
-		"statement_cache_size":          statements,
-		"statement_cache_capacity":      statements,
-		"async_fallback":                ignored,
+		"prepared_statement_cache_size": kept,
+		"statement_cache_size":          kept,
+		"statement_cache_capacity":      kept,
 	}
-	if err := known.read(PostgreSQL, query, "host"); err != nil {
-		return err
-	}
+}
+
+// contradictions is what options say against each other.
+func (r *postgresReader) contradictions() error {
+	o := &r.o
 	if o.StatementsLimit == 0 && (o.QueryMode == QueryModeCacheStatement || o.QueryMode == QueryModeCacheDescribe) {
 		return errors.New("a statement cache of size 0 contradicts default_query_exec_mode: remove one of the two")
 	}
 	if (o.Settings["sslcert"] == "") != (o.Settings["sslkey"] == "") {
 		return errors.New("options sslcert and sslkey need each other: give both or none")
 	}
-	if hosts != nil {
-		// The authority's port serves a host that the query names alone.
-		if len(hosts) == 1 && hosts[0].Port == 0 && len(p.hosts) == 1 && ports == nil {
-			hosts[0].Port = p.hosts[0].Port
-		}
-		p.hosts = hosts
-	}
-	if ports != nil {
-		if slices.ContainsFunc(hosts, func(h Host) bool { return h.Port != 0 }) {
-			return errors.New("option \"port\" and a port in option \"host\" contradict each other: keep one")
-		}
-		if len(ports) > 1 && len(ports) != len(p.hosts) {
-			return fmt.Errorf("option \"port\" has %d ports for %d hosts: give one, or one for each host", len(ports), len(p.hosts))
-		}
-		for i := range p.hosts {
-			p.hosts[i].Port = ports[min(i, len(ports)-1)]
-		}
-	}
 	if mode := o.Settings["sslmode"]; o.CRL != "" && mode != "verify-ca" && mode != "verify-full" && (mode != "require" || o.Settings["sslrootcert"] == "") {
 		return errors.New("option \"sslcrl\" needs sslmode=verify-ca or sslmode=verify-full: no certificate is verified otherwise")
-	}
-	if o.HostAddrs != nil {
-		if len(o.HostAddrs) != len(p.hosts) {
-			return fmt.Errorf("option \"hostaddr\" has %d addresses for %d hosts: give one for each host", len(o.HostAddrs), len(p.hosts))
-		}
-		for i := range p.hosts {
-			if p.hosts[i].Name == "" {
-				p.hosts[i].Name = o.HostAddrs[i]
-			}
-		}
 	}
 	if o.ServiceFile != "" && o.Service == "" {
 		return errors.New("option \"servicefile\" needs the option service, which names a section of the file")
 	}
-	p.postgres = o
 	return nil
 }
 
@@ -314,33 +325,6 @@ func requireAuth(settings map[string]string) func(string) error {
 		settings["require_auth"] = value
 		return nil
 	}
-}
-
-// parsePostgresHosts reads the host option: names, name:port items, or unix
-// socket directories, separated by commas. asyncpg also takes the path of the
-// socket itself.
-func parsePostgresHosts(value string) ([]Host, error) {
-	var hosts []Host
-	for item := range strings.SplitSeq(value, ",") {
-		if !strings.HasPrefix(item, "/") {
-			h, err := parseHost(item, "host option", false)
-			if err != nil {
-				return nil, errors.New("takes a host, host:port, [IPv6]:port or the directory of a unix socket; several are separated by commas")
-			}
-			hosts = append(hosts, h)
-			continue
-		}
-		h := Host{Name: item}
-		if dir, port, found := strings.Cut(item, "/.s.PGSQL."); found {
-			n, err := parsePort(port, "socket")
-			if err != nil {
-				return nil, errors.New("takes a socket's directory, or a path that ends in /.s.PGSQL.<port>")
-			}
-			h = Host{Name: dir, Port: n}
-		}
-		hosts = append(hosts, h)
-	}
-	return hosts, nil
 }
 
 // serverDuration stores a duration as PostgreSQL writes one: milliseconds, or

@@ -175,10 +175,15 @@ func kind(pg *pgconn.PgError) error {
 		}
 		return dberr.ErrUnavailable
 	}
-	if len(pg.Code) != 5 {
+	return kindOfClass(pg.Code)
+}
+
+// kindOfClass is what the first two characters of a code say.
+func kindOfClass(code string) error {
+	if len(code) != 5 {
 		return nil
 	}
-	switch pg.Code[:2] {
+	switch code[:2] {
 	case "22", "54": // data exception, limit of the program
 		return dberr.ErrValue
 	case "40":
