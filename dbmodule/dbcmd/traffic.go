@@ -136,7 +136,7 @@ var risks = []risk{
 		why: "nobody writes to the table while the index is built", instead: "do it in a window for maintenance",
 	},
 	{
-		name: "many-rows", matches: rx(`^(?:with\b.*?)?(?:update|delete\s+from|insert\s+(?:ignore\s+)?into|replace\s+into|merge\s+into)\s+(?:only\s+)?` + tableName), unless: rx(`^insert\s.*\bvalues\s*\(`),
+		name: "many-rows", matches: rx(`^(?:with\b.*?)?(?:update|delete\s+from|insert\s+(?:ignore\s+)?into|replace\s+into|merge\s+into)\s+(?:only\s+)?` + tableName), unless: rx(`^insert\s.*\bvalues\s*\(|^(?:delete\s+from|insert\s+into)\s+["\x60\[]?sqlite_sequence\b`),
 		why:     "all rows that it changes are locked until it ends, and on SQLite the whole file",
 		instead: "make it a revision in Go with a Backfill, which changes rows in pieces",
 	},

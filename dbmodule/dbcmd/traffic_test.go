@@ -47,6 +47,8 @@ func TestLintNamesWhatStopsARunningBuild(t *testing.T) {
 		"ALTER TABLE books ADD FULLTEXT INDEX ft (title)":                                {my, "index"},
 		"UPDATE books SET pages = 1":                                                     {all, "many-rows"},
 		"INSERT INTO counts SELECT author_id, count(*) FROM books GROUP BY 1":            {all, "many-rows"},
+		"DELETE FROM sqlite_sequence WHERE name = 'new_books'":                           {"", ""},
+		"INSERT INTO `sqlite_sequence` (name, seq) SELECT 'a', seq FROM sqlite_sequence": {"", ""},
 		"INSERT INTO books (id) VALUES (1)":                                              {"", ""},
 		"CREATE TABLE pens (id int)":                                                     {"", ""},
 		"CREATE TABLE pens (id int);\nCREATE INDEX ix ON pens (id)":                      {"", ""},
