@@ -259,9 +259,11 @@ func fuzzMatrix(f *testing.F, engine dbmodule.Engine, step int) {
 	for i := 0; i < len(changes); i += step {
 		f.Add([]byte{byte(i), byte(i)})
 	}
+	// One database for all of them, emptied after each change: making and
+	// dropping one takes longer than a change does.
+	whole := dbtest.Open(f, dbtest.Config(f, engine))
+	d := database{engine: engine, db: whole.DB(), whole: whole}
 	f.Fuzz(func(t *testing.T, picks []byte) {
-		whole := dbtest.Open(t, dbtest.Config(t, engine))
-		d := database{engine: engine, db: whole.DB(), whole: whole}
 		for i := 0; i+1 < min(len(picks), 12); i += 2 {
 			c, definition := changes[int(picks[i])%len(changes)], definitions[int(picks[i+1])%len(definitions)]
 			if len(c.only) > 0 && !slices.Contains(c.only, d.engine) {
