@@ -66,7 +66,7 @@ func benchmark(b *testing.B, operations map[string]func(b *testing.B, cfg dbmodu
 				_, err := db.DB().NewInsert().Model(&rows).ExcludeColumn("id").Exec(b.Context())
 				require.NoError(b, err)
 			}
-			for _, name := range []string{"hand/get", "bun/get", "session/get", "literal/get", "hand/list", "bun/list", "session/list", "literal/list", "hand/insert", "bun/insert", "session/insert", "literal/insert"} {
+			for _, name := range []string{"hand/get", "bun/get", "session/get", "compiled/get", "literal/get", "hand/list", "bun/list", "session/list", "compiled/list", "literal/list", "hand/insert", "bun/insert", "session/insert", "compiled/insert", "literal/insert"} {
 				prepareFunc, ok := operations[name]
 				if !ok {
 					continue
@@ -210,6 +210,28 @@ var readers = map[string]operation{
 		cfg.StatementCache = 0
 		return get(b, openBench(b, cfg).DB())
 	},
+	"compiled/get": func(b *testing.B, cfg dbmodule.Config) func(int) error {
+		sessions := openBench(b, cfg).Sessions()
+		get, err := dbmodule.CompileSelect[Note, byID](sessions, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("id = ?id") })
+		require.NoError(b, err)
+		return func(i int) error {
+			s := sessions.New(dbmodule.ReadOnly())
+			_, err := get.One(b.Context(), s, byID{int64(1 + i*7919%notes)})
+			return errors.Join(err, s.Close())
+		}
+	},
+	"compiled/list": func(b *testing.B, cfg dbmodule.Config) func(int) error {
+		sessions := openBench(b, cfg).Sessions()
+		list, err := dbmodule.CompileSelect[Note, byID](sessions, func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.Where("id > ?id").Order("id").Limit(50)
+		})
+		require.NoError(b, err)
+		return func(i int) error {
+			s := sessions.New(dbmodule.ReadOnly())
+			_, err := list.All(b.Context(), s, byID{int64(i * 7919 % notes)})
+			return errors.Join(err, s.Close())
+		}
+	},
 	"session/get": func(b *testing.B, cfg dbmodule.Config) func(int) error { return sessionGet(b, cfg) },
 	"literal/get": func(b *testing.B, cfg dbmodule.Config) func(int) error {
 		cfg.StatementCache = 0
@@ -269,6 +291,18 @@ var writers = map[string]operation{
 			return db.RunInTx(b.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
 				n := note(i)
 				_, err := tx.NewInsert().Model(&n).Exec(ctx)
+				return err
+			})
+		}
+	},
+	"compiled/insert": func(b *testing.B, cfg dbmodule.Config) func(int) error {
+		sessions := openBench(b, cfg).Sessions()
+		insert, err := dbmodule.CompileInsert[Note](sessions, func(q *bun.InsertQuery) *bun.InsertQuery { return q })
+		require.NoError(b, err)
+		return func(i int) error {
+			return sessions.InTx(b.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				n := note(i)
+				_, err := insert.Exec(ctx, s, &n)
 				return err
 			})
 		}

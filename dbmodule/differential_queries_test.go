@@ -43,7 +43,7 @@ func (d *differential) step() step {
 	s := step{run: rowsOf}
 	write := false
 	var slots int // how many values it takes
-	switch d.IntN(22) {
+	switch d.IntN(26) {
 	case 0, 1, 2:
 		s.text, slots = fmt.Sprintf("SELECT * FROM %s WHERE %s %s ? ORDER BY id LIMIT 5", d.table, a, op()), 1
 	case 3:
@@ -89,6 +89,8 @@ func (d *differential) step() step {
 		return s
 	case 16:
 		return d.upsert(a, b)
+	case 17, 18, 19, 20:
+		return d.compiled(a, b, op())
 	default:
 		return d.insert(names)
 	}

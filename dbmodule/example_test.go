@@ -75,6 +75,65 @@ func ExampleSessionFactory_InTx() {
 	// true
 }
 
+// songQueries are written once, when the program starts: a function like newSongQueries is
+// what fx.Provide takes.
+type songQueries struct {
+	add   *dbmodule.CompiledInsert[Song]
+	after *dbmodule.Compiled[Song, songsAfter]
+}
+
+type songsAfter struct {
+	Title string
+	Limit int
+}
+
+func newSongQueries(sessions *dbmodule.SessionFactory) (q songQueries, err error) {
+	q.add, err = dbmodule.CompileInsert[Song](sessions, func(q *bun.InsertQuery) *bun.InsertQuery { return q })
+	if err != nil {
+		return q, err
+	}
+	q.after, err = dbmodule.CompileSelect[Song, songsAfter](sessions, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("title > ?title").OrderExpr("title LIMIT ?limit")
+	})
+	return q, err
+}
+
+func ExampleCompileSelect() {
+	ctx := context.Background()
+	db, err := openSongs(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = db.Close() }()
+	queries, err := newSongQueries(db.Sessions())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+		for _, title := range []string{"Autumn Leaves", "Blue in Green", "Caravan", "Donna Lee"} {
+			if _, err := queries.add.Exec(ctx, s, &Song{Title: title}); err != nil {
+				return err
+			}
+		}
+		songs, err := queries.after.All(ctx, s, songsAfter{Title: "B", Limit: 2})
+		for _, song := range songs {
+			fmt.Println(song.ID, song.Title)
+		}
+		return err
+	}))
+	_, err = dbmodule.CompileSelect[Song, songsAfter](db.Sessions(), func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("titel > ?title").OrderExpr("title LIMIT ?limit")
+	})
+	fmt.Println(err)
+	// Output:
+	// 2 Blue in Green
+	// 3 Caravan
+	// <nil>
+	// dbmodule: compile select of dbmodule_test.Song: Song has no column "titel": its columns are id, title
+}
+
 func ExampleSessionFactory_New() {
 	ctx := context.Background()
 	db, err := openSongs(ctx)

@@ -199,10 +199,12 @@ func (p *parser) name() bool {
 
 func (p *parser) path(columns bool) (star, ok bool) {
 	for {
+		last := p.token
 		if !p.identifier() {
 			return false, false
 		}
 		if !p.symbol(".") {
+			p.notes(last)
 			return false, true
 		}
 		if columns && p.symbol("*") {

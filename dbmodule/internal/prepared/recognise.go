@@ -41,7 +41,7 @@ func Recognise(d sqltext.Dialect, text string) *Statement {
 	p, _ := parsers.Get().(*parser)
 	p.Statement = Statement{dialect: d, text: text, literals: p.literals[:0], key: p.key[:0], owner: p}
 	p.reader = sqltext.NewReader(d, text)
-	p.copied, p.depth = 0, 0
+	p.copied, p.depth, p.found = 0, 0, nil
 	p.next()
 	if !p.statement() {
 		p.Release()
@@ -68,8 +68,9 @@ type parser struct {
 	Statement
 	reader sqltext.Reader
 	token  sqltext.Token
-	copied int // up to where the key has the text
-	depth  int // of brackets
+	copied int    // up to where the key has the text
+	depth  int    // of brackets
+	found  *Names // nil unless somebody wants them
 }
 
 func (p *parser) next() {
@@ -143,6 +144,7 @@ func (p *parser) column() bool {
 		return ok
 	}
 	if p.take("AS") {
+		p.gives()
 		return p.identifier()
 	}
 	return true
@@ -180,7 +182,9 @@ func (p *parser) table() bool {
 	if p.seesCall() || !p.name() {
 		return false
 	}
+	p.countsTable()
 	if p.take("AS") || p.token.Kind == sqltext.Quoted || p.token.Kind == sqltext.Word && !p.reserved() {
+		p.gives()
 		return p.identifier()
 	}
 	return true
@@ -256,6 +260,7 @@ func (p *parser) inserts() bool {
 	if !p.take("INTO") || !p.name() || p.take("AS") && !p.identifier() {
 		return false
 	}
+	p.countsTable()
 	if p.symbol("(") && !(p.names() && p.symbol(")")) {
 		return false
 	}

@@ -1,0 +1,275 @@
+package dbmodule
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"reflect"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/internal/compiled"
+)
+
+// Compiled is a query that was written once in Bun's terms and is run many times: what
+// Bun's builders do for each run is done when it is made. [CompileSelect],
+// [CompileUpdate] and [CompileDelete] make one, at the start of a program. It is safe for
+// concurrent use.
+//
+// M is the model: a struct with a table, as for Bun. P is a struct whose fields are the
+// query's parameters, by the names that Bun gives to fields. The query's text names them
+// as it names the fields of a struct argument of Bun's, by ?name. Where a query takes
+// values of its model by itself, as WherePK does, and an UPDATE that names its columns,
+// they are the parameters of those names. P can be M itself.
+//
+// A run sends the very text that Bun's builder would have sent, and so obeys all that
+// sessions promise of statements: transactions, limits, replicas, prepared statements,
+// logs and observers. Errors are the same, and rows are read to the same Go values.
+//
+// These are errors when the query is made:
+//
+//   - a parameter that the query names and P does not have, or that P has and the query
+//     does not name (unless P is M)
+//   - a column that the model does not have, in a query over one table whose parts are
+//     names, comparisons and values; what other queries get wrong, the database says
+//   - what stays not the same each time, or is more than one statement: relations, Bun's
+//     soft delete, and models with hooks that are given the query, such as BeforeSelect.
+//     Hooks for rows and for models that are written are called.
+//
+// A comment from the context (bun.WithComment) is not added. Bun's Limit takes no
+// parameter; a limit that is one stands behind the order: OrderExpr("id LIMIT ?limit").
+type Compiled[M, P any] struct {
+	query *compiled.Query
+}
+
+// CompileSelect makes a SELECT for the database of these sessions. build writes it: it
+// gets a query whose model is set, and returns that. It may be called more than once,
+// until the program ends, and depends on nothing but its argument.
+func CompileSelect[M, P any](sessions *SessionFactory, build func(*bun.SelectQuery) *bun.SelectQuery) (*Compiled[M, P], error) {
+	return compile[M, P](sessions, "select", func(db *bun.DB, model any) bun.Query { return build(db.NewSelect().Model(model)) })
+}
+
+// CompileUpdate makes an UPDATE; see [CompileSelect].
+func CompileUpdate[M, P any](sessions *SessionFactory, build func(*bun.UpdateQuery) *bun.UpdateQuery) (*Compiled[M, P], error) {
+	return compile[M, P](sessions, "update", func(db *bun.DB, model any) bun.Query { return build(db.NewUpdate().Model(model)) })
+}
+
+// CompileDelete makes a DELETE; see [CompileSelect].
+func CompileDelete[M, P any](sessions *SessionFactory, build func(*bun.DeleteQuery) *bun.DeleteQuery) (*Compiled[M, P], error) {
+	return compile[M, P](sessions, "delete", func(db *bun.DB, model any) bun.Query { return build(db.NewDelete().Model(model)) })
+}
+
+func compile[M, P any](sessions *SessionFactory, what string, build compiled.Build) (*Compiled[M, P], error) {
+	query, err := compileQuery(sessions, what, reflect.TypeFor[M](), reflect.TypeFor[P](), build)
+	if err != nil {
+		return nil, err
+	}
+	return &Compiled[M, P]{query}, nil
+}
+
+func compileQuery(sessions *SessionFactory, what string, model, parameters reflect.Type, build compiled.Build) (*compiled.Query, error) {
+	query, err := compiled.New(sessions.writer.db, dialectOf(sessions.engine), model, parameters, build)
+	if err != nil {
+		return nil, fmt.Errorf("dbmodule: compile %s of %s: %w", what, model, err)
+	}
+	return query, nil
+}
+
+// One runs the query and returns the first row, or [ErrNotFound].
+func (c *Compiled[M, P]) One(ctx context.Context, s *Session, parameters P) (*M, error) {
+	text, err := c.text(ctx, &parameters)
+	if err != nil {
+		return nil, err
+	}
+	result := &compiled.One[M]{Query: c.query, Row: new(M), Whole: text.Writes}
+	n, err := s.scanText(ctx, text.Query, result)
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return result.Row, nil
+}
+
+// All runs the query and returns all rows. The slice is empty and not nil where there are
+// none.
+func (c *Compiled[M, P]) All(ctx context.Context, s *Session, parameters P) ([]M, error) {
+	text, err := c.text(ctx, &parameters)
+	if err != nil {
+		return nil, err
+	}
+	result := &compiled.Many[M]{Query: c.query, Rows: make([]M, 0, c.query.Expected())}
+	if _, err := s.scanText(ctx, text.Query, result); err != nil {
+		return nil, err
+	}
+	c.query.Expect(len(result.Rows))
+	return result.Rows, nil
+}
+
+// Exec runs the query and returns how many rows it changed. Rows that it returns are
+// read and dropped.
+func (c *Compiled[M, P]) Exec(ctx context.Context, s *Session, parameters P) (sql.Result, error) {
+	text, err := c.text(ctx, &parameters)
+	if err != nil {
+		return nil, err
+	}
+	if !text.Returns {
+		return s.execText(ctx, text.Query)
+	}
+	n, err := s.scanText(ctx, text.Query, &compiled.Many[M]{Query: c.query})
+	return driver.RowsAffected(n), err
+}
+
+// text writes the query. A model that is the parameters has its hook called before, as
+// Bun does.
+func (c *Compiled[M, P]) text(ctx context.Context, parameters *P) (compiled.Text, error) {
+	if model, ok := any(parameters).(*M); ok {
+		if err := c.query.BeforeAppend(ctx, model); err != nil {
+			return compiled.Text{}, err
+		}
+	}
+	text, err := c.query.Text(reflect.ValueOf(parameters).Elem())
+	if err != nil {
+		return compiled.Text{}, fmt.Errorf("dbmodule: write compiled query: %w", err)
+	}
+	return text, nil
+}
+
+// CompiledInsert is an INSERT of structs of the model M that was written once; see
+// [Compiled]. With On it is an upsert. [CompileInsert] makes one. It is safe for
+// concurrent use.
+type CompiledInsert[M any] struct {
+	query *compiled.Query
+	build func(*bun.InsertQuery) *bun.InsertQuery
+}
+
+// CompileInsert makes an INSERT for the database of these sessions. The parameters are
+// the struct's fields: those that the query names, too. See [CompileSelect] for build.
+func CompileInsert[M any](sessions *SessionFactory, build func(*bun.InsertQuery) *bun.InsertQuery) (*CompiledInsert[M], error) {
+	model := reflect.TypeFor[M]()
+	query, err := compileQuery(sessions, "insert", model, model, func(db *bun.DB, model any) bun.Query { return build(db.NewInsert().Model(model)) })
+	if err != nil {
+		return nil, err
+	}
+	return &CompiledInsert[M]{query, build}, nil
+}
+
+// Exec stores a struct. As with Bun, columns that the database fills, such as an
+// autoincrement key, are read back into it.
+func (c *CompiledInsert[M]) Exec(ctx context.Context, s *Session, row *M) (sql.Result, error) {
+	if err := c.query.BeforeAppend(ctx, row); err != nil {
+		return nil, err
+	}
+	value := reflect.ValueOf(row).Elem()
+	text, err := c.query.Text(value)
+	if err != nil {
+		return nil, fmt.Errorf("dbmodule: write compiled insert: %w", err)
+	}
+	if text.Returns {
+		n, err := s.scanText(ctx, text.Query, &compiled.One[M]{Query: c.query, Row: row, Whole: true})
+		return driver.RowsAffected(n), err
+	}
+	result, err := s.execText(ctx, text.Query)
+	if err == nil {
+		err = c.setInsertID(result, value)
+	}
+	return result, err
+}
+
+// ExecAll stores several structs in one statement, one or more. What the database
+// returns is read back as Bun does it: into the structs in turn, and the slice is as long
+// as there were rows. Structs whose zero fields are not the same in all of them are
+// stored by Bun's own builder.
+func (c *CompiledInsert[M]) ExecAll(ctx context.Context, s *Session, rows *[]M) (sql.Result, error) {
+	slice := reflect.ValueOf(rows).Elem()
+	for i := range *rows {
+		if err := c.query.BeforeAppend(ctx, &(*rows)[i]); err != nil {
+			return nil, err
+		}
+	}
+	text, ok, err := c.query.TextOfAll(slice)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("dbmodule: write compiled insert: %w", err)
+	case !ok:
+		return c.build(s.NewInsert().Model(rows)).Exec(ctx)
+	case text.Returns:
+		result := &compiled.Many[M]{Query: c.query, Rows: *rows}
+		n, err := s.scanText(ctx, text.Query, result)
+		*rows = result.Rows
+		return driver.RowsAffected(n), err
+	}
+	result, err := s.execText(ctx, text.Query)
+	if err != nil {
+		return result, err
+	}
+	values := make([]reflect.Value, len(*rows))
+	for i := range values {
+		values[i] = slice.Index(i)
+	}
+	return result, c.setInsertID(result, values...)
+}
+
+func (c *CompiledInsert[M]) setInsertID(result sql.Result, rows ...reflect.Value) error {
+	if !c.query.TakesInsertID() {
+		return nil
+	}
+	id, err := result.LastInsertId()
+	if err != nil {
+		return err
+	}
+	return c.query.SetInsertID(id, rows...)
+}
+
+// scanText runs a text that Bun has rendered, and reads its rows.
+func (s *Session) scanText(ctx context.Context, text string, into bun.Model) (n int, err error) {
+	if s.hasHooks() {
+		counts := &counting{Model: into}
+		err := s.NewRaw("?", bun.Safe(text)).Scan(ctx, counts)
+		return counts.rows, err
+	}
+	rows, err := (*builder)(s).QueryContext(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if late := rows.Close(); err == nil {
+			err = late
+		}
+	}()
+	return into.ScanRows(ctx, rows)
+}
+
+// execText runs a text that Bun has rendered.
+func (s *Session) execText(ctx context.Context, text string) (sql.Result, error) {
+	if s.hasHooks() {
+		return s.NewRaw("?", bun.Safe(text)).Exec(ctx)
+	}
+	return (*builder)(s).ExecContext(ctx, text)
+}
+
+// hasHooks reports whether Bun has query hooks, such as BUNDEBUG's, which only its
+// builders call.
+func (s *Session) hasHooks() bool {
+	return reflect.ValueOf(s.bun()).Elem().FieldByIndex(queryHooks).Len() > 0
+}
+
+// queryHooks is where a bun.DB has its hooks, of which it does not tell.
+var queryHooks = func() []int {
+	field, _ := reflect.TypeFor[bun.DB]().FieldByName("queryHooks") // TestCompiledQueriesCallHooks sees that it is there
+	return field.Index
+}()
+
+// counting is a model of Bun's that remembers how many rows it read.
+type counting struct {
+	bun.Model
+	rows int
+}
+
+// ScanRows reads the rows.
+func (c *counting) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
+	c.rows, err = c.Model.ScanRows(ctx, rows)
+	return c.rows, err
+}

@@ -1,0 +1,123 @@
+package compiled
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
+)
+
+// refuses returns the error for what can't be written once: queries that a hook of the
+// model changes each time, and those that are more than one statement.
+func refuses(table *schema.Table, query bun.Query) error {
+	hook := ""
+	switch model := table.ZeroIface; q := query.(type) {
+	case *bun.SelectQuery:
+		hook = hookOf[bun.BeforeSelectHook, bun.AfterSelectHook](model, "BeforeSelect", "AfterSelect")
+	case *bun.InsertQuery:
+		hook = hookOf[bun.BeforeInsertHook, bun.AfterInsertHook](model, "BeforeInsert", "AfterInsert")
+	case *bun.UpdateQuery:
+		hook = hookOf[bun.BeforeUpdateHook, bun.AfterUpdateHook](model, "BeforeUpdate", "AfterUpdate")
+	case *bun.DeleteQuery:
+		hook = hookOf[bun.BeforeDeleteHook, bun.AfterDeleteHook](model, "BeforeDelete", "AfterDelete")
+		if table.SoftDeleteField != nil && !strings.HasPrefix(textOf(q), "DELETE") {
+			return fmt.Errorf("the query soft-deletes a %s, and Bun writes the time into it: compile an update of %q to a parameter, or add ForceDelete", table.TypeName, table.SoftDeleteField.Name)
+		}
+	}
+	if hook != "" {
+		return fmt.Errorf("%s has the hook %s, which Bun gives the query to change each time: a compiled one stays as it is", table.TypeName, hook)
+	}
+	if joins := reflect.Indirect(reflect.ValueOf(query.GetModel())).FieldByName("joins"); joins.IsValid() && joins.Len() > 0 {
+		return fmt.Errorf("the query has a Relation, which Bun reads by other statements or into other structs: write a join, and its columns as fields of the model")
+	}
+	return nil
+}
+
+func textOf(query bun.Query) string {
+	text, _ := query.AppendQuery(schema.NewNopQueryGen(), nil)
+	return string(text)
+}
+
+func hookOf[Before, After any](model any, before, after string) string {
+	if _, ok := model.(Before); ok {
+		return before
+	}
+	if _, ok := model.(After); ok {
+		return after
+	}
+	return ""
+}
+
+// check looks for names in the query that are nothing.
+func (q *Query) check(t *template) error {
+	if err := unsupported(t.fields); err != nil {
+		return err
+	}
+	if !q.own {
+		if err := q.writer.parameters.unused(t.fields); err != nil {
+			return err
+		}
+	}
+	names, ok := prepared.NamesIn(q.dialect, t.sample())
+	if !ok || names.Tables != 1 {
+		return nil // whatever is wrong with it, the database says
+	}
+	for _, name := range names.Columns {
+		if !q.knows(name) && !slices.ContainsFunc(names.Given, func(given string) bool { return strings.EqualFold(given, name) }) {
+			columns := make([]string, 0, len(q.table.Fields))
+			for _, f := range q.table.Fields {
+				columns = append(columns, f.Name)
+			}
+			return fmt.Errorf("%s has no column %q: its columns are %s", q.table.TypeName, name, strings.Join(columns, ", "))
+		}
+	}
+	return nil
+}
+
+// builtIn are columns that tables have by themselves.
+var builtIn = []string{"rowid", "oid", "_rowid_", "ctid", "xmin", "xmax", "tableoid"}
+
+// knows reports whether a name of a column, or of a table, is one: the model's, or that of
+// another model of the table. Names without quotes are the same in any case.
+func (q *Query) knows(name string) bool {
+	same := func(known string) bool { return strings.EqualFold(known, name) }
+	for _, table := range q.live.Dialect().Tables().All() {
+		if table.Name == q.table.Name && slices.ContainsFunc(slices.Collect(maps.Keys(table.FieldMap)), same) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(builtIn, same)
+}
+
+// sample is the text with some value for each parameter.
+func (t *template) sample() string {
+	var b strings.Builder
+	for i, f := range t.fields {
+		b.WriteString(t.parts[i])
+		b.WriteString(sampleOf(f.IndirectType))
+	}
+	b.WriteString(t.parts[len(t.fields)])
+	return b.String()
+}
+
+func sampleOf(typ reflect.Type) string {
+	switch typ.Kind() {
+	case reflect.Bool:
+		return "TRUE"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "1"
+	case reflect.Float32, reflect.Float64:
+		return "1"
+	}
+	if typ == reflect.TypeFor[time.Time]() {
+		return "'2000-01-01 00:00:00+00:00'"
+	}
+	return "'x'"
+}

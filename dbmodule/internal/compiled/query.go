@@ -1,0 +1,333 @@
+package compiled
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/feature"
+	"github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
+)
+
+// Build writes a query over a model, which is a pointer to a struct or to a slice.
+type Build func(db *bun.DB, model any) bun.Query
+
+// Query is a query that is rendered. It is safe for concurrent use.
+type Query struct {
+	live    *bun.DB
+	dialect sqltext.Dialect
+	table   *schema.Table
+	build   Build
+	// own is set when the model is the parameters: what is written then hangs on which
+	// fields are zero.
+	own bool
+	// writes is set unless it is a SELECT.
+	writes bool
+	// hooked is what Bun's hooks of a model are given, which only look at its type.
+	hooked bun.Query
+
+	mu       sync.Mutex // of writer
+	writer   *writer
+	rendered atomic.Pointer[rendering]
+	plans    atomic.Pointer[plan]
+	expected atomic.Int64
+}
+
+// rendering is a query in all forms that it was run in so far.
+type rendering struct {
+	// features are those of the server: MySQL's are known once it is connected.
+	features feature.Feature
+	// deciding are the fields on whose being zero the text hangs, the first at bit 0.
+	deciding []*schema.Field
+	mu       sync.RWMutex
+	forms    map[uint64]*form
+}
+
+// form is the query for structs that are zero in the same fields.
+type form struct {
+	one template
+	// row is what an INSERT repeats for each struct between head and tail; it is nil where
+	// that can't be told.
+	head, row, tail *template
+}
+
+// mostDeciding and mostForms bound what is kept of one query. Beyond mostForms a form is
+// rendered each time.
+const (
+	mostDeciding = 64
+	mostForms    = 64
+)
+
+// New renders a query over a model and checks it. db is the one on which it is to run.
+// Errors say what is wrong with the query, and have no prefix.
+func New(db *bun.DB, d sqltext.Dialect, model, parameters reflect.Type, build Build) (q *Query, err error) {
+	defer func() {
+		if cause := recover(); cause != nil { // so Bun refuses models that it can't map
+			q, err = nil, fmt.Errorf("the query can't be written by Bun: %v", cause)
+		}
+	}()
+	if model.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("the model is %s: want a struct", model)
+	}
+	p, err := newParameters(db.Dialect(), parameters)
+	if err != nil {
+		return nil, err
+	}
+	q = &Query{live: db, dialect: d, table: db.Table(model), build: build, own: model == parameters, writer: newWriter(db.Dialect(), model, p)}
+	rendered, err := q.render()
+	if err != nil {
+		return nil, err
+	}
+	if err := q.check(&rendered.forms[0].one); err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// errModel is for a query that is built over something else than it was given.
+var errModel = errors.New("the query has another model: it is set already, and must stay")
+
+// write renders the query over a model with marks.
+func (q *Query) write(model reflect.Value) (template, error) {
+	query := q.build(q.writer.db, model.Interface())
+	if query.GetModel() == nil || query.GetModel().Value() != model.Interface() {
+		return template{}, errModel
+	}
+	if err := refuses(q.table, query); err != nil {
+		return template{}, err
+	}
+	if q.hooked == nil {
+		q.hooked, q.writes = query, query.Operation() != "SELECT"
+	}
+	text, err := q.writer.write(query)
+	if err != nil {
+		return template{}, err
+	}
+	made, err := q.writer.template(text)
+	if err == nil {
+		made.returns = !q.writes || returns(q.dialect, made.sample())
+	}
+	return made, err
+}
+
+// returns reports whether a statement that writes has a result.
+func returns(d sqltext.Dialect, text string) bool {
+	r := sqltext.NewReader(d, text)
+	for {
+		token := r.Significant()
+		switch {
+		case token.Kind == sqltext.End:
+			return false
+		case token.Kind == sqltext.Word && r.Text(token) == "RETURNING":
+			return true
+		}
+	}
+}
+
+// render renders the query for the server's features, with no field zero, and finds
+// which fields decide. mu is not held.
+func (q *Query) render() (*rendering, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := &rendering{features: q.live.Dialect().Features(), forms: make(map[uint64]*form)}
+	base, err := q.form(nil)
+	if err != nil {
+		return nil, err
+	}
+	r.forms[0] = base
+	if q.own {
+		for _, f := range q.table.Fields {
+			other, err := q.form([]*schema.Field{f})
+			if err == nil && reflect.DeepEqual(other.one, base.one) {
+				continue
+			}
+			r.deciding = append(r.deciding, f)
+		}
+	}
+	if len(r.deciding) > mostDeciding {
+		return nil, fmt.Errorf("what is written hangs on %d fields of %s, which can be zero: at most %d can be", len(r.deciding), q.table.TypeName, mostDeciding)
+	}
+	q.rendered.Store(r)
+	return r, nil
+}
+
+// form renders the query for structs in which these fields are zero. mu is held.
+func (q *Query) form(zero []*schema.Field) (*form, error) {
+	clear(q.writer.zeros)
+	for _, f := range zero {
+		q.writer.zeros[f.Name] = true
+	}
+	one, err := q.write(q.writer.sample())
+	if err != nil {
+		return nil, err
+	}
+	made := &form{one: one}
+	if _, inserts := q.hooked.(*bun.InsertQuery); inserts {
+		err = q.split(made)
+	}
+	return made, err
+}
+
+// current returns the rendering for the server as it is.
+func (q *Query) current() (*rendering, error) {
+	if r := q.rendered.Load(); r.features == q.live.Dialect().Features() {
+		return r, nil
+	}
+	return q.render()
+}
+
+// formOf returns the form for a struct with these values.
+func (q *Query) formOf(r *rendering, zero uint64) (*form, error) {
+	r.mu.RLock()
+	f := r.forms[zero]
+	r.mu.RUnlock()
+	if f != nil {
+		return f, nil
+	}
+	var fields []*schema.Field
+	for left := zero; left != 0; left &= left - 1 {
+		fields = append(fields, r.deciding[bits.TrailingZeros64(left)])
+	}
+	q.mu.Lock()
+	f, err := q.form(fields)
+	q.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.forms) < mostForms {
+		r.forms[zero] = f
+	}
+	return f, nil
+}
+
+// zeroOf tells which of the deciding fields are zero, a bit each.
+func (r *rendering) zeroOf(values reflect.Value) (zero uint64) {
+	for i, f := range r.deciding {
+		if f.HasZeroValue(values) {
+			zero |= 1 << i
+		}
+	}
+	return zero
+}
+
+// Text is a query with the values of one run.
+type Text struct {
+	Query string
+	// Returns is set for a query with a result, Writes for one that is no SELECT.
+	Returns, Writes bool
+}
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// longestKept bounds the memory that is kept for the next text, in bytes.
+const longestKept = 64 << 10
+
+// text makes a text in a buffer that is used again.
+func text(write func(b []byte) []byte) string {
+	buffer, _ := buffers.Get().(*[]byte)
+	*buffer = write((*buffer)[:0])
+	made := string(*buffer)
+	if cap(*buffer) <= longestKept {
+		buffers.Put(buffer)
+	}
+	return made
+}
+
+// Text writes the query with these parameters, a struct.
+func (q *Query) Text(parameters reflect.Value) (Text, error) {
+	r, err := q.current()
+	if err != nil {
+		return Text{}, err
+	}
+	zero := uint64(0)
+	if q.own {
+		zero = r.zeroOf(parameters)
+	}
+	f, err := q.formOf(r, zero)
+	if err != nil {
+		return Text{}, err
+	}
+	gen := schema.NewQueryGen(q.live.Dialect())
+	return Text{text(func(b []byte) []byte { return f.one.appendTo(b, gen, parameters) }), f.one.returns, q.writes}, nil
+}
+
+// TextOfAll writes an INSERT of all structs in a slice. It is not ok where only Bun can
+// write it: for none, and for structs that are zero in different fields.
+func (q *Query) TextOfAll(rows reflect.Value) (made Text, ok bool, err error) {
+	r, err := q.current()
+	if err != nil || rows.Len() == 0 {
+		return Text{}, false, err
+	}
+	zero := r.zeroOf(rows.Index(0))
+	for i := range rows.Len() {
+		if r.zeroOf(rows.Index(i)) != zero {
+			return Text{}, false, nil
+		}
+	}
+	f, err := q.formOf(r, zero)
+	if err != nil || f.row == nil {
+		return Text{}, false, err
+	}
+	gen := schema.NewQueryGen(q.live.Dialect())
+	made.Returns = f.one.returns
+	made.Query = text(func(b []byte) []byte {
+		b = append(b, f.head.parts[0]...)
+		for i := range rows.Len() {
+			if i > 0 {
+				b = append(b, between...)
+			}
+			b = f.row.appendTo(b, gen, rows.Index(i))
+		}
+		return append(b, f.tail.parts[0]...)
+	})
+	return made, true, nil
+}
+
+// mostExpected bounds the memory that is made ready for rows.
+const mostExpected = 256
+
+// Expect remembers how many rows a result had, and Expected returns it: the next may have
+// as many.
+func (q *Query) Expect(rows int) { q.expected.Store(int64(min(rows, mostExpected))) }
+
+// Expected is how many rows a result may have.
+func (q *Query) Expected() int { return int(q.expected.Load()) }
+
+// BeforeAppend calls the hook that a model may have for when it is written. value is a
+// pointer to the struct.
+func (q *Query) BeforeAppend(ctx context.Context, value any) error {
+	if hook, ok := value.(schema.BeforeAppendModelHook); ok {
+		return hook.BeforeAppendModel(ctx, q.hooked)
+	}
+	return nil
+}
+
+// TakesInsertID reports whether the key that the database gave to a row is the result's
+// LastInsertId, as Bun decides it for an INSERT without a result.
+func (q *Query) TakesInsertID() bool {
+	features := q.live.Dialect().Features()
+	return !features.Has(feature.Returning) && !features.Has(feature.Output) && len(q.table.PKs) == 1 && q.table.PKs[0].AutoIncrement
+}
+
+// SetInsertID stores the key that the database gave to the first of some rows, unless
+// it gave none. The next have the numbers that follow.
+func (q *Query) SetInsertID(id int64, rows ...reflect.Value) error {
+	if id == 0 {
+		return nil
+	}
+	for i, row := range rows {
+		if err := q.table.PKs[0].ScanValue(row, id+int64(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

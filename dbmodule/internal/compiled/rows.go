@@ -1,0 +1,263 @@
+package compiled
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/uptrace/bun/schema"
+)
+
+// plan is how the columns of a result are read into a struct. It is made once.
+type plan struct {
+	typ     reflect.Type
+	names   []string
+	columns []column
+	readers sync.Pool // of *reader
+}
+
+// column is where one column goes.
+type column struct {
+	// field is nil for a column that is left out.
+	field *schema.Field
+	// as is how it is stored without reflection, if the driver gives a value of that
+	// very type; offset is where.
+	as     stored
+	offset uintptr
+}
+
+type stored uint8
+
+const (
+	byBun stored = iota
+	asString
+	asInt64
+	asInt
+	asFloat64
+	asBool
+	asTime
+)
+
+// planOf returns the plan for the columns of a result.
+func (q *Query) planOf(names []string) (*plan, error) {
+	if p := q.plans.Load(); p != nil && slices.Equal(p.names, names) {
+		return p, nil
+	}
+	p := &plan{typ: q.table.Type, names: names, columns: make([]column, len(names))}
+	for i, name := range names {
+		if len(name) > 1 && name[0] == '"' && name[len(name)-1] == '"' {
+			name = name[1 : len(name)-1] // as Bun does for SQLite
+		}
+		field := q.table.LookupField(name)
+		if field == nil {
+			if name == "" || name[0] == '_' {
+				continue
+			}
+			return nil, fmt.Errorf("bun: %s does not have column %q", q.table.TypeName, name)
+		}
+		p.columns[i] = columnOf(p.typ, field)
+	}
+	p.readers.New = func() any {
+		r := &reader{plan: p, dest: make([]any, len(names))}
+		for i := range r.dest {
+			r.dest[i] = r
+		}
+		return r
+	}
+	q.plans.Store(p)
+	return p, nil
+}
+
+var scanner = reflect.TypeFor[sql.Scanner]()
+
+// columnOf decides how a field is stored. What has a form of its own is left to Bun.
+func columnOf(typ reflect.Type, field *schema.Field) column {
+	made := column{field: field}
+	for i, index := range field.Index {
+		if i > 0 && typ.Kind() == reflect.Pointer {
+			return column{field: field}
+		}
+		at := typ.Field(index)
+		made.offset += at.Offset
+		typ = at.Type
+	}
+	if reflect.PointerTo(typ).Implements(scanner) || field.Tag.HasOption("msgpack") || field.Tag.HasOption("json_use_number") {
+		return made
+	}
+	switch typ.Kind() {
+	case reflect.String:
+		made.as = asString
+	case reflect.Int64:
+		made.as = asInt64
+	case reflect.Int:
+		made.as = asInt
+	case reflect.Float64:
+		made.as = asFloat64
+	case reflect.Bool:
+		made.as = asBool
+	case reflect.Struct:
+		if typ == reflect.TypeFor[time.Time]() {
+			made.as = asTime
+		}
+	}
+	return made
+}
+
+// reader reads rows one after the other. It is what database/sql scans each column into.
+type reader struct {
+	*plan
+	dest []any
+	// next is the column that comes next, to the struct that it goes to.
+	next int
+	to   unsafe.Pointer
+}
+
+// Scan stores a value. It is called for each column of a row, in their order.
+func (r *reader) Scan(value any) error {
+	c := &r.columns[r.next]
+	r.next++
+	if c.field == nil {
+		return nil
+	}
+	at := unsafe.Add(r.to, c.offset) // inside the struct: columnOf added up offsets of fields
+	switch c.as {
+	case asString:
+		switch value := value.(type) {
+		case string:
+			*(*string)(at) = value
+			return nil
+		case []byte:
+			*(*string)(at) = string(value)
+			return nil
+		}
+	case asInt64:
+		if value, ok := value.(int64); ok {
+			*(*int64)(at) = value
+			return nil
+		}
+	case asInt:
+		if value, ok := value.(int64); ok {
+			*(*int)(at) = int(value)
+			return nil
+		}
+	case asFloat64:
+		if value, ok := value.(float64); ok {
+			*(*float64)(at) = value
+			return nil
+		}
+	case asBool:
+		switch value := value.(type) {
+		case bool:
+			*(*bool)(at) = value
+			return nil
+		case int64:
+			*(*bool)(at) = value != 0
+			return nil
+		}
+	case asTime:
+		if value, ok := value.(time.Time); ok {
+			*(*time.Time)(at) = value
+			return nil
+		}
+	}
+	return c.field.ScanValue(reflect.NewAt(r.typ, r.to).Elem(), value)
+}
+
+// readRow reads a row into a struct of the model.
+func readRow[T any](ctx context.Context, r *reader, rows *sql.Rows, to *T) error {
+	if hook, ok := any(to).(schema.BeforeScanRowHook); ok {
+		if err := hook.BeforeScanRow(ctx); err != nil {
+			return err
+		}
+	}
+	r.next, r.to = 0, unsafe.Pointer(to)
+	if err := rows.Scan(r.dest...); err != nil {
+		return err
+	}
+	if hook, ok := any(to).(schema.AfterScanRowHook); ok {
+		return hook.AfterScanRow(ctx)
+	}
+	return nil
+}
+
+// One reads a row into a struct: it is a model of Bun's.
+type One[T any] struct {
+	Query *Query
+	Row   *T
+	// Whole reads the result to its end, where errors may come after the first row.
+	Whole bool
+}
+
+// Value is the struct.
+func (o *One[T]) Value() any { return o.Row }
+
+// ScanRows returns how many rows there were; without Whole, whether there was one.
+func (o *One[T]) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
+	if !rows.Next() {
+		return 0, rows.Err()
+	}
+	if err := readRows(rows, o.Query, func(r *reader) error { return readRow(ctx, r, rows, o.Row) }); err != nil {
+		return 0, err
+	}
+	n = 1
+	if !o.Whole {
+		return n, nil
+	}
+	for rows.Next() {
+		n++
+	}
+	return n, rows.Err()
+}
+
+// Many reads all rows. Structs that are in the slice already are used again.
+type Many[T any] struct {
+	Query *Query
+	Rows  []T
+}
+
+// Value is the slice.
+func (m *Many[T]) Value() any { return &m.Rows }
+
+// ScanRows returns how many rows there were.
+func (m *Many[T]) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
+	m.Rows = m.Rows[:0]
+	err = readRows(rows, m.Query, func(r *reader) error {
+		for rows.Next() {
+			if len(m.Rows) < cap(m.Rows) {
+				m.Rows = m.Rows[:len(m.Rows)+1]
+			} else {
+				m.Rows = append(m.Rows, *new(T))
+			}
+			if err := readRow(ctx, r, rows, &m.Rows[len(m.Rows)-1]); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return 0, err
+	}
+	return len(m.Rows), nil
+}
+
+// readRows lends a reader of the result's rows.
+func readRows(rows *sql.Rows, q *Query, read func(*reader) error) error {
+	names, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	p, err := q.planOf(names)
+	if err != nil {
+		return err
+	}
+	r, _ := p.readers.Get().(*reader)
+	defer p.readers.Put(r)
+	err = read(r)
+	r.to = nil
+	return err
+}
