@@ -69,7 +69,7 @@ func compile[M, P any](sessions *SessionFactory, what string, build compiled.Bui
 }
 
 func compileQuery(sessions *SessionFactory, what string, model, parameters reflect.Type, build compiled.Build) (*compiled.Query, error) {
-	query, err := compiled.New(sessions.writer.db, dialectOf(sessions.engine), model, parameters, build)
+	query, err := compiled.New(sessions.writer.db, sessions.dialect, model, parameters, build)
 	if err != nil {
 		return nil, fmt.Errorf("dbmodule: compile %s of %s: %w", what, model, err)
 	}
