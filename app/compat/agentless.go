@@ -73,6 +73,7 @@ var agentless = [...]needs{
 	{"", "/api/agent-profiles/*", "agent profiles"},
 	{"", "/api/meta-profiles/*", "meta profiles"},
 	{"", "/api/sub-agents/*", "sub-agents"},
+	{"", "/api/auth/workspace-session", "a session of a workspace"},
 	{"", "/api/cloud-proxy/*", "a proxy to a cloud"},
 	{"", "/api/automation/*", "automations"},
 	{"", "/api/settings/*", "settings of an agent"},

@@ -2,6 +2,8 @@
 // unmodified npm client; what the client has no method for, by its HttpClient
 // or by fetch. BASE_URL names a server on an empty database, without a key.
 import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import {
   ConversationExecutionStatus,
   ConversationManager,
@@ -16,7 +18,7 @@ import {
   isActionEvent,
   isMessageEvent,
 } from '@openhands/typescript-client';
-import { CloudClient, ConversationClient, ServerClient, SettingsClient } from '@openhands/typescript-client/clients';
+import { CloudClient, ConversationClient, ServerClient, SettingsClient, SharedClient } from '@openhands/typescript-client/clients';
 import { check, countRequest, invalid, main, refused, refusedWithText, step, walk } from './steps.mjs';
 
 const host = process.env.BASE_URL;
@@ -80,11 +82,42 @@ async function server() {
     check.equal(settings.llm_api_key_is_set, false);
     check.deepEqual(settings.agent_settings.mcp_config, {});
     check.equal(typeof (await cloud.getCurrentApiKey()).name, 'string');
-    check.equal((await http.get('/')).data.version, (await client.getServerInfo()).version);
+    check.equal((await client.getRoot()).version, (await client.getServerInfo()).version);
     await refusedWithText(501, () => http.get('/api/settings/agent-schema'));
     await refusedWithText(501, () => http.get('/api/skills'));
     await refusedWithText(501, () => cloud.getOrganizations());
     await refusedWithText(501, () => cloud.getSettings());
+  });
+  await step('what needs an account or a sandbox is refused', async () => {
+    for (const call of [
+      () => cloud.getOrganizationMe('o'), () => cloud.saveSettings({ agent_settings_diff: {} }), () => cloud.listSecrets(),
+      () => cloud.listSkills(), () => cloud.pauseSandbox('s'), () => cloud.resumeSandbox('s'), () => cloud.listAutomations(),
+      () => cloud.getAutomation('a'), () => cloud.getSettingsSchema(), () => cloud.getConversationSettingsSchema(),
+      () => cloud.getSuggestedTasks(), () => cloud.searchModels({}), () => cloud.searchProviders({}),
+      () => cloud.switchConversationProfile(randomUUID(), 'p'), () => cloud.switchConversationAcpModel(randomUUID(), 'm'),
+      () => cloud.readConversationFile(randomUUID()),
+    ]) await refused(501, call);
+  });
+  await step('every route that the client names is known here', async () => {
+    const folder = fileURLToPath(new URL('.', import.meta.resolve('@openhands/typescript-client')));
+    const routes = new Set();
+    for (const name of readdirSync(folder, { recursive: true })) {
+      if (!name.endsWith('.js') || name.includes('__tests__') || name.includes('generated')) continue;
+      for (const [, text] of readFileSync(folder + name, 'utf8').matchAll(/['"`](\/(?:api|server_info|alive|health|ready)[^'"`\s]*)['"`]/g)) {
+        routes.add(text.replace(/\$\{encodeURIComponent\(\w+\)\}|\$\{[\w.]*\}/g, randomUUID()).replace(/\?.*$|\$\{.*$/, ''));
+      }
+    }
+    check.ok(routes.size > 80, `only ${routes.size} routes found in the client`);
+    for (const route of routes) {
+      if (/\/download(-trajectory)?\b/.test(route)) continue; // archives are not offered, with or without an agent
+      const answers = [];
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+        const answer = await fetch(host + route, { method });
+        answers.push({ status: answer.status, text: await answer.text() });
+      }
+      const known = answers.some(({ status, text }) => status !== 405 && (status !== 404 || /\w+ not found/i.test(text) && !/^\{"detail":"Not Found"\}/.test(text)));
+      check.ok(known, `${route}: ${JSON.stringify(answers)}`);
+    }
   });
   await step('openapi.json', async () => {
     const { data } = await http.get('/openapi.json');
@@ -588,6 +621,40 @@ async function appConversations() {
     check.deepEqual((await cloud.getConversations([made[0]]))[0].sub_conversation_ids, [hex(child.id)]);
     check.deepEqual((await conversations.getConversation(made[0])).sub_conversation_ids, [child.id]);
     await conversations.deleteConversation(child.id);
+  });
+  await step('TITLE sorts and tags', async () => {
+    const titles = async (params) => (await cloud.get('/api/v1/app-conversations/search', { params: { limit: 100, ...params } })).items.map((item) => item.title);
+    const ascending = await titles({ sort_order: 'TITLE' });
+    check.deepEqual(ascending, sorted(ascending));
+    check.deepEqual(await titles({ sort_order: 'TITLE_DESC' }), [...ascending].reverse());
+    await conversations.updateConversation(made[1], { tags: { team: 'red', kind: 'x' } });
+    await conversations.updateConversation(made[2], { tags: { team: 'blue' } });
+    const withTag = async (...tag) => sorted(ids((await conversations.searchConversations({ tag })).items));
+    check.deepEqual(await withTag('team:red'), [made[1]]);
+    check.deepEqual(await withTag('team:red', 'kind:x'), [made[1]]);
+    check.deepEqual(await withTag('team:red', 'team:blue'), []);
+    check.equal(await cloud.get('/api/v1/app-conversations/count', { params: { tags__contains: 'team' } }), 2);
+    await invalid(['query', 'nonsense'], () => cloud.get('/api/v1/app-conversations/search', { params: { nonsense: 'x' } }));
+  });
+  await step('start tasks', async () => {
+    check.equal(await cloud.getConversationStartTask(randomUUID()), null);
+  });
+  await step('SharedClient', async () => {
+    const shared = new SharedClient({ host });
+    await deliver(made[4], [message('everybody may read this')]);
+    check.equal(await shared.getSharedConversation(made[4]), null);
+    await refused(404, () => shared.searchSharedEvents({ conversationId: made[4] }));
+    await cloud.updateConversationPublicFlag(made[4], true);
+    check.equal((await shared.getSharedConversation(made[4])).id, hex(made[4]));
+    const list = await shared.getSharedConversations([made[4], made[5]]);
+    check.deepEqual(list.map((item) => item?.id ?? null), [hex(made[4]), null]);
+    check.equal((await shared.searchSharedEvents({ conversationId: made[4], limit: 10 })).items.length, 1);
+    await cloud.updateConversationPublicFlag(made[4], false);
+  });
+  await step('repository and branch', async () => {
+    const change = { selected_repository: 'o/r', selected_branch: 'b', git_provider: 'github' };
+    const changed = await cloud.patch(`/api/v1/app-conversations/${made[3]}`, change);
+    for (const [name, value] of Object.entries(change)) check.equal(changed[name], value);
   });
   await step('public flag, title', async () => {
     check.equal((await cloud.updateConversationPublicFlag(made[3], true)).public, true);
