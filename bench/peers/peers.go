@@ -72,9 +72,11 @@ const Hand = "hand"
 func All() []Peer {
 	return []Peer{
 		{Name: Hand, Title: "net/http + database/sql by hand", Serve: hand.Serve},
+		{Name: "hand-echo", Title: "Echo + database/sql by hand", Serve: hand.ServeEcho},
 		{Name: "ours", Title: "this project, Echo handlers", Ours: true, Serve: ours.Serve},
 		{Name: "ours-typed", Title: "this project, typed handlers", Ours: true, Serve: ours.ServeTyped},
 		{Name: "ours-autocommit", Title: "this project, Echo handlers, autocommit", Ours: true, Serve: ours.ServeAutocommit},
+		{Name: "ours-compiled", Title: "this project, compiled queries, autocommit", Ours: true, Serve: ours.ServeCompiled},
 		{Name: "bun", Title: "Echo + Bun", Serve: echobun.Serve},
 		{Name: "gorm", Title: "Echo + GORM", Serve: echogorm.Serve},
 		{Name: "ent", Title: "Echo + ent", Serve: echoent.Serve},

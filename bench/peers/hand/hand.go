@@ -1,5 +1,5 @@
 // Package hand is the measure of all others: net/http and database/sql,
-// written by hand, with statements that are prepared once.
+// written by hand, with statements that are prepared once; and the same behind Echo.
 package hand
 
 import (
@@ -22,8 +22,18 @@ type server struct {
 	get, list, insert *sql.Stmt
 }
 
-// Serve is a [contract.ServeFunc].
-func Serve(ctx context.Context, c contract.Config, ready contract.ReadyFunc) (err error) {
+// Serve is a [contract.ServeFunc] with net/http.
+func Serve(ctx context.Context, c contract.Config, ready contract.ReadyFunc) error {
+	return serve(ctx, c, ready, func(s *server) http.Handler {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /events/{id}", s.getEvent)
+		mux.HandleFunc("GET /events", s.listEvents)
+		mux.HandleFunc("POST /events", s.postEvent)
+		return mux
+	})
+}
+
+func serve(ctx context.Context, c contract.Config, ready contract.ReadyFunc, routes func(*server) http.Handler) (err error) {
 	pools, err := contract.Open(c)
 	if err != nil {
 		return err
@@ -48,11 +58,7 @@ func Serve(ctx context.Context, c contract.Config, ready contract.ReadyFunc) (er
 			return fmt.Errorf("hand: prepare: %w", err)
 		}
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /events/{id}", s.getEvent)
-	mux.HandleFunc("GET /events", s.listEvents)
-	mux.HandleFunc("POST /events", s.postEvent)
-	return contract.Listen(ctx, mux, ready)
+	return contract.Listen(ctx, routes(s), ready)
 }
 
 func (s *server) getEvent(w http.ResponseWriter, r *http.Request) {
@@ -62,8 +68,7 @@ func (s *server) getEvent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var e contract.Event
-	err = scan(s.get.QueryRowContext(r.Context(), id), &e)
-	switch {
+	switch err = s.find(r.Context(), id, &e); {
 	case errors.Is(err, sql.ErrNoRows):
 		http.Error(w, "no such event", http.StatusNotFound)
 	case err != nil:
@@ -85,6 +90,10 @@ func (s *server) listEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, events)
+}
+
+func (s *server) find(ctx context.Context, id int64, e *contract.Event) error {
+	return scan(s.get.QueryRowContext(ctx, id), e)
 }
 
 func (s *server) page(ctx context.Context, after int64) (_ []contract.Event, err error) {
