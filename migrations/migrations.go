@@ -39,5 +39,6 @@ func Source(tell ...func(text string)) migrate.Source {
 		{Revision: "0e3686855626", Backfill: takeSkills, Downgrade: unpackAll},
 		{Revision: "ca8bfc75e6de", Backfill: fillListings, Downgrade: stay},
 		{Revision: "7366897c0ea2", Backfill: markParents, Downgrade: stay},
+		{Revision: "063d589095f0", Backfill: numberEvents, Downgrade: stay},
 	}}
 }

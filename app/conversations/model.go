@@ -69,6 +69,8 @@ type Conversation struct {
 
 	// EventCount is how many events the conversation has.
 	EventCount int64 `bun:"event_count,notnull"`
+	// Numbered is how many of its events have a number: the number of the next.
+	Numbered int64 `bun:"numbered,notnull,default:0"`
 
 	AccumulatedCost  float64  `bun:"accumulated_cost,notnull"`
 	MaxBudgetPerTask *float64 `bun:"max_budget_per_task"`

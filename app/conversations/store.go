@@ -355,7 +355,7 @@ func (*Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 func (s *Store) Lock(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
 	// Not the agent and the like, which can be large.
 	c, _, err := s.lock(ctx, db, id, &Patch{ID: id},
-		"id", "agent_kind", "title", "execution_status", "leaf_event_id", "info_digest", "updated_at")
+		"id", "agent_kind", "title", "execution_status", "leaf_event_id", "info_digest", "updated_at", "event_count", "numbered")
 	return c, err
 }
 
@@ -435,8 +435,10 @@ func (s *Store) save(ctx context.Context, db bun.IDB, c *Conversation) error {
 
 // Progress is what a batch of events tells of its conversation.
 type Progress struct {
-	// Added is how many events were stored.
-	Added int
+	// Added is how many events were stored, and Numbered how many the conversation has then
+	// that have a number.
+	Added    int
+	Numbered int64
 	// LeafEventID is the last of them that is no update of the state, nil for none.
 	LeafEventID *string
 	// Title is for a conversation that has none, nil for none.
@@ -479,6 +481,7 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 	}
 	if state != nil && !state.onlyProgress() {
 		changed.EventCount += int64(progress.Added)
+		changed.Numbered = progress.Numbered
 		if c.TagsPinned {
 			return s.save(ctx, db, &changed)
 		}
@@ -491,6 +494,7 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 func advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress, state *Patch) error {
 	q := db.NewUpdate().Model((*Conversation)(nil)).Where("id = ?", c.ID).
 		Set("event_count = event_count + ?", progress.Added).
+		Set("numbered = ?", progress.Numbered).
 		Set("updated_at = ?", c.UpdatedAt).
 		Set("leaf_event_id = ?", c.LeafEventID)
 	if progress.Title != nil {

@@ -15,6 +15,11 @@ type Event struct {
 	// Seq numbers events as they come.
 	Seq            int64  `bun:"seq,pk,autoincrement"`
 	ConversationID string `bun:"conversation_id,notnull,type:varchar(36) collate utf8mb4_bin,unique:conversation_event"`
+	// Number is the event's place in its conversation, from 0 in the order of arrival,
+	// without gaps: what clients call seq, and what live streams resume from. It is given
+	// under the conversation's lock and never changed. Builds before it was there leave it
+	// nil: see number.
+	Number *int64 `bun:"number"`
 	// ID is unique in its conversation. Writers choose it; the column has its key (see
 	// keyOf), and so have Kind and Source (see nameKey).
 	ID     string `bun:"id,notnull,type:varchar(255) collate utf8mb4_bin,unique:conversation_event"`
@@ -40,5 +45,6 @@ func (*Event) Indexes() []dbmodule.Index {
 	return []dbmodule.Index{
 		{Columns: []string{"conversation_id", "ts", "seq"}},
 		{Columns: []string{"conversation_id", "kind", "ts", "seq"}},
+		{Columns: []string{"conversation_id", "number"}, Unique: true},
 	}
 }

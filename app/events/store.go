@@ -127,6 +127,10 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 	if err != nil || len(fresh) == 0 {
 		return 0, err
 	}
+	numbered, err := s.number(ctx, db, c, added)
+	if err != nil {
+		return 0, err
+	}
 	if len(added) > 0 {
 		if err := s.insert(ctx, db, conversationID, added); err != nil {
 			return 0, err
@@ -136,6 +140,7 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 		}
 	}
 	progress := progressOf(fresh)
+	progress.Numbered = numbered
 	if c.Title == nil {
 		if progress.Title, err = s.titleFor(ctx, db, conversationID, added); err != nil {
 			return 0, err

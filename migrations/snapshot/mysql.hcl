@@ -1,4 +1,4 @@
-# revision: c9f24badac6e
+# revision: 04e2dbaab612
 table "conversation_tags" {
   schema = schema.default
   engine = InnoDB
@@ -161,6 +161,11 @@ table "conversations" {
     null = false
     type = bigint
   }
+  column "numbered" {
+    null    = false
+    type    = bigint
+    default = 0
+  }
   column "accumulated_cost" {
     null = false
     type = double
@@ -298,6 +303,10 @@ table "events" {
     type    = varchar(36)
     collate = "utf8mb4_bin"
   }
+  column "number" {
+    null = true
+    type = bigint
+  }
   column "id" {
     null    = false
     type    = varchar(255)
@@ -350,6 +359,10 @@ table "events" {
   index "uq_events_conversation_id_id" {
     unique  = true
     columns = [column.conversation_id, column.id]
+  }
+  index "uq_events_conversation_id_number" {
+    unique  = true
+    columns = [column.conversation_id, column.number]
   }
 }
 table "refused_deliveries" {

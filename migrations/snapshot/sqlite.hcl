@@ -1,4 +1,4 @@
-# revision: c9f24badac6e
+# revision: 04e2dbaab612
 table "conversation_tags" {
   schema = schema.default
   column "conversation_id" {
@@ -149,6 +149,11 @@ table "conversations" {
     null = false
     type = integer
   }
+  column "numbered" {
+    null    = false
+    type    = integer
+    default = 0
+  }
   column "accumulated_cost" {
     null = false
     type = real
@@ -280,6 +285,10 @@ table "events" {
     null = false
     type = varchar
   }
+  column "number" {
+    null = true
+    type = integer
+  }
   column "id" {
     null = false
     type = varchar
@@ -329,6 +338,10 @@ table "events" {
   index "uq_events_conversation_id_id" {
     unique  = true
     columns = [column.conversation_id, column.id]
+  }
+  index "uq_events_conversation_id_number" {
+    unique  = true
+    columns = [column.conversation_id, column.number]
   }
 }
 table "refused_deliveries" {

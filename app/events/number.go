@@ -1,0 +1,72 @@
+package events
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/app/paging"
+)
+
+// number gives events that are about to be stored the next numbers of their locked conversation,
+// and returns how many the conversation has then.
+//
+// Builds before the numbers store events without one while both serve the same database.
+// These get theirs here, before the new ones.
+func (*Store) number(ctx context.Context, db bun.IDB, c *conversations.Conversation, added []*Incoming) (int64, error) {
+	next := c.Numbered
+	for left := c.EventCount != c.Numbered; left; {
+		var rows []*Event
+		err := db.NewSelect().Model(&rows).Column("seq").Where("event.conversation_id = ?", c.ID).
+			Where("event.number IS NULL").Order("event.seq").Limit(chunk).Scan(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("events: find events without a number: %w", err)
+		}
+		for _, row := range rows {
+			if _, err := db.NewUpdate().Model((*Event)(nil)).Set("number = ?", next).Where("seq = ?", row.Seq).Exec(ctx); err != nil {
+				return 0, fmt.Errorf("events: number %d: %w", row.Seq, err)
+			}
+			next++
+		}
+		left = len(rows) == chunk
+	}
+	for _, e := range added {
+		number := next
+		e.Number = &number
+		next++
+	}
+	return next, nil
+}
+
+// Numbered is an event with its number.
+type Numbered struct {
+	Number int64
+	ID     string
+	// Payload is the event as it came.
+	Payload string
+}
+
+// After reads up to limit events with a number above after, -1 for all, in the order of their
+// numbers. It reads fewer, but one at least if there is one, when they reach
+// [paging.MaxBytes].
+func (s *Store) After(ctx context.Context, db bun.IDB, conversationID string, after int64, limit int) ([]Numbered, error) {
+	var found []Numbered
+	size := 0
+	// The number stands where each reads the seq.
+	q := db.NewSelect().Model((*Event)(nil)).Column("number", "ts", "id", "payload", "payload_packed").
+		Where("event.conversation_id = ?", conversationID).Where("event.number > ?", after).
+		Order("event.number").Limit(int64(limit))
+	err := s.each(ctx, q, func(e stored, payload string) bool {
+		if size += len(payload); len(found) > 0 && size > paging.MaxBytes {
+			return false
+		}
+		found = append(found, Numbered{Number: e.Seq, ID: e.ID, Payload: payload})
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("events: read after %d: %w", after, err)
+	}
+	return found, nil
+}

@@ -1,0 +1,14 @@
+-- migrate:upgrade
+-- WARNING: events(conversation_id, number): unique index uq_events_conversation_id_number fails if rows are equal there [add-unique]
+
+ALTER TABLE `conversations` ADD COLUMN `numbered` integer NOT NULL DEFAULT 0;
+ALTER TABLE `events` ADD COLUMN `number` integer NULL;
+CREATE UNIQUE INDEX `uq_events_conversation_id_number` ON `events` (`conversation_id`, `number`);
+
+-- migrate:downgrade
+-- WARNING: conversations(numbered): the column is dropped with all its values [drop-column]
+-- WARNING: events(number): the column is dropped with all its values [drop-column]
+
+ALTER TABLE `conversations` DROP COLUMN `numbered`;
+DROP INDEX `uq_events_conversation_id_number`;
+ALTER TABLE `events` DROP COLUMN `number`;

@@ -1,0 +1,129 @@
+package migrations
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// numberPage is how many events one statement numbers.
+const numberPage = 200
+
+// numberEvents gives the events that are there their numbers: it walks through all events in the
+// order of their arrival, and gives each the next number of its conversation. It locks the
+// conversations' rows before, as those do who store events. Events that builds before this
+// one store behind its back are numbered when the next event of their conversation is stored.
+// from is the seq of the last event that is done.
+func numberEvents(ctx context.Context, db bun.IDB, from string) (piece migrate.Piece, err error) {
+	after := int64(-1 << 62)
+	if from != "" {
+		if after, err = strconv.ParseInt(from, 10, 64); err != nil {
+			return piece, fmt.Errorf("migrations: read position %q: %w", from, err)
+		}
+	}
+	for end := time.Now().Add(cleanTime); !piece.Done && (piece.Rows == 0 || time.Now().Before(end)); {
+		n, last, err := numberPart(ctx, db, after)
+		if err != nil {
+			return piece, fmt.Errorf("migrations: number events: %w", err)
+		}
+		piece.Rows, piece.Done, after = piece.Rows+int64(n), n < numberPage, last
+	}
+	piece.Next = strconv.FormatInt(after, 10)
+	return piece, nil
+}
+
+// numberRow is an event that is looked at.
+type numberRow struct {
+	Seq            int64
+	ConversationID string
+	Number         *int64
+}
+
+// numberPart numbers the next events, and says how many it has looked at and which was the last.
+func numberPart(ctx context.Context, db bun.IDB, after int64) (n int, last int64, err error) {
+	var rows []*numberRow
+	err = db.NewRaw("SELECT seq, conversation_id, number FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after, numberPage).Scan(ctx, &rows)
+	if err != nil || len(rows) == 0 {
+		return 0, after, err
+	}
+	n, last = len(rows), rows[len(rows)-1].Seq
+	var ids []string
+	for _, row := range rows {
+		if row.Number == nil {
+			ids = append(ids, row.ConversationID)
+		}
+	}
+	slices.Sort(ids)
+	if ids = slices.Compact(ids); len(ids) == 0 {
+		return n, last, nil
+	}
+	numbered, err := lockNumbered(ctx, db, ids)
+	if err != nil {
+		return 0, 0, err
+	}
+	// Again, now that nobody else can number them. A transaction of MySQL's would see the rows as
+	// it did before, were they not locked.
+	lock := ""
+	if db.Dialect().Name() != dialect.SQLite {
+		lock = " FOR UPDATE"
+	}
+	rows = nil
+	if err = db.NewRaw("SELECT seq, conversation_id, number FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"+lock, after, last).Scan(ctx, &rows); err != nil {
+		return 0, 0, err
+	}
+	return n, last, writeNumbers(ctx, db, rows, numbered)
+}
+
+// lockNumbered locks conversations and returns their next numbers.
+func lockNumbered(ctx context.Context, db bun.IDB, ids []string) (map[string]int64, error) {
+	q := db.NewSelect().Table("conversations").Column("id", "numbered").Where("id IN (?)", bun.List(ids)).Order("id")
+	if db.Dialect().Name() != dialect.SQLite { // whose transaction is alone
+		q = q.For("UPDATE")
+	}
+	var rows []struct {
+		ID       string
+		Numbered int64
+	}
+	if err := q.Scan(ctx, &rows); err != nil {
+		return nil, err
+	}
+	numbered := make(map[string]int64, len(rows))
+	for _, row := range rows {
+		numbered[row.ID] = row.Numbered
+	}
+	return numbered, nil
+}
+
+// writeNumbers numbers the events without a number that are of locked conversations.
+func writeNumbers(ctx context.Context, db bun.IDB, rows []*numberRow, numbered map[string]int64) error {
+	var seqs []int64
+	var cases []byte
+	changed := map[string]int64{}
+	for _, row := range rows {
+		next, locked := numbered[row.ConversationID]
+		if row.Number != nil || !locked {
+			continue
+		}
+		seqs = append(seqs, row.Seq)
+		cases = fmt.Appendf(cases, " WHEN %d THEN %d", row.Seq, next)
+		numbered[row.ConversationID] = next + 1
+		changed[row.ConversationID] = next + 1
+	}
+	if len(seqs) == 0 {
+		return nil
+	}
+	_, err := db.NewRaw("UPDATE events SET number = CASE seq"+string(cases)+" END WHERE seq IN (?)", bun.List(seqs)).Exec(ctx)
+	for id, next := range changed {
+		if err == nil {
+			_, err = db.NewRaw("UPDATE conversations SET numbered = ? WHERE id = ?", next, id).Exec(ctx)
+		}
+	}
+	return err
+}
