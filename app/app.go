@@ -1,26 +1,35 @@
 // Package app composes dbmodule, httpmodule and the features into OpenHands
-// Server, and gives it its command line. It is the only package that reads the
-// environment.
+// Server, and gives it its command line.
 package app
 
 import (
+	"context"
+	"io"
+	"runtime/debug"
+
 	"go.uber.org/fx"
-	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/app/refused"
 	"github.com/openhands-go/server/app/webhooks"
-	"github.com/openhands-go/server/dbmodule"
-	"github.com/openhands-go/server/dbmodule/autogen"
 	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/httpmodule/program"
 	"github.com/openhands-go/server/migrations"
 )
 
-// Module is the whole server. It needs a [Config] and a *zap.Logger in the
-// graph, and serves from the application's start to its stop.
+// version is that of a build which is no tagged release.
+const version = "0.1.0"
+
+// Main runs the command line args, without the program's name, and returns the process's
+// exit code: see [program.Program.Run].
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return Server().Run(ctx, args, stdin, stdout, stderr)
+}
+
+// Server is the whole server.
 //
 //	Config ─┬─ dbmodule.Config ──── dbmodule ── *Database, *SessionFactory
 //	        │   migrations ── Migrator ─────┤             │
@@ -28,28 +37,41 @@ import (
 //	        └─ httpmodule.Config ──────── httpmodule ─────┤
 //	           features: models ── dbmodule, routes ┘     │
 //	                     stores ──────────────────────────┘
-var Module = fx.Module("app",
-	fx.Provide(
-		func(cfg Config) (dbmodule.Config, events.Config) { return cfg.Database, cfg.Events },
-		Config.http,
-		info,
-	),
-	fx.Supply(build()),
-	dbmodule.Module,
-	autogen.Module,
-	migrate.Module,
-	fx.Provide(fx.Annotate(revisions, fx.ResultTags(`group:"dbmodule.revisions"`))),
+func Server() program.Program {
+	cfg := DefaultConfig()
+	p := program.Program{
+		Name:    "openhands-server",
+		Title:   "OpenHands Server",
+		Version: version,
+		Short:   "Store agent conversations and events, and serve OpenHands' HTTP routes",
+		Long: "Stores agent conversations and events in SQLite, PostgreSQL, MySQL or MariaDB and\n" +
+			"serves OpenHands' HTTP routes.",
+		Revisions: func(tell func(string)) []migrate.Source { return []migrate.Source{migrations.Source(tell)} },
+		Settings:  []any{&cfg},
+		Complete:  cfg.complete,
+		Models:    models(),
+		Options: fx.Options(
+			fx.Provide(func(cfg Config) events.Config { return cfg.Events }),
+			fx.Decorate(info, gated),
+			compat.Module,
+			conversations.Module,
+			events.Module,
+			refused.Module,
+			webhooks.Module,
+		),
+	}
+	p.Serving = func() fx.Option { return cfg.observed(p) }
+	return p
+}
 
-	httpmodule.Module,
-	compat.Module,
-	conversations.Module,
-	events.Module,
-	refused.Module,
-	webhooks.Module,
-)
+// models are those that the features add to the server's database.
+func models() []any {
+	return []any{(*conversations.Conversation)(nil), (*conversations.Tag)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)}
+}
 
-// revisions are the server's own; what they tell goes to the log. It stands in the group of
-// migrate.Revisions, which takes no constructor.
-func revisions(log *zap.Logger) migrate.Source {
-	return migrations.Source(func(text string) { log.Info(text) })
+// info adds what agent servers say of themselves in /server_info.
+func info(cfg Config, i httpmodule.Info) httpmodule.Info {
+	build, _ := debug.ReadBuildInfo()
+	i.Members = compat.Info(cfg.AgentServerVersion, i.Version, build)
+	return i
 }

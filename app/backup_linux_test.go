@@ -49,7 +49,7 @@ func TestProcessIsBackedUpAndRestored(t *testing.T) {
 	database := "DATABASE_URL=sqlite:///" + filepath.Join(folder, "openhands.db")
 	backup := filepath.Join(folder, "backup.db")
 	command := func(arguments ...string) (string, error) {
-		cmd := exec.Command(program(t), append([]string{"db"}, arguments...)...)
+		cmd := exec.Command(serverBinary(t), append([]string{"db"}, arguments...)...)
 		cmd.Env = []string{database}
 		out, err := cmd.CombinedOutput()
 		return string(out), err

@@ -12,16 +12,22 @@ import (
 
 	"github.com/openhands-go/server/app"
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule/program"
+	"github.com/openhands-go/server/httpmodule/program/settings"
 )
 
 // Not parallel: it sets environment variables.
 func TestReadConfigDefaults(t *testing.T) {
 	environment(t, nil)
-	got, err := app.ReadConfig()
-	if err != nil {
+	server := app.Server()
+	got, read := server.ReadConfig()
+	if err := read.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if want := app.DefaultConfig(); !reflect.DeepEqual(got, want) {
+	if own := server.Settings[0]; !reflect.DeepEqual(*own.(*app.Config), app.DefaultConfig()) {
+		t.Errorf("the tags' defaults and DefaultConfig differ: %+v", own)
+	}
+	if want := server.DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("the tags' defaults and DefaultConfig differ:\ntags: %+v\ncode: %+v", got, want)
 	}
 }
@@ -44,8 +50,8 @@ func TestReadConfigValues(t *testing.T) {
 		"LOG_FORMAT":            "json",
 		"START_TIMEOUT":         "3s",
 	})
-	cfg, err := app.ReadConfig()
-	if err != nil {
+	cfg, read := app.Server().ReadConfig()
+	if err := read.Err(); err != nil {
 		t.Fatal(err)
 	}
 	for _, check := range []struct {
@@ -62,7 +68,7 @@ func TestReadConfigValues(t *testing.T) {
 		{"SESSION_API_KEY", string(cfg.HTTP.SessionAPIKey), "key"},
 		{"CORS_ORIGINS", cfg.HTTP.CORSOrigins, []string{"https://a.example", "https://b.example:8443"}},
 		{"LOG_LEVEL", cfg.Log.Level, zapcore.WarnLevel},
-		{"LOG_FORMAT", cfg.Log.Format, app.LogJSON},
+		{"LOG_FORMAT", cfg.Log.Format, program.LogJSON},
 		{"START_TIMEOUT", cfg.StartTimeout, 3 * time.Second},
 	} {
 		if !reflect.DeepEqual(check.got, check.want) {
@@ -104,10 +110,11 @@ func TestReadConfigProblems(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			environment(t, test.variables)
-			_, err := app.ReadConfig()
-			var config *app.ConfigError
+			_, read := app.Server().ReadConfig()
+			err := read.Err()
+			var config *settings.Error
 			if !errors.As(err, &config) {
-				t.Fatalf("got %v, want a ConfigError", err)
+				t.Fatalf("got %v, want an Error", err)
 			}
 			if len(config.Problems) != len(test.want) {
 				t.Fatalf("got %d problems, want %d: %v", len(config.Problems), len(test.want), config.Problems)
@@ -173,7 +180,7 @@ func TestConfigCommandTable(t *testing.T) {
 func TestConfigCommandJSON(t *testing.T) {
 	environment(t, map[string]string{"SESSION_API_KEY": "hunter2", "PORT": "eighty", "HOST": "127.0.0.2"})
 	byName := make(map[string]settingEntry)
-	for _, s := range settings(t) {
+	for _, s := range listed(t) {
 		byName[s.Name] = s
 		if s.Meaning == "" {
 			t.Errorf("%s has no meaning", s.Name)

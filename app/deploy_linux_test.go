@@ -39,7 +39,7 @@ func read(t *testing.T, path string) string {
 // knownSetting fails the test for a variable that is no setting of the server's.
 func knownSetting(t *testing.T, where, name string) {
 	t.Helper()
-	for _, s := range settings(t) {
+	for _, s := range listed(t) {
 		if s.Name == name {
 			return
 		}
@@ -362,8 +362,8 @@ func TestCompose(t *testing.T) {
 		t.Errorf("the server looks for %s", u)
 	}
 	grace, err := time.ParseDuration(server.StopGrace)
-	if err != nil || grace <= app.DefaultConfig().StopTimeout() {
-		t.Errorf("stop_grace_period %s (%v), and a stop may take %s", grace, err, app.DefaultConfig().StopTimeout())
+	if err != nil || grace <= app.Server().DefaultConfig().StopTimeout() {
+		t.Errorf("stop_grace_period %s (%v), and a stop may take %s", grace, err, app.Server().DefaultConfig().StopTimeout())
 	}
 }
 
@@ -423,7 +423,7 @@ func unit(t *testing.T) map[string][]string {
 func TestUnit(t *testing.T) {
 	t.Parallel()
 	u := unit(t)
-	cfg := app.DefaultConfig()
+	cfg := app.Server().DefaultConfig()
 	for _, pair := range u["Environment"] {
 		name, _, _ := strings.Cut(pair, "=")
 		knownSetting(t, "openhands-server.service", name)
@@ -450,7 +450,7 @@ func TestUnit(t *testing.T) {
 		lacking(t, "install the package systemd", err)
 	}
 	// The program has to be there.
-	text := strings.ReplaceAll(read(t, deploy+"openhands-server.service"), words[0], program(t))
+	text := strings.ReplaceAll(read(t, deploy+"openhands-server.service"), words[0], serverBinary(t))
 	file := filepath.Join(t.TempDir(), "openhands-server.service")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -564,7 +564,7 @@ func TestUnitAllowsWhatTheServerCalls(t *testing.T) {
 		}
 	}
 	address := freeAddress(t)
-	server := exec.Command("strace", "-f", "-qq", "-o", trace, program(t), "serve")
+	server := exec.Command("strace", "-f", "-qq", "-o", trace, serverBinary(t), "serve")
 	server.Dir = t.TempDir()
 	server.Env = []string{"PORT=" + strings.TrimPrefix(address, "127.0.0.1:")}
 	server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -44,7 +44,7 @@ type settingEntry struct {
 	Problem string `json:"problem"`
 }
 
-func settings(t *testing.T) []settingEntry {
+func listed(t *testing.T) []settingEntry {
 	t.Helper()
 	r := call(t, "config", "--format", "json")
 	if r.code != 0 {
@@ -61,7 +61,7 @@ func settings(t *testing.T) []settingEntry {
 // end of the test.
 func environment(t *testing.T, variables map[string]string) {
 	t.Helper()
-	for _, s := range settings(t) {
+	for _, s := range listed(t) {
 		t.Setenv(s.Name, "") // restores at the end
 		if err := os.Unsetenv(s.Name); err != nil {
 			t.Fatal(err)

@@ -17,12 +17,12 @@ import (
 // and a database that was upgraded is what tables made from the models are.
 func TestDatabaseCommandsKnowAllModels(t *testing.T) {
 	t.Parallel()
-	cfg := app.DefaultConfig()
+	cfg := app.Server().DefaultConfig()
 	if err := cfg.Database.URL.UnmarshalText([]byte("sqlite:///" + filepath.Join(t.TempDir(), "test.db"))); err != nil {
 		t.Fatal(err)
 	}
 	var db *dbmodule.Database
-	application := fx.New(fx.NopLogger, app.Module, fx.Supply(cfg, zap.NewNop()), fx.Populate(&db))
+	application := fx.New(fx.NopLogger, app.Server().Module(cfg), fx.Supply(zap.NewNop()), fx.Populate(&db))
 	if err := application.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/openhands-go/server/httpmodule/httpmetrics"
 	"github.com/openhands-go/server/httpmodule/httpstatus"
 	"github.com/openhands-go/server/httpmodule/httptrace"
+	"github.com/openhands-go/server/httpmodule/program"
 )
 
 // ObserveConfig says what the server tells about itself.
@@ -28,15 +29,15 @@ type ObserveConfig struct {
 
 // observed are the modules that watch the server: those that are off are not
 // there, and cost nothing.
-func (c ObserveConfig) observed() fx.Option {
+func (c Config) observed(p program.Program) fx.Option {
 	var modules []fx.Option
 	if tracesWanted() {
-		modules = append(modules, fx.Provide(newTracerProvider), httptrace.Module, dbtrace.Module)
+		modules = append(modules, fx.Provide(newTracerProvider(p)), httptrace.Module, dbtrace.Module)
 	}
-	if c.Metrics {
+	if c.Observe.Metrics {
 		modules = append(modules, httpmetrics.Module, dbmetrics.Module, fx.Invoke(countRefused))
 	}
-	if c.Status {
+	if c.Observe.Status {
 		modules = append(modules, httpstatus.Module, httpstatus.AsFinding(findRefused))
 	}
 	return fx.Options(modules...)

@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// program builds the server once.
-func program(t *testing.T) string {
+// serverBinary builds the server once.
+func serverBinary(t *testing.T) string {
 	t.Helper()
 	binary.once.Do(func() {
 		if binary.folder, binary.err = os.MkdirTemp("", "openhands-server-test"); binary.err != nil {
@@ -73,7 +73,7 @@ type process struct {
 func start(t *testing.T, args []string, variables ...string) *process {
 	t.Helper()
 	p := &process{folder: t.TempDir(), lines: make(chan string, 1000), exited: make(chan struct{})}
-	p.cmd = exec.Command(program(t), args...)
+	p.cmd = exec.Command(serverBinary(t), args...)
 	p.cmd.Dir = p.folder
 	p.cmd.Env = append([]string{"HOME=" + p.folder, "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" + p.folder}, variables...)
 	stderr, err := p.cmd.StderrPipe()

@@ -39,7 +39,7 @@ func TestSettingsPageHasEverySetting(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, s := range settings(t) {
+	for _, s := range listed(t) {
 		fallback := "–"
 		if s.Default != "" {
 			fallback = "`" + s.Default + "`"

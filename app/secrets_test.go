@@ -21,7 +21,7 @@ func TestNoSecretInAnyOutput(t *testing.T) {
 	cases := map[string]map[string]string{}
 	// A URL with a password, pasted into each of the settings: for some it is
 	// a valid value.
-	for _, s := range settings(t) {
+	for _, s := range listed(t) {
 		cases["in "+s.Name] = map[string]string{s.Name: "postgresql://admin:" + password + "@127.0.0.1:1/db?x=" + password}
 	}
 	for name, url := range map[string]string{

@@ -38,7 +38,7 @@ func terminal(t *testing.T) (person, program *os.File) {
 func TestLogIsForPeopleOnATerminal(t *testing.T) {
 	t.Parallel()
 	person, stderr := terminal(t)
-	cmd := exec.Command(program(t))
+	cmd := exec.Command(serverBinary(t))
 	cmd.Dir = t.TempDir()
 	cmd.Env = []string{"PORT=0"}
 	cmd.Stderr = stderr

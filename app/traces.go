@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
@@ -15,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
 	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/httpmodule/program"
 )
 
 // flushTimeout bounds how long a stop waits for the last spans to be taken.
@@ -41,10 +42,15 @@ func tracesWanted() bool {
 // variables itself: exporter, endpoint, headers, sampler, limits, service name.
 // The exporter begins with the application and is flushed after everything that
 // makes spans has stopped.
-func newTracerProvider(lifecycle fx.Lifecycle, log *zap.Logger) (trace.TracerProvider, error) {
-	build, _ := debug.ReadBuildInfo()
+func newTracerProvider(p program.Program) func(fx.Lifecycle, *zap.Logger) (trace.TracerProvider, error) {
+	return func(lifecycle fx.Lifecycle, log *zap.Logger) (trace.TracerProvider, error) {
+		return startTracing(p, lifecycle, log)
+	}
+}
+
+func startTracing(p program.Program, lifecycle fx.Lifecycle, log *zap.Logger) (trace.TracerProvider, error) {
 	about, err := resource.New(context.Background(),
-		resource.WithAttributes(attribute.String("service.name", program), attribute.String("service.version", release(build))),
+		resource.WithAttributes(attribute.String("service.name", p.Name), attribute.String("service.version", p.Release())),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("app: read OTEL_RESOURCE_ATTRIBUTES: %w", err)

@@ -18,7 +18,7 @@ import (
 // not usable: start from [DefaultConfig].
 type Config struct {
 	// URL says which database. SQLAlchemy's forms are accepted verbatim.
-	URL URL `envconfig:"DATABASE_URL" default:"sqlite+aiosqlite:///./openhands.db" desc:"database to use, in SQLAlchemy's URL form"`
+	URL URL `envconfig:"DATABASE_URL" default:"sqlite+aiosqlite:///./openhands.db" named:"required" desc:"database to use, in SQLAlchemy's URL form"`
 
 	// PasswordFile is the absolute path of a file with the password in one
 	// line. Like the other two sources it is asked for each connection that is
@@ -41,7 +41,7 @@ type Config struct {
 	CheckInterval time.Duration `envconfig:"DATABASE_CHECK_INTERVAL" default:"500ms" desc:"how often replicas are checked, and the primary if the URL names several hosts"`
 
 	// Echo logs statements.
-	Echo EchoMode `envconfig:"DATABASE_ECHO" default:"false" desc:"log every statement (true), and its result rows too (debug)"`
+	Echo EchoMode `envconfig:"DATABASE_ECHO" default:"false" takes:"false, true or debug" desc:"log every statement (true), and its result rows too (debug)"`
 	// EchoHideParameters keeps row values out of the log.
 	EchoHideParameters bool `envconfig:"DATABASE_ECHO_HIDE_PARAMETERS" default:"false" desc:"log statements without the values in them"`
 	// SlowQuery is the duration from which a statement is logged even when
@@ -102,7 +102,7 @@ type Config struct {
 	GroupCommit bool `envconfig:"DATABASE_GROUP_COMMIT" default:"true" desc:"SQLite: let units of work that wait for the writer share a sync"`
 
 	// Schema is what the start does about tables.
-	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`
+	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" takes:"migrate, check, create or none" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`
 	// LockTimeout bounds how long a DDL statement of a revision waits for
 	// others' transactions on its table, on PostgreSQL and MySQL; 0 waits as
 	// long as the server lets it.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -55,9 +56,16 @@ type Database struct {
 type Option func(*Database)
 
 // WithModels names the models whose tables belong to this database, as nil
-// pointers: (*Book)(nil).
+// pointers: (*Book)(nil). One that is named again counts once.
 func WithModels(models ...any) Option {
-	return func(d *Database) { d.models = append(d.models, models...) }
+	return func(d *Database) {
+		for _, model := range models {
+			same := func(other any) bool { return reflect.TypeOf(other) == reflect.TypeOf(model) }
+			if !slices.ContainsFunc(d.models, same) {
+				d.models = append(d.models, model)
+			}
+		}
+	}
 }
 
 // WithTables supplies what creates and drops tables; autogen.NewTables makes it.

@@ -96,6 +96,9 @@ func (c Config) Validate() error {
 	bad := func(name string, value any, takes string) {
 		errs = append(errs, fmt.Errorf("httpmodule: %s=%v: %s", name, value, takes))
 	}
+	if strings.ContainsAny(c.Host, "/@ ?#") {
+		errs = append(errs, errors.New("httpmodule: HOST: takes a host name or an IP address"))
+	}
 	if c.Port < 0 || c.Port > 65535 {
 		bad("PORT", c.Port, "takes 0 (any free port) to 65535")
 	}

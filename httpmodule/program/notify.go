@@ -1,4 +1,4 @@
-package app
+package program
 
 import (
 	"github.com/coreos/go-systemd/v22/daemon"

@@ -1,36 +1,36 @@
-package app
+package program
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/dig"
 
 	"github.com/openhands-go/server/dbmodule/dbcmd"
+	"github.com/openhands-go/server/httpmodule/program/settings"
 )
 
-// The exit codes of [Main].
+// The exit codes of [Program.Run].
 const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
 )
 
-// Main runs the command line args, without the program's name, and returns
+// Run runs the command line args, without the program's name, and returns
 // the process's exit code: 0, 1 after a failure, 2 when the command line is
 // wrong. Results go to stdout; the log and a failure's one sentence go to
 // stderr. serve ends when ctx does, or on SIGINT, SIGTERM or SIGHUP.
 //
 // The caller exits with the code at once: after a second signal requests may
 // still be in progress.
-func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func (p Program) Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := streams{in: stdin, out: stdout, err: stderr}
-	root := newRootCommand(s)
+	root := p.newRootCommand(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -40,13 +40,13 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	var dbUsage *dbcmd.UsageError
 	switch {
 	case errors.As(err, &usage):
-		s.complain(fmt.Sprintf("%s: %s\nSee %s --help.\n", program, usage.text, usage.command))
+		s.complain(fmt.Sprintf("%s: %s\nSee %s --help.\n", p.Name, usage.text, usage.command))
 		return exitUsage
 	case errors.As(err, &dbUsage):
-		s.complain(fmt.Sprintf("%s: %s\nSee %s --help.\n", program, dbUsage.Text, dbUsage.Command))
+		s.complain(fmt.Sprintf("%s: %s\nSee %s --help.\n", p.Name, dbUsage.Text, dbUsage.Command))
 		return exitUsage
 	}
-	s.complain(explain(err))
+	s.complain(p.explain(err))
 	return exitFailure
 }
 
@@ -61,26 +61,26 @@ func (s streams) complain(text string) {
 }
 
 // explain makes an error a sentence, or a list of what is wrong with settings.
-func explain(err error) string {
-	var config *ConfigError
+func (p Program) explain(err error) string {
+	var config *settings.Error
 	if errors.As(err, &config) && len(config.Problems) > 1 {
 		var b strings.Builder
-		fmt.Fprintf(&b, "%s: %d settings can't be used:\n", program, len(config.Problems))
-		for _, p := range config.Problems {
-			b.WriteString("  " + oneLine(p.Text) + "\n")
+		fmt.Fprintf(&b, "%s: %d settings can't be used:\n", p.Name, len(config.Problems))
+		for _, problem := range config.Problems {
+			b.WriteString("  " + oneLine(problem.Text) + "\n")
 		}
 		return b.String()
 	}
 	if config != nil {
-		return program + ": " + oneLine(config.Problems[0].Text) + "\n"
+		return p.Name + ": " + oneLine(config.Problems[0].Text) + "\n"
 	}
 	// What fx and dig wrap around an error is about their graph.
 	text := dig.RootCause(err).Error()
-	return program + ": " + oneLine(packageNames.Replace(text)) + "\n"
+	return p.Name + ": " + oneLine(packageNames.Replace(text)) + "\n"
 }
 
 // packageNames are of use to programmers only.
-var packageNames = strings.NewReplacer("app: ", "", "dbmodule: ", "", "httpmodule: ", "", "dbcmd: ", "", "backup: ", "", "migrate: ", "", "autogen: ", "")
+var packageNames = strings.NewReplacer("app: ", "", "program: ", "", "settings: ", "", "dbmodule: ", "", "httpmodule: ", "", "dbcmd: ", "", "backup: ", "", "migrate: ", "", "autogen: ", "")
 
 // oneLine joins the lines of joined errors.
 func oneLine(text string) string {
@@ -90,23 +90,21 @@ func oneLine(text string) string {
 // usageError is a wrong command line.
 type usageError struct{ text, command string }
 
-func (e *usageError) Error() string { return "app: " + e.text }
+func (e *usageError) Error() string { return "program: " + e.text }
 
-func newRootCommand(s streams) *cobra.Command {
+func (p Program) newRootCommand(s streams) *cobra.Command {
 	root := &cobra.Command{
-		Use:   program,
-		Short: "Store agent conversations and events, and serve OpenHands' HTTP routes",
-		Long: "Stores agent conversations and events in SQLite, PostgreSQL, MySQL or MariaDB and\n" +
-			"serves OpenHands' HTTP routes. Without a command it serves.\n\n" +
-			"Settings come from environment variables; \"" + program + " config\" lists them all.",
+		Use:   p.Name,
+		Short: p.Short,
+		Long: strings.TrimLeft(p.Long+" Without a command it serves.\n\n", " ") +
+			"Settings come from environment variables; \"" + p.Name + " config\" lists them all.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), s) },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), s) },
 	}
-	root.Version = version // cobra makes --version of it, whose text is that of the command
-	build, _ := debug.ReadBuildInfo()
-	root.SetVersionTemplate(describeBuild(build) + "\n")
+	root.Version = p.Release() // cobra makes --version of it, whose text is that of the command
+	root.SetVersionTemplate(string(p.build()) + "\n")
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
@@ -114,12 +112,12 @@ func newRootCommand(s streams) *cobra.Command {
 		return &usageError{text: err.Error(), command: cmd.CommandPath()}
 	})
 	root.AddCommand(
-		newServeCommand(s),
-		newDBCommand(s),
-		newConfigCommand(s),
-		newHealthcheckCommand(s),
-		newOpenAPICommand(s),
-		newVersionCommand(s),
+		p.newServeCommand(s),
+		p.newDBCommand(s),
+		p.newConfigCommand(s),
+		p.newHealthcheckCommand(s),
+		p.newOpenAPICommand(s),
+		p.newVersionCommand(s),
 	)
 	return root
 }
@@ -143,21 +141,18 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return e
 }
 
-func newVersionCommand(s streams) *cobra.Command {
+func (p Program) newVersionCommand(s streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, the source revision and the Go version",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			build, _ := debug.ReadBuildInfo()
-			return s.print(describeBuild(build) + "\n")
-		},
+		RunE:  func(*cobra.Command, []string) error { return s.print(string(p.build()) + "\n") },
 	}
 }
 
 func (s streams) print(text string) error {
 	if _, err := io.WriteString(s.out, text); err != nil {
-		return fmt.Errorf("app: write the result: %w", err)
+		return fmt.Errorf("program: write the result: %w", err)
 	}
 	return nil
 }

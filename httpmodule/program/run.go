@@ -1,4 +1,4 @@
-package app
+package program
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 // errCutOff ends a program that was told twice.
-var errCutOff = errors.New("app: stopped at once by a second signal: what was in progress is cut off")
+var errCutOff = errors.New("program: stopped at once by a second signal: what was in progress is cut off")
 
 // run starts an application, calls work, and stops the application. ctx and
 // the first SIGINT, SIGTERM or SIGHUP end start and work; a second signal ends the
@@ -58,10 +58,10 @@ func startWorkStop(ctx context.Context, cfg Config, log *zap.Logger, work func(c
 	// while a hook still runs, without the hook's error, and have what was
 	// started stopped with a context that has ended.
 	startCtx, cancel := context.WithTimeoutCause(ctx, cfg.StartTimeout,
-		fmt.Errorf("not started within START_TIMEOUT=%s", shortDuration(cfg.StartTimeout)))
+		fmt.Errorf("not started within START_TIMEOUT=%s", cfg.StartTimeout))
 	defer cancel()
 	application := fx.New(append([]fx.Option{
-		fx.Supply(cfg, log),
+		fx.Supply(log),
 		logEvents(log),
 		fx.Decorate(func(l fx.Lifecycle) fx.Lifecycle { return startContext{l, startCtx} }),
 	}, opts...)...)
@@ -77,7 +77,7 @@ func startWorkStop(ctx context.Context, cfg Config, log *zap.Logger, work func(c
 	}
 	cancel() // what outlives the start must not depend on its context
 	err := work(ctx, application)
-	stopCtx, cancelStop := context.WithTimeout(context.WithoutCancel(ctx), cfg.stopTimeout())
+	stopCtx, cancelStop := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopTimeout())
 	defer cancelStop()
 	if err := errors.Join(err, application.Stop(stopCtx)); err != nil {
 		return err

@@ -1,4 +1,4 @@
-package app
+package program
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 // healthLimit is how long a server that is well may take to say so.
 const healthLimit = 4 * time.Second
 
-func newHealthcheckCommand(s streams) *cobra.Command {
+func (p Program) newHealthcheckCommand(s streams) *cobra.Command {
 	path := "/ready"
 	var alive bool
 	cmd := &cobra.Command{
@@ -25,12 +25,12 @@ func newHealthcheckCommand(s streams) *cobra.Command {
 			"is 0 if it answers with 200, and 1 otherwise: for containers, which have no curl.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := ReadConfig()
-			if err != nil {
+			cfg, read := p.ReadConfig()
+			if err := read.Err(); err != nil {
 				return err
 			}
 			if cfg.HTTP.Port == 0 {
-				return errors.New("app: ask for health: PORT=0 does not say where the server listens")
+				return errors.New("program: ask for health: PORT=0 does not say where the server listens")
 			}
 			if alive {
 				path = "/alive"
@@ -64,19 +64,19 @@ func askHealth(ctx context.Context, url string) error {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return fmt.Errorf("app: ask for health: %w", err)
+		return fmt.Errorf("program: ask for health: %w", err)
 	}
 	// Straight to the server, whatever proxy the environment names.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("app: ask for health: %w", err)
+		return fmt.Errorf("program: ask for health: %w", err)
 	}
 	if err := response.Body.Close(); err != nil {
-		return fmt.Errorf("app: ask for health: %w", err)
+		return fmt.Errorf("program: ask for health: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("app: ask for health: %s answers %s", url, response.Status)
+		return fmt.Errorf("program: ask for health: %s answers %s", url, response.Status)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package app
+package program
 
 import (
 	"context"
@@ -12,28 +12,28 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-func newServeCommand(s streams) *cobra.Command {
+func (p Program) newServeCommand(s streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Serve HTTP until SIGINT, SIGTERM or SIGHUP (what the program does without a command)",
 		Long: "Connects to the database, brings its schema up to date, and serves HTTP until SIGINT,\n" +
 			"SIGTERM or SIGHUP. Requests in progress then get SHUTDOWN_TIMEOUT to end; a second\nsignal ends at once.",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), s) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), s) },
 	}
 }
 
 // errServerDied ends a program whose server stopped serving; why stands in the
 // log already.
-var errServerDied = errors.New("app: the server ended by itself: the log says why")
+var errServerDied = errors.New("program: the server ended by itself: the log says why")
 
-func serve(ctx context.Context, s streams) error {
-	cfg, settings := readSettings()
-	if err := problemsOf(settings); err != nil {
+func (p Program) serve(ctx context.Context, s streams) error {
+	cfg, read := p.ReadConfig()
+	if err := read.Err(); err != nil {
 		return err
 	}
 	log := newLogger(cfg.Log, s.err)
-	for _, sentence := range misspelt(settings) {
+	for _, sentence := range read.Misspelt(p.hint()) {
 		log.Warn(sentence)
 	}
 	limitMemory(cfg.MemoryLimit, log)
@@ -42,7 +42,7 @@ func serve(ctx context.Context, s streams) error {
 		database *dbmodule.Database
 	)
 	work := func(ctx context.Context, application *fx.App) error {
-		b := newBanner(ctx, server, database)
+		b := p.newBanner(ctx, server, database)
 		if cfg.Log.Format.on(s.err) == LogConsole {
 			s.complain(b.String())
 		} else {
@@ -60,5 +60,9 @@ func serve(ctx context.Context, s streams) error {
 			return nil // a signal, which run sees too
 		}
 	}
-	return run(ctx, cfg, log, work, Module, cfg.Observe.observed(), fx.Populate(&server, &database))
+	options := fx.Options(p.Module(cfg), fx.Populate(&server, &database))
+	if p.Serving != nil {
+		options = fx.Options(options, p.Serving())
+	}
+	return run(ctx, cfg, log, work, options)
 }

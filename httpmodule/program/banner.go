@@ -1,4 +1,4 @@
-package app
+package program
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 // banner is what a person wants to know after a start.
 type banner struct {
+	program  Program
 	url      string
 	engine   dbmodule.Engine
 	database string
@@ -23,9 +24,10 @@ type banner struct {
 	unknown  error // why the schema's state could not be read
 }
 
-func newBanner(ctx context.Context, server *httpmodule.Server, database *dbmodule.Database) banner {
+func (p Program) newBanner(ctx context.Context, server *httpmodule.Server, database *dbmodule.Database) banner {
 	state, err := database.SchemaState(ctx)
 	return banner{
+		program:  p,
 		url:      visitURL(server.Addr()),
 		engine:   database.Engine(),
 		database: describeURL(database.URL()),
@@ -88,7 +90,7 @@ func (b banner) schema() string {
 	case b.state.Revisions != nil && b.state.Revisions.Migrating:
 		text += ", " + hindering[0]
 	case len(hindering) > 0:
-		text += ", not ready: " + strings.Join(hindering, "; ") + ": see " + program + " db status"
+		text += ", not ready: " + strings.Join(hindering, "; ") + ": see " + b.program.Name + " db status"
 	case len(current) > 0:
 		text += ", at revision " + strings.Join(current, ", ")
 	default:
@@ -107,13 +109,13 @@ func (b banner) String() string {
   database  %s: %s
   schema    %s
 
-`, title, ownRelease(), b.url, b.url, b.engine, b.database, b.schema())
+`, b.program.title(), b.program.Release(), b.url, b.url, b.engine, b.database, b.schema())
 }
 
 // fields are for logs that programs read.
 func (b banner) fields() []zap.Field {
 	return []zap.Field{
-		zap.String("version", ownRelease()),
+		zap.String("version", b.program.Release()),
 		zap.String("url", b.url),
 		zap.String("docs", b.url+"/docs"),
 		zap.String("engine", string(b.engine)),

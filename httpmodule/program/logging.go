@@ -1,4 +1,4 @@
-package app
+package program
 
 import (
 	"fmt"
@@ -28,7 +28,7 @@ func (f LogFormat) valid() bool { return f == LogAuto || f == LogConsole || f ==
 // UnmarshalText accepts auto, console and json.
 func (f *LogFormat) UnmarshalText(text []byte) error {
 	if *f = LogFormat(text); !f.valid() {
-		return fmt.Errorf("app: log format %q: takes auto, console or json", string(text))
+		return fmt.Errorf("program: log format %q: takes auto, console or json", string(text))
 	}
 	return nil
 }

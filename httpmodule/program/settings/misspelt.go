@@ -1,4 +1,4 @@
-package app
+package settings
 
 import (
 	"os"
@@ -11,12 +11,13 @@ import (
 // ownPrefix begins the names of variables that are ours alone.
 const ownPrefix = "DATABASE_"
 
-// misspelt returns a sentence for each variable of the environment that looks
-// like a setting and is none.
-func misspelt(settings []*setting) []string {
+// Misspelt returns a sentence for each variable of the environment that looks like a
+// setting and is none: a name that is nearly one, or begins with DATABASE_. hint ends the
+// sentence where no setting is near, as "see library config".
+func (s *Settings) Misspelt(hint string) []string {
 	var names []string
-	for _, s := range settings {
-		names = append(names, s.name)
+	for _, setting := range s.all {
+		names = append(names, setting.name)
 	}
 	var sentences []string
 	for _, entry := range os.Environ() {
@@ -29,7 +30,7 @@ func misspelt(settings []*setting) []string {
 		case near != "":
 			sentences = append(sentences, name+" is not a setting and is ignored: did you mean "+near+"?")
 		case strings.HasPrefix(strings.ToUpper(name), ownPrefix):
-			sentences = append(sentences, name+" is not a setting and is ignored: see "+program+" config")
+			sentences = append(sentences, name+" is not a setting and is ignored: "+hint)
 		}
 	}
 	slices.Sort(sentences)

@@ -1,4 +1,4 @@
-package app
+package program
 
 import (
 	"bytes"
@@ -14,14 +14,14 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-func newOpenAPICommand(s streams) *cobra.Command {
+func (p Program) newOpenAPICommand(s streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "openapi",
 		Short: "Print the OpenAPI document",
 		Long:  "Prints the OpenAPI 3.1 document that the server has at /openapi.json. It connects to\nnothing and reads no settings.",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			document, err := openAPI()
+			document, err := p.openAPI()
 			if err != nil {
 				return err
 			}
@@ -31,12 +31,12 @@ func newOpenAPICommand(s streams) *cobra.Command {
 }
 
 // openAPI builds the server, without starting it, and returns its document.
-func openAPI() (document string, err error) {
+func (p Program) openAPI() (document string, err error) {
 	var (
 		server   *httpmodule.Server
 		database *dbmodule.Database
 	)
-	application := fx.New(Module, fx.Supply(DefaultConfig(), zap.NewNop()), fx.NopLogger, fx.Populate(&server, &database))
+	application := fx.New(p.Module(p.DefaultConfig()), fx.Supply(zap.NewNop()), fx.NopLogger, fx.Populate(&server, &database))
 	if err := application.Err(); err != nil {
 		return "", err
 	}
@@ -47,7 +47,7 @@ func openAPI() (document string, err error) {
 	}
 	var b bytes.Buffer
 	if err := json.Indent(&b, compact, "", "  "); err != nil {
-		return "", fmt.Errorf("app: indent OpenAPI document: %w", err)
+		return "", fmt.Errorf("program: indent OpenAPI document: %w", err)
 	}
 	b.WriteByte('\n')
 	return b.String(), nil

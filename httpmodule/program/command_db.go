@@ -1,0 +1,39 @@
+package program
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openhands-go/server/dbmodule/dbcmd"
+	"github.com/openhands-go/server/dbmodule/migrate"
+)
+
+// newDBCommand mounts the commands for the database's schema, with the
+// program's own models, revisions and settings.
+func (p Program) newDBCommand(s streams) *cobra.Command {
+	var sources []migrate.Source
+	if p.Revisions != nil {
+		sources = p.Revisions(func(text string) { _, _ = fmt.Fprintln(s.err, text) })
+	}
+	return dbcmd.New(dbcmd.Config{
+		Models:   p.Models,
+		Sources:  sources,
+		Build:    string(p.build()),
+		Settings: func() (dbcmd.Settings, error) { return p.databaseSettings(s) },
+		Editor:   editor(),
+	})
+}
+
+func (p Program) databaseSettings(s streams) (dbcmd.Settings, error) {
+	cfg, read := p.ReadConfig()
+	if err := read.Err(); err != nil {
+		return dbcmd.Settings{}, err
+	}
+	log := newLogger(cfg.Log, s.err)
+	notes := read.Misspelt(p.hint())
+	for _, sentence := range notes {
+		log.Warn(sentence)
+	}
+	return dbcmd.Settings{Database: cfg.Database, Log: log, Notes: notes, ConnectTimeout: cfg.StartTimeout}, nil
+}

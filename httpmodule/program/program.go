@@ -1,0 +1,115 @@
+// Package program makes a command-line program of an fx application on dbmodule and
+// httpmodule: it reads the settings from the environment, serves until a signal, and has the
+// commands db, config, healthcheck, openapi and version.
+//
+//	func main() {
+//		program.Main(program.Program{
+//			Name: "library", Models: []any{(*Book)(nil)}, Routes: []any{NewRoutes},
+//		})
+//	}
+package program
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"go.uber.org/fx"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
+	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+// Program is a program with a database and an HTTP server. Everything may be left out.
+type Program struct {
+	// Name is what the program is called on the command line. [Main] takes the name of the
+	// binary if it is empty.
+	Name string
+	// Title names it in its documentation and at its start; the name if empty.
+	Title string
+	// Version is that of a build which is no tagged release of the main module;
+	// 0.0.0-dev if empty.
+	Version string
+	// Short and Long describe the program in its help.
+	Short, Long string
+
+	// Models are those of its tables, as nil pointers to structs.
+	Models []any
+	// Revisions returns its revisions: see [Sources]. A program that has some migrates at
+	// its start, unless DATABASE_SCHEMA says otherwise; without any, tables that are missing
+	// are created. Revisions in Go may call tell with what a person should know: it
+	// goes to the log or, from a command, to standard error.
+	Revisions func(tell func(text string)) []migrate.Source
+
+	// Routes are constructors of [httpmodule.Routes], each as [httpmodule.AsRoutes] takes it.
+	Routes []any
+
+	// Settings are more variables, besides those of [Config]: pointers to structs that have
+	// their defaults, with envconfig's tags as in package settings. The program reads the
+	// environment into them, and supplies the structs themselves to the graph.
+	Settings []any
+	// Complete is called when the environment has been read, before what it says is checked:
+	// one setting may follow from another.
+	Complete func(cfg *Config)
+	// Options are the application's own constructors and hooks. The graph has
+	// already what dbmodule.Module, autogen.Module, migrate.Module and httpmodule.Module
+	// supply, the logger, [Config] and the structs of Settings.
+	Options fx.Option
+	// Serving returns more options for the command serve. It is called when the settings
+	// have been read.
+	Serving func() fx.Option
+}
+
+// Sources makes a Program's Revisions of sources that tell nothing.
+func Sources(sources ...migrate.Source) func(func(string)) []migrate.Source {
+	return func(func(string)) []migrate.Source { return sources }
+}
+
+// Main runs the process's command line, and ends the process with [Program.Run]'s exit code.
+func Main(p Program) {
+	if p.Name == "" {
+		p.Name = strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	}
+	os.Exit(p.Run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Module is the whole application without a logger: the modules, the program's models,
+// revisions and options, and cfg and the program's settings as they are. Tests run it
+// without a command line.
+func (p Program) Module(cfg Config) fx.Option {
+	options := []fx.Option{
+		dbmodule.Module, autogen.Module, httpmodule.Module,
+		fx.Supply(cfg, cfg.Database, cfg.HTTP, p.build(), p.info()),
+		dbmodule.Models(p.Models...),
+	}
+	for _, settings := range p.Settings {
+		options = append(options, fx.Supply(reflect.ValueOf(settings).Elem().Interface()))
+	}
+	if p.Revisions != nil {
+		options = append(options, migrate.Module, fx.Provide(fx.Annotate(p.revisions, fx.ResultTags(`group:"dbmodule.revisions,flatten"`))))
+	}
+	for _, constructor := range p.Routes {
+		options = append(options, httpmodule.AsRoutes(constructor))
+	}
+	if p.Options != nil {
+		options = append(options, p.Options)
+	}
+	return fx.Options(options...)
+}
+
+// title is what people read.
+func (p Program) title() string {
+	if p.Title == "" {
+		return p.Name
+	}
+	return p.Title
+}
+
+// info tells the HTTP side who it is.
+func (p Program) info() httpmodule.Info {
+	return httpmodule.Info{Title: p.title(), Version: p.Release()}
+}
