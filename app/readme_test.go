@@ -185,6 +185,7 @@ var known = []string{
 	"github.com/openhands-go/server/dbmodule/dbtest",
 	"github.com/openhands-go/server/dbmodule/migrate",
 	"github.com/openhands-go/server/httpmodule",
+	"github.com/openhands-go/server/httpmodule/program",
 	"github.com/openhands-go/server/httpmodule/servertest",
 	"github.com/spf13/cobra",
 	"github.com/uptrace/bun",

@@ -1,0 +1,171 @@
+package program_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/fx"
+	"go.uber.org/zap"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/httpmodule/program"
+)
+
+type song struct {
+	ID    int64  `bun:",pk,autoincrement"`
+	Title string `bun:",notnull"`
+}
+
+// own is settings of the program's own.
+type own struct {
+	Greeting string `envconfig:"SONGS_GREETING" default:"hello" desc:"what / says"`
+}
+
+func routes(cfg own, sessions *dbmodule.SessionFactory) httpmodule.Routes {
+	return func(e *echo.Echo, _ huma.API) {
+		e.GET("/", func(c echo.Context) error {
+			n, err := httpmodule.Session(c.Request().Context(), sessions).NewSelect().Model((*song)(nil)).Count(c.Request().Context())
+			if err != nil {
+				return err
+			}
+			return c.String(http.StatusOK, fmt.Sprint(cfg.Greeting, " ", n))
+		})
+	}
+}
+
+func songs() program.Program {
+	return program.Program{
+		Name: "songs", Title: "Songs", Version: "1.2.3", Short: "Keep songs", Long: "Keeps songs.",
+		Models: []any{(*song)(nil)}, Routes: []any{routes}, Settings: []any{&own{Greeting: "hello"}},
+	}
+}
+
+// output takes what several goroutines write.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// Not parallel, as all here: it changes the folder and the environment.
+func TestCommands(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		args        []string
+		environment map[string]string
+		code        int
+		out, err    string // parts of what is printed
+	}{
+		{"version", []string{"version"}, nil, 0, "songs 1.2.3", ""},
+		{"help", []string{"--help"}, nil, 0, "Keeps songs. Without a command it serves.", ""},
+		{"config", []string{"config"}, map[string]string{"SONGS_GREETING": "hi"}, 0, "SONGS_GREETING", ""},
+		{"config as JSON", []string{"config", "--format", "json"}, nil, 0, `"name": "SONGS_GREETING"`, ""},
+		{"a wrong format", []string{"config", "--format", "xml"}, nil, 2, "", "--format takes table or json"},
+		{"openapi", []string{"openapi"}, nil, 0, `"title": "Songs"`, ""},
+		{"no such command", []string{"sing"}, nil, 2, "", `songs: there is no command "sing"`},
+		{"one wrong setting", []string{"serve"}, map[string]string{"PORT": "abc"}, 1, "", "songs: PORT: takes a whole number\n"},
+		{"two wrong settings", []string{"serve"}, map[string]string{"PORT": "abc", "DATABASE_URL": "x"}, 1, "", "songs: 2 settings can't be used:\n"},
+		{"no server", []string{"healthcheck"}, map[string]string{"PORT": "1"}, 1, "", "songs: ask for health: "},
+		{"no revisions", []string{"db", "status"}, nil, 1, "", `begin by "songs db init"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			for name, value := range test.environment {
+				t.Setenv(name, value)
+			}
+			var stdout, stderr bytes.Buffer
+			assert.Equal(t, test.code, songs().Run(t.Context(), test.args, strings.NewReader(""), &stdout, &stderr))
+			assert.Contains(t, stdout.String(), test.out)
+			assert.Contains(t, stderr.String(), test.err)
+		})
+	}
+}
+
+func TestServe(t *testing.T) {
+	folder := t.TempDir()
+	for name, value := range map[string]string{
+		"DATABASE_URL": "sqlite:///" + filepath.Join(folder, "songs.db"), "PORT": "0", "LOG_FORMAT": "console", "SONGS_GREETING": "hi",
+	} {
+		t.Setenv(name, value)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	stderr := &output{}
+	code := make(chan int, 1)
+	go func() { code <- songs().Run(ctx, nil, strings.NewReader(""), &bytes.Buffer{}, stderr) }()
+	var url string
+	require.Eventually(t, func() bool {
+		if m := regexp.MustCompile(`serving +(http\S+)`).FindStringSubmatch(stderr.String()); m != nil {
+			url = m[1]
+		}
+		return url != ""
+	}, time.Minute, 10*time.Millisecond)
+	assert.Contains(t, stderr.String(), "Songs 1.2.3")
+	assert.Contains(t, stderr.String(), "1 tables, all there")
+	response, err := http.Get(url) //nolint:noctx // it is a test's own server
+	require.NoError(t, err)
+	var body bytes.Buffer
+	_, err = body.ReadFrom(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Equal(t, "hi 0", body.String())
+	stop()
+	assert.Equal(t, 0, <-code)
+	assert.Contains(t, stderr.String(), "stopped")
+	_, err = os.Stat(filepath.Join(folder, "songs.db"))
+	assert.NoError(t, err)
+}
+
+// Complete sees what the environment says before that is checked.
+func TestComplete(t *testing.T) {
+	t.Setenv("HOST", "0.0.0.0")
+	p := songs()
+	_, read := p.ReadConfig()
+	assert.ErrorContains(t, read.Err(), "HOST=0.0.0.0: others could reach the server without a key")
+	p.Complete = func(cfg *program.Config) { cfg.HTTP.AllowInsecure = cfg.HTTP.Host == "0.0.0.0" }
+	cfg, read := p.ReadConfig()
+	require.NoError(t, read.Err())
+	assert.True(t, cfg.HTTP.AllowInsecure)
+}
+
+func ExampleSources() {
+	p := program.Program{Name: "library", Revisions: program.Sources( /* migrations.Source() */ )}
+	fmt.Println(len(p.Revisions(nil)), p.DefaultConfig().Database.Schema)
+	// Output: 0 migrate
+}
+
+// A test of the application needs no command line.
+func ExampleProgram_Module() {
+	p := program.Program{Name: "library"}
+	var factory *dbmodule.SessionFactory
+	app := fx.New(fx.NopLogger, p.Module(p.DefaultConfig()), fx.Provide(nopLogger), fx.Populate(&factory))
+	fmt.Println(app.Err(), factory != nil)
+	// Output: <nil> true
+}
+
+func nopLogger() *zap.Logger { return zap.NewNop() }

@@ -1,0 +1,164 @@
+package settings_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/httpmodule/program/settings"
+)
+
+type shelf struct {
+	Room   string            `envconfig:"SHELF_ROOM" default:"attic" desc:"where it stands"`
+	Books  int               `envconfig:"SHELF_BOOKS" default:"3" desc:"how many it has"`
+	Wait   time.Duration     `envconfig:"SHELF_WAIT" default:"1m" desc:"how long"`
+	Colour colour            `envconfig:"SHELF_COLOUR" default:"red" takes:"red or blue" desc:"its colour"`
+	Key    httpmodule.Secret `envconfig:"SHELF_KEY" desc:"what opens it"`
+	Notes  []string          `envconfig:"SHELF_NOTES" desc:"what to know"`
+	Func   func()            `ignored:"true"`
+	Inner  struct {
+		Doors bool `envconfig:"SHELF_DOORS" default:"false" desc:"whether it has doors"`
+	}
+}
+
+func (s *shelf) Validate() error {
+	var errs []error
+	if s.Books < 0 {
+		errs = append(errs, fmt.Errorf("shelf: SHELF_BOOKS=%d: takes 0 or more", s.Books))
+	}
+	if strings.Contains(s.Room, "!") {
+		errs = append(errs, fmt.Errorf("shelf: SHELF_ROOM=%s: takes a name", s.Room))
+	}
+	return errors.Join(errs...)
+}
+
+type colour string
+
+func (c *colour) UnmarshalText(text []byte) error {
+	if *c = colour(text); *c != "red" && *c != "blue" {
+		return errors.New("no colour: " + string(text))
+	}
+	return nil
+}
+
+func defaults() *shelf { return &shelf{Room: "attic", Books: 3, Wait: time.Minute, Colour: "red"} }
+
+// Not parallel, as all here: it sets environment variables.
+func TestRead(t *testing.T) {
+	for name, value := range map[string]string{
+		"SHELF_ROOM": "hall", "SHELF_BOOKS": "7", "SHELF_WAIT": "90s", "SHELF_COLOUR": "blue", "SHELF_KEY": "s3cret", "SHELF_NOTES": "a,b", "SHELF_DOORS": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	s := defaults()
+	read := settings.Read(s)
+	require.NoError(t, read.Err())
+	want := defaults()
+	want.Room, want.Books, want.Wait, want.Colour, want.Key, want.Notes, want.Inner.Doors = "hall", 7, 90*time.Second, "blue", "s3cret", []string{"a", "b"}, true
+	assert.Equal(t, want, s)
+	for _, entry := range read.List() {
+		assert.True(t, entry.Set, entry.Name)
+		assert.NotContains(t, entry.Value, "s3cret")
+	}
+}
+
+func TestDefaultsStayWhereNothingIsSet(t *testing.T) {
+	s := defaults()
+	s.Books = 9 // the program's own default
+	read := settings.Read(s)
+	require.NoError(t, read.Err())
+	want := defaults()
+	want.Books = 9
+	assert.Equal(t, want, s)
+	var got []string
+	for _, entry := range read.List() {
+		got = append(got, entry.Name+" "+entry.Value+" "+entry.Default)
+	}
+	assert.Equal(t, []string{
+		"SHELF_ROOM attic attic", "SHELF_BOOKS 9 9", "SHELF_WAIT 1m 1m", "SHELF_COLOUR red red", "SHELF_KEY  ", "SHELF_NOTES  ", "SHELF_DOORS false false",
+	}, got)
+}
+
+func TestProblemsComeAllAtOnceAndWithoutValues(t *testing.T) {
+	for name, value := range map[string]string{
+		"SHELF_ROOM": "pass word!", "SHELF_BOOKS": "-1", "SHELF_WAIT": "s3cret", "SHELF_COLOUR": "s3cret", "SHELF_DOORS": "s3cret", "SHELF_NOTES": "",
+	} {
+		t.Setenv(name, value)
+	}
+	s := defaults()
+	read := settings.Read(s)
+	var wrong *settings.Error
+	require.ErrorAs(t, read.Err(), &wrong)
+	var texts []string
+	for _, problem := range wrong.Problems {
+		texts = append(texts, problem.Text)
+	}
+	assert.Equal(t, []string{
+		"SHELF_ROOM=***: takes a name",
+		"SHELF_BOOKS=-1: takes 0 or more",
+		"SHELF_WAIT: takes a duration with its unit, for example 30s, 500ms or 2m",
+		"SHELF_COLOUR: takes red or blue",
+		"SHELF_DOORS: takes true or false",
+	}, texts)
+	assert.Equal(t, time.Minute, s.Wait)
+	assert.Equal(t, "settings: read the environment: "+strings.Join(texts, "; "), wrong.Error())
+}
+
+// Two groups of one struct do not share a variable, and a database with a name does not fall
+// back to the one without.
+func TestNamedGroups(t *testing.T) {
+	t.Setenv("DATABASE_URL", "sqlite:///./main.db")
+	t.Setenv("REPORTS_DATABASE_POOL_SIZE", "-7")
+	main, reports := dbmodule.DefaultConfig(), dbmodule.DefaultConfig()
+	read := settings.Read(&main, settings.Named("reports", &reports))
+	assert.Equal(t, "sqlite:///./main.db", main.URL.String())
+	assert.NotEqual(t, main.URL.String(), reports.URL.String())
+	var wrong *settings.Error
+	require.ErrorAs(t, read.Err(), &wrong)
+	require.Len(t, wrong.Problems, 2)
+	assert.Equal(t, "REPORTS_DATABASE_URL: is not set: reports has no default of its own", wrong.Problems[0].Text)
+	assert.Contains(t, wrong.Problems[1].Text, "REPORTS_DATABASE_POOL_SIZE=-7: takes 0")
+
+	t.Setenv("REPORTS_DATABASE_URL", "sqlite:///./reports.db")
+	t.Setenv("REPORTS_DATABASE_POOL_SIZE", "7")
+	require.NoError(t, settings.Read(&main, settings.Named("reports", &reports)).Err())
+	assert.Equal(t, "sqlite:///./reports.db", reports.URL.String())
+	assert.Equal(t, []int{5, 7}, []int{main.PoolSize, reports.PoolSize})
+}
+
+func TestMisspelt(t *testing.T) {
+	t.Setenv("SHELF_COLUOR", "blue")
+	t.Setenv("DATABASE_UNKNOWN", "1")
+	t.Setenv("SHELF_BOOKS", "1")
+	assert.Equal(t, []string{
+		"DATABASE_UNKNOWN is not a setting and is ignored: see books config",
+		"SHELF_COLUOR is not a setting and is ignored: did you mean SHELF_COLOUR?",
+	}, settings.Read(defaults()).Misspelt("see books config"))
+}
+
+func TestReadTakesPointersToStructs(t *testing.T) {
+	assert.PanicsWithValue(t, "settings: read into settings_test.shelf: it takes pointers to structs", func() { settings.Read(*defaults()) })
+}
+
+func ExampleRead() {
+	cfg := struct {
+		Greeting string `envconfig:"GREETING" default:"hello" desc:"what to say first"`
+	}{Greeting: "hello"}
+	read := settings.Read(&cfg)
+	fmt.Println(cfg.Greeting, read.Err())
+	// Output: hello <nil>
+}
+
+func ExampleNamed() {
+	reports := dbmodule.DefaultConfig()
+	// REPORTS_DATABASE_URL has to be set.
+	fmt.Println(settings.Read(settings.Named("reports", &reports)).Err())
+	// Output: settings: read the environment: REPORTS_DATABASE_URL: is not set: reports has no default of its own
+}
