@@ -23,7 +23,7 @@ func (b *builder) fail(format string, args ...any) {
 
 // add makes a node of the revision, if its id can be one.
 func (b *builder) add(r *Revision) {
-	if err := CheckID(r.ID); err != nil {
+	if err := checkID(r.ID); err != nil {
 		b.fail("%s has an id that can't be one: %w", place(r), err)
 		return
 	}
@@ -63,7 +63,7 @@ func (b *builder) nameBranches() {
 }
 
 func (b *builder) nameBranch(n *node, label string) {
-	if err := CheckLabel(label); err != nil {
+	if err := checkLabel(label); err != nil {
 		b.fail("%s has a branch label that can't be one: %w", place(n.rev), err)
 		return
 	}

@@ -52,17 +52,17 @@ var (
 // reservedIDs mean something in targets.
 var reservedIDs = []string{"head", "heads", "base", "current"}
 
-// CheckID reports why a revision can't have this id: what Alembic refuses to
+// checkID reports why a revision can't have this id: what Alembic refuses to
 // load, or can't keep.
-func CheckID(id string) error {
+func checkID(id string) error {
 	if !revisionIDPattern.MatchString(id) {
 		return fmt.Errorf("%q: takes 1 to 32 letters, digits, \"_\" or \".\", the first no \".\"", id)
 	}
 	return checkReserved(id)
 }
 
-// CheckLabel reports why a branch can't have this label.
-func CheckLabel(label string) error {
+// checkLabel reports why a branch can't have this label.
+func checkLabel(label string) error {
 	if !branchLabelPattern.MatchString(label) {
 		return fmt.Errorf("%q: takes letters, digits, \"_\", \".\" or \"-\", the first no \".\" or \"-\"", label)
 	}

@@ -58,7 +58,7 @@ func (r *Revision) setField(name, value string) (err error) {
 	switch name {
 	case fieldID:
 		r.ID = value
-		if err = CheckID(value); err != nil {
+		if err = checkID(value); err != nil {
 			err = fmt.Errorf("%s %w", name, err)
 		}
 	case fieldRevises:
