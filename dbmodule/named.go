@@ -19,18 +19,24 @@ import (
 //		Reports  *dbmodule.SessionFactory `name:"reports"`
 //	}
 //
-// It needs a [Config] of the same name ([NamedConfig]) and a *zap.Logger,
+// It needs a [Config] of the same name ([NamedConfig], read by [Config.Named]) and a *zap.Logger,
 // takes the models of [NamedModels], the observers of [AsNamedObserver] and the
 // revisions of migrate.Named; the
 // [TableManager] is the one that all databases share. Everything else is as
 // Module has it: its own pool, hooks of its own, what Config.Schema says at the
 // start.
 //
+// Settings that are all the main database's are refused: then a variable was not
+// set, and the reader fell back to the main one's.
+//
 // A transaction is of one database: no unit of work spans two of them.
 func Named(name string) fx.Option {
 	tag := nameTag(name)
 	return fx.Module("dbmodule."+name, fx.Provide(fx.Annotate(
-		func(cfg Config, log *zap.Logger, lc fx.Lifecycle, models []any, observers []Observer, tables TableManager, migrator Migrator, shutdowner fx.Shutdowner) (*Database, *bun.DB, *SessionFactory, error) {
+		func(cfg, main Config, log *zap.Logger, lc fx.Lifecycle, models []any, observers []Observer, tables TableManager, migrator Migrator, shutdowner fx.Shutdowner) (*Database, *bun.DB, *SessionFactory, error) {
+			if cfg.isCopyOf(main) {
+				return nil, nil, nil, fmt.Errorf("dbmodule: database %s: its settings are all those of the main database: set %sDATABASE_URL, and read the settings by Config.Named", name, variablePrefix(name))
+			}
 			r, err := New(Params{
 				Config: cfg, Log: log.Named(name), Lifecycle: lc,
 				Models: models, Observers: observers, Tables: tables, Migrator: migrator, Shutdowner: shutdowner,
@@ -40,7 +46,7 @@ func Named(name string) fx.Option {
 			}
 			return r.Database, r.DB, r.Sessions, nil
 		},
-		fx.ParamTags(tag, "", "", modelsOf(name), observersOf(name), optional, tag+" "+optional, optional),
+		fx.ParamTags(tag, optional, "", "", modelsOf(name), observersOf(name), optional, tag+" "+optional, optional),
 		fx.ResultTags(tag, tag, tag),
 	)))
 }

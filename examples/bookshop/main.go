@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -28,23 +29,20 @@ type settings struct {
 }
 
 func readSettings() (settings, error) {
-	s := settings{database: dbmodule.DefaultConfig(), reports: dbmodule.DefaultConfig(), web: httpmodule.DefaultConfig()}
-	if err := envconfig.Process("", &s.database); err != nil {
+	s := settings{database: dbmodule.DefaultConfig(), web: httpmodule.DefaultConfig()}
+	if err := errors.Join(envconfig.Process("", &s.database), envconfig.Process("", &s.web)); err != nil {
 		return s, err
 	}
-	if err := envconfig.Process("reports", &s.reports); err != nil {
-		return s, err
-	}
-	if err := envconfig.Process("", &s.web); err != nil {
-		return s, err
-	}
+	var err error
+	s.reports, err = s.database.Named(shop.Reports, func(variable string) (string, bool) {
+		value, ok := os.LookupEnv(variable)
+		if variable == "REPORTS_DATABASE_URL" && value == "" {
+			return "sqlite:///./reports.db", true
+		}
+		return value, ok
+	})
 	s.database.Schema = dbmodule.SchemaMigrate
-	if os.Getenv("REPORTS_DATABASE_URL") == "" {
-		var err error
-		s.reports.URL, err = dbmodule.ParseURL("sqlite:///./reports.db")
-		return s, err
-	}
-	return s, nil
+	return s, err
 }
 
 func serve(*cobra.Command, []string) error {
