@@ -197,6 +197,44 @@ func TestUnitsAreQuickBesideSlowCommits(t *testing.T) {
 	})
 }
 
+// As many quick units of work as slow ones have groups formed again.
+func TestSlowUnitsAreForgotten(t *testing.T) {
+	for name, test := range map[string]struct {
+		quick int
+		want  bool
+	}{"too few quick ones since": {2, false}, "enough": {3, true}} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, w *writer) {
+				w.waiting = 0
+				for range 2 * groupcommit.SlowUnits {
+					w.unit(groupcommit.QuickUnit + 1)
+				}
+				for range test.quick {
+					w.unit(0)
+				}
+				w.waiting = 1
+				w.unit(0)
+				assert.Equal(t, test.want, w.group.IsOpen())
+			})
+		})
+	}
+}
+
+// Statements by themselves use the connection too, and are no units of work.
+func TestStatementsByThemselvesAreNotSlow(t *testing.T) {
+	run(t, func(t *testing.T, w *writer) {
+		w.waiting = 0
+		w.unit(0)
+		for range 2 * groupcommit.SlowUnits {
+			time.Sleep(time.Second)
+			w.group.HandOver(true)
+		}
+		w.waiting = 1
+		w.unit(0)
+		assert.True(t, w.group.IsOpen())
+	})
+}
+
 func TestAPartIsUndoneAlone(t *testing.T) {
 	run(t, func(t *testing.T, w *writer) {
 		first := w.unit(0)
