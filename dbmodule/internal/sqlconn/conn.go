@@ -174,14 +174,10 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 // ExecContext runs a statement without a result, or what a session's [Call] stands for.
 func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	of := c.callOf(ctx)
-	if of == nil {
-		return c.exec(ctx, query, args)
-	}
-	if of.Does != Runs {
+	if of != nil && of.Does != Runs {
 		return driver.ResultNoRows, c.settle(of)
 	}
-	result, err := c.exec(of.Caller, query, args)
-	return result, c.told(of, err)
+	return c.exec(ctx, of, nil, query, args)
 }
 
 // told is the error of a session's statement. One by itself may have been stored for
@@ -193,65 +189,86 @@ func (c *Conn) told(of *Call, err error) error {
 	return err
 }
 
-func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+// exec runs a statement without a result, for a session if of is not nil: as it was
+// prepared by database/sql's user if by is not nil.
+func (c *Conn) exec(ctx context.Context, of *Call, by engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
+	if of != nil {
+		ctx = of.Caller
+	}
 	if err := c.admits(ctx, query); err != nil {
-		return nil, err
+		return nil, c.told(of, err)
 	}
 	l := c.limit(ctx)
 	defer l.End()
 	m := c.measure(l, query)
+	result, err := c.execAdmitted(l, by, query, args)
+	return result, c.told(of, m.ran(result, c.answered(l, query, err)))
+}
+
+func (c *Conn) execAdmitted(l *deadline.Limit, by engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
+	if by != nil {
+		return by.Exec(l.Context(), args)
+	}
 	sent := c.spared(query)
 	run, err := c.plan(l.Context(), sent, len(args) > 0, true)
 	if err != nil {
-		return nil, m.done(c.answered(l, query, err))
+		return nil, err
 	}
 	if run.entry != nil {
 		result, err := run.entry.Statement.Exec(l.Context(), run.args)
 		if !c.stale(l.Context(), run.entry, err) {
 			c.freed(run.entry)
-			return result, m.ran(result, c.answered(l, query, err))
+			return result, err
 		}
 	}
 	result, err := c.inner.Exec(l.Context(), sent, args)
 	run.ranAsText(err)
-	return result, m.ran(result, c.answered(l, query, err))
+	return result, err
 }
 
 // QueryContext runs a query. The rows are followed by the session whose [Call] it is.
 func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	of := c.callOf(ctx)
+	return c.query(ctx, c.callOf(ctx), nil, query, args)
+}
+
+// query is exec for a query.
+func (c *Conn) query(ctx context.Context, of *Call, by engine.Stmt, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if of != nil {
 		ctx = of.Caller
 	}
-	result, err := c.query(ctx, of, query, args)
-	return result, c.told(of, err)
-}
-
-// query runs a query, for a session if of is not nil.
-func (c *Conn) query(ctx context.Context, of *Call, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if err := c.admits(ctx, query); err != nil {
-		return nil, err
+		return nil, c.told(of, err)
 	}
 	l := c.limit(ctx)
 	m := c.measure(l, query)
+	inner, from, err := c.queryAdmitted(l, by, query, args)
+	rows, err := c.result(l, m, of, inner, err, from)
+	return rows, c.told(of, err)
+}
+
+func (c *Conn) queryAdmitted(l *deadline.Limit, by engine.Stmt, query string, args []driver.NamedValue) (inner driver.Rows, from *entry, err error) {
+	if by != nil {
+		inner, err = by.Query(l.Context(), args)
+		return inner, nil, err
+	}
 	sent := c.spared(query)
 	run, err := c.plan(l.Context(), sent, len(args) > 0, false)
 	if err != nil {
-		return c.result(l, m, of, nil, err, nil)
+		return nil, nil, err
 	}
 	if run.entry != nil {
 		inner, err := run.entry.Statement.Query(l.Context(), run.args)
 		if !c.stale(l.Context(), run.entry, err) {
-			return c.result(l, m, of, inner, err, run.entry)
+			return inner, run.entry, err
 		}
 	}
 	queryText := c.inner.Query
 	if c.changes.asText {
 		queryText = c.inner.QueryAnySettings
 	}
-	inner, err := queryText(l.Context(), sent, args)
+	inner, err = queryText(l.Context(), sent, args)
 	run.ranAsText(err)
-	return c.result(l, m, of, inner, err, nil)
+	return inner, nil, err
 }
 
 // Ping asks the server for an answer. driver.ErrBadConn says that the connection is no
@@ -344,31 +361,9 @@ func (s *stmt) Exec([]driver.Value) (driver.Result, error) { return nil, errNoCo
 func (s *stmt) Query([]driver.Value) (driver.Rows, error)  { return nil, errNoContext }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	of := s.conn.callOf(ctx)
-	if of != nil {
-		ctx = of.Caller
-	}
-	if err := s.conn.admits(ctx, s.query); err != nil {
-		return nil, err
-	}
-	l := s.conn.limit(ctx)
-	defer l.End()
-	m := s.conn.measure(l, s.query)
-	result, err := s.Stmt.Exec(l.Context(), args)
-	return result, s.conn.told(of, m.ran(result, s.conn.answered(l, s.query, err)))
+	return s.conn.exec(ctx, s.conn.callOf(ctx), s.Stmt, s.query, args)
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	of := s.conn.callOf(ctx)
-	if of != nil {
-		ctx = of.Caller
-	}
-	if err := s.conn.admits(ctx, s.query); err != nil {
-		return nil, err
-	}
-	l := s.conn.limit(ctx)
-	m := s.conn.measure(l, s.query)
-	inner, err := s.Stmt.Query(l.Context(), args)
-	result, err := s.conn.result(l, m, of, inner, err, nil)
-	return result, s.conn.told(of, err)
+	return s.conn.query(ctx, s.conn.callOf(ctx), s.Stmt, s.query, args)
 }
