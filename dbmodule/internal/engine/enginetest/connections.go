@@ -60,34 +60,7 @@ func Connections(t *testing.T, open func(t *testing.T) engine.Conn) {
 		require.NoError(t, c.Commit(t.Context()))
 		assert.Equal(t, int64(1), Count(t, c))
 	})
-	t.Run("prepared statements", func(t *testing.T) {
-		t.Parallel()
-		c := openNames(t, open)
-		keeps, err := c.KeepsStatements(t.Context())
-		require.NoError(t, err)
-		assert.True(t, keeps, "no pooler stands between")
-		st, err := c.Prepare(t.Context(), "INSERT INTO names (name) VALUES ('b')")
-		require.NoError(t, err)
-		assert.LessOrEqual(t, st.NumInput(), 0, "-1 where the driver does not know")
-		for range 3 {
-			require.NoError(t, c.Begin(t.Context(), engine.TxOptions{MayWait: true}))
-			_, err := st.Exec(t.Context(), nil)
-			require.NoError(t, err)
-			require.NoError(t, c.Commit(t.Context()))
-		}
-		require.NoError(t, st.Close())
-		assert.Equal(t, int64(3), Count(t, c))
-
-		require.NoError(t, c.Begin(t.Context(), engine.TxOptions{}))
-		add(t, c)
-		st, _, err = c.PrepareOwn(t.Context(), "SELECT count(*) FROM names")
-		require.NoError(t, err)
-		rows, err := st.Query(t.Context(), nil)
-		require.NoError(t, err)
-		assert.Equal(t, int64(4), ReadOne(t, rows), "the transaction is as it was")
-		require.NoError(t, c.Rollback(t.Context()))
-		// st is left open: it ends with the connection.
-	})
+	t.Run("prepared statements", func(t *testing.T) { preparedStatements(t, open) })
 	t.Run("a read-only transaction", func(t *testing.T) {
 		t.Parallel()
 		c := openNames(t, open)
@@ -95,6 +68,36 @@ func Connections(t *testing.T, open func(t *testing.T) engine.Conn) {
 		assert.Zero(t, Count(t, c))
 		require.NoError(t, c.Commit(t.Context()))
 	})
+}
+
+func preparedStatements(t *testing.T, open func(t *testing.T) engine.Conn) {
+	t.Helper()
+	t.Parallel()
+	c := openNames(t, open)
+	keeps, err := c.KeepsStatements(t.Context())
+	require.NoError(t, err)
+	assert.True(t, keeps, "no pooler stands between")
+	st, err := c.Prepare(t.Context(), "INSERT INTO names (name) VALUES ('b')")
+	require.NoError(t, err)
+	assert.LessOrEqual(t, st.NumInput(), 0, "-1 where the driver does not know")
+	for range 3 {
+		require.NoError(t, c.Begin(t.Context(), engine.TxOptions{MayWait: true}))
+		_, err := st.Exec(t.Context(), nil)
+		require.NoError(t, err)
+		require.NoError(t, c.Commit(t.Context()))
+	}
+	require.NoError(t, st.Close())
+	assert.Equal(t, int64(3), Count(t, c))
+
+	require.NoError(t, c.Begin(t.Context(), engine.TxOptions{}))
+	add(t, c)
+	st, _, err = c.PrepareOwn(t.Context(), "SELECT count(*) FROM names")
+	require.NoError(t, err)
+	rows, err := st.Query(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, int64(4), ReadOne(t, rows), "the transaction is as it was")
+	require.NoError(t, c.Rollback(t.Context()))
+	// st is left open: it ends with the connection.
 }
 
 func openNames(t *testing.T, open func(t *testing.T) engine.Conn) engine.Conn {
