@@ -27,7 +27,7 @@ const replaySize = "DBTEST_REPLAY"
 // state that was told.
 func TestReplayOfAgentServers(t *testing.T) {
 	t.Parallel()
-	size := 100
+	size := 60
 	if text := os.Getenv(replaySize); text != "" {
 		var err error
 		size, err = strconv.Atoi(text)

@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -124,7 +125,7 @@ var (
 )
 
 func (h *handlers) putConversation(c echo.Context) error {
-	body, size, err := read(c.Request().Body)
+	body, size, err := read(c.Request())
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func (h *handlers) putEvents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	body, size, err := read(c.Request().Body)
+	body, size, err := read(c.Request())
 	if err != nil {
 		return err
 	}
@@ -166,14 +167,17 @@ func (h *handlers) answer(c echo.Context, refusals []*refusal, err error) error 
 	return c.JSON(http.StatusOK, pushed{Success: true, Refused: refusals})
 }
 
-// read reads a body of up to Limit bytes. Of a larger one it returns only the size.
-func read(r io.Reader) (body []byte, size int64, err error) {
-	body, err = io.ReadAll(io.LimitReader(r, Limit+1))
-	if err != nil || len(body) <= Limit {
-		return body, int64(len(body)), err
+// read reads a body of up to Limit bytes. Of a larger one it returns only the size. The
+// client names a length, which saves making room again and again; that it is made up costs no more than Limit.
+func read(r *http.Request) (body []byte, size int64, err error) {
+	var b bytes.Buffer
+	b.Grow(int(max(0, min(r.ContentLength, Limit))) + bytes.MinRead)
+	_, err = b.ReadFrom(io.LimitReader(r.Body, Limit+1))
+	if err != nil || b.Len() <= Limit {
+		return b.Bytes(), int64(b.Len()), err
 	}
-	rest, err := io.Copy(io.Discard, r)
-	return nil, int64(len(body)) + rest, err
+	rest, err := io.Copy(io.Discard, r.Body)
+	return nil, int64(b.Len()) + rest, err
 }
 
 func tooLarge(size int64) error {

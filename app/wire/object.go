@@ -67,14 +67,18 @@ func ParseArray(raw []byte) ([]json.RawMessage, error) {
 	return Elements(raw)
 }
 
-// Elements is [ParseArray] for what is known to be valid JSON in UTF-8.
+// Elements is [ParseArray] for what is known to be valid JSON in UTF-8. The elements are
+// parts of raw, not copies: they may be most of 64 MiB.
 func Elements(raw []byte) ([]json.RawMessage, error) {
 	if Kind(raw) != '[' {
 		return nil, NewInvalid("list_type", "Input should be a valid list")
 	}
-	var elements []json.RawMessage
-	if err := json.Unmarshal(raw, &elements); err != nil {
-		return nil, NewInvalid("json_invalid", "JSON decode error: "+err.Error())
+	elements, ok := SplitArray(raw)
+	if !ok {
+		return nil, NewInvalid("json_invalid", "JSON decode error: the array has no end")
+	}
+	if len(elements) == 1 && len(elements[0]) == 0 {
+		return []json.RawMessage{}, nil
 	}
 	return elements, nil
 }
@@ -103,7 +107,7 @@ func SplitArray(raw []byte) (elements []json.RawMessage, ok bool) {
 				return nil, false
 			}
 		case c == ',' && depth == 0:
-			elements = append(elements, bytes.Trim(raw[start:i], " \t\r\n"))
+			elements = append(elements, bytes.Trim(raw[start:i:i], " \t\r\n"))
 			start = i + 1
 		}
 	}

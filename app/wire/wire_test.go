@@ -146,3 +146,27 @@ func TestAppendPage(t *testing.T) {
 	assert.Equal(t, `{"items":[],"next_page_id":null}`, string(wire.AppendPage(nil, nil, "")))
 	assert.Equal(t, `{"items":[{ "a":1 },null],"next_page_id":"abc"}`, string(wire.AppendPage(nil, []string{`{ "a":1 }`, ""}, "abc")))
 }
+
+// Elements takes a valid array apart as encoding/json does.
+func TestElements(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`[]`, " [ \n] ", `[1]`, ` [ 1 , "a,]\"[" ,{"a":[1,{"b":"}"}]} , [ ] ,null,"\\",""] `, `["\\\"",{"\"":","}]`, `[[[[]]],{}]`,
+	} {
+		got, err := wire.Elements([]byte(text))
+		require.NoError(t, err, text)
+		var want []json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(text), &want))
+		assert.Equal(t, want, got, text)
+	}
+	for _, text := range []string{`{}`, `"[]"`, ``, `null`} {
+		_, err := wire.Elements([]byte(text))
+		require.Error(t, err, text)
+	}
+	// To add to an element does not write into the next one.
+	raw := []byte(`[1,2]`)
+	got, err := wire.Elements(raw)
+	require.NoError(t, err)
+	_ = append(got[0], "xxx"...)
+	assert.Equal(t, `[1,2]`, string(raw))
+}
