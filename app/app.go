@@ -12,10 +12,13 @@ import (
 	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/live"
 	"github.com/openhands-go/server/app/refused"
 	"github.com/openhands-go/server/app/webhooks"
+	"github.com/openhands-go/server/dbmodule/feed"
 	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/httpmodule/httpstream"
 	"github.com/openhands-go/server/httpmodule/program"
 	"github.com/openhands-go/server/migrations"
 )
@@ -51,11 +54,16 @@ func Server() program.Program {
 		Complete:  cfg.complete,
 		Models:    models(),
 		Options: fx.Options(
-			fx.Provide(func(cfg Config) events.Config { return cfg.Events }),
+			fx.Provide(func(cfg Config) (events.Config, feed.Config, httpstream.Config) {
+				return cfg.Events, cfg.Feed, cfg.Streams
+			}),
 			fx.Decorate(info, gated),
 			compat.Module,
 			conversations.Module,
 			events.Module,
+			feed.Module,
+			httpstream.Module,
+			live.Module,
 			refused.Module,
 			webhooks.Module,
 		),

@@ -10,7 +10,9 @@ import (
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/app/keys"
 	"github.com/openhands-go/server/app/webhooks"
+	"github.com/openhands-go/server/dbmodule/feed"
 	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/httpmodule/httpstream"
 	"github.com/openhands-go/server/httpmodule/program"
 )
 
@@ -19,6 +21,8 @@ import (
 type Config struct {
 	Observe ObserveConfig
 	Events  events.Config
+	Feed    feed.Config
+	Streams httpstream.Config
 	Keys    keys.Config
 
 	// AgentServerVersion is what /server_info names: see [compat.AgentServerVersion].
@@ -30,6 +34,8 @@ func DefaultConfig() Config {
 	return Config{
 		Observe:            ObserveConfig{Metrics: true, Status: true},
 		Events:             events.Config{Packing: true},
+		Feed:               feed.DefaultConfig(),
+		Streams:            httpstream.DefaultConfig(),
 		AgentServerVersion: compat.AgentServerVersion,
 	}
 }
@@ -37,7 +43,7 @@ func DefaultConfig() Config {
 // Validate reports every setting that can't be used, joined, each with its variable's name
 // and what it takes.
 func (c Config) Validate() error {
-	errs := []error{c.Keys.Validate()}
+	errs := []error{c.Keys.Validate(), c.Feed.Validate(), c.Streams.Validate()}
 	if err := compat.CheckVersion(c.AgentServerVersion); err != nil {
 		errs = append(errs, fmt.Errorf("app: AGENT_SERVER_VERSION=%s: %w", c.AgentServerVersion, err))
 	}

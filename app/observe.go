@@ -17,6 +17,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/dbtrace"
 	"github.com/openhands-go/server/httpmodule/httpmetrics"
 	"github.com/openhands-go/server/httpmodule/httpstatus"
+	"github.com/openhands-go/server/httpmodule/httpstream"
 	"github.com/openhands-go/server/httpmodule/httptrace"
 	"github.com/openhands-go/server/httpmodule/program"
 )
@@ -35,7 +36,7 @@ func (c Config) observed(p program.Program) fx.Option {
 		modules = append(modules, fx.Provide(newTracerProvider(p)), httptrace.Module, dbtrace.Module)
 	}
 	if c.Observe.Metrics {
-		modules = append(modules, httpmetrics.Module, dbmetrics.Module, fx.Invoke(countRefused))
+		modules = append(modules, httpmetrics.Module, dbmetrics.Module, fx.Invoke(countRefused), fx.Invoke(countStreams))
 	}
 	if c.Observe.Status {
 		modules = append(modules, httpstatus.Module, httpstatus.AsFinding(findRefused))
@@ -71,6 +72,24 @@ func countRefused(registry prometheus.Registerer, db *dbmodule.Database, store *
 		return float64(n)
 	})
 	return errors.Join(registry.Register(recorded), registry.Register(kept))
+}
+
+// countStreams adds metrics of live streams.
+func countStreams(registry prometheus.Registerer, streams *httpstream.Streams) error {
+	gauge := func(name, help string, of func(httpstream.Stats) int64) error {
+		return registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(of(streams.Stats())) }))
+	}
+	counter := func(name, help string, of func(httpstream.Stats) int64) error {
+		return registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(of(streams.Stats())) }))
+	}
+	return errors.Join(
+		gauge("http_stream_sockets", "Websockets that are open.", func(s httpstream.Stats) int64 { return s.Sockets }),
+		gauge("http_stream_event_streams", "Streams of server-sent events that are open.", func(s httpstream.Stats) int64 { return s.Events }),
+		counter("http_stream_opened_total", "Live streams that were opened.", func(s httpstream.Stats) int64 { return s.Opened }),
+		counter("http_stream_refused_total", "Live streams for which there was no room.", func(s httpstream.Stats) int64 { return s.Refused }),
+		counter("http_stream_slow_total", "Live streams that were closed because their client did not read.", func(s httpstream.Stats) int64 { return s.Slow }),
+		counter("http_stream_sent_total", "Messages that were sent to live streams.", func(s httpstream.Stats) int64 { return s.Sent }),
+	)
 }
 
 // findRefused shows on the page /status that there are refused deliveries.

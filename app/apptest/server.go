@@ -16,12 +16,15 @@ import (
 	"github.com/openhands-go/server/app/compat"
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/live"
 	"github.com/openhands-go/server/app/refused"
 	"github.com/openhands-go/server/app/webhooks"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
 	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/dbmodule/feed"
 	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/httpmodule/httpstream"
 )
 
 // Server is the application's routes on an empty database.
@@ -30,6 +33,9 @@ type Server struct {
 	Sessions      *dbmodule.SessionFactory
 	Conversations *conversations.Store
 	Events        *events.Store
+	// Feed tells this process only until it is started.
+	Feed    *feed.Feed
+	Streams *httpstream.Streams
 
 	handler http.Handler
 }
@@ -45,7 +51,12 @@ func New(t testing.TB, cfg dbmodule.Config, change ...func(*httpmodule.Config)) 
 		dbmodule.WithTables(autogen.NewTables()))
 	require.NoError(t, db.CreateTables(t.Context()))
 	c := conversations.NewStore()
-	e := events.NewStore(c)
+	f, err := feed.New(feed.Config{PollInterval: 50 * time.Millisecond}, nil, db, live.Topic(c))
+	require.NoError(t, err)
+	announcer := live.NewAnnouncer(f)
+	e := events.NewPublishing(c, events.Config{Packing: true}, announcer)
+	streams, err := httpstream.New(httpstream.DefaultConfig(), nil)
+	require.NoError(t, err)
 	sessions := db.Sessions()
 	cfgHTTP := httpmodule.DefaultConfig()
 	cfgHTTP.RequestTimeout = cfg.PoolTimeout
@@ -59,10 +70,22 @@ func New(t testing.TB, cfg dbmodule.Config, change ...func(*httpmodule.Config)) 
 		conversations.NewRoutes(sessions, c, e),
 		events.NewRoutes(sessions, e, c),
 		webhooks.NewRoutes(sessions, c, e, refused.NewStore(), zap.NewNop()),
+		live.NewRoutes(live.NewRooms(f, announcer, e, c, zap.NewNop()), streams, sessions, e, c),
 	)
 	require.NoError(t, err)
 	compat.Root(handler)
-	return &Server{DB: db, Sessions: sessions, Conversations: c, Events: e, handler: handler}
+	return &Server{DB: db, Sessions: sessions, Conversations: c, Events: e, Feed: f, Streams: streams, handler: handler}
+}
+
+// Listen starts the feed and serves the routes on a free port of the loopback interface, which it
+// returns as http://host:port, until the test ends.
+func (s *Server) Listen(t testing.TB) string {
+	t.Helper()
+	require.NoError(t, s.Feed.Start(t.Context()))
+	t.Cleanup(func() { require.NoError(t, s.Feed.Close()) })
+	server := httptest.NewServer(s.handler)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // Each runs fn on every engine, in parallel.

@@ -213,6 +213,24 @@ func (*Store) EventCount(ctx context.Context, db bun.IDB, id string) (int64, err
 	return n, nil
 }
 
+// Numbered is how many numbered events each of some conversations has; those that are not there
+// are left out.
+func (*Store) Numbered(ctx context.Context, db bun.IDB, ids []string) (map[string]int64, error) {
+	var rows []struct {
+		ID       string `bun:"id"`
+		Numbered int64  `bun:"numbered"`
+	}
+	err := db.NewSelect().Model((*Conversation)(nil)).Column("id", "numbered").Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("conversations: read numbers: %w", err)
+	}
+	numbered := make(map[string]int64, len(rows))
+	for _, row := range rows {
+		numbered[row.ID] = row.Numbered
+	}
+	return numbered, nil
+}
+
 // Batch reads conversations in the order of ids, nil where there is none.
 func (*Store) Batch(ctx context.Context, db bun.IDB, ids []string) ([]*Conversation, error) {
 	if len(ids) == 0 {

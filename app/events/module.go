@@ -12,11 +12,11 @@ import (
 )
 
 // Module adds the models, the [Store], also as the conversations' recorder, and
-// the routes.
+// the routes. It needs a [Publisher], which package live provides.
 var Module = fx.Module("events",
 	dbmodule.Models((*Event)(nil), (*Tally)(nil)),
 	fx.Provide(
-		NewConfigured,
+		NewPublishing,
 		func(s *Store) conversations.Recorder { return s },
 	),
 	httpmodule.AsRoutes(NewRoutes),

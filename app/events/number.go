@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -44,6 +45,8 @@ func (*Store) number(ctx context.Context, db bun.IDB, c *conversations.Conversat
 type Numbered struct {
 	Number int64
 	ID     string
+	// Micros is the event's timestamp in microseconds since 1970.
+	Micros int64
 	// Payload is the event as it came.
 	Payload string
 }
@@ -62,11 +65,26 @@ func (s *Store) After(ctx context.Context, db bun.IDB, conversationID string, af
 		if size += len(payload); len(found) > 0 && size > paging.MaxBytes {
 			return false
 		}
-		found = append(found, Numbered{Number: e.Seq, ID: e.ID, Payload: payload})
+		found = append(found, Numbered{Number: e.Seq, ID: e.ID, Micros: e.Micros, Payload: payload})
 		return true
 	})
 	if err != nil {
 		return nil, fmt.Errorf("events: read after %d: %w", after, err)
 	}
 	return found, nil
+}
+
+// FirstSince is the lowest number of an event with a timestamp at or after a moment, and false if
+// there is none.
+func (*Store) FirstSince(ctx context.Context, db bun.IDB, conversationID string, from time.Time) (int64, bool, error) {
+	var number *int64
+	err := db.NewSelect().Model((*Event)(nil)).ColumnExpr("min(event.number)").
+		Where("event.conversation_id = ?", conversationID).Where("event.ts >= ?", from.UnixMicro()).Scan(ctx, &number)
+	if err != nil {
+		return 0, false, fmt.Errorf("events: find the first since %s: %w", from, err)
+	}
+	if number == nil {
+		return 0, false, nil
+	}
+	return *number, true, nil
 }

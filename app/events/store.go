@@ -25,6 +25,15 @@ type Store struct {
 	plain bool
 	// redact masks secrets in events.
 	redact bool
+	// publisher may be nil.
+	publisher Publisher
+}
+
+// Publisher tells others what a unit of work stores, once it is committed.
+type Publisher interface {
+	// Publish is called in db's transaction, with the events of a conversation that are not
+	// stored; stored says that others are, or that its state has changed.
+	Publish(ctx context.Context, db bun.IDB, conversationID string, stored bool, transient []*Incoming) error
 }
 
 // Config decides how events are stored.
@@ -39,6 +48,13 @@ type Config struct {
 
 // NewStore makes a Store beside a store of their conversations.
 func NewStore(c *conversations.Store) *Store { return &Store{conversations: c} }
+
+// NewPublishing is [NewConfigured] with somebody who tells others what is stored.
+func NewPublishing(c *conversations.Store, cfg Config, publisher Publisher) *Store {
+	s := NewConfigured(c, cfg)
+	s.publisher = publisher
+	return s
+}
 
 // NewConfigured is [NewStore] with a configuration.
 func NewConfigured(c *conversations.Store, cfg Config) *Store {
@@ -111,9 +127,11 @@ func kindKey(kind string) string {
 // Add holds the conversation until the transaction ends: batches for one
 // conversation are stored one after the other.
 func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batch []*Incoming) (int, error) {
-	batch = slices.DeleteFunc(slices.Clone(batch), func(e *Incoming) bool { return e.Transient && e.State == nil })
+	passing := func(e *Incoming) bool { return e.Transient && e.State == nil }
+	transient := slices.DeleteFunc(slices.Clone(batch), func(e *Incoming) bool { return !passing(e) })
+	batch = slices.DeleteFunc(slices.Clone(batch), passing)
 	if len(batch) == 0 {
-		return 0, nil
+		return 0, s.publish(ctx, db, conversationID, false, transient)
 	}
 	// Before anything is locked.
 	if err := s.pack(batch); err != nil {
@@ -149,7 +167,19 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 	if err := s.conversations.Advance(ctx, db, c, progress); err != nil {
 		return 0, err
 	}
-	return len(added), nil
+	for _, e := range fresh {
+		if e.Transient {
+			transient = append(transient, e)
+		}
+	}
+	return len(added), s.publish(ctx, db, conversationID, true, transient)
+}
+
+func (s *Store) publish(ctx context.Context, db bun.IDB, conversationID string, stored bool, transient []*Incoming) error {
+	if s.publisher == nil || !stored && len(transient) == 0 {
+		return nil
+	}
+	return s.publisher.Publish(ctx, db, conversationID, stored, transient)
 }
 
 // news leaves out of a batch what the locked conversation was told before. added are

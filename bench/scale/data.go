@@ -63,7 +63,7 @@ func (d Data) conversation(n int64) *conversations.Conversation {
 		Agent:     `{"kind":"Agent","llm":{"model":"openhands/claude-sonnet","usage_id":"agent"}}`,
 		Workspace: `{"kind":"LocalWorkspace","working_dir":"workspace/project"}`, ConfirmationPolicy: `{"kind":"NeverConfirm"}`,
 		Stats: `{"usage_to_metrics":{}}`, Tags: "{}", Details: "{}", MaxIterations: 500, StuckDetection: true,
-		AgentKind: "openhands", PRNumbers: "[]", EventCount: d.EventCount(n), CreatedAt: at, UpdatedAt: at,
+		AgentKind: "openhands", PRNumbers: "[]", EventCount: d.EventCount(n), Numbered: d.EventCount(n), CreatedAt: at, UpdatedAt: at,
 	}
 }
 
@@ -158,7 +158,7 @@ func fill(e *events.Event, conversationID string, conversation, n, serial int64)
 	binary.BigEndian.PutUint64(b[:8], uint64(conversation))
 	binary.BigEndian.PutUint64(b[8:], uint64(n))
 	at := epoch.Add(time.Duration(serial) * time.Millisecond)
-	*e = events.Event{ConversationID: conversationID, ID: uuid.NewSHA1(space, b[:]).String(), Micros: at.UnixMicro()}
+	*e = events.Event{ConversationID: conversationID, Number: &n, ID: uuid.NewSHA1(space, b[:]).String(), Micros: at.UnixMicro()}
 	stamp := at.Format("2006-01-02T15:04:05.000000")
 	e.Kind, e.Source = kindOf(n)
 	switch e.Kind {

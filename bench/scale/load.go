@@ -104,10 +104,10 @@ func makeTables(ctx context.Context, c contract.Config, d Data) (err error) {
 	})
 }
 
-var columns = []string{"conversation_id", "id", "kind", "source", "ts", "final", "body", "payload"}
+var columns = []string{"conversation_id", "id", "kind", "source", "ts", "final", "body", "payload", "number"}
 
 func values(e *events.Event) []any {
-	return []any{e.ConversationID, e.ID, e.Kind, e.Source, e.Micros, e.Final, e.Body, e.Payload}
+	return []any{e.ConversationID, e.ID, e.Kind, e.Source, e.Micros, e.Final, e.Body, e.Payload, e.Number}
 }
 
 // tell is how many events pass between two calls of a ProgressFunc.

@@ -11,14 +11,13 @@ var Module = fx.Module("httpstream", fx.Provide(newStreams))
 type params struct {
 	fx.In
 
-	Config *Config `optional:"true"`
+	Config Config `optional:"true"`
 	Log    *zap.Logger
 }
 
 func newStreams(p params) (*Streams, error) {
-	cfg := DefaultConfig()
-	if p.Config != nil {
-		cfg = *p.Config
+	if p.Config == (Config{}) {
+		p.Config = DefaultConfig()
 	}
-	return New(cfg, p.Log)
+	return New(p.Config, p.Log)
 }

@@ -50,3 +50,10 @@ func (q *Queue[T]) Take() (items []T, overflowed bool) {
 	q.items, q.bytes, q.over = nil, 0, false
 	return items, overflowed
 }
+
+// Overflowed reports whether an item found no room since the last [Queue.Take].
+func (q *Queue[T]) Overflowed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.over
+}

@@ -1,0 +1,392 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/httpmodule/httpstream"
+)
+
+// messageLimit is how large a client's message may be.
+const messageLimit = 16 << 20
+
+type handlers struct {
+	rooms         *Rooms
+	streams       *httpstream.Streams
+	sessions      *dbmodule.SessionFactory
+	events        *events.Store
+	conversations *conversations.Store
+}
+
+// protocol is what two websockets say differently.
+type protocol struct {
+	// hello is sent first; through is the number of the last event that is there.
+	hello func(ctx context.Context, through int64) ([]byte, error)
+	// from is the number of the event after which the replay begins; before through if there is
+	// a replay.
+	from func(ctx context.Context, through int64) (int64, error)
+	// since leaves older events out of the replay, in microseconds since 1970.
+	since int64
+	// frame is what is sent of an item, nil for nothing.
+	frame func(i item) []byte
+	// failed is what is sent about a client's frame that could not be used.
+	failed func(err error) []byte
+}
+
+// socket serves a websocket by a protocol.
+func (h *handlers) socket(c echo.Context, make func(id string) (*protocol, error)) error {
+	id, err := wire.PathID(c.Param("conversation_id"), "conversation_id")
+	if err != nil {
+		return err
+	}
+	p, err := make(id)
+	if err != nil {
+		return err
+	}
+	who, err := admit(c)
+	if err != nil {
+		return err
+	}
+	return h.streams.WebSocket(func(ctx context.Context, socket *httpstream.Socket) error {
+		if err := who.identify(ctx, socket); err != nil {
+			return err
+		}
+		socket.SetReadLimit(messageLimit)
+		m, through, err := h.rooms.join(ctx, id)
+		switch {
+		case errors.Is(err, dbmodule.ErrNotFound):
+			return errGone
+		case err != nil:
+			return errors.Join(errSubscribe, err)
+		}
+		defer m.leave()
+		l := &listener{handlers: h, id: id, socket: socket, member: m, caller: who, protocol: p}
+		return l.serve(ctx, through)
+	})(c)
+}
+
+// listener is one websocket that listens to a conversation.
+type listener struct {
+	*handlers
+	id       string
+	socket   *httpstream.Socket
+	member   *member
+	caller   *caller
+	protocol *protocol
+	// last is the number of the last event that was sent or left out.
+	last int64
+}
+
+func (l *listener) serve(ctx context.Context, through int64) error {
+	hello, err := l.protocol.hello(ctx, through)
+	if errors.Is(err, dbmodule.ErrNotFound) {
+		return errGone
+	}
+	if err == nil {
+		err = l.socket.Send(ctx, hello)
+	}
+	if err == nil {
+		l.last, err = l.protocol.from(ctx, through)
+	}
+	if err == nil {
+		err = l.replay(ctx, through)
+	}
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.member.room.gone:
+			return errGone
+		case <-l.member.queue.Ready():
+			items, over := l.member.queue.Take()
+			if err := l.send(ctx, items...); err != nil {
+				return err
+			}
+			if over {
+				return l.streams.Slow()
+			}
+		case frame, there := <-l.socket.Frames():
+			if !there {
+				return nil
+			}
+			if err := l.receive(ctx, frame); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// replay sends what is stored after last, up to what the queue has. If that has overflowed
+// meanwhile, it goes on up to where it begins now.
+func (l *listener) replay(ctx context.Context, through int64) error {
+	for l.last < through {
+		found, err := l.rooms.after(ctx, l.id, l.last)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			break
+		}
+		for _, e := range found {
+			if e.Number > through {
+				break
+			}
+			if e.Micros < l.protocol.since {
+				l.last = e.Number
+				continue
+			}
+			if err := l.send(ctx, item{number: e.Number, payload: []byte(e.Payload)}); err != nil {
+				return err
+			}
+		}
+		if l.last >= through && l.member.behind() {
+			through = l.member.resume()
+		}
+	}
+	return nil
+}
+
+// send sends items that were not sent yet.
+func (l *listener) send(ctx context.Context, items ...item) error {
+	for _, i := range items {
+		if i.number >= 0 && i.number <= l.last {
+			continue
+		}
+		if frame := l.protocol.frame(i); frame != nil {
+			if err := l.socket.Send(ctx, frame); err != nil {
+				return err
+			}
+		}
+		if i.number >= 0 {
+			l.last = i.number
+		}
+	}
+	return nil
+}
+
+// receive stores a client's message, as a POST of it is.
+func (l *listener) receive(ctx context.Context, frame []byte) error {
+	if isAuth(frame) {
+		return nil
+	}
+	err := l.caller.mayWrite()
+	if err == nil {
+		err = l.events.CheckMessage(frame)
+	}
+	if err == nil {
+		err = l.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+			if err := l.conversations.Exists(ctx, s, l.id); err != nil {
+				return err
+			}
+			return l.events.RecordMessage(ctx, s, l.id, frame)
+		})
+	}
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return l.socket.Send(ctx, l.protocol.failed(wire.NotFound(err, "Conversation")))
+}
+
+// codeOf is the kind of an error, and what may be told of it.
+func codeOf(err error) (code, detail string) {
+	var invalid *wire.Invalid
+	var answer *httpmodule.HTTPError
+	switch {
+	case errors.As(err, &invalid):
+		return "ValidationError", invalid.Error()
+	case errors.As(err, &answer) && answer.Status == http.StatusNotImplemented:
+		return "NotImplementedError", fmt.Sprint(answer.Detail)
+	case errors.As(err, &answer):
+		return http.StatusText(answer.Status), fmt.Sprint(answer.Detail)
+	}
+	if kind := dbmodule.ErrorKind(err); kind != "" {
+		return kind, "the message could not be stored"
+	}
+	return "InternalError", "the message could not be stored"
+}
+
+// eventsSocket is /sockets/events/{id}.
+func (h *handlers) eventsSocket(c echo.Context) error {
+	return h.socket(c, func(id string) (*protocol, error) {
+		mode, since := c.QueryParam("resend_mode"), time.Time{}
+		if mode == "" && truthy(c.QueryParam("resend_all")) {
+			mode = "all"
+		}
+		switch mode {
+		case "", "all":
+		case "since":
+			at, err := wire.QueryTime(c.QueryParam("after_timestamp"), "after_timestamp")
+			if err != nil {
+				return nil, err
+			}
+			if at == nil {
+				mode = "" // as upstream, nothing is sent again
+			} else {
+				since = *at
+			}
+		default:
+			return nil, wire.NewInvalid("literal_error", "Input should be 'all' or 'since'", "query", "resend_mode")
+		}
+		p := &protocol{
+			hello: func(ctx context.Context, _ int64) ([]byte, error) { return h.fullState(ctx, id) },
+			from: func(ctx context.Context, through int64) (int64, error) {
+				switch mode {
+				case "all":
+					return -1, nil
+				case "since":
+					return h.before(ctx, id, since, through)
+				}
+				return through, nil
+			},
+			frame:  func(i item) []byte { return i.payload },
+			failed: serverError,
+		}
+		if mode == "since" {
+			p.since = since.UnixMicro()
+		}
+		return p, nil
+	})
+}
+
+func truthy(text string) bool {
+	on, err := strconv.ParseBool(text)
+	return err == nil && on
+}
+
+// before is the number after which all events with a timestamp at or after since come.
+func (h *handlers) before(ctx context.Context, id string, since time.Time, through int64) (number int64, err error) {
+	err = h.rooms.read(ctx, func(s *dbmodule.Session) error {
+		first, there, err := h.events.FirstSince(ctx, s, id, since)
+		if number = through; there {
+			number = min(first-1, through)
+		}
+		return err
+	})
+	return number, err
+}
+
+// event is one that the server makes for a client, and does not store.
+type event struct {
+	ID        string `json:"id"`
+	Timestamp string `json:"timestamp"`
+	Source    string `json:"source"`
+	Kind      string `json:"kind"`
+	Key       string `json:"key,omitempty"`
+	Value     any    `json:"value,omitempty"`
+	Code      string `json:"code,omitempty"`
+	Detail    string `json:"detail,omitempty"`
+}
+
+func newEvent(kind string) (*event, error) {
+	id, err := wire.NewID()
+	return &event{ID: id, Timestamp: wire.Now().Format("2006-01-02T15:04:05.000000"), Source: "environment", Kind: kind}, err
+}
+
+// fullState is the event by which a client learns the conversation's state.
+func (h *handlers) fullState(ctx context.Context, id string) ([]byte, error) {
+	e, err := newEvent("ConversationStateUpdateEvent")
+	if err != nil {
+		return nil, err
+	}
+	e.Key = "full_state"
+	err = h.rooms.read(ctx, func(s *dbmodule.Session) error {
+		c, err := h.conversations.Get(ctx, s, id)
+		if err != nil {
+			return err
+		}
+		children, err := h.conversations.Children(ctx, s, []string{id})
+		e.Value = c.Info(children[id])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(e)
+}
+
+// serverError is the event about a client's message that was not stored.
+func serverError(err error) []byte {
+	e, idErr := newEvent("ServerErrorEvent")
+	if idErr != nil {
+		return nil
+	}
+	e.Code, e.Detail = codeOf(err)
+	text, _ := json.Marshal(e) //nolint:errchkjson // texts
+	return text
+}
+
+// syncFrame and failure are two of the envelopes of /sockets/session/{id}.
+type (
+	syncFrame struct {
+		Type    string `json:"type"`
+		From    int64  `json:"from_seq"`
+		Through *int64 `json:"through_seq"`
+	}
+	failure struct {
+		Type   string `json:"type"`
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+	}
+)
+
+// sessionSocket is /sockets/session/{id}.
+func (h *handlers) sessionSocket(c echo.Context) error {
+	return h.socket(c, func(string) (*protocol, error) {
+		after, replay := int64(0), c.QueryParams().Has("after_seq")
+		if replay {
+			var err error
+			if after, err = strconv.ParseInt(c.QueryParam("after_seq"), 10, 64); err != nil || after < -1 {
+				return nil, wire.NewInvalid("int_parsing", "Input should be a number from -1", "query", "after_seq")
+			}
+		}
+		// A client that has seen more than there is has seen another conversation of this id, and
+		// nothing is sent to it again.
+		begin := func(through int64) int64 {
+			if replay {
+				return min(after, through)
+			}
+			return through
+		}
+		return &protocol{
+			hello: func(_ context.Context, through int64) ([]byte, error) {
+				s := syncFrame{Type: "sync", From: begin(through) + 1}
+				if through >= 0 {
+					s.Through = &through
+				}
+				return json.Marshal(s)
+			},
+			from: func(_ context.Context, through int64) (int64, error) { return begin(through), nil },
+			frame: func(i item) []byte {
+				if i.number < 0 {
+					return append(append([]byte(`{"type":"transient","event":`), i.payload...), '}')
+				}
+				frame := append([]byte(`{"type":"durable","seq":`), strconv.FormatInt(i.number, 10)...)
+				return append(append(append(frame, `,"event":`...), i.payload...), '}')
+			},
+			failed: func(err error) []byte {
+				f := failure{Type: "error"}
+				f.Code, f.Detail = codeOf(err)
+				text, _ := json.Marshal(f) //nolint:errchkjson // texts
+				return text
+			},
+		}, nil
+	})
+}

@@ -1,0 +1,112 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule/httpstream"
+)
+
+// stream is GET /api/conversations/{id}/events/stream: an event's id is its number, and its data
+// the event as it came. What is not stored has no id and the name "transient".
+func (h *handlers) stream(c echo.Context) error {
+	id, err := wire.PathID(c.Param("conversation_id"), "conversation_id")
+	if err != nil {
+		return err
+	}
+	after, replay, err := lastSeen(c)
+	if err != nil {
+		return err
+	}
+	if err := h.rooms.read(c.Request().Context(), func(s *dbmodule.Session) error {
+		return h.conversations.Exists(c.Request().Context(), s, id)
+	}); err != nil {
+		return wire.NotFound(err, "Conversation")
+	}
+	return h.streams.Events(func(ctx context.Context, w *httpstream.EventWriter) error {
+		m, through, err := h.rooms.join(ctx, id)
+		if err != nil {
+			return err
+		}
+		defer m.leave()
+		s := &subscriber{handlers: h, id: id, out: w, member: m, last: through}
+		if replay {
+			s.last = min(after, through)
+		}
+		return s.serve(ctx, through)
+	})(c)
+}
+
+// lastSeen is the number of the last event that a client has seen: by Last-Event-ID, or at first by
+// the parameter after_seq, -1 for none.
+func lastSeen(c echo.Context) (after int64, replay bool, err error) {
+	text, where := c.Request().Header.Get("Last-Event-ID"), []any{"header", "Last-Event-ID"}
+	if text == "" {
+		text, where = c.QueryParam("after_seq"), []any{"query", "after_seq"}
+	}
+	if text == "" {
+		return 0, false, nil
+	}
+	after, err = strconv.ParseInt(text, 10, 64)
+	if err != nil || after < -1 {
+		return 0, false, wire.NewInvalid("int_parsing", "Input should be a number from -1", where...)
+	}
+	return after, true, nil
+}
+
+// subscriber is one stream of events.
+type subscriber struct {
+	*handlers
+	id     string
+	out    *httpstream.EventWriter
+	member *member
+	last   int64
+}
+
+func (s *subscriber) serve(ctx context.Context, through int64) error {
+	for {
+		for s.last < through {
+			found, err := s.rooms.after(ctx, s.id, s.last)
+			if err != nil || len(found) == 0 {
+				return err
+			}
+			for _, e := range found {
+				if err := s.send(item{number: e.Number, payload: []byte(e.Payload)}); err != nil {
+					return err
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.member.room.gone:
+			return errors.New("live: the conversation is deleted")
+		case <-s.member.queue.Ready():
+		}
+		items, over := s.member.queue.Take()
+		for _, i := range items {
+			if err := s.send(i); err != nil {
+				return err
+			}
+		}
+		if over { // what did not fit is read
+			through = s.member.resume()
+		}
+	}
+}
+
+func (s *subscriber) send(i item) error {
+	if i.number < 0 {
+		return s.out.Send("", "transient", i.payload)
+	}
+	if i.number <= s.last {
+		return nil
+	}
+	s.last = i.number
+	return s.out.Send(strconv.FormatInt(i.number, 10), "", i.payload)
+}
