@@ -264,6 +264,10 @@ func (d *postgresDialect) hint(err error) string {
 	switch codeOf(err) {
 	case "25001":
 		return fmt.Sprintf("it can't run in a transaction: put the line %q right before it", directivePrefix+markNoTx)
+	case "55006":
+		if strings.Contains(err.Error(), "pending trigger events") {
+			return "rows of the table wait for a deferred constraint: put the line \"SET CONSTRAINTS ALL IMMEDIATE;\" before this statement, so that they are checked now"
+		}
 	case "55P03":
 		return fmt.Sprintf("others held a lock on the table for longer than DATABASE_LOCK_TIMEOUT=%s, in %d attempts", d.run.db.LockTimeout().Round(time.Millisecond), maxAttempts)
 	}

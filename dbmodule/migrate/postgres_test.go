@@ -121,3 +121,22 @@ func TestNothingBetweenTransactions(t *testing.T) {
 		t.Errorf("at %s", got)
 	}
 }
+
+// Rows that a deferred constraint has yet to look at stand in the way of ALTER
+// TABLE. The error says how to have them looked at, and that helps.
+func TestRowsThatWaitForADeferredConstraint(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.PostgreSQL))
+	const (
+		made  = "CREATE TABLE p (id int PRIMARY KEY);\nCREATE TABLE t (a text, p_id int REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED);\nINSERT INTO p VALUES (1);\nINSERT INTO t VALUES (NULL, 1);\n"
+		alter = "ALTER TABLE t ALTER COLUMN a SET NOT NULL;\n"
+		fill  = "UPDATE t SET a = 'x';\n"
+	)
+	err := applied(t, db, made+fill+alter)
+	if err == nil || !strings.Contains(err.Error(), "pending trigger events") || !strings.Contains(err.Error(), `put the line "SET CONSTRAINTS ALL IMMEDIATE;" before this statement`) {
+		t.Errorf("%v", err)
+	}
+	if err := applied(t, db, made+fill+"SET CONSTRAINTS ALL IMMEDIATE;\n"+alter); err != nil {
+		t.Error(err)
+	}
+}
