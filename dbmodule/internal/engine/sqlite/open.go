@@ -91,6 +91,11 @@ func Opener(s Settings) engine.OpenFunc {
 	}
 }
 
+// logLimit is the size in bytes to which SQLite cuts the write-ahead log when it
+// begins it anew. Without a limit the log keeps the size of the largest
+// transaction for ever. What is written between two checkpoints usually fits.
+const logLimit = 64 << 20
+
 // query renders the settings as the driver's parameters. They stand in the name
 // since a PRAGMA that is sent as a statement would reach one connection only.
 func (s Settings) query() url.Values {
@@ -104,6 +109,7 @@ func (s Settings) query() url.Values {
 		pragma("query_only", "1")
 	case !s.Memory:
 		pragma("journal_mode", "WAL")
+		pragma("journal_size_limit", strconv.Itoa(logLimit))
 	}
 	if !s.Reader {
 		pragma("synchronous", s.Synchronous)

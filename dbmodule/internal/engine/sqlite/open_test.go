@@ -100,3 +100,26 @@ func TestWhyAFileCanNotBeOpened(t *testing.T) {
 		require.NoError(t, o.Explain(os.ErrInvalid), "other errors say what they mean")
 	}
 }
+
+// The write-ahead log of a large transaction is cut when it begins anew.
+func TestTheLogShrinksAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.db")
+	c := connect(t, opened(t, "sqlite:///"+path).Open)
+	size := func() int64 {
+		info, err := os.Stat(path + "-wal")
+		require.NoError(t, err)
+		return info.Size()
+	}
+	for _, query := range []string{"CREATE TABLE names (name)", "INSERT INTO names VALUES (zeroblob(80 << 20))"} {
+		_, err := c.Exec(t.Context(), query, nil)
+		require.NoError(t, err)
+	}
+	const limit = 64 << 20
+	require.Greater(t, size(), int64(limit), "the test writes too little")
+	for _, query := range []string{"PRAGMA wal_checkpoint(RESTART)", "INSERT INTO names VALUES (1)"} {
+		_, err := c.Exec(t.Context(), query, nil)
+		require.NoError(t, err)
+	}
+	assert.LessOrEqual(t, size(), int64(limit))
+}
