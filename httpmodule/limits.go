@@ -172,19 +172,25 @@ func (s *Server) limitsFor(c echo.Context) Limits {
 }
 
 // withLimits bounds a request's time. What it returns ends the request's context.
-func (s *Server) withLimits(ctx context.Context, limits Limits) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	end := func() { cancel(nil) }
+func (s *Server) withLimits(ctx context.Context, limits Limits, t *timed) (context.Context, context.CancelFunc) {
+	end := nothingToEnd
 	if limits.EndAtStop {
+		within, cancel := context.WithCancelCause(ctx)
 		detach := context.AfterFunc(s.streams, func() { cancel(ErrStopping) })
-		end = func() { detach(); cancel(nil) }
+		ctx, end = within, func() { detach(); cancel(nil) }
 	}
 	if limits.RequestTimeout <= 0 {
 		return ctx, end
 	}
-	ctx, expire := context.WithTimeout(ctx, limits.RequestTimeout)
-	return ctx, func() { expire(); end() }
+	t.begin(ctx, limits.RequestTimeout)
+	if !limits.EndAtStop {
+		return t, t.end
+	}
+	return t, func() { t.end(); end() }
 }
+
+// nothingToEnd is for a context that ends with the request, see begin.
+func nothingToEnd() {}
 
 // limitConnection puts a route's own times on the connection, which net/http takes away
 // with the next request. A response without a connection has none.

@@ -36,8 +36,9 @@ func (s *Server) begin(w http.ResponseWriter, sent *http.Request) *request {
 	r.idHeader[0] = r.id
 	header[canonicalRequestID] = r.idHeader[:]
 	// What a handler sets takes the place of these.
-	header["X-Content-Type-Options"] = []string{"nosniff"}
-	header["Cache-Control"] = []string{"no-store"}
+	r.nosniff[0], r.noStore[0] = "nosniff", "no-store"
+	header["X-Content-Type-Options"] = r.nosniff[:]
+	header["Cache-Control"] = r.noStore[:]
 	if s.draining.Load() {
 		header.Set("Connection", "close")
 	}
@@ -95,7 +96,7 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 		r.pattern = c.Path()
 		limits := s.limitsFor(c)
 		limitConnection(r.response.ResponseWriter, limits)
-		ctx, cancel := s.withLimits(c.Request().Context(), limits)
+		ctx, cancel := s.withLimits(c.Request().Context(), limits, &r.timed)
 		defer cancel()
 		r.route(ctx, limits, s.logFields(ctx))
 		c.SetRequest(c.Request().WithContext(ctx))

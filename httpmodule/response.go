@@ -31,6 +31,8 @@ type request struct {
 	// idHeader and idSent are the identifier as the headers of response and request
 	// want it, which anybody may write into.
 	idHeader, idSent [1]string
+	// nosniff and noStore are other headers' values.
+	nosniff, noStore [1]string
 	http             *http.Request
 	// outer is the scope of the context that it came with, nil for none.
 	outer dbmodule.Scope
@@ -42,6 +44,7 @@ type request struct {
 	// routed is the context once the route is known, nil until then: with the
 	// deadline, and with what instruments and middleware have put into it.
 	routed context.Context
+	timed  timed
 	limits Limits
 	// share is its part of the server's memory for bodies and answers.
 	share    share
