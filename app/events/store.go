@@ -186,14 +186,25 @@ func (s *Store) publish(ctx context.Context, db bun.IDB, conversationID string, 
 // those events of fresh that are to be stored.
 //
 // That an event which is not stored came before is remembered for a while. A batch all
-// of whose other events are stored came before as a whole, however long ago.
+// of whose other events are stored came before, however long ago; but a sender that got no
+// answer may have added to it. What stands behind the last of those is news if nothing was
+// stored since.
 func (s *Store) news(
 	ctx context.Context, db bun.IDB, c *conversations.Conversation, batch []*Incoming,
 ) (fresh, added []*Incoming, err error) {
 	transient := func(e *Incoming) bool { return e.Transient }
 	lasting := slices.DeleteFunc(slices.Clone(batch), transient)
-	if added, err = s.unknown(ctx, db, c.ID, lasting); err != nil || len(lasting) > 0 && len(added) == 0 {
+	if added, err = s.unknown(ctx, db, c.ID, lasting); err != nil {
 		return nil, nil, err
+	}
+	if len(lasting) > 0 && len(added) == 0 {
+		last := lasting[len(lasting)-1]
+		if batch = batch[slices.Index(batch, last)+1:]; len(batch) == 0 {
+			return nil, nil, nil
+		}
+		if newest, err := isNewest(ctx, db, c.ID, last.ID); err != nil || !newest {
+			return nil, nil, err
+		}
 	}
 	isNew := make(map[*Incoming]bool, len(added))
 	for _, e := range added {
@@ -205,6 +216,17 @@ func (s *Store) news(
 		}
 	}
 	return fresh, added, nil
+}
+
+// isNewest reports whether no event of a conversation was stored after one that was.
+func isNewest(ctx context.Context, db bun.IDB, conversationID, id string) (bool, error) {
+	var later []int64
+	err := db.NewRaw("SELECT seq FROM events WHERE conversation_id = ? AND seq > (SELECT seq FROM events WHERE conversation_id = ? AND id = ?) LIMIT 1",
+		conversationID, conversationID, id).Scan(ctx, &later)
+	if err != nil {
+		return false, fmt.Errorf("events: look for later ones: %w", err)
+	}
+	return len(later) == 0, nil
 }
 
 // progressOf is what events tell that come in this order.

@@ -1,6 +1,7 @@
 package webhooks_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -139,5 +140,31 @@ func TestTitleOfTheFirstMessage(t *testing.T) {
 		put(`"Coins"`)
 		apptest.JSON[wire.Success](t, s, http.MethodPost, "/api/v1/webhooks/events/"+other, "["+message("3", "user", "More")+"]", http.StatusOK)
 		assert.Contains(t, s.Do(t, http.MethodGet, "/api/conversations/"+other, "").Body, `"title":"Coins"`)
+	})
+}
+
+// A sender that got no answer puts the batch in front of what came since: a whole state at
+// its end is news, unless something was stored after the rest of the batch.
+func TestStateBehindARepeatedBatchCounts(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		full := func(id string, iterations int) string {
+			return fmt.Sprintf(`{"id":"%s","kind":"ConversationStateUpdateEvent","key":"full_state","value":{"max_iterations":%d}}`, id, iterations)
+		}
+		for _, step := range []struct {
+			batch      string
+			iterations int
+		}{
+			{`[` + full("f1", 1) + `,{"id":"1","kind":"ActionEvent"}]`, 1},
+			{`[` + full("f1", 1) + `,{"id":"1","kind":"ActionEvent"},` + full("f2", 2) + `]`, 2},
+			{`[` + full("f0", 9) + `,{"id":"1","kind":"ActionEvent"}]`, 2},
+			{`[{"id":"2","kind":"ActionEvent"}]`, 2},
+			{`[{"id":"1","kind":"ActionEvent"},` + full("f3", 3) + `]`, 2},
+			{`[{"id":"1","kind":"ActionEvent"},{"id":"2","kind":"ActionEvent"},` + full("f4", 4) + `]`, 4},
+		} {
+			apptest.JSON[wire.Success](t, s, http.MethodPost, push, step.batch, http.StatusOK)
+			assert.Contains(t, s.Do(t, http.MethodGet, info, "").Body, fmt.Sprintf(`"max_iterations":%d`, step.iterations), step.batch)
+		}
+		assert.Equal(t, 2, apptest.JSON[int](t, s, http.MethodGet, list+"/count", "", 200))
 	})
 }
