@@ -46,12 +46,12 @@ type protocol struct {
 }
 
 // socket serves a websocket by a protocol.
-func (h *handlers) socket(c echo.Context, make func(id string) (*protocol, error)) error {
+func (h *handlers) socket(c echo.Context, speak func(id string) (*protocol, error)) error {
 	id, err := wire.PathID(c.Param("conversation_id"), "conversation_id")
 	if err != nil {
 		return err
 	}
-	p, err := make(id)
+	p, err := speak(id)
 	if err != nil {
 		return err
 	}
