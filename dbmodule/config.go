@@ -18,7 +18,7 @@ import (
 // not usable: start from [DefaultConfig].
 type Config struct {
 	// URL says which database. SQLAlchemy's forms are accepted verbatim.
-	URL URL `envconfig:"DATABASE_URL" default:"sqlite+aiosqlite:///./openhands.db" named:"required" desc:"database to use, in SQLAlchemy's URL form"`
+	URL URL `envconfig:"DATABASE_URL" default:"sqlite+aiosqlite:///./openhands.db" desc:"database to use, in SQLAlchemy's URL form"`
 
 	// PasswordFile is the absolute path of a file with the password in one
 	// line. Like the other two sources it is asked for each connection that is

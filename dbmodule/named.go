@@ -1,7 +1,13 @@
 package dbmodule
 
 import (
+	"encoding"
+	"errors"
 	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 	"go.uber.org/fx"
@@ -73,3 +79,86 @@ func nameTag(name string) string { return fmt.Sprintf("name:%q", name) }
 func modelsOf(name string) string { return fmt.Sprintf("group:%q", "dbmodule.models."+name) }
 
 func observersOf(name string) string { return fmt.Sprintf("group:%q", "dbmodule.observers."+name) }
+
+// Named returns the settings of the database of this name, which [Named] adds.
+// lookup finds variables, as os.LookupEnv does. The name in capitals stands
+// before that of each variable: ARCHIVE_DATABASE_URL, ARCHIVE_DATABASE_ECHO.
+// What is no letter or digit in the name is "_" there.
+//
+// ARCHIVE_DATABASE_URL must be set. What says which database it is and how to log
+// in (the URL, the replicas' URLs, the three sources of a password) is never
+// that of c; every other setting is that of c unless it has a variable. A reader that
+// falls back to the names without the prefix, as envconfig does, would make
+// another database the main one where a variable is missing.
+//
+// The error names every variable that is missing or can't be used, without
+// values that may be secrets.
+func (c Config) Named(name string, lookup func(variable string) (value string, ok bool)) (Config, error) {
+	named := c
+	named.URL, named.ReplicaURLs, named.PasswordFile, named.PasswordCommand, named.Password = URL{}, nil, "", "", nil
+	var errs []error
+	fields := reflect.ValueOf(&named).Elem()
+	for i := range fields.NumField() {
+		tag, ok := fields.Type().Field(i).Tag.Lookup("envconfig")
+		if !ok {
+			continue
+		}
+		variable := variablePrefix(name) + tag
+		value, ok := lookup(variable)
+		if !ok {
+			continue
+		}
+		if err := setField(fields.Field(i).Addr().Interface(), value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", variable, err))
+		}
+	}
+	if value, _ := lookup(variablePrefix(name) + "DATABASE_URL"); value == "" {
+		errs = append(errs, fmt.Errorf("%sDATABASE_URL is not set: it says which database %s is", variablePrefix(name), name))
+	}
+	if len(errs) > 0 {
+		return Config{}, fmt.Errorf("dbmodule: settings of database %s: %w", name, errors.Join(errs...))
+	}
+	return named, nil
+}
+
+// variablePrefix is what stands before the variables of a named database.
+func variablePrefix(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(name)) + "_"
+}
+
+// setField sets a setting as envconfig does.
+func setField(field any, value string) (err error) {
+	bad := func(takes string) error { return errors.New("takes " + takes) } // the value may be a secret
+	switch field := field.(type) {
+	case encoding.TextUnmarshaler:
+		return field.UnmarshalText([]byte(value))
+	case *string:
+		*field = value
+	case *time.Duration:
+		if *field, err = time.ParseDuration(value); err != nil {
+			return bad("a duration, for example 10s")
+		}
+	case *bool:
+		if *field, err = strconv.ParseBool(value); err != nil {
+			return bad("true or false")
+		}
+	case *int:
+		if *field, err = strconv.Atoi(value); err != nil {
+			return bad("a whole number")
+		}
+	default:
+		return fmt.Errorf("no variable can set a %T", field)
+	}
+	return nil
+}
+
+// isCopyOf says that every setting is the other's. Two databases in memory are
+// two, whatever their settings.
+func (c Config) isCopyOf(other Config) bool {
+	return !c.URL.IsZero() && !c.URL.Memory() && reflect.DeepEqual(c, other)
+}

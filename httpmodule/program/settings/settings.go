@@ -2,8 +2,7 @@
 // all that is wrong with them at once, without secrets.
 //
 // The tags of a field are envconfig (the variable's name), desc (what it means, for people),
-// default, takes (what it takes, where that does not follow from the type) and named
-// ("required": a group with a name must set it; see [Named]).
+// default, and takes (what it takes, where that does not follow from the type).
 package settings
 
 import (
@@ -21,37 +20,21 @@ import (
 // Settings are the variables of a program, with what the environment says of them.
 type Settings struct{ all []*setting }
 
-// Group is a struct whose variables begin with a name of its own.
-type Group struct {
-	name string
-	into any
-}
-
-// Named makes a Group of the struct that into points to: with the name "reports", the
-// variable DATABASE_URL of the struct is REPORTS_DATABASE_URL here. Nothing else is read in its
-// place if it is not set.
-func Named(name string, into any) Group { return Group{name: name, into: into} }
-
 // Read reads the environment into structs: each argument is a pointer to a struct that
-// has its defaults, or a [Group]. A variable that is not set, or can't be read, leaves the default. A struct with a method
-// Validate() error is asked last; each error that it joins begins with the name of its package, a
-// colon and the variable's name, and belongs to that variable.
+// has its defaults. A variable that is not set, or can't be read, leaves the default. When all are
+// read, a struct with a method Validate() error is asked; each error that it joins begins with the
+// name of its package, a colon and the variable's name, and belongs to that variable.
 //
-// It panics on an argument that is neither: that is a mistake in the program.
+// It panics on an argument that is no pointer to a struct: that is a mistake in the program.
 func Read(structs ...any) *Settings {
 	s := &Settings{}
-	groups := make([]Group, len(structs))
 	found := make([][]*setting, len(structs))
-	for i, arg := range structs {
-		group, ok := arg.(Group)
-		if !ok {
-			group = Group{into: arg}
-		}
-		groups[i], found[i] = group, group.read()
+	for i, into := range structs {
+		found[i] = read(into)
 		s.all = append(s.all, found[i]...)
 	}
-	for i, group := range groups {
-		group.validate(found[i])
+	for i, into := range structs {
+		validate(into, found[i])
 	}
 	return s
 }
@@ -114,49 +97,39 @@ type setting struct {
 	problem string
 }
 
-func (g Group) read() []*setting {
-	into := reflect.ValueOf(g.into)
-	if into.Kind() != reflect.Pointer || into.Elem().Kind() != reflect.Struct {
-		panic(fmt.Sprintf("settings: read into %T: it takes pointers to structs", g.into))
+func read(into any) []*setting {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		panic(fmt.Sprintf("settings: read into %T: it takes pointers to structs", into))
 	}
-	all := fieldsOf(into.Elem(), g.prefix())
+	all := fieldsOf(v.Elem())
 	for _, s := range all {
 		if s.raw, s.isSet = os.LookupEnv(s.name); s.isSet {
 			if err := s.readField(); err != nil {
 				s.found(s.name + ": " + s.unreadable())
 			}
-		} else if g.name != "" && s.field.Tag.Get("named") == "required" {
-			s.found(s.name + ": is not set: " + g.name + " has no default of its own")
 		}
 	}
 	return all
 }
 
-// prefix begins the names of the group's variables.
-func (g Group) prefix() string {
-	if g.name == "" {
-		return ""
-	}
-	return strings.ToUpper(g.name) + "_"
-}
-
-// validate notes what the struct says of its values.
-func (g Group) validate(all []*setting) {
-	v, ok := g.into.(interface{ Validate() error })
+// validate notes what a struct says of its values.
+func validate(into any, all []*setting) {
+	v, ok := into.(interface{ Validate() error })
 	if !ok {
 		return
 	}
 	for _, err := range leaves(v.Validate()) {
-		name := g.prefix() + settingOf(err)
+		name := settingOf(err)
 		if i := slices.IndexFunc(all, func(s *setting) bool { return s.name == name }); i >= 0 {
-			all[i].invalid(err, g.prefix())
+			all[i].invalid(err)
 		}
 	}
 }
 
 // fieldsOf lists the fields of a struct that name a variable, those of structs in it
 // included.
-func fieldsOf(v reflect.Value, prefix string) []*setting {
+func fieldsOf(v reflect.Value) []*setting {
 	var all []*setting
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
@@ -166,12 +139,12 @@ func fieldsOf(v reflect.Value, prefix string) []*setting {
 		}
 		if !ok {
 			if field.Type.Kind() == reflect.Struct && field.IsExported() {
-				all = append(all, fieldsOf(v.Field(i), prefix)...)
+				all = append(all, fieldsOf(v.Field(i))...)
 			}
 			continue
 		}
 		s := &setting{
-			name: prefix + name, fallback: field.Tag.Get("default"), meaning: field.Tag.Get("desc"), field: field, value: v.Field(i),
+			name: name, fallback: field.Tag.Get("default"), meaning: field.Tag.Get("desc"), field: field, value: v.Field(i),
 		}
 		if !s.isTagged() {
 			s.fallback = s.text() // the program's own default, in the place of its library's
@@ -241,14 +214,14 @@ func (s *setting) unreadable() string {
 }
 
 // invalid notes what Validate says.
-func (s *setting) invalid(err error, prefix string) {
+func (s *setting) invalid(err error) {
 	_, text, _ := strings.Cut(err.Error(), ": ")
 	for _, part := range s.parts() {
 		if !harmless(part) {
 			text = strings.ReplaceAll(text, part, mask)
 		}
 	}
-	s.found(prefix + text)
+	s.found(text)
 }
 
 // parts returns the free text in a setting's value.

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule"
 	"github.com/openhands-go/server/httpmodule/program/settings"
 )
@@ -111,28 +110,6 @@ func TestProblemsComeAllAtOnceAndWithoutValues(t *testing.T) {
 	assert.Equal(t, "settings: read the environment: "+strings.Join(texts, "; "), wrong.Error())
 }
 
-// Two groups of one struct do not share a variable, and a database with a name does not fall
-// back to the one without.
-func TestNamedGroups(t *testing.T) {
-	t.Setenv("DATABASE_URL", "sqlite:///./main.db")
-	t.Setenv("REPORTS_DATABASE_POOL_SIZE", "-7")
-	main, reports := dbmodule.DefaultConfig(), dbmodule.DefaultConfig()
-	read := settings.Read(&main, settings.Named("reports", &reports))
-	assert.Equal(t, "sqlite:///./main.db", main.URL.String())
-	assert.NotEqual(t, main.URL.String(), reports.URL.String())
-	var wrong *settings.Error
-	require.ErrorAs(t, read.Err(), &wrong)
-	require.Len(t, wrong.Problems, 2)
-	assert.Equal(t, "REPORTS_DATABASE_URL: is not set: reports has no default of its own", wrong.Problems[0].Text)
-	assert.Contains(t, wrong.Problems[1].Text, "REPORTS_DATABASE_POOL_SIZE=-7: takes 0")
-
-	t.Setenv("REPORTS_DATABASE_URL", "sqlite:///./reports.db")
-	t.Setenv("REPORTS_DATABASE_POOL_SIZE", "7")
-	require.NoError(t, settings.Read(&main, settings.Named("reports", &reports)).Err())
-	assert.Equal(t, "sqlite:///./reports.db", reports.URL.String())
-	assert.Equal(t, []int{5, 7}, []int{main.PoolSize, reports.PoolSize})
-}
-
 func TestMisspelt(t *testing.T) {
 	t.Setenv("SHELF_COLUOR", "blue")
 	t.Setenv("DATABASE_UNKNOWN", "1")
@@ -154,11 +131,4 @@ func ExampleRead() {
 	read := settings.Read(&cfg)
 	fmt.Println(cfg.Greeting, read.Err())
 	// Output: hello <nil>
-}
-
-func ExampleNamed() {
-	reports := dbmodule.DefaultConfig()
-	// REPORTS_DATABASE_URL has to be set.
-	fmt.Println(settings.Read(settings.Named("reports", &reports)).Err())
-	// Output: settings: read the environment: REPORTS_DATABASE_URL: is not set: reports has no default of its own
 }
