@@ -15,7 +15,7 @@ const (
 	mostAddresses = 10_000
 	// freeFailures is how many unknown keys an address may send at once, and
 	// failuresPerSecond how many over time.
-	freeFailures      = 10
+	freeFailures      = 100
 	failuresPerSecond = 1
 	// mostNames bounds what is remembered of an address.
 	mostNames = 16
