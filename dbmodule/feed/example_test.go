@@ -10,7 +10,7 @@ import (
 )
 
 // A subscriber reads what is stored each time that it gets a hint.
-func Example() {
+func ExampleNew() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cfg := dbmodule.DefaultConfig()
@@ -37,21 +37,22 @@ func Example() {
 
 	sub := f.Subscribe("order", "7")
 	defer sub.Close()
-	go func() {
-		_ = db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
-			if _, err := s.ExecContext(ctx, "INSERT INTO orders VALUES ('7', 'paid')"); err != nil {
-				return err
-			}
-			return f.Publish(ctx, s, "order", "7")
-		})
-	}()
-	for state := ""; state != "paid"; {
-		s := f.Sessions().New()
-		_ = s.NewSelect().Table("orders").Column("state").Where("id = ?", "7").Scan(ctx, &state)
-		_ = s.Close()
-		fmt.Printf("%q\n", state)
-		if state != "paid" {
-			<-sub.Hints()
+	err = db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+		if _, err := s.ExecContext(ctx, "INSERT INTO orders VALUES ('7', 'paid')"); err != nil {
+			return err
 		}
+		return f.Publish(ctx, s, "order", "7")
+	})
+	if err != nil {
+		panic(err)
 	}
+
+	<-sub.Hints() // something changed: read what is stored
+	var state string
+	s := f.Sessions().New()
+	if err := s.NewSelect().Table("orders").Column("state").Where("id = ?", "7").Scan(ctx, &state); err != nil {
+		panic(err)
+	}
+	fmt.Println(state, s.Close())
+	// Output: paid <nil>
 }
