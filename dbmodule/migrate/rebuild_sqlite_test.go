@@ -393,7 +393,8 @@ func TestSQLiteTableWhoseRowsArePutAside(t *testing.T) {
 	}{
 		"an index and a trigger": {
 			[]string{"CREATE INDEX by_hand ON t (a)", "CREATE TABLE log (x)", "CREATE TRIGGER tr AFTER INSERT ON t WHEN new.a = 'log' BEGIN INSERT INTO log VALUES (1); END"},
-			[]string{"SELECT count(*) FROM sqlite_schema WHERE name = 'by_hand'", "SELECT count(*) FROM sqlite_schema WHERE name = 'tr'"}, "",
+			[]string{"SELECT count(*) FROM sqlite_schema WHERE name = 'by_hand'", "SELECT count(*) FROM sqlite_schema WHERE name = 'tr'"},
+			"",
 		},
 		"an index of a column that goes": {[]string{"CREATE INDEX by_hand ON t (b)"}, nil, "index by_hand is on column b"},
 		"a view":                         {[]string{"CREATE VIEW v AS SELECT b FROM t"}, nil, "view v would fail from now on"},
