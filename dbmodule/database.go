@@ -128,7 +128,10 @@ func (d *Database) shared() shared {
 	if d.config.Echo == EchoDebug {
 		tell.Rows = querylog.Rows(d.log, d.config.EchoHideParameters)
 	}
-	return shared{listeners: tell, shapes: d.shapes, live: d.live, gate: &d.gate}
+	return shared{
+		listeners: tell, shapes: d.shapes, live: d.live, gate: &d.gate,
+		notice: func(text string) { d.log.Warn(text) },
+	}
 }
 
 // registerModels makes the models known to Bun. A model with an m2m relation

@@ -67,6 +67,8 @@ type shared struct {
 	live      *sqlconn.Live
 	// gate keeps sessions out during a migration in the background.
 	gate *gate
+	// notice logs what happens to the database by itself.
+	notice func(text string)
 }
 
 // connSettings are the settings of connections that an engine opens.
@@ -80,10 +82,10 @@ func (c Config) connSettings(with shared, opened engine.Opened) sqlconn.Settings
 }
 
 // openEngine has the URL's engine open the database. It does no I/O.
-func (c Config) openEngine() (engine.Opened, error) {
+func (c Config) openEngine(notice func(text string)) (engine.Opened, error) {
 	target := engine.Target{
 		URL: c.URL, ConnectTimeout: c.ConnectTimeout, Prepares: c.URL.StatementCache(c.StatementCache) > 0,
-		Password: credentials.Source(c.passwordSource()),
+		Password: credentials.Source(c.passwordSource()), CheckInterval: c.CheckInterval, Notice: notice,
 	}
 	switch of := c.URL.Engine(); of {
 	case SQLite:
@@ -100,7 +102,7 @@ func (c Config) openEngine() (engine.Opened, error) {
 // openPools makes the pools for the URL of cfg, which is the primary's if replica is nil.
 // Where one connection writes, that and those that read have a pool each.
 func openPools(cfg Config, with shared, replica *cluster.Replica) (pools, error) {
-	opened, err := cfg.openEngine()
+	opened, err := cfg.openEngine(with.notice)
 	if err != nil {
 		return pools{}, err
 	}

@@ -179,10 +179,21 @@ func ping(ctx context.Context, db *dbmodule.Database) error {
 	return errors.Join(err, session.Close())
 }
 
+// unanswered says why a database does not answer, as far as anybody may know.
+func unanswered(err error) string {
+	// SQLite's code for a file that is not at its path any more.
+	const moved = "1032"
+	var known *dbmodule.Error
+	if errors.As(err, &known) && known.Engine == dbmodule.SQLite && known.Code == moved {
+		return "the database's file was moved, deleted or replaced"
+	}
+	return "the database does not answer"
+}
+
 func inspect(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmodule.SchemaState, []string) {
 	if err := ping(ctx, db); err != nil {
 		log.Warn("not ready", zap.Error(err))
-		return nil, []string{"the database does not answer"}
+		return nil, []string{unanswered(err)}
 	}
 	schema, err := db.SchemaState(ctx)
 	if err != nil {

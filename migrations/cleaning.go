@@ -78,7 +78,7 @@ func cleanEvents(tell func(string)) migrate.BackfillFunc {
 		if piece.Rows, piece.Done, err = c.piece(ctx, db); err != nil {
 			return piece, fmt.Errorf("migrations: clean events: %w", err)
 		}
-		if piece.Done && tell != nil {
+		if piece.Done && tell != nil && c.Conversations > 0 {
 			tell(c.told())
 		}
 		next, err := json.Marshal(c)

@@ -23,6 +23,11 @@ type Target struct {
 	ConnectTimeout time.Duration
 	// Prepares is set when statements are to be prepared.
 	Prepares bool
+	// CheckInterval is how often an engine looks at what may change under its connections.
+	CheckInterval time.Duration
+	// Notice, if not nil, tells an operator what happens to the database by itself. It is called
+	// once for each thing that happens, and returns at once.
+	Notice func(text string)
 	// Password, if not nil, is asked for the password of each connection that is made.
 	Password credentials.Source
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io/fs"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
@@ -23,18 +24,26 @@ type conn struct {
 	// waits is set where COMMIT may have to wait for readers: without a write-ahead
 	// log, in memory.
 	waits bool
+	// file is the database's, and opened what stood at its path when the connection was
+	// made.
+	file   *file
+	opened fs.FileInfo
+	writes bool
 }
 
 var _ engine.Conn = (*conn)(nil)
 
 // newConn wraps a driver's connection. One that takes the write lock when it
 // begins is a writer.
-func newConn(inner driver.Conn, writer, memory bool) (engine.Conn, error) {
+func newConn(inner driver.Conn, writer bool, s Settings, opened fs.FileInfo) (engine.Conn, error) {
 	base, err := engine.NewDriverConn(inner)
 	if err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}
-	c := &conn{DriverConn: base, begin: begin, control: make(map[string]engine.Stmt), open: make(map[*stmt]struct{}), waits: memory}
+	c := &conn{
+		DriverConn: base, begin: begin, control: make(map[string]engine.Stmt), open: make(map[*stmt]struct{}), waits: s.Memory,
+		file: s.file, opened: opened, writes: writer,
+	}
 	if writer {
 		c.begin = beginImmediate
 	}
@@ -75,16 +84,32 @@ func (c *conn) Begin(ctx context.Context, opts engine.TxOptions) error {
 // and the driver would say of a transaction that was stored meanwhile that it was
 // cancelled. SQLite keeps a transaction open whose COMMIT it refused, so that is
 // rolled back.
+//
+// What would be stored in a file that is gone is not stored.
 func (c *conn) Commit(ctx context.Context) error {
 	if !c.waits {
 		ctx = context.WithoutCancel(ctx)
 	}
-	err := c.Control(ctx, commit)
+	var err error
+	if c.writes {
+		err = c.file.check(c.opened, true)
+	}
+	if err == nil {
+		err = c.Control(ctx, commit)
+	}
 	if err != nil {
 		// SQLite says "no transaction is active" where it did not keep it.
 		_ = c.Control(context.WithoutCancel(ctx), rollback)
 	}
 	return err
+}
+
+// Reset implements engine.Conn. A connection whose file is gone has no next user.
+func (c *conn) Reset(ctx context.Context) error {
+	if err := c.file.check(c.opened, c.writes); err != nil {
+		return err
+	}
+	return c.DriverConn.Reset(ctx)
 }
 
 // Rollback implements engine.Conn. SQLite may have rolled back by itself, and says

@@ -15,6 +15,10 @@ import (
 // itself only says that it is unable to open it, or that it is read-only.
 func noFile(u dburl.URL, err error) error {
 	path, options := u.Path(), u.SQLite()
+	var gone *goneError
+	if errors.As(err, &gone) {
+		return nil // it says what to do
+	}
 	if path == "" || !errors.Is(err, dberr.ErrUnavailable) && !errors.Is(err, dberr.ErrReadOnly) {
 		return nil
 	}

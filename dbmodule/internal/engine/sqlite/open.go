@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -33,6 +34,9 @@ func Open(target engine.Target) (engine.Opened, error) {
 	settings := Settings{
 		Name: name, Memory: options.Memory, ReadOnly: options.ReadOnly, MustExist: options.MustExist,
 		BusyTimeout: options.BusyTimeout, Synchronous: options.Synchronous,
+	}
+	if !options.Memory {
+		settings.file = &file{path: options.Path, every: target.CheckInterval, notice: target.Notice}
 	}
 	readers := settings
 	readers.Reader = true
@@ -76,18 +80,27 @@ type Settings struct {
 	BusyTimeout time.Duration
 	// Synchronous is the value of SQLite's pragma of that name.
 	Synchronous string
+
+	// file is what all connections know of the database's file, nil in memory.
+	file *file
 }
 
 // Opener returns what makes connections.
 func Opener(s Settings) engine.OpenFunc {
-	dsn := s.Name + "?" + s.query().Encode()
+	there := s
+	there.MustExist = true
+	names := map[bool]string{false: s.Name + "?" + s.query().Encode(), true: s.Name + "?" + there.query().Encode()}
 	writer := !s.Reader && !s.ReadOnly
 	return func(context.Context) (engine.Conn, error) {
-		inner, err := (&sqlite.Driver{}).Open(dsn)
+		var inner driver.Conn
+		opened, err := s.file.open(func(exists bool) (err error) {
+			inner, err = (&sqlite.Driver{}).Open(names[exists])
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", s.Name, err)
 		}
-		return newConn(inner, writer, s.Memory)
+		return newConn(inner, writer, s, opened)
 	}
 }
 

@@ -24,7 +24,10 @@ type driverError interface {
 func Judge(err error) engine.Verdict {
 	var v engine.Verdict
 	var lite driverError
+	var gone *goneError
 	switch {
+	case errors.As(err, &gone):
+		v = engine.Verdict{Kind: dberr.ErrUnavailable, Code: strconv.Itoa(sqlite3.SQLITE_READONLY_DBMOVED), Text: gone.Error(), LosesTransaction: true, LosesConnection: true, Answered: true}
 	case errors.As(err, &lite):
 		v = judgeSQLite(lite)
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, engine.ErrConnLost):
