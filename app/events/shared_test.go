@@ -10,6 +10,9 @@ import (
 
 	"github.com/openhands-go/server/app/apptest"
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/httpmodule"
 )
 
 // What is marked public is shared, and nothing else; start tasks are nulls.
@@ -53,4 +56,35 @@ func TestOnlyPublicIsShared(t *testing.T) {
 		assert.Positive(t, limited, "an address that asks too often")
 		assert.Equal(t, 200, s.Do(t, http.MethodGet, "/api/conversations/count", "").Status, "with a key there is no limit")
 	})
+}
+
+// Behind a trusted proxy each client has a limit of its own. Whoever is no trusted proxy can't
+// get around the limit by a header.
+func TestSharedIsLimitedByTheClientsAddress(t *testing.T) {
+	t.Parallel()
+	for _, trusted := range []bool{true, false} {
+		t.Run(fmt.Sprint("trusted ", trusted), func(t *testing.T) {
+			t.Parallel()
+			s := apptest.New(t, dbtest.Config(t, dbmodule.SQLite), func(c *httpmodule.Config) {
+				if trusted {
+					c.TrustedProxies = []string{"192.0.2.1"} // httptest's
+				}
+			})
+			ask := func(from string) int {
+				return s.Do(t, http.MethodGet, "/api/shared-conversations/count", "", "X-Forwarded-For", from).Status
+			}
+			for range 2000 {
+				if ask("198.51.100.1") == http.StatusTooManyRequests {
+					break
+				}
+			}
+			refused := 0
+			for i := range 50 {
+				if ask(fmt.Sprint("198.51.101.", i)) == http.StatusTooManyRequests {
+					refused++
+				}
+			}
+			assert.Equal(t, trusted, refused == 0, refused)
+		})
+	}
 }

@@ -2,18 +2,18 @@
 package slow
 
 import (
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4/middleware"
 	"golang.org/x/time/rate"
 )
 
-// Limiter counts requests by the address that a connection comes from. Headers that name
-// another are not read: whoever sends them writes what they like. It is safe for concurrent
-// use.
+// Limiter counts requests by the client's address: the other end of the connection, or what a
+// trusted proxy there says (TRUSTED_PROXIES). Nobody else's headers are believed. It is safe for
+// concurrent use.
 type Limiter struct {
 	store *middleware.RateLimiterMemoryStore
 }
@@ -29,11 +29,7 @@ func New(perSecond float64, burst int) *Limiter {
 // Middleware answers 429 to an address that asks too often.
 func (l *Limiter) Middleware(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		host, _, err := net.SplitHostPort(ctx.RemoteAddr())
-		if err != nil {
-			host = ctx.RemoteAddr()
-		}
-		if ok, err := l.store.Allow(host); err == nil && !ok {
+		if ok, err := l.store.Allow(humaecho.Unwrap(ctx).RealIP()); err == nil && !ok {
 			ctx.SetHeader("Retry-After", "1")
 			// The answer is gone if this fails: so is whoever asked.
 			_ = huma.WriteErr(api, ctx, http.StatusTooManyRequests, "Too many requests from this address: try again in a second")
