@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -13,29 +12,41 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// numberPage is how many events one statement numbers.
-const numberPage = 200
+const (
+	// numberPage is how many events one statement numbers. Where others write all the time, a
+	// piece waits longer for its turn than it works: few large ones are done sooner.
+	numberPage = 1000
+	// numberTime is how long a piece goes on, which ends with a statement: it holds SQLite's
+	// writer for less than 100 ms.
+	numberTime = 60 * time.Millisecond
+)
 
-// numberEvents gives the events that are there their numbers: it walks through all events in the
+// numberEvents gives the events that are there their numbers: it walks through them in the
 // order of their arrival, and gives each the next number of its conversation. It locks the
-// conversations' rows before, as those do who store events. Events that builds before this
-// one store behind its back are numbered when the next event of their conversation is stored.
-// from is the seq of the last event that is done.
+// conversations' rows before, as those do who store events.
+//
+// It ends with the event that was the last one when it began, however many come meanwhile:
+// those that builds before this one store without a number get it when the next event of
+// their conversation is stored. from is the seq of the last event that is done, and that of
+// the one to end with.
 func numberEvents(ctx context.Context, db bun.IDB, from string) (piece migrate.Piece, err error) {
-	after := int64(-1 << 62)
-	if from != "" {
-		if after, err = strconv.ParseInt(from, 10, 64); err != nil {
-			return piece, fmt.Errorf("migrations: read position %q: %w", from, err)
-		}
+	after, until := int64(-1<<62), int64(0)
+	if from == "" {
+		err = db.NewRaw("SELECT COALESCE(MAX(seq), 0) FROM events").Scan(ctx, &until)
+	} else {
+		_, err = fmt.Sscanf(from, "%d to %d", &after, &until)
 	}
-	for end := time.Now().Add(cleanTime); !piece.Done && (piece.Rows == 0 || time.Now().Before(end)); {
-		n, last, err := numberPart(ctx, db, after)
+	if err != nil {
+		return piece, fmt.Errorf("migrations: number events from %q: %w", from, err)
+	}
+	for end := time.Now().Add(numberTime); !piece.Done && (piece.Rows == 0 || time.Now().Before(end)); {
+		n, last, err := numberPart(ctx, db, after, until)
 		if err != nil {
 			return piece, fmt.Errorf("migrations: number events: %w", err)
 		}
 		piece.Rows, piece.Done, after = piece.Rows+int64(n), n < numberPage, last
 	}
-	piece.Next = strconv.FormatInt(after, 10)
+	piece.Next = fmt.Sprintf("%d to %d", after, until)
 	return piece, nil
 }
 
@@ -47,9 +58,9 @@ type numberRow struct {
 }
 
 // numberPart numbers the next events, and says how many it has looked at and which was the last.
-func numberPart(ctx context.Context, db bun.IDB, after int64) (n int, last int64, err error) {
+func numberPart(ctx context.Context, db bun.IDB, after, until int64) (n int, last int64, err error) {
 	var rows []*numberRow
-	err = db.NewRaw("SELECT seq, conversation_id, number FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after, numberPage).Scan(ctx, &rows)
+	err = db.NewRaw("SELECT seq, conversation_id, number FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", after, until, numberPage).Scan(ctx, &rows)
 	if err != nil || len(rows) == 0 {
 		return 0, after, err
 	}

@@ -75,7 +75,8 @@ func TestWhatComesAgainChangesNothing(t *testing.T) {
 			{push, "[" + full("f2", "finished") + "]", "finished"},
 			{push, "[" + full("f1", "running") + "]", "finished"},
 			{push, "[" + full("f1", "running") + `,{"id":"a1","kind":"ActionEvent"}]`, "finished"},
-			{push, `[{"id":"a1","kind":"ActionEvent"},` + full("f0", "running") + "]", "finished"}, // a1 is known, so all is
+			{push, `[{"id":"a2","kind":"ActionEvent"},` + full("f3", "paused") + "]", "paused"},
+			{push, `[{"id":"a1","kind":"ActionEvent"},` + full("f0", "running") + "]", "paused"}, // a1 is known and a2 is newer: all of it came before
 			{push, `[{"id":"a2","kind":"ActionEvent"},` + full("f3", "paused") + "]", "paused"},
 
 			{pushInfo, put("running", `,"updated_at":"2026-01-01T00:00:00Z"`), "running"},

@@ -25,8 +25,9 @@ type killer struct {
 
 	mu      sync.Mutex
 	victims []thread
-	busy    bool
-	wg      sync.WaitGroup
+	// busy is set while a goroutine ends victims; idle tells that it is not any more.
+	busy bool
+	idle *sync.Cond
 }
 
 // thread is a connection as the server knows it. Behind a proxy the side
@@ -37,7 +38,11 @@ type thread struct {
 	server string
 }
 
-func newKiller(open func(context.Context) (driver.Conn, error)) *killer { return &killer{open: open} }
+func newKiller(open func(context.Context) (driver.Conn, error)) *killer {
+	k := &killer{open: open}
+	k.idle = sync.NewCond(&k.mu)
+	return k
+}
 
 // threadOf asks a new connection for its number. It is nil for a server or proxy
 // that does not tell: there is nothing to end by then.
@@ -62,7 +67,7 @@ func (k *killer) kill(ctx context.Context, victim thread) {
 	}
 	k.busy = true
 	ctx = context.WithoutCancel(ctx) // it has ended
-	k.wg.Go(func() { k.work(ctx) })
+	go k.work(ctx)
 }
 
 // work ends what is to be ended until nothing is left.
@@ -71,7 +76,9 @@ func (k *killer) work(ctx context.Context) {
 		k.mu.Lock()
 		victims := k.victims
 		k.victims = nil
-		k.busy = len(victims) > 0
+		if k.busy = len(victims) > 0; !k.busy {
+			k.idle.Broadcast()
+		}
 		k.mu.Unlock()
 		if len(victims) == 0 {
 			return
@@ -111,8 +118,15 @@ func (k *killer) killAll(ctx context.Context, victims []thread) (err error) {
 	return err
 }
 
-// wait returns when nothing is being ended any more.
-func (k *killer) wait() { k.wg.Wait() }
+// wait returns when nothing is being ended any more. Others may call kill meanwhile, which
+// a WaitGroup would not allow.
+func (k *killer) wait() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for k.busy {
+		k.idle.Wait()
+	}
+}
 
 func readThread(ctx context.Context, conn driver.Conn) (found thread, err error) {
 	row, err := readRow(ctx, conn, "SELECT CONNECTION_ID(), CONCAT(@@hostname, ':', @@port, ':', @@server_id)", 2)
