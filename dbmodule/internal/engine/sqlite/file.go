@@ -107,18 +107,18 @@ func (f *file) tell(text string) {
 	}
 }
 
-// open calls make for a connection and returns the file that it leads to. exists is set once
+// open calls connect for a connection and returns the file that it leads to. exists is set once
 // there was a file: then none is to be made in its place.
-func (f *file) open(make func(exists bool) error) (fs.FileInfo, error) {
+func (f *file) open(connect func(exists bool) error) (fs.FileInfo, error) {
 	if f == nil {
-		return nil, make(false)
+		return nil, connect(false)
 	}
 	exists, err := f.arrive()
 	if err != nil {
 		return nil, err
 	}
 	// Without the lock: it may wait for another process, and others only want to look.
-	if err := make(exists); err != nil {
+	if err := connect(exists); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
