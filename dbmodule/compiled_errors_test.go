@@ -249,7 +249,11 @@ func TestCompiledQueriesServeManySessions(t *testing.T) {
 // A compiled query runs prepared from the second time on, like the same text of Bun's.
 func TestCompiledQueriesArePrepared(t *testing.T) {
 	t.Parallel()
-	eachWith(t, func(cfg *dbmodule.Config) { cfg.PoolSize, cfg.MaxOverflow = 1, 0 }, func(t *testing.T, db *dbmodule.Database) {
+	with := func(cfg *dbmodule.Config) {
+		cfg.PoolSize, cfg.MaxOverflow = 1, 0
+		cfg.StatementCache = dbmodule.DefaultConfig().StatementCache
+	}
+	eachWith(t, with, func(t *testing.T, db *dbmodule.Database) {
 		get, err := dbmodule.CompileUpdate[Account, rename](db.Sessions(), func(q *bun.UpdateQuery) *bun.UpdateQuery {
 			return q.Set("name = ?name").Set("balance = balance + ?more").Where("name = ?from")
 		})

@@ -36,6 +36,8 @@ func TestEventsAreAsStored(t *testing.T) {
 		require.NoError(t, err)
 		want := batch[0].Event
 		want.ConversationID = e.ConversationID
+		number := counts[e.ConversationID] - 1 // from 0, in the order of arrival
+		want.Number = &number
 		require.Equal(t, want, *e)
 	}
 	require.Len(t, seen, rows)
