@@ -3,6 +3,8 @@ package feed_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -303,4 +305,45 @@ func TestWhatCantBePublished(t *testing.T) {
 	require.Error(t, f.Start(t.Context()))
 	require.NoError(t, f.Close())
 	require.NoError(t, f.Close())
+}
+
+// A SQLite file that takes the place of another is watched from then on.
+func TestHintsOfAFileThatWasReplaced(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	config := func(name string) (cfg dbmodule.Config) {
+		cfg = dbmodule.DefaultConfig()
+		require.NoError(t, cfg.URL.UnmarshalText([]byte("sqlite:///"+filepath.Join(folder, name))))
+		return cfg
+	}
+	here, other := start(t, config("a.db")), start(t, config("b.db"))
+	require.NoError(t, here.set(t.Context(), "x", 1))
+	sub := here.feed.Subscribe(topic, "x")
+	defer sub.Close()
+	quiet := func() {
+		for {
+			select {
+			case <-sub.Hints():
+			case <-time.After(time.Second):
+				return
+			}
+		}
+	}
+	quiet()
+	require.NoError(t, other.set(t.Context(), "x", 2))
+	require.NoError(t, other.feed.Close())
+	require.NoError(t, other.db.Close())
+	for _, end := range []string{"", "-wal", "-shm"} {
+		require.NoError(t, os.Remove(filepath.Join(folder, "a.db"+end)))
+	}
+	require.NoError(t, os.Rename(filepath.Join(folder, "b.db"), filepath.Join(folder, "a.db")))
+	quiet() // one for the other file, perhaps
+
+	there := start(t, config("a.db"))
+	require.NoError(t, there.set(t.Context(), "x", 3))
+	select {
+	case <-sub.Hints():
+	case <-time.After(30 * time.Second):
+		t.Error("no hint of a change in the file that is there now")
+	}
 }

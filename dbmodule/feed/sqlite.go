@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/uptrace/bun"
 
@@ -18,6 +20,8 @@ type fileWatch struct {
 	db   *dbmodule.Database
 	conn *bun.Conn
 	last int64
+	// opened is the file that conn leads to.
+	opened fs.FileInfo
 }
 
 // newFileWatch returns nil for a database in memory, which no other process has.
@@ -29,8 +33,12 @@ func newFileWatch(db *dbmodule.Database) *fileWatch {
 }
 
 // changed reports whether the file was changed since the last call, or may have been. It is
-// true the first time, and after an error.
+// true the first time, after an error, and when another file has taken the place of the one
+// before.
 func (w *fileWatch) changed(ctx context.Context) (bool, error) {
+	if at, err := os.Stat(w.path); w.conn != nil && (err != nil || !os.SameFile(at, w.opened)) {
+		_ = w.close() // it only reads, and nobody changes that file any more
+	}
 	first := w.conn == nil
 	if first {
 		if err := w.open(ctx); err != nil {
@@ -61,6 +69,9 @@ func (w *fileWatch) open(ctx context.Context) error {
 		return err
 	}
 	w.conn = &conn
+	if w.opened, err = os.Stat(w.path); err != nil {
+		return err
+	}
 	return nil
 }
 
