@@ -24,8 +24,8 @@ import (
 
 // ObserveConfig says what the server tells about itself.
 type ObserveConfig struct {
-	Metrics bool `envconfig:"METRICS" default:"true" desc:"serve Prometheus metrics at /metrics, behind SESSION_API_KEY if that is set"`
-	Status  bool `envconfig:"STATUS_PAGE" default:"true" desc:"show how the server is at /status, whose data is behind SESSION_API_KEY if that is set"`
+	Metrics bool `envconfig:"METRICS" default:"true" desc:"serve Prometheus metrics at /metrics, which need a key if the server has one"`
+	Status  bool `envconfig:"STATUS_PAGE" default:"true" desc:"show how the server is at /status, whose data need a key if the server has one"`
 }
 
 // observed are the modules that watch the server: those that are off are not

@@ -42,7 +42,7 @@ type goneError struct {
 
 func (e *goneError) Error() string {
 	if e.replaced {
-		return fmt.Sprintf("the file %s was replaced by another while the database was open", e.path)
+		return fmt.Sprintf("the file %s was replaced by another while the database was open: what was in progress is not stored, do it again", e.path)
 	}
 	return fmt.Sprintf("the file %s is gone: it was moved or deleted while the database was open: put it back", e.path)
 }
