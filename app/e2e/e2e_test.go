@@ -2,7 +2,7 @@
 // engine, asked by the unmodified npm client, by agent servers' webhooks and by
 // a browser, and its libraries composed by a module that is not this one.
 //
-// The tests need node, npm and, for the browser, Chromium. Where one is missing
+// The tests need node, npm, a python3 with websockets and, for the browser, Chromium. Where one is missing
 // they skip with the reason, unless DBTEST_REQUIRE is all.
 package e2e_test
 

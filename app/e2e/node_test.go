@@ -72,6 +72,12 @@ func checkNode(ctx context.Context) error {
 // has to say.
 func node(t *testing.T, script string, p *program, env ...string) {
 	t.Helper()
+	startNode(t, script, p.base, env...).await(t)
+}
+
+// startNode starts one of the scripts against a server whose URL is base.
+func startNode(t *testing.T, script, base string, env ...string) *running {
+	t.Helper()
 	folder, err := installScripts()
 	if errors.Is(err, errMissing) {
 		missing(t, err.Error())
@@ -79,21 +85,42 @@ func node(t *testing.T, script string, p *program, env ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startScript(t, folder, "node", script, append([]string{"BASE_URL=" + base}, env...)...)
+}
+
+// running is a script that runs.
+type running struct {
+	name   string
+	cmd    *exec.Cmd
+	output bytes.Buffer
+}
+
+// startScript starts a script in a folder. It ends with the test at the latest.
+func startScript(t *testing.T, folder, interpreter, script string, env ...string) *running {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), scriptLimit)
-	defer cancel()
-	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, "node", script)
-	cmd.Dir = folder
-	cmd.Env = append(bareEnvironment(), append([]string{"BASE_URL=" + p.base}, env...)...)
-	cmd.Stdout, cmd.Stderr = &output, &output
-	err = cmd.Run()
-	said := strings.TrimSpace(output.String())
+	t.Cleanup(cancel)
+	r := &running{name: script, cmd: exec.CommandContext(ctx, interpreter, script)}
+	r.cmd.Dir = folder
+	r.cmd.Env = append(bareEnvironment(), env...)
+	r.cmd.Stdout, r.cmd.Stderr = &r.output, &r.output
+	if err := r.cmd.Start(); err != nil {
+		t.Fatalf("%s: %v", script, err)
+	}
+	return r
+}
+
+// await waits for the end of a script and logs what it had to say.
+func (r *running) await(t *testing.T) {
+	t.Helper()
+	err := r.cmd.Wait()
+	said := strings.TrimSpace(r.output.String())
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == exitMissing {
 		missing(t, said)
 	}
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", script, err, said)
+		t.Fatalf("%s: %v\n%s", r.name, err, said)
 	}
 	t.Log(said)
 }
