@@ -45,7 +45,11 @@ func (f *SessionFactory) Engine() Engine { return f.engine }
 
 // New makes a session. It does no I/O; the caller closes the session.
 func (f *SessionFactory) New(opts ...SessionOption) *Session {
-	return &Session{factory: f, id: f.ids.Add(1), attempt: 1, options: f.defaults.with(opts)}
+	s := &Session{factory: f, id: f.ids.Add(1), attempt: 1, options: f.defaults}
+	for _, opt := range opts {
+		opt(&s.options)
+	}
+	return s
 }
 
 // InTx runs fn as one unit of work: it commits when fn returns nil and rolls

@@ -230,6 +230,9 @@ func (one *lone) String() string {
 // longestUser bounds the statement in an error about a full pool, in bytes.
 const longestUser = 200
 
+// ResultClosed ends the statement with its result.
+func (one *lone) ResultClosed() { one.giveBack() }
+
 // giveBack ends the statement.
 func (one *lone) giveBack() {
 	_ = one.held.giveBack() // the statement is done, whatever becomes of its connection
@@ -288,7 +291,7 @@ func (s *Session) execAlone(ctx context.Context, query string) (result sql.Resul
 
 // follows has the end of the result give the connection back.
 func (one *lone) follows() *sqlconn.Call {
-	one.call.Result, one.WhenClosed = &one.Result, one.giveBack
+	one.call.Result, one.User = &one.Result, one
 	return &one.call
 }
 

@@ -221,7 +221,22 @@ type writesKey struct{}
 // position: one more round trip. What is written by [Database.DB] is not
 // noticed. The context may be used concurrently.
 func ReadYourWrites(ctx context.Context, token string) context.Context {
-	return context.WithValue(ctx, writesKey{}, cluster.NewWrites(token))
+	w := &withWrites{Context: ctx}
+	w.writes.Take(token)
+	return w
+}
+
+// withWrites is a context with what its user has written.
+type withWrites struct {
+	context.Context
+	writes cluster.Writes
+}
+
+func (w *withWrites) Value(key any) any {
+	if key == (writesKey{}) {
+		return &w.writes
+	}
+	return w.Context.Value(key)
 }
 
 // WriteToken returns a token for what was written with ctx, to be given to

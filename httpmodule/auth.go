@@ -9,6 +9,9 @@ import (
 
 const headerAPIKey = "X-Session-API-Key"
 
+// canonicalAPIKey is how http.Header files it.
+const canonicalAPIKey = "X-Session-Api-Key"
+
 // authenticate asks for the key on every route that is not open, unknown
 // ones included.
 func (s *Server) authenticate(c echo.Context) error {

@@ -40,7 +40,11 @@ func (w *response) hold(status int) bool {
 	if !w.request.server.config.Compress || w.head != nil || !hasText(status, header) {
 		return false
 	}
-	if !slices.Contains(header.Values("Vary"), "Accept-Encoding") {
+	switch vary := header["Vary"]; {
+	case vary == nil:
+		w.vary[0] = "Accept-Encoding"
+		header["Vary"] = w.vary[:]
+	case !slices.Contains(vary, "Accept-Encoding"):
 		header.Add("Vary", "Accept-Encoding")
 	}
 	if !takesGzip(w.request.http.Header) || guessable(w.request.http) {
@@ -105,7 +109,11 @@ func hasText(status int, header http.Header) bool {
 	if header.Get("Content-Encoding") != "" || header.Get("Content-Range") != "" || strings.Contains(header.Get("Cache-Control"), "no-transform") {
 		return false
 	}
-	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	sent := header.Get("Content-Type")
+	if sent == "application/json" {
+		return true // most answers
+	}
+	kind, _, err := mime.ParseMediaType(sent)
 	return err == nil && slices.Contains(compressedTypes, kind)
 }
 

@@ -18,7 +18,7 @@ func (s *Server) refuseCrossOrigin(c echo.Context) error {
 		unsafe := *r
 		unsafe.Method, r = http.MethodPost, &unsafe
 	}
-	err := new(http.CrossOriginProtection).Check(r)
+	err := s.crossOrigin.Check(r)
 	if err == nil || allowsOrigin(c.Response().Header(), r.Header.Get("Origin")) {
 		return nil
 	}

@@ -67,7 +67,7 @@ func (k *oneKey) Admit(attempt Attempt) (string, error) {
 // keysOf are what a client sent.
 func keysOf(header http.Header) []string {
 	var keys []string
-	if key := header.Get(headerAPIKey); key != "" {
+	if key := first(header[canonicalAPIKey]); key != "" {
 		keys = append(keys, key)
 	}
 	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
@@ -61,29 +62,50 @@ func RawArray[T ~[]byte](items ...T) RawJSON {
 }
 
 // encodeTo writes a value as JSON the way FastAPI does: compact, <, > and & as
-// they are, no newline at the end. It calls sent when the value is encoded and
-// before anything is written: an error without that call is the value's.
-func encodeTo(w io.Writer, v any, sent func()) error {
+// they are, no newline at the end. It reports whether the value was encoded: an error
+// otherwise is the value's, and nothing was written. before, if not nil, is called
+// between the two.
+func encodeTo(w io.Writer, v any, before func()) (encoded bool, err error) {
 	if raw, ok := v.(interface{ bytes() []byte }); ok {
-		sent()
+		if before != nil {
+			before()
+		}
 		_, err := w.Write(raw.bytes())
-		return err
+		return true, err
 	}
-	enc := json.NewEncoder(&oneWrite{to: w, before: sent})
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	e, _ := encoders.Get().(*encoder)
+	e.to, e.before, e.encoded = w, before, false
+	err = e.json.Encode(v)
+	encoded = e.encoded
+	e.to, e.before = nil, nil
+	if err == nil { // one that failed stays so
+		encoders.Put(e)
+	}
+	return encoded, err
 }
 
-// oneWrite is what a json.Encoder writes to: the value as a whole and a newline,
-// which is left out.
-type oneWrite struct {
-	to     io.Writer
-	before func()
+// encoder is a json.Encoder to use again, and what that writes to: the value as a whole
+// and a newline, which is left out.
+type encoder struct {
+	json    *json.Encoder
+	to      io.Writer
+	before  func()
+	encoded bool
 }
 
-func (w *oneWrite) Write(p []byte) (int, error) {
-	w.before()
-	if _, err := w.to.Write(bytes.TrimSuffix(p, []byte("\n"))); err != nil {
+var encoders = sync.Pool{New: func() any {
+	e := new(encoder)
+	e.json = json.NewEncoder(e)
+	e.json.SetEscapeHTML(false)
+	return e
+}}
+
+func (e *encoder) Write(p []byte) (int, error) {
+	e.encoded = true
+	if e.before != nil {
+		e.before()
+	}
+	if _, err := e.to.Write(bytes.TrimSuffix(p, []byte("\n"))); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -94,13 +116,11 @@ func jsonFormat() huma.Format {
 	return huma.Format{
 		Marshal: func(w io.Writer, v any) error {
 			body, ours := w.(*typedBody)
-			encoded := false
-			err := encodeTo(w, v, func() {
-				encoded = true
-				if ours {
-					body.complete()
-				}
-			})
+			before := (func())(nil)
+			if ours {
+				before = body.complete
+			}
+			encoded, err := encodeTo(w, v, before)
 			switch {
 			case err == nil || encoded:
 				// A failing write means that the client has gone: nothing that
@@ -126,8 +146,7 @@ func (echoJSON) Serialize(c echo.Context, v any, indent string) error {
 	if indent != "" {
 		to = indented{to: to, indent: indent}
 	}
-	encoded := false
-	err := encodeTo(to, v, func() { encoded = true })
+	encoded, err := encodeTo(to, v, nil)
 	if err != nil && !encoded {
 		// Echo has set it for the response that is not to be.
 		c.Response().Header().Del(echo.HeaderContentType)

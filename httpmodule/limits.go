@@ -171,26 +171,35 @@ func (s *Server) limitsFor(c echo.Context) Limits {
 	return limits.within(s.config)
 }
 
-// withLimits bounds a request's time. What it returns ends the request's context.
-func (s *Server) withLimits(ctx context.Context, limits Limits, t *timed) (context.Context, context.CancelFunc) {
-	end := nothingToEnd
-	if limits.EndAtStop {
-		within, cancel := context.WithCancelCause(ctx)
-		detach := context.AfterFunc(s.streams, func() { cancel(ErrStopping) })
-		ctx, end = within, func() { detach(); cancel(nil) }
+// withLimits bounds a request's time: by the deadline of the request's own context, and by
+// another around ctx where that came too late or does not reach it. end ends what is
+// around it, and is nil for nothing.
+func (s *Server) withLimits(ctx context.Context, limits Limits, own *timed) (_ context.Context, end context.CancelFunc) {
+	if after := limits.RequestTimeout; after > 0 && !(own.within(after) && endsWith(ctx, own)) {
+		ctx, end = context.WithTimeout(ctx, after)
 	}
-	if limits.RequestTimeout <= 0 {
+	if !limits.EndAtStop {
 		return ctx, end
 	}
-	t.begin(ctx, limits.RequestTimeout)
-	if !limits.EndAtStop {
-		return t, t.end
+	timer := end
+	within, cancel := context.WithCancelCause(ctx)
+	detach := context.AfterFunc(s.streams, func() { cancel(ErrStopping) })
+	return within, func() {
+		detach()
+		cancel(nil)
+		if timer != nil {
+			timer()
+		}
 	}
-	return t, func() { t.end(); end() }
 }
 
-// nothingToEnd is for a context that ends with the request, see begin.
-func nothingToEnd() {}
+// endsWith reports whether ctx has the deadline of own, or an earlier one. Middleware may
+// have put a context into the request that has none.
+func endsWith(ctx context.Context, own *timed) bool {
+	at, ok := ctx.Deadline()
+	wanted, _ := own.Deadline()
+	return ok && !at.After(wanted)
+}
 
 // limitConnection puts a route's own times on the connection, which net/http takes away
 // with the next request. A response without a connection has none.

@@ -1,7 +1,6 @@
 package httpmodule
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"runtime/debug"
@@ -15,18 +14,18 @@ import (
 // begin makes what this package knows of a request, and puts it around the response
 // and into the request's context, before anything of Echo's runs.
 func (s *Server) begin(w http.ResponseWriter, sent *http.Request) *request {
-	ctx, cancel := context.WithCancel(sent.Context())
 	sent = withoutKeyInURL(sent)
+	ctx := sent.Context()
 	r := &request{
-		Context: dbmodule.ReadYourWrites(ctx, writeTokenOf(sent)),
 		server:  s,
-		id:      requestID(sent.Header.Get(headerRequestID)),
+		id:      requestID(first(sent.Header[canonicalRequestID])),
 		body:    sent.Body,
 		outer:   dbmodule.ScopeOf(ctx),
 		started: time.Now(),
-		cancel:  cancel,
 		share:   share{budget: s.budget},
 	}
+	r.timed.Context = dbmodule.ReadYourWrites(ctx, writeTokenOf(sent))
+	r.Context = &r.timed
 	r.work.init(sent.Method, s.log, r)
 	r.idSent[0] = r.id
 	sent.Header[canonicalRequestID] = r.idSent[:] // Echo's middleware.RequestID takes it from there
@@ -64,7 +63,7 @@ func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 		r.response.echo = c.Response()
 		// In a defer: a handler may abort the connection by a panic.
 		defer func() {
-			r.cancel() // ends rows that were not closed
+			r.timed.end() // ends rows that were not closed
 			r.work.end()
 			r.share.giveBack()
 			s.logAccess(c, r, &r.response, r.started)
@@ -96,10 +95,12 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 		r.pattern = c.Path()
 		limits := s.limitsFor(c)
 		limitConnection(r.response.ResponseWriter, limits)
-		ctx, cancel := s.withLimits(c.Request().Context(), limits, &r.timed)
-		defer cancel()
+		ctx, end := s.withLimits(c.Request().Context(), limits, &r.timed)
+		if end != nil {
+			defer end()
+			c.SetRequest(c.Request().WithContext(ctx))
+		}
 		r.route(ctx, limits, s.logFields(ctx))
-		c.SetRequest(c.Request().WithContext(ctx))
 		err := guarded(func(c echo.Context) error {
 			if answered, err := s.admit(c, r); answered || err != nil {
 				return err

@@ -24,6 +24,14 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
+// first returns the first of a header's values, "" for none.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
 // requestID takes over the client's identifier or makes one.
 func requestID(sent string) string {
 	if sent == "" || len(sent) > maxRequestID {

@@ -23,8 +23,7 @@ var errReplaced = errors.New("httpmodule: write response: replaced by an error, 
 // request is what this package knows of one request. It is its context too,
 // which saves one for each thing that is to be found there.
 type request struct {
-	context.Context // without a deadline
-	cancel          context.CancelFunc
+	context.Context // timed
 
 	server *Server
 	id     string
@@ -44,6 +43,7 @@ type request struct {
 	// routed is the context once the route is known, nil until then: with the
 	// deadline, and with what instruments and middleware have put into it.
 	routed context.Context
+	// timed ends the request's context.
 	timed  timed
 	limits Limits
 	// share is its part of the server's memory for bodies and answers.
@@ -111,8 +111,10 @@ type response struct {
 	wrote    bool
 	replaced bool
 	// head is nil unless the request is a HEAD.
-	head   *headBody
-	gzip   compression
+	head *headBody
+	gzip compression
+	// vary is the header's value, if it has no other.
+	vary   [1]string
 	status int
 	bytes  int64
 }

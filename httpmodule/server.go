@@ -56,6 +56,8 @@ type Server struct {
 	budget *budget
 	// limits are those of routes that have their own.
 	limits map[routeKey]Limits
+	// crossOrigin looks at what browsers say of a request's page.
+	crossOrigin http.CrossOriginProtection
 	// streams ends when requests that would not end by themselves have to.
 	streams    context.Context
 	endStreams context.CancelFunc

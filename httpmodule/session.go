@@ -78,6 +78,8 @@ type unitOfWork struct {
 	settled  bool // the response has begun
 	ended    bool // the handler has returned
 	sessions []factorySession
+	// one is where the first of them has its place: most requests have no other.
+	one [1]factorySession
 }
 
 type factorySession struct {
@@ -104,15 +106,20 @@ func (u *unitOfWork) session(factory *dbmodule.SessionFactory) *dbmodule.Session
 	if u.ended || u.settled && !u.readOnly {
 		return sealed(factory, ErrResponseBegun)
 	}
-	options := [...]dbmodule.SessionOption{dbmodule.Owner(u.request), dbmodule.ReadOnly()}
+	options := [...]dbmodule.SessionOption{dbmodule.Owner(u.request), readOnly}
 	n := 1
 	if u.readOnly {
 		n = len(options)
 	}
 	s := factory.New(options[:n]...)
+	if u.sessions == nil {
+		u.sessions = u.one[:0]
+	}
 	u.sessions = append(u.sessions, factorySession{factory, s})
 	return s
 }
+
+var readOnly = dbmodule.ReadOnly()
 
 // fail makes settle roll back whatever the status.
 func (u *unitOfWork) fail() {

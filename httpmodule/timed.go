@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// timed is a request's context with its deadline. The deadline is a time, which becomes
-// a timer once somebody waits for the context's end. Most requests have their answer
-// without that.
+// timed is the context of a request: it ends with the one that the request came with, by
+// its deadline once it has one, or when the request is over. The deadline is a time. It
+// becomes a timer once somebody waits for the context's end. Most requests have their
+// answer without that.
 type timed struct {
-	context.Context // that of the request without the deadline
-	deadline        time.Time
+	context.Context // the one that the request came with
 
 	mu sync.Mutex
+	// deadline is zero for none.
+	deadline time.Time
 	// ended is why it has ended, nil while it has not.
 	ended error
 	// awaited is the same context as context makes it, nil until somebody waits, and
@@ -22,17 +24,29 @@ type timed struct {
 	cancel  context.CancelFunc
 }
 
-// begin makes it one that ends after some time, or with its parent. It is called once,
-// before anything else.
-func (t *timed) begin(parent context.Context, after time.Duration) {
-	t.Context, t.deadline = parent, time.Now().Add(after)
-	if earlier, ok := parent.Deadline(); ok && earlier.Before(t.deadline) {
-		t.deadline = earlier
+// within gives it a deadline, unless its parent's is earlier. It reports false, and does
+// nothing, when somebody waits already.
+func (t *timed) within(after time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.awaited != nil {
+		return false
 	}
+	t.deadline = time.Now().Add(after)
+	return true
 }
 
 // Deadline is when it ends.
-func (t *timed) Deadline() (time.Time, bool) { return t.deadline, true }
+func (t *timed) Deadline() (time.Time, bool) {
+	t.mu.Lock()
+	own := t.deadline
+	t.mu.Unlock()
+	earlier, ok := t.Context.Deadline()
+	if own.IsZero() || ok && earlier.Before(own) {
+		return earlier, ok
+	}
+	return own, true
+}
 
 // Done is closed when it ends.
 func (t *timed) Done() <-chan struct{} {
@@ -40,9 +54,11 @@ func (t *timed) Done() <-chan struct{} {
 	defer t.mu.Unlock()
 	switch {
 	case t.awaited != nil:
-	case t.ended == context.Canceled: //nolint:errorlint // it is what Err answered: a deadline that passed since changes nothing
+	case t.ended == context.Canceled || t.deadline.IsZero(): //nolint:errorlint // it is what Err answered: a deadline that passed since changes nothing
 		t.awaited, t.cancel = context.WithCancel(t.Context)
-		t.cancel()
+		if t.ended != nil {
+			t.cancel()
+		}
 	default:
 		t.awaited, t.cancel = context.WithDeadline(t.Context, t.deadline)
 	}
@@ -59,7 +75,7 @@ func (t *timed) Err() error {
 		t.ended = t.awaited.Err()
 	case t.Context.Err() != nil:
 		t.ended = t.Context.Err()
-	case !time.Now().Before(t.deadline):
+	case !t.deadline.IsZero() && !time.Now().Before(t.deadline):
 		t.ended = context.DeadlineExceeded
 	}
 	return t.ended

@@ -17,7 +17,8 @@ type timedKey struct{}
 func newTimed(after time.Duration) (t *timed, cancel context.CancelCauseFunc) {
 	parent, cancel := context.WithCancelCause(context.WithValue(context.Background(), timedKey{}, "value"))
 	t = new(timed)
-	t.begin(parent, after)
+	t.Context = parent
+	t.within(after)
 	return t, cancel
 }
 
@@ -78,7 +79,8 @@ func TestTimedContextHasTheEarlierDeadline(t *testing.T) {
 	early, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c := new(timed)
-	c.begin(early, time.Hour)
+	c.Context = early
+	c.within(time.Hour)
 	want, _ := early.Deadline()
 	got, ok := c.Deadline()
 	require.True(t, ok)
@@ -91,9 +93,48 @@ func TestTimedContextIsSparing(t *testing.T) { //nolint:paralleltest // it count
 	defer cancel(nil)
 	parent := c.Context
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		*c = timed{}
-		c.begin(parent, time.Hour)
+		*c = timed{Context: parent}
+		c.within(time.Hour)
 		_ = c.Err()
 		c.end()
 	}))
+}
+
+// Somebody who waits already would not learn of a deadline that comes later.
+func TestTimedContextTakesNoDeadlineOnceAwaited(t *testing.T) {
+	t.Parallel()
+	c := &timed{Context: t.Context()}
+	require.NoError(t, c.Err())
+	_, ok := c.Deadline()
+	assert.False(t, ok)
+	child, stop := context.WithCancel(c)
+	defer stop()
+	assert.False(t, c.within(time.Hour))
+	_, ok = c.Deadline()
+	assert.False(t, ok)
+	c.end()
+	<-child.Done()
+	assert.Equal(t, context.Canceled, c.Err())
+}
+
+// Whatever middleware did to the context of a request, it has a deadline.
+func TestDeadlineReachesWhatMiddlewarePutsIntoTheRequest(t *testing.T) {
+	t.Parallel()
+	for name, put := range map[string]func(context.Context) context.Context{
+		"nothing":                    func(ctx context.Context) context.Context { return ctx },
+		"a value":                    func(ctx context.Context) context.Context { return context.WithValue(ctx, timedKey{}, 1) },
+		"one that somebody awaits":   func(ctx context.Context) context.Context { ctx.Done(); return ctx },
+		"one that outlives requests": context.WithoutCancel,
+	} {
+		own := &timed{Context: t.Context()}
+		defer own.end()
+		ctx, end := new(Server).withLimits(put(own), Limits{RequestTimeout: time.Hour}, own)
+		at, ok := ctx.Deadline()
+		assert.True(t, ok, name)
+		assert.WithinDuration(t, time.Now().Add(time.Hour), at, time.Minute, name)
+		if end != nil {
+			end()
+			require.Error(t, ctx.Err(), name)
+		}
+	}
 }

@@ -36,3 +36,10 @@ const (
 )
 
 var DatabaseID = databaseID
+
+// NewWrites makes the Writes of a token.
+func NewWrites(token string) *Writes {
+	w := new(Writes)
+	w.Take(token)
+	return w
+}

@@ -27,7 +27,7 @@ const (
 	base         = 36
 )
 
-// Token returns a token for NewWrites, wherever the same client reads next; "" when
+// Token returns a token for Take, wherever the same client reads next; "" when
 // the client has written nothing in this process. It has letters, digits, dots,
 // dashes and tildes, at most 400 bytes. Of very many databases it leaves out those
 // that were written to first.

@@ -14,8 +14,8 @@ import (
 const clockSlack = 2 * time.Second
 
 // Writes are what one client has written, in each database: its reads must see that.
-// They are safe for concurrent use. A nil Writes is a client that has written
-// nothing.
+// They are safe for concurrent use, but for Take. A nil Writes is a client that has
+// written nothing, and so is the zero value.
 type Writes struct {
 	mu sync.Mutex
 	// token is what another process noted, and "" once it has been read.
@@ -33,10 +33,9 @@ type mark struct {
 	when time.Time
 }
 
-// NewWrites makes the Writes of a client, with those of a token that Token has
-// returned, maybe in another process. "", and a text that is no token, stand for no
-// writes.
-func NewWrites(token string) *Writes { return &Writes{token: token} }
+// Take adds what is in a token that Token has returned, maybe in another process, to
+// Writes that have nothing so far. "", and a text that is no token, stand for no writes.
+func (w *Writes) Take(token string) { w.token = token }
 
 // of returns the last write in a database. ok is false when there is none.
 func (w *Writes) of(id string) (m mark, ok bool) {

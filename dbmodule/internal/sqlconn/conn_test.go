@@ -303,7 +303,7 @@ func TestFollowedRows(t *testing.T) {
 	s := f.session(t, dburl.PostgreSQL)
 	ctx, leave := context.WithCancel(t.Context())
 	closed := 0
-	result := &sqlconn.Result{WhenClosed: func() { closed++ }}
+	result := &sqlconn.Result{User: resultUser(func() { closed++ })}
 	of := &sqlconn.Call{Caller: ctx, On: s.conn, Result: result}
 	assert.Nil(t, of.Done(), "database/sql keeps no goroutine for it")
 	rows, err := s.conn.QueryContext(of, "SELECT n FROM t", nil)
@@ -338,3 +338,8 @@ func TestEndSeversWhatIsInUse(t *testing.T) {
 	_, err = c.Connect(t.Context())
 	require.ErrorIs(t, err, dberr.ErrDatabaseClosed)
 }
+
+// resultUser is told that a result is closed.
+type resultUser func()
+
+func (u resultUser) ResultClosed() { u() }

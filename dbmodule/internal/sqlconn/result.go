@@ -7,8 +7,8 @@ import (
 // Result is the result of a query, as the session knows it that follows it: what is
 // still open at its end would keep the connection.
 type Result struct {
-	// WhenClosed, if not nil, is called when the result is closed.
-	WhenClosed func()
+	// User, if not nil, is told when the result is closed.
+	User interface{ ResultClosed() }
 
 	open atomic.Bool
 	// A row can only be closed by its user, and by database/sql once stop is closed;
@@ -35,8 +35,8 @@ func (r *Result) Stop() {
 // ended is called by the connection when the result is closed, once.
 func (r *Result) ended() {
 	r.open.Store(false)
-	if r.WhenClosed != nil {
-		r.WhenClosed()
+	if r.User != nil {
+		r.User.ResultClosed()
 	}
 	if r.closed != nil {
 		close(r.closed)
