@@ -40,5 +40,6 @@ func Source(tell ...func(text string)) migrate.Source {
 		{Revision: "ca8bfc75e6de", Backfill: fillListings, Downgrade: stay},
 		{Revision: "7366897c0ea2", Backfill: markParents, Downgrade: stay},
 		{Revision: "063d589095f0", Backfill: numberEvents, Downgrade: stay},
+		{Revision: "5df7382241ef", Backfill: sortTags, Downgrade: stay},
 	}}
 }

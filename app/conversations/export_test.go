@@ -4,5 +4,5 @@ import "github.com/uptrace/bun"
 
 // PageQuery is pageQuery.
 func PageQuery(q *bun.SelectQuery, f Filter, order, pageID string, limit int) (*bun.SelectQuery, error) {
-	return pageQuery(q, f, order, pageID, limit)
+	return pageQuery(q, f, "", order, pageID, limit)
 }

@@ -7,15 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
-	"github.com/uptrace/bun/schema"
 
 	"github.com/openhands-go/server/app/packing"
-	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
 )
 
@@ -26,166 +23,6 @@ type Store struct{ packer packing.Packer }
 
 // NewStore makes a Store.
 func NewStore() *Store { return &Store{} }
-
-// Sort orders of listings. All have the id as tie-breaker.
-const (
-	CreatedAt     = "CREATED_AT"
-	CreatedAtDesc = "CREATED_AT_DESC"
-	UpdatedAt     = "UPDATED_AT"
-	UpdatedAtDesc = "UPDATED_AT_DESC"
-	Title         = "TITLE"
-	TitleDesc     = "TITLE_DESC"
-)
-
-// Filter chooses conversations. Its zero value chooses all.
-type Filter struct {
-	Status string
-	// TitleContains is looked for in titles, whatever the case. It reads every
-	// title that the other conditions leave.
-	TitleContains        string
-	SandboxID            string
-	CreatedFrom, Created *time.Time // at or after; before
-	UpdatedFrom, Updated *time.Time // at or after; before
-	// Tags are had by a conversation all of them.
-	Tags []TagFilter
-	// Public leaves those that anybody may read.
-	Public bool
-	// TopLevel leaves out conversations that have a parent.
-	TopLevel bool
-}
-
-// apply adds the conditions. sorted is the column that the rows are read in the order of, ""
-// for none. SQLite, which knows no numbers of rows, would find a range of another column by
-// that one's index and sort all that is in it: a plus sign keeps it from that.
-func (f Filter) apply(q *bun.SelectQuery, sorted string) *bun.SelectQuery {
-	ranged := func(column string) schema.QueryAppender {
-		if sorted != "" && sorted != column && q.Dialect().Name() == dialect.SQLite {
-			return bun.SafeQuery("+conversation.?", bun.Ident(column))
-		}
-		return bun.SafeQuery("conversation.?", bun.Ident(column))
-	}
-	if f.Status != "" {
-		q = q.Where("conversation.execution_status = ?", f.Status)
-	}
-	if f.TitleContains != "" {
-		q = q.Where("conversation.title_folded LIKE ? ESCAPE '!'", "%"+EscapeLike(wire.Fold(f.TitleContains))+"%")
-	}
-	if f.SandboxID != "" {
-		q = q.Where("conversation.sandbox_id = ?", f.SandboxID)
-	}
-	if f.CreatedFrom != nil {
-		q = q.Where("? >= ?", ranged("created_at"), *f.CreatedFrom)
-	}
-	if f.Created != nil {
-		q = q.Where("? < ?", ranged("created_at"), *f.Created)
-	}
-	if f.UpdatedFrom != nil {
-		q = q.Where("? >= ?", ranged("updated_at"), *f.UpdatedFrom)
-	}
-	if f.Updated != nil {
-		q = q.Where("? < ?", ranged("updated_at"), *f.Updated)
-	}
-	if f.TopLevel {
-		q = q.Where("conversation.has_parent = ?", false)
-	}
-	if f.Public {
-		q = q.Where("conversation.public = ?", true)
-	}
-	for _, tag := range f.Tags {
-		q = tag.apply(q)
-	}
-	return q
-}
-
-// EscapeLike makes text match itself in LIKE … ESCAPE '!'. The backslash will
-// not do: engines disagree on it inside literals.
-func EscapeLike(text string) string {
-	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
-}
-
-// Page lists up to limit conversations after pageID, "" for the first page, and
-// returns the next page's id, "" after the last. A page_id of another listing,
-// order or origin is a [wire.Invalid].
-func (*Store) Page(
-	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
-) ([]*Conversation, string, error) {
-	var rows []*Conversation
-	q, err := pageQuery(db.NewSelect().Model(&rows), f, order, pageID, limit)
-	if err != nil {
-		return nil, "", err
-	}
-	if err := q.Scan(ctx); err != nil {
-		return nil, "", fmt.Errorf("conversations: list: %w", err)
-	}
-	if len(rows) <= limit {
-		return rows, "", nil
-	}
-	rows = rows[:limit]
-	cursor := sortingOf(order).cursor(rows[limit-1])
-	cursor.ID = rows[limit-1].ID
-	next, err := paging.Encode("conversations", order, cursor)
-	return rows, next, err
-}
-
-// pageQuery chooses a page. An index of [Conversation] has each order wanted, also with a
-// filter for equality, so that no page reads more than its rows.
-func pageQuery(q *bun.SelectQuery, f Filter, order, pageID string, limit int) (*bun.SelectQuery, error) {
-	by := sortingOf(order)
-	direction, after := "ASC", ">"
-	if strings.HasSuffix(order, "_DESC") {
-		direction, after = "DESC", "<"
-	}
-	q = f.apply(q.ExcludeColumn("agent_skills"), by.column)
-	q = q.OrderExpr("conversation.? ?, conversation.id ?", bun.Ident(by.column), bun.Safe(direction), bun.Safe(direction)).
-		Limit(int64(limit) + 1)
-	if pageID != "" {
-		cursor, err := paging.Decode(pageID, "conversations", order)
-		if err != nil {
-			return nil, err
-		}
-		// Spelled out, since MySQL finds no range in a comparison of rows.
-		q = q.Where("conversation.? ?= ?", bun.Ident(by.column), bun.Safe(after), by.key(cursor)).
-			Where("(conversation.? ? ? OR conversation.id ? ?)",
-				bun.Ident(by.column), bun.Safe(after), by.key(cursor), bun.Safe(after), cursor.ID)
-	}
-	return q, nil
-}
-
-// sorting is what a listing is sorted by.
-type sorting struct {
-	column string
-	cursor func(*Conversation) paging.Cursor
-	key    func(paging.Cursor) any
-}
-
-// sortingOf is by creation for an order that is none.
-func sortingOf(order string) sorting {
-	if by, ok := sortings[strings.TrimSuffix(order, "_DESC")]; ok {
-		return by
-	}
-	return sortings[CreatedAt]
-}
-
-func timeKey(c paging.Cursor) any { return time.UnixMicro(c.Micros).UTC() }
-
-var sortings = map[string]sorting{
-	CreatedAt: {"created_at", func(c *Conversation) paging.Cursor { return paging.Cursor{Micros: c.CreatedAt.UnixMicro()} }, timeKey},
-	UpdatedAt: {"updated_at", func(c *Conversation) paging.Cursor { return paging.Cursor{Micros: c.UpdatedAt.UnixMicro()} }, timeKey},
-	Title: {
-		"title_sort", func(c *Conversation) paging.Cursor { return paging.Cursor{Text: c.TitleSort} },
-		func(c paging.Cursor) any { return c.Text },
-	},
-}
-
-// Count counts the conversations that Page lists.
-func (*Store) Count(ctx context.Context, db bun.IDB, f Filter) (int64, error) {
-	var n int64
-	err := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)"), "").Scan(ctx, &n)
-	if err != nil {
-		return 0, fmt.Errorf("conversations: count: %w", err)
-	}
-	return n, nil
-}
 
 // Get reads one conversation, without its agent's skills.
 func (*Store) Get(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
@@ -373,7 +210,7 @@ func (*Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 func (s *Store) Lock(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
 	// Not the agent and the like, which can be large.
 	c, _, err := s.lock(ctx, db, id, &Patch{ID: id},
-		"id", "agent_kind", "title", "execution_status", "leaf_event_id", "info_digest", "updated_at", "event_count", "numbered")
+		"id", "agent_kind", "title", "title_sort", "tags", "execution_status", "leaf_event_id", "info_digest", "created_at", "updated_at", "event_count", "numbered")
 	return c, err
 }
 
@@ -432,15 +269,18 @@ func (*Store) lockExisting(ctx context.Context, db bun.IDB, id string, columns .
 	return c, nil
 }
 
-// saveTold is save, with the tags' rows if p told of tags.
+// saveTold writes a locked conversation back, with its tags' rows if p told of tags.
 func (s *Store) saveTold(ctx context.Context, db bun.IDB, c *Conversation, p *Patch) error {
-	if err := s.save(ctx, db, c); err != nil || p.Tags == nil {
+	if err := s.save(ctx, db, c); err != nil {
 		return err
+	}
+	if p.Tags == nil {
+		return s.sortTags(ctx, db, c)
 	}
 	return s.writeTags(ctx, db, c)
 }
 
-// save writes a locked conversation back.
+// save writes the row of a locked conversation.
 func (s *Store) save(ctx context.Context, db bun.IDB, c *Conversation) error {
 	if err := s.packSkills(c); err != nil {
 		return err
@@ -500,12 +340,16 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 	if state != nil && !state.onlyProgress() {
 		changed.EventCount += int64(progress.Added)
 		changed.Numbered = progress.Numbered
+		told := *state
 		if c.TagsPinned {
-			return s.save(ctx, db, &changed)
+			told.Tags = nil
 		}
-		return s.saveTold(ctx, db, &changed, state)
+		return s.saveTold(ctx, db, &changed, &told)
 	}
-	return advance(ctx, db, &changed, progress, state)
+	if err := advance(ctx, db, &changed, progress, state); err != nil {
+		return err
+	}
+	return s.sortTags(ctx, db, &changed)
 }
 
 // advance writes the columns that change all the time.

@@ -24,12 +24,38 @@ type Tag struct {
 	Name           string `bun:"name,pk,type:varchar(255) collate utf8mb4_bin"`
 	Value          string `bun:"value,notnull,type:varchar(256) collate utf8mb4_bin"`
 
+	// CreatedMicros, UpdatedMicros and TitleSort are what the conversation is sorted by: an
+	// index finds those that have a tag in each order.
+	CreatedMicros int64  `bun:"created_micros,notnull,default:0"`
+	UpdatedMicros int64  `bun:"updated_micros,notnull,default:0"`
+	TitleSort     string `bun:"title_sort,notnull,default:'',type:varchar(200) collate utf8mb4_bin"`
+
 	Conversation *Conversation `bun:"rel:belongs-to,join:conversation_id=id,on_delete:CASCADE"`
 }
 
-// Indexes find conversations by a tag.
+// Indexes find conversations by a tag, of a value or any, in each order.
 func (*Tag) Indexes() []dbmodule.Index {
-	return []dbmodule.Index{{Columns: []string{"name", "value", "conversation_id"}}}
+	var indexes []dbmodule.Index
+	for _, sorted := range []string{"created_micros", "updated_micros", "title_sort"} {
+		indexes = append(indexes,
+			dbmodule.Index{Columns: []string{"name", "value", sorted, "conversation_id"}},
+			dbmodule.Index{Columns: []string{"name", sorted, "conversation_id"}})
+	}
+	return indexes
+}
+
+// sortTags tells a conversation's tags what it is sorted by now.
+func (*Store) sortTags(ctx context.Context, db bun.IDB, c *Conversation) error {
+	if c.Tags == "{}" {
+		return nil
+	}
+	_, err := db.NewUpdate().Model((*Tag)(nil)).Where("conversation_id = ?", c.ID).
+		Set("created_micros = ?", c.CreatedAt.UnixMicro()).Set("updated_micros = ?", c.UpdatedAt.UnixMicro()).
+		Set("title_sort = ?", c.TitleSort).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("conversations: sort tags of %s: %w", c.ID, err)
+	}
+	return nil
 }
 
 // writeTags writes the rows of a conversation's tags anew.
@@ -39,7 +65,10 @@ func (*Store) writeTags(ctx context.Context, db bun.IDB, c *Conversation) error 
 	}
 	var rows []*Tag
 	for name, value := range c.tags() {
-		rows = append(rows, &Tag{ConversationID: c.ID, Name: name, Value: value})
+		rows = append(rows, &Tag{
+			ConversationID: c.ID, Name: name, Value: value,
+			CreatedMicros: c.CreatedAt.UnixMicro(), UpdatedMicros: c.UpdatedAt.UnixMicro(), TitleSort: c.TitleSort,
+		})
 	}
 	slices.SortFunc(rows, func(a, b *Tag) int { return cmp.Compare(a.Name, b.Name) })
 	for part := range slices.Chunk(rows, 200) {
@@ -102,10 +131,23 @@ func ParseTags(values []string, parameter string) ([]TagFilter, error) {
 	return filters, nil
 }
 
-// apply leaves the conversations that have the tag.
-func (f TagFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
-	if f.Value == nil {
-		return q.Where("conversation.id IN (SELECT tag.conversation_id FROM conversation_tags AS tag WHERE tag.name = ?)", f.Name)
+// here leaves the rows of conversation_tags, named tag, that are this tag.
+func (f TagFilter) here(q *bun.SelectQuery) *bun.SelectQuery {
+	q = q.Where("tag.name = ?", f.Name)
+	if f.Value != nil {
+		q = q.Where("tag.value = ?", *f.Value)
 	}
-	return q.Where("conversation.id IN (SELECT tag.conversation_id FROM conversation_tags AS tag WHERE tag.name = ? AND tag.value = ?)", f.Name, *f.Value)
+	return q
+}
+
+// probe looks whether each conversation has the tag.
+func (f TagFilter) probe(q *bun.SelectQuery) *bun.SelectQuery {
+	of := f.here(q.NewSelect().TableExpr("conversation_tags AS tag").ColumnExpr("1").Where("tag.conversation_id = conversation.id"))
+	return q.Where("EXISTS (?)", of)
+}
+
+// among looks for all conversations that have the tag.
+func (f TagFilter) among(q *bun.SelectQuery) *bun.SelectQuery {
+	all := f.here(q.NewSelect().TableExpr("conversation_tags AS tag").ColumnExpr("tag.conversation_id"))
+	return q.Where("conversation.id IN (?)", all)
 }

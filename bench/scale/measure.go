@@ -96,7 +96,7 @@ func openTarget(ctx context.Context, c contract.Config, rows, used int64) (*targ
 }
 
 // turnLimit bounds a turn of a probe that turns out to be slow.
-const turnLimit = 5 * time.Second
+const turnLimit = time.Second
 
 // turn returns the median of a probe's requests, made one after the other.
 func (t *target) turn(ctx context.Context, p *probe, calls, round int) (time.Duration, error) {

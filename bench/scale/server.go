@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -49,6 +50,8 @@ func openDatabase(ctx context.Context, c contract.Config, log *zap.Logger) (*dbm
 type server struct {
 	db      *dbmodule.Database
 	handler http.Handler
+	// asked is how many requests were sent.
+	asked atomic.Int64
 }
 
 func openServer(ctx context.Context, c contract.Config, log *zap.Logger) (*server, error) {
@@ -78,6 +81,8 @@ func (s *server) close() error { return s.db.Close() }
 func (s *server) do(ctx context.Context, r request) ([]byte, error) {
 	request := httptest.NewRequestWithContext(ctx, r.method, r.path, bytes.NewReader(r.body))
 	request.Header.Set("Content-Type", "application/json")
+	// Each comes from an address of its own: an address may not ask often for what is shared.
+	request.RemoteAddr = fmt.Sprintf("[2001:db8:%x::1]:1000", s.asked.Add(1)&0xffff)
 	answer := httptest.NewRecorder()
 	s.handler.ServeHTTP(answer, request)
 	if answer.Code >= http.StatusBadRequest {

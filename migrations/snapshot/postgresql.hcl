@@ -1,4 +1,4 @@
-# revision: 04e2dbaab612
+# revision: 213a4a721f1d
 table "conversation_tags" {
   schema = schema.default
   column "conversation_id" {
@@ -13,6 +13,21 @@ table "conversation_tags" {
     null = false
     type = varchar(256)
   }
+  column "created_micros" {
+    null    = false
+    type    = bigint
+    default = 0
+  }
+  column "updated_micros" {
+    null    = false
+    type    = bigint
+    default = 0
+  }
+  column "title_sort" {
+    null    = false
+    type    = varchar(200)
+    default = ""
+  }
   primary_key {
     columns = [column.conversation_id, column.name]
   }
@@ -21,8 +36,23 @@ table "conversation_tags" {
     ref_columns = [table.conversations.column.id]
     on_delete   = CASCADE
   }
-  index "ix_conversation_tags_name_value_conversation_id" {
-    columns = [column.name, column.value, column.conversation_id]
+  index "ix_conversation_tags_name_created_micros_conversation_id" {
+    columns = [column.name, column.created_micros, column.conversation_id]
+  }
+  index "ix_conversation_tags_name_title_sort_conversation_id" {
+    columns = [column.name, column.title_sort, column.conversation_id]
+  }
+  index "ix_conversation_tags_name_updated_micros_conversation_id" {
+    columns = [column.name, column.updated_micros, column.conversation_id]
+  }
+  index "ix_conversation_tags_name_value_created_micros_conversation_id" {
+    columns = [column.name, column.value, column.created_micros, column.conversation_id]
+  }
+  index "ix_conversation_tags_name_value_title_sort_conversation_id" {
+    columns = [column.name, column.value, column.title_sort, column.conversation_id]
+  }
+  index "ix_conversation_tags_name_value_updated_micros_conversation_id" {
+    columns = [column.name, column.value, column.updated_micros, column.conversation_id]
   }
 }
 table "conversations" {
