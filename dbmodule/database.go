@@ -249,6 +249,10 @@ func (d *Database) Ping(ctx context.Context) error {
 // or transaction, so that its own Stats say little: use [Database.Stats] or
 // [Database.PoolStats].
 //
+// A hook that AddQueryHook adds to it, before there are sessions, sees the statements of
+// sessions too, those of SQLite's readers included; one of WithQueryHook belongs to the
+// bun.DB that this returns, which no session uses. See also [WithObserver].
+//
 // Prepare on it makes a statement that is prepared again each time that it runs, since
 // the connection on which it was prepared is another's meanwhile: three trips to
 // PostgreSQL, two to MySQL. Prepare on a transaction, or on a connection that Conn

@@ -87,6 +87,9 @@ type Conn interface {
 	Abandon(ctx context.Context)
 	// Driver is the driver's own connection.
 	Driver() driver.Conn
+	// Native is the connection as users of the driver know it, for what only that can
+	// do. What its transaction begins with has been sent.
+	Native(ctx context.Context) (any, error)
 	// Close closes the connection.
 	Close() error
 }

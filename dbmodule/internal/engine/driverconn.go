@@ -130,6 +130,9 @@ func (c *DriverConn) Abandon(context.Context) {}
 // Driver implements Conn.
 func (c *DriverConn) Driver() driver.Conn { return c.inner }
 
+// Native implements Conn for a driver whose users have its driver.Conn.
+func (c *DriverConn) Native(context.Context) (any, error) { return c.inner, nil }
+
 // Close implements Conn.
 func (c *DriverConn) Close() error { return c.inner.Close() }
 

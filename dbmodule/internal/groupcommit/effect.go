@@ -3,6 +3,7 @@ package groupcommit
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
@@ -45,6 +46,23 @@ func (g *Group) Effect(query string, session, touched bool) Effect {
 	case sharing == sqltext.Defers:
 		return None // whoever ends the unit of work looks at what came of it
 	}
+	return Refused
+}
+
+// Unseen is Effect for what is done on the driver's own connection, where nobody reads
+// it. A unit of work that is Refused shares nothing when it runs again at once.
+func (g *Group) Unseen(touched bool) Effect {
+	if g == nil {
+		return None
+	}
+	g.last = true
+	switch {
+	case !g.joined:
+		return None
+	case !touched:
+		return Leaves
+	}
+	g.queue.aloneUntil.Store(time.Now().Add(Pause).UnixNano())
 	return Refused
 }
 

@@ -380,6 +380,37 @@ func TestEffect(t *testing.T) {
 	}
 }
 
+// What is done on the driver's connection nobody reads: it is as if it undid all. Whoever
+// is refused finds nobody to share with at once.
+func TestUnseen(t *testing.T) {
+	for name, test := range map[string]struct {
+		joined, touched bool
+		want            groupcommit.Effect
+	}{
+		"by itself":      {false, true, groupcommit.None},
+		"at its begin":   {true, false, groupcommit.Leaves},
+		"after the work": {true, true, groupcommit.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, w *writer) {
+				if test.joined {
+					w.unit(0)
+					require.NoError(t, w.group.Join(t.Context()))
+				}
+				assert.Equal(t, test.want, w.group.Unseen(test.touched))
+				if test.joined {
+					require.NoError(t, w.group.EndPart(t.Context(), false))
+				}
+				w.group.Add(&transaction{writer: w})
+				w.group.HandOver(true)
+				assert.False(t, w.group.IsOpen(), "nobody joins")
+				again := outcome(w.unit(0))
+				assert.Equal(t, test.want == groupcommit.Refused, again == nil, "only who was refused runs alone for a while: %v", again)
+			})
+		})
+	}
+}
+
 func TestTexts(t *testing.T) {
 	run(t, func(t *testing.T, w *writer) {
 		const query = "INSERT OR ROLLBACK INTO t VALUES (1)"
@@ -407,6 +438,7 @@ func TestNilSharesNothing(t *testing.T) {
 	group.Close(true)
 	assert.False(t, group.IsOpen() || group.Joined())
 	assert.Equal(t, groupcommit.None, group.Effect("ATTACH 'x' AS y", true, true))
+	assert.Equal(t, groupcommit.None, group.Unseen(true))
 	require.NoError(t, group.OwnEnd("COMMIT"))
 	const query = "INSERT OR ROLLBACK INTO t VALUES (1)"
 	assert.Equal(t, query, group.Spared(query))

@@ -181,6 +181,14 @@ func (s *severable) Restart(ctx context.Context) error {
 	return s.call(func() error { return s.Conn.Restart(ctx) })
 }
 
+func (s *severable) Native(ctx context.Context) (conn any, err error) {
+	err = s.call(func() (err error) {
+		conn, err = s.Conn.Native(ctx)
+		return err
+	})
+	return conn, err
+}
+
 func (s *severable) Control(ctx context.Context, statement string) error {
 	if err := s.enter(); err != nil {
 		return err

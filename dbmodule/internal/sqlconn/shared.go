@@ -26,7 +26,12 @@ func (c *Conn) admitsShared(ctx context.Context, query string) error {
 			return err
 		}
 	}
-	switch c.group.Effect(query, c.state.Strict, c.state.Touched()) {
+	return c.admitsEffect(ctx, c.group.Effect(query, c.state.Strict, c.state.Touched()))
+}
+
+// admitsEffect prepares for what may concern others who share the transaction.
+func (c *Conn) admitsEffect(ctx context.Context, effect groupcommit.Effect) error {
+	switch effect {
 	case groupcommit.Leaves:
 		return c.leaveGroup(context.WithoutCancel(ctx))
 	case groupcommit.Refused:

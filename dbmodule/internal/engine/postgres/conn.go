@@ -196,6 +196,14 @@ func withBegin[T any](c *conn, run func() (T, error)) (result T, err error) {
 	return result, err
 }
 
+// Native implements engine.Conn: a *pgx.Conn.
+func (c *conn) Native(ctx context.Context) (any, error) {
+	if err := c.sendBegin(ctx); err != nil {
+		return nil, err
+	}
+	return c.pg, nil
+}
+
 // AbortsOnError implements engine.Conn.
 func (c *conn) AbortsOnError() bool { return true }
 
