@@ -224,11 +224,14 @@ func (c *CompiledInsert[M]) setInsertID(result sql.Result, rows ...reflect.Value
 }
 
 // scanText runs a text that Bun has rendered, and reads its rows.
-func (s *Session) scanText(ctx context.Context, text string, into bun.Model) (n int, err error) {
+func (s *Session) scanText(ctx context.Context, text string, into compiled.Reads) (n int, err error) {
 	if s.hasHooks() {
 		counts := &counting{Model: into}
 		err := s.NewRaw("?", bun.Safe(text)).Scan(ctx, counts)
 		return counts.rows, err
+	}
+	if !into.HasHooks() {
+		return s.readText(ctx, text, into)
 	}
 	rows, err := (*builder)(s).QueryContext(ctx, text)
 	if err != nil {

@@ -3,7 +3,9 @@ package compiled
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"sync"
@@ -168,15 +170,82 @@ func (r *reader) Scan(value any) error {
 	return c.field.ScanValue(reflect.NewAt(r.typ, r.to).Elem(), value)
 }
 
+// source is what rows are read from.
+type source interface {
+	Columns() ([]string, error)
+	Next() bool
+	// read gives a reader the values of the row.
+	read(r *reader) error
+	Err() error
+}
+
+// bySQL is a source of database/sql's.
+type bySQL struct{ *sql.Rows }
+
+func (s bySQL) read(r *reader) error { return s.Scan(r.dest...) }
+
+// byDriver is a source of a driver's. It may be read once.
+type byDriver struct {
+	driver.Rows
+	names  []string
+	values []driver.Value
+	err    error
+}
+
+func newByDriver(rows driver.Rows) *byDriver {
+	names := rows.Columns()
+	return &byDriver{Rows: rows, names: names, values: make([]driver.Value, len(names))}
+}
+
+func (s *byDriver) Columns() ([]string, error) { return s.names, nil }
+
+func (s *byDriver) Next() bool {
+	s.err = s.Rows.Next(s.values)
+	return s.err == nil
+}
+
+// read fails in database/sql's words.
+func (s *byDriver) read(r *reader) error {
+	for i, value := range s.values {
+		if err := r.Scan(value); err != nil {
+			return fmt.Errorf("sql: Scan error on column index %d, name %q: %w", i, s.names[i], err)
+		}
+	}
+	return nil
+}
+
+func (s *byDriver) Err() error {
+	if s.err == io.EOF { //nolint:errorlint // the protocol of driver.Rows is io.EOF itself
+		return nil
+	}
+	return s.err
+}
+
+// Reads is a model of Bun's that reads the rows of a driver, too.
+type Reads interface {
+	schema.Model
+	// HasHooks reports whether the model has code of its own that is called with each
+	// row, and may use a session.
+	HasHooks() bool
+	// ReadRows is ScanRows for rows of a driver. The caller closes them.
+	ReadRows(ctx context.Context, rows driver.Rows) (n int, err error)
+}
+
+func hasHooks(model any) bool {
+	_, before := model.(schema.BeforeScanRowHook)
+	_, after := model.(schema.AfterScanRowHook)
+	return before || after
+}
+
 // readRow reads a row into a struct of the model.
-func readRow[T any](ctx context.Context, r *reader, rows *sql.Rows, to *T) error {
+func readRow[T any](ctx context.Context, r *reader, rows source, to *T) error {
 	if hook, ok := any(to).(schema.BeforeScanRowHook); ok {
 		if err := hook.BeforeScanRow(ctx); err != nil {
 			return err
 		}
 	}
 	r.next, r.to = 0, unsafe.Pointer(to)
-	if err := rows.Scan(r.dest...); err != nil {
+	if err := rows.read(r); err != nil {
 		return err
 	}
 	if hook, ok := any(to).(schema.AfterScanRowHook); ok {
@@ -196,8 +265,20 @@ type One[T any] struct {
 // Value is the struct.
 func (o *One[T]) Value() any { return o.Row }
 
+// HasHooks implements Reads.
+func (o *One[T]) HasHooks() bool { return hasHooks(o.Row) }
+
 // ScanRows returns how many rows there were; without Whole, whether there was one.
 func (o *One[T]) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
+	return o.scan(ctx, bySQL{rows})
+}
+
+// ReadRows implements Reads.
+func (o *One[T]) ReadRows(ctx context.Context, rows driver.Rows) (n int, err error) {
+	return o.scan(ctx, newByDriver(rows))
+}
+
+func (o *One[T]) scan(ctx context.Context, rows source) (n int, err error) {
 	if !rows.Next() {
 		return 0, rows.Err()
 	}
@@ -223,8 +304,20 @@ type Many[T any] struct {
 // Value is the slice.
 func (m *Many[T]) Value() any { return &m.Rows }
 
+// HasHooks implements Reads.
+func (m *Many[T]) HasHooks() bool { return hasHooks(new(T)) }
+
 // ScanRows returns how many rows there were.
 func (m *Many[T]) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
+	return m.scan(ctx, bySQL{rows})
+}
+
+// ReadRows implements Reads.
+func (m *Many[T]) ReadRows(ctx context.Context, rows driver.Rows) (n int, err error) {
+	return m.scan(ctx, newByDriver(rows))
+}
+
+func (m *Many[T]) scan(ctx context.Context, rows source) (n int, err error) {
 	m.Rows = m.Rows[:0]
 	err = readRows(rows, m.Query, func(r *reader) error {
 		for rows.Next() {
@@ -246,7 +339,7 @@ func (m *Many[T]) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err erro
 }
 
 // readRows lends a reader of the result's rows.
-func readRows(rows *sql.Rows, q *Query, read func(*reader) error) error {
+func readRows(rows source, q *Query, read func(*reader) error) error {
 	names, err := rows.Columns()
 	if err != nil {
 		return err
