@@ -50,10 +50,10 @@ func New(t testing.TB, cfg dbmodule.Config, change ...func(*httpmodule.Config)) 
 		dbmodule.WithModels((*conversations.Conversation)(nil), (*conversations.Tag)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)),
 		dbmodule.WithTables(autogen.NewTables()))
 	require.NoError(t, db.CreateTables(t.Context()))
-	c := conversations.NewStore()
-	f, err := feed.New(feed.Config{PollInterval: 50 * time.Millisecond}, nil, db, live.Topic(c))
+	f, err := feed.New(feed.Config{PollInterval: 50 * time.Millisecond}, nil, db, live.Topic(), live.ListTopic())
 	require.NoError(t, err)
 	announcer := live.NewAnnouncer(f)
+	c := conversations.NewPublishing(announcer)
 	e := events.NewPublishing(c, events.Config{Packing: true}, announcer)
 	streams, err := httpstream.New(httpstream.DefaultConfig(), nil)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func New(t testing.TB, cfg dbmodule.Config, change ...func(*httpmodule.Config)) 
 		conversations.NewRoutes(sessions, c, e),
 		events.NewRoutes(sessions, e, c),
 		webhooks.NewRoutes(sessions, c, e, refused.NewStore(), zap.NewNop()),
-		live.NewRoutes(live.NewRooms(f, announcer, e, c, zap.NewNop()), streams, sessions, e, c),
+		live.NewRoutes(live.NewRooms(f, e, c, zap.NewNop()), streams, sessions, e, c),
 	)
 	require.NoError(t, err)
 	compat.Root(handler)

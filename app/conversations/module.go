@@ -11,9 +11,9 @@ import (
 )
 
 // Module adds the model, the [Store] and the routes. It needs a [Recorder],
-// which package events provides.
+// which package events provides, and a [Publisher], which package live provides.
 var Module = fx.Module("conversations",
 	dbmodule.Models((*Conversation)(nil), (*Tag)(nil)),
-	fx.Provide(NewStore),
+	fx.Provide(NewPublishing),
 	httpmodule.AsRoutes(NewRoutes),
 )

@@ -19,10 +19,30 @@ import (
 // Store reads and writes conversations through whatever session it is given. It
 // is safe for concurrent use. A missing conversation is
 // dbmodule.ErrNotFound (sql.ErrNoRows), possibly wrapped.
-type Store struct{ packer packing.Packer }
+type Store struct {
+	packer packing.Packer
+	// publisher may be nil.
+	publisher Publisher
+}
 
-// NewStore makes a Store.
+// Publisher tells others what a unit of work changes, once it is committed.
+type Publisher interface {
+	// Changed is called in db's transaction, which makes, changes or deletes a conversation.
+	Changed(ctx context.Context, db bun.IDB, id string) error
+}
+
+// NewStore makes a Store that tells nobody.
 func NewStore() *Store { return &Store{} }
+
+// NewPublishing is [NewStore] with somebody who tells others what changes.
+func NewPublishing(p Publisher) *Store { return &Store{publisher: p} }
+
+func (s *Store) changed(ctx context.Context, db bun.IDB, id string) error {
+	if s.publisher == nil {
+		return nil
+	}
+	return s.publisher.Changed(ctx, db, id)
+}
 
 // Get reads one conversation, without its agent's skills.
 func (*Store) Get(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
@@ -48,24 +68,6 @@ func (*Store) EventCount(ctx context.Context, db bun.IDB, id string) (int64, err
 		return 0, fmt.Errorf("conversations: get %s: %w", id, err)
 	}
 	return n, nil
-}
-
-// Numbered is how many numbered events each of some conversations has; those that are not there
-// are left out.
-func (*Store) Numbered(ctx context.Context, db bun.IDB, ids []string) (map[string]int64, error) {
-	var rows []struct {
-		ID       string `bun:"id"`
-		Numbered int64  `bun:"numbered"`
-	}
-	err := db.NewSelect().Model((*Conversation)(nil)).Column("id", "numbered").Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx, &rows)
-	if err != nil {
-		return nil, fmt.Errorf("conversations: read numbers: %w", err)
-	}
-	numbered := make(map[string]int64, len(rows))
-	for _, row := range rows {
-		numbered[row.ID] = row.Numbered
-	}
-	return numbered, nil
 }
 
 // Batch reads conversations in the order of ids, nil where there is none.
@@ -132,7 +134,7 @@ func (s *Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation
 			return nil, err
 		}
 	}
-	return c, nil
+	return c, s.changed(ctx, db, c.ID)
 }
 
 // Put writes what an agent server says of a conversation, new or not, in db's
@@ -186,7 +188,7 @@ func (s *Store) Update(ctx context.Context, db bun.IDB, id string, p *Patch) (*C
 
 // Delete deletes a conversation with its events. Conversations that name it as
 // their parent stay.
-func (*Store) Delete(ctx context.Context, db bun.IDB, id string) error {
+func (s *Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 	result, err := db.NewDelete().Model((*Conversation)(nil)).Where("id = ?", id).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("conversations: delete %s: %w", id, err)
@@ -198,7 +200,7 @@ func (*Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 	if err != nil {
 		return fmt.Errorf("conversations: delete %s: %w", id, err)
 	}
-	return nil
+	return s.changed(ctx, db, id)
 }
 
 // Lock holds a conversation's row until db's transaction ends and returns it. A
@@ -288,7 +290,7 @@ func (s *Store) save(ctx context.Context, db bun.IDB, c *Conversation) error {
 	if _, err := db.NewUpdate().Model(c).WherePK().Exec(ctx); err != nil {
 		return fmt.Errorf("conversations: update %s: %w", c.ID, err)
 	}
-	return nil
+	return s.changed(ctx, db, c.ID)
 }
 
 // Progress is what a batch of events tells of its conversation.
@@ -349,7 +351,10 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 	if err := advance(ctx, db, &changed, progress, state); err != nil {
 		return err
 	}
-	return s.sortTags(ctx, db, &changed)
+	if err := s.sortTags(ctx, db, &changed); err != nil {
+		return err
+	}
+	return s.changed(ctx, db, c.ID)
 }
 
 // advance writes the columns that change all the time.

@@ -29,11 +29,11 @@ type Store struct {
 	publisher Publisher
 }
 
-// Publisher tells others what a unit of work stores, once it is committed.
+// Publisher passes on what is not stored, once the unit of work is committed.
 type Publisher interface {
-	// Publish is called in db's transaction, with the events of a conversation that are not
-	// stored; stored says that others are, or that its state has changed.
-	Publish(ctx context.Context, db bun.IDB, conversationID string, stored bool, transient []*Incoming) error
+	// Pass is called in db's transaction, with pieces of a conversation's messages, one at
+	// least.
+	Pass(ctx context.Context, db bun.IDB, conversationID string, passing []*Incoming) error
 }
 
 // Config decides how events are stored.
@@ -49,7 +49,7 @@ type Config struct {
 // NewStore makes a Store beside a store of their conversations.
 func NewStore(c *conversations.Store) *Store { return &Store{conversations: c} }
 
-// NewPublishing is [NewConfigured] with somebody who tells others what is stored.
+// NewPublishing is [NewConfigured] with somebody who passes on what is not stored.
 func NewPublishing(c *conversations.Store, cfg Config, publisher Publisher) *Store {
 	s := NewConfigured(c, cfg)
 	s.publisher = publisher
@@ -127,11 +127,11 @@ func kindKey(kind string) string {
 // Add holds the conversation until the transaction ends: batches for one
 // conversation are stored one after the other.
 func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batch []*Incoming) (int, error) {
-	passing := func(e *Incoming) bool { return e.Transient && e.State == nil }
-	transient := slices.DeleteFunc(slices.Clone(batch), func(e *Incoming) bool { return !passing(e) })
-	batch = slices.DeleteFunc(slices.Clone(batch), passing)
+	passes := func(e *Incoming) bool { return e.Transient && e.State == nil }
+	passing := slices.DeleteFunc(slices.Clone(batch), func(e *Incoming) bool { return e.Kind != kindDelta })
+	batch = slices.DeleteFunc(slices.Clone(batch), passes)
 	if len(batch) == 0 {
-		return 0, s.publish(ctx, db, conversationID, false, transient)
+		return 0, s.pass(ctx, db, conversationID, passing)
 	}
 	// Before anything is locked.
 	if err := s.pack(batch); err != nil {
@@ -167,19 +167,14 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 	if err := s.conversations.Advance(ctx, db, c, progress); err != nil {
 		return 0, err
 	}
-	for _, e := range fresh {
-		if e.Transient {
-			transient = append(transient, e)
-		}
-	}
-	return len(added), s.publish(ctx, db, conversationID, true, transient)
+	return len(added), s.pass(ctx, db, conversationID, passing)
 }
 
-func (s *Store) publish(ctx context.Context, db bun.IDB, conversationID string, stored bool, transient []*Incoming) error {
-	if s.publisher == nil || !stored && len(transient) == 0 {
+func (s *Store) pass(ctx context.Context, db bun.IDB, conversationID string, passing []*Incoming) error {
+	if s.publisher == nil || len(passing) == 0 {
 		return nil
 	}
-	return s.publisher.Publish(ctx, db, conversationID, stored, transient)
+	return s.publisher.Pass(ctx, db, conversationID, passing)
 }
 
 // news leaves out of a batch what the locked conversation was told before. added are

@@ -15,22 +15,20 @@ import (
 	"github.com/openhands-go/server/httpmodule/httpstream"
 )
 
-// Module adds the routes, and the events' publisher. It needs feed.Module and httpstream.Module.
+// Module adds the routes, and who publishes what conversations and events change. It needs feed.Module and httpstream.Module.
 var Module = fx.Module("live",
-	feed.AsTopic(Topic),
+	feed.AsTopic(Topic), feed.AsTopic(ListTopic),
 	fx.Provide(
 		NewAnnouncer,
-		func(a *Announcer) events.Publisher { return a },
+		func(a *Announcer) (conversations.Publisher, events.Publisher) { return a, a },
 		NewRooms,
 	),
 	httpmodule.AsRoutes(NewRoutes),
 )
 
-// Topic is the feed's topic for conversations.
-func Topic(c *conversations.Store) feed.Topic { return feed.Topic{Name: topic, Versions: c.Numbered} }
-
 const (
 	streamPath = "/api/conversations/{conversation_id}/events/stream"
+	listPath   = "/api/conversations/stream"
 	param      = "/:conversation_id"
 )
 
@@ -47,6 +45,15 @@ func NewRoutes(
 			httpmodule.WithoutKey(api, streams.Route(api, router.GET(path, handler)))
 		}
 		streams.Route(api, router.GET("/api/conversations"+param+"/events/stream", h.stream))
+		streams.Route(api, router.GET(listPath, h.listStream))
+		api.OpenAPI().AddOperation(&huma.Operation{
+			OperationID: "stream-conversations", Method: http.MethodGet, Path: listPath, Tags: []string{"Conversations"},
+			Summary: "Follow the list of conversations",
+			Description: "A stream of server-sent events that does not end. created and changed have the conversation as listings have it, and deleted its id. " +
+				"sync comes first, and whenever something may have been missed: read the list then. " +
+				"The 500 conversations that changed last are followed; one that is deleted when it is no longer among them is not told of.",
+			Responses: eventStream(),
+		})
 		api.OpenAPI().AddOperation(&huma.Operation{
 			OperationID: "stream-events", Method: http.MethodGet, Path: streamPath, Tags: []string{"Events"},
 			Summary: "Follow a conversation's events",
@@ -58,10 +65,14 @@ func NewRoutes(
 				{Name: "after_seq", In: "query", Description: "Begin after the event of this number, -1 for the first; without it, with what is yet to come", Schema: &huma.Schema{Type: huma.TypeInteger}},
 				{Name: "Last-Event-ID", In: "header", Description: "The same, as browsers send it", Schema: &huma.Schema{Type: huma.TypeString}},
 			},
-			Responses: map[string]*huma.Response{"200": {
-				Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
-			}},
-			Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+			Responses: eventStream(),
+			Errors:    []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 		})
 	}
+}
+
+func eventStream() map[string]*huma.Response {
+	return map[string]*huma.Response{"200": {
+		Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
+	}}
 }

@@ -31,7 +31,6 @@ const (
 type item struct {
 	// number is -1 for what is not stored.
 	number  int64
-	kind    string
 	payload []byte
 }
 
@@ -39,7 +38,6 @@ type item struct {
 // all of a conversation's listeners.
 type Rooms struct {
 	feed          *feed.Feed
-	announcer     *Announcer
 	sessions      *dbmodule.SessionFactory
 	events        *events.Store
 	conversations *conversations.Store
@@ -48,12 +46,14 @@ type Rooms struct {
 
 	mu    sync.Mutex
 	rooms map[string]*room
+	// list is nil while nobody listens to it.
+	list *list
 }
 
 // NewRooms makes Rooms.
-func NewRooms(f *feed.Feed, a *Announcer, e *events.Store, c *conversations.Store, log *zap.Logger) *Rooms {
+func NewRooms(f *feed.Feed, e *events.Store, c *conversations.Store, log *zap.Logger) *Rooms {
 	return &Rooms{
-		feed: f, announcer: a, sessions: f.Sessions(), events: e, conversations: c, log: log,
+		feed: f, sessions: f.Sessions(), events: e, conversations: c, log: log,
 		reading: make(chan struct{}, readers), rooms: make(map[string]*room),
 	}
 }
@@ -83,19 +83,17 @@ func (r *Rooms) after(ctx context.Context, id string, after int64) (found []even
 	return found, err
 }
 
-// last reads the number of the last event, -1 for none. A conversation that is not there is
-// dbmodule.ErrNotFound.
-func (r *Rooms) last(ctx context.Context, id string) (last int64, err error) {
+// standing reads how far a conversation is. One that is not there is dbmodule.ErrNotFound.
+func (r *Rooms) standing(ctx context.Context, id string) (standing conversations.Standing, err error) {
 	err = r.read(ctx, func(s *dbmodule.Session) error {
-		numbered, err := r.conversations.Numbered(ctx, s, []string{id})
-		n, there := numbered[id]
-		if err == nil && !there {
+		found, err := r.conversations.Standings(ctx, s, []string{id})
+		var there bool
+		if standing, there = found[id]; err == nil && !there {
 			err = fmt.Errorf("live: conversation %s: %w", id, dbmodule.ErrNotFound)
 		}
-		last = n - 1
 		return err
 	})
-	return last, err
+	return standing, err
 }
 
 // room is a conversation that somebody listens to.
@@ -113,6 +111,8 @@ type room struct {
 	passing *httpstream.Queue[item]
 	// gone is closed when the conversation is deleted.
 	gone chan struct{}
+	// told is what members know of the state.
+	told string
 
 	mu      sync.Mutex
 	members map[*member]struct{}
@@ -157,14 +157,14 @@ func (r *Rooms) enter(ctx context.Context, id string) *room {
 	// It ends with its last member.
 	ctx, end := context.WithCancel(dbmodule.Unobserved(context.WithoutCancel(ctx)))
 	opened := &room{
-		rooms: r, id: id, sub: r.feed.Subscribe(topic, id), end: end, users: 1,
+		rooms: r, id: id, end: end, users: 1,
 		begun: make(chan struct{}), gone: make(chan struct{}), members: make(map[*member]struct{}),
 		passing: httpstream.NewQueue[item](queueItems, queueBytes),
 	}
+	opened.sub = r.feed.Subscribe(topic, id, feed.WithMessages(func(message []byte) {
+		opened.passing.Put(item{number: -1, payload: message}, len(message))
+	}))
 	r.rooms[id] = opened
-	r.announcer.listen(id, func(kind string, payload []byte) {
-		opened.passing.Put(item{number: -1, kind: kind, payload: payload}, len(payload))
-	})
 	go opened.run(ctx)
 	return opened
 }
@@ -188,7 +188,6 @@ func (r *Rooms) drop(closed *room) {
 	closed.sub.Close()
 	if r.rooms[closed.id] == closed {
 		delete(r.rooms, closed.id)
-		r.announcer.listen(closed.id, nil)
 	}
 }
 
@@ -224,8 +223,8 @@ func (r *room) give(items ...item) {
 
 // run reads what is stored after each hint, until the room is closed.
 func (r *room) run(ctx context.Context) {
-	var err error
-	if r.through, err = r.rooms.last(ctx, r.id); err != nil {
+	standing, err := r.rooms.standing(ctx, r.id)
+	if err != nil {
 		// The next who comes tries anew.
 		r.rooms.mu.Lock()
 		r.rooms.drop(r)
@@ -234,6 +233,7 @@ func (r *room) run(ctx context.Context) {
 		close(r.begun)
 		return
 	}
+	r.through, r.told = standing.Numbered-1, standing.Told
 	close(r.begun)
 	pause := firstPause
 	retry := time.NewTimer(0)
@@ -283,21 +283,16 @@ func (r *room) run(ctx context.Context) {
 	}
 }
 
-// catchUp gives members what is stored by now, and tells whether the conversation is gone.
+// catchUp gives members what is stored by now, and then the state if it was told anew. It reports
+// whether the conversation is gone.
 func (r *room) catchUp(ctx context.Context) (gone bool, err error) {
-	for first := true; ; first = false {
+	standing, err := r.rooms.standing(ctx, r.id)
+	if err != nil {
+		return errors.Is(err, dbmodule.ErrNotFound), err
+	}
+	for r.through < standing.Numbered-1 {
 		found, err := r.rooms.after(ctx, r.id, r.through)
-		if err != nil {
-			return false, err
-		}
-		if len(found) == 0 {
-			if !first {
-				return false, nil
-			}
-			_, err := r.rooms.last(ctx, r.id)
-			if errors.Is(err, dbmodule.ErrNotFound) {
-				return true, nil
-			}
+		if err != nil || len(found) == 0 { // deleted meanwhile: there will be a hint
 			return false, err
 		}
 		items := make([]item, len(found))
@@ -306,4 +301,14 @@ func (r *room) catchUp(ctx context.Context) (gone bool, err error) {
 		}
 		r.give(items...)
 	}
+	if standing.Told == r.told {
+		return false, nil
+	}
+	state, err := r.rooms.fullState(ctx, r.id)
+	if err != nil {
+		return errors.Is(err, dbmodule.ErrNotFound), err
+	}
+	r.told = standing.Told
+	r.give(item{number: -1, payload: state})
+	return false, nil
 }

@@ -246,7 +246,7 @@ func (h *handlers) eventsSocket(c echo.Context) error {
 			return nil, wire.NewInvalid("literal_error", "Input should be 'all' or 'since'", "query", "resend_mode")
 		}
 		p := &protocol{
-			hello: func(ctx context.Context, _ int64) ([]byte, error) { return h.fullState(ctx, id) },
+			hello: func(ctx context.Context, _ int64) ([]byte, error) { return h.rooms.fullState(ctx, id) },
 			from: func(ctx context.Context, through int64) (int64, error) {
 				switch mode {
 				case "all":
@@ -281,56 +281,6 @@ func (h *handlers) before(ctx context.Context, id string, since time.Time, throu
 		return err
 	})
 	return number, err
-}
-
-// event is one that the server makes for a client, and does not store.
-type event struct {
-	ID        string `json:"id"`
-	Timestamp string `json:"timestamp"`
-	Source    string `json:"source"`
-	Kind      string `json:"kind"`
-	Key       string `json:"key,omitempty"`
-	Value     any    `json:"value,omitempty"`
-	Code      string `json:"code,omitempty"`
-	Detail    string `json:"detail,omitempty"`
-}
-
-func newEvent(kind string) (*event, error) {
-	id, err := wire.NewID()
-	return &event{ID: id, Timestamp: wire.Now().Format("2006-01-02T15:04:05.000000"), Source: "environment", Kind: kind}, err
-}
-
-// fullState is the event by which a client learns the conversation's state.
-func (h *handlers) fullState(ctx context.Context, id string) ([]byte, error) {
-	e, err := newEvent("ConversationStateUpdateEvent")
-	if err != nil {
-		return nil, err
-	}
-	e.Key = "full_state"
-	err = h.rooms.read(ctx, func(s *dbmodule.Session) error {
-		c, err := h.conversations.Get(ctx, s, id)
-		if err != nil {
-			return err
-		}
-		children, err := h.conversations.Children(ctx, s, []string{id})
-		e.Value = c.Info(children[id])
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(e)
-}
-
-// serverError is the event about a client's message that was not stored.
-func serverError(err error) []byte {
-	e, idErr := newEvent("ServerErrorEvent")
-	if idErr != nil {
-		return nil
-	}
-	e.Code, e.Detail = codeOf(err)
-	text, _ := json.Marshal(e) //nolint:errchkjson // texts
-	return text
 }
 
 // syncFrame and failure are two of the envelopes of /sockets/session/{id}.

@@ -110,3 +110,33 @@ func (s *subscriber) send(i item) error {
 	s.last = i.number
 	return s.out.Send(strconv.FormatInt(i.number, 10), "", i.payload)
 }
+
+// listStream is GET /api/conversations/stream: what becomes of all conversations.
+func (h *handlers) listStream(c echo.Context) error {
+	return h.streams.Events(func(ctx context.Context, w *httpstream.EventWriter) error {
+		queue, leave, err := h.rooms.watch(ctx)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		if err := w.Send("", listSync, []byte("{}")); err != nil {
+			return err
+		}
+		for {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-queue.Ready():
+			}
+			changes, over := queue.Take()
+			if over { // some are lost: the client reads the list
+				changes = []change{{listSync, []byte("{}")}}
+			}
+			for _, change := range changes {
+				if err := w.Send("", change.name, change.payload); err != nil {
+					return err
+				}
+			}
+		}
+	})(c)
+}

@@ -40,6 +40,9 @@
 // query for each [Topic]. PostgreSQL is asked as well, every 15 seconds, as a net below
 // NOTIFY: a process may die between its commit and the NOTIFY.
 //
+// What passes by and is not worth storing, as the pieces of a text that is being written,
+// travels as a message ([Feed.Pass]): within the process, and by NOTIFY.
+//
 // A writer pays for none of this but a note in memory. What nobody subscribes to is not
 // asked for.
 package feed

@@ -13,8 +13,12 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// MaxName is how many bytes a topic and a key may have together.
-const MaxName = 1024
+const (
+	// MaxName is how many bytes a topic and a key may have together.
+	MaxName = 1024
+	// MaxMessage is how many bytes a message has at most that other processes get.
+	MaxMessage = 4096
+)
 
 // Config decides how often a feed asks the database. Its zero value is usable.
 type Config struct {
@@ -117,10 +121,10 @@ func (f *Feed) Sessions() *dbmodule.SessionFactory { return f.sessions }
 // error is one of the caller's: topic is empty, or both together are longer than
 // [MaxName].
 func (f *Feed) Publish(_ context.Context, s *dbmodule.Session, topic, key string) error {
-	if topic == "" || len(topic)+len(key) > MaxName {
-		return fmt.Errorf("feed: publish: a topic of %d bytes with a key of %d: wants 1 to %d bytes in all", len(topic), len(key), MaxName)
+	at, err := placeOf(topic, key)
+	if err != nil {
+		return err
 	}
-	at := place{topic, key}
 	s.AfterCommit(func(context.Context) {
 		f.hub.tell(at)
 		if f.outbox != nil {
@@ -130,9 +134,46 @@ func (f *Feed) Publish(_ context.Context, s *dbmodule.Session, topic, key string
 	return nil
 }
 
+// Pass hands a message to those subscribers of what key names in topic that take messages,
+// once s commits, and not if it rolls back. It is for what passes by and is not worth
+// storing: a message that is lost on the way is not told of. Other processes get it where
+// NOTIFY carries hints, if it has up to [MaxMessage] bytes and not too many wait. The
+// message belongs to the feed from then on. Errors are those of Publish.
+func (f *Feed) Pass(_ context.Context, s *dbmodule.Session, topic, key string, message []byte) error {
+	at, err := placeOf(topic, key)
+	if err != nil {
+		return err
+	}
+	s.AfterCommit(func(context.Context) {
+		f.hub.pass(at, message)
+		if f.outbox != nil && len(message) <= MaxMessage {
+			f.outbox.pass(said{at.topic, at.key, message})
+		}
+	})
+	return nil
+}
+
+func placeOf(topic, key string) (place, error) {
+	if topic == "" || len(topic)+len(key) > MaxName {
+		return place{}, fmt.Errorf("feed: publish: a topic of %d bytes with a key of %d: wants 1 to %d bytes in all", len(topic), len(key), MaxName)
+	}
+	return place{topic, key}, nil
+}
+
+// SubscribeOption changes a subscription.
+type SubscribeOption func(*Subscription)
+
+// WithMessages has messages ([Feed.Pass]) handed to take, one at a time for each process that
+// sends. take must not wait, nor call the feed, nor change the message: others get the same.
+func WithMessages(take func(message []byte)) SubscribeOption {
+	return func(s *Subscription) { s.take = take }
+}
+
 // Subscribe begins to listen for changes to what key names in topic. The caller closes the
 // subscription.
-func (f *Feed) Subscribe(topic, key string) *Subscription { return f.hub.subscribe(place{topic, key}) }
+func (f *Feed) Subscribe(topic, key string, options ...SubscribeOption) *Subscription {
+	return f.hub.subscribe(place{topic, key}, options...)
+}
 
 // Start begins to hear other processes, in the background. ctx bounds only the call, which
 // waits for nothing: a database that is away is waited for in the background.

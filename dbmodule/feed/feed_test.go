@@ -3,6 +3,7 @@ package feed_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -197,6 +198,67 @@ func TestOtherProcess(t *testing.T) {
 		_, err = two.db.DB().ExecContext(t.Context(), "DELETE FROM counters")
 		require.NoError(t, err)
 		one.sees(t, sub, "a", 0, 8*time.Second)
+	})
+}
+
+// A message comes iff its unit of work commits, in the process, and on PostgreSQL in others, in order and
+// after the hint of the same unit of work; a large one in the process only.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		one, two := start(t, cfg), start(t, cfg)
+		notify := cfg.URL.Engine() == dbmodule.PostgreSQL
+		type listener struct {
+			sub *feed.Subscription
+			got chan string
+		}
+		listen := func(p *process, key string) *listener {
+			l := &listener{got: make(chan string, 100)}
+			l.sub = p.feed.Subscribe(topic, key, feed.WithMessages(func(message []byte) {
+				l.got <- fmt.Sprint(hinted(l.sub), " ", string(message))
+			}))
+			return l
+		}
+		near, far, other := listen(two, "a"), listen(one, "a"), listen(two, "b")
+		if notify {
+			require.Eventually(t, one.feed.Carried, 30*time.Second, time.Millisecond)
+			quiet(far.sub)
+		}
+		quiet(near.sub)
+		large := strings.Repeat("x", feed.MaxMessage+1)
+		stop := errors.New("stop")
+		say := func(result error, messages ...string) {
+			err := two.db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				_, err := s.ExecContext(ctx, "SELECT 1")
+				err = errors.Join(err, two.feed.Publish(ctx, s, topic, "a"))
+				for _, m := range messages {
+					err = errors.Join(err, two.feed.Pass(ctx, s, topic, "a", []byte(m)))
+				}
+				assert.Empty(t, near.got, "before the commit")
+				return errors.Join(err, result)
+			})
+			require.ErrorIs(t, err, result)
+		}
+		say(stop, "rolled back")
+		say(nil, "1", large, "2")
+		for _, want := range []string{"true 1", "false " + large, "false 2"} {
+			assert.Equal(t, want, <-near.got)
+		}
+		assert.Empty(t, near.got)
+		assert.Empty(t, other.got)
+		if notify {
+			assert.Equal(t, "true 1", <-far.got)
+			assert.Equal(t, "false 2", <-far.got)
+		}
+		say(nil, "3")
+		assert.Equal(t, "true 3", <-near.got)
+		if notify {
+			assert.Equal(t, "true 3", <-far.got)
+		}
+		assert.Empty(t, far.got)
+		near.sub.Close()
+		say(nil, "4")
+		assert.Empty(t, near.got)
 	})
 }
 

@@ -14,6 +14,8 @@ type Subscription struct {
 	hub   *hub
 	at    place
 	hints chan struct{}
+	// take is given messages; it may be nil.
+	take func(message []byte)
 }
 
 // Hints receives a value when something may have changed since the value before was taken. It
@@ -47,8 +49,11 @@ func newHub() *hub {
 	}
 }
 
-func (h *hub) subscribe(at place) *Subscription {
+func (h *hub) subscribe(at place, options ...SubscribeOption) *Subscription {
 	s := &Subscription{hub: h, at: at, hints: make(chan struct{}, 1)}
+	for _, option := range options {
+		option(s)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.subs[at] == nil {
@@ -79,6 +84,17 @@ func (h *hub) tell(at place) {
 	defer h.mu.RUnlock()
 	for s := range h.subs[at] {
 		s.hint()
+	}
+}
+
+// pass hands a message to those at one place that take messages.
+func (h *hub) pass(at place, message []byte) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for s := range h.subs[at] {
+		if s.take != nil {
+			s.take(message)
+		}
 	}
 }
 

@@ -2,12 +2,15 @@ package feed
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 )
 
 const (
 	// mostWaiting is how many places an outbox remembers. Beyond that it says "all".
 	mostWaiting = 10_000
+	// mostMessages is how many messages wait. What comes then is dropped.
+	mostMessages = 1_000
 	// maxPayload is how many bytes of JSON one NOTIFY has: PostgreSQL takes fewer than 8000.
 	maxPayload = 7_900
 )
@@ -15,9 +18,10 @@ const (
 // outbox is what was committed in this process and is to be told to others. Each place is in
 // it once.
 type outbox struct {
-	mu      sync.Mutex
-	waiting map[place]struct{}
-	all     bool
+	mu       sync.Mutex
+	waiting  map[place]struct{}
+	all      bool
+	messages []said
 	// ready has a value when something waits.
 	ready chan struct{}
 }
@@ -36,6 +40,20 @@ func (o *outbox) add(places ...place) {
 		o.all = true
 		clear(o.waiting)
 	}
+	o.wake()
+}
+
+// pass adds a message.
+func (o *outbox) pass(m said) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.messages) < mostMessages {
+		o.messages = append(o.messages, m)
+	}
+	o.wake()
+}
+
+func (o *outbox) wake() {
 	select {
 	case o.ready <- struct{}{}:
 	default:
@@ -46,7 +64,8 @@ func (o *outbox) add(places ...place) {
 func (o *outbox) take() letter {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	l := letter{all: o.all}
+	l := letter{all: o.all, messages: o.messages}
+	o.messages = nil
 	for at := range o.waiting {
 		l.places = append(l.places, at)
 	}
@@ -55,7 +74,7 @@ func (o *outbox) take() letter {
 	return l
 }
 
-// putBack is for what could not be sent.
+// putBack is for what could not be sent. Messages are late by then, and dropped.
 func (o *outbox) putBack(l letter) {
 	if l.all {
 		o.mu.Lock()
@@ -67,8 +86,16 @@ func (o *outbox) putBack(l letter) {
 
 // letter is what one process tells the others.
 type letter struct {
-	all    bool
-	places []place
+	all      bool
+	places   []place
+	messages []said
+}
+
+// said is a message, and the topic and key that it is for.
+type said struct {
+	Topic   string `json:"t"`
+	Key     string `json:"k"`
+	Message []byte `json:"m"`
 }
 
 // note is one NOTIFY's payload.
@@ -81,28 +108,48 @@ type note struct {
 	All bool `json:"all,omitempty"`
 	// At are topics with their keys.
 	At [][2]string `json:"at,omitempty"`
+	// Say are messages.
+	Say []said `json:"say,omitempty"`
 }
 
-// payloads writes a letter as the payloads of as few NOTIFYs as hold it.
+// payloads writes a letter as the payloads of as few NOTIFYs as hold it: hints before
+// messages, which may be about what the hints tell of. A message that does not fit is left out.
 func (l letter) payloads(from string) []string {
 	if l.all {
-		return []string{encode(note{From: from, All: true})}
+		l.places = nil
 	}
+	pairs := make([][2]string, len(l.places))
+	for i, at := range l.places {
+		pairs[i] = [2]string{at.topic, at.key}
+	}
+	room := maxPayload - len(encode(note{From: from})) - len(`,"say":[]`)
 	var all []string
-	head := len(encode(note{From: from, At: [][2]string{}})) + len(`,"at":[]`)
-	part, size := note{From: from}, head
-	for _, at := range l.places {
-		pair := [2]string{at.topic, at.key}
-		more := len(encode(pair)) + 1
-		if len(part.At) > 0 && size+more > maxPayload {
-			all = append(all, encode(part))
-			part, size = note{From: from}, head
+	if l.all {
+		all = append(all, encode(note{From: from, All: true}))
+	}
+	for _, part := range parts(pairs, room) {
+		all = append(all, encode(note{From: from, At: part}))
+	}
+	fitting := slices.DeleteFunc(slices.Clone(l.messages), func(m said) bool { return len(encode(m)) > room })
+	for _, part := range parts(fitting, room) {
+		all = append(all, encode(note{From: from, Say: part}))
+	}
+	return all
+}
+
+// parts cuts a list so that each part has up to so many bytes of JSON, but for one item alone.
+func parts[T any](list []T, room int) (all [][]T) {
+	begin, size := 0, 0
+	for i, item := range list {
+		more := len(encode(item)) + 1
+		if i > begin && size+more > room {
+			all = append(all, list[begin:i])
+			begin, size = i, 0
 		}
-		part.At = append(part.At, pair)
 		size += more
 	}
-	if len(part.At) > 0 {
-		all = append(all, encode(part))
+	if len(list) > begin {
+		all = append(all, list[begin:])
 	}
 	return all
 }

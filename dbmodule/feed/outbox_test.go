@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -40,6 +41,30 @@ func TestPayloadsFit(t *testing.T) {
 			assert.Empty(t, o.take().payloads("me"))
 		})
 	}
+}
+
+// Messages fit as well, in order; too many, and too large ones, are left out.
+func TestMessagesFit(t *testing.T) {
+	t.Parallel()
+	o := newOutbox()
+	large := bytes.Repeat([]byte("m"), MaxMessage)
+	for i := range mostMessages + 5 {
+		o.pass(said{"t", fmt.Sprint(i), large[:i%MaxMessage]})
+	}
+	o.pass(said{"t", strings.Repeat("\x01", MaxName-1), large})
+	next := 0
+	for _, payload := range o.take().payloads("me") {
+		assert.Less(t, len(payload), 8000)
+		var n note
+		require.NoError(t, json.Unmarshal([]byte(payload), &n))
+		for _, m := range n.Say {
+			assert.Equal(t, fmt.Sprint(next), m.Key)
+			next++
+		}
+	}
+	assert.Equal(t, mostMessages, next)
+	assert.Empty(t, letter{messages: []said{{"t", strings.Repeat("\x01", MaxName-1), large}}}.payloads("me"))
+	assert.Empty(t, o.take().payloads("me"))
 }
 
 func TestOutboxThatOverflowsSaysAll(t *testing.T) {

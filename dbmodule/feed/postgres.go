@@ -198,6 +198,9 @@ func (c *carrier) read(payload string) {
 		for _, at := range n.At {
 			c.feed.hub.tell(place{at[0], at[1]})
 		}
+		for _, m := range n.Say {
+			c.feed.hub.pass(place{m.Topic, m.Key}, m.Message)
+		}
 	}
 }
 
