@@ -67,6 +67,7 @@ func runCommand() *cobra.Command {
 	flags.DurationVar(&o.Duration, "duration", time.Second, "length of a turn on one route")
 	flags.IntVar(&o.Connections, "connections", 32, "clients, each on a connection of its own")
 	flags.Int64Var(&o.Rows, "rows", 10_000, "events at first")
+	flags.IntVar(&o.Idle, "idle", 10_000, "idle connections with which memory is measured (0 = not)")
 	flags.StringSliceVar(&engines, "engines", []string{"sqlite", "postgresql", "mysql"}, "databases to run on")
 	flags.StringSliceVar(&names, "peers", nil, "contenders to compare with hand (default all)")
 	flags.StringVar(&o.Profiles, "profiles", "", "folder for a CPU profile of each contender on each route, of one more turn")

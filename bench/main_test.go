@@ -25,10 +25,11 @@ func execute(t *testing.T, args ...string) string {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	folder := withReadme(t)
-	out := execute(t, "run", "--engines", "sqlite", "--rounds", "1", "--duration", "50ms", "--rows", "500", "--write", folder)
+	out := execute(t, "run", "--engines", "sqlite", "--rounds", "1", "--duration", "50ms", "--rows", "500", "--idle", "50", "--write", folder)
 	for _, part := range []string{
 		"SQLite 3.", "net/http + database/sql by hand", "**this project, Echo handlers**", "**this project, typed handlers**",
-		"Echo + Bun", "Echo + GORM", "Echo + ent", "| get, requests  | ≥ 1.0", "| memory         | ≤ 40 MiB",
+		"Echo + Bun", "Echo + GORM", "Echo + ent", "| post  ", "| Echo + SQL by hand ", "| ≥ 1.00 ", "| every ORM ", "| ≥ 0.75 ", "| ≤ 48 MiB",
+		"| memory, 50 idle connections",
 	} {
 		require.Contains(t, out, part)
 	}

@@ -28,6 +28,9 @@ type Options struct {
 	Connections int
 	// Rows is how many events there are at first.
 	Rows int64
+	// Idle is with how many idle connections this project's memory is measured, and that
+	// of the contender that all are compared with.
+	Idle int
 	// Profiles, if not empty, is a folder that gets a CPU profile of each
 	// contender in Go on each route, after the measured rounds.
 	Profiles string
@@ -120,8 +123,28 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (_ []Figures, err err
 		}
 		figures[i] = newFigures(c, all[0])
 		figures[i].RSS = rss
+		if i == 0 || c.peer.Ours {
+			if err := c.idle(ctx, o, &figures[i]); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return figures, nil
+}
+
+// idle measures the memory with many idle connections.
+func (c *contender) idle(ctx context.Context, o Options, f *Figures) (err error) {
+	if o.Idle == 0 {
+		return nil
+	}
+	crowd, err := load.Gather(ctx, c.child.Addr, o.Idle)
+	defer func() { err = errors.Join(err, crowd.Close()) }()
+	if err != nil {
+		return fmt.Errorf("compare: %s: %w", c.peer.Name, err)
+	}
+	f.IdleConnections = o.Idle
+	f.Idle, err = c.child.RSS(ctx)
+	return err
 }
 
 // starts is how often a contender's start is measured.

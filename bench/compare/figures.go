@@ -17,6 +17,10 @@ type Figures struct {
 	// the memory held after all the load.
 	Start time.Duration
 	RSS   uint64
+	// Idle is the memory held with IdleConnections that have had an answer and wait; 0
+	// where that was not measured.
+	Idle            uint64
+	IdleConnections int
 }
 
 // RouteFigures are medians over the rounds.
@@ -24,6 +28,9 @@ type RouteFigures struct {
 	// Rate is requests per second, and CPU the server's time per request.
 	Rate float64
 	CPU  time.Duration
+	// Rates and CPUs are those of each round.
+	Rates []float64
+	CPUs  []time.Duration
 	// RateRatio is Rate over the first contender's in the same round, and
 	// CPUWorth the first contender's CPU over this one's: more is better.
 	RateRatio, CPUWorth stat.Ratio
@@ -44,6 +51,8 @@ func newFigures(c, measure *contender) Figures {
 		f.Routes[route] = RouteFigures{
 			Rate:        stat.Median(rates),
 			CPU:         stat.Median(cpus),
+			Rates:       rates,
+			CPUs:        cpus,
 			RateRatio:   stat.RatioOf(rates, measureRates),
 			CPUWorth:    stat.RatioOf(measureCPUs, cpus),
 			Allocations: stat.Median(column(samples, sample.allocationsOf)),

@@ -24,8 +24,9 @@ type Peer struct {
 	Name string
 	// Title says what it is made of.
 	Title string
-	// Ours tells this project's own from the others.
-	Ours bool
+	// Ours tells this project's own from the others, and ORM those whose queries a
+	// library writes.
+	Ours, ORM bool
 	// Serve serves the routes; it is nil for one that is not written in Go.
 	Serve contract.ServeFunc
 	// External is the command of one that is not written in Go, or the reason
@@ -65,21 +66,29 @@ func (p Peer) Command(ctx context.Context, folder string, c contract.Config) ([]
 	}, nil
 }
 
-// Hand is the contender that all others are compared with.
-const Hand = "hand"
+// Names of contenders with goals, or that goals are about.
+const (
+	// Hand is the contender that all others are compared with.
+	Hand           = "hand"
+	HandEcho       = "hand-echo"
+	Ours           = "ours"
+	OursTyped      = "ours-typed"
+	OursAutocommit = "ours-autocommit"
+	OursCompiled   = "ours-compiled"
+)
 
 // All lists the contenders in the order of the table, the measure first.
 func All() []Peer {
 	return []Peer{
 		{Name: Hand, Title: "net/http + database/sql by hand", Serve: hand.Serve},
-		{Name: "hand-echo", Title: "Echo + database/sql by hand", Serve: hand.ServeEcho},
-		{Name: "ours", Title: "this project, Echo handlers", Ours: true, Serve: ours.Serve},
-		{Name: "ours-typed", Title: "this project, typed handlers", Ours: true, Serve: ours.ServeTyped},
-		{Name: "ours-autocommit", Title: "this project, Echo handlers, autocommit", Ours: true, Serve: ours.ServeAutocommit},
-		{Name: "ours-compiled", Title: "this project, compiled queries, autocommit", Ours: true, Serve: ours.ServeCompiled},
-		{Name: "bun", Title: "Echo + Bun", Serve: echobun.Serve},
-		{Name: "gorm", Title: "Echo + GORM", Serve: echogorm.Serve},
-		{Name: "ent", Title: "Echo + ent", Serve: echoent.Serve},
+		{Name: HandEcho, Title: "Echo + database/sql by hand", Serve: hand.ServeEcho},
+		{Name: Ours, Title: "this project, Echo handlers", Ours: true, Serve: ours.Serve},
+		{Name: OursTyped, Title: "this project, typed handlers", Ours: true, Serve: ours.ServeTyped},
+		{Name: OursAutocommit, Title: "this project, Echo handlers, autocommit", Ours: true, Serve: ours.ServeAutocommit},
+		{Name: OursCompiled, Title: "this project, compiled queries, autocommit", Ours: true, Serve: ours.ServeCompiled},
+		{Name: "bun", Title: "Echo + Bun", ORM: true, Serve: echobun.Serve},
+		{Name: "gorm", Title: "Echo + GORM", ORM: true, Serve: echogorm.Serve},
+		{Name: "ent", Title: "Echo + ent", ORM: true, Serve: echoent.Serve},
 		{Name: "fastapi", Title: "FastAPI + async SQLAlchemy", External: fastapi.Command},
 	}
 }
