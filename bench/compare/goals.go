@@ -103,7 +103,9 @@ func memoryGoals(engine dbmodule.Engine, figures []Figures) (lines [][]string) {
 	return lines
 }
 
-func idleMemory(f Figures) string { return fmt.Sprintf("memory, %d idle connections", f.IdleConnections) }
+func idleMemory(f Figures) string {
+	return fmt.Sprintf("memory, %d idle connections", f.IdleConnections)
+}
 
 // compare is how a contender does beside the best of its rivals in each round. ok is false
 // where there are none.
