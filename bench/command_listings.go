@@ -93,7 +93,9 @@ func listingsOn(cmd *cobra.Command, c contract.Config, o scale.Options, parent s
 	}
 	took := time.Since(began)
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d conversations are there after %s\n", c.Engine, o.Large, took.Round(time.Second)) // as above
-	figures, err := scale.MeasureListings(ctx, small, large, o)
+	figures, err := scale.MeasureListings(ctx, small, large, o, func(f scale.Figures) {
+		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), f.Small, f.Large, f.Ratio, f.Probe) // as above
+	})
 	if err != nil {
 		return "", err
 	}

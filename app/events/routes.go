@@ -39,6 +39,7 @@ func NewRoutes(
 	return func(_ *echo.Echo, api huma.API) {
 		h.registerAgentView(api)
 		h.registerAppView(api)
+		h.registerDownloads(api)
 		h.registerShared(api, conversations.NewSharedLimiter())
 	}
 }

@@ -37,10 +37,14 @@ func (l Listed) at(rank int64) time.Time { return epoch.Add(time.Duration(rank) 
 
 func (l Listed) title(rank int64) string { return fmt.Sprintf("task %08d of the weather", rank) }
 
+func listedID(n int64) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", n, n) }
+
 // conversation is the nth, with its tags.
 func (l Listed) conversation(n int64) (*conversations.Conversation, []*conversations.Tag) {
+	// Ids count up: such a table is filled fast.
 	hash := n * 2_654_435_761 % 4_294_967_296 >> 8 // so that no filter follows another
 	c := Data{}.conversation(n)
+	c.ID = listedID(n)
 	title := l.title(l.rank(n, titleStep))
 	if hash%perWord == 1 {
 		title += " seldom"
@@ -51,7 +55,7 @@ func (l Listed) conversation(n int64) (*conversations.Conversation, []*conversat
 	c.SandboxID, c.Public, c.EventCount, c.Numbered = &sandbox, hash/4%perPublic == 0, 0, 0
 	c.CreatedAt, c.UpdatedAt = l.at(l.rank(n, createdStep)), l.at(l.rank(n, updatedStep))
 	if hash/12%perSub == 0 && n > 0 {
-		parent := conversationID(n - 1)
+		parent := listedID(n - 1)
 		c.ParentID, c.HasParent = &parent, true
 	}
 	var tags []*conversations.Tag
@@ -109,21 +113,21 @@ func LoadListed(ctx context.Context, c contract.Config, l Listed) (err error) {
 }
 
 // dropIndexes drops those that are no primary keys and returns what makes them again: that
-// is much faster than to keep them. MariaDB loads with them.
+// is much faster than to keep them.
 func dropIndexes(ctx context.Context, db *dbmodule.Database) (definitions []string, err error) {
-	var rows []struct{ Name, Definition string }
+	var rows []struct{ Dropped, Definition string }
 	query := map[dbmodule.Engine]string{
-		dbmodule.SQLite:     "SELECT name, sql AS definition FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name LIKE 'conversation%'",
-		dbmodule.PostgreSQL: "SELECT indexname AS name, indexdef AS definition FROM pg_indexes WHERE schemaname = current_schema() AND tablename LIKE 'conversation%' AND indexname LIKE 'ix%'",
+		dbmodule.SQLite:     "SELECT 'DROP INDEX ' || name AS dropped, sql AS definition FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name LIKE 'conversation%'",
+		dbmodule.PostgreSQL: "SELECT 'DROP INDEX ' || indexname AS dropped, indexdef AS definition FROM pg_indexes WHERE schemaname = current_schema() AND tablename LIKE 'conversation%' AND indexname LIKE 'ix%'",
+		dbmodule.MySQL: "SELECT CONCAT('ALTER TABLE ', table_name, ' DROP INDEX ', index_name) AS dropped, " +
+			"CONCAT('ALTER TABLE ', table_name, ' ADD INDEX ', index_name, ' (', GROUP_CONCAT(column_name ORDER BY seq_in_index), ')') AS definition " +
+			"FROM information_schema.statistics WHERE table_schema = database() AND table_name LIKE 'conversation%' AND index_name LIKE 'ix%' GROUP BY table_name, index_name",
 	}[db.Engine()]
-	if query == "" {
-		return nil, nil
-	}
 	if err := db.DB().NewRaw(query).Scan(ctx, &rows); err != nil {
 		return nil, err
 	}
 	for _, row := range rows {
-		if err := execute(ctx, db, `DROP INDEX "`+row.Name+`"`); err != nil {
+		if err := execute(ctx, db, row.Dropped); err != nil {
 			return nil, err
 		}
 		definitions = append(definitions, row.Definition)

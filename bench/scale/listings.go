@@ -104,9 +104,9 @@ func queries(path string, filter func(Listed) url.Values, order string, far bool
 		values.Set("sort_order", order)
 		values.Set("limit", fmt.Sprint(listedPage))
 		if far {
-			cursor := paging.Cursor{Micros: l.at(int64(l) / 2).UnixMicro(), ID: conversationID(0)}
+			cursor := paging.Cursor{Micros: l.at(int64(l) / 2).UnixMicro(), ID: listedID(0)}
 			if strings.HasPrefix(order, "TITLE") {
-				cursor = paging.Cursor{Text: l.title(int64(l) / 2), ID: conversationID(0)}
+				cursor = paging.Cursor{Text: l.title(int64(l) / 2), ID: listedID(0)}
 			}
 			id, err := paging.Encode("conversations", order, cursor)
 			if err != nil {
@@ -122,9 +122,13 @@ func queries(path string, filter func(Listed) url.Values, order string, far bool
 	return first, second, err
 }
 
+// FigureFunc is told what a probe cost.
+type FigureFunc func(Figures)
+
 // MeasureListings asks two databases that [LoadListed] has filled for the same pages in
-// turns: each filter in each sort order, the first page and one from the middle.
-func MeasureListings(ctx context.Context, small, large contract.Config, o Options) (_ []Figures, err error) {
+// turns: each filter in each sort order, the first page and one from the middle. What has no goal is asked for once. tell gets each
+// figure when it is known.
+func MeasureListings(ctx context.Context, small, large contract.Config, o Options, tell FigureFunc) (_ []Figures, err error) {
 	smallServer, err := openServer(ctx, small, nil)
 	if err != nil {
 		return nil, err
@@ -144,12 +148,18 @@ func MeasureListings(ctx context.Context, small, large contract.Config, o Option
 					if err != nil {
 						return nil, err
 					}
-					f, err := compare(ctx, smallServer, largeServer, a, b, o)
+					its := o
+					isGoal := !strings.HasPrefix(name, "title contains")
+					if !isGoal {
+						its.Rounds, its.Calls = 1, 1
+					}
+					f, err := compare(ctx, smallServer, largeServer, a, b, its)
 					if err != nil {
 						return nil, err
 					}
 					f.Probe = strings.TrimSuffix(strings.TrimPrefix(l.path, "/api/"), "/search") + ": " + name + " by " + order + map[bool]string{true: ", far in"}[far]
-					f.Goal = !strings.HasPrefix(name, "title contains")
+					f.Goal = isGoal
+					tell(f)
 					all = append(all, f)
 				}
 			}

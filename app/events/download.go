@@ -1,0 +1,166 @@
+package events
+
+import (
+	"archive/zip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
+)
+
+const (
+	downloadPath   = "/api/v1/app-conversations/{conversation_id}/download"
+	trajectoryPath = "/api/file/download-trajectory/{conversation_id}"
+)
+
+// registerDownloads registers a conversation as a ZIP file, in the app server's form and in
+// the agent server's.
+func (h *handlers) registerDownloads(api huma.API) {
+	register := func(op huma.Operation, contentType string, handler func(context.Context, *PathInput) (*huma.StreamResponse, error)) {
+		op.Method, op.Errors = http.MethodGet, []int{http.StatusNotFound, http.StatusUnprocessableEntity}
+		op.Responses = map[string]*huma.Response{"200": {
+			Description: "A ZIP file", Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
+		}}
+		httpmodule.DownloadLimits().Operation(&op)
+		huma.Register(api, op, handler)
+	}
+	register(huma.Operation{
+		OperationID: "download-app-conversation", Path: downloadPath, Tags: []string{"App conversations"},
+		Summary:     "Download a conversation with all its events",
+		Description: "A ZIP file: meta.json, and event_000000_ID.json and so on, each event byte for byte as it came.",
+	}, "application/zip", h.download)
+	register(huma.Operation{
+		OperationID: "download-trajectory", Path: trajectoryPath, Tags: []string{"Conversations"},
+		Summary:     "Download a conversation in the form in which agent servers keep it",
+		Description: "A ZIP file: meta.json, base_state.json, and events/event-00000-ID.json and so on, each event byte for byte as it came.",
+	}, "application/octet-stream", h.trajectory)
+}
+
+// file is one of an archive.
+type file struct {
+	name    string
+	content any
+}
+
+func (h *handlers) download(ctx context.Context, in *PathInput) (*huma.StreamResponse, error) {
+	c, children, err := h.described(ctx, in.ID, false)
+	if err != nil {
+		return nil, err
+	}
+	return h.archive(c.ID, "application/zip", "conversation_"+strings.ReplaceAll(c.ID, "-", "")+".zip",
+		"event_%06d_%s.json", file{"meta.json", c.AppInfo(children)}), nil
+}
+
+func (h *handlers) trajectory(ctx context.Context, in *PathInput) (*huma.StreamResponse, error) {
+	c, children, err := h.described(ctx, in.ID, true)
+	if err != nil {
+		return nil, err
+	}
+	info := c.Info(children)
+	return h.archive(c.ID, "application/octet-stream", strings.ReplaceAll(c.ID, "-", "")+".zip",
+		"events/event-%05d-%s.json", file{"meta.json", info}, file{"base_state.json", info}), nil
+}
+
+// described reads what is known of a conversation beside its events.
+func (h *handlers) described(ctx context.Context, rawID string, skills bool) (*conversations.Conversation, []string, error) {
+	id, err := wire.PathID(rawID, "conversation_id")
+	if err != nil {
+		return nil, nil, err
+	}
+	s := httpmodule.Session(ctx, h.sessions)
+	c, err := h.conversations.Get(ctx, s, id)
+	if err != nil {
+		return nil, nil, wire.NotFound(err, "Conversation")
+	}
+	if skills {
+		if err := h.conversations.ReadSkills(ctx, s, c); err != nil {
+			return nil, nil, err
+		}
+	}
+	children, err := h.conversations.Children(ctx, s, []string{id})
+	return c, children[id], err
+}
+
+// archive answers with a ZIP file of files and a conversation's events, whose names are made
+// by the format of their place and id. It reads page by page, and holds no connection while
+// the client takes its time. If it can't go on, the client's connection is cut: the file is
+// not complete.
+func (h *handlers) archive(id, contentType, name, format string, files ...file) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		ctx := hc.Context()
+		httpmodule.CloseSessions(ctx)
+		hc.SetHeader("Content-Type", contentType)
+		hc.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)
+		if err := h.writeArchive(ctx, hc.BodyWriter(), id, format, files); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}}
+}
+
+func (h *handlers) writeArchive(ctx context.Context, to io.Writer, id, format string, files []file) error {
+	archive := zip.NewWriter(to)
+	add := func(name string, content []byte) error {
+		w, err := archive.Create(name)
+		if err == nil {
+			_, err = w.Write(content)
+		}
+		return err
+	}
+	for _, f := range files {
+		content, err := json.Marshal(f.content)
+		if err == nil {
+			err = add(f.name, content)
+		}
+		if err != nil {
+			return fmt.Errorf("events: download: %w", err)
+		}
+	}
+	n := 0
+	for pageID := ""; ; {
+		var payloads []string
+		err := h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) (err error) {
+			payloads, pageID, err = h.store.Page(ctx, s, id, Filter{}, Timestamp, pageID, paged)
+			return err
+		}, dbmodule.ReadOnly())
+		if err != nil {
+			return err
+		}
+		for _, payload := range payloads {
+			if err := add(fmt.Sprintf(format, n, fileName(payload)), []byte(payload)); err != nil {
+				return fmt.Errorf("events: download: %w", err)
+			}
+			n++
+		}
+		if pageID == "" {
+			return archive.Close()
+		}
+	}
+}
+
+// paged is how many events are read at once.
+const paged = 100
+
+// fileName is an event's id as a part of a file's name: what is no letter, digit, dash or
+// underscore becomes an underscore, so that no id leads to another folder.
+func fileName(payload string) string {
+	object, err := wire.Members([]byte(payload))
+	if err != nil {
+		return "unknown"
+	}
+	name := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, looseText(object["id"]))
+	return name[:min(len(name), 100)]
+}
