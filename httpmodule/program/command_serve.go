@@ -37,6 +37,7 @@ func (p Program) serve(ctx context.Context, s streams) error {
 		log.Warn(sentence)
 	}
 	limitMemory(cfg.MemoryLimit, log)
+	aimCollector(cfg.GCPercent)
 	var (
 		server   *httpmodule.Server
 		database *dbmodule.Database

@@ -25,6 +25,9 @@ type Config struct {
 
 	// MemoryLimit is Go's soft limit for the process, in bytes.
 	MemoryLimit int64 `envconfig:"MEMORY_LIMIT" default:"0" desc:"bytes of memory that the process should stay below (0 = GOMEMLIMIT, or four fifths of what the container or service may use)"`
+	// GCPercent is Go's collector target: how much garbage may come between two
+	// collections, in percent of what is in use.
+	GCPercent int `envconfig:"GC_PERCENT" default:"0" desc:"garbage between two collections, in percent of the memory in use: more is faster and larger (0 = GOGC, or 200)"`
 	// StartTimeout is how long the start may take, most of which is waiting
 	// for the database.
 	StartTimeout time.Duration `envconfig:"START_TIMEOUT" default:"1m" desc:"how long to wait at start for the database and its tables"`
@@ -64,6 +67,9 @@ func (c Config) Validate() error {
 	}
 	if c.MemoryLimit < 0 {
 		errs = append(errs, fmt.Errorf("program: MEMORY_LIMIT=%d: takes a number of bytes, or 0", c.MemoryLimit))
+	}
+	if c.GCPercent < 0 {
+		errs = append(errs, fmt.Errorf("program: GC_PERCENT=%d: takes a number of percent, or 0", c.GCPercent))
 	}
 	if c.StartTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("program: START_TIMEOUT=%s: takes a duration above 0, for example 1m", c.StartTimeout))

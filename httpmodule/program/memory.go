@@ -30,3 +30,18 @@ func limitMemory(setting int64, log *zap.Logger) {
 	}
 	log.Debug("memory limit", zap.Int64("bytes", debug.SetMemoryLimit(-1)))
 }
+
+// gcPercent is the collector's target without a setting. Most of such a program's heap is
+// garbage of requests: what is in use is so little that by Go's own target, 100, it is
+// searched every few hundred requests. MEMORY_LIMIT bounds it beside this.
+const gcPercent = 200
+
+// aimCollector tells Go's collector how much garbage may come between two collections.
+func aimCollector(setting int) {
+	switch {
+	case setting > 0:
+		debug.SetGCPercent(setting)
+	case os.Getenv("GOGC") == "": // or the runtime knows
+		debug.SetGCPercent(gcPercent)
+	}
+}
