@@ -39,22 +39,29 @@ import (
 func Named(name string) fx.Option {
 	tag := nameTag(name)
 	return fx.Module("dbmodule."+name, fx.Provide(fx.Annotate(
-		func(cfg, main Config, log *zap.Logger, lc fx.Lifecycle, models []any, observers []Observer, tables TableManager, migrator Migrator, shutdowner fx.Shutdowner) (*Database, *bun.DB, *SessionFactory, error) {
+		func(cfg, main Config, log *zap.Logger, lc fx.Lifecycle, models []any, observers []Observer, tables TableManager, migrator Migrator, shutdowner fx.Shutdowner) (*Database, *bun.DB, *SessionFactory, NamedDatabase, error) {
 			if cfg.isCopyOf(main) {
-				return nil, nil, nil, fmt.Errorf("dbmodule: database %s: its settings are all those of the main database: set %sDATABASE_URL, and read the settings by Config.Named", name, variablePrefix(name))
+				return nil, nil, nil, NamedDatabase{}, fmt.Errorf("dbmodule: database %s: its settings are all those of the main database: set %sDATABASE_URL, and read the settings by Config.Named", name, variablePrefix(name))
 			}
 			r, err := New(Params{
 				Config: cfg, Log: log.Named(name), Lifecycle: lc,
 				Models: models, Observers: observers, Tables: tables, Migrator: migrator, Shutdowner: shutdowner,
 			})
 			if err != nil {
-				return nil, nil, nil, fmt.Errorf("database %s: %w", name, err)
+				return nil, nil, nil, NamedDatabase{}, fmt.Errorf("database %s: %w", name, err)
 			}
-			return r.Database, r.DB, r.Sessions, nil
+			return r.Database, r.DB, r.Sessions, NamedDatabase{name, r.Database}, nil
 		},
 		fx.ParamTags(tag, optional, "", "", modelsOf(name), observersOf(name), optional, tag+" "+optional, optional),
-		fx.ResultTags(tag, tag, tag),
+		fx.ResultTags(tag, tag, tag, `group:"dbmodule.databases"`),
 	)))
+}
+
+// NamedDatabase is a database of [Named] with its name. The group "dbmodule.databases" has
+// those of an application, for what looks at all of them, such as /ready.
+type NamedDatabase struct {
+	Name     string
+	Database *Database
 }
 
 // NamedConfig supplies the settings of the database that [Named] adds.

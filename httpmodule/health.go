@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -86,6 +85,8 @@ type readiness struct {
 	Message  string            `json:"message,omitempty" doc:"the same"`
 	Reasons  []string          `json:"reasons,omitempty"`
 	Database databaseReadiness `json:"database"`
+	// Databases are the others of the program.
+	Databases map[string]databaseReadiness `json:"databases,omitempty" doc:"the program's other databases, by name"`
 }
 
 type databaseReadiness struct {
@@ -116,29 +117,21 @@ func replicasOf(db *dbmodule.Database) []replicaReadiness {
 
 func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 	schema, reasons := s.probe.ask(ctx, s.database, s.log)
-	reads, writes := schema != nil, schema != nil
+	writes := schema != nil
 	if failure := s.writes.recent(); failure != "" {
 		reasons, writes = append(slices.Clone(reasons), failure), false
 	}
 	if s.draining.Load() {
 		reasons = append([]string{"the server is stopping"}, reasons...)
 	}
+	others, wrong := s.others(ctx)
+	reasons = slices.Concat(reasons, wrong)
 	out := &readyOutput{Status: http.StatusOK, Body: readiness{
-		Status:  "ready",
-		Reasons: reasons,
-		Database: databaseReadiness{
-			Engine: string(s.database.Engine()),
-			Schema: schema,
-			Pool:   s.database.Stats(),
-			Reads:  reads,
-			Writes: writes,
-
-			Replicas: replicasOf(s.database),
-		},
+		Status: "ready", Reasons: reasons, Database: readinessOf(s.database, schema, writes), Databases: others,
 	}}
 	if len(reasons) > 0 {
 		out.Status, out.Body.Status = http.StatusServiceUnavailable, "not ready"
-		out.Body.Detail = "Not ready: " + strings.Join(reasons, "; ")
+		out.Body.Detail = notReady(reasons)
 		out.Body.Message = out.Body.Detail
 	}
 	return out, nil

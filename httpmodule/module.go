@@ -11,7 +11,8 @@ import (
 
 // Module adds a running [Server] to an fx application. It needs a [Config], a
 // *zap.Logger and a *dbmodule.Database in the graph, takes an [Info] if there
-// is one, the routes of [AsRoutes] and the rows of [AsErrorMappings].
+// is one, the routes of [AsRoutes], the rows of [AsErrorMappings], the checks of
+// [AsReadyCheck] and, for /ready, the databases of dbmodule.Named.
 //
 // The application's start listens, after the database is connected; its stop
 // drains the server before the database closes, whatever the order of the
@@ -34,6 +35,9 @@ type params struct {
 	Shutdowner fx.Shutdowner
 	Routes     []Routes       `group:"httpmodule.routes"`
 	Errors     []ErrorMapping `group:"httpmodule.errors"`
+	Checks     []ReadyCheck   `group:"httpmodule.ready"`
+
+	Databases []dbmodule.NamedDatabase `group:"dbmodule.databases"`
 }
 
 // newServer makes a server and ties it to the application's life cycle. As it
@@ -44,6 +48,8 @@ func newServer(p params) (*Server, error) {
 		return nil, err
 	}
 	s.MapErrors(p.Errors...)
+	s.CheckReady(p.Checks...)
+	s.AddDatabases(p.Databases...)
 	p.Lifecycle.Append(fx.Hook{OnStop: s.stopWithApplication})
 	p.Lifecycle.Append(fx.Hook{OnStart: func(ctx context.Context) error {
 		if err := s.Start(ctx); err != nil {

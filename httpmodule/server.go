@@ -67,7 +67,10 @@ type Server struct {
 	draining    atomic.Bool
 	inFlight    atomic.Int64
 	probe       probe
-	writes      writeFailures
+	// checks and databases are what /ready asks besides.
+	checks    []*checkedState
+	databases []*namedProbe
+	writes    writeFailures
 
 	// complete runs once, when all routes and handlers are there.
 	complete sync.Once

@@ -14,6 +14,7 @@ import (
 
 	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule/dbquery"
 )
 
 // Store reads and writes conversations through whatever session it is given. It
@@ -232,12 +233,7 @@ func (s *Store) lock(
 	// and a failing plain insert or an ignored one locks the row shared.
 	c = blank(id, wire.Now())
 	c.AgentKind = placeholder
-	insert := db.NewInsert().Model(c).Returning("NULL")
-	if db.Dialect().Name() == dialect.MySQL {
-		insert = insert.On("DUPLICATE KEY UPDATE").Set("id = id")
-	} else {
-		insert = insert.On("CONFLICT (id) DO NOTHING")
-	}
+	insert := dbquery.Upsert(db.NewInsert().Model(c).Returning("NULL"), []string{"id"})
 	if _, err = insert.Exec(ctx); err != nil {
 		return nil, false, fmt.Errorf("conversations: insert %s: %w", id, err)
 	}

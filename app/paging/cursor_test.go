@@ -43,15 +43,17 @@ func requireInvalid(t *testing.T, err error) {
 func TestInvalid(t *testing.T) {
 	t.Parallel()
 	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	valid := `{"v":1,"s":"s","o":"o","t":5,"n":7}`
+	// page is a token with that cursor.
+	page := func(cursor string) string { return encode(`{"v":1,"s":"s o","c":{` + cursor + `}}`) }
+	valid := `{"v":1,"s":"s o","c":{"t":5,"n":7}}`
 	_, err := paging.Decode(encode(valid), "s", "o")
 	require.NoError(t, err)
 	for _, token := range []string{
 		"", "x", "0", "100", id, encode(""), encode("{"), encode("null"), encode("[]"), encode(`{"v":1}`),
-		encode(`{"v":2,"s":"s","o":"o","t":5,"n":7}`), encode(`{"v":1,"s":"s","o":"o","t":5}`), encode(`{"v":1,"s":"s","o":"o","t":9223372036854775807,"n":7}`),
-		encode(`{"v":1,"s":"s","o":"o","t":-9223372036854775808,"n":7}`), encode(`{"v":1,"s":"s","o":"o","t":"5","n":7}`), encode(`{"v":1,"s":"s","o":"o","t":5.5,"n":7}`),
-		encode(`{"v":1,"s":"s","o":"o","t":5,"n":7,"x":1}`), encode(`{"v":1,"s":"s","o":"o","t":05,"n":7}`), encode(` ` + valid),
-		encode(`{"v":1,"s":"s","o":"o","t":5,"i":"x' OR 1=1"}`), encode(`{"v":1,"s":"s","o":"o","t":99999999999999999999,"n":7}`),
+		encode(strings.Replace(valid, `"v":1`, `"v":2`, 1)), page(`"t":5`), page(`"t":9223372036854775807,"n":7`),
+		page(`"t":-9223372036854775808,"n":7`), page(`"t":"5","n":7`), page(`"t":5.5,"n":7`),
+		page(`"t":5,"n":7,"x":1`), page(`"t":05,"n":7`), encode(` ` + valid),
+		page(`"t":5,"i":"x' OR 1=1"`), page(`"t":99999999999999999999,"n":7`),
 		encode(valid) + "=", base64.StdEncoding.EncodeToString([]byte(valid)) + "=", encode(valid) + "\n", strings.Repeat("A", 5000),
 	} {
 		_, err := paging.Decode(token, "s", "o")

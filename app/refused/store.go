@@ -13,6 +13,7 @@ import (
 
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule/dbquery"
 )
 
 // Store reads and writes refused deliveries through whatever session it is given. It is
@@ -60,12 +61,12 @@ func (*Store) record(ctx context.Context, db bun.IDB, r Refusal) error {
 	if len(r.Body) <= LargestBody {
 		row.Body = r.Body
 	}
-	q := db.NewInsert().Model(row).ExcludeColumn("id").Returning("NULL")
+	times := bun.Ident("delivery.times")
 	if db.Dialect().Name() == dialect.MySQL {
-		q = q.On("DUPLICATE KEY UPDATE").Set("times = times + 1").Set("reason = VALUES(reason)")
-	} else {
-		q = q.On("CONFLICT (digest) DO UPDATE").Set("times = delivery.times + 1").Set("reason = EXCLUDED.reason")
+		times = "times" // MySQL knows no alias here
 	}
+	q := dbquery.Upsert(db.NewInsert().Model(row).ExcludeColumn("id").Returning("NULL"), []string{"digest"}, "reason").
+		Set("times = ? + 1", times)
 	_, err := q.Exec(ctx)
 	return err
 }

@@ -44,11 +44,7 @@ func Start(t testing.TB, cfg dbmodule.Config, opts ...fx.Option) *App {
 	web.Host, web.Port = "127.0.0.1", 0
 	app := &App{}
 	running := fxtest.New(t,
-		fx.WithLogger(func(log *zap.Logger) fxevent.Logger {
-			l := &fxevent.ZapLogger{Logger: log}
-			l.UseLogLevel(zap.DebugLevel)
-			return l
-		}),
+		fx.WithLogger(eventsOfFx),
 		dbmodule.Module, httpmodule.Module,
 		fx.Supply(cfg, web), fx.Provide(func() *zap.Logger { return zaptest.NewLogger(t) }),
 		fx.Options(opts...),
@@ -58,4 +54,10 @@ func Start(t testing.TB, cfg dbmodule.Config, opts ...fx.Option) *App {
 	t.Cleanup(func() { running.RequireStop() })
 	app.URL = "http://" + app.Server.Addr()
 	return app
+}
+
+// eventsOfFx is fx's own log, which tells a test of what went wrong only: else a test that
+// fails for another reason would begin with 70 lines of constructors.
+func eventsOfFx(log *zap.Logger) fxevent.Logger {
+	return &fxevent.ZapLogger{Logger: log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))}
 }

@@ -1,6 +1,7 @@
-package servertest_test
+package servertest
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -11,11 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/uptrace/bun"
+	"go.uber.org/fx"
+	"go.uber.org/fx/fxevent"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
 	"github.com/openhands-go/server/httpmodule"
-	"github.com/openhands-go/server/httpmodule/servertest"
 )
 
 type note struct {
@@ -43,7 +48,7 @@ func TestStart(t *testing.T) {
 			var address string
 			t.Run("running", func(t *testing.T) {
 				cfg := dbtest.NewConfig(t, engine, dbtest.WithModels((*note)(nil)))
-				app := servertest.Start(t, cfg, dbmodule.Models((*note)(nil)), httpmodule.AsRoutes(routes))
+				app := Start(t, cfg, dbmodule.Models((*note)(nil)), httpmodule.AsRoutes(routes))
 				res, err := http.Post(app.URL+"/notes/milk", "", nil)
 				require.NoError(t, err)
 				require.NoError(t, res.Body.Close())
@@ -55,6 +60,45 @@ func TestStart(t *testing.T) {
 			})
 			_, err := net.Dial("tcp", address)
 			require.Error(t, err, "it has stopped with its test")
+		})
+	}
+}
+
+// A test that fails shows its own lines: of fx's it sees those that tell what is wrong.
+func TestFxTellsOfFailuresOnly(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.DebugLevel)
+	events := eventsOfFx(zap.New(core))
+	events.LogEvent(&fxevent.Provided{ConstructorName: "New", OutputTypeNames: []string{"*Book"}})
+	events.LogEvent(&fxevent.Started{})
+	assert.Empty(t, logs.All())
+	events.LogEvent(&fxevent.Started{Err: errors.New("no database")})
+	assert.Len(t, logs.All(), 1)
+}
+
+// A second database has its tables, as the first has.
+func TestSecondDatabase(t *testing.T) {
+	t.Parallel()
+	type archived struct {
+		bun.BaseModel `bun:"table:archived"`
+
+		ID   int64  `bun:",pk,autoincrement"`
+		What string `bun:",notnull"`
+	}
+	for _, engine := range dbtest.Engines() {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			var archive *dbmodule.Database
+			app := Start(t, dbtest.NewConfig(t, engine, dbtest.WithModels((*note)(nil))),
+				dbmodule.Models((*note)(nil)), dbmodule.Named("archive"), dbmodule.NamedModels("archive", (*archived)(nil)),
+				dbmodule.NamedConfig("archive", dbtest.NewConfig(t, engine, dbtest.WithModels((*archived)(nil)))),
+				fx.Invoke(fx.Annotate(func(db *dbmodule.Database) { archive = db }, fx.ParamTags(`name:"archive"`))))
+			_, err := app.Database.DB().NewInsert().Model(&note{Text: "milk"}).Exec(t.Context())
+			require.NoError(t, err)
+			_, err = archive.DB().NewInsert().Model(&archived{What: "milk"}).Exec(t.Context())
+			require.NoError(t, err)
+			_, err = archive.DB().NewInsert().Model(&note{Text: "milk"}).Exec(t.Context())
+			require.Error(t, err, "it has its own tables only")
 		})
 	}
 }

@@ -1,0 +1,46 @@
+// Package dbquery has queries that programs write by hand again and again, the same on
+// every engine: upserts, and changes of rows that nobody else changed meanwhile.
+package dbquery
+
+import (
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+)
+
+// Upsert makes an INSERT that changes the row which is there already: one with the same
+// values of the conflict columns, which have a unique index or are the primary key. update
+// names the columns that get the inserted values; without any the row stays as it is.
+//
+//	dbquery.Upsert(s.NewInsert().Model(book), []string{"isbn"}, "title", "copies").Exec(ctx)
+//
+// On MySQL and MariaDB the conflict columns are not asked for: a row with the same value of
+// any unique key is changed. Set adds what is more than an assignment:
+//
+//	Upsert(…).Set("times = book.times + 1") // by the table's alias, or on MySQL without one
+//
+// How many rows the result counts differs between engines. A model's identifier that the
+// database makes is that of the row on SQLite and PostgreSQL only.
+func Upsert(query *bun.InsertQuery, conflict []string, update ...string) *bun.InsertQuery {
+	if query.DB().Dialect().Name() == dialect.MySQL {
+		query = query.On("DUPLICATE KEY UPDATE")
+		if len(update) == 0 { // INSERT IGNORE would hide other errors as well
+			query = query.Set("? = ?", bun.Ident(conflict[0]), bun.Ident(conflict[0]))
+		}
+		for _, column := range update {
+			query = query.Set("? = VALUES(?)", bun.Ident(column), bun.Ident(column))
+		}
+		return query
+	}
+	target := make([]bun.Ident, len(conflict))
+	for i, column := range conflict {
+		target[i] = bun.Ident(column)
+	}
+	if len(update) == 0 {
+		return query.On("CONFLICT (?) DO NOTHING", bun.List(target))
+	}
+	query = query.On("CONFLICT (?) DO UPDATE", bun.List(target))
+	for _, column := range update {
+		query = query.Set("? = EXCLUDED.?", bun.Ident(column), bun.Ident(column))
+	}
+	return query
+}

@@ -1,0 +1,38 @@
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// errRolledBack ends a unit of work of [RolledBack].
+var errRolledBack = errors.New("dbtest: what a test did is rolled back")
+
+// RolledBack runs fn with a session on a database that tests share, and rolls back what it
+// did. The session is not committed by fn, which fails t. What is tested takes the session
+// as a bun.IDB, or sessions from a factory that joins it:
+//
+//	dbtest.RolledBack(t, db, func(ctx context.Context, s *dbmodule.Session) {
+//		err := Import(ctx, db.Sessions().With(dbmodule.Join())) // its InTx is a savepoint of s
+//		…
+//	})
+//
+// Numbers that the database gives are not given back. On SQLite one such test runs at a
+// time, since one connection writes. A database for each test costs milliseconds and has
+// no such limits: see [New].
+func RolledBack(t testing.TB, db *dbmodule.Database, fn func(ctx context.Context, s *dbmodule.Session)) {
+	t.Helper()
+	err := db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+		s.AfterCommit(func(context.Context) {
+			t.Error("dbtest: the session of RolledBack was committed: what it did stays in the database")
+		})
+		fn(ctx, s)
+		return errRolledBack
+	}, dbmodule.MaxAttempts(1))
+	if !errors.Is(err, errRolledBack) {
+		t.Errorf("dbtest: roll back: %v", err)
+	}
+}
