@@ -35,3 +35,6 @@ func LoseConn(s *Session) error {
 	}
 	return err
 }
+
+// KeyRow is the row of an idempotency key.
+func KeyRow(key string) *WorkKey { return newWorkKey(key) }

@@ -32,7 +32,8 @@ func (*WorkKey) Indexes() []Index { return []Index{{Columns: []string{"stored_at
 // often it is asked to. The key is inserted as the transaction's first
 // statement, and is there exactly when the work is:
 //
-//   - when the key is there already, InTx returns nil and fn does not run;
+//   - when the key is there already, InTx returns nil once it is stored, and fn does not
+//     run: read the result of the work after InTx;
 //   - when COMMIT gets no answer, InTx asks again instead of returning
 //     [ErrCommitUnknown]: it either finds the key, or runs fn once more.
 //
@@ -62,18 +63,25 @@ func (o sessionOptions) validKey() error {
 	return nil
 }
 
+func newWorkKey(key string) *WorkKey {
+	digest := sha256.Sum256([]byte(key))
+	return &WorkKey{Digest: hex.EncodeToString(digest[:]), StoredAt: time.Now().UTC()}
+}
+
 // claim inserts the session's key, if it has one.
 func (s *Session) claim(ctx context.Context) error {
 	if s.options.key == nil {
 		return nil
 	}
-	digest := sha256.Sum256([]byte(*s.options.key))
-	row := &WorkKey{Digest: hex.EncodeToString(digest[:]), StoredAt: time.Now().UTC()}
-	_, err := s.NewInsert().Model(row).Exec(ctx)
+	_, err := s.NewInsert().Model(newWorkKey(*s.options.key)).Exec(ctx)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrUnique):
+		// On SQLite the row may be one that waits for its COMMIT beside others.
+		if err := s.undoAndSee(ctx); err != nil {
+			return fmt.Errorf("dbmodule: idempotency key: another call with the key is not known to be stored: %w", err)
+		}
 		return errStored
 	default:
 		return fmt.Errorf("dbmodule: idempotency key: insert into the table of dbmodule.WorkKey: %w", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
@@ -164,16 +165,19 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	s.settle()
 	commit := &sqlconn.Call{Caller: ctx, On: s.held.raw, Does: sqlconn.Commits, Shares: true}
 	err := s.control(commit)
-	if err != nil || commit.Acknowledged == nil {
-		s.unit.settledBy(err)
-	} else {
+	var seen *groupcommit.Acknowledgement
+	switch {
+	case err == nil && commit.Acknowledged != nil:
 		err = s.await(ctx, commit.Acknowledged)
+	default:
+		s.unit.settledBy(err)
+		seen = commit.Acknowledged
 	}
 	if err != nil {
 		if s.unanswered = nil; errors.Is(err, ErrCommitUnknown) {
 			s.unanswered = &unansweredCommit{hooks}
 		}
-		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release())
+		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release(), isStored(ctx, seen))
 	}
 	s.commits++
 	s.noteWrite(ctx)
@@ -339,9 +343,23 @@ func notStopped() bool { return true }
 // rollback gives up at the latest when one of the contexts ends, and drops the
 // connection then.
 func (s *Session) rollback(within ...context.Context) error {
+	last := s.last
+	seen, err := s.undo(within...)
+	if seen == nil {
+		return err
+	}
+	if unstored := isStored(last, seen); last.Err() == nil {
+		err = errors.Join(err, unstored)
+	} // else the caller has left, and nobody hears what it saw
+	return err
+}
+
+// undo is rollback. On SQLite, where the session shared a transaction with others, it
+// returns what tells whether what it saw of them is stored.
+func (s *Session) undo(within ...context.Context) (*groupcommit.Acknowledgement, error) {
 	s.hooks, s.fromPrimary = nil, false
 	if !s.inTx {
-		return s.release()
+		return nil, s.release()
 	}
 	s.settle()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.last))
@@ -354,10 +372,11 @@ func (s *Session) rollback(within ...context.Context) error {
 		stop := whenDone(other, cancel)
 		defer stop()
 	}
-	err := s.control(&sqlconn.Call{Caller: ctx, On: s.held.raw, Does: sqlconn.RollsBack})
+	rollback := &sqlconn.Call{Caller: ctx, On: s.held.raw, Does: sqlconn.RollsBack}
+	err := s.control(rollback)
 	s.unit.outcome = OutcomeRollback
 	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, sql.ErrConnDone) {
 		err = nil // what has no connection left is rolled back
 	}
-	return errors.Join(err, s.release())
+	return rollback.Acknowledged, errors.Join(err, s.release())
 }

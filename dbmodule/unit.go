@@ -157,6 +157,36 @@ func (s *Session) await(ctx context.Context, shared *groupcommit.Acknowledgement
 	return err
 }
 
+// isStored waits until it is known whether what a session saw of others is stored, with
+// whom it shared a transaction and whose COMMIT was still to come. The session itself is
+// undone, and has given its connection back. Where the others' work is not stored, or not
+// known to be, what the session saw may never have been: that is [ErrConflict], and the
+// unit of work may run again. seen is nil for a session that saw what was stored.
+func isStored(ctx context.Context, seen *groupcommit.Acknowledgement) error {
+	if seen == nil {
+		return nil
+	}
+	err := seen.Wait(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("dbmodule: rollback: wait for what others store: %w", context.Cause(ctx))
+	default: // the others' error is not this one's: of this one nothing is stored
+		return fmt.Errorf("dbmodule: rollback: %w: it may have seen what others failed to store: %v", ErrConflict, err) //nolint:errorlint // see above
+	}
+}
+
+// undoAndSee rolls back, and returns nil once all that the session saw is stored.
+func (s *Session) undoAndSee(ctx context.Context) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	seen, err := s.undo(ctx)
+	return errors.Join(err, isStored(ctx, seen))
+}
+
 // release gives the connection back and forgets the transaction.
 func (s *Session) release() error {
 	s.results.close()

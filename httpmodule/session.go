@@ -151,7 +151,12 @@ func (u *unitOfWork) settle(ctx context.Context, status int) error {
 				u.log.Error("request stored in part", append(u.request.fields(), zap.Error(err))...)
 			}
 		}
-		if sealErr := s.session.Seal(ErrResponseBegun); sealErr != nil {
+		switch sealErr := s.session.Seal(ErrResponseBegun); {
+		case sealErr == nil:
+		case errors.Is(sealErr, dbmodule.ErrConflict):
+			// What the response tells of the database may never have been stored.
+			err = errors.Join(err, sealErr)
+		default:
 			u.sealLater(s.session, sealErr)
 		}
 	}

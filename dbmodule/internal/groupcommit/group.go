@@ -43,6 +43,8 @@ type Group struct {
 	open    Transaction
 	began   time.Time
 	members []*Acknowledgement
+	// watchers joined, and were undone.
+	watchers []*Acknowledgement
 	// joined is set while a unit of work runs inside open.
 	joined bool
 	// last is set for a unit of work after which nobody should join.
@@ -108,6 +110,18 @@ func (g *Group) Add(t Transaction) *Acknowledgement {
 	member := &Acknowledgement{queue: g.queue, done: make(chan struct{})}
 	g.members = append(g.members, member)
 	return member
+}
+
+// Watch returns what a unit of work waits for that joined and is about to be undone: it
+// may have seen what members did, and what it says of that is true only once they are
+// stored. It is nil for one that did not join.
+func (g *Group) Watch() *Acknowledgement {
+	if !g.Joined() {
+		return nil
+	}
+	watcher := &Acknowledgement{queue: g.queue, done: make(chan struct{})}
+	g.watchers = append(g.watchers, watcher)
+	return watcher
 }
 
 // HandOver is called when the connection is given back: the transaction is left open for
@@ -194,10 +208,12 @@ func (g *Group) fail(cause error) {
 }
 
 func (g *Group) tell(err error) {
-	for _, member := range g.members {
-		member.err = err
-		close(member.done)
+	for _, told := range [][]*Acknowledgement{g.members, g.watchers} {
+		for _, one := range told {
+			one.err = err
+			close(one.done)
+		}
+		clear(told)
 	}
-	clear(g.members)
-	g.open, g.members, g.joined = nil, g.members[:0], false
+	g.open, g.members, g.watchers, g.joined = nil, g.members[:0], g.watchers[:0], false
 }

@@ -83,7 +83,8 @@ func (q *Queue) On(conn Conn) *Group {
 	return &Group{queue: q, conn: conn}
 }
 
-// Acknowledgement is what a member of a group waits for after its part has ended.
+// Acknowledgement is what a unit of work waits for after its part in a group has ended:
+// a member, or one that was undone and saw what members did.
 type Acknowledgement struct {
 	queue *Queue
 	done  chan struct{}

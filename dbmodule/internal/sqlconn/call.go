@@ -27,7 +27,8 @@ type Call struct {
 	Options engine.TxOptions
 	// Shares lets a COMMIT be one for several units of work. The connection answers with
 	// Acknowledged then, which the session waits for; it is nil for a COMMIT that was
-	// sent at once.
+	// sent at once. With an error and after a ROLLBACK it is not nil where the session was
+	// a part of a transaction of others: it tells whether what it saw of them is stored.
 	Shares       bool
 	Acknowledged *groupcommit.Acknowledgement
 	// Alone is set for a statement outside a transaction that may write: an error may

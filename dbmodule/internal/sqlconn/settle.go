@@ -21,7 +21,8 @@ func (c *Conn) settle(of *Call) (err error) {
 	c.own = nil
 	t.obey(of.Caller)
 	if of.Does == RollsBack {
-		return t.Rollback()
+		of.Acknowledged, err = t.undo()
+		return err
 	}
 	of.Acknowledged, err = t.commit(of.Shares)
 	return err

@@ -40,13 +40,15 @@ func (t *tx) Commit() error {
 }
 
 // commit is Commit for a session. Where that lets others share it, and they do, it
-// returns what the session waits for.
+// returns what the session waits for. With an error that is what undo returns.
 func (t *tx) commit(shares bool) (*groupcommit.Acknowledgement, error) {
 	if pending := t.conn.state.Pending(); pending != nil {
-		return nil, errors.Join(pending, t.Rollback())
+		seen, err := t.undo()
+		return seen, errors.Join(pending, err)
 	}
 	if err := t.limit.Caller().Err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), t.Rollback())
+		seen, undoErr := t.undo()
+		return seen, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), undoErr)
 	}
 	if g := t.conn.group; g.Joined() || g != nil && shares && t.conn.inner.CommitFails() == nil {
 		return t.share(g)
@@ -114,13 +116,25 @@ func (t *tx) send(statement string, method func(context.Context) error) error {
 // which makes the server roll back; the error is only worth telling where the
 // connection seemed healthy.
 func (t *tx) Rollback() error {
-	if t.conn.group.Joined() {
+	_, err := t.undo()
+	return err
+}
+
+// undo is Rollback for a session. If it was a part of a transaction that others share, it
+// returns what tells whether what it saw of them is stored.
+func (t *tx) undo() (*groupcommit.Acknowledgement, error) {
+	if seen := t.conn.group.Watch(); seen != nil {
 		defer t.conn.end()
 		defer t.limit.End()
 		m := t.conn.logFor(t.limit, t.conn.unit, "ROLLBACK")
 		_ = m.raw(t.conn.connector, t.conn.group.EndPart(context.WithoutCancel(t.limit.Context()), true)) // what could not be undone is gone with the transaction
-		return nil
+		return seen, nil
 	}
+	return nil, t.undoAlone()
+}
+
+// undoAlone sends ROLLBACK.
+func (t *tx) undoAlone() error {
 	gone := t.conn.broken
 	defer t.conn.end()
 	defer t.limit.End()
