@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // CloseSessions closes the sessions that the request of ctx has with factories, if it may only
@@ -14,6 +17,52 @@ func CloseSessions(ctx context.Context) {
 	if r := requestOf(ctx); r != nil {
 		r.work.release()
 	}
+}
+
+// Detach lets a handler return that has taken its connection over ([http.Hijacker]), while what it has
+// begun goes on, so that little of the request is held in memory. detached has the values that
+// others have put into the request's context ctx, and neither the request nor its sessions. It
+// ends with [ErrStopping] when the server stops, and [Server.Stop] waits until done is called.
+func Detach(ctx context.Context) (detached context.Context, done func()) {
+	detached, cancel := context.WithCancelCause(afterwards{context.WithoutCancel(ctx)})
+	r := requestOf(ctx)
+	if r == nil {
+		return detached, func() { cancel(nil) }
+	}
+	r.response.ResponseWriter = taken{r.response.Header()} // net/http's has the connection's buffers
+	server := r.server
+	server.inFlight.Add(1)
+	attached := context.AfterFunc(server.streams, func() { cancel(ErrStopping) })
+	return detached, sync.OnceFunc(func() {
+		attached()
+		cancel(nil)
+		server.inFlight.Add(-1)
+	})
+}
+
+// taken stands in for the response of a connection that a handler has taken over.
+type taken struct{ header http.Header }
+
+func (t taken) Header() http.Header     { return t.header }
+func (taken) Write([]byte) (int, error) { return 0, http.ErrHijacked }
+func (taken) WriteHeader(int)           {}
+
+// afterwards is a request's context without the request.
+type afterwards struct{ context.Context }
+
+// Value implements context.Context.
+func (a afterwards) Value(key any) any {
+	value := a.Context.Value(key)
+	r, ok := value.(*request)
+	switch key.(type) {
+	case requestKey:
+		return nil
+	case dbmodule.ScopeKey:
+		if ok {
+			return r.outer
+		}
+	}
+	return value
 }
 
 // Authenticate is [Server.Authenticate] of the server that the request belongs to, for routes

@@ -1,10 +1,12 @@
 package httpstream
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -57,7 +59,9 @@ func (s *Streams) Slow() error {
 	return errSlow
 }
 
-// SocketFunc serves one websocket, in the request's goroutine. When it returns, the socket is
+// SocketFunc serves one websocket, in a goroutine of its own. The request is over by then: ctx has
+// the values that middleware put into the request's context, but no sessions of the request's
+// ([httpmodule.Session]), and an echo.Context must not be used. When it returns, the socket is
 // closed: with the code of a *[CloseError]; with 1001 when ctx has ended because the server
 // stops; with 1011, and a line in the log, for another error; and with 1000 for nil. ctx
 // ends when the client is gone as well.
@@ -121,26 +125,34 @@ func (s *Streams) upgrade(c echo.Context, fn SocketFunc) error {
 			Header: http.Header{"Upgrade": {"websocket"}},
 		}
 	}
-	ctx := c.Request().Context()
-	httpmodule.CloseSessions(ctx)
+	httpmodule.CloseSessions(c.Request().Context())
 	leave, room := s.admit(c.RealIP())
-	ws, err := websocket.Accept(c.Response(), c.Request(), &websocket.AcceptOptions{
+	ws, err := websocket.Accept(lean{c.Response()}, c.Request(), &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // httpmodule has looked at the origin
 		CompressionMode:    websocket.CompressionDisabled,
 	})
-	if room {
-		defer leave()
-	}
 	if err != nil {
+		if room {
+			leave()
+		}
 		return nil // it has been answered
 	}
+	// The request ends here: its stack and its buffers are more than a socket needs that waits.
+	ctx, done := httpmodule.Detach(c.Request().Context())
 	if !room {
-		_ = ws.Close(CloseTryAgain, reasonFull)
+		go func() {
+			defer done()
+			_ = ws.Close(CloseTryAgain, reasonFull)
+		}()
 		return nil
 	}
 	s.sockets.Add(1)
-	defer s.sockets.Add(-1)
-	s.serve(ctx, ws, fn)
+	go func() {
+		defer done()
+		defer leave()
+		defer s.sockets.Add(-1)
+		s.serve(ctx, ws, fn)
+	}()
 	return nil
 }
 
@@ -229,4 +241,22 @@ func (s *Socket) beat(ctx context.Context) {
 	default:
 		s.beats.Reset(0)
 	}
+}
+
+// lean gives a websocket small buffers, as there are two for each that is open.
+type lean struct{ *echo.Response }
+
+const bufferSize = 512
+
+// Hijack implements http.Hijacker.
+func (l lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, both, err := l.Response.Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	reader := both.Reader
+	if reader.Buffered() == 0 { // the client has sent nothing yet
+		reader = bufio.NewReaderSize(conn, bufferSize)
+	}
+	return conn, bufio.NewReadWriter(reader, bufio.NewWriterSize(conn, bufferSize)), nil
 }

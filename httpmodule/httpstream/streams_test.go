@@ -236,6 +236,27 @@ func TestClientsThatHang(t *testing.T) {
 	require.Eventually(t, func() bool { return f.streams.Stats().Sockets == 1 }, limit, time.Millisecond)
 }
 
+// A client may send its first message together with the question for the upgrade.
+func TestFirstMessageComesEarly(t *testing.T) {
+	t.Parallel()
+	f := serve(t, config(), sockets)
+	conn, err := (&net.Dialer{}).DialContext(f.context(), "tcp", f.server.Addr())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(limit)))
+	_, err = io.WriteString(conn, "GET /plain HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"+"\x81\x85\x00\x00\x00\x00hello")
+	require.NoError(t, err)
+	reader := bufio.NewReader(conn)
+	answer, err := http.ReadResponse(reader, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusSwitchingProtocols, answer.StatusCode)
+	frame := make([]byte, len("\x81\x05hello"))
+	_, err = io.ReadFull(reader, frame)
+	require.NoError(t, err)
+	assert.Equal(t, "\x81\x05hello", string(frame))
+}
+
 // There is a limit for each address and one for all; who leaves makes room.
 func TestLimits(t *testing.T) {
 	t.Parallel()
