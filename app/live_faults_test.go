@@ -221,7 +221,7 @@ func TestFaultLiveSIGTERM(t *testing.T) {
 // does not read is closed within 10 seconds, and takes nothing along.
 func TestFaultLiveSockets(t *testing.T) {
 	const sockets, conversations, perSocket, largeEvents = 2000, 100, 52, 16
-	p := start(t, nil, "PORT=0")
+	p := start(t, nil, "PORT=0", "GC_PERCENT=100") // its default keeps more garbage
 	url := quietly(t, p)
 	for i := range conversations {
 		pushEvent(t, url, conversationOf(i), 0, 10)

@@ -6,9 +6,11 @@ import (
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
+	"github.com/openhands-go/server/dbmodule/feed"
 	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/examples/bookshop/migrations"
 	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/httpmodule/httpstream"
 )
 
 // Reports is the name of the second database, which holds what was sold. Its
@@ -22,8 +24,9 @@ var Module = fx.Module("shop",
 	migrate.Module, migrate.Revisions(migrations.Source()),
 	dbmodule.Models(Models()...),
 	dbmodule.Named(Reports), dbmodule.NamedModels(Reports, ReportModels()...),
+	feed.Module, feed.AsTopic(OrderTopic), feed.AsTopic(StockTopic), httpstream.Module,
 	fx.Provide(NewBooks, NewOrders, NewReporter),
-	httpmodule.AsRoutes(BookRoutes), httpmodule.AsRoutes(OrderRoutes), httpmodule.AsRoutes(SaleRoutes),
+	httpmodule.AsRoutes(BookRoutes), httpmodule.AsRoutes(OrderRoutes), httpmodule.AsRoutes(SaleRoutes), httpmodule.AsRoutes(StockRoutes),
 	fx.Supply(httpmodule.Info{Title: "Bookshop", Version: "1.0.0"}),
 	fx.Invoke(runReporter),
 )

@@ -4,24 +4,26 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/feed"
 	"github.com/openhands-go/server/httpmodule"
 )
 
 // Orders sells books by a typed route, which /docs describes.
 type Orders struct {
 	sessions *dbmodule.SessionFactory
-	reporter *Reporter
+	feed     *feed.Feed
 }
 
-// NewOrders makes the orders' handlers. The reporter is told of each order.
-func NewOrders(sessions *dbmodule.SessionFactory, reporter *Reporter) *Orders {
-	return &Orders{sessions: sessions, reporter: reporter}
+// NewOrders makes the orders' handlers.
+func NewOrders(sessions *dbmodule.SessionFactory, f *feed.Feed) *Orders {
+	return &Orders{sessions: sessions, feed: f}
 }
 
 // OrderRoutes are the orders' routes.
@@ -64,8 +66,12 @@ func (o *Orders) place(ctx context.Context, in *placeInput) (*placeOutput, error
 		if _, err := s.NewInsert().Model(order).Exec(ctx); err != nil {
 			return err
 		}
-		s.AfterCommit(func(context.Context) { o.reporter.Wake() })
-		return nil
+		// Told once it is committed, and never if it is not: to the reporter, and to who looks at
+		// the book's stock, in every process of the shop.
+		return errors.Join(
+			o.feed.Publish(ctx, s, orderTopic, ""),
+			o.feed.Publish(ctx, s, stockTopic, strconv.FormatInt(book.ID, 10)),
+		)
 	}, dbmodule.IdempotencyKey("order "+in.Key))
 	if errors.Is(err, dbmodule.ErrCheck) {
 		return nil, huma.Error409Conflict("no copy is left")

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/feed"
 	"github.com/openhands-go/server/httpmodule"
 )
 
@@ -18,8 +19,8 @@ import (
 // reports, and serves them from there.
 type Reporter struct {
 	shop, reports *dbmodule.SessionFactory
+	feed          *feed.Feed
 	log           *zap.Logger
-	wake          chan struct{}
 }
 
 // Databases are the shop's two.
@@ -31,21 +32,15 @@ type Databases struct {
 }
 
 // NewReporter makes the job. Run does the work.
-func NewReporter(d Databases, log *zap.Logger) *Reporter {
-	return &Reporter{shop: d.Shop, reports: d.Reports, log: log, wake: make(chan struct{}, 1)}
+func NewReporter(d Databases, f *feed.Feed, log *zap.Logger) *Reporter {
+	return &Reporter{shop: d.Shop, reports: d.Reports, feed: f, log: log}
 }
 
-// Wake tells the job that there is something to do. It does not wait.
-func (r *Reporter) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default: // it will look at everything anyway
-	}
-}
-
-// Run works whenever it is woken, and once a minute for what a crash left
+// Run works whenever an order was placed, and once a minute for what a crash left
 // over, until ctx ends.
 func (r *Reporter) Run(ctx context.Context) {
+	placed := r.feed.Subscribe(orderTopic, "")
+	defer placed.Close()
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
@@ -55,7 +50,7 @@ func (r *Reporter) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.wake:
+		case <-placed.Hints():
 		case <-tick.C:
 		}
 	}
@@ -70,9 +65,10 @@ const atOnce = 100
 func (r *Reporter) report(ctx context.Context) error {
 	for {
 		var orders []Order
-		err := r.shop.New(dbmodule.ReadOnly()).NewSelect().Model(&orders).Relation("Book").
+		s := r.feed.Sessions().New() // it sees what a hint tells of, as a replica may not yet
+		err := s.NewSelect().Model(&orders).Relation("Book").
 			Where("reported = ?", false).OrderExpr("?TableAlias.id").Limit(atOnce).Scan(ctx)
-		if err != nil || len(orders) == 0 {
+		if err = errors.Join(err, s.Close()); err != nil || len(orders) == 0 {
 			return err
 		}
 		for _, order := range orders {

@@ -1,6 +1,7 @@
 package shop_test
 
 import (
+	"bufio"
 	"context"
 	"embed"
 	"encoding/json"
@@ -158,6 +159,42 @@ func TestOrdersAreReported(t *testing.T) {
 		}
 		if sales[1].Title != "The Dispossessed" || sales[1].Cents != 1200 {
 			t.Errorf("sales: %+v", sales)
+		}
+	})
+}
+
+func TestStockIsShownAsItIsSold(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s bookshop) {
+		if got := s.send(t, http.MethodGet, "/books/99/stock", "", "", nil); got != http.StatusNotFound {
+			t.Errorf("stock of a book that is not there: %d", got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/books/%d/stock", s.URL, s.dispossessed.ID), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		lines := bufio.NewScanner(res.Body)
+		for sold := range 3 {
+			if sold > 0 {
+				s.order(t, fmt.Sprint(sold), s.dispossessed)
+			}
+			text := ""
+			for !strings.HasPrefix(text, "data: ") {
+				if !lines.Scan() {
+					t.Fatalf("the stream ended: %v", lines.Err())
+				}
+				text = lines.Text()
+			}
+			if want := fmt.Sprint("data: ", s.dispossessed.Copies-sold); text != want {
+				t.Errorf("%s, want %s", text, want)
+			}
 		}
 	})
 }
