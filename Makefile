@@ -55,12 +55,12 @@ cluster: tools ## run replicas, failover and a Galera cluster on this machine, a
 	@.ci/cluster
 
 .PHONY: bench
-bench: ## compare this project with its peers on three engines, and write bench/README.md: about 12 minutes
-	@cd bench && go run . run --write . && go run . inserts --write .
+bench: ## compare this project with its peers on three engines, and write bench/README.md: under 20 minutes
+	@cd bench && go run . run --write . && go run . server --write . && go run . inserts --write .
 
 .PHONY: benchquick
-benchquick: ## the same with few and short rounds, printed only: under 2 minutes
-	@cd bench && go run . run --rounds 2 --duration 300ms && go run . inserts --rounds 2 --duration 300ms
+benchquick: ## the same with few and short rounds, printed only: about 3 minutes
+	@cd bench && go run . run --rounds 2 --duration 300ms && go run . server --rounds 1 --duration 300ms && go run . inserts --rounds 2 --duration 300ms
 
 .PHONY: benchscale
 benchscale: ## compare requests on 10 million events with those on 10 thousand: about 20 minutes and 12 GB of disk

@@ -33,6 +33,6 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), insertsCommand(), loadCommand(), scaleCommand(), listingsCommand())
+	root.AddCommand(runCommand(), serverCommand(), insertsCommand(), loadCommand(), scaleCommand(), listingsCommand())
 	return root
 }

@@ -42,6 +42,21 @@ func TestRun(t *testing.T) {
 	require.Contains(t, string(plot), "PNG")
 }
 
+// TestServer measures the server's own routes for a moment.
+func TestServer(t *testing.T) {
+	t.Parallel()
+	folder := withReadme(t)
+	out := execute(t, "server", "--engines", "sqlite", "--rounds", "1", "--duration", "50ms", "--write", folder)
+	for _, part := range []string{
+		"synchronous=NORMAL: webhook batches of 5 events", "synchronous=FULL: webhook batches of 5 events", ": a page of 100 events", ": a page of 100 conversations", "≥ 3.0",
+	} {
+		require.Contains(t, out, part)
+	}
+	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "synchronous=FULL: webhook batches")
+}
+
 func TestInserts(t *testing.T) {
 	t.Parallel()
 	folder := withReadme(t)

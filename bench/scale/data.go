@@ -46,8 +46,8 @@ var (
 	epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// conversationID is the same in every size of data.
-func conversationID(n int64) string {
+// ConversationID is the nth conversation. It is the same in every size of data.
+func ConversationID(n int64) string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], uint64(n))
 	return uuid.NewSHA1(space, b[:]).String()
@@ -59,7 +59,7 @@ func (d Data) conversation(n int64) *conversations.Conversation {
 	title := fmt.Sprintf("Conversation %d about the weather", n)
 	folded := strings.ToLower(title)
 	return &conversations.Conversation{
-		ID: conversationID(n), Title: &title, TitleFolded: &folded, ExecutionStatus: statuses[n%int64(len(statuses))],
+		ID: ConversationID(n), Title: &title, TitleFolded: &folded, ExecutionStatus: statuses[n%int64(len(statuses))],
 		Agent:     `{"kind":"Agent","llm":{"model":"openhands/claude-sonnet","usage_id":"agent"}}`,
 		Workspace: `{"kind":"LocalWorkspace","working_dir":"workspace/project"}`, ConfirmationPolicy: `{"kind":"NeverConfirm"}`,
 		Stats: `{"usage_to_metrics":{}}`, Tags: "{}", Details: "{}", MaxIterations: 500, StuckDetection: true,
@@ -81,7 +81,7 @@ func (d Data) tallies(conversation int64) []*events.Tally {
 	}
 	var rows []*events.Tally
 	for k, n := range counts {
-		rows = append(rows, &events.Tally{ConversationID: conversationID(conversation), Kind: k.kind, Source: k.source, N: n})
+		rows = append(rows, &events.Tally{ConversationID: ConversationID(conversation), Kind: k.kind, Source: k.source, N: n})
 	}
 	return rows
 }
@@ -117,7 +117,7 @@ func (d Data) Events() iter.Seq[*events.Event] {
 		var e events.Event
 		serial := int64(0)
 		send := func(s *slot, n int64) bool {
-			id := conversationID(s.conversation)
+			id := ConversationID(s.conversation)
 			for end := min(s.next+n, s.count); s.next < end; s.next++ {
 				serial++
 				fill(&e, id, s.conversation, s.next, serial)

@@ -125,11 +125,11 @@ func webhook(id string, n int) request {
 // newTarget looks up what the probes need. used is how many conversations the
 // probes go round, spread over all of them.
 func newTarget(ctx context.Context, s *server, d Data, used int64) (*target, error) {
-	t := &target{server: s, data: d, big: conversationID(0), deep: map[string]string{}}
+	t := &target{server: s, data: d, big: ConversationID(0), deep: map[string]string{}}
 	others := d.Conversations() - 1
 	used = min(used, others)
 	for i := range used {
-		t.conversations = append(t.conversations, conversationID(1+i*others/used))
+		t.conversations = append(t.conversations, ConversationID(1+i*others/used))
 	}
 	for _, id := range append([]string{t.big}, t.conversations...) {
 		var err error
@@ -140,7 +140,7 @@ func newTarget(ctx context.Context, s *server, d Data, used int64) (*target, err
 	at := d.Conversations() / 2
 	var err error
 	t.deepListing, err = paging.Encode("conversations", conversations.CreatedAtDesc,
-		paging.Cursor{Micros: d.createdAt(at).UnixMicro(), ID: conversationID(at)})
+		paging.Cursor{Micros: d.createdAt(at).UnixMicro(), ID: ConversationID(at)})
 	return t, err
 }
 

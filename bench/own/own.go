@@ -1,0 +1,171 @@
+package own
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/openhands-go/server/bench/contract"
+	"github.com/openhands-go/server/bench/engine"
+	"github.com/openhands-go/server/bench/gauge"
+	"github.com/openhands-go/server/bench/scale"
+	"github.com/openhands-go/server/bench/stat"
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// Options say how much is measured.
+type Options struct {
+	// Programs is the folder with the sides' programs.
+	Programs string
+	Clients  int
+	// Rounds is how often each side gets its turn, each for Duration a route.
+	Rounds   int
+	Duration time.Duration
+	// Progress gets a line now and then; Stderr what the sides complain of.
+	Progress, Stderr io.Writer
+}
+
+// Figures are what the two sides did on one route.
+type Figures struct {
+	Route Route
+	// Server and Hand are medians.
+	Server, Hand Side
+	// Requests is the server's rate over that by hand in the same round, CPU the time by
+	// hand over the server's: more is better.
+	Requests, CPU stat.Ratio
+}
+
+// Side is what one side did.
+type Side struct {
+	Rate     float64
+	CPU, P99 time.Duration
+}
+
+// programs are the sides: the server, and by hand.
+var programs = [2]string{"server", "server-hand"}
+
+// side is one of the two at work.
+type side struct {
+	child *gauge.Child
+	rates map[Route][]float64
+	cpus  map[Route][]time.Duration
+	waits map[Route][]time.Duration
+}
+
+// Run measures routes on an engine. The sides take turns, on databases of their own.
+func Run(ctx context.Context, e *engine.Engine, o Options, routes ...Route) (_ []Figures, err error) {
+	var sides [len(programs)]*side
+	defer func() {
+		for _, s := range sides {
+			if s != nil {
+				err = errors.Join(err, s.child.Stop())
+			}
+		}
+	}()
+	for i, name := range programs {
+		if sides[i], err = launch(ctx, e, o, name); err != nil {
+			return nil, err
+		}
+		for _, route := range routes { // the first requests fill caches, pools and the heap
+			if err := sides[i].turn(ctx, o, route, o.Duration/2, false); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for round := range o.Rounds {
+		turns := slices.Clone(sides[:])
+		if round%2 == 1 {
+			slices.Reverse(turns)
+		}
+		for _, s := range turns {
+			for _, route := range routes {
+				if err := s.turn(ctx, o, route, o.Duration, true); err != nil {
+					return nil, err
+				}
+			}
+		}
+		_, _ = fmt.Fprintf(o.Progress, "%s: round %d of %d\n", e.Version, round+1, o.Rounds) // a line for who waits
+	}
+	var all []Figures
+	for _, route := range routes {
+		server, hand := sides[0], sides[1]
+		all = append(all, Figures{
+			Route: route, Server: server.of(route), Hand: hand.of(route),
+			Requests: stat.RatioOf(server.rates[route], hand.rates[route]), CPU: stat.RatioOf(hand.cpus[route], server.cpus[route]),
+		})
+	}
+	return all, nil
+}
+
+// launch fills a database and starts a side on it.
+func launch(ctx context.Context, e *engine.Engine, o Options, name string) (*side, error) {
+	c, err := e.Database(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := scale.Load(ctx, c, stored, func(int64) {}); err != nil {
+		return nil, err
+	}
+	child, err := gauge.Launch(ctx, command(o.Programs, name, c), c.URL, o.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	return &side{child: child, rates: map[Route][]float64{}, cpus: map[Route][]time.Duration{}, waits: map[Route][]time.Duration{}}, nil
+}
+
+func command(programs, name string, c contract.Config) []string {
+	return []string{
+		filepath.Join(programs, name), "--engine", string(c.Engine), "--pool", strconv.Itoa(c.Pool), "--synchronous", c.Synchronous,
+	}
+}
+
+func (s *side) turn(ctx context.Context, o Options, route Route, d time.Duration, counts bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	before, err := s.child.Usage(ctx)
+	if err != nil {
+		return err
+	}
+	result, err := run(s.child.Addr, route, o.Clients, d)
+	if err != nil {
+		return err
+	}
+	after, err := s.child.Usage(ctx)
+	if err != nil || !counts {
+		return err
+	}
+	s.rates[route] = append(s.rates[route], result.perSecond())
+	s.cpus[route] = append(s.cpus[route], (after.CPU-before.CPU)/time.Duration(max(result.requests, 1)))
+	s.waits[route] = append(s.waits[route], result.p99)
+	return nil
+}
+
+func (s *side) of(route Route) Side {
+	return Side{Rate: stat.Median(s.rates[route]), CPU: stat.Median(s.cpus[route]), P99: stat.Median(s.waits[route])}
+}
+
+// Measurement is one line of what is measured.
+type Measurement struct {
+	Engine      dbmodule.Engine
+	Synchronous string // of SQLite
+	Routes      []Route
+	// Least is the goal for requests, a ratio to by hand.
+	Least float64
+}
+
+// Measurements are all that there are.
+func Measurements() []Measurement {
+	all := []Route{Batches, Events, Conversations}
+	return []Measurement{
+		{Engine: dbmodule.SQLite, Synchronous: "NORMAL", Routes: all, Least: 0.8},
+		{Engine: dbmodule.SQLite, Synchronous: "FULL", Routes: all[:1], Least: 3},
+		{Engine: dbmodule.PostgreSQL, Routes: all, Least: 0.8},
+		{Engine: dbmodule.MySQL, Routes: all, Least: 0.8},
+	}
+}
