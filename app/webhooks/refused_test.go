@@ -225,7 +225,7 @@ func TestRefusedAreTriedAgainAndDropped(t *testing.T) {
 	})
 }
 
-// Number and age are bounded.
+// Number, age and what is kept of each are bounded.
 func TestRefusedAreBounded(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
@@ -242,5 +242,12 @@ func TestRefusedAreBounded(t *testing.T) {
 		assert.Equal(t, refused.MostKept, apptest.JSON[int](t, s, http.MethodGet, refusedList+"/count", "", 200))
 		newest := s.Do(t, http.MethodGet, fmt.Sprintf("%s/%d/body", refusedList, refusals(t, s)[0].ID), "").Body
 		assert.Equal(t, batch[len(batch)-1], newest)
+
+		// So is what is kept of a body.
+		large := `"` + strings.Repeat("x", refused.LargestBody) + `"`
+		apptest.JSON[pushed](t, s, http.MethodPost, push, "["+large+"]", 200)
+		last := refusals(t, s)[0]
+		assert.Equal(t, int64(len(large)), last.Size)
+		assert.False(t, last.BodyKept)
 	})
 }

@@ -46,16 +46,51 @@ func ParseObject(raw []byte) (Object, error) {
 }
 
 // Members is [ParseObject] for what is known to be valid JSON in UTF-8, such as
-// a part of what was parsed.
+// a part of what was parsed. The values are parts of raw, not copies: they may be most of
+// 64 MiB.
 func Members(raw []byte) (Object, error) {
 	if Kind(raw) != '{' {
 		return nil, NewInvalid("model_attributes_type", "Input should be an object")
 	}
-	var object Object
-	if err := json.Unmarshal(raw, &object); err != nil {
-		return nil, NewInvalid("json_invalid", "JSON decode error: "+err.Error())
+	inner, ok := inside(raw, '{', '}')
+	parts, paired := split(inner)
+	if !ok || !paired {
+		return nil, NewInvalid("json_invalid", "JSON decode error: the object has no end")
+	}
+	object := make(Object, len(parts))
+	if len(parts) == 1 && len(parts[0]) == 0 {
+		return object, nil
+	}
+	for _, part := range parts {
+		name, value, err := member(part)
+		if err != nil {
+			return nil, NewInvalid("json_invalid", "JSON decode error: "+err.Error())
+		}
+		object[name] = value
 	}
 	return object, nil
+}
+
+// member takes a name and its value apart.
+func member(part []byte) (name string, value json.RawMessage, err error) {
+	end := 1
+	for end < len(part) && part[end] != '"' {
+		if part[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	if end >= len(part) || part[0] != '"' {
+		return "", nil, errors.New("a member has no name")
+	}
+	if err := json.Unmarshal(part[:end+1], &name); err != nil {
+		return "", nil, err
+	}
+	rest := bytes.TrimLeft(part[end+1:], blanks)
+	if len(rest) == 0 || rest[0] != ':' {
+		return "", nil, errors.New("a member has no value")
+	}
+	return name, bytes.TrimLeft(rest[1:], blanks), nil
 }
 
 // ParseArray reads raw as a JSON array in UTF-8 and returns its elements as they
@@ -87,11 +122,28 @@ func Elements(raw []byte) ([]json.RawMessage, error) {
 // and quotes are paired: one element that no parser takes is told from the others then. It
 // reports false for what is no array, or not all of one.
 func SplitArray(raw []byte) (elements []json.RawMessage, ok bool) {
-	raw = bytes.Trim(raw, " \t\r\n")
-	if len(raw) < 2 || raw[0] != '[' || raw[len(raw)-1] != ']' {
+	inner, ok := inside(raw, '[', ']')
+	if !ok {
 		return nil, false
 	}
-	raw = raw[1 : len(raw)-1]
+	return split(inner)
+}
+
+// blanks are JSON's white space.
+const blanks = " \t\r\n"
+
+// inside is what stands between two brackets that all of raw stands in.
+func inside(raw []byte, opening, closing byte) ([]byte, bool) {
+	raw = bytes.Trim(raw, blanks)
+	if len(raw) < 2 || raw[0] != opening || raw[len(raw)-1] != closing {
+		return nil, false
+	}
+	return raw[1 : len(raw)-1], true
+}
+
+// split takes apart what commas divide; of nothing that is one part, which is empty. It
+// reports false if brackets or quotes are not paired.
+func split(raw []byte) (parts []json.RawMessage, ok bool) {
 	depth, start, quoted := 0, 0, false
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
@@ -107,11 +159,11 @@ func SplitArray(raw []byte) (elements []json.RawMessage, ok bool) {
 				return nil, false
 			}
 		case c == ',' && depth == 0:
-			elements = append(elements, bytes.Trim(raw[start:i:i], " \t\r\n"))
+			parts = append(parts, bytes.Trim(raw[start:i:i], blanks))
 			start = i + 1
 		}
 	}
-	return append(elements, bytes.Trim(raw[start:], " \t\r\n")), depth == 0 && !quoted
+	return append(parts, bytes.Trim(raw[start:len(raw):len(raw)], blanks)), depth == 0 && !quoted
 }
 
 // Span is where the value of an object's member stands in raw, which is valid JSON; of a
