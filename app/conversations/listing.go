@@ -27,8 +27,8 @@ const (
 // Filter chooses conversations. Its zero value chooses all.
 type Filter struct {
 	Status string
-	// TitleContains is looked for in titles, whatever the case. It reads every
-	// title that the other conditions leave, until the page is full.
+	// TitleContains is looked for in titles, whatever the case. It reads the titles in an
+	// index, all of them if few match.
 	TitleContains        string
 	SandboxID            string
 	CreatedFrom, Created *time.Time // at or after; before
@@ -47,7 +47,7 @@ func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 		q = q.Where("conversation.execution_status = ?", f.Status)
 	}
 	if f.TitleContains != "" {
-		q = q.Where("conversation.title_folded LIKE ? ESCAPE '!'", "%"+EscapeLike(wire.Fold(f.TitleContains))+"%")
+		q = Contains(q, "conversation.title_folded", f.TitleContains)
 	}
 	if f.SandboxID != "" {
 		q = q.Where("conversation.sandbox_id = ?", f.SandboxID)
@@ -77,6 +77,26 @@ func (f Filter) spans() []span {
 	return spans
 }
 
+// from leaves out the bound of a range behind which the page begins anyway: of two bounds
+// SQLite takes any, and would pass over all rows between them.
+func (f Filter) from(column string, micros int64, after string) Filter {
+	from, before := &f.CreatedFrom, &f.Created
+	switch column {
+	case "created_at":
+	case "updated_at":
+		from, before = &f.UpdatedFrom, &f.Updated
+	default:
+		return f
+	}
+	if after == ">" && *from != nil && (*from).UnixMicro() <= micros {
+		*from = nil
+	}
+	if after == "<" && *before != nil && (*before).UnixMicro() > micros {
+		*before = nil
+	}
+	return f
+}
+
 // apply adds the range. With unindexed SQLite does not find it by the column's index.
 func (s span) apply(q *bun.SelectQuery, unindexed bool) *bun.SelectQuery {
 	column := bun.SafeQuery("conversation.?", bun.Ident(s.column))
@@ -93,9 +113,18 @@ func (s span) apply(q *bun.SelectQuery, unindexed bool) *bun.SelectQuery {
 	return q
 }
 
-// EscapeLike makes text match itself in LIKE … ESCAPE '!'. The backslash will
+// Contains leaves rows whose column, a text that is folded, has text in it, whatever the case.
+// MySQL and MariaDB would also take é for e.
+func Contains(q *bun.SelectQuery, column, text string) *bun.SelectQuery {
+	if q.Dialect().Name() == dialect.MySQL {
+		column += " COLLATE utf8mb4_bin"
+	}
+	return q.Where("? LIKE ? ESCAPE '!'", bun.Safe(column), "%"+escapeLike(wire.Fold(text))+"%")
+}
+
+// escapeLike makes text match itself in LIKE … ESCAPE '!'. The backslash will
 // not do: engines disagree on it inside literals.
-func EscapeLike(text string) string {
+func escapeLike(text string) string {
 	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
 }
 
@@ -127,31 +156,51 @@ func (*Store) Page(
 	return rows, next, err
 }
 
-// fewRows are so few that they are sorted faster than others are passed over.
-const fewRows = 1000
+const (
+	// fewRows are so few that they are sorted faster than others are passed over.
+	fewRows = 1000
+	// fewTitles is the same for titles, of which one in the middle of others takes longer to find.
+	fewTitles = 10_000
+)
 
-// narrow is the column whose range leaves few conversations, if that is not the column
-// they are sorted by; "" for none. Only SQLite, which does not know how many rows a range
-// has, has to be told.
+// titled are the conversations with a title that has the text in its beginning, and those
+// whose title has more than that: what an index tells without the rows.
+func (f Filter) titled(db bun.IDB) *bun.SelectQuery {
+	const sort = "conversation.title_sort LIKE ? ESCAPE '!'"
+	return db.NewSelect().Model((*Conversation)(nil)).Column("id").
+		Where("("+sort+" OR "+sort+")", "%"+escapeLike(wire.Fold(f.TitleContains))+"%", strings.Repeat("_", maxTitle)+"%")
+}
+
+// narrow is the column by which few conversations are found, if that is not the column
+// they are sorted by; "" for none. Engines know how many rows a range has, SQLite excepted, and
+// none knows it of a text within titles.
 func (f Filter) narrow(ctx context.Context, db bun.IDB, order string) (string, error) {
-	if db.Dialect().Name() != dialect.SQLite {
-		return "", nil
+	few := func(rows *bun.SelectQuery, most int) (bool, error) {
+		var n int
+		err := db.NewSelect().TableExpr("(?) AS chosen", rows.Limit(int64(most)+1)).ColumnExpr("count(*)").Scan(ctx, &n)
+		if err != nil {
+			return false, fmt.Errorf("conversations: look for few: %w", err)
+		}
+		return n <= most, nil
 	}
 	for _, s := range f.spans() {
-		if s.column == sortingOf(order).column {
+		if s.column == sortingOf(order).column || db.Dialect().Name() != dialect.SQLite {
 			continue
 		}
-		some := s.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("1"), false).Limit(fewRows + 1)
-		var n int
-		if err := db.NewSelect().TableExpr("(?) AS some", some).ColumnExpr("count(*)").Scan(ctx, &n); err != nil {
-			return "", fmt.Errorf("conversations: count a range: %w", err)
+		some := s.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("1"), false)
+		if ok, err := few(some, fewRows); err != nil || ok {
+			return s.column, err
 		}
-		if n <= fewRows {
-			return s.column, nil
+	}
+	if f.TitleContains != "" && f.SandboxID == "" {
+		if ok, err := few(f.titled(db), fewTitles); err != nil || ok {
+			return titleColumn, err
 		}
 	}
 	return "", nil
 }
+
+const titleColumn = "title_sort"
 
 // pageQuery chooses a page. An index of [Conversation], or of [Tag] for those that have a
 // tag, has each order wanted, also with a filter for equality, so that no page reads more
@@ -162,12 +211,23 @@ func pageQuery(q *bun.SelectQuery, f Filter, narrow, order, pageID string, limit
 	if strings.HasSuffix(order, "_DESC") {
 		direction, after = "DESC", "<"
 	}
+	var cursor paging.Cursor
+	if pageID != "" {
+		var err error
+		if cursor, err = paging.Decode(pageID, "conversations", order); err != nil {
+			return nil, err
+		}
+		f = f.from(by.column, cursor.Micros, after)
+	}
 	q = f.apply(q.ExcludeColumn("agent_skills")).Limit(int64(limit) + 1)
 	for _, s := range f.spans() {
 		q = s.apply(q, q.Dialect().Name() == dialect.SQLite && s.column != narrow && s.column != by.column)
 	}
 	column, id, key := bun.SafeQuery("conversation.?", bun.Ident(by.column)), bun.Safe("conversation.id"), by.key
-	// A sandbox, and a narrow range, have few conversations: they are found by it.
+	// A sandbox, a narrow range and a seldom text have few conversations: they are found by it.
+	if narrow == titleColumn {
+		q = q.ModelTableExpr("(?) AS found CROSS JOIN conversations AS conversation", f.titled(q.DB())).Where("conversation.id = found.id")
+	}
 	if tags := f.Tags; len(tags) > 0 && f.SandboxID == "" && narrow == "" {
 		q = q.ModelTableExpr("conversation_tags AS tag CROSS JOIN conversations AS conversation").
 			Where("conversation.id = tag.conversation_id")
@@ -180,10 +240,6 @@ func pageQuery(q *bun.SelectQuery, f Filter, narrow, order, pageID string, limit
 	}
 	q = q.OrderExpr("? ?, ? ?", column, bun.Safe(direction), id, bun.Safe(direction))
 	if pageID != "" {
-		cursor, err := paging.Decode(pageID, "conversations", order)
-		if err != nil {
-			return nil, err
-		}
 		// Spelled out, since MySQL finds no range in a comparison of rows.
 		q = q.Where("? ?= ?", column, bun.Safe(after), key(cursor)).
 			Where("(? ? ? OR ? ? ?)", column, bun.Safe(after), key(cursor), id, bun.Safe(after), cursor.ID)

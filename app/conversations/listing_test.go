@@ -3,6 +3,7 @@ package conversations_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/openhands-go/server/app/apptest"
+	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/wire"
 )
 
@@ -96,5 +98,39 @@ func TestRangesAreListedInEachOrder(t *testing.T) {
 			assert.Equal(t, want, listed(t, s, query), order)
 		}
 		assert.Empty(t, listed(t, s, "updated_at__lt=2025-01-01&sort_order=TITLE"))
+	})
+}
+
+// A text is found anywhere in a title, whatever the case and however long the title, by the
+// titles first or by the order first.
+func TestTitlesAreSearched(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		titles := []string{"a needle", "NEEDLE b", strings.Repeat("long ", 60) + "Needle", strings.Repeat("long ", 60), "100% of_it", "Él", ""}
+		for i, title := range titles {
+			apptest.JSON[wire.Success](t, s, http.MethodPost, push, fmt.Sprintf(
+				`{"id":"%s","title":"%s","tags":{"n":"%d"},"created_at":"2026-01-0%dT00:00:00Z"}`, id(i), title, i%2, 7-i), 200)
+		}
+		for text, want := range map[string][]int{
+			"needle": {2, 1, 0}, "nEEdle": {2, 1, 0}, "long": {3, 2}, "%": {4}, "f_": {4}, "é": {5}, "none": nil, "g needle": {2},
+		} {
+			hex := make([]string, len(want))
+			for i, n := range want {
+				hex[i] = strings.ReplaceAll(id(n), "-", "")
+			}
+			assert.ElementsMatch(t, hex, listed(t, s, "title__contains="+url.QueryEscape(text)), text)
+			for _, narrow := range []string{"", "title_sort"} {
+				var rows []*conversations.Conversation
+				q, err := conversations.PageQuery(s.DB.DB().NewSelect().Model(&rows), conversations.Filter{TitleContains: text}, narrow, "CREATED_AT", "", 10)
+				require.NoError(t, err)
+				require.NoError(t, q.Scan(t.Context()))
+				var found []int
+				for _, row := range rows {
+					found = append(found, int(row.ID[len(row.ID)-1]-'0'))
+				}
+				assert.Equal(t, want, found, "%s by %q", text, narrow)
+			}
+		}
+		assert.Len(t, listed(t, s, "title__contains=needle&tag=n:0"), 2)
 	})
 }

@@ -94,6 +94,7 @@ func TestFilters(t *testing.T) {
 			"body=" + url.QueryEscape("äb"):      "1",
 			"body=" + url.QueryEscape("%"):       "1",
 			"body=_":                             "2",
+			"body=" + url.QueryEscape("gruße"):   "", // an umlaut is no plain letter
 			"body=because+extra":                 "",
 			"body=extra+because":                 "2",
 			"body=one&kind=ActionEvent":          "",

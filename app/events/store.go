@@ -80,6 +80,18 @@ type Filter struct {
 
 func (f Filter) empty() bool { return f == Filter{} }
 
+// from leaves out the bound behind which a page begins anyway: of two bounds SQLite takes any,
+// and would pass over all events between them.
+func (f Filter) from(micros int64, after string) Filter {
+	if after == ">" && f.From != nil && f.From.UnixMicro() <= micros {
+		f.From = nil
+	}
+	if after == "<" && f.Before != nil && f.Before.UnixMicro() > micros {
+		f.Before = nil
+	}
+	return f
+}
+
 func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuery {
 	q = q.Where("event.conversation_id = ?", conversationID)
 	kind := kindKey(f.Kind)
@@ -93,7 +105,7 @@ func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuer
 		q = q.Where("event.source = ?", nameKey(f.Source))
 	}
 	if f.Body != "" {
-		q = q.Where("event.body LIKE ? ESCAPE '!'", "%"+conversations.EscapeLike(wire.Fold(f.Body))+"%")
+		q = conversations.Contains(q, "event.body", f.Body)
 	}
 	if f.From != nil {
 		q = q.Where("event.ts >= ?", f.From.UnixMicro())
@@ -405,15 +417,18 @@ func (s *Store) Page(
 		direction, after = "DESC", "<"
 	}
 	scope := "events:" + conversationID
+	var cursor paging.Cursor
+	if pageID != "" {
+		if cursor, err = paging.Decode(pageID, scope, order); err != nil {
+			return nil, "", err
+		}
+		f = f.from(cursor.Micros, after)
+	}
 	q := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).
 		Column(storedColumns...).
 		OrderExpr("event.ts ?, event.seq ?", bun.Safe(direction), bun.Safe(direction)).
 		Limit(int64(limit) + 1)
 	if pageID != "" {
-		cursor, err := paging.Decode(pageID, scope, order)
-		if err != nil {
-			return nil, "", err
-		}
 		// Spelled out, since MySQL finds no range in a comparison of rows.
 		q = q.Where("event.ts ?= ?", bun.Safe(after), cursor.Micros).
 			Where("(event.ts ? ? OR event.seq ? ?)", bun.Safe(after), cursor.Micros, bun.Safe(after), cursor.Seq)
