@@ -15,7 +15,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build the server as ./openhands-server
-	go build -trimpath -o openhands-server .
+	CGO_ENABLED=0 go build -trimpath -o openhands-server .
 
 .PHONY: unit
 unit: ## run the Go tests with whatever engines this machine has, without npm client and browser
@@ -95,6 +95,22 @@ lint: ## check format, vet, lint, the exported API and go.mod
 .PHONY: api
 api: ## accept what the library packages export now: rewrites .ci/api.txt
 	@go run ./.ci/api -w
+
+LICENSES := github.com/google/go-licenses@v1.6.0
+
+.PHONY: licences
+licences: ## print the licence of each module in the binary, for docs/licences.md
+	@go run $(LICENSES) report .
+
+.PHONY: notices
+notices: ## collect the licences' texts of what is in the binary, in notices/
+	@rm -rf notices && go run $(LICENSES) save . --save_path notices
+
+.PHONY: cross
+cross: ## build the server for the systems of a release
+	@for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
+	  echo "$$target" && CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build -trimpath -o /dev/null .; \
+	done
 
 .PHONY: tools
 tools: ## install what the tests need, or say what to install
