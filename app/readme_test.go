@@ -79,7 +79,7 @@ var documents = map[string][]string{
 	"manual": {
 		"docs/models-and-tables.md", "docs/sessions.md", "docs/http.md", "docs/coming-from-python.md", "docs/cluster.md", "docs/performance.md",
 	},
-	"compose": {"docs/compose.md"},
+	"compose": {"docs/compose.md", "docs/live.md"},
 }
 
 // snippets returns the blocks of Go in texts.
@@ -193,7 +193,7 @@ func TestReadmeShowsTheComposedProgram(t *testing.T) {
 
 // known are the packages that snippets use without importing them.
 var known = []string{
-	"context", "errors", "io", "io/fs", "net/http", "testing", "time",
+	"context", "errors", "fmt", "io", "io/fs", "net/http", "os", "testing", "time",
 	"github.com/danielgtaylor/huma/v2",
 	"github.com/labstack/echo/v4",
 	"github.com/openhands-go/server/dbmodule",
@@ -202,9 +202,11 @@ var known = []string{
 	"github.com/jackc/pgx/v5",
 	"github.com/openhands-go/server/dbmodule/dbtest",
 	"github.com/openhands-go/server/dbmodule/dbquery",
+	"github.com/openhands-go/server/dbmodule/feed",
 	"github.com/openhands-go/server/dbmodule/keyset",
 	"github.com/openhands-go/server/dbmodule/migrate",
 	"github.com/openhands-go/server/httpmodule",
+	"github.com/openhands-go/server/httpmodule/httpstream",
 	"github.com/openhands-go/server/httpmodule/program",
 	"github.com/openhands-go/server/httpmodule/servertest",
 	"github.com/spf13/cobra",
