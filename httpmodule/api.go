@@ -3,6 +3,7 @@ package httpmodule
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -81,6 +82,9 @@ func (s *Server) fromHuma(ctx context.Context, hc huma.Context, status int, mess
 		answer = bodyUnread(errs[0])
 	case message == humaBodyMissing:
 		answer = invalid(missingBody())
+	case status == http.StatusUnsupportedMediaType:
+		answer = &HTTPError{Status: status, Detail: fmt.Sprintf(
+			"A body of the type %q can't be read: send Content-Type: application/json", hc.Header("Content-Type"))}
 	case status == http.StatusBadRequest || status == http.StatusUnprocessableEntity:
 		answer = invalid(findings(status, errs)...)
 	default:

@@ -195,6 +195,7 @@ func TestValidation(t *testing.T) {
 	assert.Equal(t, `"<&>"`, got.body)
 	got = f.do(http.MethodPost, "/typed", "x=1", "Content-Type", "text/csv")
 	assert.Equal(t, 415, got.status)
+	assert.JSONEq(t, `{"detail":"A body of the type \"text/csv\" can't be read: send Content-Type: application/json"}`, got.body)
 }
 
 func TestUnknownRoutes(t *testing.T) {

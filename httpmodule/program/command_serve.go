@@ -3,9 +3,11 @@ package program
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
+	"go.uber.org/dig"
 	"go.uber.org/fx"
 
 	"github.com/openhands-go/server/dbmodule"
@@ -65,5 +67,9 @@ func (p Program) serve(ctx context.Context, s streams) error {
 	if p.Serving != nil {
 		options = fx.Options(options, p.Serving())
 	}
-	return run(ctx, cfg, log, work, options)
+	err := run(ctx, cfg, log, work, options)
+	if errors.Is(err, dbmodule.ErrNoDatabase) {
+		return fmt.Errorf("%w: \"%s db prepare\" makes it", dig.RootCause(err), p.Name)
+	}
+	return err
 }

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +24,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 	"github.com/openhands-go/server/httpmodule"
 	"github.com/openhands-go/server/httpmodule/program"
 )
@@ -104,6 +108,21 @@ func TestCommands(t *testing.T) {
 			assert.Contains(t, stderr.String(), test.err)
 		})
 	}
+}
+
+// A server that has no such database: the start says what makes it.
+func TestServeWithoutADatabase(t *testing.T) {
+	cfg := dbtest.Config(t, dbmodule.PostgreSQL)
+	host := cfg.URL.Hosts()[0]
+	nowhere := url.URL{
+		Scheme: "postgresql", User: url.UserPassword(cfg.URL.User(), cfg.URL.Password().Reveal()),
+		Host: net.JoinHostPort(host.Name, strconv.Itoa(int(host.Port))), Path: "/nowhere",
+	}
+	t.Setenv("DATABASE_URL", nowhere.String())
+	t.Setenv("PORT", "0")
+	var stderr bytes.Buffer
+	assert.Equal(t, 1, songs().Run(t.Context(), nil, strings.NewReader(""), &bytes.Buffer{}, &stderr))
+	assert.Contains(t, stderr.String(), `"songs db prepare" makes it`)
 }
 
 func TestServe(t *testing.T) {
