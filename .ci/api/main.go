@@ -108,7 +108,7 @@ func compare(want, got []string) error {
 	if len(gone) > 0 {
 		b.WriteString("\nLines with - were removed or changed, which can break callers.")
 	}
-	b.WriteString("\nTo accept this: make api, and say in CHANGELOG.md under Unreleased what changes for users.")
+	b.WriteString("\nTo accept this: make api, and say at the top of CHANGELOG.md what changes for users.")
 	return errors.New(b.String())
 }
 
