@@ -22,6 +22,14 @@ type Sample struct {
 	// Requests and Failed count from the start.
 	Requests int64 `json:"requests"`
 	Failed   int64 `json:"failed"`
+	// P50 and P95 are the durations, in seconds, below which half and 95 % of the requests
+	// stayed that ended since the sample before, rounded up by at most half; 0 without any.
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	// Memory is the process's, in bytes.
+	Memory int64 `json:"memory"`
+	// Log is the size in bytes of SQLite's write-ahead log, 0 on other engines.
+	Log int64 `json:"log"`
 }
 
 // Usage is a pool's.
@@ -51,7 +59,14 @@ type Report struct {
 	Schema     *dbmodule.SchemaState `json:"schema"`
 	History    []migrate.Entry       `json:"history"`
 	Tables     []Table               `json:"tables"`
-	Errors     []Failure             `json:"errors"`
+	// TablesNote says why Tables lacks something, "" if it does not.
+	TablesNote string    `json:"tables_note,omitempty"`
+	Errors     []Failure `json:"errors"`
+
+	// MemoryLimit is what the process keeps to, in bytes, 0 for no limit.
+	MemoryLimit int64 `json:"memory_limit"`
+	// Storage is nil unless the database is a file.
+	Storage *Storage `json:"storage,omitempty"`
 }
 
 const (
@@ -90,7 +105,11 @@ type reporter struct {
 func (r *reporter) sample() {
 	sample := Sample{
 		At: time.Now(), Pools: make(map[dbmodule.Pool]Usage),
-		Requests: r.watcher.done.Load(), Failed: r.watcher.failed.Load(),
+		Requests: r.watcher.done.Load(), Failed: r.watcher.failed.Load(), Memory: memoryInUse(),
+	}
+	sample.P50, sample.P95 = r.watcher.latency.take()
+	if storage := storageOf(r.database); storage != nil {
+		sample.Log = max(storage.Log, 0)
 	}
 	for pool, stats := range r.database.PoolStats() {
 		sample.Pools[pool] = Usage{
@@ -113,7 +132,8 @@ func (r *reporter) report(ctx context.Context) Report {
 	report := Report{
 		At: time.Now(), Started: r.started, Title: r.info.Title, Version: r.info.Version, Engine: string(r.database.Engine()),
 		Samples: r.watcher.samples.all(), Statements: r.watcher.statements.slowest(), Errors: r.watcher.errors.all(),
-		Schema: r.schema, History: r.history, Tables: r.tables,
+		Schema: r.schema, History: r.history, Tables: r.tables, TablesNote: tablesNote(r.database.Engine(), r.tables),
+		MemoryLimit: memoryLimit(), Storage: storageOf(r.database),
 	}
 	slices.Reverse(report.Errors)
 	report.judge(r.down, r.found)
@@ -126,7 +146,7 @@ func (r *reporter) look(ctx context.Context) {
 	r.down, r.schema, r.found = "", nil, nil
 	if err := r.database.Ping(ctx); err != nil {
 		r.log.Warn("status: the database does not answer", zap.Error(err))
-		r.down = "the database does not answer"
+		r.down = "the database does not answer: " + causeOf(err)
 		return
 	}
 	state, err := r.database.SchemaState(ctx)
@@ -146,6 +166,16 @@ func (r *reporter) look(ctx context.Context) {
 			r.found = append(r.found, sentence)
 		}
 	}
+}
+
+// causeOf is why a database does not answer, such as "connection refused", without a
+// password: the page's data needs the key.
+func causeOf(err error) string {
+	var known *dbmodule.Error
+	if errors.As(err, &known) {
+		return known.Error()
+	}
+	return err.Error()
 }
 
 func (r *reporter) lookFurther(ctx context.Context) (err error) {

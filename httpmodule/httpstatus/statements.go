@@ -53,10 +53,38 @@ func (s *statements) add(text string, took time.Duration) {
 		stats = &statementStats{}
 		s.byText[text] = stats
 	}
-	stats.count++
-	stats.total += took
-	stats.max = max(stats.max, took)
-	stats.slots[slotOf(took)]++
+	stats.add(took)
+}
+
+func (s *statementStats) add(took time.Duration) {
+	s.count++
+	s.total += took
+	s.max = max(s.max, took)
+	s.slots[slotOf(took)]++
+}
+
+// latency counts how long requests took since somebody asked.
+type latency struct {
+	mu    sync.Mutex
+	since statementStats
+}
+
+func (l *latency) add(took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.since.add(took)
+}
+
+// take returns what half and 95 % of the requests stayed below, in seconds, 0 without any,
+// and begins anew.
+func (l *latency) take() (p50, p95 float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.since.count > 0 {
+		p50, p95 = l.since.below(0.5).Seconds(), l.since.below(0.95).Seconds()
+	}
+	l.since = statementStats{}
+	return p50, p95
 }
 
 func (s *statements) dropCheapest() {
@@ -80,9 +108,9 @@ func slotOf(took time.Duration) int {
 	return min(slot, len(statementStats{}.slots)-1)
 }
 
-// p95 is the end of the slot in which the 95th of 100 lies.
-func (s *statementStats) p95() time.Duration {
-	wanted := int64(math.Ceil(float64(s.count) * 0.95))
+// below is the end of the slot in which that share of all lies.
+func (s *statementStats) below(share float64) time.Duration {
+	wanted := int64(math.Ceil(float64(s.count) * share))
 	for slot, n := range s.slots {
 		if wanted -= n; wanted <= 0 {
 			return min(s.max, time.Duration(float64(firstSlot)*math.Pow(2, float64(slot)/2)))
@@ -98,7 +126,7 @@ func (s *statements) slowest() []Statement {
 	all := make([]Statement, 0, len(s.byText))
 	for text, stats := range s.byText {
 		all = append(all, Statement{
-			Text: text, Count: stats.count, Total: stats.total.Seconds(), Max: stats.max.Seconds(), P95: stats.p95().Seconds(),
+			Text: text, Count: stats.count, Total: stats.total.Seconds(), Max: stats.max.Seconds(), P95: stats.below(0.95).Seconds(),
 		})
 	}
 	slices.SortFunc(all, func(a, b Statement) int {

@@ -99,6 +99,16 @@ func TestReport(t *testing.T) {
 		require.Equal(t, "degraded", broken.State)
 		require.Equal(t, "GET /broken/:id", broken.Errors[0].Where)
 		require.NotEmpty(t, broken.Errors[0].RequestID)
+
+		last := broken.Samples[len(broken.Samples)-1]
+		require.Positive(t, last.Memory)
+		if cfg.URL.Engine() != dbmodule.SQLite {
+			require.Nil(t, broken.Storage)
+			return
+		}
+		require.Positive(t, broken.Storage.File)
+		require.Positive(t, broken.Storage.Log)
+		require.Greater(t, broken.Storage.Disk, broken.Storage.Free)
 	})
 }
 
@@ -125,7 +135,10 @@ func TestStatusOfADatabaseThatIsGone(t *testing.T) {
 		return w
 	}
 	require.Equal(t, http.StatusUnauthorized, ask(httpstatus.PathJSON, "").Code)
-	require.Contains(t, ask(httpstatus.PathJSON, "made-up").Body.String(), `"state":"down"`)
+	told := ask(httpstatus.PathJSON, "made-up").Body.String()
+	require.Contains(t, told, `"state":"down"`)
+	require.Contains(t, told, "the database does not answer: ", "why it does not is told to who has the key")
+	require.Contains(t, told, "unable to open database file")
 	page := ask(httpstatus.Path, "")
 	require.Equal(t, http.StatusOK, page.Code)
 	require.Contains(t, page.Header().Get("Content-Security-Policy"), "default-src 'none'")

@@ -53,3 +53,11 @@ func readTables(ctx context.Context, engine dbmodule.Engine, db bun.IDB) ([]Tabl
 	}
 	return append(tables, single...), nil
 }
+
+// tablesNote says what a list of tables lacks.
+func tablesNote(engine dbmodule.Engine, tables []Table) string {
+	if engine == dbmodule.SQLite && len(tables) == 1 && tables[0].Bytes > smallFile {
+		return "Sizes by table are shown for files up to 64 MiB: SQLite would read the whole file to tell them."
+	}
+	return ""
+}

@@ -25,6 +25,7 @@ type Watcher struct {
 	bookkeeping atomic.Pointer[regexp.Regexp]
 	// done and failed count requests.
 	done, failed atomic.Int64
+	latency      latency
 }
 
 var _ dbmodule.Observer = (*Watcher)(nil)
@@ -130,8 +131,10 @@ func (w *Watcher) Retrying(context.Context, dbmodule.Retry) {}
 // with no more than what the client was told.
 func (w *Watcher) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		began := time.Now()
 		err := next(c)
 		w.done.Add(1)
+		w.latency.add(time.Since(began))
 		status := c.Response().Status
 		if status < http.StatusInternalServerError || status == http.StatusNotImplemented {
 			return err

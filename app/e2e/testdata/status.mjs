@@ -66,7 +66,7 @@ await main('status page', async () => {
       check.ok(!(await page.content()).includes('hidden-value'));
     });
     for (const colorScheme of ['light', 'dark']) {
-      for (const width of [1120, 360]) {
+      for (const width of [1120, 700, 360]) {
         await step(`${colorScheme}, ${width} pixels wide`, async () => {
           await page.emulateMedia({ colorScheme });
           await page.setViewportSize({ width, height: 900 });

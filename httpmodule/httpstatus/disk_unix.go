@@ -1,0 +1,18 @@
+//go:build linux || darwin
+
+package httpstatus
+
+import (
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// diskOf returns how much of the disk with that file is free, and its size.
+func diskOf(path string) (free, size int64) {
+	var disk unix.Statfs_t
+	if unix.Statfs(filepath.Dir(path), &disk) != nil {
+		return -1, -1
+	}
+	return int64(disk.Bavail) * int64(disk.Bsize), int64(disk.Blocks) * int64(disk.Bsize) //nolint:gosec,unconvert // no disk has 2^63 bytes; the types differ between systems
+}
