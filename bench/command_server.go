@@ -35,7 +35,7 @@ func serverCommand() *cobra.Command {
 			}
 			defer func() { err = errors.Join(err, os.RemoveAll(o.Programs)) }()
 			_, _ = fmt.Fprintln(o.Progress, "building the server") // a line for who waits
-			if err := peers.Build(cmd.Context(), o.Programs); err != nil {
+			if err := peers.Build(cmd.Context(), o.Programs, own.Programs()...); err != nil {
 				return err
 			}
 			var outcomes []own.Outcome
@@ -66,6 +66,7 @@ func serverCommand() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.IntVar(&o.Clients, "clients", 16, "clients, each on a connection of its own")
+	flags.Int64Var(&o.Rows, "rows", 120_000, "events at first, 56000 or more")
 	flags.IntVar(&o.Rounds, "rounds", 5, "turns of each side")
 	flags.DurationVar(&o.Duration, "duration", time.Second, "length of a turn on one route")
 	flags.IntVar(&pool, "pool", 8, "connections of each side")

@@ -46,7 +46,7 @@ func TestRun(t *testing.T) {
 func TestServer(t *testing.T) {
 	t.Parallel()
 	folder := withReadme(t)
-	out := execute(t, "server", "--engines", "sqlite", "--rounds", "1", "--duration", "50ms", "--write", folder)
+	out := execute(t, "server", "--engines", "sqlite", "--rows", "56000", "--rounds", "1", "--duration", "50ms", "--write", folder)
 	for _, part := range []string{
 		"synchronous=NORMAL: webhook batches of 5 events", "synchronous=FULL: webhook batches of 5 events", ": a page of 100 events", ": a page of 100 conversations", "≥ 3.0",
 	} {

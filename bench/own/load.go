@@ -33,10 +33,6 @@ const (
 	receivers = 50
 )
 
-// stored is what the tables have at first: 109 conversations, nearly all of which have
-// 1000 events.
-var stored = scale.Data{Rows: 120_000}
-
 // outcome is what came of a turn.
 type outcome struct {
 	requests int
@@ -48,7 +44,7 @@ func (o outcome) perSecond() float64 { return float64(o.requests) / o.elapsed.Se
 
 // run has clients send requests for a while, each on a connection of its own. The first
 // answer that is not the expected one ends it.
-func run(addr string, route Route, clients int, d time.Duration) (outcome, error) {
+func run(addr string, data scale.Data, route Route, clients int, d time.Duration) (outcome, error) {
 	client := &fasthttp.HostClient{Addr: addr, MaxConns: clients, ReadTimeout: time.Minute}
 	defer client.CloseIdleConnections()
 	var (
@@ -61,7 +57,7 @@ func run(addr string, route Route, clients int, d time.Duration) (outcome, error
 	began := time.Now()
 	for range clients {
 		wait.Go(func() {
-			waits, err := ask(client, addr, route, began.Add(d), &stopped)
+			waits, err := ask(client, addr, data, route, began.Add(d), &stopped)
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, waits...)
@@ -83,7 +79,7 @@ func run(addr string, route Route, clients int, d time.Duration) (outcome, error
 	return result, nil
 }
 
-func ask(client *fasthttp.HostClient, addr string, route Route, end time.Time, stopped *atomic.Bool) (waits []time.Duration, err error) {
+func ask(client *fasthttp.HostClient, addr string, data scale.Data, route Route, end time.Time, stopped *atomic.Bool) (waits []time.Duration, err error) {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
@@ -108,7 +104,7 @@ func ask(client *fasthttp.HostClient, addr string, route Route, end time.Time, s
 		if err := client.Do(request, response); err != nil {
 			return waits, fmt.Errorf("own: %s: %w", route, err)
 		}
-		if err := check(route, response); err != nil {
+		if err := check(data, route, response); err != nil {
 			return waits, err
 		}
 		waits = append(waits, time.Since(began))
@@ -117,14 +113,14 @@ func ask(client *fasthttp.HostClient, addr string, route Route, end time.Time, s
 }
 
 // check looks whether an answer has what was asked for.
-func check(route Route, response *fasthttp.Response) error {
+func check(data scale.Data, route Route, response *fasthttp.Response) error {
 	body := response.Body()
 	count := strings.Count(string(body), `"id":`)
 	switch {
 	case response.StatusCode() != http.StatusOK:
 	case route == Batches && strings.TrimSpace(string(body)) == `{"success":true}`:
 		return nil
-	case route != Batches && count >= pageSize:
+	case route == Events && count >= pageSize, route == Conversations && int64(count) >= min(pageSize, data.Conversations()):
 		return nil
 	}
 	return fmt.Errorf("own: %s: status %d, %d items: %.300s", route, response.StatusCode(), count, body)

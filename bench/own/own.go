@@ -23,6 +23,9 @@ type Options struct {
 	// Programs is the folder with the sides' programs.
 	Programs string
 	Clients  int
+	// Rows is how many events the tables have at first: 1000 in nearly all conversations,
+	// of which there are 50 at least.
+	Rows int64
 	// Rounds is how often each side gets its turn, each for Duration a route.
 	Rounds   int
 	Duration time.Duration
@@ -48,6 +51,9 @@ type Side struct {
 
 // programs are the sides: the server, and by hand.
 var programs = [2]string{"server", "server-hand"}
+
+// Programs are the names of the sides' programs.
+func Programs() []string { return programs[:] }
 
 // side is one of the two at work.
 type side struct {
@@ -108,7 +114,7 @@ func launch(ctx context.Context, e *engine.Engine, o Options, name string) (*sid
 	if err != nil {
 		return nil, err
 	}
-	if err := scale.Load(ctx, c, stored, func(int64) {}); err != nil {
+	if err := scale.Load(ctx, c, scale.Data{Rows: o.Rows}, func(int64) {}); err != nil {
 		return nil, err
 	}
 	child, err := gauge.Launch(ctx, command(o.Programs, name, c), c.URL, o.Stderr)
@@ -132,7 +138,7 @@ func (s *side) turn(ctx context.Context, o Options, route Route, d time.Duration
 	if err != nil {
 		return err
 	}
-	result, err := run(s.child.Addr, route, o.Clients, d)
+	result, err := run(s.child.Addr, scale.Data{Rows: o.Rows}, route, o.Clients, d)
 	if err != nil {
 		return err
 	}

@@ -37,12 +37,19 @@ type Peer struct {
 // ErrUnavailable is what contenders fail with whose programs are not there.
 var ErrUnavailable = errors.New("this machine can't run it")
 
-// Build makes the programs of the contenders in Go, in a folder: one each, so
-// that none carries what another needs. It needs the go command, in a folder of
-// this module.
-func Build(ctx context.Context, folder string) error {
-	const programs = "github.com/openhands-go/server/bench/cmd/..."
-	output, err := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), programs).CombinedOutput()
+// Build makes the programs of the contenders in Go, or those with these names, in a
+// folder: one each, so that none carries what another needs. It needs the go command, in a
+// folder of this module.
+func Build(ctx context.Context, folder string, names ...string) error {
+	const programs = "github.com/openhands-go/server/bench/cmd/"
+	args := []string{"build", "-o", folder + string(filepath.Separator)}
+	for _, name := range names {
+		args = append(args, programs+name)
+	}
+	if len(names) == 0 {
+		args = append(args, programs+"...")
+	}
+	output, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("peers: build: %w: %s", err, output)
 	}
