@@ -27,7 +27,7 @@ func TestDetach(t *testing.T) {
 	returned, ended, proceed := make(chan struct{}), make(chan error, 1), make(chan struct{})
 	cfg := httpmodule.DefaultConfig()
 	cfg.Port = 0
-	f := serveOn(t, dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite)), cfg, func(f *fixture) httpmodule.Routes {
+	f := serveOn(t, dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite)), cfg, func(*fixture) httpmodule.Routes {
 		return func(e *echo.Echo, _ huma.API) {
 			e.GET("/detached", func(c echo.Context) error {
 				ctx := context.WithValue(c.Request().Context(), userKey{}, "anna")
