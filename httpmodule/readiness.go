@@ -3,6 +3,7 @@ package httpmodule
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +37,8 @@ func (s *Server) CheckReady(checks ...ReadyCheck) {
 	for _, check := range checks {
 		s.checks = append(s.checks, &checkedState{ReadyCheck: check})
 	}
+	// fx gives them in any order.
+	slices.SortStableFunc(s.checks, func(a, b *checkedState) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // AddDatabases has /ready ask more databases than the server's own. It is called before

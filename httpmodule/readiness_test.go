@@ -67,7 +67,7 @@ func TestReadyChecks(t *testing.T) {
 	require.Eventually(t, func() bool { status, told = askReady(t, app.Server); return status == 503 }, 10*time.Second, 10*time.Millisecond)
 	require.Eventually(t, func() bool {
 		_, told = askReady(t, app.Server)
-		return told.Detail == "Not ready: search is not ready; clumsy is not ready"
+		return told.Detail == "Not ready: clumsy is not ready; search is not ready"
 	}, 10*time.Second, 10*time.Millisecond, "its error is not for everybody")
 	fails.Store(nil)
 	require.Eventually(t, func() bool { status, _ = askReady(t, app.Server); return status == 200 }, 10*time.Second, 10*time.Millisecond)
