@@ -48,10 +48,14 @@ func session(t *testing.T) (payloads []string) {
 				"role": "assistant", "content": []any{map[string]any{"type": "text", "text": "Next I look at " + path}},
 			}})
 		}
-		add(map[string]any{"kind": "ActionEvent", "source": "agent", "tool_name": "file_editor", "thought": []any{map[string]any{"type": "text", "text": "I read " + path}},
-			"action": map[string]any{"kind": "FileEditorAction", "command": "view", "path": "/workspace/" + path}})
-		add(map[string]any{"kind": "ObservationEvent", "source": "environment", "tool_name": "file_editor",
-			"observation": map[string]any{"kind": "FileEditorObservation", "path": "/workspace/" + path, "content": []any{map[string]any{"type": "text", "text": b.String()}}}})
+		add(map[string]any{
+			"kind": "ActionEvent", "source": "agent", "tool_name": "file_editor", "thought": []any{map[string]any{"type": "text", "text": "I read " + path}},
+			"action": map[string]any{"kind": "FileEditorAction", "command": "view", "path": "/workspace/" + path},
+		})
+		add(map[string]any{
+			"kind": "ObservationEvent", "source": "environment", "tool_name": "file_editor",
+			"observation": map[string]any{"kind": "FileEditorObservation", "path": "/workspace/" + path, "content": []any{map[string]any{"type": "text", "text": b.String()}}},
+		})
 		return nil
 	})
 	require.NoError(t, err)
