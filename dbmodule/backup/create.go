@@ -73,6 +73,9 @@ func create(ctx context.Context, db *dbmodule.Database, to string, o Options) (r
 func writable(database, to string, force bool) error {
 	info, err := os.Stat(to)
 	if errors.Is(err, fs.ErrNotExist) {
+		if folder := filepath.Dir(to); !isFolder(folder) {
+			return fmt.Errorf("the folder %s: %w: create it", folder, fs.ErrNotExist)
+		}
 		return nil
 	}
 	if err != nil {
@@ -90,6 +93,11 @@ func writable(database, to string, force bool) error {
 		return fmt.Errorf("%s: %w", to, ErrExists)
 	}
 	return nil
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // source opens the database for reading: as it is now, whatever others write.

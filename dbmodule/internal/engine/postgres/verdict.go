@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -36,10 +37,29 @@ func Judge(err error) engine.Verdict {
 	return v.ByCaller(err, connecting)
 }
 
-// attemptText is the text of an attempt to connect on one line.
+// attemptText is the text of an attempt to connect on one line. pgx tries each address
+// with TLS and, where the URL lets it, without, and tells of each: what was said before
+// is left out, and that the server has no TLS where it was asked without it, too.
 func attemptText(attempt *pgconn.ConnectError) string {
-	return strings.NewReplacer("\n\t", " ", "\n", "; ").Replace(attempt.Error())
+	first, rest, _ := strings.Cut(attempt.Error(), "\n\t")
+	var causes, withoutTLS []string
+	for cause := range strings.SplitSeq(rest, "\n\t") {
+		cause = strings.ReplaceAll(cause, "\n", "; ")
+		switch {
+		case strings.Contains(cause, refusedTLS):
+			withoutTLS = append(withoutTLS, cause)
+		case !slices.Contains(causes, cause):
+			causes = append(causes, cause)
+		}
+	}
+	if len(causes) == 0 {
+		causes = slices.Compact(withoutTLS)
+	}
+	return strings.TrimSpace(strings.ReplaceAll(first, "\n", "; ") + " " + strings.Join(causes, "; "))
 }
+
+// refusedTLS is what pgx says of a server that has no TLS.
+const refusedTLS = "server refused TLS connection"
 
 // refusedHandshake tells what stops client and server from coming together
 // however often they try. With several addresses, all must have refused.
@@ -62,7 +82,7 @@ func refusedHandshake(err error, attempt *pgconn.ConnectError) bool {
 // refusedByPgx tells refusals that pgx has no type for.
 func refusedByPgx(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "server refused TLS connection") ||
+	return strings.Contains(text, refusedTLS) ||
 		strings.Contains(text, "channel binding") || strings.Contains(text, "SCRAM")
 }
 

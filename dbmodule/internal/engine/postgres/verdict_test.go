@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -140,6 +141,7 @@ func TestUnreachableServersAreUnavailable(t *testing.T) {
 	require.ErrorIs(t, err, dberr.ErrUnavailable)
 	assert.NotContains(t, err.Error(), "hidden")
 	assert.NotContains(t, err.Error(), "\n")
+	assert.Equal(t, 1, strings.Count(err.Error(), "connection refused"), "tried with TLS and without: %v", err)
 }
 
 // A server that speaks no TLS is refused for good, unless it was only one of
@@ -163,6 +165,8 @@ func TestServerWithoutTLSIsRefused(t *testing.T) {
 	}()
 	for mode, want := range map[string]error{"require": dberr.ErrAccessDenied, "prefer": dberr.ErrUnavailable} {
 		_, err := pgx.Connect(t.Context(), "postgres://u@"+listener.Addr().String()+"/db?sslmode="+mode)
-		assert.Equal(t, want, postgres.Judge(err).Kind, mode)
+		verdict := postgres.Judge(err)
+		assert.Equal(t, want, verdict.Kind, mode)
+		assert.Equal(t, mode == "require", strings.Contains(verdict.Text, "refused TLS"), verdict.Text)
 	}
 }
