@@ -82,12 +82,23 @@ func countStreams(registry prometheus.Registerer, streams *httpstream.Streams) e
 	counter := func(name, help string, of func(httpstream.Stats) int64) error {
 		return registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(of(streams.Stats())) }))
 	}
+	closed := func(reason string, of func(httpstream.Stats) int64) error {
+		return registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "http_stream_closed_total", Help: "Live streams that have ended, by what ended them.", ConstLabels: prometheus.Labels{"reason": reason},
+		}, func() float64 { return float64(of(streams.Stats())) }))
+	}
 	return errors.Join(
+		closed("client", func(s httpstream.Stats) int64 { return s.Left }),
+		closed("no_pong", func(s httpstream.Stats) int64 { return s.Gone }),
+		closed("slow", func(s httpstream.Stats) int64 { return s.Slow }),
+		closed("too_large", func(s httpstream.Stats) int64 { return s.TooLarge }),
+		closed("stop", func(s httpstream.Stats) int64 { return s.Stopped }),
+		closed("server", func(s httpstream.Stats) int64 { return s.Finished }),
+		closed("error", func(s httpstream.Stats) int64 { return s.Failed }),
 		gauge("http_stream_sockets", "Websockets that are open.", func(s httpstream.Stats) int64 { return s.Sockets }),
 		gauge("http_stream_event_streams", "Streams of server-sent events that are open.", func(s httpstream.Stats) int64 { return s.Events }),
 		counter("http_stream_opened_total", "Live streams that were opened.", func(s httpstream.Stats) int64 { return s.Opened }),
 		counter("http_stream_refused_total", "Live streams for which there was no room.", func(s httpstream.Stats) int64 { return s.Refused }),
-		counter("http_stream_slow_total", "Live streams that were closed because their client did not read.", func(s httpstream.Stats) int64 { return s.Slow }),
 		counter("http_stream_sent_total", "Messages that were sent to live streams.", func(s httpstream.Stats) int64 { return s.Sent }),
 	)
 }

@@ -111,9 +111,13 @@ func TestMetricsAreServed(t *testing.T) {
 	s := serve(t, nil)
 	status, _ := s.ask(t, http.MethodPost, "/api/conversations", someConversation)
 	require.Equal(t, http.StatusCreated, status)
+	status, _ = s.ask(t, http.MethodHead, "/api/conversations/stream", "")
+	require.Equal(t, http.StatusOK, status)
 	status, text := s.ask(t, http.MethodGet, "/metrics", "")
 	require.Equal(t, http.StatusOK, status)
 	for _, want := range []string{
+		`http_stream_opened_total 1`, `http_stream_closed_total{reason="server"} 1`, `http_stream_closed_total{reason="slow"} 0`,
+		`http_stream_closed_total{reason="client"} 0`, `http_stream_closed_total{reason="no_pong"} 0`, `http_stream_closed_total{reason="stop"} 0`,
 		`db_client_transactions_total{outcome="commit"} 1`,
 		`db_schema_state{state="current"} 1`,
 		`db_schema_revision_info{revision="`,

@@ -58,7 +58,11 @@ func (c *caller) identify(ctx context.Context, socket *httpstream.Socket) error 
 	timer := time.NewTimer(authTimeout)
 	defer timer.Stop()
 	select {
-	case frame := <-socket.Frames():
+	case frame, there := <-socket.Frames():
+		if !there { // the client has gone, and so ctx ends
+			<-ctx.Done()
+			return ctx.Err()
+		}
 		key, ok := authKey(frame)
 		if !ok {
 			return errUnauthorized

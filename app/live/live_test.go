@@ -265,6 +265,48 @@ func TestMessagesOfClients(t *testing.T) {
 	})
 }
 
+// A client's frame that is too large closes its socket, and nothing of it is stored. An event of the
+// server's is never too large: it comes even if it is more than a client's queue takes.
+func TestLargeFrames(t *testing.T) {
+	t.Parallel()
+	const key = "right-key"
+	s := apptest.New(t, dbtest.Config(t, dbmodule.SQLite), func(c *httpmodule.Config) { c.SessionAPIKey = key })
+	base := s.Listen(t)
+	push := func(event string) {
+		require.Equal(t, 200, s.Do(t, "POST", push, "["+event+"]", "X-Session-API-Key", key).Status)
+	}
+	push(`{"id":"first"}`)
+	tooLarge := func(c *client, text string) {
+		t.Helper()
+		c.send(text)
+		_, _, err := c.read()
+		assert.Equal(t, websocket.StatusMessageTooBig, websocket.CloseStatus(err), err)
+		assert.ErrorContains(t, err, "frame_too_large")
+	}
+	for i, kind := range []string{"events", "session"} {
+		at := "/sockets/" + kind + "/" + id
+		c, other := open(t, base, at, "X-Session-API-Key", key), open(t, base, at, "X-Session-API-Key", key)
+		c.next()
+		other.next()
+		push(fmt.Sprintf(`{"id":"large-%d","text":%q}`, i, strings.Repeat("x", 9<<20)))
+		for _, c := range []*client{c, other} {
+			f := c.next()
+			if f.Event != nil {
+				f = *f.Event
+			}
+			assert.Equal(t, fmt.Sprint("large-", i), f.ID)
+		}
+		tooLarge(c, `{"role":"user","content":[{"type":"text","text":"`+strings.Repeat("x", 16<<20)+`"}]}`)
+		tooLarge(open(t, base, at), `{"type":"auth","session_api_key":"`+strings.Repeat("x", 64<<10)+`"}`)
+		push(fmt.Sprintf(`{"id":"next-%d"}`, i))
+		f := other.next()
+		if f.Event != nil {
+			f = *f.Event
+		}
+		assert.Equal(t, fmt.Sprint("next-", i), f.ID, "the others stay, and nothing was stored")
+	}
+}
+
 // Keys come by header, by query or in the first frame; a conversation that is not there, and one that
 // is deleted, close the socket with 4004.
 func TestWhoMayListen(t *testing.T) {

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"errors"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -85,7 +84,7 @@ func (s *subscriber) serve(ctx context.Context, through int64) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.member.room.gone:
-			return errors.New("live: the conversation is deleted")
+			return nil // a client that comes back is told that the conversation is not there
 		case <-s.member.queue.Ready():
 		}
 		items, over := s.member.queue.Take()

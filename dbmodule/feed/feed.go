@@ -65,6 +65,7 @@ type Feed struct {
 	sessions *dbmodule.SessionFactory
 	log      *zap.Logger
 	poll     time.Duration
+	net      time.Duration
 	topics   map[string]VersionsFunc
 	hub      *hub
 	// outbox is what other processes are to be told; nil where nobody can be.
@@ -89,7 +90,7 @@ func New(cfg Config, log *zap.Logger, db *dbmodule.Database, topics ...Topic) (*
 	if log == nil {
 		log = zap.NewNop()
 	}
-	f := &Feed{db: db, log: log, poll: cfg.PollInterval, topics: make(map[string]VersionsFunc), hub: newHub()}
+	f := &Feed{db: db, log: log, poll: cfg.PollInterval, net: netInterval, topics: make(map[string]VersionsFunc), hub: newHub()}
 	if f.poll == 0 {
 		f.poll = DefaultConfig().PollInterval
 	}

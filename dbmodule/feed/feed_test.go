@@ -46,13 +46,16 @@ type process struct {
 	feed *feed.Feed
 }
 
-// start makes a process with a feed that runs.
-func start(t *testing.T, cfg dbmodule.Config) *process {
+// start makes a process with a feed that runs. change is for before that.
+func start(t *testing.T, cfg dbmodule.Config, change ...func(*feed.Feed)) *process {
 	t.Helper()
 	db := dbtest.Open(t, cfg, dbmodule.WithModels((*Counter)(nil)), dbmodule.WithTables(autogen.NewTables()))
 	require.NoError(t, db.CreateTables(t.Context()))
 	f, err := feed.New(feed.Config{PollInterval: 100 * time.Millisecond}, nil, db, feed.Topic{Name: topic, Versions: versions})
 	require.NoError(t, err)
+	for _, fn := range change {
+		fn(f)
+	}
 	require.NoError(t, f.Start(t.Context()))
 	t.Cleanup(func() { assert.NoError(t, f.Close()) })
 	return &process{db, f}
@@ -185,7 +188,7 @@ func TestOtherProcess(t *testing.T) {
 		}
 		switch cfg.URL.Engine() {
 		case dbmodule.PostgreSQL:
-			return // 15 seconds
+			return // see TestNetBelowNotify
 		case dbmodule.SQLite:
 			quiet(plain) // a topic of which the feed knows nothing, while the file rests
 		default:
@@ -199,6 +202,23 @@ func TestOtherProcess(t *testing.T) {
 		require.NoError(t, err)
 		one.sees(t, sub, "a", 0, 8*time.Second)
 	})
+}
+
+// Where NOTIFY carries hints, what a process has committed that died before its NOTIFY is hinted at all
+// the same: PostgreSQL is asked as well.
+func TestNetBelowNotify(t *testing.T) {
+	t.Parallel()
+	one := start(t, dbtest.Config(t, dbmodule.PostgreSQL), func(f *feed.Feed) { f.SetNet(200 * time.Millisecond) })
+	require.NoError(t, one.set(t.Context(), "a", 1))
+	sub := one.feed.Subscribe(topic, "a")
+	require.Eventually(t, one.feed.Carried, 30*time.Second, time.Millisecond)
+	for n := int64(2); n <= 4; n++ {
+		quiet(sub)
+		_, err := one.db.DB().ExecContext(t.Context(), "UPDATE counters SET n = ?", n) // no NOTIFY
+		require.NoError(t, err)
+		one.sees(t, sub, "a", n, 8*time.Second)
+	}
+	assert.True(t, one.feed.Carried(), "NOTIFY carries, and so it was the net")
 }
 
 // A message comes iff its unit of work commits, in the process, and on PostgreSQL in others, in order and

@@ -64,7 +64,7 @@ func (p *poller) run(ctx context.Context) {
 	for {
 		interval := p.feed.poll
 		if p.carried.Load() {
-			interval = netInterval
+			interval = p.feed.net
 		}
 		timer := time.NewTimer(interval)
 		select {

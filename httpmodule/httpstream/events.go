@@ -30,6 +30,7 @@ type EventWriter struct {
 	mu     sync.Mutex
 	beats  *time.Timer
 	ended  bool
+	slow   bool
 	lastID string
 }
 
@@ -78,10 +79,7 @@ func (w *EventWriter) write(text []byte) error {
 		err = w.control.Flush()
 	}
 	if err != nil {
-		if time.Since(began) >= w.streams.config.WriteTimeout {
-			w.streams.slow.Add(1)
-		}
-		w.ended = true
+		w.ended, w.slow = true, time.Since(began) >= w.streams.config.WriteTimeout
 		return fmt.Errorf("httpstream: send: %w", err)
 	}
 	w.beats.Reset(w.streams.config.Heartbeat)
@@ -111,10 +109,12 @@ func (s *Streams) stream(c echo.Context, fn EventFunc) error {
 	if !room {
 		return errFull()
 	}
-	defer leave()
+	how := failed // if fn panics
+	defer func() { leave(how) }()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("X-Accel-Buffering", "no") // of nginx, which would hold events back
 	if c.Request().Method == http.MethodHead {
+		how = finished
 		return c.NoContent(http.StatusOK)
 	}
 	httpmodule.CloseSessions(ctx)
@@ -128,20 +128,33 @@ func (s *Streams) stream(c echo.Context, fn EventFunc) error {
 	})
 	w.mu.Unlock()
 	defer w.end()
-	if err := w.write([]byte(":\n\n")); err != nil { // the header leaves, and the client knows that it is connected
-		return nil
+	err := w.write([]byte(":\n\n")) // the header leaves, and the client knows that it is connected
+	if err == nil {
+		err = fn(ctx, w)
 	}
-	err := fn(ctx, w)
-	if err != nil && ctx.Err() == nil && !w.failed() {
+	if how = w.outcome(ctx, err); how == failed {
 		return err
 	}
 	return nil
 }
 
-func (w *EventWriter) failed() bool {
+// outcome is how a stream ended whose handler has returned err.
+func (w *EventWriter) outcome(ctx context.Context, err error) end {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.ended
+	switch {
+	case w.slow:
+		return slow
+	case w.ended:
+		return left
+	case stopping(ctx):
+		return stopped
+	case ctx.Err() != nil:
+		return left
+	case err != nil:
+		return failed
+	}
+	return finished
 }
 
 // end keeps a heartbeat from writing after the handler.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"net/http"
@@ -25,6 +26,7 @@ const (
 	CloseNormal       = 1000
 	CloseGoingAway    = 1001
 	ClosePolicy       = 1008
+	CloseTooLarge     = 1009
 	CloseInternal     = 1011
 	CloseTryAgain     = 1013
 	ReasonSlow        = "slow_consumer"
@@ -54,10 +56,10 @@ var errSlow = &CloseError{Code: CloseTryAgain, Reason: ReasonSlow}
 
 // Slow is the error of a client that reads too slowly: close code 1013, slow_consumer. A handler
 // returns it when the client's [Queue] has overflowed.
-func (s *Streams) Slow() error {
-	s.slow.Add(1)
-	return errSlow
-}
+func (*Streams) Slow() error { return errSlow }
+
+// errTooLarge closes a socket whose client has sent more than it may.
+var errTooLarge = &CloseError{Code: CloseTooLarge, Reason: ReasonTooLarge}
 
 // SocketFunc serves one websocket, in a goroutine of its own. The request is over by then: ctx has
 // the values that middleware put into the request's context, but no sessions of the request's
@@ -73,17 +75,27 @@ type Socket struct {
 	ws      *websocket.Conn
 	frames  chan []byte
 	beats   *time.Timer
-	missed  atomic.Int32
+	limit   atomic.Int64
+	// What was noticed of the client: pings that it left unanswered, a message that was too
+	// large, and that nothing can be sent to it any more.
+	missed         atomic.Int32
+	tooLarge, lost atomic.Bool
 }
 
 // Frames receives the client's messages, up to the size of [Socket.SetReadLimit], which is 64
-// KiB at first; a longer one closes the socket with 1009. While nobody receives, no more is
-// read, answers to pings neither. It is closed when the client has gone, but not when the
+// KiB at first; a longer one closes the socket with 1009, frame_too_large. While nobody
+// receives, no more is read, answers to pings neither. It is closed when the client has gone, but not when the
 // server stops: wait for the end of the handler's context beside it.
 func (s *Socket) Frames() <-chan []byte { return s.frames }
 
-// SetReadLimit sets how many bytes a message of the client's may have, from the next one.
-func (s *Socket) SetReadLimit(bytes int64) { s.ws.SetReadLimit(bytes) }
+// SetReadLimit sets how many bytes a message of the client's may have, from the next one; below 0 is no
+// limit.
+func (s *Socket) SetReadLimit(bytes int64) {
+	if bytes < 0 {
+		bytes = math.MaxInt64
+	}
+	s.limit.Store(min(bytes, math.MaxInt64-1)) // read looks for one more
+}
 
 // Send sends a text. An error ends the socket and is to be returned by the handler: the client
 // is gone, or did not read within STREAM_WRITE_TIMEOUT.
@@ -96,8 +108,9 @@ func (s *Socket) Send(ctx context.Context, text []byte) error {
 		return nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return s.streams.Slow()
+		return errSlow
 	}
+	s.lost.Store(true)
 	return fmt.Errorf("httpstream: send: %w", err)
 }
 
@@ -133,7 +146,7 @@ func (s *Streams) upgrade(c echo.Context, fn SocketFunc) error {
 	})
 	if err != nil {
 		if room {
-			leave()
+			leave(left)
 		}
 		return nil // it has been answered
 	}
@@ -149,16 +162,20 @@ func (s *Streams) upgrade(c echo.Context, fn SocketFunc) error {
 	s.sockets.Add(1)
 	go func() {
 		defer done()
-		defer leave()
-		defer s.sockets.Add(-1)
-		s.serve(ctx, ws, fn)
+		how := failed // if fn ends its goroutine
+		defer func() {
+			leave(how)
+			s.sockets.Add(-1)
+		}()
+		how = s.serve(ctx, ws, fn)
 	}()
 	return nil
 }
 
-func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) {
+func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) end {
 	socket := &Socket{streams: s, ws: ws, frames: make(chan []byte, frames)}
-	ws.SetReadLimit(firstReadLimit)
+	ws.SetReadLimit(-1) // read has a limit of its own
+	socket.SetReadLimit(firstReadLimit)
 	inner, gone := context.WithCancel(ctx)
 	// Reading is not ended by ctx: the end of a read ends the connection, without a code.
 	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
@@ -172,11 +189,18 @@ func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) 
 	socket.beats.Reset(s.config.Heartbeat)
 	err := runSocket(inner, socket, fn)
 	socket.beats.Stop()
-	s.close(inner, ctx, ws, err)
+	how, told := socket.outcome(inner, ctx, err)
+	if how == failed {
+		s.log.Error("a websocket's handler failed", zap.Error(err))
+	}
+	if told != nil {
+		_ = ws.Close(websocket.StatusCode(told.Code), told.Reason[:min(len(told.Reason), mostReason)])
+	}
 	stopReading()
 	gone()
 	_ = ws.CloseNow()
 	<-read
+	return how
 }
 
 // runSocket runs fn. A panic is its error: the response has begun, and nobody could answer it.
@@ -189,30 +213,43 @@ func runSocket(ctx context.Context, socket *Socket, fn SocketFunc) (err error) {
 	return fn(ctx, socket)
 }
 
-// close tells the client why the socket ends. inner has ended if the client is gone.
-func (s *Streams) close(inner, ctx context.Context, ws *websocket.Conn, err error) {
-	var told *CloseError
+// outcome is how a socket ended whose handler has returned err, and what its client is told, if it is
+// there. inner has ended if the client is gone.
+func (s *Socket) outcome(inner, ctx context.Context, err error) (how end, told *CloseError) {
 	switch {
-	case errors.As(err, &told):
+	case s.tooLarge.Load():
+		return tooLarge, errTooLarge
+	case errors.As(err, &told) && told == errSlow:
+		return slow, told
+	case told != nil:
+		return finished, told
 	case stopping(ctx):
-		told = &CloseError{CloseGoingAway, reasonStopping}
-	case inner.Err() != nil:
-		return // nobody is there
+		return stopped, &CloseError{CloseGoingAway, reasonStopping}
+	case s.missed.Load() >= missedHeartbeats:
+		return gone, nil
+	case s.lost.Load() || inner.Err() != nil:
+		return left, nil
 	case err != nil:
-		s.log.Error("a websocket's handler failed", zap.Error(err))
-		told = &CloseError{CloseInternal, reasonUnspecified}
-	default:
-		told = &CloseError{Code: CloseNormal}
+		return failed, &CloseError{CloseInternal, reasonUnspecified}
 	}
-	_ = ws.Close(websocket.StatusCode(told.Code), told.Reason[:min(len(told.Reason), mostReason)])
+	return finished, &CloseError{Code: CloseNormal}
 }
 
 // read hands on what the client sends, and notices when it goes.
 func (s *Socket) read(ctx context.Context) {
 	defer close(s.frames)
 	for {
-		kind, frame, err := s.ws.Read(ctx)
+		kind, message, err := s.ws.Reader(ctx)
 		if err != nil {
+			return
+		}
+		limit := s.limit.Load()
+		frame, err := io.ReadAll(io.LimitReader(message, limit+1))
+		if err != nil {
+			return
+		}
+		if int64(len(frame)) > limit {
+			s.tooLarge.Store(true)
 			return
 		}
 		if kind != websocket.MessageText {

@@ -60,8 +60,23 @@ type Streams struct {
 	open      int
 	addresses map[string]int
 
-	sockets, events, opened, refused, slow, sent atomic.Int64
+	sockets, events, opened, refused, sent atomic.Int64
+	closed                                 [ends]atomic.Int64
 }
+
+// end is how a stream ended.
+type end int
+
+const (
+	left end = iota
+	gone
+	slow
+	tooLarge
+	stopped
+	finished
+	failed
+	ends
+)
 
 // New makes the streams of a server. log may be nil.
 func New(cfg Config, log *zap.Logger) (*Streams, error) {
@@ -84,9 +99,14 @@ func (*Streams) Route(api huma.API, route *echo.Route) *echo.Route {
 type Stats struct {
 	// Sockets and Events are the websockets and the event streams that are open now.
 	Sockets, Events int64
-	// Opened is how many there were since the start, Refused how many found no room, and
-	// Slow how many were closed because their client did not read.
-	Opened, Refused, Slow int64
+	// Opened is how many there were since the start, and Refused how many found no room.
+	Opened, Refused int64
+	// Each of those that were opened and are no longer open is in one of these. The client has
+	// closed the stream or its connection (Left), has not answered two pings (Gone), has not read
+	// what was sent (Slow), or has sent a message that is too large (TooLarge). Or the server has
+	// stopped (Stopped), or the handler has ended the stream as it wanted to (Finished), or by an
+	// error (Failed).
+	Left, Gone, Slow, TooLarge, Stopped, Finished, Failed int64
 	// Sent is how many messages were sent.
 	Sent int64
 }
@@ -95,13 +115,15 @@ type Stats struct {
 func (s *Streams) Stats() Stats {
 	return Stats{
 		Sockets: s.sockets.Load(), Events: s.events.Load(), Opened: s.opened.Load(),
-		Refused: s.refused.Load(), Slow: s.slow.Load(), Sent: s.sent.Load(),
+		Refused: s.refused.Load(), Sent: s.sent.Load(),
+		Left: s.closed[left].Load(), Gone: s.closed[gone].Load(), Slow: s.closed[slow].Load(), TooLarge: s.closed[tooLarge].Load(),
+		Stopped: s.closed[stopped].Load(), Finished: s.closed[finished].Load(), Failed: s.closed[failed].Load(),
 	}
 }
 
-// admit counts a stream from an address in, and returns what counts it out again. It reports
-// false where there is no room.
-func (s *Streams) admit(address string) (leave func(), ok bool) {
+// admit counts a stream from an address in, and returns what counts it out again, by how it ended.
+// It reports false where there is no room.
+func (s *Streams) admit(address string) (leave func(end), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.config.Most > 0 && s.open >= s.config.Most || s.config.PerAddress > 0 && s.addresses[address] >= s.config.PerAddress {
@@ -111,7 +133,8 @@ func (s *Streams) admit(address string) (leave func(), ok bool) {
 	s.open++
 	s.addresses[address]++
 	s.opened.Add(1)
-	return func() {
+	return func(how end) {
+		s.closed[how].Add(1)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.open--

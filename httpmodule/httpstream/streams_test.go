@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -58,6 +57,19 @@ func serve(t *testing.T, cfg httpstream.Config, routes routesFunc, change ...fun
 	require.NoError(t, f.server.Start(t.Context()))
 	t.Cleanup(func() { assert.NoError(t, f.server.Stop(context.WithoutCancel(t.Context()))) })
 	return f
+}
+
+// ended waits until all streams are closed, and looks at how they ended.
+func (f *fixture) ended(want httpstream.Stats) {
+	f.Helper()
+	assert.Eventually(f, func() bool {
+		got := f.streams.Stats()
+		want.Sent, want.Refused = got.Sent, got.Refused
+		return got == want
+	}, limit, time.Millisecond)
+	if got := f.streams.Stats(); got != want {
+		f.Errorf("%+v, want %+v", got, want)
+	}
 }
 
 func (f *fixture) context() context.Context {
@@ -163,8 +175,12 @@ func TestSockets(t *testing.T) {
 			if err != nil {
 				assert.NotContains(t, err.Error(), "secret")
 			}
+			if want == httpstream.CloseTooLarge {
+				assert.ErrorContains(t, err, httpstream.ReasonTooLarge)
+			}
 		}
 	}
+	f.ended(httpstream.Stats{Opened: 10, Finished: 4, Failed: 4, TooLarge: 2})
 	_, response, err := f.dial("/typed/none", nil)
 	require.Error(t, err)
 	assert.Equal(t, 404, response.StatusCode)
@@ -212,41 +228,25 @@ func TestClientsThatHang(t *testing.T) {
 			return err
 		})))
 	})
-	raw := func(path string) net.Conn {
-		conn, err := (&net.Dialer{}).DialContext(f.context(), "tcp", f.server.Addr())
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = conn.Close() })
-		_, err = io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-		require.NoError(t, err)
-		return conn
-	}
-	raw("/silent") // reads nothing, so answers no ping
-	raw("/flood")
+	f.raw("/silent", upgrade) // reads nothing, so answers no ping
+	f.raw("/flood", upgrade)
 	require.Eventually(t, func() bool { return slow.Load() != nil }, limit, time.Millisecond)
 	var closed *httpstream.CloseError
 	require.ErrorAs(t, *slow.Load(), &closed)
 	assert.Equal(t, httpstream.CloseError{Code: 1013, Reason: "slow_consumer"}, *closed)
-	assert.Equal(t, int64(1), f.streams.Stats().Slow)
 	require.Eventually(t, func() bool { return silent.Load() != nil }, limit, time.Millisecond, "it never notices")
 	ws := f.mustDial("/plain")
 	require.NoError(t, ws.Write(f.context(), websocket.MessageText, []byte("hello")))
 	_, _, err := ws.Read(f.context())
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return f.streams.Stats().Sockets == 1 }, limit, time.Millisecond)
+	f.ended(httpstream.Stats{Opened: 3, Sockets: 1, Gone: 1, Slow: 1})
 }
 
 // A client may send its first message together with the question for the upgrade.
 func TestFirstMessageComesEarly(t *testing.T) {
 	t.Parallel()
 	f := serve(t, config(), sockets)
-	conn, err := (&net.Dialer{}).DialContext(f.context(), "tcp", f.server.Addr())
-	require.NoError(t, err)
-	defer conn.Close()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(limit)))
-	_, err = io.WriteString(conn, "GET /plain HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"+"\x81\x85\x00\x00\x00\x00hello")
-	require.NoError(t, err)
+	conn := f.raw("/plain", upgrade+"\x81\x85\x00\x00\x00\x00hello")
 	reader := bufio.NewReader(conn)
 	answer, err := http.ReadResponse(reader, nil)
 	require.NoError(t, err)
@@ -321,6 +321,7 @@ func TestStop(t *testing.T) {
 	}
 	_, err = io.Copy(io.Discard, response.Body)
 	assert.NoError(t, err, "the stream ends as a whole answer does")
+	f.ended(httpstream.Stats{Opened: many + 1, Stopped: many + 1})
 }
 
 // A page of another origin opens no socket; a key in the query does, and is nowhere in the log.
