@@ -161,7 +161,7 @@ func TestConfigCommandTable(t *testing.T) {
 		"SETTING VALUE DEFAULT MEANING",
 		"DATABASE_URL mysql://user:***@db.example/books sqlite+aiosqlite:///./openhands.db database to use, in SQLAlchemy's URL form",
 		"DATABASE_POOL_SIZE 9 5 connections kept in the pool (0 = no limit)",
-		"PORT (invalid) 3000 port to listen on (0 = any free one)",
+		"PORT (invalid) 3000 port to listen on (0 = any free port)",
 		"SESSION_API_KEY *** - key that clients send as X-Session-API-Key or bearer token (empty = none needed)",
 		"READ_TIMEOUT 60s 60s how long a client may take to send a request (0 = no limit)",
 		"SHUTDOWN_TIMEOUT 2m 20s at a stop: how long requests in progress may take to end",

@@ -24,8 +24,8 @@ import (
 
 // ObserveConfig says what the server tells about itself.
 type ObserveConfig struct {
-	Metrics bool `envconfig:"METRICS" default:"true" desc:"serve Prometheus metrics at /metrics, which need a key if the server has one"`
-	Status  bool `envconfig:"STATUS_PAGE" default:"true" desc:"show how the server is at /status, whose data need a key if the server has one"`
+	Metrics bool `envconfig:"METRICS" default:"true" desc:"serve Prometheus metrics at /metrics; they need a key if the server has one"`
+	Status  bool `envconfig:"STATUS_PAGE" default:"true" desc:"serve a status page at /status; its data need a key if the server has one"`
 }
 
 // observed are the modules that watch the server: those that are off are not

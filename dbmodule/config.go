@@ -38,18 +38,18 @@ type Config struct {
 	ReplicaMaxLag time.Duration `envconfig:"DATABASE_REPLICA_MAX_LAG" default:"10s" desc:"do not read from a replica that is further behind than this (0 = no limit)"`
 	// CheckInterval is how often replicas are checked, and the primary when URL
 	// names several hosts.
-	CheckInterval time.Duration `envconfig:"DATABASE_CHECK_INTERVAL" default:"500ms" desc:"how often replicas are checked, the primary if the URL names several hosts, and whether SQLite's file is still there"`
+	CheckInterval time.Duration `envconfig:"DATABASE_CHECK_INTERVAL" default:"500ms" desc:"how often to check the replicas, the primary if the URL names several hosts, and whether SQLite's file still exists"`
 
 	// Echo logs statements.
 	Echo EchoMode `envconfig:"DATABASE_ECHO" default:"false" takes:"false, true or debug" desc:"log every statement (true), and its result rows too (debug)"`
 	// EchoHideParameters keeps row values out of the log.
-	EchoHideParameters bool `envconfig:"DATABASE_ECHO_HIDE_PARAMETERS" default:"false" desc:"log statements without the values in them"`
+	EchoHideParameters bool `envconfig:"DATABASE_ECHO_HIDE_PARAMETERS" default:"false" desc:"log statements without their values"`
 	// SlowQuery is the duration from which a statement is logged even when
 	// Echo is off; 0 turns that off.
 	SlowQuery time.Duration `envconfig:"DATABASE_SLOW_QUERY" default:"500ms" desc:"log statements slower than this, values included unless hidden, even when echo is off (0 = never)"`
 	// BunDebug is the value of Bun's own BUNDEBUG: empty or 0 is off, 1 logs
 	// failing statements, 2 all of them.
-	BunDebug string `envconfig:"BUNDEBUG" desc:"Bun's own debug log: 1 failing statements, 2 all of them"`
+	BunDebug string `envconfig:"BUNDEBUG" desc:"Bun's own debug log: 1 logs failing statements, 2 logs all statements"`
 
 	// PoolSize is how many connections are kept open; 0 keeps all.
 	PoolSize int `envconfig:"DATABASE_POOL_SIZE" default:"5" desc:"connections kept in the pool (0 = no limit)"`
@@ -87,7 +87,7 @@ type Config struct {
 	StatementCache int `envconfig:"DATABASE_STATEMENT_CACHE_SIZE" default:"128" desc:"prepared statements kept for each connection (0 = values are sent in the text)"`
 	// CloseTimeout is how long [Database.Close] waits for work in progress before
 	// it ends that; 0 ends it at once.
-	CloseTimeout time.Duration `envconfig:"DATABASE_CLOSE_TIMEOUT" default:"5s" desc:"how long closing the database waits for work in progress before that is rolled back (0 = not at all)"`
+	CloseTimeout time.Duration `envconfig:"DATABASE_CLOSE_TIMEOUT" default:"5s" desc:"how long closing the database waits for work in progress before rolling it back (0 = do not wait)"`
 
 	// GroupCommit lets units of work of sessions that wait for SQLite's one
 	// writer share a transaction, each in a savepoint, and with it the sync of
@@ -99,7 +99,7 @@ type Config struct {
 	// or defers a constraint, nor once a session made such a thing: that statement
 	// alone can fail with [ErrConflict], if its unit of work shares a transaction
 	// by then and has done something in it.
-	GroupCommit bool `envconfig:"DATABASE_GROUP_COMMIT" default:"true" desc:"SQLite: let units of work that wait for the writer share a sync"`
+	GroupCommit bool `envconfig:"DATABASE_GROUP_COMMIT" default:"true" desc:"SQLite: let units of work that wait for the writer share one sync to the disk"`
 
 	// Schema is what the start does about tables.
 	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" takes:"migrate, check, create or none" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`

@@ -18,7 +18,7 @@ type Config struct {
 	// Host is the address to listen on; empty means every address.
 	Host string `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on"`
 	// Port is the TCP port; 0 picks a free one, which [Server.Addr] tells.
-	Port int `envconfig:"PORT" default:"3000" desc:"port to listen on (0 = any free one)"`
+	Port int `envconfig:"PORT" default:"3000" desc:"port to listen on (0 = any free port)"`
 
 	// SessionAPIKey is what clients must send; empty asks for nothing.
 	SessionAPIKey Secret `envconfig:"SESSION_API_KEY" desc:"key that clients send as X-Session-API-Key or bearer token (empty = none needed)"`
@@ -36,10 +36,10 @@ type Config struct {
 
 	// TrustedProxies are the addresses and networks of proxies in front, whose
 	// X-Forwarded-For tells the client's address. Nobody else's is believed.
-	TrustedProxies []string `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8, separated by commas (empty = none)"`
+	TrustedProxies []string `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks of proxies whose X-Forwarded-For is trusted, such as 10.0.0.0/8, separated by commas (empty = none)"`
 	// Compress answers clients that take gzip with it, if the answer is text of at least
 	// 1 KiB and the request has no cookies.
-	Compress bool `envconfig:"GZIP" default:"true" desc:"send text of 1 KiB and more with gzip to clients that take it"`
+	Compress bool `envconfig:"GZIP" default:"true" desc:"send text of 1 KiB and more with gzip to clients that accept it"`
 
 	// BodyLimit is the largest request body in bytes; a larger one is a 413.
 	BodyLimit int64 `envconfig:"BODY_LIMIT" default:"16777216" desc:"largest request body in bytes"`
@@ -49,7 +49,7 @@ type Config struct {
 	// a 503 then. 0 takes a sixteenth of the process's memory limit (GOMEMLIMIT), as a
 	// body takes up to that many times its size while it is parsed and stored; without a limit
 	// 64 MiB.
-	MemoryBudget int64 `envconfig:"MEMORY_BUDGET" default:"0" desc:"bytes of request bodies and answers in work at once, beyond which requests wait (0 = a sixteenth of the memory limit, 64 MiB without one)"`
+	MemoryBudget int64 `envconfig:"MEMORY_BUDGET" default:"0" desc:"bytes of request bodies and answers in progress at once; beyond that, requests wait (0 = a sixteenth of the memory limit, 64 MiB without one)"`
 	// HeaderLimit is the largest request header in bytes; a larger one is a 431.
 	HeaderLimit int `envconfig:"HEADER_LIMIT" default:"65536" desc:"largest request header in bytes"`
 
@@ -66,7 +66,7 @@ type Config struct {
 
 	// ShutdownDelay is how long /ready answers 503 at a stop while the server
 	// still accepts connections, for load balancers that need to notice.
-	ShutdownDelay time.Duration `envconfig:"SHUTDOWN_DELAY" default:"0s" desc:"at a stop: keep accepting for this long while /ready says no"`
+	ShutdownDelay time.Duration `envconfig:"SHUTDOWN_DELAY" default:"0s" desc:"at a stop: how long to keep accepting requests while /ready answers 503"`
 	// ShutdownTimeout is how long requests in progress may take to end at a
 	// stop before their connections are closed.
 	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"20s" desc:"at a stop: how long requests in progress may take to end"`

@@ -40,7 +40,7 @@ type Publisher interface {
 type Config struct {
 	// Packing packs large payloads. Builds before can't read what is packed: turn it off
 	// for as long as one of them serves the same database.
-	Packing bool `envconfig:"EVENT_PACKING" default:"true" desc:"store events above 8 KiB compressed (false while builds that can't read them serve the same database)"`
+	Packing bool `envconfig:"EVENT_PACKING" default:"true" desc:"store events above 8 KiB compressed (set false while builds that can't read them use the same database)"`
 	// Redaction masks secrets in events as in conversations. Without it events are kept
 	// byte for byte.
 	Redaction bool `envconfig:"EVENT_REDACTION" default:"false" desc:"mask secrets in events, too, before they are stored (false = events are kept byte for byte)"`

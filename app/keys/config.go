@@ -13,7 +13,7 @@ type Config struct {
 	// Keys are named keys with a scope, as name:scope:key, separated by commas.
 	Keys httpmodule.Secret `envconfig:"API_KEYS" desc:"keys as name:scope:key, separated by commas; the scope is read, webhooks (only what agent servers push) or all"`
 	// File has more keys, one a line. It is read again when it changes.
-	File string `envconfig:"API_KEYS_FILE" desc:"file with more keys, as name:scope:key, one a line (# begins a comment); a change of it counts within seconds, without a restart"`
+	File string `envconfig:"API_KEYS_FILE" desc:"file with more keys, as name:scope:key, one on each line (# begins a comment); changes take effect within seconds, without a restart"`
 	// Default is one more key, which is called "default" and is for everything. It comes
 	// from SESSION_API_KEY.
 	Default httpmodule.Secret `ignored:"true"`

@@ -24,7 +24,7 @@ const (
 type Config struct {
 	// PollInterval is the pause between two questions where the engine tells nothing by
 	// itself; 0 stands for 0.5 seconds.
-	PollInterval time.Duration `envconfig:"FEED_POLL_INTERVAL" default:"500ms" desc:"how often SQLite, MariaDB and MySQL are asked what other processes have changed"`
+	PollInterval time.Duration `envconfig:"FEED_POLL_INTERVAL" default:"500ms" desc:"how often to ask SQLite, MariaDB and MySQL for changes by other processes"`
 }
 
 // DefaultConfig returns the defaults that the tags of [Config] name.

@@ -26,7 +26,7 @@ type Config struct {
 	// get a comment. A client that does not answer two pings is gone.
 	Heartbeat time.Duration `envconfig:"STREAM_HEARTBEAT" default:"15s" desc:"how often live streams get a heartbeat"`
 	// WriteTimeout is how long a client may take to read what is sent.
-	WriteTimeout time.Duration `envconfig:"STREAM_WRITE_TIMEOUT" default:"8s" desc:"how long a live stream's client may take to read what is sent, before it is closed"`
+	WriteTimeout time.Duration `envconfig:"STREAM_WRITE_TIMEOUT" default:"8s" desc:"how long a live stream's client may take to read what is sent before the stream is closed"`
 }
 
 // DefaultConfig returns the defaults that the tags of [Config] name.

@@ -27,7 +27,7 @@ type Config struct {
 	MemoryLimit int64 `envconfig:"MEMORY_LIMIT" default:"0" desc:"bytes of memory that the process should stay below (0 = GOMEMLIMIT, or four fifths of what the container or service may use)"`
 	// GCPercent is Go's collector target: how much garbage may come between two
 	// collections, in percent of what is in use.
-	GCPercent int `envconfig:"GC_PERCENT" default:"0" desc:"garbage between two collections, in percent of the memory in use: more is faster and larger (0 = GOGC, or 200)"`
+	GCPercent int `envconfig:"GC_PERCENT" default:"0" desc:"garbage between two collections, in percent of the memory in use: a larger value is faster and uses more memory (0 = GOGC, or 200)"`
 	// StartTimeout is how long the start may take, most of which is waiting
 	// for the database.
 	StartTimeout time.Duration `envconfig:"START_TIMEOUT" default:"1m" desc:"how long to wait at start for the database and its tables"`
