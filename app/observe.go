@@ -36,7 +36,7 @@ func (c Config) observed(p program.Program) fx.Option {
 		modules = append(modules, fx.Provide(newTracerProvider(p)), httptrace.Module, dbtrace.Module)
 	}
 	if c.Observe.Metrics {
-		modules = append(modules, httpmetrics.Module, dbmetrics.Module, fx.Invoke(countRefused), fx.Invoke(countStreams))
+		modules = append(modules, httpmetrics.Module, dbmetrics.Module, fx.Invoke(countRefused, countStreams, countStored))
 	}
 	if c.Observe.Status {
 		modules = append(modules, httpstatus.Module, httpstatus.AsFinding(findRefused))

@@ -24,6 +24,7 @@ type Store struct {
 	packer packing.Packer
 	// publisher may be nil.
 	publisher Publisher
+	counters  counters
 }
 
 // Publisher tells others what a unit of work changes, once it is committed.
@@ -130,6 +131,7 @@ func (s *Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation
 	if _, err := db.NewInsert().Model(c).Returning("NULL").Exec(ctx); err != nil {
 		return nil, fmt.Errorf("conversations: insert %s: %w", p.ID, err)
 	}
+	s.counters.created.Add(db, 1)
 	if p.Tags != nil {
 		if err := s.writeTags(ctx, db, c); err != nil {
 			return nil, err
@@ -152,6 +154,7 @@ func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
 		return err
 	}
 	if p.repeats(c) {
+		s.counters.repeated.Add(db, 1)
 		return nil
 	}
 	pushed := *p
@@ -201,6 +204,7 @@ func (s *Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 	if err != nil {
 		return fmt.Errorf("conversations: delete %s: %w", id, err)
 	}
+	s.counters.deleted.Add(db, 1)
 	return s.changed(ctx, db, id)
 }
 
@@ -247,6 +251,7 @@ func (s *Store) lock(
 	}
 	p.fill(fresh)
 	p.stamp(fresh)
+	s.counters.created.Add(db, 1)
 	return fresh, true, s.saveTold(ctx, db, fresh, p)
 }
 

@@ -27,6 +27,7 @@ type Store struct {
 	redact bool
 	// publisher may be nil.
 	publisher Publisher
+	counters  counters
 }
 
 // Publisher passes on what is not stored, once the unit of work is committed.
@@ -154,8 +155,12 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 		return 0, err
 	}
 	fresh, added, err := s.news(ctx, db, c, batch)
-	if err != nil || len(fresh) == 0 {
+	if err != nil {
 		return 0, err
+	}
+	s.count(db, batch, added)
+	if len(fresh) == 0 {
+		return 0, nil
 	}
 	numbered, err := s.number(ctx, db, c, added)
 	if err != nil {

@@ -6,11 +6,11 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
+	"github.com/openhands-go/server/app/committed"
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule/dbquery"
@@ -18,7 +18,7 @@ import (
 
 // Store reads and writes refused deliveries through whatever session it is given. It is
 // safe for concurrent use.
-type Store struct{ recorded atomic.Int64 }
+type Store struct{ recorded committed.Counter }
 
 // NewStore makes a Store.
 func NewStore() *Store { return &Store{} }
@@ -40,7 +40,7 @@ func (s *Store) Record(ctx context.Context, db bun.IDB, refusals ...Refusal) err
 		if err := s.record(ctx, db, r); err != nil {
 			return fmt.Errorf("refused: record: %w", err)
 		}
-		s.recorded.Add(1)
+		s.recorded.Add(db, 1)
 	}
 	if len(refusals) == 0 {
 		return nil
@@ -93,8 +93,8 @@ func prune(ctx context.Context, db bun.IDB) error {
 	return err
 }
 
-// Recorded counts what this process has recorded.
-func (s *Store) Recorded() int64 { return s.recorded.Load() }
+// Recorded counts what this process has recorded in units of work that were committed.
+func (s *Store) Recorded() int64 { return s.recorded.Value() }
 
 // Count is how many are kept.
 func (*Store) Count(ctx context.Context, db bun.IDB) (int64, error) {

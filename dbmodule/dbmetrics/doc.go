@@ -1,5 +1,5 @@
 // Package dbmetrics has Prometheus metrics of a dbmodule.Database: connections,
-// waits, statements, transactions, retries and the schema's state. Names are
+// waits, statements, transactions, retries, the schema's state and sizes. Names are
 // OpenTelemetry's where its semantic conventions have one.
 //
 // Without fx:

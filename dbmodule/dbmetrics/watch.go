@@ -9,8 +9,9 @@ import (
 )
 
 // Watch registers the metrics that are read from the database itself at each
-// scrape: its pools', and the state of its schema, which needs a connection of
-// the readers for a moment and is read at most every five seconds. ctx is what
+// scrape: its pools', the state of its schema, which needs a connection of
+// the readers for a moment and is read at most every five seconds, and its size, for which
+// a server is asked at most once a minute. ctx is what
 // those readings derive from; when it ends, the schema counts as unreadable.
 // Watch does no I/O itself.
 func (m *Metrics) Watch(ctx context.Context, database *dbmodule.Database) error {
@@ -22,6 +23,9 @@ func (m *Metrics) Watch(ctx context.Context, database *dbmodule.Database) error 
 	}
 	if err := m.registerer.Register(&schema{database: database, base: ctx}); err != nil {
 		return fmt.Errorf("dbmetrics: register schema: %w", err)
+	}
+	if err := m.registerer.Register(&storage{database: database, base: ctx}); err != nil {
+		return fmt.Errorf("dbmetrics: register storage: %w", err)
 	}
 	return nil
 }
