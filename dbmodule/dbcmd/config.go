@@ -23,7 +23,8 @@ type Config struct {
 	// the first are those in Dir, and are read there while the folder exists.
 	Sources []migrate.Source
 	// Dir is the folder of the revisions, relative to the working directory;
-	// "migrations" if empty. The flag --dir names another.
+	// "migrations" if empty. The flag --dir names another. Programs that are developed in one
+	// place have a folder each: without the flag, one that has none of the revisions in Sources is an error.
 	Dir string
 	// Engines are the engines to write SQL for; all of them if empty.
 	Engines []dbmodule.Engine

@@ -5,21 +5,28 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
 // folder says whether the revisions are on disk, where a developer works on
-// them, or only in the program, where it is deployed.
+// them, or only in the program, where it is deployed. A folder that nobody named on the command
+// line may be there by chance, and of another program: it is refused if it has none of the
+// revisions that this one was built with.
 func (t *tree) folder(cmd *cobra.Command) (onDisk bool, err error) {
 	is, err := isFolder(t.dir)
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("dbcmd: read revisions: %w", err)
+	case is && !cmd.Flags().Changed(dirFlag) && t.foreign():
+		return false, fmt.Errorf("dbcmd: the folder %s here has none of the revisions that this program was built with, so it is another program's: "+
+			"go where this program's source is, or where there is no folder %s, to use those that it was built with; to use this folder all the same, name it by --%s", t.dir, t.dir, dirFlag)
 	case is:
 		return true, nil
 	case cmd.Flags().Changed(dirFlag):
@@ -38,10 +45,10 @@ func (t *tree) writable(cmd *cobra.Command) error {
 		cmd.Name(), t.dir, dirFlag, t.path("init"))
 }
 
-// isFolder reports whether a path is a folder of revisions: other programs
+// isFolder reports whether folder is a folder of revisions: other programs
 // have folders called migrations, too.
-func isFolder(path string) (bool, error) {
-	entries, err := os.ReadDir(path)
+func isFolder(folder string) (bool, error) {
+	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -55,11 +62,42 @@ func isFolder(path string) (bool, error) {
 		if entry.Name() == migrate.SnapshotFolder {
 			return true, nil
 		}
-		if _, err := os.Stat(filepath.Join(path, entry.Name(), migrate.RevisionFile)); err == nil {
+		if _, err := os.Stat(filepath.Join(folder, entry.Name(), migrate.RevisionFile)); err == nil {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// foreign says that the program was built with revisions, and the folder has none of them.
+func (t *tree) foreign() bool {
+	built := t.config.embedded()
+	if built == nil {
+		return false
+	}
+	ours := revisionIDs(built)
+	for id := range revisionIDs(os.DirFS(t.dir)) {
+		if ours[id] {
+			return false
+		}
+	}
+	return len(ours) > 0
+}
+
+// revisionIDs are those of the revisions whose files can be read.
+func revisionIDs(files fs.FS) map[string]bool {
+	ids := map[string]bool{}
+	entries, _ := fs.ReadDir(files, ".")
+	for _, entry := range entries {
+		text, err := fs.ReadFile(files, path.Join(entry.Name(), migrate.RevisionFile))
+		if err != nil {
+			continue
+		}
+		if r, err := graph.ParseRevision(string(text)); err == nil {
+			ids[r.ID] = true
+		}
+	}
+	return ids
 }
 
 // files returns what is in the folder of revisions, or was when the program

@@ -203,6 +203,35 @@ func TestReadOnlyDatabase(t *testing.T) {
 	require.Equal(t, "one\n", p.must("current").stdout)
 }
 
+// In the folder of one program, another's commands neither run nor write the first one's
+// revisions, unless the folder is named.
+func TestFolderOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	first := newProgram(t)
+	first.add("1_one", revisionText("one", "", "create books"), "-- migrate:upgrade\nCREATE TABLE books (id integer);\n")
+	second := newProgram(t).on(dbtest.Config(t, dbmodule.SQLite))
+	second.config.Dir = first.config.Dir
+	built := fstest.MapFS{
+		"1_two/revision.txt": {Data: []byte(revisionText("two", "", "create songs"))},
+		"1_two/all.sql":      {Data: []byte("-- migrate:upgrade\nCREATE TABLE songs (id integer);\n")},
+	}
+	second.config.Sources = []migrate.Source{{FS: built}}
+	before := first.tree()
+	for _, args := range []string{"upgrade --dry-run", "upgrade", "heads", "check", "status", "stamp head", "revision -m x", "edit head"} {
+		second.fails([]string{first.config.Dir, "another program's", "--dir"}, strings.Fields(args)...)
+	}
+	require.Equal(t, before, first.tree())
+	require.Equal(t, "one (head)\n", second.must("heads", "--dir", first.config.Dir).stdout)
+
+	second.config.Dir = filepath.Join(t.TempDir(), "elsewhere")
+	require.Equal(t, "two (head)\n", second.must("heads").stdout)
+
+	// A folder that has some of them is the program's source.
+	first.add("2_two", revisionText("two", "one", "create songs"), "-- migrate:upgrade\nCREATE TABLE songs (id integer);\n")
+	second.config.Dir = first.config.Dir
+	require.Equal(t, "two (head)\n", second.must("heads").stdout)
+}
+
 // Deployed, a program has the revisions that it was built with, whatever
 // other folder of that name is about.
 func TestEmbeddedRevisions(t *testing.T) {

@@ -19,6 +19,7 @@ func (p Program) newDBCommand(s streams) *cobra.Command {
 	return dbcmd.New(dbcmd.Config{
 		Models:   p.Models,
 		Sources:  sources,
+		Dir:      p.Dir,
 		Build:    string(p.build()),
 		Settings: func() (dbcmd.Settings, error) { return p.databaseSettings(s) },
 		Editor:   editor(),

@@ -44,6 +44,9 @@ type Program struct {
 	// are created. Revisions in Go may call tell with what a person should know: it
 	// goes to the log or, from a command, to standard error.
 	Revisions func(tell func(text string)) []migrate.Source
+	// Dir is the folder of the first of them in the program's source, where the command db
+	// reads and writes them: relative to the working directory, "migrations" if empty.
+	Dir string
 
 	// Routes are constructors of [httpmodule.Routes], each as [httpmodule.AsRoutes] takes it.
 	Routes []any
