@@ -110,3 +110,19 @@ func TestEventsOfOlderBuildsAreNumbered(t *testing.T) {
 		assertDense(t, s, 5)
 	})
 }
+
+// A number is never given again: not after the last event is deleted, whoever deletes it.
+func TestNumbersAreNotReused(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		require.NoError(t, add(t.Context(), s, "a", "b", "c"))
+		_, err := s.DB.DB().ExecContext(t.Context(), "DELETE FROM events WHERE id = 'c'")
+		require.NoError(t, err)
+		_, err = s.DB.DB().ExecContext(t.Context(), "UPDATE conversations SET event_count = 2")
+		require.NoError(t, err)
+		require.NoError(t, add(t.Context(), s, "d"))
+		got, ids := numbers(t, s)
+		assert.Equal(t, []int64{0, 1, 3}, got)
+		assert.Equal(t, "abd", ids)
+	})
+}

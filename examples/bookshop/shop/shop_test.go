@@ -13,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/fx"
+
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
+	"github.com/openhands-go/server/dbmodule/feed"
 	"github.com/openhands-go/server/examples/bookshop/migrations"
 	"github.com/openhands-go/server/examples/bookshop/shop"
 	"github.com/openhands-go/server/httpmodule/servertest"
@@ -28,6 +31,10 @@ type bookshop struct {
 	*servertest.App
 	dispossessed, solaris *shop.Book
 }
+
+// published is how long a test waits for what was published: less than the 15 seconds after which the
+// feed asks PostgreSQL by itself.
+const published = 10 * time.Second
 
 func each(t *testing.T, fn func(t *testing.T, s bookshop)) {
 	t.Helper()
@@ -43,7 +50,9 @@ func open(t *testing.T, engine dbmodule.Engine) bookshop {
 	t.Helper()
 	cfg := dbtest.NewConfig(t, engine, dbtest.WithRevisions(migrations.Source()))
 	reports := dbtest.NewConfig(t, engine, dbtest.WithModels(shop.ReportModels()...))
-	app := servertest.Start(t, cfg, shop.Module, dbmodule.NamedConfig(shop.Reports, reports))
+	// The feed hardly asks by itself: what these tests see at once was published.
+	rarely := feed.Config{PollInterval: time.Minute}
+	app := servertest.Start(t, cfg, shop.Module, dbmodule.NamedConfig(shop.Reports, reports), fx.Supply(rarely))
 	rows := dbtest.Fixtures(t, app.Database, testdata, "testdata/books.yml")
 	return bookshop{
 		App:          app,
@@ -146,7 +155,7 @@ func TestOrdersAreReported(t *testing.T) {
 		for _, key := range []string{"1", "2"} {
 			s.order(t, key, s.dispossessed)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), published)
 		defer cancel()
 		var sales []shop.Sale
 		for len(sales) < 2 {
@@ -169,7 +178,7 @@ func TestStockIsShownAsItIsSold(t *testing.T) {
 		if got := s.send(t, http.MethodGet, "/books/99/stock", "", "", nil); got != http.StatusNotFound {
 			t.Errorf("stock of a book that is not there: %d", got)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), published)
 		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/books/%d/stock", s.URL, s.dispossessed.ID), nil)
 		if err != nil {
