@@ -44,13 +44,19 @@ type Server struct {
 // ends with the test. change may change the HTTP server's settings.
 func New(t testing.TB, cfg dbmodule.Config, change ...func(*httpmodule.Config)) *Server {
 	t.Helper()
+	return NewPolling(t, cfg, 50*time.Millisecond, change...)
+}
+
+// NewPolling is New with a feed that asks the database as often as interval says, where it has to.
+func NewPolling(t testing.TB, cfg dbmodule.Config, interval time.Duration, change ...func(*httpmodule.Config)) *Server {
+	t.Helper()
 	// The machine may be busy: no test here is about time.
 	cfg.PoolTimeout, cfg.StatementTimeout = 5*time.Minute, 5*time.Minute
 	db := dbtest.Open(t, cfg,
 		dbmodule.WithModels((*conversations.Conversation)(nil), (*conversations.Tag)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)),
 		dbmodule.WithTables(autogen.NewTables()))
 	require.NoError(t, db.CreateTables(t.Context()))
-	f, err := feed.New(feed.Config{PollInterval: 50 * time.Millisecond}, nil, db, live.Topic(), live.ListTopic())
+	f, err := feed.New(feed.Config{PollInterval: interval}, nil, db, live.Topic(), live.ListTopic())
 	require.NoError(t, err)
 	announcer := live.NewAnnouncer(f)
 	c := conversations.NewPublishing(announcer)
