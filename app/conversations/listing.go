@@ -171,9 +171,9 @@ func (f Filter) titled(db bun.IDB) *bun.SelectQuery {
 		Where("("+sort+" OR "+sort+")", "%"+escapeLike(wire.Fold(f.TitleContains))+"%", strings.Repeat("_", maxTitle)+"%")
 }
 
-// narrow is the column by which few conversations are found, if that is not the column
-// they are sorted by; "" for none. Engines know how many rows a range has, SQLite excepted, and
-// none knows it of a text within titles.
+// narrow is the column by which few conversations are found, if that is neither the column
+// they are sorted by nor a tag; "" for none. PostgreSQL knows how many rows a condition leaves, SQLite
+// does not, and MySQL and MariaDB are told the index. None knows it of a text within titles.
 func (f Filter) narrow(ctx context.Context, db bun.IDB, order string) (string, error) {
 	few := func(rows *bun.SelectQuery, most int) (bool, error) {
 		var n int
@@ -183,12 +183,18 @@ func (f Filter) narrow(ctx context.Context, db bun.IDB, order string) (string, e
 		}
 		return n <= most, nil
 	}
+	some := func() *bun.SelectQuery { return db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("1") }
+	told := db.Dialect().Name() != dialect.PG
+	if told && f.Status != "" && len(f.Tags) > 0 {
+		if ok, err := few(some().Where("conversation.execution_status = ?", f.Status), fewRows); err != nil || ok {
+			return statusColumn, err
+		}
+	}
 	for _, s := range f.spans() {
-		if s.column == sortingOf(order).column || db.Dialect().Name() != dialect.SQLite {
+		if s.column == sortingOf(order).column || !told {
 			continue
 		}
-		some := s.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("1"), false)
-		if ok, err := few(some, fewRows); err != nil || ok {
+		if ok, err := few(s.apply(some(), false), fewRows); err != nil || ok {
 			return s.column, err
 		}
 	}
@@ -200,7 +206,10 @@ func (f Filter) narrow(ctx context.Context, db bun.IDB, order string) (string, e
 	return "", nil
 }
 
-const titleColumn = "title_sort"
+const (
+	statusColumn = "execution_status"
+	titleColumn  = "title_sort"
+)
 
 // pageQuery chooses a page. An index of [Conversation], or of [Tag] for those that have a
 // tag, has each order wanted, also with a filter for equality, so that no page reads more
@@ -229,11 +238,11 @@ func pageQuery(q *bun.SelectQuery, f Filter, narrow, order, pageID string, limit
 		q = q.ModelTableExpr("(?) AS found CROSS JOIN conversations AS conversation", f.titled(q.DB())).Where("conversation.id = found.id")
 	}
 	if tags := f.Tags; len(tags) > 0 && f.SandboxID == "" && narrow == "" {
-		q = q.ModelTableExpr("conversation_tags AS tag CROSS JOIN conversations AS conversation").
-			Where("conversation.id = tag.conversation_id")
-		q = tags[0].here(q)
+		q = tags[0].first(q, by)
 		column, id, key = bun.SafeQuery("tag.?", bun.Ident(by.tagColumn)), bun.Safe("tag.conversation_id"), by.tagKey
 		f.Tags = tags[1:]
+	} else if index := f.index(narrow, by); index != "" {
+		q = q.ForceIndex(index)
 	}
 	for _, tag := range f.Tags {
 		q = tag.probe(q)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
@@ -140,10 +141,25 @@ func (f TagFilter) here(q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
-// probe looks whether each conversation has the tag.
+// first begins with the tag's rows, which are sorted, and joins their conversations.
+func (f TagFilter) first(q *bun.SelectQuery, by sorting) *bun.SelectQuery {
+	const tags, conversations = "conversation_tags AS tag", "conversations AS conversation"
+	if q.Dialect().Name() == dialect.MySQL {
+		q = q.ModelTableExpr(tags+" FORCE INDEX (?) STRAIGHT_JOIN "+conversations, bun.Ident(f.index(by)))
+	} else {
+		q = q.ModelTableExpr(tags + " CROSS JOIN " + conversations)
+	}
+	return f.here(q.Where("conversation.id = tag.conversation_id"))
+}
+
+// probe looks whether each conversation has the tag. MySQL and MariaDB would turn EXISTS into
+// a join that begins with all rows of the tag.
 func (f TagFilter) probe(q *bun.SelectQuery) *bun.SelectQuery {
-	of := f.here(q.NewSelect().TableExpr("conversation_tags AS tag").ColumnExpr("1").Where("tag.conversation_id = conversation.id"))
-	return q.Where("EXISTS (?)", of)
+	of := f.here(q.NewSelect().TableExpr("conversation_tags AS tag").Where("tag.conversation_id = conversation.id"))
+	if q.Dialect().Name() == dialect.MySQL {
+		return q.Where("(?) > 0", of.ColumnExpr("count(*)"))
+	}
+	return q.Where("EXISTS (?)", of.ColumnExpr("1"))
 }
 
 // among looks for all conversations that have the tag.

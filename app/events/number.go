@@ -60,7 +60,7 @@ func (s *Store) After(ctx context.Context, db bun.IDB, conversationID string, af
 	// The number stands where each reads the seq.
 	q := db.NewSelect().Model((*Event)(nil)).Column("number", "ts", "id", "payload", "payload_packed").
 		Where("event.conversation_id = ?", conversationID).Where("event.number > ?", after).
-		Order("event.number").Limit(int64(limit))
+		Order("event.number").Limit(int64(limit)).ForceIndex(numberIndex)
 	err := s.each(ctx, q, func(e stored, payload string) bool {
 		if size += len(payload); len(found) > 0 && size > paging.MaxBytes {
 			return false

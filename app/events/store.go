@@ -117,6 +117,24 @@ func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuer
 	return q
 }
 
+// MySQL and MariaDB are told which index has the order of what is read, for they choose badly.
+// All indexes begin with the conversation. MariaDB takes any of them for that column alone. Then
+// it goes over to the one that has the order, and forgets that it could begin where the page begins:
+// it reads all that the index has before that.
+const (
+	orderIndex  = "ix_events_conversation_id_ts_seq"
+	kindIndex   = "ix_events_conversation_id_kind_ts_seq"
+	numberIndex = "uq_events_conversation_id_number"
+)
+
+// index is the index that has a page in its order.
+func (f Filter) index() string {
+	if f.Kind != "" || f.Body != "" {
+		return kindIndex
+	}
+	return orderIndex
+}
+
 // kindKey is a kind as the store has it: older clients name the Python class
 // with its module.
 func kindKey(kind string) string {
@@ -290,7 +308,7 @@ func (s *Store) titleFor(ctx context.Context, db bun.IDB, conversationID string,
 	var first []stored
 	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 		Where("event.conversation_id = ?", conversationID).
-		Where("event.kind = ?", kindMessage).Where("event.source = ?", sourceUser).
+		Where("event.kind = ?", kindMessage).Where("event.source = ?", sourceUser).ForceIndex(kindIndex).
 		Order("event.ts", "event.seq").Limit(1).Scan(ctx, &first)
 	if err != nil {
 		return nil, fmt.Errorf("events: find the first message: %w", err)
@@ -430,7 +448,7 @@ func (s *Store) Page(
 		f = f.from(cursor.Micros, after)
 	}
 	q := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).
-		Column(storedColumns...).
+		Column(storedColumns...).ForceIndex(f.index()).
 		OrderExpr("event.ts ?, event.seq ?", bun.Safe(direction), bun.Safe(direction)).
 		Limit(int64(limit) + 1)
 	if pageID != "" {
@@ -553,7 +571,7 @@ func (s *Store) FinalResponse(ctx context.Context, db bun.IDB, conversationID st
 		var rows []stored
 		q := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 			Where("event.conversation_id = ?", conversationID).
-			Where("event.kind = ?", kind).Where("event.final = ?", true).
+			Where("event.kind = ?", kind).Where("event.final = ?", true).ForceIndex(kindIndex).
 			Order("event.ts DESC", "event.seq DESC").Limit(1)
 		if found {
 			q = q.Where("event.ts >= ?", last.Micros)

@@ -17,7 +17,9 @@ import (
 
 // Column is a part of a listing's order. The columns of a listing are NOT NULL, and the
 // last of them is unique, or all are together: else rows get lost between two pages. An
-// index on them, in their order, makes pages cheap.
+// index on them, in their order, makes pages cheap. It begins with the columns that the
+// query's conditions compare with one value. If other indexes begin with these, too, name it
+// by the query's ForceIndex: MariaDB may otherwise read all rows before the page.
 type Column struct {
 	// Name is the column's, with its table's alias if the query joins others.
 	Name string
