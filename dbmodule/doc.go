@@ -6,7 +6,7 @@
 // It serves SQLite, PostgreSQL and MySQL/MariaDB with the same contracts. With
 // fx, add [Module] to an application; without fx, [Open] does the same work.
 //
-// A [SessionFactory] is what handlers and stores are given. A [Session] is a
-// bun.IDB: it takes a connection and begins a transaction at its first
+// Handlers and stores take a [SessionFactory]. A [Session] is a
+// bun.IDB: it acquires a connection and begins a transaction at its first
 // statement and keeps both until Commit, Rollback or Close.
 package dbmodule

@@ -9,14 +9,14 @@
 // # Request sessions
 //
 // [Session] returns the request's session of a factory. It begins with the
-// first statement and ends before the first byte of the response leaves:
-// committed when the status is below 400, rolled back otherwise. A commit that
-// fails replaces the response, so that a client never holds a success for
-// something that is not stored.
+// first statement and ends before the first byte of the response is sent. It is
+// committed if the status is below 400, and rolled back otherwise. If the commit
+// fails, its error becomes the response, so that a client never receives a
+// success for something that is not stored.
 //
 // # Errors
 //
-// Handlers return errors. Plain Echo handlers and typed ones get the same
-// answers in FastAPI's shape, {"detail": …}: see [HTTPError] and
+// Handlers return errors. Errors of plain Echo handlers and of typed ones are
+// answered alike, in FastAPI's shape, {"detail": …}: see [HTTPError] and
 // [ErrorMapping].
 package httpmodule

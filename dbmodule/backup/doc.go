@@ -1,15 +1,15 @@
 // Package backup copies a SQLite database into a file while others write to
-// it, and puts such a file in the place of a database.
+// the database, and restores a database from such a file.
 //
-// [Create] makes the copy: SQLite's online backup, under a transaction that
-// reads, so that it has everything that was committed when it began and
-// nothing that came later. Writers go on beside it; only the write-ahead log
-// can't be emptied until it ends. The file gets its name once it is complete,
-// verified and synced.
+// [Create] makes the copy with SQLite's online backup, in a read transaction:
+// the copy has everything that was committed when the backup began, and
+// nothing that came later. Others can write meanwhile; only the write-ahead log
+// can't be emptied until the backup ends. The file gets its name once it is
+// complete, verified and synced.
 //
-// [Prepare] and [Replacement.Install] restore one: the copy beside the
-// database is verified first, and takes its place by one rename. The database
-// that was there is kept.
+// [Prepare] and [Replacement.Install] restore a database. They copy the file
+// beside the database, verify the copy, and put it in the database's place by
+// one rename. The previous database is kept.
 //
 // The other engines have programs for this: pg_dump and mariadb-dump.
 package backup

@@ -11,20 +11,22 @@
 //		},
 //	}))
 //
-// A team begins with init, writes a revision for each change of its models by
-// "revision --autogenerate", reads it, has check and lint in its pipeline, and
-// brings databases up to date by upgrade, or by the program's own start.
+// A team begins with init. For each change of its models it drafts a revision
+// by "revision --autogenerate" and reads the draft. It runs check and lint in
+// its pipeline. It brings databases up to date by upgrade, or when the program
+// starts.
 //
 // # Where revisions are
 //
-// Where the program's source is, commands read the revisions from its folder,
-// so that a new one counts before the program is built again. Elsewhere, where
-// the program is deployed, they are those it was built with.
+// If the program's source folder is there, commands read the revisions from it,
+// so a new revision can be used before the program is built again. If not, as
+// where the program is deployed, commands use the revisions that are embedded in
+// the program.
 //
 // # Streams and exit codes
 //
 // Standard output has results only: "upgrade --sql > file" is SQL and nothing
-// else. What is being done goes to the standard error. A command that fails
+// else. Messages about progress go to standard error. A command that fails
 // returns its error to the program; check, lint, doctor and "current
 // --check-heads" fail when they find what they look for.
 //
@@ -34,5 +36,5 @@
 // --autogenerate compares with the snapshot beside the revisions unless --live
 // is given, and writes nothing if nothing changed; check looks at the revisions
 // that the database has rather than at its tables, unless --live is given.
-// -x is there if Config has Arguments. Templates and --tag are not there.
+// The flag -x exists if Config has Arguments. Templates and --tag do not exist.
 package dbcmd

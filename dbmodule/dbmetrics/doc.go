@@ -1,6 +1,6 @@
 // Package dbmetrics has Prometheus metrics of a dbmodule.Database: connections,
-// waits, statements, transactions, retries, the schema's state and sizes. Names are
-// OpenTelemetry's where its semantic conventions have one.
+// waits, statements, transactions, retries, the schema's state and sizes. A metric has
+// the name of OpenTelemetry's semantic conventions if they define one.
 //
 // Without fx:
 //

@@ -1,5 +1,5 @@
-// Package dbquery has queries that programs write by hand again and again, the same on
-// every engine: upserts, and changes of rows that nobody else changed meanwhile.
+// Package dbquery has queries that many programs need, the same on every engine: upserts, and
+// updates of a row that fail if somebody else changed the row meanwhile.
 package dbquery
 
 import (

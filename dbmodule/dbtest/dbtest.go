@@ -10,27 +10,27 @@
 //
 //	db := dbtest.New(t, dbmodule.PostgreSQL, dbtest.WithRevisions(migrations.Source()))
 //
-// The schema is built once a process and copied for each test: SQLite's file,
-// PostgreSQL's database as a template, on MariaDB the statements that make its
-// tables (views, routines, triggers or events there are built anew each time).
-// A schema is the same as another when its DDL is. With five related tables, a
+// The schema is built once in each process and copied for each test. The copy is
+// of the file on SQLite, and of a template database on PostgreSQL. On MariaDB the
+// statements that create the tables run again (a schema with views, routines,
+// triggers or events is built again each time). Two schemas are the same if their
+// DDL is the same. With five related tables, a
 // connected database took 5 ms on SQLite, 30 ms on PostgreSQL and 5 ms on
-// MariaDB on two busy cores, its end 0.1, 13 and 2 ms: go test -bench New. That
-// needs a folder in memory for the throwaway servers, which is /dev/shm when it
-// has 4 GiB free and TMPDIR is not set; on that machine's slow disk it was 4,
+// MariaDB on two busy cores, and dropping it 0.1, 13 and 2 ms: go test -bench New.
+// For that the throwaway servers need a folder in memory: /dev/shm, when it
+// has 4 GiB free and TMPDIR is not set; on that machine's slow disk it took 4,
 // 270 and 30 ms. [Fixtures] loads rows from YAML.
 //
-// SQLite is always there. PostgreSQL and MariaDB are taken from the URLs in
-// DBTEST_POSTGRES_URL and DBTEST_MYSQL_URL, whose user must be allowed to
-// create databases. Where a URL is not set, the first test that needs the
+// SQLite needs no server. For PostgreSQL and MariaDB, tests use the servers that
+// DBTEST_POSTGRES_URL and DBTEST_MYSQL_URL name; the URL's user must be allowed to
+// create databases. If a URL is not set, the first test that needs the
 // engine starts a throwaway server from the binaries of this machine, and the
-// tests of the process share it. On a server of somebody else's, PostgreSQL's
-// templates stay for the processes to come, as dbtest_template_ with the day,
-// and are dropped by those that make new ones two days later. A throwaway
+// tests of the process share it. On a server that a URL names, PostgreSQL's
+// templates stay for later processes, as dbtest_template_ with the day. A process
+// that makes new templates two days later drops them. A throwaway
 // server listens on the loopback interface and on a
-// unix socket, asks for a password that was made up for it, and ends with its
-// folder when the test process ends, however that ends; there is no TestMain
-// to write.
+// unix socket, and needs a password that is generated for it. It and its folder go
+// when the test process ends, however that ends; you need to write no TestMain.
 //
 // A test on an engine that is not installed is skipped with the reason.
 // DBTEST_REQUIRE turns that into a failure: all, or a list such as

@@ -1,6 +1,6 @@
-// Package dbtrace makes OpenTelemetry spans of what a dbmodule.Database does:
-// one for each unit of work, below whatever span its context has, and one for
-// each statement below that. Values never get into a span.
+// Package dbtrace makes OpenTelemetry spans for a dbmodule.Database:
+// one for each unit of work, below the span of its context, and below that one
+// for each statement. A span never has values.
 //
 // Without fx: dbmodule.WithObserver(dbtrace.New(provider)).
 package dbtrace

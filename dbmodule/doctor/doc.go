@@ -1,9 +1,9 @@
-// Package doctor examines a database and the way it is reached: settings,
+// Package doctor examines a database and the connection to it: settings,
 // permissions, the server's own settings, durability, clock, locks, schema. It
-// tells what is wrong, what may become it, and what to do.
+// reports what is wrong, what may go wrong later, and what to do.
 //
-// Each check is a small function in the table of its engine: [Examine] runs
-// them in their order, each for a limited time, and goes on whatever one
-// finds. It changes nothing that stays: whether tables can be made is tried
-// with one that is rolled back or dropped at once.
+// Each check is a small function in the table of its engine. [Examine] runs
+// them in order, each for a limited time, and continues whatever a check
+// finds. It leaves nothing changed: to test whether tables can be created, it
+// creates one and rolls it back or drops it at once.
 package doctor

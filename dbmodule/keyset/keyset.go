@@ -1,6 +1,6 @@
-// Package keyset makes pages of a listing that go on behind the last row that a client
-// has seen, however many rows come and go meanwhile. A page costs the same wherever it is,
-// which OFFSET does not promise.
+// Package keyset reads a listing in pages. Each page starts after the last row that the client
+// has seen, also when rows were added or deleted meanwhile. A page costs the same wherever it
+// is, unlike with OFFSET.
 //
 // [Listing] is all that most listings need. [After], [Encode] and [Decode] are its parts.
 package keyset

@@ -5,8 +5,8 @@
 //
 //	migrations/
 //	  20261124_1f0c2d9a4b7e_create_books/
-//	    revision.txt      what it is, and which revision it follows
-//	    sqlite.sql        its SQL, a file an engine; all.sql serves the
+//	    revision.txt      its message, and which revision it follows
+//	    sqlite.sql        its SQL, one file for each engine; all.sql is for
 //	    postgresql.sql    engines that have no file of their own
 //	    mysql.sql
 //
@@ -33,44 +33,46 @@
 //	DROP TABLE books;
 //
 // no-transaction marks the next statement as one that can't run in a
-// transaction. Without a downgrade section the revision can't be taken back.
-// Go code takes the place of SQL files by [Code]. Where many rows change, its
-// Backfill does so in pieces, between which other programs write.
+// transaction. A revision without a downgrade section can't be taken back.
+// [Code] replaces the SQL files by Go code. To change many rows, use its
+// Backfill: it works in pieces, and other programs can write between them.
 //
-// A revision that databases have applied stays as it is. If it has to change for
-// those that have not, revision.txt names the checksum of the text that it had,
+// Do not change a revision that databases have applied. If it has to change for
+// the other databases, name the checksum of the old text in revision.txt,
 // in a field "Replaces: 7538905e…" (several are separated by commas): then
-// databases with that text count as having this one.
+// databases that applied the old text count as having the new one.
 //
 // A [Source] names the folder and the code, [New] makes a [Migrator] of them,
 // and [Module] adds it to an fx application, which then upgrades its database
-// at the start. How revisions follow one another, and which steps lead where,
-// package graph knows.
+// at the start. Package graph computes the order of revisions, and the steps
+// from one revision to another.
 //
 // # What is kept in the database
 //
 // alembic_version is Alembic's own table and holds the heads, so Alembic's
-// tools read it. alembic_version_history says what ran when, by which build,
-// with which checksum and how far, and keeps the SQL that takes each revision
-// back, so that an older build can downgrade what it does not know.
-// [Source.VersionTable] gives the two tables other names or another schema.
+// tools can read it. alembic_version_history records what ran when, by which
+// build, with which checksum and how far. It also keeps the downgrade SQL of
+// each revision, so that an older build can take back revisions that it does not
+// know. [Source.VersionTable] gives the two tables other names or another schema.
 //
 // Several programs can share a database, and even these tables. A program
-// upgrades and takes back its own revisions, with those that newer builds of it
-// added; revisions of another program it leaves alone unless a target names one.
+// upgrades and takes back its own revisions, including those that newer builds
+// of it added. It leaves another program's revisions alone unless a target names
+// one.
 //
 // # Safety
 //
-// One process migrates at a time; the others wait, and find the work done. A
-// process that dies frees the lock. On SQLite and PostgreSQL a revision is one
+// One process migrates at a time; the others wait, and find the work done. If a
+// process dies, its lock is released. On SQLite and PostgreSQL a revision is one
 // transaction, its version row included. MySQL commits each DDL statement by
 // itself: there, and for statements marked no-transaction, each statement's
-// completion is recorded, and the next run goes on after the last one.
+// completion is recorded, and the next run continues after the last one.
 //
-// Each revision runs in a session of its own, in the settings that connections
-// come with. A revision that goes on after it stopped has lost its session: its
-// settings are set again, and where the rest may need anything else of it (a
-// variable, the last id, a temporary table, a lock) it is a [LostSessionError].
+// Each revision runs in a session of its own, with the settings of a new
+// connection. A revision that resumes after it stopped has lost its session. Its
+// settings are set again. If the remaining statements may need anything else of
+// the lost session (a variable, the last id, a temporary table, a lock), the
+// revision fails with a [LostSessionError].
 //
 // A SQL file is read as the engine's own client reads it, so a dump of that
 // engine can be a revision: MariaDB's as it is, PostgreSQL's with --inserts and

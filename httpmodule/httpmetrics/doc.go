@@ -1,4 +1,4 @@
 // Package httpmetrics has Prometheus metrics of an httpmodule.Server's requests
-// and of the process, and the route that serves them and all others of the
-// application: /metrics.
+// and of the process. Its route /metrics serves these and all other metrics of
+// the application.
 package httpmetrics

@@ -1,6 +1,6 @@
-// Package httptrace makes OpenTelemetry spans of an httpmodule.Server's
-// requests, continues the traces of clients, and puts each request's trace into
-// its lines of the log.
+// Package httptrace makes OpenTelemetry spans for an httpmodule.Server's
+// requests, continues the traces of clients, and adds each request's trace to
+// its log lines.
 package httptrace
 
 import (
