@@ -13,10 +13,15 @@ type tree struct {
 	groups []group
 	dir    string
 	x      []string
+	// database is the name of one of the Config's Databases, "" for the main one.
+	database string
 }
 
 // dirFlag names the folder of revisions.
 const dirFlag = "dir"
+
+// databaseFlag chooses one of several databases.
+const databaseFlag = "database"
 
 // New makes the command "db" for a program's own command line. It takes its
 // streams and its context from the command it is added to, reads no
@@ -45,6 +50,11 @@ func New(config Config) *cobra.Command {
 		},
 	}
 	t.root.PersistentFlags().StringVar(&t.dir, dirFlag, config.Dir, "the revisions are in `FOLDER`")
+	if names := config.databases(); len(names) > 0 {
+		t.root.PersistentFlags().StringVar(&t.database, databaseFlag, "", "work on the database of this `NAME` instead of the main one: "+strings.Join(names, ", "))
+		// It fails only for a flag that is not there.
+		_ = t.root.RegisterFlagCompletionFunc(databaseFlag, cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+	}
 	if config.Arguments != nil {
 		t.root.PersistentFlags().StringArrayVarP(&t.x, "arg", "x", nil, "`KEY=VALUE` for the program's revisions in Go (repeatable)")
 	}
@@ -70,12 +80,34 @@ func (t *tree) add(cmd *cobra.Command, wrong error) {
 		if wrong != nil {
 			return wrong
 		}
+		if err := t.choose(cmd); err != nil {
+			return err
+		}
 		if err := t.passArguments(cmd); err != nil {
 			return err
 		}
 		return run(cmd, args)
 	}
 	t.root.AddCommand(cmd)
+}
+
+// choose makes the database that --database names the one that the command is about.
+func (t *tree) choose(cmd *cobra.Command) error {
+	if !cmd.Flags().Changed(databaseFlag) {
+		return nil
+	}
+	chosen, ok := t.config.Databases[t.database]
+	if !ok {
+		return usage(cmd, "--%s: there is no database %q: there are %s", databaseFlag, t.database, strings.Join(t.config.databases(), ", "))
+	}
+	if chosen.Dir == "" {
+		chosen.Dir = t.database + defaultDir
+	}
+	if !cmd.Flags().Changed(dirFlag) {
+		t.dir = chosen.Dir
+	}
+	t.config.Models, t.config.Sources, t.config.Dir, t.config.Settings = chosen.Models, chosen.Sources, chosen.Dir, chosen.Settings
+	return nil
 }
 
 // passArguments gives the program what -x says.
@@ -109,4 +141,9 @@ func (t *tree) unknown(cmd *cobra.Command, name string) error {
 }
 
 // path is how a person calls a command of the tree.
-func (t *tree) path(name string) string { return t.root.CommandPath() + " " + name }
+func (t *tree) path(name string) string {
+	if t.database != "" {
+		name += " --" + databaseFlag + " " + t.database
+	}
+	return t.root.CommandPath() + " " + name
+}

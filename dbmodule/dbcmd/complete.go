@@ -7,6 +7,9 @@ import "github.com/spf13/cobra"
 func (t *tree) completeRevisions(symbols ...string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		offers := append([]cobra.Completion(nil), symbols...)
+		if t.choose(cmd) != nil {
+			return offers, cobra.ShellCompDirectiveNoFileComp
+		}
 		g, err := t.graph(cmd)
 		if err != nil {
 			return offers, cobra.ShellCompDirectiveNoFileComp

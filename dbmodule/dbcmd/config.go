@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"time"
 
@@ -38,6 +39,11 @@ type Config struct {
 	// the command runs, only if there are any. A program keeps them for its
 	// revisions in Go, and returns an error for a key that it does not know.
 	Arguments func(values map[string]string) error
+	// Databases are more databases of the program, by name. The flag --database NAME, which is
+	// there if there are any, runs a command on one of them. Of each counts what it says
+	// itself of models, sources, folder and settings; Dir is the name followed by "migrations" if
+	// it is empty. The rest is that of this Config.
+	Databases map[string]Config
 	// Editor is the command line that edit starts with the paths of files
 	// after it, split at spaces: what VISUAL or EDITOR say.
 	Editor string
@@ -82,6 +88,9 @@ func (c Config) filled() (Config, error) {
 	}
 	return c, nil
 }
+
+// databases are the names of the Databases.
+func (c Config) databases() []string { return slices.Sorted(maps.Keys(c.Databases)) }
 
 // code returns the functions of the source whose files are in Dir.
 func (c Config) code() []migrate.Code {

@@ -17,24 +17,29 @@ func (p Program) newDBCommand(s streams) *cobra.Command {
 		sources = p.Revisions(func(text string) { _, _ = fmt.Fprintln(s.err, text) })
 	}
 	return dbcmd.New(dbcmd.Config{
-		Models:   p.Models,
-		Sources:  sources,
-		Dir:      p.Dir,
-		Build:    string(p.build()),
-		Settings: func() (dbcmd.Settings, error) { return p.databaseSettings(s) },
-		Editor:   editor(),
+		Models:    p.Models,
+		Sources:   sources,
+		Dir:       p.Dir,
+		Databases: p.databases(s),
+		Build:     string(p.build()),
+		Settings: func() (dbcmd.Settings, error) {
+			settings, _, err := p.mainSettings(s)
+			return settings, err
+		},
+		Editor: editor(),
 	})
 }
 
-func (p Program) databaseSettings(s streams) (dbcmd.Settings, error) {
+// mainSettings are those of the main database, with all others of the program.
+func (p Program) mainSettings(s streams) (dbcmd.Settings, Config, error) {
 	cfg, read := p.ReadConfig()
 	if err := read.Err(); err != nil {
-		return dbcmd.Settings{}, err
+		return dbcmd.Settings{}, cfg, err
 	}
 	log := newLogger(cfg.Log, s.err)
 	notes := read.Misspelt(p.hint())
 	for _, sentence := range notes {
 		log.Warn(sentence)
 	}
-	return dbcmd.Settings{Database: cfg.Database, Log: log, Notes: notes, ConnectTimeout: cfg.StartTimeout}, nil
+	return dbcmd.Settings{Database: cfg.Database, Log: log, Notes: notes, ConnectTimeout: cfg.StartTimeout}, cfg, nil
 }

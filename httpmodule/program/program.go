@@ -48,6 +48,9 @@ type Program struct {
 	// reads and writes them: relative to the working directory, "migrations" if empty.
 	Dir string
 
+	// Databases are more databases, beside the main one.
+	Databases []Database
+
 	// Routes are constructors of [httpmodule.Routes], each as [httpmodule.AsRoutes] takes it.
 	Routes []any
 
@@ -65,6 +68,23 @@ type Program struct {
 	// Serving returns more options for the command serve. It is called when the settings
 	// have been read.
 	Serving func() fx.Option
+}
+
+// Database is one more database of a program: see [dbmodule.Named], which adds it to the graph.
+// Its variables begin with its name, as ARCHIVE_DATABASE_URL, and [dbmodule.Config.Named]
+// reads them. The command db works on it with --database NAME.
+type Database struct {
+	// Name is a part of names of variables, of a flag's value and of a Go package: letters
+	// and digits.
+	Name string
+	// Models are those of its tables, as nil pointers to structs.
+	Models []any
+	// Revisions are the database's own, with a history of its own. Without any, tables that
+	// are missing are created.
+	Revisions []migrate.Source
+	// Dir is the folder of the first of them in the program's source: relative to the
+	// working directory, the name followed by "migrations" if empty.
+	Dir string
 }
 
 // Sources makes a Program's Revisions of sources that tell nothing.
@@ -94,6 +114,9 @@ func (p Program) Module(cfg Config) fx.Option {
 	}
 	if p.Revisions != nil {
 		options = append(options, migrate.Module, fx.Provide(fx.Annotate(p.revisions, fx.ResultTags(`group:"dbmodule.revisions,flatten"`))))
+	}
+	for _, d := range p.Databases {
+		options = append(options, d.module(cfg))
 	}
 	for _, constructor := range p.Routes {
 		options = append(options, httpmodule.AsRoutes(constructor))

@@ -13,7 +13,8 @@ const ownPrefix = "DATABASE_"
 
 // Misspelt returns a sentence for each variable of the environment that looks like a
 // setting and is none: a name that is nearly one, or begins with DATABASE_. hint ends the
-// sentence where no setting is near, as "see library config".
+// sentence where no setting is near, as "see library config". Where AUDIT_DATABASE_URL is set,
+// AUDIT_DATABASE_POOLSIZE is nearly one too.
 func (s *Settings) Misspelt(hint string) []string {
 	var names []string
 	for _, setting := range s.all {
@@ -26,6 +27,12 @@ func (s *Settings) Misspelt(hint string) []string {
 			continue
 		}
 		near := nearest(name, names)
+		if prefix, rest := namedDatabase(name); prefix != "" {
+			if near = nearest(rest, names); near != "" && near != rest {
+				sentences = append(sentences, name+" is not a setting and is ignored: did you mean "+prefix+near+"?")
+			}
+			continue
+		}
 		switch {
 		case near != "":
 			sentences = append(sentences, name+" is not a setting and is ignored: did you mean "+near+"?")
@@ -35,6 +42,21 @@ func (s *Settings) Misspelt(hint string) []string {
 	}
 	slices.Sort(sentences)
 	return sentences
+}
+
+// namedDatabase takes the name of a variable of a named database apart, as AUDIT_ and
+// DATABASE_POOL_SIZE. There is a database of that name if its URL is set: see
+// dbmodule.Config.Named.
+func namedDatabase(name string) (prefix, rest string) {
+	i := strings.Index(name, "_"+ownPrefix)
+	if i <= 0 {
+		return "", ""
+	}
+	prefix, rest = name[:i+1], name[i+1:]
+	if _, ok := os.LookupEnv(prefix + ownPrefix + "URL"); !ok {
+		return "", ""
+	}
+	return prefix, rest
 }
 
 // nearest returns the setting that a name is a misspelling of, or "". Short

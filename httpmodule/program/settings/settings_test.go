@@ -120,6 +120,21 @@ func TestMisspelt(t *testing.T) {
 	}, settings.Read(defaults()).Misspelt("see books config"))
 }
 
+// Variables of a named database are those of the main one after its name; others of that form
+// belong to other programs.
+func TestMisspeltOfANamedDatabase(t *testing.T) {
+	type database struct {
+		URL  string `envconfig:"DATABASE_URL"`
+		Size int    `envconfig:"DATABASE_POOL_SIZE" default:"5"`
+	}
+	for _, name := range []string{"AUDIT_DATABASE_URL", "AUDIT_DATABASE_POOL_SIZE", "AUDIT_DATABASE_POOLSIZE", "AUDIT_DATABASE_OWNER", "OTHER_DATABASE_POOLSIZE"} {
+		t.Setenv(name, "7")
+	}
+	assert.Equal(t, []string{
+		"AUDIT_DATABASE_POOLSIZE is not a setting and is ignored: did you mean AUDIT_DATABASE_POOL_SIZE?",
+	}, settings.Read(&database{Size: 5}).Misspelt("see books config"))
+}
+
 func TestReadTakesPointersToStructs(t *testing.T) {
 	assert.PanicsWithValue(t, "settings: read into settings_test.shelf: it takes pointers to structs", func() { settings.Read(*defaults()) })
 }
