@@ -14,24 +14,24 @@ import (
 )
 
 // Autocommit makes a session without a transaction: SQLAlchemy's isolation
-// level AUTOCOMMIT. Each statement is stored when it succeeds, at the price of
-// one trip to the server where a transaction costs two on PostgreSQL and three on
-// MySQL. It is for units of work that are one statement; whatever fails later undoes
-// nothing of it, an HTTP handler's error included.
+// level AUTOCOMMIT. Each statement is stored when it succeeds. It costs one round
+// trip to the server; a transaction costs two on PostgreSQL and three on MySQL. Use
+// it for units of work of one statement. A later failure does not undo the
+// statement, not even an HTTP handler's error.
 //
-// Commit only runs the after-commit hooks, Rollback and Close only drop them,
-// and savepoints are refused, as are BEGIN and its like as text and such sessions
-// in [SessionFactory.InTx]. A statement of one of Bun's builders has a connection
-// only until it is done, and so has [Session.ExecContext]; a query as text keeps it
-// until the session ends, and with it all that follows.
+// Commit only runs the after-commit hooks; Rollback and Close only drop them.
+// Savepoints are refused. So are BEGIN and similar statements as text, and
+// Autocommit in [SessionFactory.InTx]. A statement of one of Bun's builders, or of
+// [Session.ExecContext], holds a connection only until it is done. A query as text
+// holds it until the session ends, and all later statements use it.
 //
 // A statement whose connection is lost before it is answered returns
-// [ErrCommitUnknown]. That is so too for a connection that went stale in the
-// pool, where BEGIN would have found out: see DATABASE_POOL_PRE_PING. On SQLite
-// each statement waits for the disk by itself; units of work that many write at a
-// time share that (see DATABASE_GROUP_COMMIT).
+// [ErrCommitUnknown]. This also happens when a connection went stale in the
+// pool, where BEGIN would have detected it: see DATABASE_POOL_PRE_PING. On SQLite
+// each statement waits for the disk by itself; concurrent units of work with a
+// transaction share this wait (see DATABASE_GROUP_COMMIT).
 //
-// Read-only sessions are not changed by it.
+// Autocommit does not change read-only sessions.
 func Autocommit() SessionOption { return func(o *sessionOptions) { o.autocommit = true } }
 
 func (o sessionOptions) autocommits() bool { return o.autocommit && !o.readOnly }

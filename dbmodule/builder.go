@@ -152,10 +152,10 @@ func (c failingConnector) Connect(context.Context) (driver.Conn, error) { return
 func (failingConnector) Driver() driver.Driver                          { return refusingDriver{} }
 
 // ForUpdate makes a SELECT lock the rows that it reads until the transaction
-// ends, for what is computed from them and written back: without a lock two
-// that read the same value lose one of the changes, with no error, at
-// PostgreSQL's and MySQL's default isolation levels. SQLite needs none, since
-// only one transaction there may write at a time.
+// ends. Use it when you compute a value from rows and write it back. Without a
+// lock, two transactions may read the same value, and one of their changes is
+// lost without an error, at PostgreSQL's and MySQL's default isolation levels.
+// SQLite needs no lock, since only one transaction may write at a time there.
 //
 //	err := dbmodule.ForUpdate(s.NewSelect().Model(account).WherePK()).Scan(ctx)
 func ForUpdate(query *bun.SelectQuery) *bun.SelectQuery {

@@ -9,11 +9,11 @@ import (
 )
 
 // Close closes the database. From then on sessions, factories, and Bun's methods get
-// no connection but [ErrDatabaseClosed]. Whoever has one may go on and commit, for as
-// long as DATABASE_CLOSE_TIMEOUT: Close waits for them. What is in progress then is
-// ended: statements are cancelled, transactions are rolled back, and later uses return
-// ErrDatabaseClosed, too. Close logs how many connections that were. It may be called
-// more than once.
+// [ErrDatabaseClosed] instead of a connection. Callers that hold a connection may
+// continue and commit: Close waits for them, at most for DATABASE_CLOSE_TIMEOUT. Then it
+// ends the work in progress: it cancels statements and rolls back transactions, and
+// later uses return ErrDatabaseClosed, too. Close logs how many connections it ended.
+// It may be called more than once.
 func (d *Database) Close() error { return d.close(context.Background()) } //nolint:forbidigo // it has a time limit of its own
 
 // close is Close for a caller who waits no longer than ctx lasts.

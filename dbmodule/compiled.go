@@ -12,40 +12,41 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/compiled"
 )
 
-// Compiled is a query that was written once in Bun's terms and is run many times: what
-// Bun's builders do for each run is done when it is made. [CompileSelect],
-// [CompileUpdate] and [CompileDelete] make one, at the start of a program. It is safe for
-// concurrent use.
+// Compiled is a query that is written once with Bun's builders and run many times. The
+// builders' work is done once, when the query is made, and not for each run.
+// [CompileSelect], [CompileUpdate] and [CompileDelete] make one, at the start of a
+// program. It is safe for concurrent use.
 //
 // M is the model: a struct with a table, as for Bun. P is a struct whose fields are the
-// query's parameters, by the names that Bun gives to fields. The query's text names them
-// as it names the fields of a struct argument of Bun's, by ?name. Where a query takes
-// values of its model by itself, as WherePK does, and an UPDATE that names its columns,
-// they are the parameters of those names. P can be M itself.
+// query's parameters, by the names that Bun gives to fields. The query's text names a
+// parameter by ?name, like a field of a struct argument of Bun's. Some queries take
+// values of their model by themselves: WherePK does, and an UPDATE that names its
+// columns. Then the parameters of those names give these values. P can be M itself.
 //
-// A run sends the very text that Bun's builder would have sent, and so obeys all that
-// sessions promise of statements: transactions, limits, replicas, prepared statements,
-// logs and observers. Errors are the same, and rows are read to the same Go values.
+// A run sends the same text that Bun's builder would have sent. So everything that
+// sessions guarantee for statements holds: transactions, limits, replicas, prepared
+// statements, logs and observers. Errors are the same, and rows are read to the same Go
+// values.
 //
 // These are errors when the query is made:
 //
 //   - a parameter that the query names and P does not have, or that P has and the query
 //     does not name (unless P is M)
 //   - a column that the model does not have, in a query over one table whose parts are
-//     names, comparisons and values; what other queries get wrong, the database says
-//   - what stays not the same each time, or is more than one statement: relations, Bun's
-//     soft delete, and models with hooks that are given the query, such as BeforeSelect.
-//     Hooks for rows and for models that are written are called.
+//     names, comparisons and values; in other queries the database reports it
+//   - a query that differs from run to run, or is more than one statement: relations,
+//     Bun's soft delete, and models with hooks that receive the query, such as
+//     BeforeSelect. Hooks for rows and for models that are written are called.
 //
 // A comment from the context (bun.WithComment) is not added. Bun's Limit takes no
-// parameter; a limit that is one stands behind the order: OrderExpr("id LIMIT ?limit").
+// parameter; write such a limit after the order: OrderExpr("id LIMIT ?limit").
 type Compiled[M, P any] struct {
 	query *compiled.Query
 }
 
 // CompileSelect makes a SELECT for the database of these sessions. build writes it: it
-// gets a query whose model is set, and returns that. It may be called more than once,
-// until the program ends, and depends on nothing but its argument.
+// gets a query whose model is set, and returns that query. build may be called more than
+// once, until the program ends, and must depend only on its argument.
 func CompileSelect[M, P any](sessions *SessionFactory, build func(*bun.SelectQuery) *bun.SelectQuery) (*Compiled[M, P], error) {
 	return compile[M, P](sessions, "select", func(db *bun.DB, model any) bun.Query { return build(db.NewSelect().Model(model)) })
 }
@@ -93,8 +94,8 @@ func (c *Compiled[M, P]) One(ctx context.Context, s *Session, parameters P) (*M,
 	return result.Row, nil
 }
 
-// All runs the query and returns all rows. The slice is empty and not nil where there are
-// none.
+// All runs the query and returns all rows. If there are none, the slice is empty and not
+// nil.
 func (c *Compiled[M, P]) All(ctx context.Context, s *Session, parameters P) ([]M, error) {
 	text, err := c.text(ctx, &parameters)
 	if err != nil {
@@ -108,8 +109,8 @@ func (c *Compiled[M, P]) All(ctx context.Context, s *Session, parameters P) ([]M
 	return result.Rows, nil
 }
 
-// Exec runs the query and returns how many rows it changed. Rows that it returns are
-// read and dropped.
+// Exec runs the query and returns how many rows it changed. Rows that the query returns
+// are read and dropped.
 func (c *Compiled[M, P]) Exec(ctx context.Context, s *Session, parameters P) (sql.Result, error) {
 	text, err := c.text(ctx, &parameters)
 	if err != nil {
@@ -146,7 +147,7 @@ type CompiledInsert[M any] struct {
 }
 
 // CompileInsert makes an INSERT for the database of these sessions. The parameters are
-// the struct's fields: those that the query names, too. See [CompileSelect] for build.
+// the struct's fields, also those that the query names. See [CompileSelect] for build.
 func CompileInsert[M any](sessions *SessionFactory, build func(*bun.InsertQuery) *bun.InsertQuery) (*CompiledInsert[M], error) {
 	model := reflect.TypeFor[M]()
 	query, err := compileQuery(sessions, "insert", model, model, func(db *bun.DB, model any) bun.Query { return build(db.NewInsert().Model(model)) })
@@ -178,10 +179,10 @@ func (c *CompiledInsert[M]) Exec(ctx context.Context, s *Session, row *M) (sql.R
 	return result, err
 }
 
-// ExecAll stores several structs in one statement, one or more. What the database
-// returns is read back as Bun does it: into the structs in turn, and the slice is as long
-// as there were rows. Structs whose zero fields are not the same in all of them are
-// stored by Bun's own builder.
+// ExecAll stores one or more structs in one statement. It reads back what the database
+// returns as Bun does: into the structs in turn, and the slice then is as long as there
+// were rows. If the structs do not all have the same zero fields, Bun's own builder
+// stores them.
 func (c *CompiledInsert[M]) ExecAll(ctx context.Context, s *Session, rows *[]M) (sql.Result, error) {
 	slice := reflect.ValueOf(rows).Elem()
 	for i := range *rows {

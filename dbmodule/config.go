@@ -12,8 +12,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/credentials"
 )
 
-// Config is everything that decides how a database is reached and what is
-// logged about it. The tags name the environment variables for a reader such
+// Config has all settings for the connection to a database and for its
+// log. The tags name the environment variables for a reader such
 // as envconfig; this package reads no environment itself. The zero value is
 // not usable: start from [DefaultConfig].
 type Config struct {
@@ -21,20 +21,20 @@ type Config struct {
 	URL URL `envconfig:"DATABASE_URL" default:"sqlite+aiosqlite:///./openhands.db" desc:"database to use, in SQLAlchemy's URL form"`
 
 	// PasswordFile is the absolute path of a file with the password in one
-	// line. Like the other two sources it is asked for each connection that is
-	// made, so that a new password needs no restart, and excludes a password
-	// in the URL.
+	// line. Like the other two sources it is read for each new connection, so
+	// that a new password needs no restart. A password in the URL is then an
+	// error.
 	PasswordFile string `envconfig:"DATABASE_PASSWORD_FILE" desc:"file with the password, read for each new connection"`
 	// PasswordCommand is a program with arguments that prints the password. It
 	// is split at spaces, run without a shell, and given 10 s.
 	PasswordCommand string `envconfig:"DATABASE_PASSWORD_COMMAND" desc:"program and arguments that print the password, run for each new connection without a shell"`
-	// Password is what a program brings instead of these two; nil for none.
+	// Password is a function that takes the place of these two; nil for none.
 	Password PasswordFunc `ignored:"true" json:"-"`
-	// ReplicaURLs names servers that replicate URL's, for read-only sessions:
-	// one URL a server, each with one host.
+	// ReplicaURLs names replicas of URL's server, for read-only sessions:
+	// one URL for each replica, each with one host.
 	ReplicaURLs URLs `envconfig:"DATABASE_REPLICA_URLS" desc:"replicas that read-only sessions use, separated by commas"`
-	// ReplicaMaxLag is how far a replica may be behind to be read from; 0 sets
-	// no limit.
+	// ReplicaMaxLag is how far a replica may be behind while sessions read
+	// from it; 0 sets no limit.
 	ReplicaMaxLag time.Duration `envconfig:"DATABASE_REPLICA_MAX_LAG" default:"10s" desc:"do not read from a replica that is further behind than this (0 = no limit)"`
 	// CheckInterval is how often replicas are checked, and the primary when URL
 	// names several hosts.
@@ -57,7 +57,8 @@ type Config struct {
 	MaxOverflow int `envconfig:"DATABASE_MAX_OVERFLOW" default:"10" desc:"connections allowed beyond the pool size while in use (-1 = no limit)"`
 	// PoolTimeout is how long a session waits for a connection before
 	// [ErrPoolTimeout]. The default is shorter than SQLAlchemy's 30s, so that
-	// within a request's usual 30s a full pool is told as what it is.
+	// a request with the usual limit of 30s reports a full pool and not its own
+	// timeout.
 	PoolTimeout time.Duration `envconfig:"DATABASE_POOL_TIMEOUT" default:"10s" desc:"how long to wait for a free connection"`
 	// PoolRecycle is the age at which a connection is replaced; 0 or less
 	// keeps it for ever.
@@ -66,46 +67,46 @@ type Config struct {
 	PoolPrePing bool `envconfig:"DATABASE_POOL_PRE_PING" default:"false" desc:"test a connection each time it is taken from the pool"`
 
 	// ConnectTimeout is how long an attempt to connect to one host may take
-	// before it counts as [ErrUnavailable]. A URL's own connect_timeout wins.
-	// SQLite has no use for it.
+	// before it fails with [ErrUnavailable]. A URL's own connect_timeout wins.
+	// SQLite does not use it.
 	ConnectTimeout time.Duration `envconfig:"DATABASE_CONNECT_TIMEOUT" default:"10s" desc:"how long an attempt to connect may take (0 = no limit)"`
 	// StatementTimeout is how long the database may take to answer a
-	// statement, a COMMIT, or a call for the next row, before the statement is
-	// given up here and on the server: [ErrTimeout], for a COMMIT
-	// [ErrCommitUnknown]. See [WithStatementTimeout] for exceptions. It is
-	// kept by this side, so it holds when the server hangs and behind poolers.
+	// statement, a COMMIT, or a call for the next row. Then the statement is
+	// cancelled here and on the server, and returns [ErrTimeout], a COMMIT
+	// [ErrCommitUnknown]. See [WithStatementTimeout] for exceptions. The client
+	// measures it, so it also holds when the server hangs and behind poolers.
 	StatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"20s" desc:"how long the database may take to answer a statement (0 = no limit)"`
 	// StatementCache is how many prepared statements each connection keeps.
-	// A statement of the simple kinds that Bun's builders write is prepared from
-	// the second time on, with all its values bound instead of written into the
-	// text. Others run as text, and so does all of a unit of work once it has
-	// changed settings or the schema. A prepared statement is used for five
-	// minutes at most. 0 sends all statements as text. A URL's own
+	// A simple statement that Bun's builders write is prepared from the second
+	// time on, with all its values bound instead of written into the text.
+	// Other statements are sent as text. So are all statements of a unit of work
+	// once it has changed settings or the schema. A prepared statement is used
+	// for five minutes at most. 0 sends all statements as text. A URL's own
 	// prepared_statement_cache_size (PostgreSQL) or cached_statements (SQLite)
-	// wins. A pooler that changes sessions between transactions is noticed, and
-	// gets none.
+	// wins. Behind a pooler that changes sessions between transactions, which
+	// is detected, no statement is prepared.
 	StatementCache int `envconfig:"DATABASE_STATEMENT_CACHE_SIZE" default:"128" desc:"prepared statements kept for each connection (0 = values are sent in the text)"`
 	// CloseTimeout is how long [Database.Close] waits for work in progress before
 	// it ends that; 0 ends it at once.
 	CloseTimeout time.Duration `envconfig:"DATABASE_CLOSE_TIMEOUT" default:"5s" desc:"how long closing the database waits for work in progress before rolling it back (0 = do not wait)"`
 
 	// GroupCommit lets units of work of sessions that wait for SQLite's one
-	// writer share a transaction, each in a savepoint, and with it the sync of
-	// its COMMIT. Each is still stored whole or not at all, and acknowledged
-	// when it is stored. It has an effect where each COMMIT syncs: on a file
-	// with synchronous=FULL (the default) or EXTRA. A session refuses COMMIT
-	// and ROLLBACK as text there. None is shared where the
+	// writer share a transaction, each in a savepoint, and so the sync of
+	// its COMMIT. Each unit of work is still stored whole or not at all, and
+	// acknowledged when it is stored. It has an effect if each COMMIT syncs: on a
+	// file with synchronous=FULL (the default) or EXTRA. Sessions there refuse
+	// COMMIT and ROLLBACK as text. No transaction is shared if the
 	// schema may undo a whole transaction (ON CONFLICT ROLLBACK, RAISE(ROLLBACK))
-	// or defers a constraint, nor once a session made such a thing: that statement
-	// alone can fail with [ErrConflict], if its unit of work shares a transaction
-	// by then and has done something in it.
+	// or defers a constraint, nor after a session has created such a thing. Only the
+	// statement that creates it can fail with [ErrConflict]: if its unit of work
+	// shares a transaction by then and has done something in it.
 	GroupCommit bool `envconfig:"DATABASE_GROUP_COMMIT" default:"true" desc:"SQLite: let units of work that wait for the writer share one sync to the disk"`
 
-	// Schema is what the start does about tables.
+	// Schema says what the start does with tables.
 	Schema SchemaMode `envconfig:"DATABASE_SCHEMA" default:"create" takes:"migrate, check, create or none" desc:"at start: run missing revisions (migrate), refuse to start without them (check), create missing tables (create), or leave the schema alone (none)"`
-	// LockTimeout bounds how long a DDL statement of a revision waits for
-	// others' transactions on its table, on PostgreSQL and MySQL; 0 waits as
-	// long as the server lets it.
+	// LockTimeout limits how long a DDL statement of a revision waits for
+	// other transactions on its table, on PostgreSQL and MySQL; 0 leaves the
+	// server's own limit.
 	LockTimeout time.Duration `envconfig:"DATABASE_LOCK_TIMEOUT" default:"10s" desc:"how long a revision's statement waits for a lock on its table before it tries again (0 = the server's own limit)"`
 }
 
@@ -140,8 +141,8 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate reports every setting that can't be used, joined, each with its
-// variable's name and what it takes.
+// Validate returns one error that joins all invalid settings, each with its
+// variable's name and the values that it accepts.
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(name string, value any, takes string) {
@@ -275,7 +276,7 @@ func (c Config) withServices() (_ Config, err error) {
 	return c, nil
 }
 
-// EchoMode says how much of the traffic with the database is logged.
+// EchoMode says which statements and rows are logged.
 type EchoMode string
 
 // The values of DATABASE_ECHO.
@@ -303,23 +304,23 @@ func (m *EchoMode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// SchemaMode says what the start does about the schema.
+// SchemaMode says what the start does with the schema.
 type SchemaMode string
 
 // The values of DATABASE_SCHEMA.
 const (
-	// SchemaMigrate runs the revisions that the database lacks. What takes
-	// longer than the start may is finished while the application already
-	// runs; until then sessions answer [ErrUnavailable].
+	// SchemaMigrate runs the revisions that the database lacks. If they take
+	// longer than the start may, they finish while the application already
+	// runs; until then sessions return [ErrUnavailable].
 	SchemaMigrate SchemaMode = "migrate"
-	// SchemaCheck refuses to start on a database that lacks revisions or on
-	// which one is half done. A database that is ahead is fine.
+	// SchemaCheck refuses to start on a database that lacks revisions or has
+	// one that is half done. A database that is ahead is accepted.
 	SchemaCheck SchemaMode = "check"
-	// SchemaCreate creates the models' tables that are not there. If all of
-	// them were missing and there are revisions, these are stamped: the
-	// tables are what they lead to.
+	// SchemaCreate creates the models' tables that do not exist. If all of
+	// them were missing and the program has revisions, it stamps these as
+	// applied, because the tables are what they lead to.
 	SchemaCreate SchemaMode = "create"
-	// SchemaNone leaves the schema to somebody else.
+	// SchemaNone leaves the schema alone: you manage it.
 	SchemaNone SchemaMode = "none"
 )
 

@@ -56,7 +56,7 @@ type Database struct {
 type Option func(*Database)
 
 // WithModels names the models whose tables belong to this database, as nil
-// pointers: (*Book)(nil). One that is named again counts once.
+// pointers: (*Book)(nil). A model that is named twice counts once.
 func WithModels(models ...any) Option {
 	return func(d *Database) {
 		for _, model := range models {
@@ -178,8 +178,8 @@ var connectPauses = [...]time.Duration{
 }
 
 // Connect waits until the database answers, and logs what it waits for. It
-// ends early on what waiting does not mend, such as a wrong password or a
-// missing database, and when ctx ends; the error says which database and why.
+// returns early when ctx ends, and on errors that waiting can't fix, such as a
+// wrong password or a missing database. The error says which database and why.
 func (d *Database) Connect(ctx context.Context) error {
 	for attempt := 0; ; attempt++ {
 		err := d.connect(ctx)
@@ -239,11 +239,11 @@ func (d *Database) Ping(ctx context.Context) error {
 	return d.pools.reader.ping(ctx)
 }
 
-// DB returns the Bun database on the primary; on SQLite that is the one
-// writer connection, so a transaction or rows left open on it hold up every
-// writer. It waits for a connection as long as the context lasts: only sessions
-// know pool_timeout. They are the better way for most code. The Database
-// closes it.
+// DB returns the Bun database on the primary. On SQLite it uses the one
+// writer connection, so a transaction or rows left open on it make every
+// writer wait. It waits for a connection until the context ends: only sessions
+// use pool_timeout. Most code should use sessions. The Database closes the
+// returned value.
 //
 // Its connections come from the Database's pool and go back to it after each statement
 // or transaction, so that its own Stats say little: use [Database.Stats] or
@@ -253,8 +253,8 @@ func (d *Database) Ping(ctx context.Context) error {
 // sessions too, those of SQLite's readers included; one of WithQueryHook belongs to the
 // bun.DB that this returns, which no session uses. See also [WithObserver].
 //
-// Prepare on it makes a statement that is prepared again each time that it runs, since
-// the connection on which it was prepared is another's meanwhile: three trips to
+// Prepare on it makes a statement that is prepared again for each run, because another
+// caller may have the earlier connection by then: three round trips to
 // PostgreSQL, two to MySQL. Prepare on a transaction, or on a connection that Conn
 // returns, keeps it prepared for as long as those last. Sessions need no Prepare: they
 // keep the statements of Bun's builders prepared by themselves (see
@@ -303,8 +303,8 @@ func (d *Database) PoolStats() map[Pool]sql.DBStats {
 // errNoTables says how to get a TableManager.
 var errNoTables = errors.New("no table manager: add autogen.Module to the application, or set DATABASE_SCHEMA=none")
 
-// CreateTables creates those of the models' tables that are not there, with
-// indexes and constraints, and touches nothing else.
+// CreateTables creates the models' tables that do not exist, with
+// indexes and constraints, and changes nothing else.
 func (d *Database) CreateTables(ctx context.Context) error {
 	_, err := d.createTables(ctx)
 	return err
@@ -374,13 +374,13 @@ func withoutContext(err error) error {
 	return err
 }
 
-// Dedicated opens connections of their own to the same database, at most n of
-// them, for work that must not take connections from requests nor be bound by
-// their limits, such as migrations. They are connected when it returns; the
-// caller calls closeFunc when done.
+// Dedicated opens a separate pool to the same database, of at most n connections.
+// It is for work that must not take connections from requests nor obey
+// their limits, such as migrations. The pool is connected when Dedicated returns;
+// the caller calls closeFunc when done.
 //
-// On SQLite it returns d itself, and a closeFunc that does nothing: the one
-// writer connection is there what keeps writers apart, and a database in
+// On SQLite it returns d itself, and a closeFunc that does nothing: there the one
+// writer connection keeps writers apart, and a database in
 // memory can't be opened a second time.
 func (d *Database) Dedicated(ctx context.Context, n int) (dedicated *Database, closeFunc func() error, err error) {
 	if d.pools.opened.OpenReader != nil {

@@ -5,11 +5,11 @@ import "github.com/openhands-go/server/dbmodule/dberr"
 // What can go wrong, whichever engine reports it. errors.Is finds these in
 // every error of this package's *bun.DB, sessions, transactions and rows.
 var (
-	// ErrNotFound is sql.ErrNoRows itself: what Bun and database/sql return
-	// for a row that is not there.
+	// ErrNotFound is sql.ErrNoRows itself, which Bun and database/sql return
+	// for a missing row.
 	ErrNotFound = dberr.ErrNotFound
 
-	// ErrUnique: a row with the same key is there already.
+	// ErrUnique: a row with the same key exists already.
 	ErrUnique = dberr.ErrUnique
 	// ErrForeignKey: a referenced row is missing, or a row is still referenced.
 	ErrForeignKey = dberr.ErrForeignKey
@@ -21,41 +21,42 @@ var (
 	// of the column's type, NUL or broken UTF-8 in text.
 	ErrValue = dberr.ErrValue
 
-	// ErrConflict: the transaction met another one: deadlock, serialization
-	// failure, lock timeout, certification failure, a plan that a schema change
-	// made stale. Nothing of it is stored once it is rolled back, and running
-	// it again may succeed; [SessionFactory.InTx] does.
+	// ErrConflict: the transaction conflicted with another one: deadlock,
+	// serialization failure, lock timeout, certification failure, a plan that a
+	// schema change made stale. After its rollback nothing of it is stored, and
+	// running it again may succeed; [SessionFactory.InTx] does so.
 	ErrConflict = dberr.ErrConflict
-	// ErrTimeout: the statement was given up, by DATABASE_STATEMENT_TIMEOUT, by
-	// a time limit of the server's or because somebody cancelled it there. The
-	// caller's context ending is not this but context.Canceled or
-	// context.DeadlineExceeded.
+	// ErrTimeout: the statement was cancelled by DATABASE_STATEMENT_TIMEOUT, by
+	// a time limit of the server, or by somebody on the server. If the
+	// caller's context ends, the error is context.Canceled or
+	// context.DeadlineExceeded instead.
 	ErrTimeout = dberr.ErrTimeout
 	// ErrPoolTimeout: no connection of the pool became free in time.
 	ErrPoolTimeout = dberr.ErrPoolTimeout
 	// ErrUnavailable: the server can't be reached, is starting, stopping or
-	// out of resources, or the connection to it was lost. It may pass.
+	// out of resources, or the connection to it was lost. A later attempt may
+	// succeed.
 	ErrUnavailable = dberr.ErrUnavailable
-	// ErrAccessDenied: the server refused who connects or what they may do, or
-	// the two could not agree on TLS. Waiting does not help.
+	// ErrAccessDenied: the server refused the login or the permission, or
+	// client and server could not agree on TLS. Waiting does not help.
 	ErrAccessDenied = dberr.ErrAccessDenied
 	// ErrNoDatabase: the server has no database of that name. Waiting does not
 	// help.
 	ErrNoDatabase = dberr.ErrNoDatabase
 	// ErrCorrupt: the stored data is damaged, or the file is no database.
 	ErrCorrupt = dberr.ErrCorrupt
-	// ErrDiskFull: the database has no room to write; reading may go on.
+	// ErrDiskFull: the database has no disk space to write; reads may still work.
 	ErrDiskFull = dberr.ErrDiskFull
 	// ErrReadOnly: a write through a read-only session, or to a database that
-	// takes none at present, such as a standby.
+	// accepts no writes at present, such as a standby.
 	ErrReadOnly = dberr.ErrReadOnly
 	// ErrReadOnlySession: a write through a session that was made with [ReadOnly] or
-	// [Snapshot]. It is a mistake in the program, while the database takes writes
-	// well. It matches [ErrReadOnly] too.
+	// [Snapshot]. It is a mistake in the program; the database itself accepts writes.
+	// It matches [ErrReadOnly] too.
 	ErrReadOnlySession = dberr.ErrReadOnlySession
 
-	// ErrCommitUnknown: COMMIT was sent and no answer came. Everything or
-	// nothing of the transaction is stored; only looking tells which.
+	// ErrCommitUnknown: COMMIT was sent and no answer came. Either all or
+	// nothing of the transaction is stored; read the data to find out which.
 	ErrCommitUnknown = dberr.ErrCommitUnknown
 	// ErrPendingRollback: an earlier statement failed, and the transaction can
 	// only be rolled back.
@@ -66,8 +67,8 @@ var (
 	// ErrConcurrentUse: two goroutines used one session at the same time.
 	ErrConcurrentUse = dberr.ErrConcurrentUse
 	// ErrNestedUnit: [SessionFactory.InTx] inside InTx of the same database, where both
-	// write; or on SQLite any writing session inside InTx that holds the one connection
-	// for that. It is a mistake in the program: use the outer session, or [Join].
+	// write; or on SQLite any writing session inside an InTx that holds the one writer
+	// connection. It is a mistake in the program: use the outer session, or [Join].
 	ErrNestedUnit = dberr.ErrNestedUnit
 	// ErrDatabaseClosed: the Database was closed, by [Database.Close]. It is the error
 	// that database/sql itself returns then, so that Bun's methods return it too.

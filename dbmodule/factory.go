@@ -13,7 +13,7 @@ import (
 )
 
 // SessionFactory makes sessions of one database: SQLAlchemy's sessionmaker.
-// It is safe for concurrent use and what handlers and stores should be given.
+// It is safe for concurrent use. Give it to handlers and stores.
 type SessionFactory struct {
 	engine  Engine
 	dialect sqltext.Dialect
@@ -30,10 +30,9 @@ type SessionFactory struct {
 	defaults sessionOptions
 }
 
-// With returns a factory of sessions with these options on the same database,
-// for handlers that take a factory: their sessions have the options, and
-// those that New and InTx get besides. Make it once: a request has one session
-// for each factory.
+// With returns a factory on the same database whose sessions have these options,
+// for handlers that take a factory. Options that New and InTx get are added to
+// them. Make such a factory once: a request has one session for each factory.
 func (f *SessionFactory) With(opts ...SessionOption) *SessionFactory {
 	with := *f
 	with.defaults = f.defaults.with(opts)
@@ -58,16 +57,17 @@ func (f *SessionFactory) New(opts ...SessionOption) *Session {
 //
 // When the database reports a conflict ([ErrConflict]) or the connection is
 // lost ([ErrUnavailable]) before anything was committed, fn runs again with a
-// new session, after a growing random pause, up to MaxAttempts times while ctx
-// lasts: whatever else fn does must bear repetition, or belongs into
+// new session, after a growing random pause, up to MaxAttempts times until ctx
+// ends. So fn's other effects must be safe to repeat; put the rest into
 // [Session.AfterCommit]. A commit whose outcome is unknown
-// ([ErrCommitUnknown]) is never repeated without an [IdempotencyKey], nor is
-// anything after fn committed by itself.
+// ([ErrCommitUnknown]) is never repeated without an [IdempotencyKey]. If fn has
+// committed by itself, nothing is repeated.
 //
 // InTx inside fn, with fn's context and on the same database, returns [ErrNestedUnit]
-// where both write: the two would not be stored together. Use s, or [Join]. A unit of
-// work that is to be stored whatever becomes of the outer one belongs before or behind
-// it. ReadOnly units of work may be inside others; they don't see what those did.
+// if both write: the two would not be stored together. Use s, or [Join]. If a unit of
+// work must be stored even if the outer one fails, run it before or after the outer
+// one. ReadOnly units of work may run inside others; they don't see the outer one's
+// changes.
 func (f *SessionFactory) InTx(
 	ctx context.Context, fn func(ctx context.Context, s *Session) error, opts ...SessionOption,
 ) error {
@@ -186,13 +186,14 @@ func (o sessionOptions) attempts() int {
 }
 
 // ReadOnly makes a session that refuses to write, with [ErrReadOnlySession]. On SQLite
-// it uses the reader connections; where DATABASE_REPLICA_URLS names replicas, it
+// it uses the reader connections. If DATABASE_REPLICA_URLS names replicas, it
 // uses one of those and may see the database as it was a moment ago, see
 // [ReadYourWrites]. A SELECT without locks runs by itself,
-// without a transaction, and sees what is committed at that moment; add
-// [Snapshot] when several must agree. One of Bun's builders has a connection
-// only until its rows are closed, so the next may run on another. A function that writes inside a SELECT is
-// not noticed on PostgreSQL and MySQL.
+// without a transaction, and sees what is committed at that moment; use
+// [Snapshot] for one consistent view over several. A query of Bun's builders holds a
+// connection only until its rows are closed, so the next query may use another. On
+// PostgreSQL and MySQL the session does not detect a SELECT that calls a function
+// which writes.
 func ReadOnly() SessionOption { return func(o *sessionOptions) { o.readOnly = true } }
 
 // Snapshot makes a read-only session whose statements all see the database as
@@ -211,14 +212,14 @@ func Isolation(level sql.IsolationLevel) SessionOption {
 	return func(o *sessionOptions) { o.isolation = level }
 }
 
-// Owner says who uses the session, such as a request, in the error about a full
-// pool: "longest held for 3s by session 7 of …". Without it that is the statement
-// of a session that reads without a transaction, and for others the function that
-// made it take a connection, at the price of two microseconds for looking. owner is
-// asked when there is such an error, by any goroutine and possibly when the session
-// has just given its connection back.
+// Owner names the user of the session, such as a request, in the error about a full
+// pool: "longest held for 3s by session 7 of …". Without an owner, the error names the
+// statement of a session that reads without a transaction. For other sessions it names
+// the function that made it acquire a connection; finding it costs two microseconds.
+// owner.String is called when there is such an error, by any goroutine, and possibly
+// when the session has just released its connection.
 func Owner(owner fmt.Stringer) SessionOption { return func(o *sessionOptions) { o.owner = owner } }
 
-// MaxAttempts bounds how often [SessionFactory.InTx] runs a unit of work that
-// meets conflicts; the default is 10, and 1 turns repetition off.
+// MaxAttempts limits how often [SessionFactory.InTx] runs a unit of work that
+// meets conflicts; the default is 10, and 1 turns retries off.
 func MaxAttempts(n int) SessionOption { return func(o *sessionOptions) { o.maxAttempts = max(n, 1) } }

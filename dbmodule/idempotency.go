@@ -11,9 +11,9 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// WorkKey is the row by which a unit of work with an [IdempotencyKey] is known
-// to be stored. An application that uses keys adds it to its models, and the
-// table is created and migrated as theirs are: Models((*WorkKey)(nil)) or
+// WorkKey is a row that shows that a unit of work with an [IdempotencyKey] is
+// stored. An application that uses keys adds this model to its own, so that the
+// table is created and migrated like theirs: Models((*WorkKey)(nil)) or
 // WithModels((*WorkKey)(nil)).
 type WorkKey struct {
 	bun.BaseModel `bun:"table:work_keys"`
@@ -28,17 +28,17 @@ type WorkKey struct {
 // Indexes serves [SessionFactory.ForgetWorkKeys].
 func (*WorkKey) Indexes() []Index { return []Index{{Columns: []string{"stored_at"}}} }
 
-// IdempotencyKey makes [SessionFactory.InTx] store a unit of work once however
-// often it is asked to. The key is inserted as the transaction's first
-// statement, and is there exactly when the work is:
+// IdempotencyKey makes [SessionFactory.InTx] store a unit of work only once, however
+// often it is called. InTx inserts the key as the transaction's first
+// statement, so the key is stored exactly when the work is:
 //
-//   - when the key is there already, InTx returns nil once it is stored, and fn does not
-//     run: read the result of the work after InTx;
-//   - when COMMIT gets no answer, InTx asks again instead of returning
+//   - If the key exists already, fn does not run, and InTx returns nil once the key is
+//     stored: read the result of the work after InTx.
+//   - If COMMIT gets no answer, InTx looks for the key instead of returning
 //     [ErrCommitUnknown]: it either finds the key, or runs fn once more.
 //
 // After-commit hooks of an attempt whose COMMIT got no answer run when the key
-// is found. Two calls with one key at the same time are one after the other.
+// is found. Two concurrent calls with one key run one after the other.
 //
 // The key names the work, not the attempt: a request's idempotency key, an
 // event's id. It may have any length but zero. Its table is [WorkKey]'s. fn
@@ -88,9 +88,9 @@ func (s *Session) claim(ctx context.Context) error {
 	}
 }
 
-// ForgetWorkKeys deletes the keys of units of work that began before a moment,
-// and returns how many. Nothing else deletes keys: an application calls this
-// now and then, with a moment after which nobody repeats a request any more.
+// ForgetWorkKeys deletes the keys of units of work that began before a given time,
+// and returns how many. Nothing else deletes keys: call it from time to time, with a
+// time so long ago that nobody repeats a request from before it.
 func (f *SessionFactory) ForgetWorkKeys(ctx context.Context, before time.Time) (deleted int64, err error) {
 	err = f.InTx(ctx, func(ctx context.Context, s *Session) error {
 		result, err := s.NewDelete().Model((*WorkKey)(nil)).Where("stored_at < ?", before.UTC()).Exec(ctx)

@@ -11,9 +11,9 @@ import (
 const modelsGroup = `group:"dbmodule.models,flatten"`
 
 // Models adds models to the application's metadata, as nil pointers to their
-// structs: dbmodule.Models((*Book)(nil), (*Author)(nil)). It is what
-// inheriting from Base is in SQLAlchemy: the tables of all models that joined
-// this way belong to the database, whichever packages they come from and in
+// structs: dbmodule.Models((*Book)(nil), (*Author)(nil)). In SQLAlchemy,
+// inheriting from Base does this. The tables of all these models
+// belong to the database, whichever packages they come from and in
 // whichever order. The join table of an m2m relation is a model too.
 //
 // A wrong model is an error of the application's start, not a panic here.
@@ -21,11 +21,11 @@ func Models(models ...any) fx.Option {
 	return fx.Supply(fx.Annotate(models, fx.ResultTags(modelsGroup)))
 }
 
-// Index is an index that a model asks for by [Indexer]. A uniqueness that
-// holds for whole columns can also be Bun's unique tag.
+// Index is an index that a model defines by [Indexer]. For a unique index on
+// whole columns you can also use Bun's unique tag.
 type Index struct {
 	// Name defaults to ix_ or, for a unique index, uq_, followed by the table
-	// and the columns; what is longer than 63 bytes ends in a hash instead.
+	// and the columns; a name longer than 63 bytes ends in a hash instead.
 	Name string
 	// Columns are names of columns, each alone or followed by ASC (the
 	// default) or DESC.
@@ -34,8 +34,8 @@ type Index struct {
 	// one of them are never equal.
 	Unique bool
 	// Where limits the index to rows for which this SQL condition holds.
-	// MySQL and MariaDB have no such indexes: there a plain one covers all
-	// rows, and a unique one is an error, since it would mean another rule.
+	// MySQL and MariaDB have no such indexes: there a plain index covers all
+	// rows, and a unique index is an error, because its rule would differ.
 	Where string
 }
 
@@ -45,7 +45,7 @@ type Indexer interface {
 	Indexes() []Index
 }
 
-// Check is a condition that the database holds every row of a table to.
+// Check is a condition that every row of a table must satisfy.
 type Check struct {
 	// Name defaults to ck_, the table and a hash of the expression.
 	Name string
@@ -69,33 +69,33 @@ type Commenter interface {
 	ColumnComments() map[string]string
 }
 
-// ColumnTyper is a model some of whose columns have another type on one engine
-// than the type tag means there: TEXT on MySQL, say, where type:text makes a
-// LONGTEXT so that it holds what it does on the other engines. It is what
-// with_variant is in SQLAlchemy. ColumnTypes is called on a zero value and
-// returns the same each time.
+// ColumnTyper is a model with columns whose type on one engine differs from
+// the type that the tag means there. For example, type:text makes a LONGTEXT on
+// MySQL, so that it can hold as much as on the other engines; a ColumnTyper can
+// choose TEXT. In SQLAlchemy, with_variant does this. ColumnTypes is called on a
+// zero value and returns the same each time.
 type ColumnTyper interface {
-	// ColumnTypes maps names of columns to types as the engine spells them,
-	// taken as they are: {"body": "text", "seen": "timestamp(0)"} on MySQL.
-	// Other columns have the type of their tag. It is nil on engines where
-	// none differs.
+	// ColumnTypes maps names of columns to types in the engine's spelling,
+	// which are used unchanged: {"body": "text", "seen": "timestamp(0)"} on
+	// MySQL. Other columns have the type of their tag. Return nil for engines
+	// where no type differs.
 	ColumnTypes(engine Engine) map[string]string
 }
 
-// Unmanaged says which parts of a model's table exist in the database beside
-// the model: revisions written by hand or a DBA made them. Comparisons leave
-// them alone, and nothing reports them. Names can have the wildcards * (any
-// text) and ? (one character), as in "dba_*". It is what include_object and
-// include_name are in Alembic.
+// Unmanaged lists parts of a model's table that are in the database but not in
+// the model, because revisions written by hand or a DBA made them. Comparisons
+// leave them alone, and nothing reports them. Names can have the wildcards * (any
+// text) and ? (one character), as in "dba_*". In Alembic, include_object and
+// include_name do this.
 //
-// What models have no words for (an index on an expression, GIN, INCLUDE, a
-// generated column) is left alone in any case; check then names it in a note,
-// and an entry here ends the note. What models could say and don't (a plain
-// index, a column) is a difference until it stands here.
+// Objects that a model can't describe (an index on an expression, GIN, INCLUDE, a
+// generated column) are left alone in any case; check then names them in a note,
+// and an entry here removes the note. Objects that a model could describe but does
+// not (a plain index, a column) are a difference unless they are listed here.
 type Unmanaged struct {
-	// Table leaves the whole table to others, for a model of a view or of
-	// another program's table: no revision makes, changes or drops it, and it
-	// is not created at the start of the program. A relation that leads to it
+	// Table leaves the whole table alone, for a model of a view or of
+	// another program's table: no revision creates, changes or drops it, and it
+	// is not created at the start of the program. A relation to it
 	// becomes no foreign key.
 	Table bool
 	// Columns, Indexes, ForeignKeys and Checks are names or patterns of names.
@@ -109,29 +109,29 @@ type Unmanager interface {
 	Unmanaged() Unmanaged
 }
 
-// ForeignKeyNamer is a model whose foreign keys have other names than the
-// default one (fk_, the table and the columns): those of a database that
-// another tool made. The map leads from a key's column, or its columns with
-// commas and no spaces between them, to the name. It is called on a zero
-// value and returns the same each time.
+// ForeignKeyNamer is a model whose foreign keys do not have the default names
+// (fk_, the table and the columns), for example because another tool made the
+// database. The map's keys are a foreign key's column, or its columns with
+// commas and no spaces between them; its values are the names. The method is
+// called on a zero value and returns the same each time.
 type ForeignKeyNamer interface {
 	ForeignKeyNames() map[string]string
 }
 
 // TableManager creates and drops the tables of models. autogen.NewTables
-// makes one; the interface is here so that this package doesn't link what
-// planning DDL takes. Implementations are safe for concurrent use.
+// makes one; the interface is here so that this package doesn't link the code
+// that plans DDL. Implementations are safe for concurrent use.
 type TableManager interface {
-	// Create creates the tables of models that are not there, with indexes
+	// Create creates the models' tables that do not exist, with indexes
 	// and constraints, and returns their names in the order of creation. It
-	// leaves tables that exist as they are. Several processes may call it at
+	// never alters existing tables. Several processes may call it at
 	// the same time.
 	Create(ctx context.Context, conn bun.Conn, models []any) (created []string, err error)
-	// Drop drops the tables of models that are there, and returns their names
-	// in that order. If a table of nobody's models refers to one of them it
-	// is an error and nothing is dropped.
+	// Drop drops the models' tables that exist, and returns their names
+	// in the order in which it dropped them. If a table outside the models refers
+	// to one of them, it returns an error and drops nothing.
 	Drop(ctx context.Context, conn bun.Conn, models []any) (dropped []string, err error)
-	// Missing names the tables of models that are not there, in the order of
-	// the alphabet.
+	// Missing returns the names of the models' tables that do not exist, in
+	// alphabetical order.
 	Missing(ctx context.Context, db bun.IDB, models []any) ([]string, error)
 }

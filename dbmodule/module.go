@@ -29,8 +29,8 @@ type Params struct {
 	Tables    TableManager `optional:"true"`
 	Migrator  Migrator     `optional:"true"`
 	Observers []Observer   `group:"dbmodule.observers"`
-	// Shutdowner ends the application when a migration fails that had outlived
-	// the start. fx supplies it.
+	// Shutdowner ends the application if a migration that outlives the start
+	// fails. fx supplies it.
 	Shutdowner fx.Shutdowner `optional:"true"`
 }
 

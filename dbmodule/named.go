@@ -16,7 +16,7 @@ import (
 
 // Named adds one more database to an fx application, beside that of [Module] or
 // without it. It supplies *Database, *bun.DB and *SessionFactory under the name,
-// which a constructor asks for by fx's name:"reports" tag:
+// which a constructor takes with fx's tag name:"reports":
 //
 //	type Params struct {
 //		fx.In
@@ -29,13 +29,13 @@ import (
 // takes the models of [NamedModels], the observers of [AsNamedObserver] and the
 // revisions of migrate.Named; the
 // [TableManager] is the one that all databases share. Everything else is as
-// Module has it: its own pool, hooks of its own, what Config.Schema says at the
-// start.
+// with Module: it has its own pool and its own hooks, and the start does what
+// Config.Schema says.
 //
-// Settings that are all the main database's are refused: then a variable was not
-// set, and the reader fell back to the main one's.
+// If all settings equal the main database's, they are refused: then a variable was
+// not set, and the reader fell back to the main database's variable.
 //
-// A transaction is of one database: no unit of work spans two of them.
+// A transaction belongs to one database: no unit of work spans two of them.
 func Named(name string) fx.Option {
 	tag := nameTag(name)
 	return fx.Module("dbmodule."+name, fx.Provide(fx.Annotate(
@@ -57,8 +57,8 @@ func Named(name string) fx.Option {
 	)))
 }
 
-// NamedDatabase is a database of [Named] with its name. The group "dbmodule.databases" has
-// those of an application, for what looks at all of them, such as /ready.
+// NamedDatabase is a database of [Named] with its name. fx's group "dbmodule.databases" has
+// all of them in an application, for code that checks each one, such as /ready.
 type NamedDatabase struct {
 	Name     string
 	Database *Database
@@ -88,15 +88,15 @@ func modelsOf(name string) string { return fmt.Sprintf("group:%q", "dbmodule.mod
 func observersOf(name string) string { return fmt.Sprintf("group:%q", "dbmodule.observers."+name) }
 
 // Named returns the settings of the database of this name, which [Named] adds.
-// lookup finds variables, as os.LookupEnv does. The name in capitals stands
-// before that of each variable: ARCHIVE_DATABASE_URL, ARCHIVE_DATABASE_ECHO.
-// What is no letter or digit in the name is "_" there.
+// lookup finds variables, as os.LookupEnv does. Each variable begins with the name
+// in capitals: ARCHIVE_DATABASE_URL, ARCHIVE_DATABASE_ECHO. Characters of the name
+// that are no letters or digits become "_".
 //
-// ARCHIVE_DATABASE_URL must be set. What says which database it is and how to log
-// in (the URL, the replicas' URLs, the three sources of a password) is never
-// that of c; every other setting is that of c unless it has a variable. A reader that
-// falls back to the names without the prefix, as envconfig does, would make
-// another database the main one where a variable is missing.
+// ARCHIVE_DATABASE_URL must be set. The settings that say which database it is and
+// how to log in (the URL, the replicas' URLs, the three sources of a password) are
+// never taken from c. Every other setting is taken from c unless it has a variable. A
+// reader that falls back to the names without the prefix, as envconfig does, would
+// use the main database where a variable is missing.
 //
 // The error names every variable that is missing or can't be used, without
 // values that may be secrets.

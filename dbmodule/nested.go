@@ -9,12 +9,13 @@ import (
 
 // Join lets [SessionFactory.InTx] be called inside another InTx of the same database,
 // with the context that fn was given there: fn gets the outer session and runs in a
-// savepoint. What it does is undone when it fails, and stored when the outer unit of
-// work is. Options that are about a session or a whole unit of work have no effect
-// then, and an [IdempotencyKey] is refused. Outside another InTx it changes nothing.
+// savepoint. If fn fails, its changes are undone; otherwise they are stored together
+// with the outer unit of work. Options for a session or a whole unit of work have no
+// effect then, and an [IdempotencyKey] is refused. Outside another InTx, Join changes
+// nothing.
 //
-// It is for functions that store something whole by themselves, and as a part of what
-// others store.
+// Use it in functions that can run alone as a unit of work, and also as a part of
+// another one.
 func Join() SessionOption { return func(o *sessionOptions) { o.join = true } }
 
 // unitKey is a context's key for the unit of work of [SessionFactory.InTx] that fn is

@@ -11,7 +11,7 @@ import (
 // What an observer is told, and who is told it: see package observe. The
 // packages dbmetrics, dbtrace and dbstatus have an Observer each.
 type (
-	// Observer is told what a database does, for metrics, traces and the like.
+	// Observer receives what a database does, for metrics, traces and the like.
 	Observer = observe.Observer
 	// UnitOfWork is what a session begins.
 	UnitOfWork = observe.UnitOfWork
@@ -19,7 +19,7 @@ type (
 	UnitEnd = observe.UnitEnd
 	// Acquisition is a wait for a connection that has ended.
 	Acquisition = observe.Acquisition
-	// Statement is a statement that has been answered.
+	// Statement is a statement that the database has answered.
 	Statement = observe.Statement
 	// Retry is the decision to run a unit of work again.
 	Retry = observe.Retry
@@ -44,32 +44,32 @@ func PoolReplica(number int) Pool { return observe.PoolReplica(number) }
 const (
 	// OutcomeCommit is a transaction that is stored.
 	OutcomeCommit = observe.OutcomeCommit
-	// OutcomeRollback is one that was undone, because somebody wanted that or
-	// something in it failed.
+	// OutcomeRollback is a transaction that was undone, because the caller rolled
+	// it back or something in it failed.
 	OutcomeRollback = observe.OutcomeRollback
-	// OutcomeFailed is one whose COMMIT was refused: nothing of it is stored.
+	// OutcomeFailed is a transaction whose COMMIT was refused: nothing is stored.
 	OutcomeFailed = observe.OutcomeFailed
-	// OutcomeUnknown is one whose COMMIT got no answer: [ErrCommitUnknown].
+	// OutcomeUnknown is a transaction whose COMMIT got no answer: [ErrCommitUnknown].
 	OutcomeUnknown = observe.OutcomeUnknown
 	// OutcomeNone is a unit of work without a transaction: reads, statements that
 	// commit by themselves, or one that got no connection or could not begin.
 	OutcomeNone = observe.OutcomeNone
 )
 
-// Unobserved returns a context of whose units of work and statements no
-// [Observer] is told: those by which one looks at the database itself, such as
-// a probe's, should not count as its use.
+// Unobserved returns a context that hides its units of work and statements from
+// every [Observer]. Use it for statements that only check the database, such as
+// a probe's, which should not count as its use.
 func Unobserved(ctx context.Context) context.Context { return observe.Unobserved(ctx) }
 
-// WithObserver adds what is told what the database does; several are told in
-// the order in which they were added. Without any nothing is measured.
+// WithObserver adds observers of the database; they are called in the order in
+// which they were added. Without observers nothing is measured.
 func WithObserver(observers ...Observer) Option {
 	return func(d *Database) { d.observers = append(d.observers, observers...) }
 }
 
-// AsObserver adds what a constructor returns, an [Observer], to those of the
-// graph's database. The constructor takes what it likes from the graph but the
-// database itself.
+// AsObserver adds the [Observer] that a constructor returns to the observers of
+// the application's database. The constructor may take anything from the graph
+// except the database itself.
 func AsObserver(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.As(new(Observer)), fx.ResultTags(`group:"dbmodule.observers"`)))
 }

@@ -325,28 +325,28 @@ func (s *Session) queryRowAlone(ctx context.Context, query string) (row *sql.Row
 	return row
 }
 
-// Raw hands the session's connection to fn as its driver's users know it, for what only
-// the driver can do:
+// Raw passes the session's connection to fn as the driver's own type, for features that
+// only the driver has:
 //
 //   - PostgreSQL: a *pgx.Conn, with COPY, batches, LISTEN and large objects.
-//   - SQLite: modernc's connection, which is told by the methods that one wants:
+//   - SQLite: modernc's connection, by an interface with the methods that you need:
 //     C is an interface such as interface{ Serialize() ([]byte, error) }.
 //   - MySQL: go-sql-driver's connection, by the interfaces of database/sql/driver.
 //
 // On an engine whose connection is no C, fn does not run, and Raw returns an error.
 //
 // fn works in the session's transaction, which it must not begin, commit or roll back. In
-// a session made with [Autocommit] it works without one, as LISTEN and VACUUM want it. Its
-// error counts as that of a statement: it ends the transaction, comes back with its type
+// a session made with [Autocommit] it works without one, which LISTEN and VACUUM need. Its
+// error is treated like a statement's: it ends the transaction, is returned with its type
 // as far as the driver's errors have one, and what fn wrote is undone.
 //
-// fn has the time that DATABASE_STATEMENT_TIMEOUT gives one statement; a context of
-// [WithStatementTimeout] gives it another, or none. It obeys the ctx that it gets, which
-// ends with that time, and keeps conn no longer than it runs.
+// fn has the time limit of one statement, DATABASE_STATEMENT_TIMEOUT; a context of
+// [WithStatementTimeout] sets another limit, or none. fn must obey its ctx, which
+// ends with that limit, and must not use conn after it returns.
 //
-// What fn does is in the log as one statement, RAW. Since nobody knows which settings,
-// listeners or temporary tables fn leaves behind, the connection is closed when the
-// session gives it back, and statements of the session run as text until then.
+// The log shows fn as one statement, RAW. The session can't know which settings,
+// listeners or temporary tables fn leaves behind. So the connection is closed when the
+// session releases it, and until then the session's statements are sent as text.
 func Raw[C any](ctx context.Context, s *Session, fn func(ctx context.Context, conn C) error) error {
 	return s.raw(ctx, func(ctx context.Context, conn any) error {
 		wanted, ok := conn.(C)

@@ -164,8 +164,8 @@ type ReplicaStats struct {
 	// Fit reports whether reads go there; Reason says why not.
 	Fit    bool   `json:"fit"`
 	Reason string `json:"reason,omitempty"`
-	// Lag is how far behind the primary it was at the last check, at most: 0
-	// when it had everything, negative when that is not known. It means nothing
+	// Lag is the most that the replica was behind the primary at the last check:
+	// 0 if it had everything, negative if the lag is not known. It means nothing
 	// before the first check.
 	Lag  time.Duration `json:"lag_ns"`
 	Pool PoolStats     `json:"pool"`
@@ -209,17 +209,17 @@ func (c Config) invalidReplicas() (errs []error) {
 
 type writesKey struct{}
 
-// ReadYourWrites returns a context whose read-only sessions see all that was
-// committed before by sessions with the same context or one derived from it,
-// although reads go to replicas: until a replica has replayed the writes, these
-// reads go to the primary, while others' go on using the replica. It also
+// ReadYourWrites returns a context whose read-only sessions see everything that
+// sessions with this context, or one derived from it, committed before,
+// although reads go to replicas. Until a replica has replayed the writes, these
+// reads go to the primary; reads with other contexts still use the replica. It also
 // takes a token of [WriteToken] from another context or process, "" for none;
-// a text that is no token counts as none.
+// a text that is not a token counts as none.
 //
 // On databases without DATABASE_REPLICA_URLS it costs nothing and changes
 // nothing. With them, each commit of a session asks the primary for its
-// position: one more round trip. What is written by [Database.DB] is not
-// noticed. The context may be used concurrently.
+// position: one more round trip. It does not track writes through [Database.DB].
+// The context may be used concurrently.
 func ReadYourWrites(ctx context.Context, token string) context.Context {
 	w := &withWrites{Context: ctx}
 	w.writes.Take(token)
@@ -239,10 +239,10 @@ func (w *withWrites) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-// WriteToken returns a token for what was written with ctx, to be given to
-// [ReadYourWrites] wherever the same client reads next; "" when nothing was
-// written to a database with replicas. It is text of letters, digits, dots,
-// dashes and tildes, of at most 400 bytes, and says nothing secret: positions
+// WriteToken returns a token for the writes that were made with ctx, or "" if
+// nothing was written to a database with replicas. Pass it to [ReadYourWrites]
+// where the same client reads next. It is text of letters, digits, dots,
+// dashes and tildes, of at most 400 bytes, and contains nothing secret: positions
 // in the database's log and times. It need not be kept longer than
 // DATABASE_REPLICA_MAX_LAG and a few seconds.
 func WriteToken(ctx context.Context) string { return writesOf(ctx).Token() }

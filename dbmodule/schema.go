@@ -169,14 +169,14 @@ func (s *schemaStart) stop(ctx context.Context) error {
 // SchemaState says whether the database's schema is what the program needs.
 type SchemaState struct {
 	Ready bool `json:"ready"`
-	// Missing names the models' tables that are not there.
+	// Missing names the models' tables that do not exist.
 	Missing []string `json:"missing,omitempty"`
 	// Revisions is nil without a [Migrator].
 	Revisions *RevisionState `json:"revisions,omitempty"`
 }
 
-// Problems lists what keeps the schema from being ready, and what is strange
-// about it without doing so, each as half a sentence.
+// Problems lists what keeps the schema from being ready, and what is unusual
+// but does not, each as half a sentence.
 func (s SchemaState) Problems() (hindering, strange []string) {
 	list := func(what string, names []string) string { return what + strings.Join(names, ", ") }
 	if len(s.Missing) > 0 {
@@ -211,10 +211,10 @@ func (s SchemaState) Problems() (hindering, strange []string) {
 	return hindering, strange
 }
 
-// SchemaState looks for the models' tables and, with a [Migrator], at the
-// revisions. Without a [TableManager] it can't tell about tables. Unless the
-// mode is migrate or check, a database on which no revision is recorded is
-// ready without.
+// SchemaState checks the models' tables and, with a [Migrator], the
+// revisions. Without a [TableManager] it can't check tables. Unless the
+// mode is migrate or check, a database without any recorded revision is
+// ready, too.
 func (d *Database) SchemaState(ctx context.Context) (SchemaState, error) {
 	ctx = Unobserved(ctx)
 	s := d.sessions.New(ReadOnly(), func(o *sessionOptions) { o.ungated = true })
@@ -257,15 +257,15 @@ func (d *Database) noteRevisions(current []string) {
 }
 
 // Migrator brings a database from revision to revision; migrate.New makes one.
-// The interface is here so that this package doesn't link what reads and runs
-// revisions. Implementations are safe for concurrent use.
+// The interface is here so that this package doesn't link the code that reads
+// and runs revisions. Implementations are safe for concurrent use.
 type Migrator interface {
-	// UpgradeHeads runs the revisions that the database lacks. A database
-	// that is ahead of them stays as it is.
+	// UpgradeHeads runs the revisions that the database lacks. It does not
+	// change a database that is ahead of them.
 	UpgradeHeads(ctx context.Context, d *Database) error
 	// StampHeads records all revisions as applied without running them.
 	StampHeads(ctx context.Context, d *Database) error
-	// State says where the database stands. It only reads.
+	// State says which revisions the database has. It only reads.
 	State(ctx context.Context, db bun.IDB) (RevisionState, error)
 }
 
@@ -278,14 +278,15 @@ type RevisionState struct {
 	Heads []string `json:"heads"`
 	// Pending are this program's revisions that the database lacks.
 	Pending []string `json:"pending,omitempty"`
-	// Dirty are revisions that were begun and are not complete.
+	// Dirty are revisions that have started and are not complete.
 	Dirty []string `json:"dirty,omitempty"`
 	// Drifted are applied revisions whose SQL has changed since.
 	Drifted []string `json:"drifted,omitempty"`
 	// Ahead are applied revisions that only the database's history knows: a
 	// newer build ran them.
 	Ahead []string `json:"ahead,omitempty"`
-	// Unknown are rows of the version table that nobody knows here.
+	// Unknown are rows of the version table that neither this program nor the
+	// database's history knows.
 	Unknown []string `json:"unknown,omitempty"`
 	// Migrating says that this process is applying revisions at the moment.
 	Migrating bool `json:"migrating,omitempty"`
@@ -295,8 +296,8 @@ type RevisionState struct {
 func (s RevisionState) Behind() bool { return len(s.Pending) > 0 }
 
 // Ready reports whether this program can work on the database: nothing is
-// missing, half done or unknown. Revisions of a newer build don't hinder it,
-// nor does one that was edited after it ran.
+// missing, half done or unknown. Revisions of a newer build don't matter,
+// nor does a revision that was edited after it ran.
 func (s RevisionState) Ready() bool {
 	return !s.Migrating && !s.Behind() && len(s.Dirty) == 0 && len(s.Unknown) == 0
 }

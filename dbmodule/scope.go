@@ -10,32 +10,32 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
-// Scope is the request, the job or the like in whose contexts statements run, as
-// far as it concerns the database. [WithLogFields] and [WithSessionsUsed] make
-// such contexts; one that has a type of its own returns itself or another Scope
-// for [ScopeKey], which costs nothing for each statement. Its methods are safe for
+// Scope is what the database needs to know of the request or the job in whose
+// contexts statements run. [WithLogFields] and [WithSessionsUsed] make such
+// contexts. A context type of your own can return a Scope for [ScopeKey] instead,
+// which costs nothing for each statement. A Scope's methods are safe for
 // concurrent use.
 type Scope interface {
-	// LogFields returns what each line about a statement should have. It is called
-	// when there is a line to write, and the result is not changed.
+	// LogFields returns fields for each log line about a statement. It is called
+	// when there is a line to write, and the caller does not change the result.
 	LogFields() []zap.Field
-	// SessionUsed is told which session, by its [Session.ID], takes a connection
-	// in the scope, by the goroutine that uses the session.
+	// SessionUsed is called with the [Session.ID] of a session that acquires a
+	// connection in the scope, by the goroutine that uses the session.
 	SessionUsed(session uint64)
 }
 
 // ScopeKey is a context's key for its innermost [Scope].
 type ScopeKey struct{}
 
-// ScopeOf returns the innermost scope of a context, nil for none. A scope that is
-// made inside another hands on to that what it is asked and told.
+// ScopeOf returns the innermost scope of a context, nil for none. A scope inside
+// another one forwards its calls to the outer one.
 func ScopeOf(ctx context.Context) Scope {
 	scope, _ := ctx.Value(ScopeKey{}).(Scope)
 	return scope
 }
 
 // WithLogFields returns a context whose statements are logged with these
-// fields, such as a request's id, after those that ctx has already.
+// fields, such as a request's id, after the fields that ctx already has.
 func WithLogFields(ctx context.Context, fields ...zap.Field) context.Context {
 	if len(fields) == 0 {
 		return ctx
@@ -43,9 +43,9 @@ func WithLogFields(ctx context.Context, fields ...zap.Field) context.Context {
 	return context.WithValue(ctx, ScopeKey{}, fieldScope{outer: ScopeOf(ctx), fields: slices.Clone(fields)})
 }
 
-// WithSessionsUsed returns a context that tells used which sessions took a
-// connection with it, by their [Session.ID], each time one does: what a request
-// did can be found in the log by that. used is called by the goroutine that uses
+// WithSessionsUsed returns a context that calls used, with the [Session.ID], each
+// time a session acquires a connection with this context. By this number you find a
+// request's statements in the log. used is called by the goroutine that uses
 // the session.
 func WithSessionsUsed(ctx context.Context, used func(session uint64)) context.Context {
 	return context.WithValue(ctx, ScopeKey{}, usedScope{outer: ScopeOf(ctx), used: used})
@@ -103,7 +103,7 @@ func tellSessionUsed(ctx context.Context, session uint64) {
 
 // WithStatementTimeout returns a context whose statements have a time limit of
 // their own instead of DATABASE_STATEMENT_TIMEOUT: a longer one for a report,
-// 0 for none. The context's own deadline holds beside it.
+// 0 for none. The context's own deadline still applies.
 func WithStatementTimeout(ctx context.Context, limit time.Duration) context.Context {
 	return sqlconn.WithStatementTimeout(ctx, limit)
 }

@@ -22,20 +22,20 @@ const (
 )
 
 // Session is a unit of work over Bun, with the semantics of SQLAlchemy's
-// Session. It is a bun.IDB: whatever takes one takes a session.
+// Session. It is a bun.IDB: every function that takes a bun.IDB takes a session.
 //
-// A session does nothing until its first statement, which takes a connection
-// from the pool and begins a transaction. On PostgreSQL BEGIN travels with that
-// statement if it is a prepared one (see DATABASE_STATEMENT_CACHE_SIZE), and costs no
-// trip to the server of its own. The session keeps both until Commit, Rollback or
-// Close, and can be used again afterwards. Whoever made a session closes it; Close
-// rolls back what was not committed. Results that are still open then are closed.
-// [ReadOnly] and [Autocommit] tell which statements need no
+// A session does nothing until its first statement, which acquires a connection
+// from the pool and begins a transaction. On PostgreSQL BEGIN is sent together with
+// that statement if the statement is prepared (see DATABASE_STATEMENT_CACHE_SIZE), and
+// costs no extra round trip. The session keeps both until Commit, Rollback or
+// Close, and can be used again afterwards. The caller that made a session closes it;
+// Close rolls back what was not committed, and closes results that are still open.
+// [ReadOnly] and [Autocommit] say which statements need no
 // transaction and keep no connection.
 //
 // A statement that fails outside a savepoint ends the transaction: until
-// Rollback or Close every use answers [ErrPendingRollback] with the first
-// error, and Commit stores nothing. A row that is not there ([ErrNotFound])
+// Rollback or Close every use returns [ErrPendingRollback] with the first
+// error, and Commit stores nothing. A missing row ([ErrNotFound])
 // is no failure.
 //
 // A session belongs to one goroutine at a time. Two that use it at once get
@@ -43,19 +43,19 @@ const (
 //
 // A connection serves one result at a time. While rows are open, or a row is not
 // scanned, the session refuses its next statement or savepoint with [ErrRowsOpen], on
-// every engine; it goes on once they are closed or read to their end. In a
-// transaction the refused statement counts as one that failed. Commit, Rollback,
-// Close and the end of a savepoint close the rows that are open then; whoever reads
-// on gets no more rows. Only the queries of Bun's builders in a [ReadOnly] session
-// have a connection each, and may be open beside each other.
+// every engine. It accepts statements again once the rows are closed or read to their
+// end. In a transaction the refused statement counts as a failed one. Commit, Rollback,
+// Close and the end of a savepoint close rows that are open then; a caller that still
+// reads them gets no more rows. Only the queries of Bun's builders in a [ReadOnly] session
+// have a connection each, and may be open at the same time.
 //
-// A time is stored as a moment, whatever zone it is in: it is sent in UTC and cut to
-// microseconds, which is what columns keep at most. The struct that was inserted keeps
-// the time that it had; read the row back, or cut it before by
-// t.Truncate(time.Microsecond), where the two have to be equal.
+// A time is stored as a moment, whatever zone it is in: it is sent in UTC and truncated to
+// microseconds, the most that columns keep. The struct that was inserted keeps its own
+// time. If the two have to be equal, read the row back, or truncate the time before by
+// t.Truncate(time.Microsecond).
 //
 // The transaction does not end with the context of the statement that began
-// it; each statement, Commit and Rollback obey their own.
+// it; each statement, Commit and Rollback obey their own context.
 type Session struct {
 	factory *SessionFactory
 	options sessionOptions
@@ -88,7 +88,7 @@ type unansweredCommit struct{ hooks []func(ctx context.Context) }
 
 var _ bun.IDB = (*Session)(nil)
 
-// ID numbers the sessions of a Database, from 1. It is what the log calls
+// ID is the session's number within its Database, from 1. The log shows it as
 // session.
 func (s *Session) ID() uint64 { return s.id }
 
@@ -128,12 +128,12 @@ func (s *Session) keepHooks(n int) int {
 	return len(s.hooks)
 }
 
-// Commit stores what the session did, gives its connection back and runs the
+// Commit stores the session's changes, releases its connection and runs the
 // after-commit hooks. Without a transaction it only runs the hooks.
 //
 // Any error means that the hooks did not run. [ErrCommitUnknown] means that the
-// outcome could not be learnt; after every other error nothing is stored. A
-// context that ends before COMMIT is sent rolls back.
+// outcome is unknown; after every other error nothing is stored. If ctx ends
+// before COMMIT is sent, the transaction is rolled back.
 func (s *Session) Commit(ctx context.Context) error {
 	hooks, err := s.commit(ctx)
 	runHooks(ctx, hooks)
@@ -187,9 +187,9 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	return hooks, nil
 }
 
-// Rollback undoes what the session did since it began and gives its
-// connection back. Without a transaction it does nothing. ctx only bounds the
-// wait: a rollback that can't be sent drops the connection, which has the
+// Rollback undoes the session's changes since the transaction began and releases
+// its connection. Without a transaction it does nothing. ctx only limits the
+// wait: if the rollback can't be sent, the connection is dropped, which has the
 // same effect.
 func (s *Session) Rollback(ctx context.Context) error {
 	if err := s.enter(); err != nil {
@@ -199,7 +199,7 @@ func (s *Session) Rollback(ctx context.Context) error {
 	return s.rollback(ctx)
 }
 
-// Close rolls back what was not committed and gives the connection back. It
+// Close rolls back what was not committed and releases the connection. It
 // may be called any number of times; a closed session can be used again.
 func (s *Session) Close() error {
 	if !s.mu.TryLock() {
