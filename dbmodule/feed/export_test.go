@@ -2,6 +2,9 @@ package feed
 
 import "time"
 
+// SetPoll sets the pause between two questions where it carries none, before Start.
+func (f *Feed) SetPoll(pause time.Duration) { f.poll = pause }
+
 // SetNet sets the pause between two questions where NOTIFY carries hints, before Start.
 func (f *Feed) SetNet(pause time.Duration) { f.net = pause }
 

@@ -65,7 +65,12 @@ func TestReaderThatStops(t *testing.T) {
 					})))
 				})
 				conn := f.raw(name, rest)
-				began := <-blocked
+				var began time.Time
+				select {
+				case began = <-blocked:
+				case <-f.context().Done():
+					t.Fatal("it is not closed")
+				}
 				f.ended(httpstream.Stats{Opened: 1, Slow: 1})
 				took := time.Since(began)
 				assert.GreaterOrEqual(t, took, timeout)
