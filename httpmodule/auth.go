@@ -21,10 +21,10 @@ func (s *Server) authenticate(c echo.Context) error {
 	return s.Authenticate(c.Request())
 }
 
-// Authenticate returns nil for a request that the server's [Gate] lets in, or if the server has
-// neither a gate nor a key, and else the error that it is answered with: 401 without a known key.
-// It is for routes that were opened with [Server.Open] and have something to say only to those
-// who have the key. From then on the log names the key.
+// Authenticate returns nil if the server's [Gate] admits the request, or if the server has
+// neither a gate nor a key. Otherwise it returns the error to answer with: 401 without a known
+// key. It is for routes that were opened with [Server.Open] and have some answers only for
+// clients with a key. From then on the request's log lines name the key.
 func (s *Server) Authenticate(r *http.Request) error {
 	if s.gate == nil {
 		return nil

@@ -98,12 +98,12 @@ func (s *share) giveBack() {
 	}
 }
 
-// ReserveMemory takes bytes out of MEMORY_BUDGET for the request of ctx, until it ends: for
-// a handler that is about to make a large answer, or anything else of that size. It
-// waits for other requests to end, up to 10 seconds and within ctx. The error answers
-// 503 with Retry-After. The request's body, if it is larger than 64 KiB, is counted
+// ReserveMemory reserves bytes of MEMORY_BUDGET for the request of ctx, until the request
+// ends. Call it in a handler before it makes a large answer, or anything else of that
+// size. It waits for other requests to end, up to 10 seconds and until ctx ends. Its error
+// is answered with 503 and Retry-After. A request body larger than 64 KiB is counted
 // already. A request that asks for more than the whole budget gets all of it.
-// Outside a request it does nothing.
+// Outside a request ReserveMemory does nothing.
 func ReserveMemory(ctx context.Context, bytes int64) error {
 	if r := requestOf(ctx); r != nil {
 		return r.share.take(ctx, bytes)

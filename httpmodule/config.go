@@ -10,62 +10,62 @@ import (
 	"time"
 )
 
-// Config is everything that decides how the server listens and answers. The
+// Config has all settings of the server. The
 // tags name the environment variables for a reader such as envconfig; this
 // package reads no environment itself. The zero value is not usable: start
 // from [DefaultConfig].
 type Config struct {
 	// Host is the address to listen on; empty means every address.
 	Host string `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on"`
-	// Port is the TCP port; 0 picks a free one, which [Server.Addr] tells.
+	// Port is the TCP port; 0 picks a free one, which [Server.Addr] returns.
 	Port int `envconfig:"PORT" default:"3000" desc:"port to listen on (0 = any free port)"`
 
-	// SessionAPIKey is what clients must send; empty asks for nothing.
+	// SessionAPIKey is the key that clients must send; empty means that they need none.
 	SessionAPIKey Secret `envconfig:"SESSION_API_KEY" desc:"key that clients send as X-Session-API-Key or bearer token (empty = none needed)"`
-	// Gate takes several keys, in the place of SessionAPIKey: both at once are an error.
+	// Gate accepts several keys, instead of SessionAPIKey: both at once are an error.
 	Gate Gate `ignored:"true" json:"-"`
 	// AllowInsecure permits a Host that others can reach without a key.
 	AllowInsecure bool `envconfig:"ALLOW_INSECURE" default:"false" desc:"allow to listen beyond this machine without SESSION_API_KEY"`
-	// AllowedHosts are names by which clients call a server that has no key, besides
+	// AllowedHosts are names by which clients may call a server that has no key, besides
 	// Host, the names of the loopback interface and addresses. A request for another
-	// host is a 421.
+	// host is answered with 421.
 	AllowedHosts []string `envconfig:"ALLOWED_HOSTS" desc:"names besides HOST and localhost by which a server without SESSION_API_KEY may be called, separated by commas (* = any)"`
 	// CORSOrigins are the web origins that browsers may call from: exact ones,
 	// such as https://app.example.com, or * for all. Empty turns CORS off.
 	CORSOrigins []string `envconfig:"CORS_ORIGINS" desc:"web origins that may call the API, separated by commas (* = all, empty = none)"`
 
-	// TrustedProxies are the addresses and networks of proxies in front, whose
-	// X-Forwarded-For tells the client's address. Nobody else's is believed.
+	// TrustedProxies are the addresses and networks of proxies in front of the server.
+	// Only their X-Forwarded-For is trusted for the client's address.
 	TrustedProxies []string `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks of proxies whose X-Forwarded-For is trusted, such as 10.0.0.0/8, separated by commas (empty = none)"`
-	// Compress answers clients that take gzip with it, if the answer is text of at least
-	// 1 KiB and the request has no cookies.
+	// Compress sends an answer with gzip if the client accepts it, the answer is text of
+	// at least 1 KiB and the request has no cookies.
 	Compress bool `envconfig:"GZIP" default:"true" desc:"send text of 1 KiB and more with gzip to clients that accept it"`
 
-	// BodyLimit is the largest request body in bytes; a larger one is a 413.
+	// BodyLimit is the largest request body in bytes; a larger one is answered with 413.
 	BodyLimit int64 `envconfig:"BODY_LIMIT" default:"16777216" desc:"largest request body in bytes"`
-	// MemoryBudget bounds how many bytes of bodies and answers are in work at once, of
+	// MemoryBudget limits how many bytes of bodies and answers are in progress at once, for
 	// all requests together: see [ReserveMemory]. A body counts with its length if that
-	// is above 64 KiB. A request for which there is no room waits up to 10 seconds and is
-	// a 503 then. 0 takes a sixteenth of the process's memory limit (GOMEMLIMIT), as a
-	// body takes up to that many times its size while it is parsed and stored; without a limit
-	// 64 MiB.
+	// is above 64 KiB. A request without room waits up to 10 seconds, and is then answered
+	// with 503. 0 means a sixteenth of the process's memory limit (GOMEMLIMIT), because a
+	// body needs up to sixteen times its size while it is parsed and stored; without a
+	// memory limit, 0 means 64 MiB.
 	MemoryBudget int64 `envconfig:"MEMORY_BUDGET" default:"0" desc:"bytes of request bodies and answers in progress at once; beyond that, requests wait (0 = a sixteenth of the memory limit, 64 MiB without one)"`
-	// HeaderLimit is the largest request header in bytes; a larger one is a 431.
+	// HeaderLimit is the largest request header in bytes; a larger one is answered with 431.
 	HeaderLimit int `envconfig:"HEADER_LIMIT" default:"65536" desc:"largest request header in bytes"`
 
-	// RequestTimeout ends the context of a request, which answers 504. It does
-	// not interrupt a handler that ignores its context. It, BodyLimit, ReadTimeout and
-	// WriteTimeout are those of routes without [Limits] of their own.
+	// RequestTimeout ends the context of a request, which is then answered with 504. It
+	// does not interrupt a handler that ignores its context. RequestTimeout, BodyLimit,
+	// ReadTimeout and WriteTimeout are for routes without [Limits] of their own.
 	RequestTimeout time.Duration `envconfig:"REQUEST_TIMEOUT" default:"30s" desc:"how long a request may take (0 = no limit)"`
 	// ReadHeaderTimeout, ReadTimeout, WriteTimeout and IdleTimeout are those
-	// of http.Server. A route that needs others, or none, has [Limits].
+	// of http.Server. For a route that needs others, or none, use [Limits].
 	ReadHeaderTimeout time.Duration `envconfig:"READ_HEADER_TIMEOUT" default:"10s" desc:"how long a client may take to send a header (0 = no limit)"`
 	ReadTimeout       time.Duration `envconfig:"READ_TIMEOUT" default:"60s" desc:"how long a client may take to send a request (0 = no limit)"`
 	WriteTimeout      time.Duration `envconfig:"WRITE_TIMEOUT" default:"90s" desc:"how long a response may take, from the end of the request's header (0 = no limit)"`
 	IdleTimeout       time.Duration `envconfig:"IDLE_TIMEOUT" default:"120s" desc:"how long an unused connection is kept (0 = READ_TIMEOUT)"`
 
 	// ShutdownDelay is how long /ready answers 503 at a stop while the server
-	// still accepts connections, for load balancers that need to notice.
+	// still accepts connections, so that load balancers can notice.
 	ShutdownDelay time.Duration `envconfig:"SHUTDOWN_DELAY" default:"0s" desc:"at a stop: how long to keep accepting requests while /ready answers 503"`
 	// ShutdownTimeout is how long requests in progress may take to end at a
 	// stop before their connections are closed.
@@ -89,8 +89,8 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate reports every setting that can't be used, joined, each with its
-// variable's name and what it takes.
+// Validate returns one error that joins all invalid settings, each with its
+// variable's name and the values that it accepts.
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(name string, value any, takes string) {
@@ -164,9 +164,9 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// StopTimeout is how long stopping the server may take in all: what a caller
-// of [Server.Stop] should grant at least. An fx application needs more for the
-// rest of its hooks; its default of 15s is less: see fx.StopTimeout.
+// StopTimeout is how long stopping the server may take in all: give
+// [Server.Stop] at least this time. An fx application needs more for the
+// rest of its hooks; fx's default of 15s is less: see fx.StopTimeout.
 func (c Config) StopTimeout() time.Duration {
 	return c.ShutdownDelay + c.ShutdownTimeout + cutOffTimeout
 }
@@ -184,7 +184,7 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// Sendable tells the keys that a header can carry: ASCII characters without control
+// Sendable reports whether a header can carry the key: ASCII characters without control
 // characters, and no space at the ends.
 func Sendable(key string) bool {
 	for _, c := range []byte(key) {

@@ -18,8 +18,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// HTTPError is an error that says what the client is answered. A handler of
-// either kind, or whatever it calls, may return one, wrapped or not. The
+// HTTPError is an error with the answer for the client. A handler of
+// either kind, or a function that it calls, may return one, wrapped or not. The
 // body is {"detail": Detail}.
 type HTTPError struct {
 	// Status is the response's status.
@@ -32,8 +32,8 @@ type HTTPError struct {
 	Cause error
 }
 
-// NewError returns an [HTTPError] with a text for its detail, or the status's
-// own text when detail is empty.
+// NewError returns an [HTTPError] with this detail, or with the status's
+// own text if detail is empty.
 func NewError(status int, detail string) error {
 	if detail == "" {
 		detail = http.StatusText(status)
@@ -118,16 +118,16 @@ func (e *HTTPError) writeTo(w http.ResponseWriter) {
 }
 
 // ErrorMapping is a row of the table from errors to answers: an error that
-// matches Err, by errors.Is, is answered Status.
+// matches Err, by errors.Is, is answered with Status.
 type ErrorMapping struct {
-	// Err is the sentinel to look for.
+	// Err is the sentinel that errors are compared with.
 	Err error
 	// Status is the status of the answer.
 	Status int
-	// Detail is the text of the answer; empty takes the status's own.
+	// Detail is the text of the answer; empty means the status's own text.
 	Detail string
-	// RetryAfter asks the client to come back after that time, in whole
-	// seconds; 0 does not.
+	// RetryAfter tells the client to try again after that time, in whole
+	// seconds; 0 sends no such header.
 	RetryAfter time.Duration
 }
 

@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// Gate decides which keys a server takes, and what the holder of each may ask. It takes
-// the place of [Config.SessionAPIKey]: see [Config.Gate].
+// Gate decides which keys a server accepts, and which requests each key allows. It
+// replaces [Config.SessionAPIKey]: see [Config.Gate].
 type Gate interface {
-	// Admit is asked about each request for a route that needs a key, unknown routes
-	// included. It returns the name of the key for the log, or an error with which the
-	// request is answered: nil and [NewError] with 401, 403 or 429 are usual. It must
+	// Admit is called for each request to a route that needs a key, unknown routes
+	// included. It returns the name of the key for the log, or the error to answer
+	// with, usually [NewError] with 401, 403 or 429. It must
 	// be safe for concurrent use, and neither keep nor show the keys that it gets.
 	Admit(attempt Attempt) (name string, err error)
 }
 
 // Attempt is a request that asks to be let in.
 type Attempt struct {
-	// Keys are what the client sent: as X-Session-API-Key, then as a bearer token. A
-	// client may send none, or two.
+	// Keys are the keys that the client sent: X-Session-API-Key, then the bearer token.
+	// A client may send none, or two.
 	Keys []string
 	// Method is that of HTTP. Route is Echo's pattern, as /notes/:id; it is empty when
 	// no route matches, and for [Server.Authenticate] outside of a request.
@@ -39,8 +39,8 @@ func Unauthorized() *HTTPError {
 	}
 }
 
-// KeyName returns the name that the [Gate] gave the key of a request, and "" for a request
-// without a gate, on a route that needs no key, and outside requests.
+// KeyName returns the name that the [Gate] gave the request's key. It returns "" if the
+// server has no gate, on a route that needs no key, and outside requests.
 func KeyName(ctx context.Context) string {
 	if r := requestOf(ctx); r != nil {
 		return r.keyName

@@ -217,7 +217,7 @@ func (s *Server) serverInfo(context.Context, *struct{}) (*serverInfoOutput, erro
 	return &serverInfoOutput{Body: body}, err
 }
 
-// Describe returns what /server_info says: title, version, uptime, idle_time, docs and
+// Describe returns the content of /server_info: title, version, uptime, idle_time, docs and
 // the Members of [Info].
 func (s *Server) Describe() map[string]any {
 	now := time.Now()

@@ -7,35 +7,35 @@ import (
 	"go.uber.org/zap"
 )
 
-// Instrument watches requests from outside: httpmetrics and httptrace are made
-// of these.
+// Instrument observes requests from outside: httpmetrics and httptrace use
+// it.
 type Instrument struct {
-	// Middleware wraps everything that happens to a request, with routing done
-	// before it. It sees errors as what they were answered with: next returns
+	// Middleware wraps the whole work on a request, after its route was found. It
+	// sees no errors but their answers: next returns
 	// nil, and the response has its status. It may be nil.
 	Middleware echo.MiddlewareFunc
-	// LogFields returns what each line of the log about a request should have,
+	// LogFields returns fields for each log line about a request,
 	// from the context that Middleware gave the request. It may be nil.
 	LogFields func(ctx context.Context) []zap.Field
 }
 
-// Instrument adds what watches requests; the first is the outermost. It must not
-// be called after Start.
+// Instrument adds instruments that observe requests; the first is the outermost. It
+// must not be called after Start.
 func (s *Server) Instrument(instruments ...Instrument) {
 	s.instruments = append(s.instruments, instruments...)
 }
 
-// Probe says that machines ask routes, as "/metrics", all the time: their
-// requests are logged at debug only, and are no use of the server. It must not
-// be called after Start.
+// Probe marks routes that machines call all the time, such as "/metrics". Their
+// requests are logged at debug only, and don't count as use of the server. It must
+// not be called after Start.
 func (s *Server) Probe(routes ...string) {
 	for _, route := range routes {
 		s.probes[route] = true
 	}
 }
 
-// IsProbe tells the routes of which [Server.Probe] said that, and /alive,
-// /health, /ready and /server_info.
+// IsProbe reports whether a route was marked by [Server.Probe], or is /alive,
+// /health, /ready or /server_info.
 func (s *Server) IsProbe(route string) bool { return s.probes[route] }
 
 // instrument is the outermost middleware. Echo asks it anew for each request,
@@ -60,8 +60,8 @@ func (s *Server) logFields(ctx context.Context) []zap.Field {
 	return fields
 }
 
-// Failure returns the error that a request was answered with, nil if it was
-// none. It is for instruments, once next has returned.
+// Failure returns the error that a request was answered with, or nil. Instruments
+// may call it once next has returned.
 func Failure(c echo.Context) *HTTPError {
 	if r := requestOf(c.Request().Context()); r != nil {
 		return r.failure
@@ -69,6 +69,6 @@ func Failure(c echo.Context) *HTTPError {
 	return nil
 }
 
-// Open lets a route, as "/status", be called without the server's key. It must
-// not be called after Start.
+// Open lets clients call a route, such as "/status", without the server's key. It
+// must not be called after Start.
 func (s *Server) Open(method, route string) { s.openRoute(method, route) }

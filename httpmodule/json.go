@@ -12,9 +12,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// RawJSON is a response body of any JSON that is sent byte for byte as it is;
-// encoding/json would compact it. Only a whole body is: inside another value
-// it is compacted. Assemble larger bodies from parts with [RawArray].
+// RawJSON is a response body of any JSON that is sent unchanged, byte for byte;
+// encoding/json would compact it. This holds only for a whole body: inside another
+// value it is compacted. Assemble larger bodies from parts with [RawArray].
 type RawJSON []byte
 
 // MarshalJSON returns the bytes.
@@ -44,8 +44,8 @@ func (Raw[T]) Schema(registry huma.Registry) *huma.Schema {
 
 func (r Raw[T]) bytes() []byte { return RawJSON(r).bytes() }
 
-// RawArray joins JSON texts to the text of an array, each byte for byte as it
-// is; one without bytes becomes null.
+// RawArray joins JSON texts into the text of an array, each unchanged, byte for
+// byte; an empty text becomes null.
 func RawArray[T ~[]byte](items ...T) RawJSON {
 	size := 2
 	for _, item := range items {

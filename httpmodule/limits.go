@@ -11,17 +11,17 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// NoLimit in a field of [Limits] takes that limit away.
+// NoLimit in a field of [Limits] removes that limit.
 const NoLimit = -1
 
-// ErrStopping is the cause ([context.Cause]) of the end of a request's context whose
-// route has [Limits] with EndAtStop, once the server stops. A handler that returns its
-// context's error before its response has begun is answered 503 then.
+// ErrStopping is the cause ([context.Cause]) with which a request's context ends when the
+// server stops, if its route has [Limits] with EndAtStop. If the handler then returns its
+// context's error before its response has begun, the request is answered with 503.
 var ErrStopping = errors.New("httpmodule: the server is stopping")
 
-// Limits are one route's own, in place of the server's. A field that is 0 leaves the
-// server's limit, [NoLimit] takes it away. The same value serves plain routes, by
-// [Limits.Route], and typed ones, by [Limits.Operation].
+// Limits replace the server's limits for one route. A field that is 0 keeps the
+// server's limit, [NoLimit] removes it. The same value works for plain routes, by
+// [Limits.Route], and for typed ones, by [Limits.Operation].
 type Limits struct {
 	// RequestTimeout replaces REQUEST_TIMEOUT: when the request's context ends.
 	RequestTimeout time.Duration
@@ -33,25 +33,25 @@ type Limits struct {
 	WriteTimeout time.Duration
 	// BodyLimit replaces BODY_LIMIT: the largest body in bytes.
 	BodyLimit int64
-	// BodyStreams says that the handler does not keep the body in memory, as one that
-	// writes it to a file: it is not counted in MEMORY_BUDGET.
+	// BodyStreams says that the handler does not keep the body in memory, for example
+	// because it writes it to a file: the body does not count in MEMORY_BUDGET.
 	BodyStreams bool
 	// EndAtStop ends the request's context as soon as the server stops, with
-	// [ErrStopping] for its cause. Without it a request has SHUTDOWN_TIMEOUT to end
-	// by itself, which a stream of events never does.
+	// [ErrStopping] as its cause. Without it a request has SHUTDOWN_TIMEOUT to end
+	// by itself, but a stream of events never ends by itself.
 	EndAtStop bool
 }
 
-// StreamLimits are for responses without an end, as server-sent events and websockets:
+// StreamLimits are for responses without an end, such as server-sent events and websockets:
 // neither REQUEST_TIMEOUT nor WRITE_TIMEOUT ends them, and their context ends when
-// the server stops. A typed operation that answers text/event-stream, as those of
-// huma's package sse do, has them by itself, but for what it sets otherwise.
+// the server stops. A typed operation that answers text/event-stream, such as those of
+// huma's package sse, has these limits by default, except those that it sets itself.
 func StreamLimits() Limits {
 	return Limits{RequestTimeout: NoLimit, WriteTimeout: NoLimit, EndAtStop: true}
 }
 
 // DownloadLimits are for large responses: neither REQUEST_TIMEOUT nor WRITE_TIMEOUT
-// ends them. At a stop they have SHUTDOWN_TIMEOUT, as every request has.
+// ends them. At a stop they have SHUTDOWN_TIMEOUT to end, like every request.
 func DownloadLimits() Limits { return Limits{RequestTimeout: NoLimit, WriteTimeout: NoLimit} }
 
 // Route gives a plain route these limits, for HEAD as for GET, and returns the route.

@@ -16,8 +16,8 @@ import (
 //
 // The application's start listens, after the database is connected; its stop
 // drains the server before the database closes, whatever the order of the
-// modules. Requests that had to be cut off are in the log and no failure of the stop. When serving fails in between, the application shuts down with
-// exit code 1.
+// modules. Requests that had to be cut off are logged and don't make the stop fail.
+// If serving fails in between, the application shuts down with exit code 1.
 //
 // fx grants all stop hooks together 15s unless told otherwise: give the
 // application fx.StopTimeout(cfg.StopTimeout() + some seconds), or draining

@@ -14,20 +14,20 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// ReadyCheck is one more thing that /ready asks, such as another server without which
+// ReadyCheck is an additional check of /ready, for example of another server without which
 // requests fail. Clients that call /ready need no key.
 type ReadyCheck struct {
-	// Name says in the answer and in the log what was asked, such as "search". Anybody may
+	// Name names the check in the answer and in the log, such as "search". Anybody may
 	// read it.
 	Name string
-	// Check returns nil while requests would succeed. Its error goes to the log, and to
-	// nobody else. It is called at most once a second, by one goroutine at a time, and
+	// Check returns nil while requests would succeed. Its error goes only to the log. It
+	// is called at most once a second, by one goroutine at a time, and
 	// has 2 seconds: a check that takes longer has failed, and must end with its context.
 	Check func(ctx context.Context) error
 }
 
-// AsReadyCheck adds what a constructor returns, a [ReadyCheck], to what the graph's server
-// asks. The constructor takes what it likes from the graph but the server.
+// AsReadyCheck adds the [ReadyCheck] that a constructor returns to the application's server.
+// The constructor may take anything from the graph except the server.
 func AsReadyCheck(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(`group:"httpmodule.ready"`)))
 }
@@ -41,8 +41,8 @@ func (s *Server) CheckReady(checks ...ReadyCheck) {
 	slices.SortStableFunc(s.checks, func(a, b *checkedState) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// AddDatabases has /ready ask more databases than the server's own. It is called before
-// [Server.Start]; the databases belong to the caller.
+// AddDatabases makes /ready check these databases, besides the server's own. Call it before
+// [Server.Start]; the caller closes the databases.
 func (s *Server) AddDatabases(databases ...dbmodule.NamedDatabase) {
 	for _, one := range databases {
 		s.databases = append(s.databases, &namedProbe{NamedDatabase: one})

@@ -15,7 +15,7 @@ const canonicalRequestID = "X-Request-Id"
 const maxRequestID = 128
 
 // RequestID returns the identifier of the request that ctx belongs to: the
-// client's X-Request-ID if that was sane, else one made for it. It is empty
+// client's X-Request-ID if it was acceptable, otherwise a new one. It is empty
 // outside a request.
 func RequestID(ctx context.Context) string {
 	if r := requestOf(ctx); r != nil {

@@ -16,31 +16,31 @@ import (
 // list does not.
 //
 // A route that two functions register is an error of [New]: the same host, method and
-// path. So is a panic, which is how huma reports a type it can't describe. A route of the
-// server's own (/alive, /health, /ready, /server_info, /openapi.json, /docs and what is
-// below it) is replaced by yours, which needs the key like any route: see [WithoutKey].
+// path. So is a panic, by which huma reports a type that it can't describe. Your route
+// replaces a route of the server (/alive, /health, /ready, /server_info, /openapi.json,
+// /docs and the paths below it), and needs the key like any route: see [WithoutKey].
 //
 // [echo.Echo.Pre] and Use add middleware around all routes; requests have their
-// [Session] in both. Middleware of Pre runs before the key is asked for, that of Use
-// after it. CORS middleware of the program's own belongs into one of them: what it
+// [Session] in both. Middleware of Pre runs before the server checks the key, that of Use
+// after it. Add your own CORS middleware by one of them: origins that it
 // allows may write. In a group or at a route it comes too late for that.
 //
-// Responses say "Cache-Control: no-store" and "X-Content-Type-Options: nosniff" unless a
+// Responses have "Cache-Control: no-store" and "X-Content-Type-Options: nosniff" unless a
 // handler sets these headers to something else.
 //
-// HEAD is answered by the route of GET, without a body, unless there is a HEAD route.
+// The route of GET also answers HEAD, without a body, unless there is a HEAD route.
 type Routes func(e *echo.Echo, api huma.API)
 
-// AsRoutes adds what a constructor returns to the server's routes. The
-// constructor takes what it likes from the graph and returns [Routes], or
-// Routes and an error. The order in which several register is random.
+// AsRoutes adds the routes that a constructor returns to the server. The
+// constructor may take anything from the graph and returns [Routes], or
+// Routes and an error. Several constructors register their routes in random order.
 func AsRoutes(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(`group:"httpmodule.routes"`)))
 }
 
 // AsErrorMappings adds rows to the table of errors, before the built-in ones.
-// Rows of several calls come in no particular order: make each error match
-// one row.
+// Rows of several calls have no particular order: let each error match
+// only one row.
 func AsErrorMappings(mappings ...ErrorMapping) fx.Option {
 	return fx.Supply(fx.Annotate(mappings, fx.ResultTags(`group:"httpmodule.errors,flatten"`)))
 }
@@ -106,7 +106,7 @@ func (s *Server) forget(key routeKey, own *huma.Operation) {
 	}
 }
 
-// WithoutKey lets a plain route be called without the server's key, for HEAD as for GET,
+// WithoutKey lets clients call a plain route without the server's key, for HEAD as for GET,
 // and returns the route. api is the one that the function of type [Routes] got. A typed
 // operation needs no key when its Security is an empty list.
 //

@@ -25,7 +25,7 @@ type Info struct {
 	Title string
 	// Version is "0.0.0-dev" when empty: OpenHands' clients want x.y.z.
 	Version string
-	// Members are put into /server_info, in the place of those of the same name.
+	// Members are added to /server_info, and replace members of the same name.
 	Members map[string]any
 }
 
@@ -95,7 +95,7 @@ type running struct {
 // New makes a server with its own routes (/alive, /health, /ready,
 // /server_info, /openapi.json, /docs) and the given ones. It does no I/O: a
 // wrong setting or route is an error here, a taken port one of
-// [Server.Start]. The database is asked by /ready and belongs to the caller,
+// [Server.Start]. /ready checks the database. The database belongs to the caller,
 // who closes it after Stop. log may be nil.
 func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, routes ...Routes) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
@@ -158,8 +158,8 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 	return s, nil
 }
 
-// MapErrors adds rows to the table from errors to answers, before those that
-// are there. It must not be called after Start.
+// MapErrors adds rows to the table from errors to answers, before the existing
+// rows. It must not be called after Start.
 func (s *Server) MapErrors(mappings ...ErrorMapping) {
 	rows := make([]mapping, len(mappings), len(mappings)+len(s.mappings))
 	for i, m := range mappings {
@@ -215,9 +215,9 @@ func (s *Server) Addr() string {
 	return s.running.listener.Addr().String()
 }
 
-// Start listens, and returns when connections are accepted; an address that
-// can't be had is an error that says what to do. ctx bounds only the call.
-// Serving goes on in the background until Stop; see [Server.Failed].
+// Start listens, and returns when connections are accepted. If it can't listen on
+// the address, the error says what to do. ctx limits only this call.
+// The server serves in the background until Stop; see [Server.Failed].
 func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -273,16 +273,16 @@ func (s *Server) serve(r *running) {
 	s.failed <- r.err
 }
 
-// Failed delivers the error when serving ends by itself, at most once. The
-// server is still to be stopped then.
+// Failed delivers the error if serving ends by itself, at most once. Call Stop
+// after that, too.
 func (s *Server) Failed() <-chan error { return s.failed }
 
-// Stop ends the server: /ready says no, after SHUTDOWN_DELAY no connection is
-// accepted any more, requests in progress get SHUTDOWN_TIMEOUT to end, then
-// their contexts end and their connections are closed. It returns when no
+// Stop ends the server. /ready answers 503. After SHUTDOWN_DELAY the server accepts no
+// more connections. Requests in progress get SHUTDOWN_TIMEOUT to end; then
+// their contexts end and their connections are closed. Stop returns when no
 // handler uses the database any more, or when ctx ends. The error is a *[CutOffError]
-// when nothing is wrong but that requests were cut off. Stopping a server that does not run does
-// nothing.
+// if requests were cut off and nothing else went wrong. Stopping a server that does not
+// run does nothing.
 func (s *Server) Stop(ctx context.Context) error {
 	s.draining.Store(true)
 	s.mu.Lock()
@@ -313,10 +313,10 @@ func (s *Server) Stop(ctx context.Context) error {
 	return err
 }
 
-// CutOffError is what [Server.Stop] returns when it was in order, but for requests that had
-// not ended after SHUTDOWN_TIMEOUT, as that of a client which is stuck.
+// CutOffError is the error of [Server.Stop] if the stop itself went well, but some requests
+// had not ended after SHUTDOWN_TIMEOUT, for example because a client hung.
 type CutOffError struct {
-	// Requests is how many there were. Their handlers have returned since.
+	// Requests is how many requests were cut off. Their handlers have returned since.
 	Requests int64
 	cause    error
 }

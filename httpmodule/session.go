@@ -14,31 +14,31 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// ErrResponseBegun is what the sessions of a request return once its response
-// has begun: what they did is stored or undone by then, and what came later
-// would be lost. Work beyond the response belongs into a unit of work of its
+// ErrResponseBegun is the error of a request's sessions once its response
+// has begun: their work is committed or rolled back by then, and later work
+// would be lost. For work after the response, use a unit of work of its
 // own: SessionFactory.InTx.
 var ErrResponseBegun = errors.New("httpmodule: session: the response has begun and the request's unit of work has ended with it")
 
-// ErrNoRequest is what a session returns that was asked for with a context
+// ErrNoRequest is the error of a session that [Session] returned for a context
 // that belongs to no request.
 var ErrNoRequest = errors.New("httpmodule: session: the context belongs to no request of this server; outside one use SessionFactory.InTx")
 
-// Session returns the session that the request of ctx has with a factory. It
-// is made on first use and the same for everything in the request; it belongs
-// to the request's goroutine, as any session does, and nobody but this
+// Session returns the session of ctx's request on a factory. It
+// is made on first use, and is the same for all code in the request. It belongs
+// to the request's goroutine, as any session belongs to one, and only this
 // package closes it.
 //
 // For GET, HEAD and OPTIONS it is read-only, works until the handler returns,
 // also while a response is streamed, and is then closed. For all other
-// methods it ends before the first byte of the response leaves. It is
-// committed when the status is below 400. It is rolled back when that is 400
-// or above, when the handler returned an error or panicked (whatever Echo's
-// HTTPErrorHandler answers), when [SetRollbackOnly] was called, and when the
-// client has gone. A commit that fails replaces the response by the error's.
+// methods it ends before the first byte of the response is sent. It is
+// committed if the status is below 400. It is rolled back if the status is 400
+// or above, if the handler returned an error or panicked (whatever Echo's
+// HTTPErrorHandler answers), if [SetRollbackOnly] was called, and if the
+// client has gone. If the commit fails, the error's response replaces the handler's.
 // Sessions of several factories are committed one after the other, in the
-// order of first use: the first that fails undoes itself and those after it,
-// not those before.
+// order of first use: if one fails, it and the later ones are rolled back; the
+// earlier ones stay committed.
 //
 // Outside a request every use of the session returns [ErrNoRequest].
 func Session(ctx context.Context, sessions *dbmodule.SessionFactory) *dbmodule.Session {
@@ -50,8 +50,8 @@ func Session(ctx context.Context, sessions *dbmodule.SessionFactory) *dbmodule.S
 }
 
 // SetRollbackOnly makes the request of ctx roll its sessions back, whatever its
-// response. It is for middleware that keeps an error from this package: one that
-// answers it with a status below 400 and returns nil. It comes too late once the
+// response. It is for middleware that hides an error from this package, because it
+// answers the error with a status below 400 and returns nil. It has no effect once the
 // response has begun, and does nothing outside a request.
 func SetRollbackOnly(ctx context.Context) {
 	if r := requestOf(ctx); r != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// CloseSessions closes the sessions that the request of ctx has with factories, if it may only
-// read. Streams call it before they begin, so that no connection is kept for as long as a
+// CloseSessions closes the sessions of ctx's request if they are read-only. Streams call it
+// before they begin, so that they hold no connection for as long as a
 // client stays. Sessions that may write are committed when the response begins.
 func CloseSessions(ctx context.Context) {
 	if r := requestOf(ctx); r != nil {
@@ -19,10 +19,11 @@ func CloseSessions(ctx context.Context) {
 	}
 }
 
-// Detach lets a handler return that has taken its connection over ([http.Hijacker]), while what it has
-// begun goes on, so that little of the request is held in memory. detached has the values that
-// others have put into the request's context ctx, and neither the request nor its sessions. It
-// ends with [ErrStopping] when the server stops, and [Server.Stop] waits until done is called.
+// Detach is for a handler that has taken its connection over ([http.Hijacker]). With it the handler
+// can return while its work continues, so that little of the request stays in memory. detached has
+// the values that others have put into the request's context ctx, but neither the request nor its
+// sessions. It ends with [ErrStopping] when the server stops, and [Server.Stop] waits until done is
+// called.
 func Detach(ctx context.Context) (detached context.Context, done func()) {
 	detached, cancel := context.WithCancelCause(afterwards{context.WithoutCancel(ctx)})
 	r := requestOf(ctx)
@@ -65,9 +66,9 @@ func (a afterwards) Value(key any) any {
 	return value
 }
 
-// Authenticate is [Server.Authenticate] of the server that the request belongs to, for routes
-// that were opened by [WithoutKey] and ask for the key themselves. A request of no server is
-// an error.
+// Authenticate is [Server.Authenticate] of the request's server, for routes
+// that were opened by [WithoutKey] and check the key themselves. It returns an error if the
+// request belongs to no server.
 func Authenticate(r *http.Request) error {
 	own := requestOf(r.Context())
 	if own == nil {
