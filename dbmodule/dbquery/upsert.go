@@ -7,19 +7,20 @@ import (
 	"github.com/uptrace/bun/dialect"
 )
 
-// Upsert makes an INSERT that changes the row which is there already: one with the same
-// values of the conflict columns, which have a unique index or are the primary key. update
-// names the columns that get the inserted values; without any the row stays as it is.
+// Upsert makes an INSERT that updates the existing row if there is one with the same
+// values in the conflict columns. These have a unique index or are the primary key. update
+// names the columns that get the inserted values; without any, the existing row stays
+// unchanged.
 //
 //	dbquery.Upsert(s.NewInsert().Model(book), []string{"isbn"}, "title", "copies").Exec(ctx)
 //
-// On MySQL and MariaDB the conflict columns are not asked for: a row with the same value of
-// any unique key is changed. Set adds what is more than an assignment:
+// MySQL and MariaDB ignore the conflict columns: there a row with the same value of
+// any unique key is updated. For more than a plain assignment, use Set:
 //
 //	Upsert(…).Set("times = book.times + 1") // by the table's alias, or on MySQL without one
 //
-// How many rows the result counts differs between engines. A model's identifier that the
-// database makes is that of the row on SQLite and PostgreSQL only.
+// The number of rows in the result differs between engines. An identifier that the
+// database generates is the existing row's on SQLite and PostgreSQL only.
 func Upsert(query *bun.InsertQuery, conflict []string, update ...string) *bun.InsertQuery {
 	if query.DB().Dialect().Name() == dialect.MySQL {
 		query = query.On("DUPLICATE KEY UPDATE")

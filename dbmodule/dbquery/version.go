@@ -9,7 +9,7 @@ import (
 )
 
 // Version is SQLAlchemy's version_id_col: a column that counts how often a row was changed.
-// A model embeds it, and is changed by [Update] and [Delete].
+// Embed it in a model, and change the model by [Update] and [Delete].
 //
 //	type Book struct {
 //		dbquery.Version
@@ -27,14 +27,14 @@ func (v *Version) rowVersion() *int64 { return &v.Version }
 type Versioned interface{ rowVersion() *int64 }
 
 // ErrStale is the error of a change to a row that somebody else has changed or deleted
-// since it was read: SQLAlchemy's StaleDataError. Nothing was changed. Whoever wants the
-// change reads the row again; an HTTP API answers 409 or 412. InTx does not repeat it,
-// since the version may be a client's.
+// since it was read: SQLAlchemy's StaleDataError. Nothing was changed. To make the
+// change, read the row again; an HTTP API answers 409 or 412. InTx does not run the work
+// again, because the version may come from a client.
 var ErrStale = errors.New("somebody else has changed or deleted the row since it was read")
 
-// Update stores columns of a model, all if none are named, if its row still has the version
-// that the model has; otherwise it returns [ErrStale]. Then the model and its row have the
-// next version. The model is the same as before after an error.
+// Update stores columns of a model, all if none are named, if the row still has the model's
+// version; otherwise it returns [ErrStale]. After success the model and its row have the
+// next version. After an error the model is unchanged.
 func Update(ctx context.Context, db bun.IDB, model Versioned, columns ...string) (err error) {
 	version := model.rowVersion()
 	before := *version
@@ -55,8 +55,8 @@ func Update(ctx context.Context, db bun.IDB, model Versioned, columns ...string)
 	return changed("update", model, result)
 }
 
-// Delete deletes a model's row if that still has the version that the model has; otherwise
-// it returns [ErrStale].
+// Delete deletes a model's row if the row still has the model's version; otherwise it
+// returns [ErrStale].
 func Delete(ctx context.Context, db bun.IDB, model Versioned) error {
 	result, err := db.NewDelete().Model(model).WherePK().Where("? = ?", bun.Ident("version"), *model.rowVersion()).Exec(ctx)
 	if err != nil {

@@ -16,14 +16,14 @@ import (
 const (
 	// MaxName is how many bytes a topic and a key may have together.
 	MaxName = 1024
-	// MaxMessage is how many bytes a message has at most that other processes get.
+	// MaxMessage is the most bytes that a message for other processes may have.
 	MaxMessage = 4096
 )
 
 // Config decides how often a feed asks the database. Its zero value is usable.
 type Config struct {
-	// PollInterval is the pause between two questions where the engine tells nothing by
-	// itself; 0 stands for 0.5 seconds.
+	// PollInterval is the pause between two polls of an engine that does not notify the
+	// feed; 0 means 0.5 seconds.
 	PollInterval time.Duration `envconfig:"FEED_POLL_INTERVAL" default:"500ms" desc:"how often to ask SQLite, MariaDB and MySQL for changes by other processes"`
 }
 
@@ -41,25 +41,24 @@ func (c Config) Validate() error {
 // netInterval is the pause between two questions where NOTIFY carries hints.
 const netInterval = 15 * time.Second
 
-// VersionsFunc reads a version of each of up to 500 keys that are there: any number that is
-// another one after each change that is published. A key that it leaves out counts as one
-// that is not there. It is called with a session that sees what is committed, by one
-// goroutine at a time.
+// VersionsFunc reads a version for each of up to 500 keys: any number that differs after
+// each published change. A key that it leaves out counts as a key that does not exist. It
+// is called with a session that sees committed data, by one goroutine at a time.
 type VersionsFunc func(ctx context.Context, db bun.IDB, keys []string) (map[string]int64, error)
 
-// Topic says how the feed finds out by itself whether something has changed.
+// Topic says how the feed detects changes by polling.
 type Topic struct {
 	// Name is what units of work publish.
 	Name string
-	// Versions is asked for the keys that have subscribers. Without it, and for topics
-	// of which the feed knows nothing, each question is answered by a hint to all
+	// Versions is called for the keys that have subscribers. Without it, and for topics
+	// that the feed does not know, each poll gives a hint to all
 	// subscribers of the topic.
 	Versions VersionsFunc
 }
 
-// Feed tells subscribers what units of work publish. It is safe for concurrent use. It works
-// within the process as soon as it is made, and between processes from [Feed.Start] to
-// [Feed.Close].
+// Feed notifies subscribers of the changes that units of work publish. It is safe for
+// concurrent use. It works within the process as soon as it is made, and between processes
+// from [Feed.Start] to [Feed.Close].
 type Feed struct {
 	db       *dbmodule.Database
 	sessions *dbmodule.SessionFactory
@@ -113,13 +112,13 @@ func New(cfg Config, log *zap.Logger, db *dbmodule.Database, topics ...Topic) (*
 	return f, nil
 }
 
-// Sessions returns the factory whose sessions see what a hint tells of. Those of others that
-// only read may go to a replica, which may not have it yet.
+// Sessions returns a factory whose sessions see the changes that hints are about. Read-only
+// sessions of other factories may go to a replica, which may not have the change yet.
 func (f *Feed) Sessions() *dbmodule.SessionFactory { return f.sessions }
 
-// Publish has subscribers told of a change to what key names in topic, once s commits, and
-// not if it rolls back, to the savepoint at which it stands included. It does no I/O. The
-// error is one of the caller's: topic is empty, or both together are longer than
+// Publish gives a hint to the subscribers of topic and key once s commits. It gives none if
+// s rolls back, or rolls back the current savepoint. It does no I/O. It returns an error only
+// for wrong arguments: topic is empty, or both together are longer than
 // [MaxName].
 func (f *Feed) Publish(_ context.Context, s *dbmodule.Session, topic, key string) error {
 	at, err := placeOf(topic, key)
@@ -135,10 +134,10 @@ func (f *Feed) Publish(_ context.Context, s *dbmodule.Session, topic, key string
 	return nil
 }
 
-// Pass hands a message to those subscribers of what key names in topic that take messages,
-// once s commits, and not if it rolls back. It is for what passes by and is not worth
-// storing: a message that is lost on the way is not told of. Other processes get it where
-// NOTIFY carries hints, if it has up to [MaxMessage] bytes and not too many wait. The
+// Pass delivers a message to the subscribers of topic and key that take messages,
+// once s commits, and not if it rolls back. It is for data that is not worth
+// storing: if a message is lost on the way, nobody is notified. Other processes receive it
+// where NOTIFY carries hints, if it has up to [MaxMessage] bytes and not too many wait. The
 // message belongs to the feed from then on. Errors are those of Publish.
 func (f *Feed) Pass(_ context.Context, s *dbmodule.Session, topic, key string, message []byte) error {
 	at, err := placeOf(topic, key)
@@ -164,20 +163,20 @@ func placeOf(topic, key string) (place, error) {
 // SubscribeOption changes a subscription.
 type SubscribeOption func(*Subscription)
 
-// WithMessages has messages ([Feed.Pass]) handed to take, one at a time for each process that
-// sends. take must not wait, nor call the feed, nor change the message: others get the same.
+// WithMessages passes messages ([Feed.Pass]) to take, one at a time for each process that
+// sends. take must not wait, call the feed or change the message: others receive the same one.
 func WithMessages(take func(message []byte)) SubscribeOption {
 	return func(s *Subscription) { s.take = take }
 }
 
-// Subscribe begins to listen for changes to what key names in topic. The caller closes the
+// Subscribe starts to listen for changes of topic and key. The caller closes the
 // subscription.
 func (f *Feed) Subscribe(topic, key string, options ...SubscribeOption) *Subscription {
 	return f.hub.subscribe(place{topic, key}, options...)
 }
 
-// Start begins to hear other processes, in the background. ctx bounds only the call, which
-// waits for nothing: a database that is away is waited for in the background.
+// Start starts to listen to other processes, in the background. ctx limits only the call, which
+// waits for nothing: if the database is unavailable, the feed waits for it in the background.
 func (f *Feed) Start(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -193,8 +192,8 @@ func (f *Feed) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close ends what Start began and waits for its end. Subscriptions stay, and hear nothing from
-// other processes any more. It may be called more than once.
+// Close ends the background work of Start and waits for its end. Subscriptions stay open, but
+// receive nothing from other processes any more. It may be called more than once.
 func (f *Feed) Close() error {
 	f.mu.Lock()
 	f.closed = true

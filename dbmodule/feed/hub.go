@@ -18,8 +18,8 @@ type Subscription struct {
 	take func(message []byte)
 }
 
-// Hints receives a value when something may have changed since the value before was taken. It
-// is never closed. The first value may come at once.
+// Hints receives a value when something may have changed since the previous value was
+// received. It is never closed. The first value may come at once.
 func (s *Subscription) Hints() <-chan struct{} { return s.hints }
 
 // Close ends the subscription. It may be called more than once.

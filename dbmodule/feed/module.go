@@ -13,8 +13,8 @@ import (
 // does. It takes a [Config] if there is one, and the topics of [AsTopic].
 var Module = fx.Module("feed", fx.Provide(newFeed))
 
-// AsTopic adds what a constructor returns to the feed's topics. The constructor takes what
-// it likes from the graph and returns a [Topic], or a Topic and an error.
+// AsTopic adds the topic that a constructor returns to the feed. The constructor may take
+// anything from the graph and returns a [Topic], or a Topic and an error.
 func AsTopic(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(`group:"feed.topics"`)))
 }

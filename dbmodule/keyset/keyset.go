@@ -32,21 +32,21 @@ type Column struct {
 // times are of microseconds in UTC at most. A Listing is not changed once it is used, and
 // is safe for concurrent use then.
 type Listing[T, C any] struct {
-	// Scope names the listing and what selects its rows, such as "books:7": a token is of
-	// no use in another. It is readable in the token.
+	// Scope names the listing and what selects its rows, such as "books:7": a token of one
+	// scope is refused in another. It is readable in the token.
 	Scope string
 	// Columns are its order.
 	Columns []Column
-	// Cursor is what a token says of a row.
+	// Cursor returns what a token stores of a row.
 	Cursor func(row *T) C
-	// Values are the columns' values, in their order, of the row that a cursor tells of.
+	// Values returns the columns' values, in their order, of the row that a cursor stores.
 	Values func(cursor C) []any
 }
 
-// Page runs a query for at most limit rows behind the page that gave token, which is "" for
-// the first page. The query has the rows' model and conditions, and no order or limit of
-// its own. next is the token of the page after, "" if this was the last. A token that this
-// listing did not give is [ErrToken].
+// Page runs a query for at most limit rows after the page that returned token, which is ""
+// for the first page. The query has the rows' model and conditions, and no order or limit of
+// its own. next is the token for the next page, "" if this was the last. If this
+// listing did not make the token, the error is [ErrToken].
 func (l Listing[T, C]) Page(ctx context.Context, query *bun.SelectQuery, token string, limit int) (rows []T, next string, err error) {
 	var values []any
 	if token != "" {
@@ -73,8 +73,8 @@ func (l Listing[T, C]) Page(ctx context.Context, query *bun.SelectQuery, token s
 	return rows, next, err
 }
 
-// After orders a query by columns, and has it begin behind the row with these values of
-// them: one for each column, or none for the first page.
+// After orders a query by columns, and makes it begin after the row with these values:
+// one for each column, or none for the first page.
 func After(query *bun.SelectQuery, columns []Column, values ...any) *bun.SelectQuery {
 	for _, column := range columns {
 		direction := "ASC"
@@ -103,7 +103,7 @@ func After(query *bun.SelectQuery, columns []Column, values ...any) *bun.SelectQ
 	return query.Where("("+behind+")", args...)
 }
 
-// ErrToken is the error of a token that nobody gave, or that is of another listing: a
+// ErrToken is the error for a token that was made up, or that is of another listing: a
 // client's mistake, which a server answers with 422 or 400.
 var ErrToken = errors.New("the token of the page is not one that this listing gave")
 
@@ -116,8 +116,8 @@ type token[C any] struct {
 	Cursor  C      `json:"c"`
 }
 
-// Encode makes a token of a cursor: text for an URL, at most 4096 bytes long, which anybody
-// can read and nobody has signed. C is a struct that JSON keeps as it is.
+// Encode makes a token from a cursor: text for a URL, at most 4096 bytes long. Anybody can
+// read it; it is not signed. C is a struct that JSON encodes and decodes unchanged.
 func Encode[C any](scope string, cursor C) (string, error) {
 	text, err := json.Marshal(token[C]{1, scope, cursor})
 	if err != nil {
@@ -130,8 +130,8 @@ func Encode[C any](scope string, cursor C) (string, error) {
 	return made, nil
 }
 
-// Decode reads a token that [Encode] made for the same scope and type. Everything else is
-// [ErrToken], never a listing that begins anew.
+// Decode reads a token that [Encode] made for the same scope and type. For everything else
+// it returns [ErrToken], so that no listing starts again by mistake.
 func Decode[C any](text, scope string) (cursor C, err error) {
 	invalid := fmt.Errorf("keyset: read a token: %w", ErrToken)
 	if len(text) > maxToken {

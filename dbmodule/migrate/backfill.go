@@ -14,25 +14,26 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// BackfillFunc changes the next rows of a large table. db is a transaction of
-// this piece alone, at READ COMMITTED: what it locks is free again when the
-// function returns, so that the programs that use the tables wait for no more
-// than one piece. A few thousand rows are a good size.
+// BackfillFunc changes the next rows of a large table. db is a transaction for
+// this piece alone, at READ COMMITTED. Its locks are released when the
+// function returns, so that other programs wait for at most one piece. A few
+// thousand rows are a good size.
 //
-// from says where the piece begins: it is "" for the first one, and for each
-// other one the Next of the piece before. It is stored in the transaction of
-// that piece. A run that was killed goes on there, and no piece is stored twice.
+// from says where the piece begins: it is "" for the first piece, and for each
+// other piece the Next of the piece before. Next is stored in the transaction of
+// its piece. If a run is killed, the next run resumes there, and no piece is stored
+// twice.
 //
-// Other programs may write to the tables between two pieces, builds from before
-// the revision among them.
+// Other programs, including builds from before the revision, may write to the
+// tables between two pieces.
 type BackfillFunc func(ctx context.Context, db bun.IDB, from string) (Piece, error)
 
-// Piece is what one call of a [BackfillFunc] did.
+// Piece is the result of one call of a [BackfillFunc].
 type Piece struct {
-	// Next is where the next piece begins, in words of the function's own. It
-	// is not read if Done.
+	// Next is where the next piece begins, in a form that the function chooses.
+	// It is ignored if Done.
 	Next string
-	// Rows is how many rows were looked at, for people to see that it gets on.
+	// Rows is how many rows were examined; it is shown as progress.
 	Rows int64
 	// Done says that there is no next piece.
 	Done bool

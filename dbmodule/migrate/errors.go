@@ -27,8 +27,8 @@ type StatementError struct {
 	// Index counts it from 1 to Total. Of a backfill it counts the pieces, whose
 	// Total nobody knows: it is 0.
 	Index, Total int
-	// Kept says that the statements before it stay done, as on MySQL. Without
-	// it nothing of the revision is left.
+	// Kept says that the statements before it stay done, as on MySQL. If it is
+	// false, nothing of the revision is stored.
 	Kept bool
 	// Hint is one more thing that may help, or "".
 	Hint string
@@ -123,8 +123,8 @@ func firstWords(statement string) string {
 	return text
 }
 
-// EditedError says that a statement which a half-done revision had completed
-// is another one now, so that the rest can't simply go on.
+// EditedError says that somebody edited a statement that a half-done revision had
+// already completed, so that the revision can't simply resume.
 type EditedError struct {
 	Revision  *Revision
 	Direction graph.Direction
@@ -146,9 +146,9 @@ func (e *EditedError) Error() string {
 		e.Direction, e.Revision.ID, e.File, which, e.Done, e.Revision.ID)
 }
 
-// LostSessionError says that a half-done revision can't go on, since a statement
-// that is complete left something in its session, which is gone, and one of the
-// rest may need it.
+// LostSessionError says that a half-done revision can't resume: a completed
+// statement left something in its session, that session is gone, and one of the
+// remaining statements may need it.
 type LostSessionError struct {
 	Revision  *Revision
 	Direction graph.Direction
@@ -170,10 +170,10 @@ func (e *LostSessionError) Error() string {
 		e.Direction, e.Revision.ID, e.File, e.Done, e.Made, firstWords(e.Maker), e.What, e.Needed, firstWords(e.Needs), e.Done, e.Direction, e.Revision.ID)
 }
 
-// DirtyError says that a revision was begun and is not complete, and that
-// what was asked for does not complete it.
+// DirtyError says that a revision has started and is not complete, and that
+// the requested operation would not complete it.
 type DirtyError struct {
-	// Entries are the pieces of history in question.
+	// Entries are the history entries in question.
 	Entries []*Entry
 }
 
@@ -187,7 +187,7 @@ func (e *DirtyError) Error() string {
 		strings.Join(parts, ", "))
 }
 
-// IrreversibleError says that nothing takes a revision back.
+// IrreversibleError says that a revision has no downgrade.
 type IrreversibleError struct {
 	Revision *Revision
 	// Foreign says that only the database's history knows the revision.

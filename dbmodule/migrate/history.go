@@ -11,21 +11,21 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// Status says how a piece of history ended.
+// Status says how a history entry ended.
 type Status string
 
 // The values of Status.
 const (
-	// StatusRunning is work that was begun and is not complete: it goes on at
-	// this moment, failed in the middle, or its process was killed.
+	// StatusRunning is work that has started and is not complete: it is running
+	// now, failed in the middle, or its process was killed.
 	StatusRunning Status = "running"
 	// StatusDone is complete.
 	StatusDone Status = "done"
-	// StatusGivenUp was begun and then settled by a stamp.
+	// StatusGivenUp is work that had started and was then settled by a stamp.
 	StatusGivenUp Status = "given up"
 )
 
-// Entry is one piece of history: a revision that was applied, taken back or
+// Entry is one entry of the history: a revision that was applied, taken back or
 // stamped. It is a row of alembic_version_history, or of the table that
 // [VersionTable] names instead.
 type Entry struct {
@@ -35,31 +35,31 @@ type Entry struct {
 	Revision  string          `bun:"revision" json:"revision"`
 	Direction graph.Direction `bun:"direction" json:"direction"`
 	Status    Status          `bun:"status" json:"status"`
-	// StartedAt is UTC; Duration is the work's alone, without waiting for the
-	// lock, and of the last run where there were several.
+	// StartedAt is UTC. Duration does not include waiting for the lock; if there
+	// were several runs, it is the last run's.
 	StartedAt time.Time     `bun:"started_at" json:"started_at"`
 	Duration  time.Duration `bun:"duration_ns" json:"duration_ns"`
 	// Build says which program did it.
 	Build string `bun:"build" json:"build,omitempty"`
-	// Checksum is that of the upgrade's statements; "" for Go code and for
-	// revisions that were stamped by other tools.
+	// Checksum is the checksum of the upgrade's statements; "" for Go code and for
+	// revisions that other tools stamped.
 	Checksum string `bun:"checksum" json:"checksum,omitempty"`
 	// StatementsDone of StatementsTotal are complete.
 	StatementsDone  int `bun:"statements_done" json:"statements_done"`
 	StatementsTotal int `bun:"statements_total" json:"statements_total"`
-	// DoneHashes has a line for each statement that is complete. Of a backfill
+	// DoneHashes has a line for each completed statement. For a backfill
 	// it has the position of the next piece, and StatementsDone counts pieces.
 	DoneHashes string `bun:"done_hashes" json:"-"`
-	// InDoubt is set while a statement that no transaction holds is under
-	// way: its hash, a space, and what the schema was before.
+	// InDoubt is set while a statement outside any transaction is
+	// running: its hash, a space, and the schema before it.
 	InDoubt string `bun:"in_doubt" json:"-"`
 	// Message, DownRevisions, DependsOn and BranchLabels are the revision's,
-	// and DownSQL what takes it back, for builds that don't know it.
+	// and DownSQL its downgrade, for builds that don't know the revision.
 	Message       string `bun:"message" json:"message,omitempty"`
 	DownRevisions string `bun:"down_revisions" json:"-"`
 	DependsOn     string `bun:"depends_on" json:"-"`
 	BranchLabels  string `bun:"branch_labels" json:"-"`
-	// DownSQL is nil where nothing takes the revision back.
+	// DownSQL is nil if the revision has no downgrade in SQL.
 	DownSQL *string `bun:"down_sql" json:"-"`
 	// Error is why it is not complete, without values of rows.
 	Error string `bun:"error" json:"error,omitempty"`

@@ -16,18 +16,18 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// VersionTable names the tables in which a database keeps where it stands:
+// VersionTable names the tables that record which revisions a database has:
 // Alembic's version_table and version_table_schema. Programs that share a
-// database need not share them. The zero value is Alembic's table, where the
-// connection finds it.
+// database need not share these tables. The zero value is Alembic's table, where
+// the connection finds it.
 type VersionTable struct {
 	// Name is the version table's, "alembic_version" by default.
 	Name string
-	// Schema holds the version table and the history. It must exist. The
-	// default is what the connection's search path leads to; on MySQL it is
+	// Schema is the schema of the version table and the history. It must exist.
+	// By default the connection's search path decides; on MySQL it is
 	// the connection's database, on SQLite "main".
 	Schema string
-	// History is the name of the table that says what ran when; Name with
+	// History is the name of the table that records what ran when; Name with
 	// "_history" by default.
 	History string
 }

@@ -37,11 +37,11 @@ type Option func(*Migrator)
 // WithBuild names the program and its version in the history.
 func WithBuild(build string) Option { return func(m *Migrator) { m.build = build } }
 
-// WithProgress has fn told how far each run is.
+// WithProgress calls fn with the progress of each run.
 func WithProgress(fn ProgressFunc) Option { return func(m *Migrator) { m.progress = fn } }
 
-// New reads the revisions of all sources. The error joins everything that is
-// wrong with them.
+// New reads the revisions of all sources. The error joins all problems that it
+// finds in them.
 func New(sources []Source, opts ...Option) (*Migrator, error) {
 	table, err := versionTable(sources)
 	if err != nil {
@@ -77,8 +77,8 @@ func (m *Migrator) report(p Progress) {
 	}
 }
 
-// VersionTable returns the names of the tables that it keeps, defaults filled in
-// but for the schema.
+// VersionTable returns the names of the Migrator's tables, with the defaults filled
+// in except for the schema.
 func (m *Migrator) VersionTable() VersionTable {
 	return VersionTable{Name: m.table.name(), Schema: m.table.Schema, History: m.table.history()}
 }
@@ -88,11 +88,12 @@ func (m *Migrator) Graph() *graph.Graph { return m.graph }
 
 // Upgrade runs the revisions that lead to the targets, in Alembic's grammar
 // ("head", "heads", "ae10", "+2", "label@head"), and returns the steps that
-// this call ran. Those that another process runs meanwhile are waited for and
-// not among them. After an error, the steps returned with it are done.
+// this call ran. If another process runs some of them meanwhile, Upgrade waits for
+// it and does not return its steps. After an error, the steps returned with it are
+// done.
 //
-// ctx ends the run: a revision in progress is rolled back, or on MySQL stays
-// where it is, to be resumed.
+// When ctx ends, the run ends: a revision in progress is rolled back, or on MySQL
+// stays half done and can be resumed.
 func (m *Migrator) Upgrade(ctx context.Context, db *dbmodule.Database, targets ...string) ([]Step, error) {
 	return m.migrate(ctx, db, upgradePlan(targets))
 }
@@ -100,8 +101,8 @@ func (m *Migrator) Upgrade(ctx context.Context, db *dbmodule.Database, targets .
 // Downgrade takes revisions back until the target ("base", "ae10", "-1",
 // "label@base") is the newest, and returns the steps that it ran. Revisions of
 // a newer build, which only the database's history knows, are taken back by the
-// SQL kept there. Those of another program that shares the version table stay
-// unless the target names them.
+// SQL in that history. Revisions of another program that shares the version table
+// stay unless the target names them.
 func (m *Migrator) Downgrade(ctx context.Context, db *dbmodule.Database, target string) ([]Step, error) {
 	return m.migrate(ctx, db, downgradePlan(target))
 }
@@ -179,10 +180,10 @@ func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, plan plan
 	return done, err
 }
 
-// Stamp records that the database stands at the targets, without running
-// anything, and returns the steps that it recorded. Work that was begun and is
-// not complete counts as settled. With purge the version table is emptied
-// first, whatever it holds.
+// Stamp records the targets as the database's revisions, without running
+// anything, and returns the steps that it recorded. Work that has started and is
+// not complete counts as settled. With purge it first empties the version table,
+// whatever is in it.
 func (m *Migrator) Stamp(ctx context.Context, db *dbmodule.Database, purge bool, targets ...string) (steps []Step, err error) {
 	err = m.exclusively(ctx, db, func(ctx context.Context, r *run) error {
 		steps, err = r.stamp(ctx, purge, targets)
@@ -191,7 +192,7 @@ func (m *Migrator) Stamp(ctx context.Context, db *dbmodule.Database, purge bool,
 	return steps, err
 }
 
-// EnsureVersion makes the version table and the history where they are not.
+// EnsureVersion creates the version table and the history if they do not exist.
 func (m *Migrator) EnsureVersion(ctx context.Context, db *dbmodule.Database) error {
 	return m.exclusively(ctx, db, func(context.Context, *run) error { return nil })
 }
@@ -216,10 +217,9 @@ func (m *Migrator) DatabaseGraph(ctx context.Context, db bun.IDB) (*graph.Graph,
 	return s.graph, nil
 }
 
-// Standing returns the revisions of this program, with those of newer builds
-// that the database's history knows, and what the version table holds of them:
-// what plans are made from. Other programs' revisions are not among them. It
-// only reads.
+// Standing returns the input for a plan: the revisions of this program, with those
+// of newer builds that the database's history knows, and which of them the version
+// table has. Other programs' revisions are not among them. It only reads.
 func (m *Migrator) Standing(ctx context.Context, db bun.IDB) (*graph.Graph, []string, error) {
 	s, err := m.read(ctx, db)
 	if err != nil {
@@ -238,7 +238,7 @@ func (m *Migrator) History(ctx context.Context, db bun.IDB) ([]Entry, error) {
 	return s.entries, nil
 }
 
-// State says where the database stands among the revisions. It only reads.
+// State says which of the revisions the database has. It only reads.
 func (m *Migrator) State(ctx context.Context, db bun.IDB) (dbmodule.RevisionState, error) {
 	s, err := m.read(ctx, db)
 	if err != nil {
@@ -250,7 +250,7 @@ func (m *Migrator) State(ctx context.Context, db bun.IDB) (dbmodule.RevisionStat
 }
 
 // UpgradeHeads runs every revision that the database lacks. On a database that
-// a newer build has upgraded there is nothing to do.
+// a newer build has upgraded it does nothing.
 func (m *Migrator) UpgradeHeads(ctx context.Context, db *dbmodule.Database) error {
 	_, err := m.Upgrade(ctx, db, "heads")
 	return err

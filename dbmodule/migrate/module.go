@@ -13,8 +13,8 @@ import (
 // sourcesGroup is the fx value group that [Revisions] adds to.
 const sourcesGroup = `group:"dbmodule.revisions"`
 
-// Module supplies the dbmodule.Migrator that dbmodule.Module upgrades the
-// database with at the start, and the *Migrator itself. It takes the sources
+// Module supplies the dbmodule.Migrator with which dbmodule.Module upgrades the
+// database at the start, and the *Migrator itself. It takes the sources
 // of [Revisions], needs a *zap.Logger, and names the [Build] in the history if
 // the graph has one.
 var Module = fx.Module("migrate",
@@ -24,8 +24,8 @@ var Module = fx.Module("migrate",
 // Build names the program and its version in the history.
 type Build string
 
-// Revisions adds a source of revisions to the application. All sources that
-// joined this way make one history, in whichever order they come.
+// Revisions adds a source of revisions to the application. All sources together
+// make one history, in whichever order they are added.
 func Revisions(source Source) fx.Option {
 	return fx.Supply(fx.Annotate(source, fx.ResultTags(sourcesGroup)))
 }
@@ -42,8 +42,8 @@ func newFromGraph(p params) (*Migrator, error) {
 	return New(p.Sources, WithBuild(string(p.Build)), WithProgress(LogProgress(p.Log)))
 }
 
-// LogProgress tells a log how far a run is: each revision before it begins and
-// when it is done, and what is waited for.
+// LogProgress logs the progress of a run: each revision before it begins and
+// when it is done, and what the run waits for.
 func LogProgress(log *zap.Logger) ProgressFunc {
 	var told atomic.Int64 // when the progress of a backfill was, in Unix seconds
 	return func(p Progress) {

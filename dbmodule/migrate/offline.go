@@ -17,12 +17,13 @@ const mysqlNote = `-- MODIFY and CHANGE state a column whole. db upgrade reads t
 -- AUTO_INCREMENT, INVISIBLE. SQL can't: compare these statements with SHOW CREATE TABLE.
 `
 
-// WriteSQL writes the statements that running the steps sends, for somebody
+// WriteSQL writes the statements that a run of the steps would send, for somebody
 // else to run: those of the revisions, of the version table and of the
 // history, with their transactions. db says which engine; it need not be
-// connected. A revision that is Go code is an error.
+// connected. A revision in Go code is an error.
 //
-// The history then says that each was run at this moment and at once.
+// The history then says that each revision ran at the time of this call and took no
+// time.
 func (m *Migrator) WriteSQL(w io.Writer, db *dbmodule.Database, steps []Step) error {
 	o := &offline{m: m, db: db.DB(), engine: db.Engine()}
 	o.dialect = dialectOf(&run{m: m, db: db, engine: o.engine})

@@ -20,24 +20,24 @@ const (
 	PhaseRetry
 )
 
-// Progress is how far a run is.
+// Progress says how far a run is.
 type Progress struct {
 	Phase Phase
-	// Step is what is under way; it is empty while waiting.
+	// Step is the step that is running; it is empty while waiting.
 	Step Step
 	// Index counts the steps of the run from 1 to Total.
 	Index, Total int
 	// Statement counts the step's statements that are complete.
 	// Of a backfill Statement counts pieces, and Statements is 0.
 	Statement, Statements int
-	// Rows is how many rows a backfill has looked at in this run.
+	// Rows is how many rows a backfill has examined in this run.
 	Rows int64
 	// Elapsed is the time since the wait, or the step, began.
 	Elapsed time.Duration
-	// Detail says who is waited for, or why something is tried again, as far
+	// Detail says what the run waits for, or why it tries something again, as far
 	// as that is known.
 	Detail string
 }
 
-// ProgressFunc is told how far a run is, by the goroutine that runs it.
+// ProgressFunc receives the progress of a run, in the goroutine that runs it.
 type ProgressFunc func(Progress)

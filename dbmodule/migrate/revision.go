@@ -23,8 +23,8 @@ type Script struct {
 	Upgrade, Downgrade []Statement
 	// Irreversible says that there is no downgrade section.
 	Irreversible bool
-	// File is where it was read, within its source; "" for one that the
-	// database kept.
+	// File is the file that it was read from, within its source; "" for a script
+	// from the database's history.
 	File string
 
 	engine dbmodule.Engine
@@ -40,18 +40,18 @@ type Statement struct {
 	Line int
 }
 
-// Code is a revision's work as Go functions, for what SQL can't say. The
-// revision's folder then holds revision.txt and no SQL.
+// Code is a revision in Go functions, for work that SQL can't do. The
+// revision's folder then has revision.txt and no SQL.
 //
 // db is a transaction in which the version is recorded too. On MySQL and
-// MariaDB that does not undo DDL: a function that fails after some is run
-// again from its start, and must bear it.
+// MariaDB the transaction does not undo DDL: a function that fails after a DDL
+// statement runs again from its start, and must be able to.
 type Code struct {
 	// Revision is the id in revision.txt.
 	Revision string
 	Upgrade  func(ctx context.Context, db bun.IDB) error
-	// Backfill takes the place of Upgrade where many rows change: it does so
-	// piece by piece, each in a transaction of its own.
+	// Backfill replaces Upgrade if many rows change: it changes them
+	// piece by piece, each piece in a transaction of its own.
 	Backfill BackfillFunc
 	// Downgrade is nil for a revision that can't be taken back.
 	Downgrade func(ctx context.Context, db bun.IDB) error
@@ -97,10 +97,10 @@ func (c contents) isCode(r *Revision) bool { return c[r.ID].code != nil }
 // for an engine.
 var ErrNoScript = errors.New("no SQL")
 
-// Script returns the SQL of one of the program's revisions for the engine. It
-// is an [ErrNoScript] that names the missing file if there is none, and an
-// error if all.sql can't be read as SQL of the engine or the revision is Go
-// code.
+// Script returns the SQL of one of the program's revisions for the engine. If
+// there is none, the error is an [ErrNoScript] that names the missing file. It is
+// another error if all.sql can't be read as SQL of the engine, or if the revision is
+// Go code.
 func (m *Migrator) Script(r *Revision, engine dbmodule.Engine) (Script, error) {
 	return m.contents.script(r, engine)
 }

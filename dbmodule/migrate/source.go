@@ -13,18 +13,18 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// Source is where revisions come from: a file system, usually embedded, with a
-// folder a revision, and the functions of those that are Go code. Several
+// Source is where revisions come from: a file system, usually embedded, with one
+// folder for each revision, and the functions of revisions in Go code. Several
 // sources make one history.
 type Source struct {
 	// FS holds the folders. Files beside them are ignored, and so are the
 	// folder [SnapshotFolder] and names that begin with "." or "_".
 	FS fs.FS
-	// Code are the revisions whose folders hold no SQL.
+	// Code are the revisions whose folders have no SQL.
 	Code []Code
-	// VersionTable is where a database keeps which of the revisions it has.
-	// Sources that make one history name the same one; those that leave it
-	// empty follow the others.
+	// VersionTable names the tables that record which of the revisions a database
+	// has. Sources of one history must name the same tables; sources that leave it
+	// empty use those of the others.
 	VersionTable VersionTable
 }
 

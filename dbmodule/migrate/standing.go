@@ -129,7 +129,7 @@ func (s *standing) running() []*Entry {
 	return running
 }
 
-// UnknownVersionError says that a database stands at revisions that neither
+// UnknownVersionError says that a database has revisions that neither
 // this build nor the database's own history knows.
 type UnknownVersionError struct {
 	// Revisions are the rows of the version table in question.

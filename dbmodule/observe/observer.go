@@ -8,29 +8,29 @@ import (
 	"github.com/openhands-go/server/dbmodule/dburl"
 )
 
-// Observer is told what a database does, for metrics, traces and the like. The
-// goroutines that work with the database call it while they do: its methods are
-// safe for concurrent use, return soon, and don't use the database.
+// Observer receives what a database does, for metrics, traces and the like. The
+// goroutines that work with the database call it during their work. So its methods
+// must be safe for concurrent use, return soon, and not use the database.
 //
-// A unit of work is what a session does between taking a connection and giving
-// it back: a transaction, or the reads of a read-only session. UnitBegan comes
+// A unit of work is what a session does between acquiring and releasing a
+// connection: a transaction, or the reads of a read-only session. UnitBegan is called
 // first, then Acquired, the statements, and UnitEnded; a unit of work that gets
 // no connection has no statements. Statements outside sessions, on *bun.DB,
-// belong to none.
+// belong to no unit of work.
 type Observer interface {
-	// UnitBegan is told of a session that is about to take a connection, with
-	// the context of the statement that needs it. What it returns, usually ctx
-	// with something added or ctx itself, is handed to all other calls about
+	// UnitBegan is called when a session is about to acquire a connection, with
+	// the context of the statement that needs it. The context that it returns,
+	// usually ctx or one derived from it, is passed to all other calls about
 	// the unit of work.
 	UnitBegan(ctx context.Context, unit UnitOfWork) context.Context
-	// Acquired is told how a wait for a connection of the pool ended.
+	// Acquired is called when a wait for a connection of the pool has ended.
 	Acquired(ctx context.Context, wait Acquisition)
-	// Statement is told of a statement that has been answered, with its unit of
-	// work's context, or outside one the caller's.
+	// Statement is called when a statement has been answered, with the context of
+	// its unit of work, or outside one with the caller's context.
 	Statement(ctx context.Context, statement Statement)
-	// UnitEnded is told how the unit of work ended.
+	// UnitEnded is called when the unit of work has ended.
 	UnitEnded(ctx context.Context, end UnitEnd)
-	// Retrying is told that SessionFactory.InTx is going to run a unit of work
+	// Retrying is called before SessionFactory.InTx runs a unit of work
 	// again, with InTx's own context.
 	Retrying(ctx context.Context, retry Retry)
 }

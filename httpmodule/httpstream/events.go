@@ -17,8 +17,8 @@ import (
 )
 
 // EventFunc serves one stream of events, in the request's goroutine. When it returns, the stream
-// ends; its error is told only before the first event. ctx ends when the client is gone, or the
-// server stops.
+// ends; its error is answered only before the first event. ctx ends when the client is gone, or
+// the server stops.
 type EventFunc func(ctx context.Context, w *EventWriter) error
 
 // EventWriter sends server-sent events. It is safe for concurrent use.
@@ -37,8 +37,8 @@ type EventWriter struct {
 // LastEventID is the id of the last event that the client has seen, "" if it has seen none.
 func (w *EventWriter) LastEventID() string { return w.lastID }
 
-// Send sends an event. id is what the client says in Last-Event-ID when it comes back, name the
-// event's type; both may be empty and have no line break. An error ends the stream: the
+// Send sends an event. id is what the client sends in Last-Event-ID when it reconnects, name is
+// the event's type; both may be empty, and must have no line break. An error ends the stream: the
 // client is gone, or did not read within STREAM_WRITE_TIMEOUT.
 func (w *EventWriter) Send(id, name string, data []byte) error {
 	if strings.ContainsAny(id+name, "\r\n\x00") {
@@ -86,7 +86,8 @@ func (w *EventWriter) write(text []byte) error {
 	return nil
 }
 
-// Events makes the handler of a plain route of fn. A client that finds no room is answered 503.
+// Events makes a handler for a plain route from fn. If there is no room for another stream, the
+// client is answered with 503.
 func (s *Streams) Events(fn EventFunc) echo.HandlerFunc {
 	return func(c echo.Context) error { return s.stream(c, fn) }
 }

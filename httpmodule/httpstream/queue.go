@@ -2,8 +2,8 @@ package httpstream
 
 import "sync"
 
-// Queue is what waits to be sent to one subscriber. It is bounded: the sender never waits for
-// a subscriber. It is safe for concurrent use.
+// Queue holds the items that wait to be sent to one subscriber. It is bounded, so the sender
+// never waits for a subscriber. It is safe for concurrent use.
 type Queue[T any] struct {
 	most, mostBytes int
 
@@ -21,7 +21,7 @@ func NewQueue[T any](items, bytes int) *Queue[T] {
 }
 
 // Put appends an item of so many bytes and reports whether there was room. A queue that has
-// overflowed takes nothing more until [Queue.Take] is called.
+// overflowed accepts nothing more until [Queue.Take] is called.
 func (q *Queue[T]) Put(item T, bytes int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

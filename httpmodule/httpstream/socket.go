@@ -40,7 +40,7 @@ const (
 	reasonUnspecified = "internal error"
 )
 
-// CloseError is what a handler returns to close its websocket with a code and a reason.
+// CloseError is an error that a handler returns to close its websocket with a code and a reason.
 type CloseError struct {
 	Code   int
 	Reason string
@@ -97,7 +97,7 @@ func (s *Socket) SetReadLimit(bytes int64) {
 	s.limit.Store(min(bytes, math.MaxInt64-1)) // read looks for one more
 }
 
-// Send sends a text. An error ends the socket and is to be returned by the handler: the client
+// Send sends a text. An error ends the socket, and the handler must return it: the client
 // is gone, or did not read within STREAM_WRITE_TIMEOUT.
 func (s *Socket) Send(ctx context.Context, text []byte) error {
 	within, cancel := context.WithTimeout(ctx, s.streams.config.WriteTimeout)
@@ -114,8 +114,8 @@ func (s *Socket) Send(ctx context.Context, text []byte) error {
 	return fmt.Errorf("httpstream: send: %w", err)
 }
 
-// WebSocket makes the handler of a plain route of fn. The upgrade is refused as writes are to
-// pages of other origins. A client that finds no room is accepted and closed with 1013.
+// WebSocket makes a handler for a plain route from fn. It refuses pages of other origins, as for
+// writes. If there is no room for another stream, the client is accepted and closed with 1013.
 func (s *Streams) WebSocket(fn SocketFunc) echo.HandlerFunc {
 	return func(c echo.Context) error { return s.upgrade(c, fn) }
 }

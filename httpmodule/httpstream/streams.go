@@ -16,7 +16,7 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Config bounds streams. The zero value is not usable: start from [DefaultConfig].
+// Config limits streams. The zero value is not usable: start from [DefaultConfig].
 type Config struct {
 	// Most is how many streams are open at once in all, and PerAddress how many from one
 	// address of a client's; 0 sets no limit.
@@ -89,7 +89,7 @@ func New(cfg Config, log *zap.Logger) (*Streams, error) {
 	return &Streams{config: cfg, log: log, addresses: make(map[string]int)}, nil
 }
 
-// Route lifts the limits of time from a plain route of streams, and returns it: see
+// Route removes the time limits of a plain route of streams, and returns the route: see
 // [httpmodule.StreamLimits]. A typed operation takes httpmodule.StreamLimits().Operation.
 func (*Streams) Route(api huma.API, route *echo.Route) *echo.Route {
 	return httpmodule.StreamLimits().Route(api, route)

@@ -39,8 +39,8 @@ type LogConfig struct {
 	Format LogFormat     `envconfig:"LOG_FORMAT" default:"auto" takes:"auto, console or json" desc:"form of the log: console, json, or auto (console on a terminal, json elsewhere)"`
 }
 
-// DefaultConfig returns the defaults that the tags of [Config] name, but for DATABASE_SCHEMA:
-// a program with revisions migrates.
+// DefaultConfig returns the defaults that the tags of [Config] name, except for
+// DATABASE_SCHEMA: for a program with revisions it is migrate.
 func (p Program) DefaultConfig() Config {
 	database := dbmodule.DefaultConfig()
 	if p.Revisions != nil {
@@ -84,7 +84,7 @@ func (c Config) StopTimeout() time.Duration {
 }
 
 // ReadConfig reads the environment into a Config that began as the default, and into the
-// program's own settings. The Settings have everything that is wrong; what is wrong has its
+// program's own settings. The Settings list every problem; a wrong setting has its
 // default in the Config.
 func (p Program) ReadConfig() (Config, *settings.Settings) {
 	cfg := completed{Config: p.DefaultConfig(), complete: p.Complete}

@@ -31,7 +31,7 @@ type Program struct {
 	Name string
 	// Title names it in its documentation and at its start; the name if empty.
 	Title string
-	// Version is that of a build which is no tagged release of the main module;
+	// Version is the version of a build that is not a tagged release of the main module;
 	// 0.0.0-dev if empty.
 	Version string
 	// Short and Long describe the program in its help.
@@ -58,12 +58,12 @@ type Program struct {
 	// their defaults, with envconfig's tags as in package settings. The program reads the
 	// environment into them, and supplies the structs themselves to the graph.
 	Settings []any
-	// Complete is called when the environment has been read, before what it says is checked:
-	// one setting may follow from another.
+	// Complete is called after the environment has been read and before the settings are
+	// checked, so that it can derive one setting from another.
 	Complete func(cfg *Config)
-	// Options are the application's own constructors and hooks. The graph has
-	// already what dbmodule.Module, autogen.Module, migrate.Module and httpmodule.Module
-	// supply, the logger, [Config] and the structs of Settings.
+	// Options are the application's own constructors and hooks. The graph already
+	// has the values of dbmodule.Module, autogen.Module, migrate.Module and
+	// httpmodule.Module, the logger, [Config] and the structs of Settings.
 	Options fx.Option
 	// Serving returns more options for the command serve. It is called when the settings
 	// have been read.
@@ -87,7 +87,7 @@ type Database struct {
 	Dir string
 }
 
-// Sources makes a Program's Revisions of sources that tell nothing.
+// Sources makes a Program's Revisions from sources that don't call tell.
 func Sources(sources ...migrate.Source) func(func(string)) []migrate.Source {
 	return func(func(string)) []migrate.Source { return sources }
 }

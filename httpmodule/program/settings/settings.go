@@ -60,7 +60,7 @@ type Setting struct {
 	Value   string `json:"value"`
 	Default string `json:"default"`
 	Meaning string `json:"meaning"`
-	// Set tells that the environment says it.
+	// Set says that the environment sets it.
 	Set bool `json:"set"`
 	// Problem is what is wrong with it; Value is empty then.
 	Problem string `json:"problem,omitempty"`
