@@ -56,6 +56,7 @@ func listingsCommand() *cobra.Command {
 	flags.Int64Var(&o.Large, "large", 1_000_000, "conversations in the large database")
 	flags.IntVar(&o.Rounds, "rounds", 5, "turns of each database")
 	flags.IntVar(&o.Calls, "calls", 20, "requests in a turn")
+	flags.StringSliceVar(&o.Only, "only", nil, `listings whose names have one of these texts, such as "status by" or "far in"`)
 	flags.BoolVar(&every, "every", false, "print every listing, not only the worst of each filter")
 	flags.StringSliceVar(&engines, "engines", []string{"sqlite", "postgresql", "mysql"}, "databases to run on")
 	flags.StringVar(&folder, "folder", "", "where SQLite's files are put (default the system's folder for temporary files)")

@@ -80,6 +80,26 @@ func TestScale(t *testing.T) {
 	require.Contains(t, string(text), "SEARCH event USING INDEX")
 }
 
+func TestListings(t *testing.T) {
+	t.Parallel()
+	folder := withReadme(t)
+	out := execute(t, "listings", "--engines", "sqlite", "--small", "200", "--large", "400", "--rounds", "1", "--calls", "1",
+		"--only", "app-conversations: sandbox,status by CREATED_AT,title contains: 5 %", "--every", "--folder", folder, "--write", folder)
+	for _, part := range []string{
+		"SQLite 3.", "µs at 400", "| conversations: status by CREATED_AT ", "| conversations: status by CREATED_AT_DESC, far in ",
+		"| v1/app-conversations: sandbox, tag by TITLE_DESC, far in ", "| v1/app-conversations: title contains: 5 % by UPDATED_AT ", " of the 40 pages that have a goal reach it.",
+	} {
+		require.Contains(t, out, part)
+	}
+	require.NotContains(t, out, "shared-conversations")
+	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "| conversations: status by CREATED_AT ")
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "the databases are gone")
+}
+
 // withReadme makes a folder with a copy of this one's README.md.
 func withReadme(t *testing.T) string {
 	t.Helper()

@@ -150,10 +150,15 @@ func (*Store) Page(
 		return rows, "", nil
 	}
 	rows = rows[:limit]
-	cursor := sortingOf(order).cursor(rows[limit-1])
-	cursor.ID = rows[limit-1].ID
-	next, err := paging.Encode("conversations", order, cursor)
+	next, err := pageAfter(order, rows[limit-1])
 	return rows, next, err
+}
+
+// pageAfter is the id of the page that begins after c.
+func pageAfter(order string, c *Conversation) (string, error) {
+	cursor := sortingOf(order).cursor(c)
+	cursor.ID = c.ID
+	return paging.Encode("conversations", order, cursor)
 }
 
 const (

@@ -277,14 +277,13 @@ func (h *handlers) search(ctx context.Context, in *searchInput) (*infoPageOutput
 		return nil, err
 	}
 	s := httpmodule.Session(ctx, h.sessions)
-	rows, next, err := h.store.Page(ctx, s, Filter{Status: in.Status, Tags: tags}, in.Order, in.PageID, in.Limit)
+	page := h.store.Page
+	if in.IncludeSkills {
+		page = h.store.PageWithSkills
+	}
+	rows, next, err := page(ctx, s, Filter{Status: in.Status, Tags: tags}, in.Order, in.PageID, in.Limit)
 	if err != nil {
 		return nil, err
-	}
-	if in.IncludeSkills {
-		if err := h.store.ReadSkills(ctx, s, rows...); err != nil {
-			return nil, err
-		}
 	}
 	items, err := shown(ctx, h.store, s, rows, (*Conversation).Info)
 	if err != nil {
@@ -365,14 +364,13 @@ func batch[T any](
 		return nil, err
 	}
 	s := httpmodule.Session(ctx, h.sessions)
-	rows, err := h.store.Batch(ctx, s, ids)
+	read := h.store.Batch
+	if skills {
+		read = h.store.BatchWithSkills
+	}
+	rows, err := read(ctx, s, ids)
 	if err != nil {
 		return nil, err
-	}
-	if skills {
-		if err := h.store.ReadSkills(ctx, s, rows...); err != nil {
-			return nil, err
-		}
 	}
 	return shown(ctx, h.store, s, rows, show)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
 )
 
@@ -60,18 +61,114 @@ func (s *Store) packSkills(c *Conversation) error {
 	return nil
 }
 
-// ReadSkills reads the skills of conversations into their agents.
-func (s *Store) ReadSkills(ctx context.Context, db bun.IDB, rows ...*Conversation) error {
-	byID := make(map[string]*Conversation, len(rows))
-	ids := make([]string, 0, len(rows))
-	for _, c := range rows {
-		if c != nil {
-			byID[c.ID] = c
-			ids = append(ids, c.ID)
+// ReadSkills reads the skills of a conversation into its agent.
+func (s *Store) ReadSkills(ctx context.Context, db bun.IDB, c *Conversation) error {
+	_, err := s.readSkills(ctx, db, 0, c)
+	return err
+}
+
+// PageWithSkills is [Store.Page] with the agents' skills. A page ends earlier when its
+// conversations reach [paging.MaxBytes]; it has one at least.
+func (s *Store) PageWithSkills(
+	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
+) ([]*Conversation, string, error) {
+	rows, next, err := s.Page(ctx, db, f, order, pageID, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	n, err := s.readSkills(ctx, db, paging.MaxBytes, rows...)
+	if err != nil || n == len(rows) {
+		return rows, next, err
+	}
+	next, err = pageAfter(order, rows[n-1])
+	return rows[:n], next, err
+}
+
+// maxBatchBytes bounds what BatchWithSkills reads at once, in bytes.
+const maxBatchBytes = 64 << 20
+
+// BatchWithSkills is [Store.Batch] with the agents' skills. More than maxBatchBytes in all are
+// a [wire.Invalid].
+func (s *Store) BatchWithSkills(ctx context.Context, db bun.IDB, ids []string) ([]*Conversation, error) {
+	rows, err := s.Batch(ctx, db, ids)
+	if err != nil {
+		return nil, err
+	}
+	there := slices.DeleteFunc(slices.Clone(rows), func(c *Conversation) bool { return c == nil })
+	n, err := s.readSkills(ctx, db, maxBatchBytes, there...)
+	if err == nil && n < len(there) {
+		err = wire.NewInvalid("too_long", fmt.Sprintf(
+			"The conversations are larger than %d MiB together: ask for fewer at once", maxBatchBytes>>20), "query", "ids")
+	}
+	return rows, err
+}
+
+// readSkills reads the skills of conversations into their agents, one after the other, and
+// returns of how many. It ends before the row with which all have more than most bytes, unless
+// that is the first.
+func (s *Store) readSkills(ctx context.Context, db bun.IDB, most int, rows ...*Conversation) (int, error) {
+	ids := make([]string, len(rows))
+	for i, c := range rows {
+		ids[i] = c.ID
+	}
+	// What is stored is at most as large as what is read: no more of that is in memory
+	// than a page has, and one row.
+	stored, err := skillSizes(ctx, db, ids)
+	if err != nil {
+		return 0, err
+	}
+	sum, end := 0, 0
+	for ; end < len(rows); end++ {
+		if sum += rows[end].size() + stored[ids[end]]; end > 0 && sum > most {
+			break
 		}
 	}
+	packed, err := skillsOf(ctx, db, ids[:end])
+	if err != nil {
+		return 0, err
+	}
+	sum = 0
+	for i, c := range rows[:end] {
+		if err := s.putSkills(c, packed[c.ID]); err != nil {
+			return 0, err
+		}
+		if sum += c.size(); i > 0 && sum > most {
+			return i, nil
+		}
+	}
+	return end, nil
+}
+
+// size is about how many bytes c is shown with.
+func (c *Conversation) size() int {
+	return len(c.Agent) + len(c.Workspace) + len(c.ConfirmationPolicy) + len(c.Stats) + len(c.Tags) + len(c.Details)
+}
+
+// skillSizes are how many bytes the skills of conversations take where they are stored.
+func skillSizes(ctx context.Context, db bun.IDB, ids []string) (map[string]int, error) {
 	if len(ids) == 0 {
-		return nil
+		return nil, nil
+	}
+	var read []struct {
+		ID   string `bun:"id"`
+		Size int    `bun:"size"`
+	}
+	err := db.NewSelect().Model((*Conversation)(nil)).Column("id").ColumnExpr("length(conversation.agent_skills) AS size").
+		Where("conversation.id IN (?)", bun.List(ids)).Where("conversation.agent_skills IS NOT NULL").Scan(ctx, &read)
+	if err != nil {
+		return nil, fmt.Errorf("conversations: measure skills: %w", err)
+	}
+	sizes := make(map[string]int, len(read))
+	for _, r := range read {
+		sizes[r.ID] = r.Size
+	}
+	return sizes, nil
+}
+
+// skillsOf are the skills of conversations as they are stored.
+func skillsOf(ctx context.Context, db bun.IDB, ids []string) (map[string][]byte, error) {
+	if len(ids) == 0 {
+		return nil, nil
 	}
 	var read []struct {
 		ID     string `bun:"id"`
@@ -80,23 +177,30 @@ func (s *Store) ReadSkills(ctx context.Context, db bun.IDB, rows ...*Conversatio
 	err := db.NewSelect().Model((*Conversation)(nil)).Column("id", "agent_skills").
 		Where("conversation.id IN (?)", bun.List(ids)).Where("conversation.agent_skills IS NOT NULL").Scan(ctx, &read)
 	if err != nil {
-		return fmt.Errorf("conversations: read skills: %w", err)
+		return nil, fmt.Errorf("conversations: read skills: %w", err)
 	}
+	skills := make(map[string][]byte, len(read))
 	for _, r := range read {
-		skills := string(r.Skills)
-		if wire.Kind(r.Skills) != '[' {
-			if skills, err = s.packer.Unpack("", r.Skills); err != nil {
-				return fmt.Errorf("conversations: read skills of %s: %w", r.ID, err)
-			}
-		}
-		c := byID[r.ID]
-		// A build before may have stored an agent with its skills since.
-		if start, end, ok := skillsSpan([]byte(c.Agent)); ok && c.Agent[start:end] == "[]" {
-			c.Agent = c.Agent[:start] + skills + c.Agent[end:]
+		skills[r.ID] = r.Skills
+	}
+	return skills, nil
+}
+
+// putSkills puts skills as they are stored, nil for none, into c's agent.
+func (s *Store) putSkills(c *Conversation, stored []byte) (err error) {
+	c.withSkills = true
+	if stored == nil {
+		return nil
+	}
+	skills := string(stored)
+	if wire.Kind(stored) != '[' {
+		if skills, err = s.packer.Unpack("", stored); err != nil {
+			return fmt.Errorf("conversations: read skills of %s: %w", c.ID, err)
 		}
 	}
-	for _, c := range byID {
-		c.withSkills = true
+	// A build before may have stored an agent with its skills since.
+	if start, end, ok := skillsSpan([]byte(c.Agent)); ok && c.Agent[start:end] == "[]" {
+		c.Agent = c.Agent[:start] + skills + c.Agent[end:]
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package conversations_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,7 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/openhands-go/server/app/apptest"
+	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
 // Skills are left out of what is read, unless they are asked for: then the agent is as it
@@ -58,6 +62,69 @@ func TestSkillsAreReadWhenAskedFor(t *testing.T) {
 		assert.NotContains(t, s.Do(t, http.MethodGet, root+"/"+id(3), "").Body, "hello")
 		assert.True(t, strings.Contains(s.Do(t, http.MethodGet, root+"/"+id(3)+"?include_skills=true", "").Body, agent(skills)))
 	})
+}
+
+// pushSkills pushes a conversation whose skills have so many MiB, packed or not.
+func pushSkills(t *testing.T, s *apptest.Server, n, megabytes int) {
+	t.Helper()
+	text := strings.Repeat(fmt.Sprintf("%-32s", fmt.Sprintf("%d words of a skill", n)), megabytes<<15)
+	apptest.JSON[wire.Success](t, s, http.MethodPost, push, fmt.Sprintf(
+		`{"id":"%s","created_at":"2026-01-01T00:00:0%dZ","agent":{"kind":"Agent","agent_context":{"skills":[{"content":"%s"}]}}}`, id(n), n, text), 200)
+}
+
+// A page with skills ends where its conversations reach paging.MaxBytes, and its next_page_id
+// goes on with the next one: none is left out, none comes twice.
+func TestPagesWithSkillsEndByTheirSize(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		for n, megabytes := range []int{3, 3, 3, 9, 1} {
+			pushSkills(t, s, n, megabytes)
+		}
+		// A build before stores an agent whole.
+		whole := `{"kind":"Agent","agent_context":{"skills":["` + strings.Repeat("x", 6<<20) + `"]}}`
+		pushSkills(t, s, 5, 1)
+		_, err := s.DB.DB().NewRaw("UPDATE conversations SET agent = ?, agent_skills = NULL WHERE id = ?", whole, id(5)).Exec(t.Context())
+		require.NoError(t, err)
+		for order, want := range map[string][]string{"CREATED_AT": {"0 1", "2", "3", "4 5"}, "CREATED_AT_DESC": {"5 4", "3", "2 1", "0"}} {
+			var pages []string
+			for next := ""; ; {
+				answer := s.Do(t, http.MethodGet, root+"/search?include_skills=true&sort_order="+order+next, "")
+				require.Equal(t, 200, answer.Status, answer.Body[:min(len(answer.Body), 1000)])
+				var page apptest.Page[struct{ ID string }]
+				require.NoError(t, json.Unmarshal([]byte(answer.Body), &page))
+				var ids []string
+				for _, item := range page.Items {
+					ids = append(ids, item.ID[len(item.ID)-1:])
+				}
+				pages = append(pages, strings.Join(ids, " "))
+				assert.True(t, len(ids) == 1 || len(answer.Body) <= paging.MaxBytes+10_000, "%d bytes", len(answer.Body))
+				if page.NextPageID == nil {
+					break
+				}
+				require.Less(t, len(pages), 10)
+				next = "&page_id=" + *page.NextPageID
+			}
+			assert.Equal(t, want, pages, order)
+		}
+		page := apptest.JSON[apptest.Page[struct{ ID string }]](t, s, http.MethodGet, root+"/search", "", 200)
+		assert.Len(t, page.Items, 6, "without skills")
+	})
+}
+
+// What is asked for by ids can't be cut: too much is refused, with what to do.
+func TestBatchesWithSkillsHaveASize(t *testing.T) {
+	t.Parallel()
+	s := apptest.New(t, dbtest.Config(t, dbmodule.SQLite))
+	query := "?include_skills=true&ids=" + id(9)
+	for n := range 4 {
+		pushSkills(t, s, n, 18)
+		query += "&ids=" + id(n)
+	}
+	answer := s.Do(t, http.MethodGet, root+query, "")
+	assert.Equal(t, http.StatusUnprocessableEntity, answer.Status)
+	assert.Contains(t, answer.Body, "The conversations are larger than 64 MiB together: ask for fewer at once")
+	few := apptest.JSON[[]map[string]any](t, s, http.MethodGet, root+"?include_skills=true&ids="+id(9)+"&ids="+id(0)+"&ids="+id(1), "", 200)
+	assert.Len(t, few, 3)
 }
 
 // A page of 100 conversations whose agents carry 260 KB of skills each is under 1 MB. What it

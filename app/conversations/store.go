@@ -339,15 +339,11 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 			told.Tags = nil
 		}
 		told.fill(&changed)
-	}
-	if state != nil && !state.onlyProgress() {
-		changed.EventCount += int64(progress.Added)
-		changed.Numbered = progress.Numbered
-		told := *state
-		if c.TagsPinned {
-			told.Tags = nil
+		if !state.onlyProgress() {
+			changed.EventCount += int64(progress.Added)
+			changed.Numbered = progress.Numbered
+			return s.saveTold(ctx, db, &changed, &told)
 		}
-		return s.saveTold(ctx, db, &changed, &told)
 	}
 	if err := advance(ctx, db, &changed, progress, state); err != nil {
 		return err

@@ -129,12 +129,8 @@ func (d *deliverer) putConversation(ctx context.Context, body []byte) ([]*refusa
 	return []*refusal{r}, nil
 }
 
-// masked is a body without secrets, nil for one that is not JSON, in which they can't be
-// found.
+// masked is a JSON document without secrets, nil if they can't be found.
 func masked(body []byte) []byte {
-	if wire.CheckJSON(body) != nil {
-		return nil
-	}
 	clean, err := wire.Redact(body)
 	if err != nil {
 		return nil

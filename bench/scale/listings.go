@@ -126,8 +126,8 @@ func queries(path string, filter func(Listed) url.Values, order string, far bool
 type FigureFunc func(Figures)
 
 // MeasureListings asks two databases that [LoadListed] has filled for the same pages in
-// turns: each filter in each sort order, the first page and one from the middle. What has no goal is asked for once. tell gets each
-// figure when it is known.
+// turns: each filter in each sort order, the first page and one from the middle, if o wants it. What has no goal
+// is asked for once. tell gets each figure when it is known.
 func MeasureListings(ctx context.Context, small, large contract.Config, o Options, tell FigureFunc) (_ []Figures, err error) {
 	smallServer, err := openServer(ctx, small, nil)
 	if err != nil {
@@ -144,6 +144,10 @@ func MeasureListings(ctx context.Context, small, large contract.Config, o Option
 		for _, name := range slices.Sorted(maps.Keys(l.filters)) {
 			for _, order := range l.orders {
 				for _, far := range []bool{false, true} {
+					probe := strings.TrimSuffix(strings.TrimPrefix(l.path, "/api/"), "/search") + ": " + name + " by " + order + map[bool]string{true: ", far in"}[far]
+					if !o.wants(probe) {
+						continue
+					}
 					a, b, err := queries(l.path, l.filters[name], order, far, Listed(o.Small), Listed(o.Large))
 					if err != nil {
 						return nil, err
@@ -157,8 +161,7 @@ func MeasureListings(ctx context.Context, small, large contract.Config, o Option
 					if err != nil {
 						return nil, err
 					}
-					f.Probe = strings.TrimSuffix(strings.TrimPrefix(l.path, "/api/"), "/search") + ": " + name + " by " + order + map[bool]string{true: ", far in"}[far]
-					f.Goal = isGoal
+					f.Probe, f.Goal = probe, isGoal
 					tell(f)
 					all = append(all, f)
 				}
@@ -166,6 +169,11 @@ func MeasureListings(ctx context.Context, small, large contract.Config, o Option
 		}
 	}
 	return all, nil
+}
+
+func (o Options) wants(name string) bool {
+	has := func(text string) bool { return strings.Contains(name, text) }
+	return len(o.Only) == 0 || slices.ContainsFunc(o.Only, has)
 }
 
 // compare takes turns.

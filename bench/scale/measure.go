@@ -18,6 +18,8 @@ type Options struct {
 	Rounds int
 	// Calls is how many requests a turn has.
 	Calls int
+	// Only leaves listings whose names have one of these texts, all if there are none.
+	Only []string
 }
 
 // String is a line about them.
