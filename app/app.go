@@ -77,9 +77,16 @@ func models() []any {
 	return []any{(*conversations.Conversation)(nil), (*conversations.Tag)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)}
 }
 
+// description is what the API's documentation begins with.
+const description = `Stores the conversations and events that agent servers push, and serves them to OpenHands' clients.
+
+To see it work, execute the example of **Take a conversation's state** and then that of **Take a batch of events**: both are of
+the conversation that the other examples name. If the server has a key, enter it at *Authorize* first.`
+
 // info adds what agent servers say of themselves in /server_info.
 func info(cfg Config, i httpmodule.Info) httpmodule.Info {
 	build, _ := debug.ReadBuildInfo()
+	i.Description = description
 	i.Members = compat.Info(cfg.AgentServerVersion, i.Version, build)
 	return i
 }

@@ -46,8 +46,29 @@ func newDocs(title string) (*docs, error) {
 	if page.status >= 400 || page.Len() == 0 {
 		return nil, errors.New("httpmodule: render documentation page: no page")
 	}
-	return &docs{page: page.Bytes(), policy: contentPolicy(page.Bytes()), assets: handler}, nil
+	text := bytes.Replace(page.Bytes(), []byte("</head>"), []byte(docsStyle+"</head>"), 1)
+	return &docs{page: text, policy: contentPolicy(text), assets: handler}, nil
 }
+
+// docsStyle fits the page to narrow windows, and to the dark mode of a browser: Swagger UI has
+// none, so all colours are inverted and their hues turned back. Code is dark already. The
+// filter is the root element's, since below one of another element a dialog that is fixed is not.
+// It leaves the root's own background alone.
+const docsStyle = `<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+.swagger-ui .opblock .opblock-summary-path { word-break: break-word; }
+@media (max-width: 640px) {
+	.swagger-ui .wrapper { padding: 0 8px; }
+	.swagger-ui .opblock .opblock-summary-description { display: none; }
+	.swagger-ui .parameters-col_name, .swagger-ui .response-col_status { width: auto; min-width: 0; }
+}
+@media (prefers-color-scheme: dark) {
+	html { background: #1e1e1e; filter: invert(0.9) hue-rotate(180deg); }
+	.swagger-ui .microlight, .swagger-ui .highlight-code, .swagger-ui .curl, .swagger-ui img { filter: invert(1) hue-rotate(180deg); }
+	.swagger-ui .highlight-code .microlight { filter: none; }
+}
+</style>
+`
 
 // inlineScript finds the scripts that stand in the page itself.
 var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)

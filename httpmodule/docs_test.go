@@ -25,6 +25,8 @@ func TestDocsNeedNoNetwork(t *testing.T) {
 	policy := page.header.Get("Content-Security-Policy")
 	assert.Contains(t, policy, "default-src 'none'")
 	assert.Contains(t, policy, "'sha256-")
+	assert.Contains(t, page.body, "prefers-color-scheme: dark")
+	assert.Contains(t, page.body, `name="viewport"`)
 
 	found := 0
 	for _, match := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page.body, -1) {

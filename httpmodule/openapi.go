@@ -22,7 +22,7 @@ func (s *Server) newDocument() *huma.OpenAPI {
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[errorModel]())
 	return &huma.OpenAPI{
 		OpenAPI: "3.1.0",
-		Info:    &huma.Info{Title: s.info.Title, Version: s.info.Version},
+		Info:    &huma.Info{Title: s.info.Title, Version: s.info.Version, Description: s.info.Description},
 		Components: &huma.Components{
 			Schemas: registry,
 			SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -31,7 +31,7 @@ func (s *Server) newDocument() *huma.OpenAPI {
 			},
 		},
 		Security:       []map[string][]string{{schemeAPIKey: {}}, {schemeBearer: {}}},
-		OnAddOperation: []huma.AddOpFunc{documentErrors},
+		OnAddOperation: []huma.AddOpFunc{documentErrors, documentExamples},
 	}
 }
 
@@ -42,6 +42,15 @@ func documentErrors(_ *huma.OpenAPI, op *huma.Operation) {
 		if content, ok := response.Content[theirs]; ok {
 			delete(response.Content, theirs)
 			response.Content["application/json"] = content
+		}
+	}
+}
+
+// documentExamples gives parameters the examples of their schemas: Swagger UI fills in no others.
+func documentExamples(_ *huma.OpenAPI, op *huma.Operation) {
+	for _, p := range op.Parameters {
+		if p.Example == nil && p.Schema != nil && len(p.Schema.Examples) > 0 {
+			p.Example = p.Schema.Examples[0]
 		}
 	}
 }

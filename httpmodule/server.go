@@ -25,6 +25,8 @@ type Info struct {
 	Title string
 	// Version is "0.0.0-dev" when empty: OpenHands' clients want x.y.z.
 	Version string
+	// Description is what the documentation begins with, in Markdown.
+	Description string
 	// Members are added to /server_info, and replace members of the same name.
 	Members map[string]any
 }

@@ -127,7 +127,7 @@ type bodyInput struct{ RawBody []byte }
 // PathInput names a conversation. It is exported, as all that inputs embed, because
 // huma finds no parameters in embedded types that are not.
 type PathInput struct {
-	ID string `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits"`
+	ID string `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
 
 type infoOutput struct {

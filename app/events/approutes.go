@@ -73,7 +73,7 @@ func (h *handlers) appCount(ctx context.Context, in *appCountInput) (*countOutpu
 }
 
 type appBatchInput struct {
-	Conversation string   `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits"`
+	Conversation string   `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 	IDs          []string `query:"id,explode" required:"true" maxItems:"100" doc:"Ids of events; repeat the parameter"`
 }
 

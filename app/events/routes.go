@@ -116,7 +116,7 @@ type messageBody struct {
 // PathInput names a conversation. It is exported, as all that inputs embed, because
 // huma finds no parameters in embedded types that are not.
 type PathInput struct {
-	ID string `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits"`
+	ID string `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
 
 type sendInput struct {
@@ -310,7 +310,7 @@ const largeAnswer = 1 << 20
 
 type getInput struct {
 	PathInput
-	EventID string `path:"event_id" doc:"The id that the event came with"`
+	EventID string `path:"event_id" doc:"The id that the event came with" example:"5b2f7a52-8a39-4b0f-8f5e-0d8b9f6c1e77"`
 }
 
 type getOutput struct{ Body httpmodule.Raw[anyEvent] }

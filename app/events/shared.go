@@ -26,7 +26,7 @@ func (h *handlers) registerShared(api huma.API, limiter *slow.Limiter) {
 
 // SharedInput names a conversation in the query.
 type SharedInput struct {
-	Conversation string `query:"conversation_id" required:"true" doc:"UUID, dashed or as 32 hex digits"`
+	Conversation string `query:"conversation_id" required:"true" doc:"UUID, dashed or as 32 hex digits" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
 
 // public checks that a conversation may be read by anybody. One that may not is as one that

@@ -81,7 +81,7 @@ func (h *handlers) registerPushes(e *echo.Echo, api huma.API) {
 			"id, changes nothing. A conversation that is not known is made, so that no event is lost with the message " +
 			"that announced it. An element that is not an object with an id is refused; a body that is no array, or was cut off, is a 422. Any JSON is kept byte for byte." + taken,
 		Parameters: []*huma.Param{{
-			Name: "conversation_id", In: "path", Required: true, Description: "UUID, as 32 hex digits or dashed",
+			Name: "conversation_id", In: "path", Required: true, Description: "UUID, as 32 hex digits or dashed", Example: "0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10",
 			Schema: &huma.Schema{Type: huma.TypeString},
 		}},
 		Responses: ok,

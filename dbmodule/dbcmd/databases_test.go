@@ -2,6 +2,7 @@ package dbcmd_test
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,6 +50,7 @@ func TestDatabases(t *testing.T) {
 	root.AddCommand(dbcmd.New(main.config))
 	var offered bytes.Buffer
 	root.SetOut(&offered)
+	root.SetErr(io.Discard)
 	root.SetArgs([]string{cobra.ShellCompRequestCmd, "db", "upgrade", "--database", "audit", ""})
 	require.NoError(t, root.ExecuteContext(t.Context()))
 	require.Contains(t, offered.String(), "\ntwo\tcreate\n")

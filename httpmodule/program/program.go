@@ -10,6 +10,7 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -137,5 +138,5 @@ func (p Program) title() string {
 
 // info tells the HTTP side who it is.
 func (p Program) info() httpmodule.Info {
-	return httpmodule.Info{Title: p.title(), Version: p.Release()}
+	return httpmodule.Info{Title: p.title(), Version: p.Release(), Description: cmp.Or(p.Long, p.Short)}
 }
