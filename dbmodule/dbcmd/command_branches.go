@@ -14,7 +14,7 @@ func (t *tree) branchesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "branches",
 		Short:   "Print the revisions that several follow",
-		Long:    "Prints the revisions that several others follow, and these.",
+		Long:    "Prints each revision that several others follow, and those that follow it.",
 		Example: t.examples("branches", "branches -v"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {

@@ -22,11 +22,11 @@ func (t *tree) checkCommand() *cobra.Command {
 		Short: "Fail if models, revisions and database do not agree",
 		Long: "Fails if \"revision --autogenerate\" would write something, if the revisions do not fit\n" +
 			"together, or if the database lacks revisions, has one done in part, one that was changed\n" +
-			"after it had been applied, or one that nobody knows. It changes nothing.\n\n" +
-			"With --offline it asks no database, as in a pipeline that has none. With --live it\n" +
-			"compares the tables in the database with the models, too. What models have no words\n" +
-			"for (an index on an expression, GIN, a generated column) and what can't be read is\n" +
-			"named and left alone; what else a model's method Unmanaged names is not reported.",
+			"after it had been applied, or one that is unknown. It changes nothing.\n\n" +
+			"With --offline it needs no database, for a pipeline that has none. With --live it also\n" +
+			"compares the tables in the database with the models. It names objects that models can't\n" +
+			"describe (an index on an expression, GIN, a generated column) or that it can't read, and\n" +
+			"leaves them alone. It does not report objects that a model's method Unmanaged names.",
 		Example: t.examples("check", "check --offline", "check --live"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {

@@ -17,10 +17,10 @@ func (t *tree) doctorCommand() *cobra.Command {
 		Short: "Say what is wrong with the database and its settings, and what to do",
 		Long: "Examines the settings, the connection, what the account may do, and the server: version,\n" +
 			"isolation, time zone, text, durability, limits, locks, clock, schema. On SQLite also the\n" +
-			"file, its folder and its disk. It tries once to connect, and works without a connection\n" +
-			"as far as it can. It changes nothing: whether tables can be made is tried with an empty\n" +
-			"one that is taken back at once.\n\n" +
-			"The exit code is 0 if nothing is wrong, warnings or not, and 1 otherwise.",
+			"file, its folder and its disk. It tries once to connect, and without a connection checks\n" +
+			"as much as it can. It changes nothing: to see whether tables can be created, it creates\n" +
+			"an empty one and undoes that at once.\n\n" +
+			"The exit code is 0 if nothing is wrong or there are only warnings, and 1 otherwise.",
 		Example: t.examples("doctor", "doctor --json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {

@@ -14,10 +14,10 @@ func (t *tree) downgradeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "downgrade REVISION",
 		Short: "Take the database back to an earlier revision",
-		Long: "Undoes revisions until the database is at REVISION; \"base\" undoes all of them. What a\n" +
-			"revision deletes when it is undone is gone: look at it by --dry-run and --sql before.\n\n" +
-			"Revisions that this program does not know, since a newer one applied them, are undone\n" +
-			"with the SQL that the database's history keeps.\n\n" +
+		Long: "Undoes revisions until the database is at REVISION; \"base\" undoes all of them. Data that\n" +
+			"a downgrade deletes is gone: look at the SQL with --dry-run and --sql first.\n\n" +
+			"If a newer program applied revisions that this one does not know, they are undone\n" +
+			"with the SQL in the database's history.\n\n" +
 			"--sql prints the statements without a database and needs FROM:TO; \"current\" as FROM\n" +
 			"asks the database where it is.",
 		Example: t.examples("downgrade -1", "downgrade 1f0c2d", "downgrade base --dry-run", "downgrade 7ab3:1f0c --sql"),

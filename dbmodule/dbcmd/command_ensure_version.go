@@ -14,8 +14,8 @@ func (t *tree) ensureVersionCommand() *cobra.Command {
 		Use:     "ensure-version",
 		Aliases: []string{"ensure_version"},
 		Short:   "Make the version table if it is not there",
-		Long: "Makes the tables alembic_version and alembic_version_history if they are not there, and\n" +
-			"changes nothing else. upgrade and stamp do so by themselves.",
+		Long: "Creates the tables alembic_version and alembic_version_history if they do not exist, and\n" +
+			"changes nothing else. upgrade and stamp do this by themselves.",
 		Example: t.examples("ensure-version"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {

@@ -11,8 +11,8 @@ func (t *tree) headsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "heads",
 		Short: "Print the last revisions",
-		Long: "Prints the revisions that none follows: one, or several after two people wrote one at\n" +
-			"the same time, which \"merge\" brings together.",
+		Long: "Prints the revisions that no other one follows. There is one, or several if two people\n" +
+			"wrote a revision at the same time; \"merge\" brings these together.",
 		Example: t.examples("heads", "heads -v"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {

@@ -23,10 +23,10 @@ func (t *tree) initCommand() *cobra.Command {
 			"embeds the revisions into the program, and the folder snapshot, which describes the\n" +
 			"schema that they lead to. Commit both. Give the package's Source to the program's\n" +
 			"db command and to its migrations at start.\n\n" +
-			"A program that imports the package before it is there does not compile, so that it can't\n" +
-			"run this. Either build it without Sources first, run init, and then add them; or write\n" +
-			"the package's migrations.go by hand, as the documentation shows it, build, and run init:\n" +
-			"in a folder that has only Go files it adds what is missing, and changes no file.",
+			"A program that imports the package before it exists does not compile, so it can't run\n" +
+			"this command. Either build it without Sources first, run init, and then add them. Or\n" +
+			"write the package's migrations.go by hand, as the documentation shows, build, and run\n" +
+			"init: in a folder that has only Go files it adds the missing files and changes none.",
 		Example: t.examples("init", "init store/migrations"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := arguments(cmd, args, 0, 1, "one directory"); err != nil {

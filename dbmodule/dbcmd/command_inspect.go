@@ -21,10 +21,10 @@ func (t *tree) inspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect",
 		Short: "Print the models' tables as the database has them, or models for its tables",
-		Long: "Prints the tables of the models as they are in the database: as HCL, in which the\n" +
-			"snapshots are, or as the SQL that would create them. Tables of no model are left out.\n\n" +
-			"With --format go it prints Go code instead: Bun models for all tables that the database\n" +
-			"has, to begin from where another tool made them. docs/adopting.md says how to go on.",
+		Long: "Prints the models' tables as they are in the database: as HCL, the format of the\n" +
+			"snapshots, or as the SQL that would create them. Tables without a model are left out.\n\n" +
+			"With --format go it prints Go code instead: Bun models for all tables in the database,\n" +
+			"for example tables that another tool made. docs/adopting.md says how to go on.",
 		Example: t.examples("inspect", "inspect --format sql", "inspect | diff migrations/snapshot/postgresql.hcl -", "inspect --format go --package models > models/models.go"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {

@@ -14,10 +14,10 @@ func (t *tree) mergeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "merge REVISION…",
 		Short: "Bring several heads together in a new revision",
-		Long: "Writes a revision that follows several others, so that there is one head again: what to\n" +
-			"do after two people wrote a revision at the same time. It has no SQL of its own; put\n" +
-			"some into its all.sql if the branches need it. If version control has left the\n" +
-			"snapshot with conflicts, it is written anew from the models.",
+		Long: "Writes a revision that follows several others, so that there is one head again. Use it\n" +
+			"after two people wrote a revision at the same time. The new revision has no SQL; add\n" +
+			"some to its all.sql if the branches need it. If version control has left the\n" +
+			"snapshot with conflicts, it is written again from the models.",
 		ValidArgsFunction: t.completeRevisions("heads"),
 		Example:           t.examples(`merge heads -m "merge books and prices"`, `merge -m "merge" 1f0c 7ab3`),
 		RunE: func(cmd *cobra.Command, args []string) error {

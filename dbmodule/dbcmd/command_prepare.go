@@ -14,9 +14,9 @@ func (t *tree) prepareCommand() *cobra.Command {
 		Use:   "prepare",
 		Short: "Create the database if it is not there, and upgrade it",
 		Long: "Creates the database that the URL names if its server has none of that name, and\n" +
-			"upgrades it to all heads. It may be run again, and by several processes at once: what\n" +
-			"is done is not done twice. The account must be allowed to create databases if there is\n" +
-			"one to create; on PostgreSQL it connects to the database \"postgres\" for that.",
+			"upgrades it to all heads. It may run again, and in several processes at once: nothing\n" +
+			"is done twice. To create a database, the account needs the permission to do so; on\n" +
+			"PostgreSQL the command connects to the database \"postgres\" for that.",
 		Example: t.examples("prepare"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {

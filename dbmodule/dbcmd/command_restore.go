@@ -17,11 +17,11 @@ func (t *tree) restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Put a backup in the place of a SQLite database that is not in use",
-		Long: "Verifies the backup in FILE as \"backup\" does, and whether this program knows its\n" +
-			"revisions, and puts a copy of it in the place of the database. Servers have to be\n" +
-			"stopped: while another process has the database open, nothing is done. Whenever this\n" +
-			"is killed, either the old or the new database is there, whole.\n\n" +
-			"The database that was there is kept beside it, as NAME.replaced-TIME. A server that\n" +
+		Long: "Verifies the backup in FILE as \"backup\" does, checks that this program knows its\n" +
+			"revisions, and puts a copy of it in the place of the database. Stop the servers first:\n" +
+			"while another process has the database open, the command does nothing. Whenever it\n" +
+			"is killed, either the old or the new database is there, complete.\n\n" +
+			"The previous database is kept beside the new one, as NAME.replaced-TIME. A server that\n" +
 			"starts then runs the revisions that the backup lacks.",
 		Example: t.examples("restore /backups/today.db"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -27,17 +27,17 @@ func (t *tree) revisionCommand() *cobra.Command {
 		Short: "Write a new revision, from the models with --autogenerate",
 		Long: "Writes a folder with a new revision: revision.txt and a SQL file for each engine, with\n" +
 			"an upgrade and a downgrade section.\n\n" +
-			"With --autogenerate the SQL is what leads from the snapshot beside the revisions to the\n" +
-			"models; no database is needed, and the snapshot is written anew. If there is nothing\n" +
-			"to do, nothing is written. Read the SQL before you commit it: what deletes data, or can\n" +
-			"fail over the data that is there, is named here and at the top of the file. A rename\n" +
-			"looks like a drop and an add until --rename says what it is. For what autogenerate\n" +
-			"can't know, edit the files that it wrote.\n\n" +
-			"With --live the SQL for the engine of the database in use is what leads from that\n" +
-			"database to the models, as Alembic has it.\n\n" +
+			"With --autogenerate the SQL leads from the snapshot beside the revisions to the\n" +
+			"models; no database is needed, and the snapshot is written again. If there is nothing\n" +
+			"to do, nothing is written. Read the SQL before you commit it: statements that delete\n" +
+			"data, or can fail on existing data, are named here and at the top of the file. A rename\n" +
+			"looks like a drop and an add unless you name it by --rename. Autogenerate can't know\n" +
+			"everything: edit the files that it wrote.\n\n" +
+			"With --live the SQL for the engine of the database in use leads from that\n" +
+			"database to the models, as with Alembic.\n\n" +
 			"With --undo the newest revision's folder is removed and the snapshot put back as it was\n" +
-			"before, unless the database in use has applied it. Do so, and not by hand, to write the\n" +
-			"revision anew: the snapshot belongs to it.",
+			"before, unless the database in use has applied the revision. Use --undo to write the\n" +
+			"revision again; do not delete its folder by hand, because the snapshot belongs to it.",
 		Example: t.examples(
 			`revision -m "create books" --autogenerate`,
 			`revision -m "rename title" --autogenerate --rename books.title=books.name`,

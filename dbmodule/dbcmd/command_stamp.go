@@ -14,9 +14,9 @@ func (t *tree) stampCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stamp REVISION…",
 		Short: "Note that the database is at a revision, without running any",
-		Long: "Writes revisions into the version table and runs none: for a database whose tables were\n" +
-			"made in another way, or that was mended by hand. --purge empties the version table\n" +
-			"first, which is the way out of an entry that no program knows any more.",
+		Long: "Writes revisions into the version table and runs none. Use it for a database whose\n" +
+			"tables were made in another way, or that was corrected by hand. --purge empties the\n" +
+			"version table first: it removes entries that no program knows any more.",
 		Example: t.examples("stamp head", "stamp --purge 1f0c2d", "stamp base", "stamp head --sql"),
 	}
 	relative := acceptRelative(cmd)

@@ -19,7 +19,7 @@ func (t *tree) statusCommand() *cobra.Command {
 		Long: "Prints every revision, oldest first, with what the database's history says of it:\n\n" +
 			"  applied   by which build, when, and how long it took\n" +
 			"  pending   \"upgrade\" will run it\n" +
-			"  dirty     it is done in part: mend what stopped it, and run the same again\n" +
+			"  dirty     it is done in part: correct what stopped it, and run the same again\n" +
 			"  drifted   its SQL was changed after it had been applied\n" +
 			"  ahead     a newer build applied it; this program does not have it\n" +
 			"  unknown   the version table has it and nobody knows it\n\n" +
