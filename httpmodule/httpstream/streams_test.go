@@ -330,9 +330,14 @@ func TestKeyAndOrigin(t *testing.T) {
 	const key = "super-secret-key"
 	f := serve(t, config(), func(f *fixture, e *echo.Echo, api huma.API) {
 		sockets(f, e, api)
-		f.streams.Route(api, e.GET("/events", f.streams.Events(func(_ context.Context, w *httpstream.EventWriter) error {
-			return w.Send("", "", []byte("hello"))
-		})))
+		f.streams.Route(api, e.GET("/events", func(c echo.Context) error {
+			// Handlers and traces of others may write these down.
+			assert.Equal(t, "/events?x=1", c.Request().URL.String())
+			assert.Equal(t, "/events?x=1", c.Request().RequestURI)
+			return f.streams.Events(func(_ context.Context, w *httpstream.EventWriter) error {
+				return w.Send("", "", []byte("hello"))
+			})(c)
+		}))
 	}, func(c *httpmodule.Config) { c.SessionAPIKey = key })
 	_, response, err := f.dial("/plain", nil)
 	require.Error(t, err)
@@ -342,7 +347,7 @@ func TestKeyAndOrigin(t *testing.T) {
 	assert.Equal(t, 403, response.StatusCode)
 	ws := f.mustDial("/plain?x=1&session_api_key=" + key)
 	require.NoError(t, ws.Close(1000, ""))
-	r, err := http.NewRequestWithContext(f.context(), http.MethodGet, "http://"+f.server.Addr()+"/events?session_api_key="+key, nil)
+	r, err := http.NewRequestWithContext(f.context(), http.MethodGet, "http://"+f.server.Addr()+"/events?x=1&session_api_key="+key, nil)
 	require.NoError(t, err)
 	r.Header.Set("Accept", "text/event-stream")
 	response, err = http.DefaultClient.Do(r)
