@@ -12,7 +12,10 @@ import (
 )
 
 func (t *tree) statusCommand() *cobra.Command {
-	var format string
+	var (
+		format string
+		asJSON bool
+	)
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Print which revisions the database has: when, how long, by which build",
@@ -24,10 +27,13 @@ func (t *tree) statusCommand() *cobra.Command {
 			"  ahead     a newer build applied it; this program does not have it\n" +
 			"  unknown   the version table has it and nobody knows it\n\n" +
 			"It only reads, and succeeds whatever it finds; \"check\" fails.",
-		Example: t.examples("status", "status --format json"),
+		Example: t.examples("status", "status --json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {
 				return err
+			}
+			if asJSON {
+				format = "json"
 			}
 			if format != "table" && format != "json" {
 				return usage(cmd, "--format takes table or json, not %q", format)
@@ -48,6 +54,8 @@ func (t *tree) statusCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "table", "`FORM` of the output: table or json")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&format, "format", "table", "`FORM` of the output: table, or json as by --json")
+	cmd.MarkFlagsMutuallyExclusive("json", "format")
 	return cmd
 }

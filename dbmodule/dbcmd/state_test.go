@@ -85,6 +85,7 @@ func TestStrangeStates(t *testing.T) {
 			}
 		}
 		require.NoError(t, json.Unmarshal([]byte(p.must("status", "--format", "json").stdout), &read))
+		require.Equal(t, p.must("status", "--format", "json").stdout, p.must("status", "--json").stdout)
 		require.Equal(t, []string{"one"}, read.State.Current)
 		require.Equal(t, string(cfg.URL.Engine()), read.Engine)
 		require.Len(t, read.Revisions, 1)

@@ -13,7 +13,10 @@ import (
 )
 
 func (p Program) newConfigCommand(s streams) *cobra.Command {
-	var format string
+	var (
+		format string
+		asJSON bool
+	)
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Print every setting with its value, default and meaning",
@@ -21,6 +24,12 @@ func (p Program) newConfigCommand(s streams) *cobra.Command {
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, read := p.ReadConfig()
+			if asJSON && cmd.Flags().Changed("format") && format != "json" {
+				return &usageError{text: "--json and --format " + format + " contradict each other", command: cmd.CommandPath()}
+			}
+			if asJSON {
+				format = "json"
+			}
 			switch format {
 			case "table":
 				return s.print(p.settingsTable(read))
@@ -31,7 +40,8 @@ func (p Program) newConfigCommand(s streams) *cobra.Command {
 			}
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "table", "form of the output: table or json")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&format, "format", "table", "form of the output: table, or json as by --json")
 	return cmd
 }
 

@@ -89,6 +89,8 @@ func TestCommands(t *testing.T) {
 		{"help", []string{"--help"}, nil, 0, "Keeps songs. Without a command it serves.", ""},
 		{"config", []string{"config"}, map[string]string{"SONGS_GREETING": "hi"}, 0, "SONGS_GREETING", ""},
 		{"config as JSON", []string{"config", "--format", "json"}, nil, 0, `"name": "SONGS_GREETING"`, ""},
+		{"config by --json", []string{"config", "--json"}, nil, 0, `"name": "SONGS_GREETING"`, ""},
+		{"two forms", []string{"config", "--json", "--format", "table"}, nil, 2, "", "--json and --format table contradict each other"},
 		{"a wrong format", []string{"config", "--format", "xml"}, nil, 2, "", "--format takes table or json"},
 		{"openapi", []string{"openapi"}, nil, 0, `"title": "Songs"`, ""},
 		{"no such command", []string{"sing"}, nil, 2, "", `songs: there is no command "sing"`},
