@@ -2,6 +2,7 @@ package wire
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -79,9 +80,8 @@ var (
 	bearer = regexp.MustCompile(`(?i)\b(authorization:\s*|proxy-authorization:\s*)?(bearer|basic)\s+[A-Za-z0-9+/_.=-]{8,}`)
 	// header is a header as one text whose name says that it is secret.
 	header = regexp.MustCompile(`^([A-Za-z0-9-]+):\s*(\S{8,})$`)
-	// literal are keys that tell what they are by how they begin, of providers that upstream knows.
-	literal = regexp.MustCompile(`\b(sk-(or-v1|proj|ant-(api|oat)\d{2})-[\w-]{20,}|(gsk|hf|ghp|gho|ghs|cla)_\w{20,}|tgp_v1_[\w-]{20,}|` +
-		`github_pat_\w{20,}|sk-oh-[\w-]{10,}|ctx7sk-[\w-]{10,}|sntryu_\w{10,}|lin_api_\w{10,}|tvly-[\w-]{10,}|ATATT3x[\w-]{10,}|xox[bp]-[\w-]{20,})`)
+	// literal are keys that tell what they are by how they begin.
+	literal = literalKeys()
 	// pem is a private key.
 	pem = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)`)
 )
@@ -106,6 +106,34 @@ func maskWithin(text string) string {
 	if part := header.FindStringSubmatch(text); part != nil && part[1] != "http" && classify(part[1]) != public {
 		return part[1] + ": " + Mask
 	}
-	text = bearer.ReplaceAllString(text, "${1}${2} "+Mask)
-	return literal.ReplaceAllString(text, Mask)
+	// Most texts have neither, and a search of a long text by an expression takes long.
+	if lower := strings.ToLower(text); strings.Contains(lower, "bearer") || strings.Contains(lower, "basic") {
+		text = bearer.ReplaceAllString(text, "${1}${2} "+Mask)
+	}
+	if slices.ContainsFunc(literals, func(l literalKey) bool { return strings.Contains(text, l.begins) }) {
+		text = literal.ReplaceAllString(text, Mask)
+	}
+	return text
+}
+
+// literalKey is how a provider's keys begin, and an expression of the rest.
+type literalKey struct{ begins, rest string }
+
+// literals are keys of providers that upstream knows.
+var literals = []literalKey{
+	{"sk-or-v1-", `[\w-]{20,}`}, {"sk-proj-", `[\w-]{20,}`}, {"sk-ant-", `(?:api|oat)\d{2}-[\w-]{20,}`}, {"sk-oh-", `[\w-]{10,}`},
+	{"gsk_", `\w{20,}`}, {"hf_", `\w{20,}`}, {"ghp_", `\w{20,}`}, {"gho_", `\w{20,}`}, {"ghs_", `\w{20,}`}, {"cla_", `\w{20,}`},
+	{"github_pat_", `\w{20,}`}, {"tgp_v1_", `[\w-]{20,}`}, {"ctx7sk-", `[\w-]{10,}`}, {"sntryu_", `\w{10,}`},
+	{"lin_api_", `\w{10,}`}, {"tvly-", `[\w-]{10,}`}, {"ATATT3x", `[\w-]{10,}`}, {"xoxb-", `[\w-]{20,}`}, {"xoxp-", `[\w-]{20,}`},
+}
+
+func literalKeys() *regexp.Regexp {
+	var b strings.Builder
+	for i, l := range literals {
+		if i > 0 {
+			b.WriteByte('|')
+		}
+		b.WriteString(regexp.QuoteMeta(l.begins) + l.rest)
+	}
+	return regexp.MustCompile(`\b(?:` + b.String() + `)`)
 }
