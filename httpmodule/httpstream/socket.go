@@ -100,6 +100,9 @@ func (s *Socket) SetReadLimit(bytes int64) {
 // Send sends a text. An error ends the socket, and the handler must return it: the client
 // is gone, or did not read within STREAM_WRITE_TIMEOUT.
 func (s *Socket) Send(ctx context.Context, text []byte) error {
+	if s.tooLarge.Load() { // the next that is sent is the close
+		return errTooLarge
+	}
 	within, cancel := context.WithTimeout(ctx, s.streams.config.WriteTimeout)
 	defer cancel()
 	err := s.ws.Write(within, websocket.MessageText, text)
