@@ -521,3 +521,14 @@ func parse(t *testing.T, raw string) dburl.URL {
 	}
 	return u
 }
+
+// A file that is named and not used would lose what is stored in silence.
+func TestMemoryBesideAFileIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"sqlite:///file.db?mode=memory", "sqlite+aiosqlite:////srv/file.db?mode=memory"} {
+		_, err := dburl.ParseURL(url)
+		if err == nil || !strings.Contains(err.Error(), "mode=memory would keep nothing in the file that it names") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
