@@ -25,8 +25,10 @@ func (f Filter) index(narrow string, by sorting) string {
 		column string
 		given  bool
 	}{
-		{"sandbox_id", f.SandboxID != ""}, {statusColumn, f.Status != ""},
-		{"public", f.Public}, {"has_parent", f.TopLevel},
+		{"sandbox_id", f.SandboxID != ""},
+		{statusColumn, f.Status != ""},
+		{"public", f.Public},
+		{"has_parent", f.TopLevel},
 	} {
 		columns := []string{filter.column, by.column, "id"}
 		has := func(i dbmodule.Index) bool { return slices.Equal(i.Columns, columns) }

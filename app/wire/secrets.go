@@ -121,10 +121,25 @@ type literalKey struct{ begins, rest string }
 
 // literals are keys of providers that upstream knows.
 var literals = []literalKey{
-	{"sk-or-v1-", `[\w-]{20,}`}, {"sk-proj-", `[\w-]{20,}`}, {"sk-ant-", `(?:api|oat)\d{2}-[\w-]{20,}`}, {"sk-oh-", `[\w-]{10,}`},
-	{"gsk_", `\w{20,}`}, {"hf_", `\w{20,}`}, {"ghp_", `\w{20,}`}, {"gho_", `\w{20,}`}, {"ghs_", `\w{20,}`}, {"cla_", `\w{20,}`},
-	{"github_pat_", `\w{20,}`}, {"tgp_v1_", `[\w-]{20,}`}, {"ctx7sk-", `[\w-]{10,}`}, {"sntryu_", `\w{10,}`},
-	{"lin_api_", `\w{10,}`}, {"tvly-", `[\w-]{10,}`}, {"ATATT3x", `[\w-]{10,}`}, {"xoxb-", `[\w-]{20,}`}, {"xoxp-", `[\w-]{20,}`},
+	{"sk-or-v1-", `[\w-]{20,}`},
+	{"sk-proj-", `[\w-]{20,}`},
+	{"sk-ant-", `(?:api|oat)\d{2}-[\w-]{20,}`},
+	{"sk-oh-", `[\w-]{10,}`},
+	{"gsk_", `\w{20,}`},
+	{"hf_", `\w{20,}`},
+	{"ghp_", `\w{20,}`},
+	{"gho_", `\w{20,}`},
+	{"ghs_", `\w{20,}`},
+	{"cla_", `\w{20,}`},
+	{"github_pat_", `\w{20,}`},
+	{"tgp_v1_", `[\w-]{20,}`},
+	{"ctx7sk-", `[\w-]{10,}`},
+	{"sntryu_", `\w{10,}`},
+	{"lin_api_", `\w{10,}`},
+	{"tvly-", `[\w-]{10,}`},
+	{"ATATT3x", `[\w-]{10,}`},
+	{"xoxb-", `[\w-]{20,}`},
+	{"xoxp-", `[\w-]{20,}`},
 }
 
 func literalKeys() *regexp.Regexp {
