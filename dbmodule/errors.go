@@ -80,10 +80,10 @@ var (
 // Error is an error of the database whose kind is known: see [dberr.Error].
 type Error = dberr.Error
 
-// ErrorKind returns one word for the kind of err, which can be a label of a
-// metric: unique, conflict, pool_timeout and so on. It is "other" for an error
-// that matches no sentinel, and empty for nil.
+// ErrorKind returns one word for the kind of err: unique, conflict,
+// pool_timeout and so on. The words can be values of a metric's label. It
+// returns "other" for an error that matches no sentinel, and "" for nil.
 func ErrorKind(err error) string { return dberr.ErrorKind(err) }
 
-// ErrorKinds lists what [ErrorKind] returns for errors.
+// ErrorKinds lists all words that [ErrorKind] returns for non-nil errors.
 func ErrorKinds() []string { return dberr.ErrorKinds() }

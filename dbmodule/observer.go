@@ -8,18 +8,18 @@ import (
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
-// What an observer is told, and who is told it: see package observe. The
-// packages dbmetrics, dbtrace and dbstatus have an Observer each.
+// Observers and the events that they receive: see package observe. The packages
+// dbmetrics, dbtrace and dbstatus each have an Observer.
 type (
 	// Observer receives what a database does, for metrics, traces and the like.
 	Observer = observe.Observer
-	// UnitOfWork is what a session begins.
+	// UnitOfWork describes a unit of work that a session begins.
 	UnitOfWork = observe.UnitOfWork
-	// UnitEnd is the end of a unit of work.
+	// UnitEnd describes the end of a unit of work.
 	UnitEnd = observe.UnitEnd
-	// Acquisition is a wait for a connection that has ended.
+	// Acquisition describes a finished wait for a connection.
 	Acquisition = observe.Acquisition
-	// Statement is a statement that the database has answered.
+	// Statement describes a statement that the database has answered.
 	Statement = observe.Statement
 	// Retry is the decision to run a unit of work again.
 	Retry = observe.Retry
@@ -29,15 +29,15 @@ type (
 	Pool = observe.Pool
 )
 
-// The pools of a primary. A database without readers of its own reads from the
+// The pools of a primary. A database without a pool of readers reads through the
 // writer.
 const (
 	PoolWriter = observe.PoolWriter
 	PoolReader = observe.PoolReader
 )
 
-// PoolReplica names the pool of a replica: of the first in
-// DATABASE_REPLICA_URLS with 1.
+// PoolReplica names the pool of a replica. The first replica in
+// DATABASE_REPLICA_URLS has the number 1.
 func PoolReplica(number int) Pool { return observe.PoolReplica(number) }
 
 // The outcomes.

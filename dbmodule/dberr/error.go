@@ -9,37 +9,36 @@ import (
 )
 
 // Error is an error of the database whose kind is known. errors.Is matches its
-// Kind and whatever the driver's error matches; errors.As reaches the driver's
-// own error. It is immutable and safe for concurrent use.
+// Kind and everything that the driver's error matches. errors.As finds the
+// driver's own error. An Error is immutable and safe for concurrent use.
 //
-// Its text may be logged and shown to operators. It names the kind, the
-// constraint and what the driver says, but no values of rows. Drivers quote
-// such values ("Duplicate entry 'ann@example.org' for key …"): the text has
-// "…" in their place, and leaves PostgreSQL's detail out. The driver's error
-// behind it still has all of them.
+// Its text may be logged and shown to operators. The text has the kind, the
+// constraint and the driver's message, but no values of rows. Drivers quote
+// such values ("Duplicate entry 'ann@example.org' for key …"): Error writes
+// "…" in their place, and leaves out PostgreSQL's detail. The wrapped error
+// of the driver still has all values.
 type Error struct {
 	// Kind is one of this package's Err… values.
 	Kind error
-	// Engine is where it happened.
+	// Engine is the engine that reported the error.
 	Engine dburl.Engine
-	// Code is the engine's own: a SQLSTATE on PostgreSQL, the error number on
-	// MySQL, the extended result code on SQLite. It is empty for what no
-	// server said, such as a lost connection.
+	// Code is the engine's own code: a SQLSTATE on PostgreSQL, the error number
+	// on MySQL, the extended result code on SQLite. It is empty if the error did
+	// not come from the server, such as for a lost connection.
 	Code string
-	// Constraint, Table and Column are filled as far as the engine names them.
-	// Several columns are joined by ", "; Columns takes them apart. SQLite names
-	// the columns of a unique constraint instead of the constraint, and nothing
-	// for foreign keys. MySQL names the key that a duplicate was found in, and
-	// not its columns.
+	// Constraint, Table and Column are set if the engine names them. Several
+	// columns are joined by ", "; Columns splits them. For a unique constraint
+	// SQLite names its columns and not the constraint; for a foreign key SQLite
+	// names nothing. For a duplicate MySQL names the key, and not its columns.
 	Constraint, Table, Column string
 
 	cause error
 	text  string
 }
 
-// Wrap returns e with the error that caused it, which errors.Is and errors.As
-// reach. The text is what [Error.Error] says of the cause, without the values
-// of rows.
+// Wrap returns a copy of e that wraps cause, so that errors.Is and errors.As
+// find cause. [Error.Error] shows text in place of the message of cause, so text
+// must hold no values of rows.
 func Wrap(e Error, cause error, text string) *Error {
 	e.cause, e.text = cause, text
 	return &e
@@ -91,7 +90,7 @@ func (e *Error) headline() string {
 	return e.Kind.Error()
 }
 
-// Is reports whether target is the error's kind, or what that is a kind of.
+// Is reports whether e.Kind matches target, as errors.Is does.
 func (e *Error) Is(target error) bool { return e.Kind != nil && errors.Is(e.Kind, target) }
 
 // Unwrap returns the driver's error, whose text may hold the values of rows.

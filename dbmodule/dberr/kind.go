@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// errorKinds gives each sentinel its word. An error may match several of them:
-// ErrorKind takes the first one in this order, which says most.
+// errorKinds has the word for each sentinel. If an error matches several
+// sentinels, ErrorKind takes the first in this order: the most specific one.
 var errorKinds = [...]struct {
 	err  error
 	name string
@@ -38,9 +38,9 @@ var errorKinds = [...]struct {
 	{context.DeadlineExceeded, "deadline_exceeded"},
 }
 
-// ErrorKind returns one word for the kind of err, which can be a label of a
-// metric: unique, conflict, pool_timeout and so on. It is "other" for an error
-// that matches no sentinel, and empty for nil.
+// ErrorKind returns one word for the kind of err: unique, conflict,
+// pool_timeout and so on. The words can be values of a metric's label. It
+// returns "other" for an error that matches no sentinel, and "" for nil.
 func ErrorKind(err error) string {
 	if err == nil {
 		return ""
@@ -53,7 +53,7 @@ func ErrorKind(err error) string {
 	return "other"
 }
 
-// ErrorKinds lists what [ErrorKind] returns for errors.
+// ErrorKinds lists all words that [ErrorKind] returns for non-nil errors.
 func ErrorKinds() []string {
 	names := make([]string, 0, len(errorKinds)+1)
 	for _, kind := range errorKinds {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// ClientFlags returns the flags with which the engine's own command line
-// programs (psql and pg_dump, mariadb and mariadb-dump) reach the server and
-// log in as u does, but for the password, which they ask for or find as their
-// documentation says. The database's name is not among them. Nil for SQLite,
-// whose programs take a path.
+// ClientFlags returns the flags with which the engine's command-line programs
+// (psql and pg_dump, mariadb and mariadb-dump) connect to the server of u and log
+// in as its user. The flags include neither the password nor the name of the
+// database: the programs ask for the password, or find it as their documentation
+// says. ClientFlags returns nil for SQLite, whose programs take a path.
 func (u URL) ClientFlags() []string {
 	switch u.Engine() {
 	case PostgreSQL:

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// WithDatabase returns u with the name of another database on the same
-// server, and the same account and options; "" names none. A SQLite URL is a
-// file's and has no other database: that is an error, and so is the zero URL.
+// WithDatabase returns u with the name of another database on the same server.
+// Account and options stay the same; "" is a URL without a database's name. A
+// SQLite URL names a file, so there WithDatabase returns an error. It also
+// returns an error for the zero URL.
 func (u URL) WithDatabase(name string) (URL, error) {
 	if err := u.Invalid(); err != nil {
 		return URL{}, fmt.Errorf("dbmodule: name another database: %w", err)
@@ -32,8 +33,8 @@ func (u URL) WithDatabase(name string) (URL, error) {
 	return URL{parts: &parts}, nil
 }
 
-// SQLiteURL returns the URL of the database in a file, whatever characters its
-// path has; readOnly adds mode=ro. The path must not be empty.
+// SQLiteURL returns the URL of a SQLite database file. The path may have any
+// characters, but must not be empty; readOnly adds mode=ro.
 func SQLiteURL(path string, readOnly bool) (URL, error) {
 	raw := "sqlite:///" + escape(path, "/:")
 	if readOnly {

@@ -9,28 +9,29 @@ import (
 	"time"
 )
 
-// MySQLOptions is what a MySQL or MariaDB URL says beyond its parts.
+// MySQLOptions has the options of a MySQL or MariaDB URL.
 type MySQLOptions struct {
-	// Collation is empty for the server's own.
+	// Collation is the connection's collation; empty for the server's default.
 	Collation string
 	// ReadTimeout and WriteTimeout limit each read and write of the
 	// connection; 0 is no limit.
 	ReadTimeout, WriteTimeout time.Duration
-	// MaxAllowedPacket is in bytes; 0 takes what the server says.
+	// MaxAllowedPacket is in bytes; 0 uses the server's value.
 	MaxAllowedPacket int
-	// Compress compresses what is sent and received.
+	// Compress turns compression of the connection on.
 	Compress bool
-	// ProgramName is what the server is told of this program.
+	// ProgramName is the program's name that the client sends to the server.
 	ProgramName string
 	// TLS says how the connection is encrypted.
 	TLS MySQLTLS
-	// ClearPassword lets the server ask for the password itself, as servers do
-	// that hand it on to PAM or LDAP.
+	// ClearPassword allows the client to send the password as clear text. Servers
+	// that pass it to PAM or LDAP ask for that.
 	ClearPassword bool
-	// Variables are set at connect: their names, with SQL expressions.
+	// Variables are the session variables to set at connect: names and SQL
+	// expressions.
 	Variables map[string]string
-	// InitCommand returns more of them, which may hold secrets: they come from
-	// a free text. It is nil if there are none.
+	// InitCommand returns more session variables, from the option init_command.
+	// Their values may hold secrets. InitCommand is nil if there are none.
 	InitCommand func() map[string]string
 
 	connectTimeout time.Duration // 0: no limit; unset: the configuration's
@@ -41,7 +42,7 @@ var errAlsoHosts = errors.New("can't be given beside several hosts: write host:p
 // clearPassword is the plugin that sends the password as it is.
 const clearPassword = "mysql_clear_password"
 
-// The values of [MySQLTLS.Mode], which are the words of the MySQL client's
+// The values of [MySQLTLS.Mode]: the same words as in the MySQL client's
 // ssl-mode.
 const (
 	TLSDisabled       = "DISABLED"
@@ -55,7 +56,7 @@ const (
 type MySQLTLS struct {
 	// Mode is one of the TLS… constants.
 	Mode string
-	// CA, Cert and Key are paths of PEM files; empty for none.
+	// CA, Cert and Key are paths of PEM files, or empty.
 	CA, Cert, Key string
 	// KeyPassword decrypts the file Key.
 	KeyPassword Secret

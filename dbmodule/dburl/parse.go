@@ -10,26 +10,27 @@ import (
 	"unicode/utf8"
 )
 
-// ParseURL reads a database URL in SQLAlchemy's form,
+// ParseURL parses a database URL in SQLAlchemy's form,
 //
 //	dialect[+driver]://user:password@host:port/database?option=value
 //
 // where dialect is sqlite, postgresql (or postgres, or cockroachdb), mysql or
-// mariadb and the driver may be any of those that Python programs name there. For SQLite what
-// follows the third slash is the file's path, relative unless there is a
-// fourth slash; sqlite:// and :memory: are an in-memory database.
+// mariadb. The driver may be any driver that Python programs name there. For
+// SQLite the file's path begins after the third slash. It is relative unless
+// there is a fourth slash; sqlite:// and :memory: are an in-memory database.
 //
-// The text is cut where SQLAlchemy's parser cuts it. User, password and
-// database may be percent-encoded, and a + in them is a +. The password ends at
-// the first @ and may hold any other character but a bare %. The database's
-// name and options may hold an @; where it looks like a part of a password that
-// is not encoded, the URL is refused. Beyond SQLAlchemy, several hosts may be
-// given, separated by commas, and PostgreSQL's may be percent-encoded paths of
-// unix sockets, as libpq's may. SQLAlchemy before 2.1 does not decode the
-// database's name.
+// ParseURL splits the text where SQLAlchemy's parser splits it. User, password
+// and database may be percent-encoded, and a + in them is a +. The password ends
+// at the first @ and may hold any other character but a bare %. The database's
+// name and options may hold an @. If such an @ looks like a part of a password
+// that is not encoded, ParseURL refuses the URL. SQLAlchemy before 2.1 does not
+// decode the database's name.
 //
-// The Python drivers' options are translated where an equivalent exists; any
-// other option is an error that lists the known ones.
+// Beyond SQLAlchemy, a URL may have several hosts, separated by commas. A host
+// of PostgreSQL may be the percent-encoded path of a unix socket, as in libpq.
+//
+// ParseURL translates the Python drivers' options where an equivalent exists. It
+// returns an error for any other option; the error lists the known ones.
 //
 // ParseURL does no I/O and reads no environment. Its errors say what is
 // wrong, where, and what to write instead; they hold no value of the input.

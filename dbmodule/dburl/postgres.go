@@ -18,8 +18,8 @@ const defaultApplicationName = "openhands-server"
 // unset is a connect timeout that a URL does not mention.
 const unset time.Duration = -1
 
-// The values of [PostgreSQLOptions.QueryMode], which are pgx's words for the
-// ways to send a statement.
+// The values of [PostgreSQLOptions.QueryMode]: the same words as in pgx's
+// default_query_exec_mode, which says how statements are sent.
 const (
 	QueryModeExec           = "exec"
 	QueryModeSimpleProtocol = "simple_protocol"
@@ -28,38 +28,40 @@ const (
 	QueryModeCacheStatement = "cache_statement"
 )
 
-// PostgreSQLOptions is what a PostgreSQL URL says beyond its parts.
+// PostgreSQLOptions has the options of a PostgreSQL URL.
 type PostgreSQLOptions struct {
-	// Settings holds libpq's keywords without secrets, such as sslmode. Those
-	// for hosts, user and database are not in it.
+	// Settings holds libpq's keywords without secrets, such as sslmode. It does
+	// not hold the keywords for hosts, user and database.
 	Settings map[string]string
 	// Runtime holds the parameters that the server sets for a session.
 	Runtime map[string]string
 	// SSLPassword decrypts the key of the client's certificate.
 	SSLPassword Secret
-	// CommandLine is the server's options parameter, a free text.
+	// CommandLine is the value of the startup parameter "options", a free text.
 	CommandLine Secret
-	// KeepAlive says how a silent connection is probed.
+	// KeepAlive has the TCP keepalive settings of a connection.
 	KeepAlive net.KeepAliveConfig
 	// MinTLS is the lowest TLS version, as crypto/tls numbers them; 0 for any.
 	MinTLS uint16
 	// QueryMode is one of the QueryMode… constants.
 	QueryMode string
-	// HostAddrs are the addresses to connect to, one for each of the URL's hosts,
-	// whose names then only serve to verify certificates. Nil for none.
+	// HostAddrs has the address to connect to for each of the URL's hosts. The
+	// hosts' names are then used only to verify certificates. Nil if the URL gives
+	// no addresses.
 	HostAddrs []string
-	// LoadBalance tries the hosts in another order for each connection.
+	// LoadBalance is load_balance_hosts=random: each connection tries the hosts in
+	// an order of its own.
 	LoadBalance bool
 	// TCPUserTimeout is how long sent data may stay unacknowledged before the
-	// connection counts as lost; 0 leaves that to the system.
+	// connection counts as lost; 0 uses the system's default.
 	TCPUserTimeout time.Duration
-	// CRL is the path of certificate revocation lists in PEM; empty for none.
+	// CRL is the path of a PEM file of certificate revocation lists, or empty.
 	CRL string
-	// Service names a section of the file ServiceFile, or of ~/.pg_service.conf:
-	// see [URL.WithService].
+	// Service names a section of ServiceFile, or of ~/.pg_service.conf if
+	// ServiceFile is empty: see [URL.WithService].
 	Service, ServiceFile string
-	// StatementsLimit is how many statements the driver keeps in the modes
-	// that keep any.
+	// StatementsLimit is how many statements the driver caches, in the query modes
+	// that cache statements.
 	StatementsLimit int
 
 	connectTimeout time.Duration // 0: no limit; unset: the configuration's

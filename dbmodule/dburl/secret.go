@@ -2,9 +2,9 @@ package dburl
 
 import "fmt"
 
-// Secret is a text that nothing prints by accident: fmt, JSON and zap show ***
-// in its place, and reflection finds a function. The zero value is the empty
-// text.
+// Secret is a text that is not printed by accident: fmt, JSON and zap show ***
+// in its place, and reflection finds only a function. The zero value is the
+// empty text.
 type Secret struct{ text func() string }
 
 // NewSecret returns a Secret that holds the text.
@@ -34,8 +34,8 @@ func (s Secret) String() string {
 	return mask
 }
 
-// Format prints what [Secret.String] returns, whatever the verb.
+// Format prints what [Secret.String] returns, for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) } // a fmt.State keeps no error
 
-// MarshalText returns [Secret.String].
+// MarshalText returns what [Secret.String] returns.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

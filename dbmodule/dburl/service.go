@@ -10,10 +10,11 @@ import (
 	"strings"
 )
 
-// WithService returns u with what its option service stands for: a section of
-// libpq's service file, which is ~/.pg_service.conf or the file of the option
-// servicefile. What the URL says itself counts more than the file. Without that
-// option it returns u. Errors name the file and the section, and no value.
+// WithService reads the section of libpq's service file that the option service
+// names, and returns u with the settings of that section. The service file is the
+// one in the option servicefile, or else ~/.pg_service.conf. A setting in the URL
+// takes precedence over the file. If u has no option service, WithService returns
+// u. Errors name the file and the section, but no value.
 func (u URL) WithService() (URL, error) {
 	o := u.PostgreSQL()
 	if o.Service == "" {

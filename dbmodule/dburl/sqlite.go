@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// SQLiteOptions is what a SQLite URL says.
+// SQLiteOptions has the path and the options of a SQLite URL.
 type SQLiteOptions struct {
-	// Path is the file's; empty for an in-memory database.
+	// Path is the file's path; empty for an in-memory database.
 	Path string
-	// Memory asks for an in-memory database.
+	// Memory says that the database is in memory.
 	Memory bool
 	// Synchronous is FULL, which is the default, NORMAL, EXTRA or OFF.
 	Synchronous string
 	// BusyTimeout is how long a statement waits for a lock; by default 5s, as
 	// in Python.
 	BusyTimeout time.Duration
-	// ReadOnly is mode=ro.
+	// ReadOnly is mode=ro: the file is opened for reading only.
 	ReadOnly bool
-	// MustExist is mode=rw: a file that is not there is not created.
+	// MustExist is mode=rw: a missing file is not created.
 	MustExist bool
 
-	// statementCache is DATABASE_STATEMENT_CACHE_SIZE by the URL, -1 without.
+	// statementCache is the URL's own DATABASE_STATEMENT_CACHE_SIZE, or -1.
 	statementCache int
 }
 

@@ -13,13 +13,13 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// URL says which database to use and how to reach it. [ParseURL] makes one
+// URL says which database to use and how to connect to it. [ParseURL] makes one
 // from SQLAlchemy's form; the zero value means "not set".
 //
-// A URL is immutable and may be used from several goroutines. It prints,
-// encodes and logs with *** in the place of its password and of every option
-// that is a secret or a free text that could hold one. Only [Secret.Reveal]
-// returns such a text.
+// A URL is immutable and may be used from several goroutines. Printed, encoded or
+// logged it shows *** in place of its password, of every option that is a secret,
+// and of every free text that could hold a secret. Only [Secret.Reveal] returns
+// such a text.
 type URL struct {
 	// A pointer, so that printing a struct that holds a URL in an unexported
 	// field, where fmt can call no method, shows an address.
@@ -27,7 +27,7 @@ type URL struct {
 }
 
 type urlParts struct {
-	// invalid is why there is nothing else here; see Decode.
+	// invalid is why the text is no URL; the other fields are then empty. See Decode.
 	invalid error
 	// raw is the text that was read, and options are the names of its options,
 	// where WithService needs them.
@@ -52,7 +52,7 @@ type Host struct {
 	// path of a unix socket (for PostgreSQL: of its directory). It is empty if
 	// the URL names no host.
 	Name string
-	// Port is 0 for the engine's own.
+	// Port is 0 for the engine's default port.
 	Port uint16
 }
 
@@ -69,9 +69,9 @@ func (u URL) Engine() Engine {
 	return u.parts.engine
 }
 
-// Database returns the database's name as the URL gives it, decoded: "" if it
-// gives none (PostgreSQL then uses the one named like the user). For SQLite
-// it is the file's path, or ":memory:".
+// Database returns the decoded name of the database, or "" if the URL gives none
+// (PostgreSQL then uses the database that has the user's name). For SQLite it
+// returns the file's path, or ":memory:".
 func (u URL) Database() string {
 	if u.parts == nil {
 		return ""
@@ -91,7 +91,8 @@ func (u URL) Path() string {
 	return u.parts.sqlite.Path
 }
 
-// String returns u with *** in place of the password and of other secrets.
+// String returns the URL's text with *** in place of the password and of other
+// secrets.
 func (u URL) String() string {
 	if u.parts == nil {
 		return ""
@@ -99,10 +100,10 @@ func (u URL) String() string {
 	return u.parts.masked
 }
 
-// GoString returns what %#v prints: masked as [URL.String] is.
+// GoString returns what %#v prints. It masks secrets as [URL.String] does.
 func (u URL) GoString() string { return fmt.Sprintf("dbmodule.URL(%q)", u.String()) }
 
-// Format prints u masked, whatever the verb.
+// Format prints u for every verb, with its secrets masked.
 func (u URL) Format(f fmt.State, verb rune) {
 	if verb == 'v' && f.Flag('#') {
 		_, _ = io.WriteString(f, u.GoString()) // a fmt.State keeps no error
@@ -111,11 +112,11 @@ func (u URL) Format(f fmt.State, verb rune) {
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), u.String())
 }
 
-// MarshalText returns [URL.String]: what it writes can be read by a person,
-// but not back by [URL.UnmarshalText] if it had a password.
+// MarshalText returns what [URL.String] returns. If u has a password, the text
+// has lost it, so [URL.UnmarshalText] does not give u back.
 func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
-// MarshalJSON returns [URL.String] as a JSON string.
+// MarshalJSON returns what [URL.String] returns, as a JSON string.
 func (u URL) MarshalJSON() ([]byte, error) { return json.Marshal(u.String()) }
 
 // MarshalLogObject adds the engine and the masked URL to a zap log entry.
@@ -125,8 +126,9 @@ func (u URL) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	return nil
 }
 
-// UnmarshalText sets u to what [ParseURL] makes of text, or leaves u alone
-// and returns ParseURL's error, which does not repeat text.
+// UnmarshalText parses text with [ParseURL] and sets u to the result. If ParseURL
+// fails, u stays unchanged and UnmarshalText returns its error, which does not
+// quote text.
 func (u *URL) UnmarshalText(text []byte) error {
 	parsed, err := ParseURL(string(text))
 	if err != nil {
@@ -136,10 +138,10 @@ func (u *URL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Decode is UnmarshalText for envconfig, whose errors repeat the value, and
-// with it the password. If the text is no URL, Decode returns no error: u keeps
-// the reason, and [URL.Invalid] returns it without the text. Only an empty text
-// is an error here.
+// Decode is [URL.UnmarshalText] for envconfig. An error of envconfig quotes the
+// value, password included. So Decode returns no error if the text is not a valid
+// URL: u keeps the reason, and [URL.Invalid] returns it without the text. Decode
+// returns an error only for an empty text.
 func (u *URL) Decode(text string) error {
 	err := u.UnmarshalText([]byte(text))
 	if err == nil || text == "" {
@@ -149,7 +151,7 @@ func (u *URL) Decode(text string) error {
 	return nil
 }
 
-// User returns the name to log in with, "" if the URL gives none.
+// User returns the user name to log in with, or "" if the URL gives none.
 func (u URL) User() string {
 	if u.parts == nil {
 		return ""
@@ -157,7 +159,7 @@ func (u URL) User() string {
 	return u.parts.user
 }
 
-// Password returns the password to log in with, which must not be printed.
+// Password returns the password to log in with.
 func (u URL) Password() Secret {
 	if u.parts == nil {
 		return Secret{}
@@ -165,8 +167,8 @@ func (u URL) Password() Secret {
 	return u.parts.password
 }
 
-// Hosts returns the servers of a PostgreSQL or MySQL URL, in its order and at
-// least one. It returns nil for SQLite.
+// Hosts returns the servers of a PostgreSQL or MySQL URL, in the order of the
+// URL. There is at least one. Hosts returns nil for SQLite.
 func (u URL) Hosts() []Host {
 	if u.parts == nil {
 		return nil
@@ -183,7 +185,7 @@ func (u URL) SQLite() SQLiteOptions {
 }
 
 // PostgreSQL returns the options of a PostgreSQL URL; the zero value for
-// others. The caller owns what it holds.
+// others. Its maps and its slice are copies, which the caller may change.
 func (u URL) PostgreSQL() PostgreSQLOptions {
 	if u.parts == nil {
 		return PostgreSQLOptions{}
@@ -194,7 +196,7 @@ func (u URL) PostgreSQL() PostgreSQLOptions {
 }
 
 // MySQL returns the options of a MySQL or MariaDB URL; the zero value for
-// others. The caller owns the map in it.
+// others. Variables is a copy, which the caller may change.
 func (u URL) MySQL() MySQLOptions {
 	if u.parts == nil {
 		return MySQLOptions{}
@@ -204,8 +206,8 @@ func (u URL) MySQL() MySQLOptions {
 	return o
 }
 
-// StatementCache returns how many prepared statements the URL says that a
-// connection keeps, or else the number given.
+// StatementCache returns how many prepared statements a connection keeps. It is
+// the URL's option, or otherwise if the URL has no such option.
 func (u URL) StatementCache(otherwise int) int {
 	own := -1
 	switch u.Engine() {
@@ -220,8 +222,8 @@ func (u URL) StatementCache(otherwise int) int {
 	return own
 }
 
-// ConnectTimeout returns how long the URL says that an attempt to connect may
-// take, or else the duration given; 0 is no limit.
+// ConnectTimeout returns how long an attempt to connect may take; 0 is no limit.
+// It is the URL's option, or otherwise if the URL has no such option.
 func (u URL) ConnectTimeout(otherwise time.Duration) time.Duration {
 	own := unset
 	switch u.Engine() {
@@ -236,8 +238,9 @@ func (u URL) ConnectTimeout(otherwise time.Duration) time.Duration {
 	return own
 }
 
-// SeeksPrimary reports whether u names several hosts and wants the one that
-// takes writes.
+// SeeksPrimary reports whether u names several hosts and connects only to the
+// one that accepts writes. On MySQL several hosts always mean that. On PostgreSQL
+// the option target_session_attrs has to be read-write or primary.
 func (u URL) SeeksPrimary() bool {
 	if u.parts == nil || len(u.parts.hosts) < 2 {
 		return false
@@ -249,8 +252,8 @@ func (u URL) SeeksPrimary() bool {
 	return u.Engine() == MySQL
 }
 
-// Invalid returns why a text that [URL.Decode] took is no URL; nil if u can be
-// used or is not set.
+// Invalid returns why the text that was passed to [URL.Decode] is not a valid
+// URL. It returns nil if u is valid or not set.
 func (u URL) Invalid() error {
 	if u.parts == nil {
 		return nil

@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// URLs is a list of databases, in the form of DATABASE_REPLICA_URLS. It prints
-// as its URLs do, without passwords.
+// URLs is a list of database URLs, as in DATABASE_REPLICA_URLS. It prints its
+// URLs without their secrets.
 type URLs []URL
 
 // urlStart finds where the next URL of a list begins: a URL may hold commas
 // itself.
 var urlStart = regexp.MustCompile(`(?:^|[\s,]+)[A-Za-z][A-Za-z0-9+]*://`)
 
-// ParseURLs reads URLs that are separated by commas or white space, each in
-// the form that [ParseURL] takes. An empty text is an empty list. Its errors
-// hold no value of the input.
+// ParseURLs parses URLs that are separated by commas or white space. Each must
+// have the form that [ParseURL] accepts. An empty text gives an empty list. The
+// errors hold no value of the input.
 func ParseURLs(raw string) (URLs, error) {
 	var urls URLs
 	for _, text := range splitURLs(raw) {
@@ -50,8 +50,9 @@ func splitURLs(raw string) []string {
 	return items
 }
 
-// UnmarshalText sets u to what [ParseURLs] makes of text, or leaves u alone
-// and returns the error, which does not repeat text.
+// UnmarshalText parses text with [ParseURLs] and sets u to the result. If
+// ParseURLs fails, u stays unchanged and UnmarshalText returns its error, which
+// does not quote text.
 func (u *URLs) UnmarshalText(text []byte) error {
 	parsed, err := ParseURLs(string(text))
 	if err != nil {
@@ -61,8 +62,9 @@ func (u *URLs) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Decode is UnmarshalText for envconfig, whose errors repeat the value. As
-// [URL.Decode] does, it keeps why a text is no URL for [URL.Invalid].
+// Decode is [URLs.UnmarshalText] for envconfig, whose errors quote the value. Like
+// [URL.Decode] it returns no error for an invalid URL: that URL keeps the reason,
+// and [URL.Invalid] returns it.
 func (u *URLs) Decode(text string) error {
 	var urls URLs
 	for _, item := range splitURLs(text) {

@@ -23,7 +23,8 @@ type Observer interface {
 	// usually ctx or one derived from it, is passed to all other calls about
 	// the unit of work.
 	UnitBegan(ctx context.Context, unit UnitOfWork) context.Context
-	// Acquired is called when a wait for a connection of the pool has ended.
+	// Acquired is called when a wait for a connection of the pool has ended, with
+	// a connection or with an error.
 	Acquired(ctx context.Context, wait Acquisition)
 	// Statement is called when a statement has been answered, with the context of
 	// its unit of work, or outside one with the caller's context.
@@ -38,18 +39,18 @@ type Observer interface {
 // Pool names one of a database's pools.
 type Pool string
 
-// The pools of a primary. A database without readers of its own reads from the
+// The pools of a primary. A database without a pool of readers reads through the
 // writer.
 const (
 	PoolWriter Pool = "writer"
 	PoolReader Pool = "reader"
 )
 
-// PoolReplica names the pool of a replica: of the first in
-// DATABASE_REPLICA_URLS with 1.
+// PoolReplica names the pool of a replica. The first replica in
+// DATABASE_REPLICA_URLS has the number 1.
 func PoolReplica(number int) Pool { return Pool("replica" + strconv.Itoa(number)) }
 
-// UnitOfWork is what a session begins.
+// UnitOfWork describes a unit of work that a session begins.
 type UnitOfWork struct {
 	Engine dburl.Engine
 	Pool   Pool
@@ -61,11 +62,11 @@ type UnitOfWork struct {
 	ReadOnly bool
 }
 
-// Acquisition is a wait for a connection that has ended.
+// Acquisition describes a finished wait for a connection.
 type Acquisition struct {
 	Pool Pool
 	Took time.Duration
-	// Err is nil when a connection was got.
+	// Err is nil if the session got a connection.
 	Err error
 }
 
@@ -76,43 +77,44 @@ type Outcome string
 const (
 	// OutcomeCommit is a transaction that is stored.
 	OutcomeCommit Outcome = "commit"
-	// OutcomeRollback is one that was undone, because somebody wanted that or
-	// something in it failed.
+	// OutcomeRollback is a transaction that was undone, because the caller rolled
+	// it back or something in it failed.
 	OutcomeRollback Outcome = "rollback"
-	// OutcomeFailed is one whose COMMIT was refused: nothing of it is stored.
+	// OutcomeFailed is a transaction whose COMMIT was refused: nothing is stored.
 	OutcomeFailed Outcome = "commit_failed"
-	// OutcomeUnknown is one whose COMMIT got no answer: dberr.ErrCommitUnknown.
+	// OutcomeUnknown is a transaction whose COMMIT got no answer: dberr.ErrCommitUnknown.
 	OutcomeUnknown Outcome = "commit_unknown"
 	// OutcomeNone is a unit of work without a transaction: reads, statements that
 	// commit by themselves, or one that got no connection or could not begin.
 	OutcomeNone Outcome = "none"
 )
 
-// UnitEnd is the end of a unit of work.
+// UnitEnd describes the end of a unit of work.
 type UnitEnd struct {
 	UnitOfWork
 	Outcome Outcome
-	// Held is how long the session had the connection, 0 when it got none.
+	// Held is how long the session held the connection, 0 if it got none.
 	Held time.Duration
-	// Err is why it got no connection, could not begin or could not commit.
+	// Err says why the unit of work got no connection, could not begin or could
+	// not commit.
 	Err error
 }
 
 // Retry is the decision to run a unit of work again.
 type Retry struct {
-	// Attempt is the one that failed, from 1.
+	// Attempt is the number of the attempt that failed, from 1.
 	Attempt int
 	Err     error
 }
 
-// Observers are told one after the other, in their order. With none of them each
-// method is a branch.
+// Observers is an [Observer] that calls each of its observers in order. If it is
+// empty, a call costs one branch.
 type Observers []Observer
 
 var _ Observer = Observers(nil)
 
-// UnitBegan implements [Observer]: each is given the context that the one
-// before it returned.
+// UnitBegan implements [Observer]. It passes each observer the context that the
+// observer before it returned.
 func (o Observers) UnitBegan(ctx context.Context, unit UnitOfWork) context.Context {
 	for _, observer := range o {
 		ctx = observer.UnitBegan(ctx, unit)

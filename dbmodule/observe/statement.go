@@ -11,41 +11,41 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// Statement is a statement that has been answered, with all its rows if it has
-// any. BEGIN, COMMIT and ROLLBACK are statements too.
+// Statement describes a statement that the database has answered, with all its
+// rows if it returns any. BEGIN, COMMIT and ROLLBACK are statements too.
 type Statement struct {
 	Engine dburl.Engine
-	// Session is the session's Session.ID, 0 outside one.
+	// Session is the session's Session.ID, 0 outside a session.
 	Session uint64
 	Began   time.Time
-	// Took includes what the caller did between rows, but no wait for a
-	// connection.
+	// Took includes the time that the caller spent between rows, but not the wait
+	// for a connection.
 	Took time.Duration
-	// Waited is how long the database took for its answers: Took without what the
-	// caller did between rows.
+	// Waited is how long the database took for its answers: Took without the time
+	// that the caller spent between rows.
 	Waited time.Duration
 	// Err is nil for a statement that succeeded.
 	Err error
 
 	query     string
 	errorText func(error) string
-	// shown is set if query and error may be shown as they are.
+	// shown is set if query and error may be shown with their values.
 	shown bool
-	// rows is how many there are, counted says that they were counted.
+	// rows is the number of rows; counted says that the driver reported it.
 	rows    int64
 	counted bool
 }
 
-// WithQuery returns s with the text that was sent, and with a function that
-// returns an error's text without the values of rows. Nobody who gets s learns
-// the values in the text.
+// WithQuery returns s with the SQL text that was sent, and with a function that
+// returns an error's text without the values of rows. The methods of s hide the
+// values in the SQL text.
 func (s Statement) WithQuery(query string, errorText func(error) string) Statement {
 	s.query, s.errorText, s.shown = query, errorText, false
 	return s
 }
 
-// WithShownQuery is WithQuery for an observer that may show values, such as the
-// statement log where DATABASE_ECHO_HIDE_PARAMETERS is off.
+// WithShownQuery is [Statement.WithQuery] for an observer that may show values,
+// such as the statement log if DATABASE_ECHO_HIDE_PARAMETERS is off.
 func (s Statement) WithShownQuery(query string) Statement {
 	s.query, s.errorText, s.shown = query, nil, true
 	return s
@@ -58,8 +58,8 @@ func (s Statement) WithRows(n int64) Statement {
 	return s
 }
 
-// Rows returns how many rows the statement returned or changed. ok is false for a
-// statement that failed and for one that has no such number.
+// Rows returns how many rows the statement returned or changed. ok is false if
+// the statement failed or has no number of rows.
 func (s Statement) Rows() (n int64, ok bool) {
 	if !s.counted || s.Err != nil {
 		return 0, false
@@ -71,19 +71,20 @@ func (s Statement) Rows() (n int64, ok bool) {
 	return 0, false // SQLite repeats the number of the statement before
 }
 
-// Operation names what the statement does: SELECT, INSERT, COMMIT and so on,
-// one of [Operations].
+// Operation returns what the statement does: SELECT, INSERT, COMMIT or another
+// of [Operations].
 func (s Statement) Operation() string { return operationOf(dialect(s.Engine), s.query) }
 
-// FirstWord returns the word that the statement begins with, in capitals, empty
-// if it begins with none. Unlike [Statement.Operation] it can be any word.
+// FirstWord returns the statement's first word in capitals, or "" if the
+// statement does not begin with a word. Unlike [Statement.Operation] it can
+// return any word.
 func (s Statement) FirstWord() string {
 	return strings.ToUpper(sqltext.FirstWord(dialect(s.Engine), s.query))
 }
 
-// Text returns the statement with a question mark in place of each value, cut to
-// limit bytes. Each call makes it anew. The statement log gets it with its values
-// if DATABASE_ECHO_HIDE_PARAMETERS is off.
+// Text returns the SQL text with a question mark in place of each value, cut to
+// limit bytes. Each call builds the text again. For the statement log the text
+// has its values if DATABASE_ECHO_HIDE_PARAMETERS is off.
 func (s Statement) Text(limit int) string {
 	if s.shown {
 		return sqltext.Shortened(s.query, limit)
@@ -91,8 +92,9 @@ func (s Statement) Text(limit int) string {
 	return sqltext.Masked(dialect(s.Engine), s.query, limit)
 }
 
-// ErrorText returns the text of Err without the values of rows, empty without
-// an error. The statement log gets it as [Statement.Text] says.
+// ErrorText returns the text of Err without the values of rows, or "" if Err is
+// nil. For the statement log the text has its values under the same condition as
+// in [Statement.Text].
 func (s Statement) ErrorText() string {
 	switch {
 	case s.Err == nil:
@@ -105,7 +107,7 @@ func (s Statement) ErrorText() string {
 	return s.errorText(s.Err)
 }
 
-// longestPrinted bounds the statement in what String returns, in bytes.
+// longestPrinted is the most bytes of SQL text that String returns.
 const longestPrinted = 1000
 
 // String returns the text and the error as [Statement.Text] and
@@ -117,8 +119,8 @@ func (s Statement) String() string {
 	return s.Text(longestPrinted) + ": " + s.ErrorText()
 }
 
-// Format has every verb of package fmt print what String returns: %+v would print
-// the values too.
+// Format makes every verb of package fmt print what [Statement.String] returns.
+// Without it %+v would print the values too.
 func (s Statement) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 func dialect(of dburl.Engine) sqltext.Dialect {
