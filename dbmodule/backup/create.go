@@ -13,26 +13,27 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Options are the choices of [Create] and [Prepare]. The zero value refuses
-// to overwrite, and tells no progress.
+// Options are the options of [Create] and [Prepare]. The zero value overwrites
+// no file and reports no progress.
 type Options struct {
-	// Force lets [Create] replace a file that is there.
+	// Force allows [Create] to replace an existing file.
 	Force bool
-	// Progress, if not nil, is called between steps with the number of pages
-	// copied and of all pages, in the goroutine of the caller.
+	// Progress, if not nil, is called between steps of the copy with the number of
+	// pages copied so far and the number of all pages. It runs in the caller's
+	// goroutine.
 	Progress func(done, total int)
 }
 
-// Create copies the database into the file to, which only its owner may read,
-// and verifies the copy. db need not be connected: its file is opened for
-// this alone. Only a database in memory is read through db itself, whose
-// writers wait meanwhile; so do those of a file without write-ahead logging,
-// which no Database leaves that way.
+// Create copies the database of db into the file to, which only its owner may
+// read, and verifies the copy. db need not be connected: Create opens the file by
+// itself. Only a database in memory is read through db; its writers wait until
+// Create has ended. Writers of a file without write-ahead logging wait too, but a
+// Database that writes to a file turns write-ahead logging on.
 //
-// The copy is written beside to, as .NAME.*.partial, and gets the name to when
-// it is complete, verified and synced: to is never half a backup. When it
-// fails or ctx ends, it is removed; when the process is killed, it stays, and
-// can be deleted.
+// Create writes the copy in the folder of to, as .NAME.*.partial. It renames the
+// copy to its final name when the copy is complete, verified and synced, so to is
+// never half a backup. If Create fails or ctx ends, it removes the copy. If the
+// process is killed, the partial file stays and can be deleted.
 func Create(ctx context.Context, db *dbmodule.Database, to string, o Options) (Report, error) {
 	report, err := create(ctx, db, to, o)
 	if err != nil {

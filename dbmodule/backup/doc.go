@@ -2,14 +2,14 @@
 // the database, and restores a database from such a file.
 //
 // [Create] makes the copy with SQLite's online backup, in a read transaction:
-// the copy has everything that was committed when the backup began, and
-// nothing that came later. Others can write meanwhile; only the write-ahead log
-// can't be emptied until the backup ends. The file gets its name once it is
-// complete, verified and synced.
+// the copy has everything that was committed when the backup began, and nothing
+// that was committed later. Others can write during the backup, but SQLite can't
+// empty the write-ahead log until the backup ends. The file gets its name when it
+// is complete, verified and synced.
 //
 // [Prepare] and [Replacement.Install] restore a database. They copy the file
 // beside the database, verify the copy, and put it in the database's place by
 // one rename. The previous database is kept.
 //
-// The other engines have programs for this: pg_dump and mariadb-dump.
+// For the other engines use pg_dump and mariadb-dump.
 package backup

@@ -10,13 +10,13 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// What callers may tell apart. A file that is damaged or no database is
-// [dbmodule.ErrCorrupt], a full disk [dbmodule.ErrDiskFull].
+// Errors of this package, for errors.Is. Besides these, the error is
+// [dbmodule.ErrCorrupt] for a file that is damaged or is no database, and
+// [dbmodule.ErrDiskFull] for a full disk.
 var (
-	// ErrEngine: the database is not SQLite's.
+	// ErrEngine: the database is not a SQLite database.
 	ErrEngine = errors.New("only SQLite databases are copied and restored as files")
-	// ErrExists: the file to write is there already, and nobody said that it
-	// may be replaced.
+	// ErrExists: the file to write exists already, and Options.Force is not set.
 	ErrExists = errors.New("the file exists")
 	// ErrInUse: another connection has the database open.
 	ErrInUse = errors.New("the database is in use")

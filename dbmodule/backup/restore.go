@@ -12,20 +12,21 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Replacement is a verified copy of a backup beside the database whose place
-// it is to take. [Replacement.Install] or [Replacement.Discard] ends it.
+// Replacement is a verified copy of a backup, in the folder of the database that
+// it will replace. The caller ends it by [Replacement.Install] or
+// [Replacement.Discard].
 type Replacement struct {
-	// Report is what the backup holds.
+	// Report describes the content of the backup.
 	Report Report
 
 	part, target string
 	info         fs.FileInfo // of what the target was; nil if there is none
 }
 
-// Prepare copies the backup in the file from beside the database, which is not
-// touched, and verifies the copy. The database is a file's that no other
-// connection has open, not even in this process, or [ErrInUse]; it may also be
-// missing or damaged.
+// Prepare copies the backup in the file from into the folder of the database, and
+// verifies the copy. It does not change the database. The database must be a
+// file, and no connection may have it open, not even in this process: otherwise
+// the error is [ErrInUse]. The database's file may be missing or damaged.
 func Prepare(ctx context.Context, from string, db *dbmodule.Database, o Options) (*Replacement, error) {
 	r, err := prepare(ctx, from, db, o)
 	if err != nil {
@@ -91,10 +92,11 @@ func resolve(u dbmodule.URL) (string, error) {
 	return filepath.Abs(path)
 }
 
-// Path is the verified copy, to be looked at before it is installed.
+// Path returns the path of the verified copy, so that the caller can examine it
+// before [Replacement.Install].
 func (r *Replacement) Path() string { return r.part }
 
-// Discard removes the copy. After Install it does nothing.
+// Discard removes the copy. After [Replacement.Install] it does nothing.
 func (r *Replacement) Discard() error {
 	if r.part == "" {
 		return nil
@@ -104,17 +106,18 @@ func (r *Replacement) Discard() error {
 
 // Installed says what [Replacement.Install] did.
 type Installed struct {
-	// Kept is where the database that was replaced is now, "" if there was
-	// none.
+	// Kept is the path to which Install moved the previous database, or "" if
+	// there was none.
 	Kept string
-	// Holder names a process that opened the replaced database at the very
-	// moment of its replacement and goes on writing to Kept; "" for none.
+	// Holder names a process that opened the previous database during the
+	// replacement, so that it still writes to Kept. It is "" if there is none.
 	Holder string
 }
 
-// Install puts the copy in the database's place by one rename. Whenever the
-// process or the machine stops, one of the two is there, whole. It is
-// [ErrInUse] when another connection has the database open.
+// Install replaces the database with the copy by one rename. If the process or
+// the machine stops at any moment, the database's path has either the previous
+// database or the copy, complete. The error is [ErrInUse] if another connection
+// has the database open.
 func (r *Replacement) Install(ctx context.Context) (Installed, error) {
 	done, err := r.install(ctx)
 	if err != nil {

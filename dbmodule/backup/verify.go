@@ -14,24 +14,25 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Report is what was found in a file that holds a database.
+// Report describes the content of a database file.
 type Report struct {
-	// Path is the file, and Bytes its size.
+	// Path is the file's path, and Bytes its size.
 	Path  string `json:"path"`
 	Bytes int64  `json:"bytes"`
-	// Revisions are the rows of Alembic's version table, sorted: of each table,
-	// whatever its name, whose only column is version_num.
+	// Revisions are the rows of Alembic's version table, sorted. Every table whose
+	// only column is version_num counts as one, whatever its name.
 	Revisions []string `json:"revisions"`
-	// Tables come in the order of their names, without SQLite's own.
+	// Tables are sorted by name, without SQLite's own tables.
 	Tables []Table `json:"tables"`
-	// Dangling counts the rows whose foreign keys refer to nothing. They are
-	// no damage to the file: a copy of a database that has them has them too.
+	// Dangling is the number of rows whose foreign key refers to a missing row.
+	// They are no damage to the file: the copy has them because the database had
+	// them.
 	Dangling int `json:"dangling"`
-	// Took is how long it took to copy and to verify.
+	// Took is how long the copy and its verification took.
 	Took time.Duration `json:"took_ns"`
 }
 
-// Table is a table with the number of its rows.
+// Table has a table's name and its number of rows.
 type Table struct {
 	Name string `json:"name"`
 	Rows int64  `json:"rows"`
@@ -42,10 +43,11 @@ type Table struct {
 const versionTables = `SELECT name FROM sqlite_schema WHERE type = 'table'
 AND (SELECT group_concat(c.name) FROM pragma_table_info(sqlite_schema.name) AS c) = 'version_num' ORDER BY name`
 
-// Verify reads a whole database: SQLite's integrity_check and
-// foreign_key_check, the revisions and the number of rows. Nobody may write to
-// it meanwhile, and it writes nothing, not even beside the file. A file that
-// is damaged or no database at all is a [dbmodule.ErrCorrupt].
+// Verify reads a whole database file: it runs SQLite's integrity_check and
+// foreign_key_check, reads the revisions and counts the rows. Nobody may write to
+// the database meanwhile. Verify writes nothing, not even files beside the
+// database. If the file is damaged or is no database, the error is
+// [dbmodule.ErrCorrupt].
 func Verify(ctx context.Context, path string) (Report, error) {
 	report, err := verify(ctx, path)
 	if err != nil {

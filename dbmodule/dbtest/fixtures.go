@@ -11,9 +11,10 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Fixtures inserts the rows of YAML files, in this order and all or nothing,
-// and returns them by name. Each file is a list of models with rows, as
-// dbfixture of Bun reads it; the models are those that db was opened with:
+// Fixtures inserts the rows of YAML files, in the order of names and in one
+// transaction, and returns the rows by name. Each file is a list of models with
+// rows, in the format of Bun's dbfixture. The models are those that db was opened
+// with:
 //
 //   - model: Author
 //     rows:
@@ -24,9 +25,9 @@ import (
 //   - title: The Dispossessed
 //     author_id: '{{ $.Author.leguin.ID }}'
 //
-// fixture.MustRow("Author.leguin").(*Author) is then the row. Leave ids to the
-// database where it numbers rows: on PostgreSQL its counter does not see those
-// that a file gives. What goes wrong fails t and names the file.
+// fixture.MustRow("Author.leguin").(*Author) then returns the row. If the database
+// numbers the rows of a table, give no ids in the file: PostgreSQL's sequence does
+// not skip ids that a file gives. Any error fails t and names the file.
 func Fixtures(t testing.TB, db *dbmodule.Database, fsys fs.FS, names ...string) *dbfixture.Fixture {
 	t.Helper()
 	var fixture *dbfixture.Fixture

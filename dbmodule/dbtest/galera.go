@@ -18,11 +18,12 @@ import (
 const galeraLimit = 3 * time.Minute
 
 // StartGalera starts a Galera cluster of MariaDB nodes on the loopback
-// interface, stops it when t ends, and returns the nodes, which have one
-// password. Each is an ordinary [Server]; one that was killed may be restarted
-// and joins again, but for the first. It needs what [StartServer] needs for
-// MariaDB, and the packages galera-4, rsync and, for the script
-// wsrep_sst_rsync, mariadb-server; where they are missing it skips or fails t.
+// interface, stops it when t ends, and returns the nodes, which all have the same
+// password. Each node is an ordinary [Server]. A killed node can be restarted and
+// joins the cluster again, except for the first node. StartGalera needs what
+// [StartServer] needs for MariaDB, and the packages galera-4, rsync and
+// mariadb-server (for the script wsrep_sst_rsync). If they are missing,
+// StartGalera skips or fails t.
 func StartGalera(t testing.TB, nodes int, opts ...ServerOption) []*Server {
 	t.Helper()
 	r, err := galeraRecipe(shared.recipes[dbmodule.MySQL])

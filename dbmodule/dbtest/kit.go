@@ -113,7 +113,8 @@ func (e *missingError) Error() string { return e.reason }
 // Is makes it [ErrNotInstalled].
 func (e *missingError) Is(target error) bool { return target == ErrNotInstalled }
 
-// ErrNotInstalled says that this machine lacks what an engine needs.
+// ErrNotInstalled: programs that an engine's server needs are not installed on
+// this machine.
 var ErrNotInstalled = errors.New("dbtest: the engine is not installed")
 
 // giveUp skips t when the engine is merely not installed and nobody required

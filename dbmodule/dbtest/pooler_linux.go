@@ -17,10 +17,10 @@ import (
 )
 
 // StartPooler starts PgBouncer in front of the server of a PostgreSQL URL and
-// returns the URL through it, which works until the end of the test. mode is
-// PgBouncer's pool_mode, and size how many connections it has to the server
-// for each database and account. Where it is not installed, the test is
-// skipped as one on an engine that is not.
+// returns the URL of PgBouncer, which works until the end of the test. mode is
+// PgBouncer's pool_mode, and size is its number of connections to the server for
+// each database and account. If PgBouncer is not installed, StartPooler skips or
+// fails t as [Config] does for an engine.
 func StartPooler(t testing.TB, rawURL, mode string, size int) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")

@@ -13,11 +13,11 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Proxy stands between clients and a server and breaks what passes: a network
-// that cuts, stalls, loses the reply of COMMIT, or leads to another server.
-// It understands PostgreSQL's and MySQL's protocols as far as that takes, and
-// neither TLS nor compression. It is safe for concurrent use and ends with its
-// test.
+// Proxy forwards connections from clients to a server, and simulates a faulty
+// network: it can reset connections, stall them, lose the reply of a COMMIT, or
+// forward to another server. It understands as much of PostgreSQL's and MySQL's
+// protocols as it needs for that, but neither TLS nor compression. It is safe for
+// concurrent use and stops when its test ends.
 type Proxy struct {
 	listener net.Listener
 	url      url.URL
@@ -33,8 +33,8 @@ type Proxy struct {
 	swallowed int
 }
 
-// StartProxy listens on loopback for t and forwards to the server of a URL
-// such as [URL] and [Server.URL] return.
+// StartProxy starts a proxy on the loopback interface for t. It forwards to the
+// server of rawURL, which is a URL such as [URL] and [Server.URL] return.
 func StartProxy(t testing.TB, rawURL string) *Proxy {
 	t.Helper()
 	p, err := newProxy(t.Context(), rawURL)
@@ -73,7 +73,7 @@ func newProxy(ctx context.Context, rawURL string) (*Proxy, error) {
 	return p, nil
 }
 
-// URL is the server's URL with the proxy's address, password included.
+// URL returns the server's URL with the proxy's address, password included.
 func (p *Proxy) URL() string { return p.url.String() }
 
 // Config returns dbmodule's defaults with the proxy's URL.
@@ -82,8 +82,8 @@ func (p *Proxy) Config(t testing.TB) dbmodule.Config {
 	return configFor(t, p.URL())
 }
 
-// Cut resets every connection at once in both directions, as a machine that
-// went away does. New ones are accepted.
+// Cut resets every open connection in both directions at once, as when a machine
+// disappears. The proxy still accepts new connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,8 +92,8 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Stall holds back every byte in both directions, of new connections too,
-// until Resume. Nothing is lost.
+// Stall holds back every byte in both directions until [Proxy.Resume], also of
+// new connections. No byte is lost.
 func (p *Proxy) Stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,7 @@ func (p *Proxy) Stall() {
 	}
 }
 
-// Resume ends Stall.
+// Resume ends [Proxy.Stall].
 func (p *Proxy) Resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,28 +115,29 @@ func (p *Proxy) Resume() {
 	}
 }
 
-// SwallowCommits loses the replies of the next n COMMITs: the server gets each
-// and answers, then the client's connection is reset.
+// SwallowCommits makes the proxy lose the replies of the next n COMMITs. The
+// server receives each COMMIT and answers; then the proxy resets the client's
+// connection instead of forwarding the answer.
 func (p *Proxy) SwallowCommits(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.swallow = n
 }
 
-// Swallowed counts the replies that were lost so far.
+// Swallowed returns how many replies the proxy has lost so far.
 func (p *Proxy) Swallowed() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.swallowed
 }
 
-// Trips counts how often a client asked and then waited for the server so far, on
-// all connections together: whatever is sent before the next answer comes is one
-// trip, logging in takes some.
+// Trips returns how many round trips clients have made so far, on all connections
+// together. Everything that a client sends before the next answer is one round
+// trip. A login takes some too.
 func (p *Proxy) Trips() int64 { return p.trips.Load() }
 
-// Retarget leads new connections to the server of another URL. Those that are
-// there stay where they are.
+// Retarget forwards new connections to the server of another URL. Open
+// connections keep their server.
 func (p *Proxy) Retarget(rawURL string) error {
 	u, err := url.Parse(rawURL)
 	if err != nil {

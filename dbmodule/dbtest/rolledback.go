@@ -11,18 +11,18 @@ import (
 // errRolledBack ends a unit of work of [RolledBack].
 var errRolledBack = errors.New("dbtest: what a test did is rolled back")
 
-// RolledBack runs fn with a session on a database that tests share, and rolls back what it
-// did. The session is not committed by fn, which fails t. What is tested takes the session
-// as a bun.IDB, or sessions from a factory that joins it:
+// RolledBack runs fn with a session on a database that several tests share, and then rolls
+// the session back. fn must not commit the session; if it does, t fails. The code under test
+// takes the session as a bun.IDB, or takes a factory whose units of work join the session:
 //
 //	dbtest.RolledBack(t, db, func(ctx context.Context, s *dbmodule.Session) {
 //		err := Import(ctx, db.Sessions().With(dbmodule.Join())) // its InTx is a savepoint of s
 //		…
 //	})
 //
-// Numbers that the database gives are not given back. On SQLite one such test runs at a
-// time, since one connection writes. A database for each test costs milliseconds and has
-// no such limits: see [New].
+// The rollback does not reset the counters from which the database numbers rows. On SQLite
+// only one such test runs at a time, since only one connection writes. A database for each
+// test costs milliseconds and has no such limits: see [New].
 func RolledBack(t testing.TB, db *dbmodule.Database, fn func(ctx context.Context, s *dbmodule.Session)) {
 	t.Helper()
 	err := db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {

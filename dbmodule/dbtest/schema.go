@@ -13,7 +13,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// Option says what a fresh database holds, and how it is opened.
+// Option says what a fresh database contains, and how it is opened.
 type Option func(*schema)
 
 // schema is what the databases of some tests hold.
@@ -22,13 +22,14 @@ type schema struct {
 	sources []migrate.Source
 }
 
-// WithModels gives the database these models, as dbmodule.WithModels takes
-// them, and their tables, unless [WithRevisions] makes these.
+// WithModels opens the database with these models, as dbmodule.WithModels does. It
+// also creates their tables, unless [WithRevisions] is given: then the revisions
+// have to create them.
 func WithModels(models ...any) Option {
 	return func(s *schema) { s.models = append(s.models, models...) }
 }
 
-// WithRevisions brings the database to the newest of these revisions.
+// WithRevisions upgrades the database to the newest of these revisions.
 func WithRevisions(sources ...migrate.Source) Option {
 	return func(s *schema) { s.sources = append(s.sources, sources...) }
 }
@@ -41,13 +42,14 @@ func newSchema(opts []Option) *schema {
 	return s
 }
 
-// New opens a fresh database that holds what the options say: the tables of
-// models, or what revisions lead to, rows included. It belongs to t alone, and
-// is closed and dropped when t ends. What goes wrong fails t, and it skips t
-// as [Config] does. Tests that run in parallel may call it at once.
+// New opens a fresh database with the schema that the options describe: the
+// tables of models, or the schema and the rows that revisions make. The database
+// belongs to t alone, and is closed and dropped when t ends. Any error fails t. If
+// the engine is not installed, New skips or fails t as [Config] does. Parallel
+// tests may call New at the same time.
 //
-// The first call with a schema builds it, which takes as long as it takes. All
-// others copy the result, which the package's documentation has figures for.
+// The first call with a schema builds it. All later calls copy the result; the
+// package documentation says how long a copy takes.
 func New(t testing.TB, engine dbmodule.Engine, opts ...Option) *dbmodule.Database {
 	t.Helper()
 	return Open(t, NewConfig(t, engine, opts...),
@@ -55,9 +57,9 @@ func New(t testing.TB, engine dbmodule.Engine, opts ...Option) *dbmodule.Databas
 }
 
 // NewConfig is [New] for tests that open the database themselves or start an
-// application on it: it returns dbmodule's defaults with the URL of a database
-// that holds what the options say, and with SchemaNone, since nothing is left
-// to be done at a start.
+// application on it. It returns dbmodule's defaults with the URL of a database
+// with the schema that the options describe, and with SchemaNone, since that
+// schema is complete.
 func NewConfig(t testing.TB, engine dbmodule.Engine, opts ...Option) dbmodule.Config {
 	t.Helper()
 	cfg := configFor(t, shared.copyOf(t, engine, newSchema(opts)))

@@ -29,9 +29,9 @@ const (
 	startAttempts = 3
 )
 
-// Server is a throwaway database server of one test, for tests of what
-// happens when the server fails. Its address and password stay the same over
-// restarts. Commits survive Kill; see [Durable] for more. It is safe for
+// Server is a throwaway database server of one test, for tests of what happens
+// when a server fails. A restart keeps its address and password. What was
+// committed survives [Server.Kill]; [Durable] adds more. Server is safe for
 // concurrent use.
 type Server struct {
 	recipe   recipe
@@ -60,20 +60,20 @@ type serverOptions struct {
 	folder string
 }
 
-// Durable leaves the engine's own settings for durability in place: every
-// commit is synced to the disk, as in production. Without it nothing is.
+// Durable keeps the engine's own settings for durability: every commit is synced
+// to the disk, as in production. Without Durable nothing is synced.
 func Durable() ServerOption { return func(o *serverOptions) { o.durable = true } }
 
-// WithSettings passes settings to the server, each as name=value in the
-// engine's own spelling, such as "max_connections=5".
+// WithSettings passes settings to the server, each as name=value with the
+// engine's name of the setting, such as "max_connections=5".
 func WithSettings(settings ...string) ServerOption {
 	return func(o *serverOptions) { o.settings = append(o.settings, settings...) }
 }
 
 // StartServer starts a server for t alone and stops it when t ends. It always
-// starts one from this machine's binaries, whatever the DBTEST_*_URL variables
-// say; where they are missing, it skips or fails t as [Config] does. SQLite has
-// no server and fails t.
+// starts this machine's binaries, whatever the DBTEST_*_URL variables say. If the
+// binaries are missing, it skips or fails t as [Config] does. SQLite has no
+// server, so StartServer fails t.
 func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Server {
 	t.Helper()
 	s, err := NewServer(t.Context(), engine, opts...)
@@ -88,10 +88,10 @@ func StartServer(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *Se
 	return s
 }
 
-// NewServer is [StartServer] for programs that are no tests, such as
-// benchmarks. The caller stops the server; if the program ends without that,
-// the server ends too. The error is [ErrNotInstalled] when this machine lacks
-// the engine. ctx bounds the start alone.
+// NewServer is [StartServer] for programs that are not tests, such as benchmarks.
+// The caller stops the server by [Server.Stop]; if the program ends without that,
+// the server ends too. The error is [ErrNotInstalled] if the engine is not
+// installed on this machine. ctx limits only the start.
 func NewServer(ctx context.Context, engine dbmodule.Engine, opts ...ServerOption) (*Server, error) {
 	return shared.newServer(ctx, engine, opts...)
 }
@@ -139,8 +139,8 @@ func startServer(ctx context.Context, r recipe, o serverOptions, password string
 	return s, nil
 }
 
-// URL returns the server's URL as DATABASE_URL takes it, password included.
-// It names a database that was empty at first.
+// URL returns the server's URL for DATABASE_URL, password included. It names a
+// database that is empty when the server is new.
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,14 +163,14 @@ func (s *Server) Config(t testing.TB) dbmodule.Config {
 	return configFor(t, s.URL())
 }
 
-// Socket returns where the server listens beside its port, as URLs name it:
-// the folder of the unix socket for PostgreSQL, the socket for MariaDB. The
-// same user and password are asked for there.
+// Socket returns the unix socket on which the server listens, as URLs name it: for
+// PostgreSQL the folder of the socket, for MariaDB the socket itself. Clients log
+// in there with the same user and password.
 func (s *Server) Socket() string { return s.recipe.socket(s.layout) }
 
-// Kill ends every process of the server at once, as a crash does, and returns
-// when they are gone. (Without Linux's /proc, it ends the main process, which
-// the others follow.) A server that is not running is left alone.
+// Kill kills every process of the server at once, as in a crash, and returns when
+// they have ended. (Without Linux's /proc it kills the main process, and the others
+// then end by themselves.) If the server does not run, Kill does nothing.
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,8 +186,8 @@ func (s *Server) Kill() error {
 	return s.awaitEnd()
 }
 
-// Pause stops every process of the server in its tracks: connections stay
-// open and nothing answers. It needs Linux.
+// Pause suspends every process of the server (SIGSTOP): connections stay open and
+// nothing answers. It needs Linux.
 func (s *Server) Pause() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,7 +202,7 @@ func (s *Server) Pause() error {
 	return nil
 }
 
-// Resume lets a paused server go on.
+// Resume continues a paused server.
 func (s *Server) Resume() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -222,9 +222,9 @@ func (s *Server) resume() error {
 	return errors.Join(append(errs, s.watchdog.resumed())...)
 }
 
-// Restart starts the server again, on the same address and with the same
-// data, and returns when it answers. One that still runs is first shut down,
-// in the way that cuts its clients off.
+// Restart starts the server again, with the same address and the same data, and
+// returns when it answers. If the server still runs, Restart first shuts it down
+// without waiting for its clients, whose connections end.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -239,8 +239,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.launch(ctx, func() error { return nil })
 }
 
-// Stop ends the server for good and removes its data. It may be called more
-// than once; [StartServer] calls it when the test ends.
+// Stop ends the server for good and removes its data. It may be called more than
+// once. A server of [StartServer] is stopped when its test ends.
 func (s *Server) Stop() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,11 +29,12 @@ func StartPrimary(t testing.TB, engine dbmodule.Engine, opts ...ServerOption) *S
 	return StartServer(t, engine, append([]ServerOption{WithSettings(replicated(engine, 1)...)}, opts...)...)
 }
 
-// StartStandby starts a server that replicates another one, which
-// [StartPrimary] made: by streaming on PostgreSQL, of which it begins as a
-// copy, and by GTID on MariaDB, where the primary must hold nothing yet. User
-// and password are the primary's. It is stopped when t ends, and skips or
-// fails t where the programs are missing, as [StartServer] does.
+// StartStandby starts a server that replicates a server of [StartPrimary]. On
+// PostgreSQL the standby begins as a copy of the primary and then uses streaming
+// replication. On MariaDB it replicates by GTID, and the primary must still be
+// empty. User and password are the same as the primary's. The standby is stopped
+// when t ends. If the programs are missing, StartStandby skips or fails t as
+// [StartServer] does.
 func StartStandby(t testing.TB, primary *Server, opts ...ServerOption) *Server {
 	t.Helper()
 	engine := primary.recipe.engine
@@ -132,9 +133,9 @@ func follow(ctx context.Context, primary, standby *Server) error {
 	return errors.Join(err, to.Close())
 }
 
-// Promote makes a standby the primary, and returns when it takes writes. What
-// it has received is applied first, what it has not is lost; the old primary is
-// left as it is.
+// Promote makes a standby the primary, and returns when it accepts writes. The
+// standby first applies all changes that it has received; other changes are lost.
+// Promote does not touch the old primary.
 func (s *Server) Promote(ctx context.Context) error {
 	db, err := openAdmin(ctx, s.URL())
 	if err == nil {
@@ -175,9 +176,9 @@ func promoteMariaDB(ctx context.Context, db *dbmodule.Database) error {
 	return nil
 }
 
-// URLOf is the URL of several servers of one engine that have the same
-// password, in this order, with options such as
-// "target_session_attrs=read-write".
+// URLOf returns one URL with several servers as its hosts, in this order. The
+// servers must be of one engine and have the same password. options is the URL's
+// query, such as "target_session_attrs=read-write".
 func URLOf(options string, servers ...*Server) string {
 	hosts := make([]string, len(servers))
 	for i, s := range servers {

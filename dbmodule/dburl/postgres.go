@@ -50,7 +50,7 @@ type PostgreSQLOptions struct {
 	// no addresses.
 	HostAddrs []string
 	// LoadBalance is load_balance_hosts=random: each connection tries the hosts in
-	// an order of its own.
+	// a random order.
 	LoadBalance bool
 	// TCPUserTimeout is how long sent data may stay unacknowledged before the
 	// connection counts as lost; 0 uses the system's default.

@@ -3,7 +3,7 @@
 // reports what is wrong, what may go wrong later, and what to do.
 //
 // Each check is a small function in the table of its engine. [Examine] runs
-// them in order, each for a limited time, and continues whatever a check
-// finds. It leaves nothing changed: to test whether tables can be created, it
-// creates one and rolls it back or drops it at once.
+// them in order, each with a time limit, and continues whatever a check finds.
+// It leaves no changes in the database: to test whether tables can be created, it
+// creates a table and rolls that back or drops the table at once.
 package doctor

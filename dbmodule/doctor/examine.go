@@ -11,18 +11,18 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Options are what [Examine] can take into account beside the settings.
+// Options are what [Examine] uses besides the configuration.
 type Options struct {
-	// Log gets what the database layer logs; nil for nobody.
+	// Log is the logger of the database layer; nil for none.
 	Log *zap.Logger
-	// Models are those whose tables are examined.
+	// Models are the models whose tables are examined.
 	Models []any
-	// Migrator says where the schema stands; nil to leave that out.
+	// Migrator reports which revisions the database has; nil skips that check.
 	Migrator dbmodule.Migrator
-	// Now is the clock that the server's is compared with; time.Now if nil.
+	// Now is the clock that the server's clock is compared with; time.Now if nil.
 	Now func() time.Time
-	// Idle is how long a session may do nothing in a transaction before it is
-	// reported, in whole seconds; a minute if 0.
+	// Idle is how long a server session may be idle in a transaction before
+	// Examine reports it, in whole seconds; a minute if 0.
 	Idle time.Duration
 }
 
@@ -48,9 +48,9 @@ const (
 	connectLimit = 15 * time.Second
 )
 
-// Examine looks at everything that can be looked at. Without a connection that
-// is the settings alone. It takes no longer than a quarter of a minute a
-// check, most of which take milliseconds.
+// Examine runs all checks. If it can't connect, it runs only those that need no
+// connection: of the settings and, on SQLite, of the file. Each check takes at
+// most 15 seconds; most take milliseconds.
 func Examine(ctx context.Context, cfg dbmodule.Config, o Options) Report {
 	if o.Now == nil {
 		o.Now = time.Now

@@ -5,8 +5,8 @@ import "github.com/openhands-go/server/dbmodule"
 // Level says how bad a finding is.
 type Level string
 
-// The levels, from good to bad. What could not be examined is no worse than
-// good.
+// The levels, from good to bad. Skipped is a check that could not run; it does
+// not make a report unhealthy.
 const (
 	OK      Level = "ok"
 	Skipped Level = "skipped"
@@ -16,12 +16,12 @@ const (
 
 // Finding is the result of one check. It holds no secret.
 type Finding struct {
-	// Check is the check's name, or the setting that it is about.
+	// Check is the check's name, or the name of the setting that it examines.
 	Check string `json:"check"`
 	Level Level  `json:"level"`
-	// Found is what is there, in a few words.
+	// Found says what the check found, in a few words.
 	Found string `json:"found"`
-	// Do is what to do about it; empty when there is nothing.
+	// Do says how to fix it; empty if there is nothing to fix.
 	Do string `json:"do,omitempty"`
 }
 
@@ -33,7 +33,7 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 }
 
-// Count returns how many findings have a level.
+// Count returns how many findings have the level.
 func (r Report) Count(level Level) int {
 	n := 0
 	for _, f := range r.Findings {
@@ -44,7 +44,7 @@ func (r Report) Count(level Level) int {
 	return n
 }
 
-// Healthy reports whether nothing is wrong; warnings may be.
+// Healthy reports whether no finding has the level Wrong. There may be warnings.
 func (r Report) Healthy() bool { return r.Count(Wrong) == 0 }
 
 func fine(found string) Finding  { return Finding{Level: OK, Found: found} }
