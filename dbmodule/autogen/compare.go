@@ -9,38 +9,40 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Draft is what a revision would hold for one engine. Each statement is one,
-// without a semicolon at its end, and the same schemas give the same text.
+// Draft is the content of a revision for one engine. Each string is one statement
+// without a semicolon at its end. The same schemas always give the same text.
 //
-// The statements count on who runs them:
-//   - SQLite: all in one transaction on a connection whose foreign keys were
-//     not enforced before it began, with a PRAGMA foreign_key_check before its
-//     commit. A rebuild of a table loses the table's triggers, which must be
-//     made again; views stay.
+// The caller must run the statements in this way:
+//   - SQLite: all in one transaction, on a connection that turned the enforcement
+//     of foreign keys off before the transaction, with a PRAGMA foreign_key_check
+//     before COMMIT. A rebuild of a table drops the table's triggers, which the
+//     caller must create again; views stay.
 //   - PostgreSQL: all in one transaction.
-//   - MySQL and MariaDB: one by one.
+//   - MySQL and MariaDB: one after the other.
 type Draft struct {
-	// Up turns the old schema into the new one, and Down takes that back. Rows
-	// that Up dropped don't come back.
+	// Up changes the old schema into the new one, and Down reverts that. Rows that
+	// Up dropped don't come back.
 	Up, Down []string
-	// Warnings name what loses data, can fail on the rows that are there, or
-	// breaks who reads the database, first those of Up. Those of Down are
-	// only what loses data, and columns that become or are NOT NULL there.
+	// Warnings name changes that lose data, that can fail on existing rows, or that
+	// break programs that use the database. Those of Up come first. For Down there
+	// are only warnings about lost data and about columns that become or are NOT
+	// NULL.
 	Warnings []Warning
-	// LeftAlone names what the database has and the draft does not touch. Only
-	// [CompareLive] finds any.
+	// LeftAlone names the objects in the database that the draft does not touch.
+	// Only [CompareLive] sets it.
 	LeftAlone []LeftAlone
 }
 
-// Empty says that there was nothing to do.
+// Empty reports whether the draft has no statements.
 func (d Draft) Empty() bool { return len(d.Up) == 0 && len(d.Down) == 0 }
 
-// Compare drafts the way from one schema to another and back, without a
-// database: from a snapshot, say, to [Realm]. Checks and conditions of indexes
-// are compared by their text. An empty draft says that the two agree. Neither
-// realm is changed.
+// Compare drafts the statements that change one schema into another and back. It
+// needs no database: from can be a snapshot, and to can come from [Realm]. Compare
+// compares checks and conditions of indexes by their text. If the draft is empty,
+// the schemas are equal. Compare changes neither realm.
 //
-// A rename that fits neither realm is an error that says what to write.
+// If a rename matches neither realm, Compare returns an error that says what to
+// write.
 func Compare(ctx context.Context, engine dbmodule.Engine, from, to *schema.Realm, renames ...Rename) (Draft, error) {
 	e, err := engineOf(engine)
 	if err != nil {
@@ -49,8 +51,8 @@ func Compare(ctx context.Context, engine dbmodule.Engine, from, to *schema.Realm
 	return compare(ctx, e, e.differ(), from, to, renames)
 }
 
-// DDL renders the statements that create a realm's tables in an empty
-// database, like those of [Draft]: each table after those that it refers to.
+// DDL returns the statements that create a realm's tables in an empty database, in
+// the form of [Draft]. Each table comes after the tables that it refers to.
 func DDL(ctx context.Context, engine dbmodule.Engine, realm *schema.Realm) ([]string, error) {
 	draft, err := Compare(ctx, engine, schema.NewRealm(), realm)
 	return draft.Up, err

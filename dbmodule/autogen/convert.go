@@ -13,13 +13,13 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Realm converts models into the schemas that hold their tables on the
-// engine, without a database. The default schema, whichever that is for a
-// connection, has the name "" and is always there, first; schemas that models
-// name follow. Tables and what belongs to them come in the order of the
-// alphabet, columns in that of the struct's fields.
+// Realm converts models into the schemas that contain their tables on the engine.
+// It needs no database. The first schema is always the connection's default
+// schema, with the name ""; then come the schemas that models name. Tables, and
+// their indexes and constraints, are sorted by name; columns have the order of the
+// struct's fields.
 //
-// Models are pointers to structs; nil ones do. The error names the model and
+// Models are pointers to structs, which may be nil. An error names the model and
 // the column or relation that can't be converted.
 func Realm(name dbmodule.Engine, models ...any) (*schema.Realm, error) {
 	e, err := engineOf(name)

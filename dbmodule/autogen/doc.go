@@ -1,20 +1,20 @@
 // Package autogen turns Bun models into atlas schemas. From these it creates,
 // drops and compares tables on SQLite, PostgreSQL and MySQL or MariaDB.
 //
-// [Module] supplies the table manager that dbmodule.Module asks for;
-// [NewTables] makes one without fx. [Realm], [Plan], [Inspect] and [Diff] are
-// the steps in between, for tools that work with schemas themselves.
+// [Module] provides the table manager that dbmodule.Module needs; [NewTables]
+// makes one without fx. [Realm], [Plan], [Inspect] and [Diff] are the single steps,
+// for tools that work with schemas themselves.
 //
-// [Compare] drafts a revision that leads from a snapshot of the schema to the
+// [Compare] drafts a revision that changes a snapshot of the schema into the
 // models; [CompareLive] starts from a database instead. A draft has the SQL for
 // both directions, and warnings to read before it runs. [MarshalSnapshot] and
-// [ParseSnapshot] write and read a schema that is kept beside the code. This
+// [ParseSnapshot] write and read a snapshot, which is kept beside the code. This
 // package never runs a draft.
 //
 // # Types
 //
-// A type tag means the same on every engine: each engine's spelling of a type
-// works on all three. Without a tag the Go type decides.
+// A type tag means the same on every engine: each engine's name of a type works on
+// all three. Without a tag the Go type decides.
 //
 //	Go or tag                      SQLite     PostgreSQL        MySQL, MariaDB
 //	bool                           boolean    boolean           bool
@@ -37,9 +37,9 @@
 //
 // JSON is text on SQLite because a column declared json would turn a document
 // that is a number into a number. SQLite stores a numeric of more than 15
-// digits inexactly. On MySQL a column of a key needs a length, and numeric
-// needs its precision: without one it would round to whole numbers. On MySQL a
-// tag like type:varchar(64) collate utf8mb4_bin makes comparisons exact; on
+// digits inexactly. On MySQL a column of a key needs a length. On MySQL numeric
+// needs its precision: without a precision MySQL would round to whole numbers. On
+// MySQL a tag like type:varchar(64) collate utf8mb4_bin makes comparisons exact; on
 // the other engines they are always exact, and the collation is ignored. The
 // column type of an unsigned integer holds all of its values, except values of
 // uint and uint64 above 2^63-1. MySQL tables use InnoDB, with the character set
@@ -53,17 +53,17 @@
 //
 // # Keys, indexes, foreign keys
 //
-// Names are made of a prefix (uq_, ix_, fk_, ck_), the table and the columns;
-// a name that would be longer than 63 bytes ends in a hash. A unique tag becomes
+// Names consist of a prefix (uq_, ix_, fk_, ck_), the table and the columns; a
+// name that would be longer than 63 bytes ends in a hash. A unique tag becomes
 // a unique index; unique:group makes one index of all columns in the group. Every
 // belongs-to relation becomes a foreign key with the actions of its on_delete
 // and on_update options (CASCADE, RESTRICT, SET NULL, SET DEFAULT, NO
 // ACTION), and so does a has-one relation whose own columns are not its
-// primary key and that joins a key. The columns that it refers to must be the
-// primary key or unique, in a table of the same models. A relation with a
-// join_on condition becomes no foreign key. autoincrement and identity mean the
-// same: the database numbers the rows, and the column is not null. On MySQL the
-// index that a foreign key needs is part of the model, with the key's name.
+// primary key and that joins a key. A foreign key must refer to a primary key or
+// to unique columns, in a table of the same models. A relation with a join_on
+// condition becomes no foreign key. autoincrement and identity mean the same: the
+// database numbers the rows, and the column is not null. On MySQL the index that a
+// foreign key needs is part of the model, with the key's name.
 //
 // # Drafts
 //

@@ -14,16 +14,16 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Inspect reads the tables of models from the database, as [Realm] would have
-// made them: same schemas, and without what the server added by itself.
-// Tables that are missing are left out, and so are all others and those that
-// can't be read, which [InspectModels] names. conn may be in a transaction.
+// Inspect reads the tables of models from the database, in the form that [Realm]
+// returns: with the same schemas, and without what the server added by itself. It
+// leaves out missing tables, tables of no model, and tables that can't be read;
+// [InspectModels] names the last. conn may be in a transaction.
 func Inspect(ctx context.Context, conn bun.Conn, models ...any) (*schema.Realm, error) {
 	found, err := InspectModels(ctx, conn, models...)
 	return found.Realm, err
 }
 
-// InspectModels is [Inspect] that also names what could not be read.
+// InspectModels is [Inspect], but also names what could not be read.
 func InspectModels(ctx context.Context, conn bun.Conn, models ...any) (Inspection, error) {
 	e, want, err := wanted(conn, models)
 	if err != nil {
@@ -33,20 +33,19 @@ func InspectModels(ctx context.Context, conn bun.Conn, models ...any) (Inspectio
 	return Inspection{Realm: r.live, LeftAlone: r.left}, err
 }
 
-// Inspection is what [InspectModels] or [InspectTables] found.
+// Inspection is the result of [InspectModels] or [InspectTables].
 type Inspection struct {
 	// Realm has the tables, by the conventions of [Realm].
 	Realm *schema.Realm
 	// LeftAlone names the tables and parts of tables that could not be read.
 	LeftAlone []LeftAlone
-	// Types are the statements that make the types of PostgreSQL which the
-	// database has beside its own: enums and domains. Only [InspectTables] reads
-	// them.
+	// Types are the statements that create the database's own types (PostgreSQL's
+	// enums and domains). Only [InspectTables] sets it.
 	Types []string
 }
 
-// WhyUnmanaged says why models have no words for an index, in a sentence for
-// [LeftAlone]; it is empty if they have.
+// WhyUnmanaged says why models can't express an index, in a sentence for
+// [LeftAlone]. It returns "" if they can.
 func WhyUnmanaged(engine dbmodule.Engine, index *schema.Index) string {
 	e, err := engineOf(engine)
 	if err != nil {
@@ -55,10 +54,10 @@ func WhyUnmanaged(engine dbmodule.Engine, index *schema.Index) string {
 	return e.unsaid(index)
 }
 
-// InspectTables reads tables whether a model has them or not: those named, as
-// "books" or "audit.logs", or without names all of the connection's own schema
-// except those of Alembic and of this package's revisions. What can't be read
-// is left out and named. conn may be in a transaction.
+// InspectTables reads the named tables, such as "books" or "audit.logs", with or
+// without a model. Without names it reads all tables of the connection's default
+// schema, except the tables of Alembic and of package migrate. It leaves out and
+// names what can't be read. conn may be in a transaction.
 func InspectTables(ctx context.Context, conn bun.Conn, tables ...string) (Inspection, error) {
 	e, err := engineOfDialect(conn.Dialect())
 	if err != nil {
@@ -81,12 +80,12 @@ func InspectTables(ctx context.Context, conn bun.Conn, tables ...string) (Inspec
 	return Inspection{Realm: r.live, LeftAlone: r.left, Types: types}, err
 }
 
-// Diff returns the changes that turn the models' tables in the database into
-// what the models say: none if the two agree. It looks at no other tables, and
-// leaves out what can't be read and what models have no words for: the
-// LeftAlone of [CompareLive] names it. Checks and conditions of indexes are
-// compared by their names, since servers rewrite their text; [CompareLive]
-// does better with a snapshot. conn may be in a transaction.
+// Diff returns the changes that make the models' tables in the database equal to
+// the models, or none if they are equal. It examines no other tables. It leaves out
+// what can't be read and what models can't express; the LeftAlone of [CompareLive]
+// names both. Diff compares checks and conditions of indexes only by their names,
+// since servers rewrite their text; [CompareLive] also finds changes of the text if
+// it has a snapshot. conn may be in a transaction.
 func Diff(ctx context.Context, conn bun.Conn, models ...any) ([]schema.Change, error) {
 	e, want, err := wanted(conn, models)
 	if err != nil {

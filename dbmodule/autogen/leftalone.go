@@ -7,9 +7,9 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// LeftAlone is something in the database that a comparison does not compare,
-// because it can't be read or because models have no words for it. No
-// statement of a draft touches it.
+// LeftAlone names an object in the database that a comparison leaves out, because
+// the object can't be read or because models can't express it. No statement of a
+// draft touches it.
 type LeftAlone struct {
 	// Table is the table, with its schema if that is not the default one.
 	Table string
@@ -20,7 +20,7 @@ type LeftAlone struct {
 	Reason string
 }
 
-// String renders it in one line.
+// String returns one line of text.
 func (l LeftAlone) String() string {
 	if l.Object == "" {
 		return "table " + l.Table + " is left alone: " + l.Reason

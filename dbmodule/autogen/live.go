@@ -9,19 +9,19 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// CompareLive drafts the way from the tables in the database to the models and
-// back. It looks at the tables of the models, at those of the snapshot, so
-// that one whose model is gone is found, and at those that renames name; all
-// others are nobody's business here. snapshot can be nil.
+// CompareLive drafts the statements that change the tables in the database into
+// those of the models, and back. It examines the tables of the models, the tables
+// of the snapshot (so that it finds a table whose model was removed), and the
+// tables that renames name. It ignores all other tables. snapshot can be nil.
 //
-// Servers rewrite checks and conditions of indexes. One that the database has
-// under the name that it has in the snapshot counts as the snapshot's, so that
-// a change in the models is found; of one that no snapshot knows the name is
-// all that is compared.
+// Servers rewrite the text of checks and of conditions of indexes. If the database
+// and the snapshot both have one with the same name, CompareLive takes its text
+// from the snapshot, so that it finds a change in the models. If the snapshot does
+// not have it, CompareLive compares only the name.
 //
-// What can't be read and what models have no words for is left alone and
-// named in the draft's LeftAlone, but for what a model declares by
-// dbmodule.Unmanaged. The rest is compared. conn may be in a transaction.
+// CompareLive leaves alone what can't be read and what models can't express, and
+// names it in the draft's LeftAlone. It does not name what a model declares with
+// dbmodule.Unmanaged. conn may be in a transaction.
 func CompareLive(ctx context.Context, conn bun.Conn, snapshot *schema.Realm, renames []Rename, models ...any) (Draft, error) {
 	e, want, err := wanted(conn, models)
 	if err != nil {

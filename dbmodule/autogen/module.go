@@ -6,8 +6,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Module supplies the dbmodule.TableManager that dbmodule.Module creates
-// tables with.
+// Module provides the dbmodule.TableManager with which dbmodule.Module creates
+// tables.
 var Module = fx.Module("autogen",
 	fx.Provide(fx.Annotate(NewTables, fx.As(new(dbmodule.TableManager)))),
 )

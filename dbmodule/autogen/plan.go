@@ -11,10 +11,10 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Plan renders changes between two schemas as the statements that make them
-// on the engine, each with the one that takes it back where there is one. It
-// needs no database. Its changes can come from the engine's differ (see
-// [Diff]) or be made by hand; atlas sorts them by their foreign keys.
+// Plan returns the engine's statements for changes between two schemas. If a
+// statement can be reverted, it comes with the statement that reverts it. Plan
+// needs no database. The changes can come from [Diff] or be made by hand; atlas
+// sorts them by their foreign keys.
 func Plan(ctx context.Context, name dbmodule.Engine, changes []schema.Change) ([]*migrate.Change, error) {
 	e, err := engineOf(name)
 	if err != nil {

@@ -8,18 +8,18 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// Rename says that what the models now call one name is what the snapshot or
-// the database calls another: without it a comparison sees a drop and an add.
+// Rename says that a table or column has a new name in the models and its old name
+// in the snapshot or the database. Without it a comparison finds a drop and an add.
 type Rename struct {
 	// From and To are names of tables ("books"; "audit.logs" with a schema)
-	// or of columns with their tables ("books.title"). In To the table can be
-	// left out.
+	// or of columns with their tables ("books.title"). For a column, To may be the
+	// column's name alone.
 	From, To string
 }
 
-// ParseRename reads a hint: old=new for a table, table.old=table.new or
-// table.old=new for a column. Whether there are such tables and columns only
-// a comparison can say.
+// ParseRename parses a hint: old=new for a table, table.old=table.new or
+// table.old=new for a column. It does not check whether the tables and columns
+// exist; a comparison does.
 func ParseRename(hint string) (Rename, error) {
 	from, to, ok := strings.Cut(hint, "=")
 	r := Rename{From: strings.TrimSpace(from), To: strings.TrimSpace(to)}
@@ -29,7 +29,7 @@ func ParseRename(hint string) (Rename, error) {
 	return r, nil
 }
 
-// String returns the hint.
+// String returns the hint that [ParseRename] parses.
 func (r Rename) String() string { return r.From + "=" + r.To }
 
 func isPath(name string) bool {

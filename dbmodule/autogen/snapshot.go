@@ -25,11 +25,11 @@ type hclCodec struct {
 // snapshot, where everything needs a name.
 const defaultSchema = "default"
 
-// MarshalSnapshot renders a realm as the text of a snapshot: atlas HCL, which
-// atlas's own tools read too. The same schema gives the same bytes: tables and
-// what belongs to them are sorted by name, so that two branches that add
-// tables merge by lines; columns keep their order, which new tables are made
-// with. realm stays as it is.
+// MarshalSnapshot returns a realm as the text of a snapshot: atlas HCL, which
+// atlas's own tools can read. The same schema always gives the same bytes. Tables,
+// and their indexes and constraints, are sorted by name, so that git can merge two
+// branches that add tables. Columns keep their order, since new tables are created
+// with it. MarshalSnapshot does not change realm.
 func MarshalSnapshot(engine dbmodule.Engine, realm *schema.Realm) ([]byte, error) {
 	e, err := engineOf(engine)
 	if err != nil {
@@ -62,9 +62,9 @@ func MarshalSnapshot(engine dbmodule.Engine, realm *schema.Realm) ([]byte, error
 	return text, nil
 }
 
-// ParseSnapshot reads what [MarshalSnapshot] wrote, into a realm like those
-// that [Realm] makes. No text is the schema of an empty database. filename
-// stands in errors only, which name the line.
+// ParseSnapshot parses the text of [MarshalSnapshot] and returns a realm in the
+// form of [Realm]. An empty text is the schema of an empty database. filename is
+// used only in errors, which also name the line.
 func ParseSnapshot(engine dbmodule.Engine, text []byte, filename string) (*schema.Realm, error) {
 	e, err := engineOf(engine)
 	if err != nil {

@@ -14,27 +14,25 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Tables creates and drops the tables of models. It holds no state and is
-// safe for concurrent use, by many processes too.
+// Tables creates and drops the tables of models. It has no state. It is safe for
+// concurrent use, also by several processes on one database.
 type Tables struct{}
 
 var _ dbmodule.TableManager = Tables{}
 
-// NewTables makes a [Tables], for dbmodule.WithTables.
+// NewTables returns a [Tables], for dbmodule.WithTables.
 func NewTables() Tables { return Tables{} }
 
-// Create creates those of the models' tables that are not there, with their
-// columns, keys, indexes, checks and comments, and returns their names in the
-// order of creation. Like SQLAlchemy's create_all it leaves tables and views
-// that exist exactly as they are, whatever they look like: changing them is
-// the work of migrations.
+// Create creates the missing tables of models, with their columns, keys, indexes,
+// checks and comments. It returns their names in the order of creation. Like
+// SQLAlchemy's create_all it never alters existing tables and views, even if they
+// differ from the models: use migrations for that.
 //
-// On SQLite and PostgreSQL all tables are created or none. On MySQL, whose
-// DDL has no transactions, each table is created completely or not at all:
-// after an error, and with it, Create returns the tables that it made, and
-// another call makes the others. Processes that create tables at the same
-// time wait for one another. On PostgreSQL the schemas that models name are
-// created too.
+// On SQLite and PostgreSQL it creates all tables or none. On MySQL, where DDL is
+// not transactional, it creates each table completely or not at all. If it fails
+// there, it returns the created tables together with the error, and another call
+// creates the others. Processes that create tables at the same time wait for one
+// another. On PostgreSQL Create also creates the schemas that models name.
 //
 // conn must be in no transaction.
 func (Tables) Create(ctx context.Context, conn bun.Conn, models []any) (created []string, err error) {
@@ -99,13 +97,14 @@ func createMissing(ctx context.Context, e engine, db bun.IConn, tables []*schema
 	return created, nil
 }
 
-// Drop drops those of the models' tables that are there, with all their rows,
-// and returns their names in that order. It drops nothing else: no view, no
-// schema, and no table that only looks alike. A foreign key from a table that
-// is not among the models is an error that names it, and nothing is dropped.
+// Drop drops the existing tables of models, with all their rows, and returns their
+// names in the order in which it dropped them. It drops no views, no schemas and no
+// other tables, even if their names are similar. If a table of no model has a
+// foreign key to one of these tables, Drop drops nothing and returns an error that
+// names the foreign key.
 //
-// On SQLite and PostgreSQL all tables are dropped or none; on MySQL, after an
-// error, Drop returns those that are gone. Processes that create or drop
+// On SQLite and PostgreSQL it drops all tables or none. On MySQL, if it fails, it
+// returns the dropped tables together with the error. Processes that create or drop
 // tables at the same time wait for one another.
 //
 // conn must be in no transaction.
@@ -178,8 +177,8 @@ func dropFound(ctx context.Context, e engine, db bun.IConn, names []tableName) (
 	return dropped, nil
 }
 
-// Missing names those of the models' tables that are not there, in the order
-// of the alphabet, by one query on the catalog. A view counts as a table.
+// Missing returns the sorted names of the models' tables that do not exist. It
+// sends one query to the catalog. A view counts as a table.
 func (Tables) Missing(ctx context.Context, db bun.IDB, models []any) ([]string, error) {
 	e, err := engineOfDialect(db.Dialect())
 	if err != nil {

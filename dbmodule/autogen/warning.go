@@ -11,8 +11,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Code is a kind of [Warning]. Its text is for comments and for settings that
-// allow one.
+// Code is a kind of [Warning]. Its text appears in comments, and in settings that
+// allow this kind.
 type Code string
 
 // The kinds of warnings.
@@ -20,47 +20,49 @@ const (
 	// DropTable and DropColumn lose rows or values for good.
 	DropTable  Code = "drop-table"
 	DropColumn Code = "drop-column"
-	// NarrowType has no room for values that the old type could hold.
+	// NarrowType changes a column to a type that can't hold all values of the old
+	// type.
 	NarrowType Code = "narrow-type"
-	// ConvertType makes other values of those that are there, where it can.
+	// ConvertType converts the existing values to another type, where that is
+	// possible.
 	ConvertType Code = "convert-type"
-	// SetNotNull meets rows with NULL.
+	// SetNotNull makes a column NOT NULL, which can fail on rows with NULL.
 	SetNotNull Code = "set-not-null"
-	// AddNotNull adds a column that rows must have a value in, without one.
+	// AddNotNull adds a NOT NULL column without a default for the existing rows.
 	AddNotNull Code = "add-not-null"
-	// AddUnique, AddForeignKey and AddCheck meet rows that violate them.
+	// AddUnique, AddForeignKey and AddCheck can fail on rows that violate them.
 	AddUnique     Code = "add-unique"
 	AddForeignKey Code = "add-foreign-key"
 	AddCheck      Code = "add-check"
-	// ChangePrimaryKey meets rows that are equal in the new key, and whoever
-	// knows rows by the old one.
+	// ChangePrimaryKey can fail on rows that are equal in the new key, and breaks
+	// programs that identify rows by the old key.
 	ChangePrimaryKey Code = "change-primary-key"
-	// RenameTable and RenameColumn break who uses the old name, as an older
-	// build of this program does while it is still running.
+	// RenameTable and RenameColumn break programs that use the old name, for example
+	// an older build of this program that is still running.
 	RenameTable  Code = "rename-table"
 	RenameColumn Code = "rename-column"
-	// NameCase makes a table while another is there whose name differs in upper
-	// and lower case only.
+	// NameCase creates a table although there is another one whose name differs only
+	// in upper and lower case.
 	NameCase Code = "name-case"
 )
 
-// Warning tells of a change that loses data, depends on the rows that are
-// there, or breaks who reads them.
+// Warning describes a change that loses data, that can fail on existing rows, or
+// that breaks programs that use the database.
 type Warning struct {
-	// Down says that it is the way down that does it.
+	// Down says that the change is a part of the downgrade.
 	Down bool
 	Code Code
 	// Table is the table, with its schema if that is not the default one.
 	Table string
-	// Column is the column, or the columns with commas between them; empty if
-	// it is the whole table.
+	// Column is the column, or several columns separated by commas. It is empty if
+	// the warning is about the whole table.
 	Column string
-	// Text says what happens on the engine, in one line and without the names
-	// above.
+	// Text says in one line what happens on the engine. It does not repeat Table and
+	// Column.
 	Text string
 }
 
-// String renders the warning in one line.
+// String returns the warning as one line of text.
 func (w Warning) String() string {
 	where := w.Table
 	if w.Column != "" {

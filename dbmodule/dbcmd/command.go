@@ -23,15 +23,15 @@ const dirFlag = "dir"
 // databaseFlag chooses one of several databases.
 const databaseFlag = "database"
 
-// New makes the command "db" for a program's own command line. It takes its
-// streams and its context from the command it is added to, reads no
-// environment, and keeps nothing outside: several may live in one process.
-// Its errors are for the program to print; a [*UsageError] is a wrong command
-// line. A wrong Config is the error of every command.
+// New returns the command "db", to be added to a program's own command line. The
+// command takes its streams and its context from its parent. It reads no
+// environment variables and has no global state, so one process may have several.
+// The program prints the errors of the command; a [*UsageError] says that the
+// command line is wrong. If config is invalid, every command returns that error.
 //
-// Results are written to the standard output; what is being done is told on
-// the standard error. The first SIGINT or SIGTERM ends work at a place from
-// which it can go on, a second one ends the process.
+// Commands write results to standard output, and messages about progress to
+// standard error. The first SIGINT or SIGTERM stops work at a point from which a
+// later run can resume; a second one ends the process at once.
 func New(config Config) *cobra.Command {
 	config, wrong := config.filled()
 	t := &tree{config: config}

@@ -14,51 +14,55 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// Config is what a program gives its db command. The zero value has no models
-// and no revisions, and reaches no database.
+// Config configures the db command of a program. The zero value has no models, no
+// revisions and no database.
 type Config struct {
-	// Models are what autogenerate, check, lint and inspect compare, as nil
-	// pointers to their structs.
+	// Models are the models that autogenerate, check, lint and inspect compare, as
+	// nil pointers to their structs.
 	Models []any
-	// Sources are the revisions that the program was built with. The files of
-	// the first are those in Dir, and are read there while the folder exists.
+	// Sources are the revisions that the program was built with. The files of the
+	// first source are embedded from Dir. If the folder Dir exists, commands read
+	// the files there instead.
 	Sources []migrate.Source
 	// Dir is the folder of the revisions, relative to the working directory;
-	// "migrations" if empty. The flag --dir names another. Programs that are developed in one
-	// place have a folder each: without the flag, one that has none of the revisions in Sources is an error.
+	// "migrations" if empty. The flag --dir names another folder. Several programs in one
+	// source tree need a folder each: without the flag, a folder that has none of the
+	// revisions in Sources is an error.
 	Dir string
-	// Engines are the engines to write SQL for; all of them if empty.
+	// Engines are the engines for which commands write SQL; all engines if empty.
 	Engines []dbmodule.Engine
-	// Build says which program upgraded a database; the history keeps it.
+	// Build names the program and its version, such as "books 1.2". The history
+	// table records it with each revision that this program runs.
 	Build string
-	// Settings says which database. It is called when a command needs one, so
-	// that the others work without it; nil is for programs that have none.
+	// Settings returns the settings of the database. It is called only when a
+	// command needs a database, so other commands work without settings. It is nil
+	// for programs without a database.
 	Settings func() (Settings, error)
-	// Arguments, if it is set, gives every command the flag -x KEY=VALUE, as
-	// Alembic has it, and is called with the values of a command line before
-	// the command runs, only if there are any. A program keeps them for its
-	// revisions in Go, and returns an error for a key that it does not know.
+	// Arguments, if not nil, gives every command the flag -x KEY=VALUE, as in
+	// Alembic. If a command line has the flag, Arguments is called with its values
+	// before the command runs. The program keeps the values for its revisions in Go,
+	// and returns an error for an unknown key.
 	Arguments func(values map[string]string) error
-	// Databases are more databases of the program, by name. The flag --database NAME, which is
-	// there if there are any, runs a command on one of them. Of each counts what it says
-	// itself of models, sources, folder and settings; Dir is the name followed by "migrations" if
-	// it is empty. The rest is that of this Config.
+	// Databases are further databases of the program, by name. If there are any, commands
+	// have the flag --database NAME, which runs them on that database. From its Config
+	// they take Models, Sources, Dir and Settings; an empty Dir is the name followed by
+	// "migrations". All other fields are taken from this Config.
 	Databases map[string]Config
-	// Editor is the command line that edit starts with the paths of files
-	// after it, split at spaces: what VISUAL or EDITOR say.
+	// Editor is the command line of the editor that the command edit starts, as in
+	// VISUAL or EDITOR. It is split at spaces, and the paths of the files follow.
 	Editor string
 }
 
-// Settings are how to reach the database that a command is about.
+// Settings say how a command connects to its database.
 type Settings struct {
 	Database dbmodule.Config
-	// Log gets what the database layer logs; nil for nobody.
+	// Log is the logger of the database layer; nil for none.
 	Log *zap.Logger
-	// Notes are sentences about the settings themselves, such as one whose name
-	// is not known; doctor repeats them.
+	// Notes are sentences about the settings themselves, for example about a
+	// variable with an unknown name. The command doctor prints them.
 	Notes []string
-	// ConnectTimeout is how long to wait for a database that does not answer;
-	// a minute if it is 0.
+	// ConnectTimeout is how long a command waits until the database answers; a
+	// minute if 0.
 	ConnectTimeout time.Duration
 }
 

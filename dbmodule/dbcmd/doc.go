@@ -12,29 +12,33 @@
 //	}))
 //
 // A team begins with init. For each change of its models it drafts a revision
-// by "revision --autogenerate" and reads the draft. It runs check and lint in
-// its pipeline. It brings databases up to date by upgrade, or when the program
-// starts.
+// with "revision --autogenerate" and reads the draft. Its CI pipeline runs check
+// and lint. The command upgrade brings databases up to date, or the program does
+// so when it starts.
 //
 // # Where revisions are
 //
-// If the program's source folder is there, commands read the revisions from it,
-// so a new revision can be used before the program is built again. If not, as
-// where the program is deployed, commands use the revisions that are embedded in
-// the program.
+// If the program's source folder exists, commands read the revisions from it, so a
+// new revision can be used before the program is built again. If the folder does
+// not exist, for example where the program is deployed, commands use the revisions
+// that are embedded in the program.
 //
 // # Streams and exit codes
 //
-// Standard output has results only: "upgrade --sql > file" is SQL and nothing
-// else. Messages about progress go to standard error. A command that fails
-// returns its error to the program; check, lint, doctor and "current
-// --check-heads" fail when they find what they look for.
+// Standard output has only results: "upgrade --sql > file" writes only SQL to the
+// file. Messages about progress go to standard error. A command that fails returns
+// its error to the program. The commands check, lint, doctor and "current
+// --check-heads" fail if they find a problem.
 //
 // # Alembic
 //
-// The differences are: upgrade without an argument goes to head; revision
-// --autogenerate compares with the snapshot beside the revisions unless --live
-// is given, and writes nothing if nothing changed; check looks at the revisions
-// that the database has rather than at its tables, unless --live is given.
-// The flag -x exists if Config has Arguments. Templates and --tag do not exist.
+// The differences from Alembic are:
+//   - upgrade without an argument upgrades to head.
+//   - revision --autogenerate compares the models with the snapshot beside the
+//     revisions; with --live it compares them with a database. If nothing changed,
+//     it writes no revision.
+//   - check compares the revisions that the database has; with --live it compares
+//     its tables.
+//   - The flag -x exists only if Config has Arguments.
+//   - There are no templates, and no --tag.
 package dbcmd

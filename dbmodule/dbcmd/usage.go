@@ -6,12 +6,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// UsageError is a wrong command line. A program can give it an exit code of
-// its own, as most programs do.
+// UsageError says that the command line is wrong. A program can use a separate
+// exit code for it, as most programs do.
 type UsageError struct {
 	// Text says what is wrong.
 	Text string
-	// Command is the command that it is about, with those above it.
+	// Command is the full name of the command, with its parent commands.
 	Command string
 }
 

@@ -1,5 +1,5 @@
-// Package modelcode writes Go code: Bun models for tables that are in a
-// database already, to begin from.
+// Package modelcode generates Go code: Bun models for the existing tables of a
+// database, as a starting point.
 package modelcode
 
 import (
@@ -17,11 +17,12 @@ import (
 	"github.com/openhands-go/server/dbmodule/autogen"
 )
 
-// Write returns the source of a Go file of the package with a model for each
-// table of the connection's own schema that was found. Compared with the
-// database by autogen.CompareLive, the models leave nothing to do: names of
-// indexes, checks and foreign keys are those of the database, and what models
-// can't say stands in a method Unmanaged. The same tables give the same text.
+// Write returns the source of a Go file of package packageName. The file has a
+// model for each table in found that is in the connection's default schema. If
+// autogen.CompareLive compares these models with the database, the draft is empty:
+// indexes, checks and foreign keys have their names in the database, and a method
+// Unmanaged declares what models can't express. The same tables always give the
+// same text.
 func Write(engine dbmodule.Engine, found autogen.Inspection, packageName string) ([]byte, error) {
 	w := writer{engine: engine, names: newNames(), models: map[*schema.Table]*model{}}
 	var tables []*schema.Table
