@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// adopt gives the copy the mode and the owner of the database that it is to
-// replace, so that the server's account can use it whoever restores it. Where
-// there is none, the folder tells the owner.
+// adopt gives the copy the mode and the owner of the database that it will replace,
+// so that the server's account can use it, whoever restores it. If there is no such
+// database, the copy gets the owner of the folder.
 func (r *Replacement) adopt() error {
 	like := r.info
 	if like == nil {

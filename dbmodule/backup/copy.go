@@ -10,17 +10,17 @@ import (
 	"modernc.org/sqlite"
 )
 
-// pagesPerStep are copied between two looks at the context: 4 MiB in pages of
-// the usual size.
+// pagesPerStep is the number of pages copied between two checks of the context: 4
+// MiB in pages of the usual size.
 const pagesPerStep = 1024
 
-// backuper is what of the driver's connection is needed here.
+// backuper is the method of the driver's connection that this package needs.
 type backuper interface {
 	NewBackup(to string) (*sqlite.Backup, error)
 }
 
-// copyDatabase copies what the connection sees into the empty file to, which
-// then needs no other file beside it. It leaves to unsynced.
+// copyDatabase copies the database that the connection sees into the empty file to.
+// The copy needs no other file beside it. copyDatabase does not sync it.
 func copyDatabase(ctx context.Context, from *sql.Conn, to string, progress func(done, total int)) error {
 	if err := from.Raw(func(conn any) error { return copyPages(ctx, conn, to, progress) }); err != nil {
 		return typed(err)
@@ -28,9 +28,9 @@ func copyDatabase(ctx context.Context, from *sql.Conn, to string, progress func(
 	return selfContained(ctx, to)
 }
 
-// snapshot begins a transaction that reads. Without one each step would see
-// what was committed before it, and the copy begin again after every write of
-// others.
+// snapshot begins a read transaction. Without it each step would see what was
+// committed before that step, and SQLite would restart the copy after every write
+// of another connection.
 func snapshot(ctx context.Context, conn *sql.Conn) (end func() error, err error) {
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
@@ -58,7 +58,8 @@ func copyPages(ctx context.Context, conn any, to string, progress func(done, tot
 	if !ok {
 		return fmt.Errorf("the driver's %T makes no backup", conn)
 	}
-	// What is cut off is thrown away, and what is complete is synced as a whole.
+	// No journal and no syncs: an interrupted copy is deleted, and a complete copy is
+	// synced once as a whole.
 	b, err := source.NewBackup(fileDSN(to) + "?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)")
 	if err != nil {
 		return err
@@ -78,8 +79,8 @@ func copyPages(ctx context.Context, conn any, to string, progress func(done, tot
 	return nil
 }
 
-// selfContained turns write-ahead logging off in the copy, so that it can be
-// read from where nothing can be written. Who opens it next for a server turns
+// selfContained turns write-ahead logging off in the copy, so that it can be read
+// in a folder where nothing can be written. A server that opens the copy later turns
 // it on again.
 func selfContained(ctx context.Context, path string) error {
 	conn, closeConn, err := open(ctx, path, "_pragma", "synchronous(OFF)")

@@ -101,8 +101,9 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// source opens the database for reading: as it is now, whatever others write.
-// Of a database in memory it has the only connection that writes.
+// source opens the database file and begins a read transaction, which does not see
+// later writes of others. For a database in memory it takes the only connection of
+// db that writes.
 func source(ctx context.Context, db *dbmodule.Database) (*sql.Conn, func() error, error) {
 	if db.URL().Memory() {
 		conn, err := db.DB().Conn(ctx)
@@ -114,8 +115,8 @@ func source(ctx context.Context, db *dbmodule.Database) (*sql.Conn, func() error
 	return openSource(ctx, db.URL().Path())
 }
 
-// openSource opens a database that others may be using. It can't be opened
-// read-only: after a crash the first to open it has to bring it in order.
+// openSource opens a database that others may be using. It can't open the database
+// read-only: after a crash, the first connection has to recover the database.
 func openSource(ctx context.Context, path string) (*sql.Conn, func() error, error) {
 	if _, err := looksLikeDatabase(path); err != nil {
 		return nil, nil, err
@@ -159,7 +160,7 @@ func appear(part, to string, force bool) error {
 		}
 		return syncFolder(to)
 	}
-	// Unlike a rename, a link never takes another file's place.
+	// Unlike a rename, a link never replaces another file.
 	err := os.Link(part, to)
 	switch {
 	case errors.Is(err, fs.ErrExist):

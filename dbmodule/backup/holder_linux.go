@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// SQLite's locks on a database are on these bytes, whatever the file's size.
+// SQLite locks these bytes of a database file, whatever the file's size.
 const (
 	lockBytes    = 0x40000000
 	lockBytesEnd = lockBytes + 512
 )
 
-// holder names another process that has SQLite's lock on a file, "" if there is
-// none or it can't be told. It reads the kernel's table: to ask by opening the file
-// would, at closing it, drop the locks that this process itself has on it.
+// holder names another process that has SQLite's lock on a file, or returns "" if
+// there is none or it is unknown. It reads the kernel's table of locks. It must not
+// open the file: closing it would drop the locks that this process has on it.
 func holder(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -45,8 +45,8 @@ func holder(path string) string {
 	return ""
 }
 
-// process describes a process by its number, which is 0 or less for those in
-// another container.
+// process describes a process by its number. The number is 0 or less for a process
+// in another container.
 func process(pid string) string {
 	name, err := os.ReadFile("/proc/" + pid + "/comm")
 	if n, numErr := strconv.Atoi(pid); numErr != nil || n <= 0 {

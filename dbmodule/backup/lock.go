@@ -10,8 +10,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// unused reports [ErrInUse] when another connection has the database open.
-// One that is missing or damaged is in nobody's use.
+// unused returns [ErrInUse] if another connection has the database open. A missing
+// or damaged database counts as not in use.
 func unused(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -26,17 +26,17 @@ func unused(ctx context.Context, path string) error {
 	return unlock()
 }
 
-// lockOut gets a database for this process alone: everything that its log has
-// is in the file then, the log is gone, and whoever opens the file waits until
-// unlock. It is [ErrInUse] when somebody has it open, even idly, and
-// [dbmodule.ErrCorrupt] when it is so damaged that SQLite can't tell.
+// lockOut locks a database for this process alone. SQLite then moves the content of
+// the write-ahead log into the file and removes the log. Other connections wait
+// until unlock. The error is [ErrInUse] if another connection has the database open,
+// even an idle one, and [dbmodule.ErrCorrupt] if SQLite can't read the database.
 func lockOut(ctx context.Context, path string) (unlock func() error, err error) {
 	conn, closeConn, err := open(ctx, path, "mode", "rw", "_pragma", "busy_timeout(1000)", "_pragma", "synchronous(EXTRA)")
 	if err != nil {
 		return nil, inUse(path, err)
 	}
-	// Leaving write-ahead logging needs the file for itself: each connection
-	// that uses the log has a lock on it for as long as it is open.
+	// SQLite turns write-ahead logging off only if no other connection is open: each
+	// connection that uses the log has a lock on the file as long as it is open.
 	for _, statement := range []string{"PRAGMA journal_mode=DELETE", "PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE"} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
 			return nil, errors.Join(inUse(path, typed(err)), closeConn())
@@ -48,8 +48,8 @@ func lockOut(ctx context.Context, path string) (unlock func() error, err error) 
 	}, nil
 }
 
-// inUse names the process that has a database open, if that can be told. A
-// damaged database is also locked by those that have it open.
+// inUse adds to err the process that has the database open, if it is known. A
+// process also has locks on a damaged database that it has open.
 func inUse(path string, err error) error {
 	who := holder(path)
 	switch {

@@ -76,8 +76,8 @@ func prepare(ctx context.Context, from string, db *dbmodule.Database, o Options)
 	return r, nil
 }
 
-// resolve returns the path of the database behind links: it is what takes a
-// link to the file that is to be replaced, not the link.
+// resolve returns the database's path with symbolic links followed, so that a
+// restore replaces the file and not a link to it.
 func resolve(u dbmodule.URL) (string, error) {
 	if u.Memory() {
 		return "", errors.New("a database in memory ends with its process: name a file in DATABASE_URL")
@@ -129,7 +129,7 @@ func (r *Replacement) Install(ctx context.Context) (Installed, error) {
 func (r *Replacement) install(ctx context.Context) (done Installed, err error) {
 	kept := r.target + ".replaced-" + time.Now().UTC().Format("20060102T150405.000Z")
 	if r.info == nil {
-		// Logs of a database that is gone would be taken for the new one's.
+		// SQLite would apply the logs of a missing database to the new one.
 		if err := setAside(r.target, kept, "-wal", "-journal"); err != nil {
 			return done, err
 		}
@@ -159,16 +159,16 @@ func (r *Replacement) install(ctx context.Context) (done Installed, err error) {
 	if err := errors.Join(syncFolder(r.target), unlock()); err != nil {
 		return done, err
 	}
-	// Who had opened the file before the rename waited for the lock, and has
-	// its turn now.
+	// A process that opened the file before the rename has waited for the lock, and
+	// gets it now.
 	const turn = 200 * time.Millisecond
 	time.Sleep(turn)
 	done.Holder = holder(kept)
 	return done, nil
 }
 
-// setAside moves the logs of a damaged or missing database to where the
-// database is kept: SQLite would apply them to the file that takes its place.
+// setAside moves the logs of a damaged or missing database beside the kept database.
+// Otherwise SQLite would apply them to the file that replaces it.
 func setAside(target, kept string, suffixes ...string) error {
 	for _, suffix := range suffixes {
 		if err := os.Rename(target+suffix, kept+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// syncFile waits until a file's content would survive a power cut.
+// syncFile syncs a file, so that its content survives a power cut.
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -17,7 +17,8 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// syncFolder does the same for the names in the folder that a file is in.
+// syncFolder syncs the folder that a file is in, so that the names of its files
+// survive a power cut.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil // folders can't be opened there

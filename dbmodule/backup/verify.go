@@ -127,11 +127,11 @@ func column(ctx context.Context, conn *sql.Conn, query string) (texts []string, 
 	return texts, rows.Err()
 }
 
-// magic begins every database that is not empty.
+// magic is how every database file that is not empty begins.
 const magic = "SQLite format 3\x00"
 
-// looksLikeDatabase returns a file's size, or says why it is no database:
-// SQLite itself takes an empty file for an empty database.
+// looksLikeDatabase returns a file's size, or an error if it is no database. It also
+// refuses an empty file, which SQLite itself accepts as an empty database.
 func looksLikeDatabase(path string) (int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -8,15 +8,16 @@ import (
 	"strconv"
 )
 
-// account is whom a server runs as. The zero value is the user of this
-// process.
+// account is the system user that a server runs as. The zero value is the user of
+// this process.
 type account struct {
 	other    bool
 	uid, gid int
 }
 
-// serverAccount returns the zero value for an ordinary user. For root, as
-// whom no server starts, it is the named user, or nobody.
+// serverAccount returns the zero value if this process runs as an ordinary user. If
+// it runs as root, the result is the named user, or the user nobody: no server
+// starts as root.
 func serverAccount(name string) (account, error) {
 	if os.Geteuid() != 0 {
 		return account{}, nil
@@ -38,7 +39,7 @@ func serverAccount(name string) (account, error) {
 	return account{other: true, uid: uid, gid: gid}, nil
 }
 
-// own gives a file of this process to the account.
+// own makes the account the owner of a file of this process.
 func (a account) own(path string) error {
 	if !a.other {
 		return nil
@@ -49,8 +50,8 @@ func (a account) own(path string) error {
 	return nil
 }
 
-// reaches tells whether the account can enter the folders above path, which
-// a TMPDIR of root's own would not allow.
+// reaches returns an error if the account can't enter the folders above path, for
+// example if TMPDIR is a private folder of root.
 func (a account) reaches(path string) error {
 	if !a.other {
 		return nil

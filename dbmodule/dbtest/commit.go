@@ -7,7 +7,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// commitSpotter finds COMMIT in what a client sends, message by message.
+// commitSpotter finds COMMIT in the messages that a client sends.
 type commitSpotter struct {
 	engine  dbmodule.Engine
 	started bool // PostgreSQL: messages have a type from now on
@@ -16,7 +16,7 @@ type commitSpotter struct {
 
 func newCommitSpotter(engine dbmodule.Engine) *commitSpotter { return &commitSpotter{engine: engine} }
 
-// spot takes the next bytes and reports whether a COMMIT ended in them.
+// spot reads the next bytes and reports whether a COMMIT ended in them.
 func (s *commitSpotter) spot(b []byte) bool {
 	s.rest = append(s.rest, b...)
 	found := false
@@ -30,8 +30,8 @@ func (s *commitSpotter) spot(b []byte) bool {
 	}
 }
 
-// next returns the text of the first whole message, nil when it has none, and
-// the message's size, 0 when it is not whole yet.
+// next returns the SQL text of the first complete message, or nil if the message has
+// none, and the message's size, or 0 if no message is complete yet.
 func (s *commitSpotter) next() (text []byte, size int) {
 	if s.engine == dbmodule.MySQL {
 		return s.nextMySQL()

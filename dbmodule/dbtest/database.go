@@ -58,7 +58,7 @@ func dropDatabase(ctx context.Context, engine dbmodule.Engine, adminURL, name st
 	if err != nil {
 		return err
 	}
-	// An open transaction on one of the tables would hold up the drop.
+	// An open transaction on one of the tables would block the drop.
 	var ids []int64
 	err = db.DB().NewRaw("SELECT id FROM information_schema.processlist WHERE db = ?", name).Scan(ctx, &ids)
 	for _, id := range ids {
@@ -78,8 +78,8 @@ func administer(ctx context.Context, adminURL, statement string) error {
 	return errors.Join(err, db.Close())
 }
 
-// openAdmin connects for one piece of work. No connection is kept between
-// tests: it would be a goroutine that a test's leak check finds.
+// openAdmin connects for one task. No connection stays open between tests, because
+// a test's leak check would find its goroutine.
 func openAdmin(ctx context.Context, adminURL string) (*dbmodule.Database, error) {
 	u, err := dbmodule.ParseURL(adminURL)
 	if err != nil {
@@ -99,8 +99,8 @@ func openAdmin(ctx context.Context, adminURL string) (*dbmodule.Database, error)
 	return db, nil
 }
 
-// withDatabase names another database in a URL. It works on the text since
-// URLs with several hosts are none to net/url.
+// withDatabase replaces the database's name in a URL. It works on the text, since
+// net/url can't parse URLs with several hosts.
 func withDatabase(rawURL, name string) string {
 	head, query, hasQuery := strings.Cut(rawURL, "?")
 	host := 0
@@ -134,8 +134,8 @@ func newNamer() namer {
 // maxName is PostgreSQL's limit; MariaDB allows one more.
 const maxName = 63
 
-// next returns a name that needs no quotes on any engine and ends with what
-// the test is called, for who looks at a server while it runs.
+// next returns a name that needs no quotes on any engine. It ends with the test's
+// name, so that a developer who examines the server can find it.
 func (n namer) next(test string) string {
 	name := fmt.Sprintf("dbtest_%s_%d_", n.process, n.serial.Add(1))
 	for _, r := range strings.ToLower(test) {

@@ -80,7 +80,7 @@ func StartGalera(t testing.TB, nodes int, opts ...ServerOption) []*Server {
 	return servers
 }
 
-// galeraRecipe is MariaDB's with the programs that nodes call.
+// galeraRecipe returns MariaDB's recipe with the programs that nodes call.
 func galeraRecipe(r recipe) (recipe, error) {
 	r.path = strings.Join(append(strings.Split(r.path, string(os.PathListSeparator)), "/usr/sbin", "/usr/bin"), string(os.PathListSeparator))
 	for _, program := range []string{"rsync", "wsrep_sst_rsync"} {
@@ -107,8 +107,9 @@ func galeraLibrary() string {
 	return ""
 }
 
-// galeraSettings returns where the node talks to the others, and its settings;
-// it joins the one at seed, or is the first.
+// galeraSettings returns the address at which the node talks to the other nodes, and
+// the node's settings. The node joins the node at seed, or is the first one if seed
+// is empty.
 func galeraSettings(ctx context.Context, number int, seed string) (address string, settings []string, err error) {
 	ports := make([]int, 3)
 	for i := range ports {

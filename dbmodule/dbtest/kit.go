@@ -24,14 +24,14 @@ type kit struct {
 	templates map[templateKey]*template
 }
 
-// source is where the databases of one engine come from. It is looked for
-// once: when that fails, it fails alike for all tests.
+// source is the server that has the databases of one engine. The process looks for
+// it once; if that fails, all tests get the same error.
 type source struct {
 	once   sync.Once
 	rawURL string
 	err    error
-	// server is what this process started, and nil for a URL from outside.
-	// Holding it here keeps it running: see watchdog.
+	// server is the server that this process started, or nil for a URL from the
+	// environment. The reference keeps the server running: see watchdog.
 	server *Server
 }
 
@@ -88,8 +88,8 @@ func (k *kit) find(ctx context.Context, engine dbmodule.Engine) (string, *Server
 	return s.URL(), s, nil
 }
 
-// checkURL tells a wrong or unreachable URL once, instead of in each test
-// after a wait of its own.
+// checkURL reports an invalid or unreachable URL once. Otherwise each test would
+// report it after a wait of its own.
 func checkURL(ctx context.Context, r recipe, rawURL string) error {
 	u, err := dbmodule.ParseURL(rawURL)
 	if err != nil {
@@ -105,20 +105,20 @@ func checkURL(ctx context.Context, r recipe, rawURL string) error {
 	return db.Close()
 }
 
-// missingError says that a machine lacks what an engine needs.
+// missingError says that programs of an engine are not installed.
 type missingError struct{ reason string }
 
 func (e *missingError) Error() string { return e.reason }
 
-// Is makes it [ErrNotInstalled].
+// Is makes every missingError match [ErrNotInstalled].
 func (e *missingError) Is(target error) bool { return target == ErrNotInstalled }
 
 // ErrNotInstalled: programs that an engine's server needs are not installed on
 // this machine.
 var ErrNotInstalled = errors.New("dbtest: the engine is not installed")
 
-// giveUp skips t when the engine is merely not installed and nobody required
-// it. It does not return.
+// giveUp skips t if the engine is not installed and DBTEST_REQUIRE does not name it.
+// Otherwise it fails t. It does not return.
 func (k *kit) giveUp(t testing.TB, engine dbmodule.Engine, err error) {
 	t.Helper()
 	var missing *missingError
@@ -136,8 +136,8 @@ func (k *kit) giveUp(t testing.TB, engine dbmodule.Engine, err error) {
 	}
 }
 
-// requires reads DBTEST_REQUIRE, in which the names that URLs have for the
-// engines mean the same.
+// requires reports whether list, the value of DBTEST_REQUIRE, names the engine. It
+// also accepts the other names that URLs have for an engine.
 func requires(list string, engine dbmodule.Engine) (bool, error) {
 	required := false
 	for _, name := range strings.Split(list, ",") {

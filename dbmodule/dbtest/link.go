@@ -12,10 +12,10 @@ type link struct {
 	client, server net.Conn
 	once           sync.Once
 	gone           chan struct{}
-	// lose is set from the moment that a COMMIT passes whose reply is to be
-	// lost: by then every earlier reply has passed.
+	// lose is set when a COMMIT passes whose reply must be lost. By then every earlier
+	// reply has passed.
 	lose atomic.Bool
-	// asking is set while the client was the last to write.
+	// asking is set while the client was the last side that wrote.
 	asking atomic.Bool
 }
 
@@ -27,8 +27,8 @@ func (l *link) forward() {
 	wg.Wait()
 }
 
-// pass copies until one side ends; look sees the bytes first and says whether
-// to go on.
+// pass copies bytes until one side ends. It calls look with the bytes before it
+// forwards them; look returns whether to go on.
 func (l *link) pass(from, to net.Conn, look func([]byte) bool) {
 	defer l.end()
 	buffer := make([]byte, 32<<10)
@@ -54,7 +54,7 @@ func (l *link) pass(from, to net.Conn, look func([]byte) bool) {
 	}
 }
 
-// spot watches what the client says for a COMMIT.
+// spot looks for a COMMIT in the bytes that the client sends.
 func (l *link) spot() func([]byte) bool {
 	commits := newCommitSpotter(l.proxy.engine)
 	return func(b []byte) bool {
@@ -85,7 +85,7 @@ func (l *link) end() {
 	})
 }
 
-// cut ends the link by resets.
+// cut resets both connections of the link.
 func (l *link) cut() {
 	for _, conn := range [...]net.Conn{l.client, l.server} {
 		if tcp, ok := conn.(*net.TCPConn); ok {

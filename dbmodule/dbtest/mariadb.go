@@ -31,8 +31,8 @@ func mariaDB(env func(string) string) recipe {
 	}
 }
 
-// findMariaDB wants MariaDB's own set-up program too: a mysqld without it is
-// another product, which is set up in another way.
+// findMariaDB also looks for MariaDB's own set-up program. A mysqld without that
+// program is another product, which needs another set-up.
 func findMariaDB(folders []string) (binaries, error) {
 	var b binaries
 	for _, folder := range folders {
@@ -49,8 +49,8 @@ func findMariaDB(folders []string) (binaries, error) {
 	return b, nil
 }
 
-// mariaDBLogSize is less than the default's 96 MiB, which each server would
-// write, and enough for rows of many megabytes.
+// mariaDBLogSize is smaller than the default of 96 MiB, all of which each server
+// would write, and large enough for rows of many megabytes.
 const mariaDBLogSize = "--innodb-log-file-size=32M"
 
 func initialiseMariaDB(b binaries, l layout, _ serverOptions) ([]string, error) {
@@ -67,7 +67,8 @@ FLUSH PRIVILEGES;
 	return []string{
 		b.initialise, "--no-defaults", "--datadir=" + l.data(), "--skip-test-db", "--skip-name-resolve",
 		"--auth-root-authentication-method=normal", "--innodb-flush-method=nosync", mariaDBLogSize,
-		// A starting server removes what others left in a shared folder.
+		// A server removes the files of other servers from a shared folder when it
+		// starts.
 		"--tmpdir=" + l.folder,
 	}, nil
 }

@@ -2,15 +2,16 @@ package dbtest
 
 import "golang.org/x/sys/unix"
 
-// sharedMemory is where Linux keeps files in memory for everybody.
+// sharedMemory is the folder in which Linux keeps files in memory for all users.
 const sharedMemory = "/dev/shm"
 
-// enoughMemory is what has to be free there: containers often get 64 MiB.
+// enoughMemory is how many bytes must be free there; containers often have only 64
+// MiB.
 const enoughMemory = 4 << 30
 
-// memoryFolder returns a folder whose files are in memory, where a database is
-// created several times faster than on a disk, and "", the default folder,
-// where there is none with room. A TMPDIR that somebody set is respected.
+// memoryFolder returns a folder whose files are in memory: there a database is
+// created several times faster than on a disk. It returns "", the default folder, if
+// there is none with enough space, or if TMPDIR is set.
 func memoryFolder(env func(string) string) string {
 	if env("TMPDIR") != "" {
 		return ""

@@ -32,8 +32,8 @@ func postgreSQL(env func(string) string) recipe {
 	}
 }
 
-// findPostgreSQL wants initdb and postgres side by side, once links are
-// followed: what PATH holds may be wrappers of another version's programs.
+// findPostgreSQL looks for initdb and postgres in the same folder, after it followed
+// symbolic links: the programs in PATH may be wrappers of another version's programs.
 func findPostgreSQL(folders []string) (binaries, error) {
 	for _, folder := range folders {
 		path := executable(folder, "initdb")
@@ -59,7 +59,7 @@ func initialisePostgreSQL(b binaries, l layout, o serverOptions) ([]string, erro
 		b.initialise, "--pgdata", l.data(), "--username", user, "--pwfile", l.secret(), "--auth", "scram-sha-256",
 		// The same on every machine, whatever its language.
 		"--encoding", "UTF8", "--locale", "C",
-		// Small files of log: a new database is a few of them, not one of 16 MiB.
+		// Small WAL files: a new server writes a few small ones, not one of 16 MiB.
 		"--wal-segsize", "1",
 	}
 	if !o.durable {

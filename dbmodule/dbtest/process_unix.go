@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// process is a child that is waited for by asking, since a goroutine that
-// waits would outlive the tests and be found by their leak checks.
+// process is a child process whose end is polled. A goroutine that waits for it would
+// outlive the tests, and their leak checks would find it.
 type process struct {
 	pid    int
 	reaped bool
@@ -45,7 +45,7 @@ func spawn(a account, folder string, env []string, stdin, output *os.File, comma
 		cmd.Stdin = stdin
 	}
 	if output != nil {
-		// Never the test's own output: go test waits until nobody holds that.
+		// Never the test's own output: go test waits until no process has it open.
 		cmd.Stdout, cmd.Stderr = output, output
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -59,8 +59,8 @@ func spawn(a account, folder string, env []string, stdin, output *os.File, comma
 	return p, cmd.Process.Release()
 }
 
-// exited reports whether the process has ended. Until it does, its id belongs
-// to nobody else.
+// exited reports whether the process has ended. Until it reports that, no other
+// process gets the same id.
 func (p *process) exited() bool {
 	if p.reaped {
 		return true
@@ -81,7 +81,7 @@ func (p *process) await(ctx context.Context) (int, error) {
 	return p.status.ExitStatus(), nil
 }
 
-// end waits for a process that was told to end, and kills it when it does not.
+// end waits for a process that got a signal to end, and kills it after limit.
 func (p *process) end(limit time.Duration) error {
 	killAt, giveUpAt := time.Now().Add(limit), time.Now().Add(2*limit)
 	killed := false
@@ -109,7 +109,7 @@ func (p *process) freeze() ([]int, error) {
 	if err := stop(p.pid); err != nil {
 		return family, err
 	}
-	// No more can be made from here on.
+	// From here on the process can start no more children.
 	found, err := children(p.pid)
 	family = append(family, found...)
 	for _, pid := range found {
@@ -118,14 +118,14 @@ func (p *process) freeze() ([]int, error) {
 	return family, err
 }
 
-// stop returns when all threads have come to a halt: the signal alone lets
-// them run on until each notices it.
+// stop suspends a process and returns when all its threads have stopped. After the
+// signal each thread runs on until it notices the signal.
 func stop(pid int) error {
 	return errors.Join(signal(pid, syscall.SIGSTOP), awaitStates(pid, "TtZX"))
 }
 
-// killFamily ends what freeze returned. The children are nobody's to wait for
-// by asking, so the process table has to tell.
+// killFamily kills the processes that freeze returned. This process is not the parent
+// of the children and can't wait for them, so it reads the process table.
 func killFamily(family []int) error {
 	var errs []error
 	for _, pid := range family {
@@ -205,7 +205,7 @@ func processTable(pattern string) ([]entry, error) {
 func kill(pid int) error   { return signal(pid, syscall.SIGKILL) }
 func resume(pid int) error { return signal(pid, syscall.SIGCONT) }
 
-// signal takes a process that has ended meanwhile for one that obeyed.
+// signal sends a signal. If the process has ended meanwhile, that is no error.
 func signal(pid int, s syscall.Signal) error {
 	if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("dbtest: send %v to process %d: %w", s, pid, err)

@@ -190,7 +190,8 @@ func (p *Proxy) connect(ctx context.Context, client net.Conn) {
 	p.mu.Unlock()
 }
 
-// takeSwallow spends one of the replies to lose, if any is left.
+// takeSwallow reports whether a reply must still be lost, and subtracts it from the
+// number of replies to lose.
 func (p *Proxy) takeSwallow() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -207,7 +208,7 @@ func (p *Proxy) hasSwallowed() {
 	p.swallowed++
 }
 
-// gate returns what is closed while bytes may pass.
+// gate returns a channel that is closed while bytes may pass.
 func (p *Proxy) gate() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -12,32 +12,30 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// recipe is how the servers of one engine are found, made, run and ended.
+// recipe says how to find, set up, run and end the servers of one engine.
 type recipe struct {
 	engine dbmodule.Engine
-	// variable names the environment variable with the URL of a server that
-	// somebody else runs.
+	// variable is the environment variable with the URL of an external server.
 	variable string
 	// account is the user to run the server as when root runs the tests:
 	// neither server starts as root.
 	account string
 	// path is PATH, for the programs that the binaries call.
 	path string
-	// folders are looked through for the binaries, in this order.
+	// folders are searched for the binaries, in this order.
 	folders []string
 	find    func(folders []string) (binaries, error)
-	// initialise writes what it needs into the layout and returns the command
-	// that makes an empty data directory.
+	// initialise writes files that the set-up needs into the layout, and returns the
+	// command that creates an empty data directory.
 	initialise func(b binaries, l layout, o serverOptions) ([]string, error)
 	// serve returns the command that runs the server.
 	serve func(b binaries, l layout, port int, o serverOptions) []string
-	// shutdown ends the server as an administrator would; discard ends one
-	// whose data nobody wants, leaving nothing behind in the system.
+	// shutdown is the signal for an orderly end. discard is the signal for a server
+	// whose data is no longer needed; it leaves nothing behind in the system.
 	shutdown, discard syscall.Signal
-	// database names one that is there from the start, and empty.
+	// database names a database that exists from the start and is empty.
 	database string
-	// socket is where the server listens beside its port, in the way that
-	// clients name it.
+	// socket returns the unix socket of the server, as clients name it.
 	socket func(l layout) string
 }
 
@@ -60,8 +58,8 @@ func (l layout) data() string   { return filepath.Join(l.folder, "data") }
 func (l layout) log() string    { return filepath.Join(l.folder, "log") }
 func (l layout) secret() string { return filepath.Join(l.folder, "secret") }
 
-// passfile is where PostgreSQL's programs look for passwords: the folder is
-// their home.
+// passfile is the file in which PostgreSQL's programs look for passwords: the folder
+// is their HOME.
 func (l layout) passfile() string { return filepath.Join(l.folder, ".pgpass") }
 
 // executable finds the first of the names in a folder.
@@ -74,7 +72,8 @@ func executable(folder string, names ...string) string {
 	return ""
 }
 
-// searchPath is PATH's folders and then those where packages put servers.
+// searchPath returns the folders of PATH, and then the folders in which packages
+// install servers.
 func searchPath(path string, installed []string) []string {
 	var folders []string
 	for _, folder := range filepath.SplitList(path) {

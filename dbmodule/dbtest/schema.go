@@ -16,7 +16,7 @@ import (
 // Option says what a fresh database contains, and how it is opened.
 type Option func(*schema)
 
-// schema is what the databases of some tests hold.
+// schema describes the content of the databases of some tests.
 type schema struct {
 	models  []any
 	sources []migrate.Source
@@ -67,7 +67,7 @@ func NewConfig(t testing.TB, engine dbmodule.Engine, opts ...Option) dbmodule.Co
 	return cfg
 }
 
-// build makes the schema in an empty database.
+// build creates the schema in an empty database.
 func (s *schema) build(ctx context.Context, rawURL string) (err error) {
 	u, err := dbmodule.ParseURL(rawURL)
 	if err != nil {
@@ -93,8 +93,9 @@ func (s *schema) build(ctx context.Context, rawURL string) (err error) {
 	return migrator.UpgradeHeads(ctx, db)
 }
 
-// key is the same for schemas that are built alike. portable says that it is
-// in other processes too: what Go code does, no text tells.
+// key returns the same text for schemas that are built in the same way. portable says
+// that this also holds between processes. It is false if a revision is Go code, since
+// no text shows what Go code does.
 func (s *schema) key(ctx context.Context, engine dbmodule.Engine) (key string, portable bool, err error) {
 	var text string
 	if portable = true; len(s.sources) == 0 {

@@ -22,10 +22,10 @@ import (
 const (
 	// startLimit bounds making a data directory and the server's first answer.
 	startLimit = 60 * time.Second
-	// endLimit bounds how long a server may take to end when asked to.
+	// endLimit is how long a server may take to end after the signal.
 	endLimit = 10 * time.Second
-	// startAttempts is how often a server that ends at once is started: its
-	// port may have been taken since it was found free.
+	// startAttempts is how often a server that ends at once is started: another process
+	// may have taken its port since it was found free.
 	startAttempts = 3
 )
 
@@ -53,10 +53,10 @@ type ServerOption func(*serverOptions)
 type serverOptions struct {
 	durable  bool
 	settings []string
-	// limit bounds the start, startLimit when it is 0.
+	// limit is the time limit of the start; startLimit if 0.
 	limit time.Duration
-	// folder is where the server's own folder is made, that of temporary files
-	// when it is "".
+	// folder is the parent of the server's own folder; the folder of temporary files
+	// if "".
 	folder string
 }
 
@@ -108,8 +108,8 @@ func (k *kit) newServer(ctx context.Context, engine dbmodule.Engine, opts ...Ser
 	return startServer(ctx, r, o, newPassword())
 }
 
-// newPassword makes one with signs after the text that make every test decode
-// a URL that needs it.
+// newPassword returns a random text followed by special characters, so that every
+// test has to decode the password in the URL.
 func newPassword() string { return rand.Text() + "@:/%" }
 
 func startServer(ctx context.Context, r recipe, o serverOptions, password string) (_ *Server, err error) {
@@ -177,8 +177,8 @@ func (s *Server) Kill() error {
 	if s.process == nil {
 		return nil
 	}
-	// Frozen first, so that no process can make another meanwhile. Where that
-	// is not possible, the others notice that the main process is gone.
+	// Suspended first, so that no process can start another meanwhile. If that is not
+	// possible, the other processes notice that the main process has ended.
 	family, _ := s.process.freeze()
 	if err := killFamily(family); err != nil {
 		return err
@@ -214,7 +214,7 @@ func (s *Server) resume() error {
 		return nil
 	}
 	var errs []error
-	// The main process last: it must not see its children stopped.
+	// The main process last, so that it does not see its children suspended.
 	for i := len(s.paused) - 1; i >= 0; i-- {
 		errs = append(errs, resume(s.paused[i]))
 	}
@@ -353,8 +353,8 @@ func ping(ctx context.Context, cfg dbmodule.Config) error {
 	return errors.Join(db.Ping(ctx), db.Close())
 }
 
-// end sends a signal to the server, if it runs, and kills it when that does
-// not end it in time.
+// end sends a signal to the server, if it runs, and kills it if it does not end in
+// time.
 func (s *Server) end(with syscall.Signal) error {
 	if s.process == nil {
 		return nil
@@ -369,7 +369,7 @@ func (s *Server) awaitEnd() error {
 	return errors.Join(err, s.forget())
 }
 
-// forget drops a process that has ended.
+// forget removes the reference to a process that has ended.
 func (s *Server) forget() error {
 	s.process, s.paused = nil, nil
 	return s.watchdog.forget()

@@ -15,7 +15,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// replicated are the settings with which a server can have standbys.
+// replicated returns the settings that a server needs to have standbys.
 func replicated(engine dbmodule.Engine, number int) []string {
 	if engine == dbmodule.MySQL {
 		return []string{"server-id=" + strconv.Itoa(number), "log-bin=binlog", "log-slave-updates", "gtid-strict-mode"}
@@ -91,7 +91,7 @@ func copyOf(primary *Server) func(b binaries, l layout, o serverOptions) ([]stri
 		command := []string{
 			program, "--pgdata", l.data(), "--host", host, "--port", port, "--username", user, "--no-password",
 			"--checkpoint", "fast", "--wal-method", "stream", "--write-recovery-conf",
-			// What a paused standby has not got yet is kept for it.
+			// The slot keeps the WAL that a paused standby has not received yet.
 			"--create-slot", "--slot", "standby_" + strings.TrimPrefix(filepath.Base(l.folder), "dbtest-"),
 		}
 		if !o.durable {
@@ -101,8 +101,8 @@ func copyOf(primary *Server) func(b binaries, l layout, o serverOptions) ([]stri
 	}
 }
 
-// follow lets a fresh MariaDB server replicate another one. Both have what
-// their set-up made: replication begins after that.
+// follow makes a fresh MariaDB server replicate another one. Both have the content of
+// their own set-up; replication begins after that.
 func follow(ctx context.Context, primary, standby *Server) error {
 	from, err := openAdmin(ctx, primary.URL())
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// template is a schema that was built once, and what copies of it are made of.
+// template is a schema that was built once, with the data from which it is copied.
 type template struct {
 	once sync.Once
 	err  error
@@ -88,7 +88,7 @@ func (k *kit) build(ctx context.Context, folder string, engine dbmodule.Engine, 
 	return buildMySQL(ctx, tpl, s, k.names.next("template"))
 }
 
-// templateName ends in so much of the key that no two are the same by chance.
+// templateName ends with enough of the key that two names are never equal by chance.
 func templateName(now time.Time, key string) string {
 	return fmt.Sprintf("%s%s_%.32s", templatePrefix, now.UTC().Format(templateDay), key)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// buildMySQL reads the statements that make a copy from a database that was
-// built, as these engines can't copy one.
+// buildMySQL builds a database and reads from it the statements that create a copy:
+// MySQL and MariaDB can't copy a database.
 func buildMySQL(ctx context.Context, tpl *template, s *schema, name string) (err error) {
 	adminURL := tpl.source.rawURL
 	if err := administer(ctx, adminURL, createDatabase(dbmodule.MySQL, name)); err != nil {
@@ -37,8 +37,7 @@ func buildMySQL(ctx context.Context, tpl *template, s *schema, name string) (err
 	return err
 }
 
-// onlyTables tells whether the database holds nothing that dumpTables leaves
-// out.
+// onlyTables reports whether the database has only objects that dumpTables can dump.
 func onlyTables(ctx context.Context, db *bun.DB) (bool, error) {
 	var others int
 	err := db.NewRaw(`SELECT
@@ -69,7 +68,7 @@ func dumpTables(ctx context.Context, db *bun.DB) ([]string, error) {
 	return slices.Concat(creates, inserts), nil
 }
 
-// rowsAtOnce bounds the length of an INSERT.
+// rowsAtOnce is the maximum number of rows in one INSERT.
 const rowsAtOnce = 100
 
 // dumpRows returns INSERT statements with the rows of a table, whose values the
@@ -99,7 +98,7 @@ func dumpRows(ctx context.Context, db *bun.DB, table string) ([]string, error) {
 	return inserts, nil
 }
 
-// literal is the expression whose value is SQL for that of a column.
+// literal returns an expression whose result is the column's value as a SQL literal.
 func literal(column, dataType string) string {
 	switch strings.ToLower(dataType) {
 	case "bit":

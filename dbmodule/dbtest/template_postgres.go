@@ -11,15 +11,15 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// A template's name holds the day of its making. A server that outlives the
-// tests keeps the templates of two days, for the processes to come.
+// A template's name has the day on which it was made. An external server keeps the
+// templates of two days, for later processes.
 const (
 	templatePrefix = "dbtest_template_"
 	templateDay    = "20060102"
 )
 
-// buildPostgreSQL takes a template that another process has made today. What
-// it makes itself gets the template's name when it is complete.
+// buildPostgreSQL uses a template that another process has made today, or else makes
+// one. A new template gets its name when it is complete.
 func buildPostgreSQL(ctx context.Context, tpl *template, s *schema, name, draft string) (err error) {
 	adminURL := tpl.source.rawURL
 	db, err := openAdmin(ctx, adminURL)
@@ -51,8 +51,8 @@ func buildPostgreSQL(ctx context.Context, tpl *template, s *schema, name, draft 
 	return errors.Join(err, dropErr)
 }
 
-// strategy is the faster one: files are, unless the server syncs each of them.
-// Before version 15 there is no choice.
+// strategy returns the faster way to copy a database. To copy files is faster, unless
+// the server syncs each of them. Before version 15 there is no choice.
 func strategy(ctx context.Context, db *dbmodule.Database) (option string, err error) {
 	var files bool
 	err = db.DB().NewRaw("SELECT current_setting('server_version_num')::int >= 150000 AND NOT current_setting('fsync')::bool").Scan(ctx, &files)
@@ -70,7 +70,8 @@ func hasDatabase(ctx context.Context, db *dbmodule.Database, name string) (there
 	return there, err
 }
 
-// dropOldTemplates leaves those of yesterday to processes that began then.
+// dropOldTemplates drops old templates. It keeps those of yesterday, for processes
+// that began yesterday.
 func dropOldTemplates(ctx context.Context, db *dbmodule.Database, now time.Time) error {
 	var names []string
 	err := db.DB().NewRaw("SELECT datname FROM pg_database WHERE starts_with(datname, ?)", templatePrefix).Scan(ctx, &names)

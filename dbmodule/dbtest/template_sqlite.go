@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// buildSQLite keeps the file in memory: closing the database has moved what
-// its log held into it.
+// buildSQLite builds a database file and keeps its bytes in memory. Closing the
+// database has moved the content of the write-ahead log into the file.
 func buildSQLite(ctx context.Context, tpl *template, s *schema, path string) error {
 	if err := s.build(ctx, sqliteURL(path)); err != nil {
 		return err

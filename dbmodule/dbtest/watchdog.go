@@ -10,22 +10,21 @@ import (
 	"syscall"
 )
 
-// watchdog is a child process that ends a server and removes its folder when
-// the test process is gone. Package testing has no clean-up for a process as
-// a whole, and none could run after a kill or a timeout's panic. So the
-// watchdog reads from a pipe that nobody writes to: the read ends when the
-// kernel has closed the other end together with the test process, however
-// that ended.
+// watchdog is a child process that ends a server and removes its folder when the
+// test process has ended. Package testing has no clean-up for a whole process, and
+// no clean-up could run after a kill or a timeout's panic. So the watchdog reads
+// from a pipe to which nobody writes. When the test process ends, for whatever
+// reason, the kernel closes the other end of the pipe, and the read ends.
 type watchdog struct {
 	process *process
 	pipe    *os.File
 	folder  string
 }
 
-// watchdogScript takes the folder and the number of the signal that ends the
-// server. A stopped process would not act on it, hence SIGCONT first. One that
-// has ended may stay in the table as a zombie: its parent is the test process,
-// and then whoever adopts orphans, at leisure.
+// watchdogScript takes the folder and the number of the signal that ends the server.
+// It sends SIGCONT first, since a suspended process would not react to the signal. A
+// process that has ended may stay a zombie for a while, until its parent waits for
+// it: the test process, or later the process that adopts orphans.
 const watchdogScript = `
 cat >/dev/null
 [ -f "$1/pid" ] && read -r pid <"$1/pid" && {
@@ -64,11 +63,11 @@ func (w *watchdog) paused(pids []int) error {
 	return nil
 }
 
-// resumed takes back what paused said.
+// resumed tells the watchdog that no process is paused any more.
 func (w *watchdog) resumed() error { return w.remove("paused") }
 
-// forget makes the watchdog leave alone a server that has ended, since its
-// process id may soon be another's.
+// forget tells the watchdog that the server has ended, so that it sends no signal to
+// its process id, which another process may get soon.
 func (w *watchdog) forget() error { return errors.Join(w.remove("pid"), w.resumed()) }
 
 func (w *watchdog) remove(name string) error {
@@ -80,7 +79,7 @@ func (w *watchdog) remove(name string) error {
 
 func (w *watchdog) file(name string) string { return filepath.Join(w.folder, name) }
 
-// release lets the watchdog do its work now and waits for its end.
+// release makes the watchdog do its work now, and waits until it has ended.
 func (w *watchdog) release() error {
 	return errors.Join(w.pipe.Close(), w.process.end(endLimit))
 }

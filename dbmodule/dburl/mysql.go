@@ -70,17 +70,17 @@ type mysqlReader struct {
 	ssl, disabled, verifyCert, verifyIdent, compress *bool
 }
 
-// readMySQLOptions translates what aiomysql, asyncmy, PyMySQL, mysqlclient
-// and go-sql-driver call their options, and lets those that name a part of
-// the URL replace it.
+// readMySQLOptions translates the options of aiomysql, asyncmy, PyMySQL,
+// mysqlclient and go-sql-driver. An option that names a part of the URL replaces
+// that part.
 func (p *urlParts) readMySQLOptions(query []urlOption) error {
 	r := &mysqlReader{urlParts: p, o: MySQLOptions{
 		connectTimeout: unset,
 		ProgramName:    defaultApplicationName,
 		Variables: map[string]string{
 			"time_zone": "'+00:00'",
-			// The server's own mode and strictness, without the mode that
-			// makes a backslash ordinary: Bun doubles backslashes in strings.
+			// The server's own mode with strict mode, but without the mode in which
+			// a backslash is an ordinary character: Bun doubles backslashes in strings.
 			"sql_mode": "REPLACE(CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES'), 'NO_BACKSLASH_ESCAPES', '')",
 		},
 	}}
@@ -107,7 +107,7 @@ func (p *urlParts) readMySQLOptions(query []urlOption) error {
 	return nil
 }
 
-// ofOneHost has set replace a part of the one host that the URL names.
+// ofOneHost calls set to replace a part of the URL's only host.
 func (r *mysqlReader) ofOneHost(set func(h *Host, value string) error) func(string) error {
 	return func(value string) error {
 		h := r.hosts[0]
@@ -122,7 +122,7 @@ func (r *mysqlReader) ofOneHost(set func(h *Host, value string) error) func(stri
 	}
 }
 
-// server has the options that say which server, and who logs in.
+// server has the options that name the server and the user.
 func (r *mysqlReader) server() optionTable {
 	return optionTable{
 		"host": r.ofOneHost(func(h *Host, value string) error {
@@ -243,10 +243,10 @@ func (r *mysqlReader) session() optionTable {
 	}
 }
 
-// decide finds the mode that PyMySQL's separate switches amount to, unless
-// ssl_mode or tls said it: no TLS without any of them; with a CA, its
-// certificate and the host's name are verified unless a switch says no;
-// without one, the connection is encrypted and nothing is verified.
+// decide derives the mode from PyMySQL's separate switches, unless ssl_mode or tls
+// sets it. Without any switch there is no TLS. With a CA, certificate and host name
+// are verified unless a switch turns that off. Without a CA the connection is
+// encrypted, but nothing is verified.
 func (t *MySQLTLS) decide(ssl, disabled, verifyCert, verifyIdentity *bool) {
 	is := func(b *bool, want bool) bool { return b != nil && *b == want }
 	switch {
@@ -268,7 +268,8 @@ func (t *MySQLTLS) decide(ssl, disabled, verifyCert, verifyIdentity *bool) {
 	}
 }
 
-// strictMode makes sql_mode's value a SQL literal that is strict for sure.
+// strictMode returns the value of sql_mode as a SQL literal that includes a strict
+// mode.
 func strictMode(value string) (string, error) {
 	words := strings.Split(strings.ToUpper(value), ",")
 	strict := false
@@ -290,7 +291,7 @@ func strictMode(value string) (string, error) {
 	return "'" + strings.Join(words, ",") + "'", nil
 }
 
-// readInitCommand takes the one statement that the driver can send by itself:
+// readInitCommand parses the only statement that the driver can send at connect:
 // SET of session variables.
 func readInitCommand(command string) (map[string]string, error) {
 	wrong := errors.New("takes SET variable = value, …, for session variables; nothing else can be sent at connect")
@@ -330,8 +331,9 @@ func readInitCommand(command string) (map[string]string, error) {
 	return variables, nil
 }
 
-// splitTopLevel cuts at commas outside quotes and parentheses; not ok when
-// either is left open, or when a second statement or a comment begins.
+// splitTopLevel splits list at commas outside quotes and parentheses. ok is false
+// if a quote or parenthesis is not closed, or if a second statement or a comment
+// begins.
 func splitTopLevel(list string) (items []string, ok bool) {
 	var quote byte
 	depth, start := 0, 0

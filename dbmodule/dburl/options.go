@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// optionTable maps an option's name to what reads its value. An error from
-// there says what the option takes and does not repeat the value.
+// optionTable maps an option's name to the function that parses its value. The
+// function's error says which values the option accepts, and does not quote the
+// value.
 type optionTable map[string]func(value string) error
 
-// read hands each option to its entry. An empty value counts as not given, as
-// in SQLAlchemy. Only the options in repeatable may come twice.
+// read passes each option to its function. An empty value counts as not given, as
+// in SQLAlchemy. Only the options in repeatable may appear twice.
 func (known optionTable) read(engine Engine, query []urlOption, repeatable ...string) error {
 	seen := map[string]bool{}
 	for _, o := range query {
@@ -45,7 +46,7 @@ func (known optionTable) read(engine Engine, query []urlOption, repeatable ...st
 	return nil
 }
 
-// ignored accepts an option that has no meaning here and does no harm.
+// ignored accepts an option that has no effect here.
 func ignored(string) error { return nil }
 
 // text stores any value.
@@ -77,7 +78,8 @@ func choice(target *string, accepted ...string) func(string) error {
 	}
 }
 
-// only accepts an option whose one value is what this package does anyway.
+// only accepts an option whose only valid values ask for what this package does
+// anyway.
 func only(why string, accepted ...string) func(string) error {
 	return func(value string) error {
 		for _, a := range accepted {

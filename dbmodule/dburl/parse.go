@@ -111,7 +111,8 @@ func parseNetwork(engine Engine, scheme, rest string) (*urlParts, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Rendered before the options change the parts: what a person wrote.
+	// Rendered before the options change the parts, so that it shows what the user
+	// wrote.
 	p.masked = maskedURL(scheme, p.user, hasPassword, formatHosts(p.hosts), p.database, hasPath, query)
 	if engine == PostgreSQL {
 		err = p.readPostgresOptions(query)
@@ -133,10 +134,10 @@ func parseNetwork(engine Engine, scheme, rest string) (*urlParts, error) {
 	return p, nil
 }
 
-// cutUserinfo cuts where SQLAlchemy's regular expression does: the user runs
-// to the first colon, and holds no slash; the password from there to the
-// first @, whatever lies between; without a password the user runs to the
-// last @ before the first slash.
+// cutUserinfo splits s where SQLAlchemy's regular expression does. The user ends at
+// the first colon and contains no slash. The password follows and ends at the first
+// @; it may contain any character. Without a password, the user ends at the last @
+// before the first slash.
 func cutUserinfo(s string) (user, password string, hasPassword bool, rest string) {
 	end := strings.IndexAny(s, ":/")
 	if end < 0 {
@@ -153,10 +154,10 @@ func cutUserinfo(s string) (user, password string, hasPassword bool, rest string
 	return "", "", false, s
 }
 
-// strayAt reports whether what follows user and password has an @ that is
-// likely to be a part of the password, or to end it. SQLAlchemy takes such a
-// text for a host, a database or an option, and we would print it. An @ in the
-// database's name or in an option is fine, unless what stands there looks like
+// strayAt reports whether the text after user and password has an @ that is
+// probably a part of the password or its end. SQLAlchemy would read such a text as
+// a host, a database or an option, and we would print it. An @ in the database's
+// name or in an option is accepted, unless the text there looks like
 // user:password@host or @host/database.
 func strayAt(rest string) bool {
 	head, query, _ := strings.Cut(rest, "?")
@@ -168,8 +169,8 @@ func strayAt(rest string) bool {
 	return at >= 0 && strings.ContainsAny(query[at:], ":/")
 }
 
-// parseHosts reads host[:port] items separated by commas; decode undoes
-// percent-encoding, which a query has had undone already.
+// parseHosts parses host[:port] items separated by commas. decode says whether to
+// decode percent-encoding; the values of a query are decoded already.
 func parseHosts(list, where string, decode bool) ([]Host, error) {
 	var hosts []Host
 	for item := range strings.SplitSeq(list, ",") {
@@ -256,8 +257,8 @@ func notInHostName(r rune) bool {
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
-// unescape decodes one part as Python's urllib.parse.unquote does, so that a
-// + stays one, but refuses what unquote would quietly leave or replace.
+// unescape decodes one part as Python's urllib.parse.unquote does, so a + stays a
+// +. It returns an error for text that unquote would silently keep or replace.
 func unescape(part, text string) (string, error) {
 	if !strings.Contains(text, "%") {
 		return text, nil
@@ -332,7 +333,7 @@ func isWord(s string) bool {
 	return true
 }
 
-// dialects are the names before + and what may follow it.
+// dialects are the names before the +, and the drivers that may follow it.
 func dialects() []struct {
 	name    string
 	engine  Engine

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// defaultApplicationName is what servers are told unless the URL says else.
+// defaultApplicationName is the application_name unless the URL sets another.
 const defaultApplicationName = "openhands-server"
 
 // unset is a connect timeout that a URL does not mention.
@@ -65,7 +65,7 @@ type PostgreSQLOptions struct {
 	StatementsLimit int
 
 	connectTimeout time.Duration // 0: no limit; unset: the configuration's
-	// statementCache is DATABASE_STATEMENT_CACHE_SIZE by the URL, -1 without.
+	// statementCache is the URL's own DATABASE_STATEMENT_CACHE_SIZE, or -1.
 	statementCache int
 }
 
@@ -78,8 +78,8 @@ type postgresReader struct {
 	ports      []uint16
 }
 
-// readPostgresOptions translates what asyncpg, psycopg, pg8000, libpq and pgx
-// call their options, and lets those that name a part of the URL replace it.
+// readPostgresOptions translates the options of asyncpg, psycopg, pg8000, libpq and
+// pgx. An option that names a part of the URL replaces that part.
 func (p *urlParts) readPostgresOptions(query []urlOption) error {
 	r := &postgresReader{urlParts: p, o: PostgreSQLOptions{
 		Settings:        map[string]string{"sslmode": "prefer", "target_session_attrs": "any"},
@@ -107,7 +107,7 @@ func (p *urlParts) readPostgresOptions(query []urlOption) error {
 	return nil
 }
 
-// setting stores a value for the driver under libpq's name, if it is an accepted one.
+// setting stores a value under libpq's name, if the value is one of accepted.
 func (r *postgresReader) setting(name string, accepted ...string) func(string) error {
 	return func(value string) error {
 		if len(accepted) > 0 {
@@ -128,7 +128,7 @@ func (r *postgresReader) runtime(name string) func(string) error {
 	}
 }
 
-// server has the options that say which server, and who logs in.
+// server has the options that name the server and the user.
 func (r *postgresReader) server() optionTable {
 	o := &r.o
 	return optionTable{
@@ -243,10 +243,10 @@ func (r *postgresReader) session() optionTable {
 		"search_path":      r.runtime("search_path"),
 		"timezone":         r.runtime("timezone"),
 		"client_encoding":  only("Go's strings are UTF-8", "utf8", "utf-8", "auto"),
-		// How the server plans prepared statements. With auto, which is its default, it
-		// makes a plan for any value once it looks no worse than those for each value.
-		// force_custom_plan is for tables where values differ much in how many rows
-		// they have. SET LOCAL sets it for one unit of work.
+		// How the server plans prepared statements. With auto, the default, it uses a
+		// generic plan as soon as that costs no more than custom plans. Use
+		// force_custom_plan for tables where the number of rows differs much between
+		// values. SET LOCAL sets it for one unit of work.
 		"plan_cache_mode": func(value string) error {
 			var mode string
 			if err := choice(&mode, "auto", "force_custom_plan", "force_generic_plan")(value); err != nil {
@@ -295,7 +295,7 @@ func (r *postgresReader) statements() optionTable {
 	}
 }
 
-// contradictions is what options say against each other.
+// contradictions returns an error if options contradict each other.
 func (r *postgresReader) contradictions() error {
 	o := &r.o
 	if o.StatementsLimit == 0 && (o.QueryMode == QueryModeCacheStatement || o.QueryMode == QueryModeCacheDescribe) {
@@ -313,8 +313,8 @@ func (r *postgresReader) contradictions() error {
 	return nil
 }
 
-// requireAuth reads libpq's list of the ways to log in that the client accepts,
-// or with ! before each of them, refuses.
+// requireAuth parses libpq's list of the authentication methods that the client
+// accepts, or with a ! before each of them, refuses.
 func requireAuth(settings map[string]string) func(string) error {
 	return func(value string) error {
 		refuses := strings.HasPrefix(value, "!")

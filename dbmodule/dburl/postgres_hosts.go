@@ -22,7 +22,7 @@ func (r *postgresReader) readPorts(value string) error {
 // placeHosts lets hosts, ports and addresses of the query replace those of the URL.
 func (r *postgresReader) placeHosts() error {
 	if r.namedHosts != nil {
-		// The authority's port serves a host that the query names alone.
+		// The authority's port also applies to a single host that the query names.
 		if len(r.namedHosts) == 1 && r.namedHosts[0].Port == 0 && len(r.hosts) == 1 && r.ports == nil {
 			r.namedHosts[0].Port = r.hosts[0].Port
 		}

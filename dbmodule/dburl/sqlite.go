@@ -62,7 +62,7 @@ func parseSQLite(scheme, rest string) (*urlParts, error) {
 		"synchronous": choice(&o.Synchronous, "FULL", "NORMAL", "EXTRA", "OFF"),
 		"mode":        choice(&mode, "ro", "rw", "rwc", "memory"),
 		"uri":         flag(&uri),
-		// Connections are shared as the engine needs, whatever these say.
+		// The engine decides how connections are shared, whatever these options say.
 		"cache":             choice(&discard, "shared", "private"),
 		"check_same_thread": flag(&ignoredFlag),
 		"cached_statements": count(&o.statementCache, 1<<30),
@@ -96,9 +96,9 @@ func parseSQLite(scheme, rest string) (*urlParts, error) {
 	return &urlParts{engine: SQLite, masked: masked, database: database, sqlite: o}, nil
 }
 
-// fileURIPath returns the path in SQLite's own file: form, which Python's
-// sqlite3 reads when uri=true: file:name, file:/abs or file://[localhost]/abs.
-// The percent-encoding was undone by SQLAlchemy's rule already; a # ends it.
+// fileURIPath returns the path of a SQLite file: URI, which Python's sqlite3 reads
+// if uri=true: file:name, file:/abs or file://[localhost]/abs. Its percent-encoding
+// is already decoded by SQLAlchemy's rule; a # ends the path.
 func fileURIPath(uri string) (string, error) {
 	path := strings.TrimPrefix(uri, "file:")
 	if after, ok := strings.CutPrefix(path, "//"); ok {

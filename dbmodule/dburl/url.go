@@ -261,8 +261,8 @@ func (u URL) Invalid() error {
 	return u.parts.invalid
 }
 
-// maskedURL renders the parts again, so that spelling which was ambiguous in
-// the input is not in the output.
+// maskedURL renders the URL again from its parts, so that the output has no
+// ambiguous spelling of the input.
 func maskedURL(scheme, user string, hasPassword bool, authority, database string, hasPath bool, query []urlOption) string {
 	var b strings.Builder
 	b.WriteString(scheme + "://")
@@ -288,8 +288,8 @@ func maskedURL(scheme, user string, hasPassword bool, authority, database string
 	return b.String()
 }
 
-// mayHoldSecret names the options whose value is a secret, or a text in which
-// a person may have written one.
+// mayHoldSecret reports whether the option's value is a secret, or a free text that
+// may contain one.
 func mayHoldSecret(name string) bool {
 	switch name {
 	case "password", "passwd", "sslpassword", "ssl_key_password", "options", "init_command":
@@ -298,8 +298,8 @@ func mayHoldSecret(name string) bool {
 	return false
 }
 
-// escape percent-encodes all but RFC 3986's unreserved characters, those in
-// keep, and letters beyond ASCII.
+// escape percent-encodes all characters except RFC 3986's unreserved characters,
+// the characters in keep, and letters beyond ASCII.
 func escape(text, keep string) string {
 	var b strings.Builder
 	for i := range len(text) {

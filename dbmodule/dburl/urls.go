@@ -29,7 +29,8 @@ func ParseURLs(raw string) (URLs, error) {
 	return urls, nil
 }
 
-// splitURLs cuts before each dialect. What has none is one item, and no URL.
+// splitURLs splits raw before each dialect. Text without a dialect is one item,
+// which is not a valid URL.
 func splitURLs(raw string) []string {
 	const separators = ", \t\r\n"
 	if raw = strings.Trim(raw, separators); raw == "" {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How file systems are known to the kernel, and what is wrong with them for
-// SQLite, which needs locks and memory that all processes share.
+// fileSystems maps the kernel's numbers of file systems to the problem of a database
+// on them. SQLite needs locks and memory that all processes share.
 var fileSystems = map[int64]Finding{
 	unix.NFS_SUPER_MAGIC:       overNetwork("NFS"),
 	unix.SMB_SUPER_MAGIC:       overNetwork("SMB"),

@@ -32,13 +32,13 @@ type check struct {
 	run  func(ctx context.Context, p *patient) Finding
 }
 
-// patient is what the checks look at.
+// patient is the database that the checks examine, with its configuration.
 type patient struct {
 	config dbmodule.Config
 	opts   Options
 	db     *dbmodule.Database
-	// variables are the server's settings as this session sees them, and
-	// global those of new sessions, which only MySQL tells apart.
+	// variables are the server's settings in this session, and global those of new
+	// sessions. Only MySQL distinguishes the two.
 	variables, global map[string]string
 }
 
@@ -113,7 +113,7 @@ func (r *Report) run(ctx context.Context, p *patient, checks []check) {
 	}
 }
 
-// connect tries once: whoever asks wants to know now.
+// connect tries only once, since the user wants an answer now.
 func (p *patient) connect(ctx context.Context) Finding {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, fmt.Errorf("no answer within %s", connectLimit))
 	defer cancel()

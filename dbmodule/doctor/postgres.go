@@ -153,7 +153,7 @@ func postgresConnections(ctx context.Context, p *patient) Finding {
 
 // fits compares the pool with how many connections the server gives.
 func fits(p *patient, room int, setting string) Finding {
-	// Migrations and statements that are being ended have some of their own.
+	// Migrations and the cancelling of statements use connections of their own.
 	const own = 3
 	pool := p.config.PoolSize + max(p.config.MaxOverflow, 0)
 	found := fmt.Sprintf("the server gives %d, and one process of this program may take %d", room, pool+own)
@@ -214,8 +214,8 @@ func postgresIdleTimeout(_ context.Context, p *patient) Finding {
 	return fine(d.String())
 }
 
-// postgresPooler tells a pooler from a server. In transaction pooling two
-// clients, one of them idle, have the same server process behind them.
+// postgresPooler detects a pooler. In transaction pooling two clients, one of them
+// idle, use the same server process.
 func postgresPooler(ctx context.Context, p *patient) Finding {
 	first, second, err := p.backends(ctx)
 	named := strings.Contains(p.config.URL.String(), "default_query_exec_mode=cache_statement")
@@ -231,8 +231,8 @@ func postgresPooler(ctx context.Context, p *patient) Finding {
 	return fine("one with transaction pooling, which this program can do with")
 }
 
-// isLostStatement recognises a named statement that is there already or not any
-// more, since another connection answers.
+// isLostStatement reports whether a named statement exists already or no longer
+// exists, since a pooler passed it to another connection.
 func isLostStatement(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "42P05" || pg.Code == "26000")

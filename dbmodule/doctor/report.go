@@ -54,5 +54,5 @@ func warning(found, advice string) Finding { return Finding{Level: Warning, Foun
 
 func wrong(found, advice string) Finding { return Finding{Level: Wrong, Found: found, Do: advice} }
 
-// unread is the finding of a check that could not look.
+// unread is the finding of a check that could not read what it examines.
 func unread(err error) Finding { return skipped("can't be read: " + err.Error()) }

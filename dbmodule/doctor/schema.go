@@ -43,7 +43,7 @@ func clockAgrees(ctx context.Context, p *patient) Finding {
 	}
 	after := p.opts.Now()
 	apart := time.Duration((theirs - float64(before.Add(after.Sub(before)/2).UnixMicro())/1e6) * float64(time.Second))
-	// The answer took a while; the server looked at its clock somewhere in it.
+	// The server read its clock at some moment between question and answer.
 	off := apart.Abs() - after.Sub(before)/2
 	found := fmt.Sprintf("the server's clock is %s from this machine's", apart.Abs().Round(time.Millisecond))
 	const advice = "run NTP or chrony on both machines"
@@ -56,7 +56,7 @@ func clockAgrees(ctx context.Context, p *patient) Finding {
 	return fine("agrees with the server's")
 }
 
-// canCreate makes a table with an index and takes it back.
+// canCreate creates a table with an index and removes it again.
 func canCreate(ctx context.Context, p *patient) Finding {
 	advice := "grant the account CREATE on the schema, or run \"db upgrade\" with one that has it and serve with DATABASE_SCHEMA=check"
 	if p.db.Engine() == dbmodule.MySQL {
@@ -106,7 +106,7 @@ func canUse(ctx context.Context, p *patient) Finding {
 				absent = append(absent, table.Name)
 				break
 			}
-			// What else may be wrong with a table is no question of permissions.
+			// Other errors are not about permissions.
 			if errors.Is(err, dbmodule.ErrAccessDenied) || errors.Is(err, dbmodule.ErrReadOnly) {
 				denied = append(denied, verb+" on "+table.Name)
 			}
@@ -136,7 +136,7 @@ func statementsOf(table *schema.Table) []string {
 	}
 }
 
-// isNoTable recognises what each engine says of a table that is not there.
+// isNoTable reports whether err is an engine's error for a missing table.
 func isNoTable(err error) bool {
 	if err == nil {
 		return false

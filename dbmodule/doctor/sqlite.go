@@ -35,7 +35,8 @@ var sqliteChecks = []check{
 	{"foreign keys", sqliteForeignKeys},
 }
 
-// absent reports whether to connect would make the database.
+// absent reports whether the database's file is missing, so that connecting would
+// create it.
 func (p *patient) absent() bool {
 	u := p.config.URL
 	if u.Engine() != dbmodule.SQLite || u.Memory() {
@@ -83,7 +84,7 @@ func sqlitePermissions(_ context.Context, p *patient) Finding {
 	return fine(info.Mode().Perm().String())
 }
 
-// private reports whether a folder above keeps others out.
+// private reports whether a folder above path denies access to other users.
 func private(path string) bool {
 	path, err := filepath.Abs(path)
 	for folder := filepath.Dir(path); err == nil; folder = filepath.Dir(folder) {
@@ -98,7 +99,7 @@ func private(path string) bool {
 	return false
 }
 
-// sqliteFolder tries to make a file, which SQLite has to for its log.
+// sqliteFolder tries to create a file in the folder, as SQLite does for its log.
 func sqliteFolder(_ context.Context, p *patient) Finding {
 	if p.config.URL.Memory() {
 		return skipped("the database is in memory")
