@@ -2,6 +2,7 @@
 package apptest
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -110,11 +111,16 @@ type Answer struct {
 // Do sends a request; an empty body is none. headers are names and values, in turns.
 func (s *Server) Do(t testing.TB, method, path, body string, headers ...string) Answer {
 	t.Helper()
+	return s.DoWithin(t.Context(), method, path, body, headers...)
+}
+
+// DoWithin is Do for a client that leaves when ctx ends.
+func (s *Server) DoWithin(ctx context.Context, method, path, body string, headers ...string) Answer {
 	var reader io.Reader
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	r := httptest.NewRequestWithContext(t.Context(), method, path, reader)
+	r := httptest.NewRequestWithContext(ctx, method, path, reader)
 	r.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
