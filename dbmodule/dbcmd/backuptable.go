@@ -10,7 +10,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/backup"
 )
 
-// backupTable tells what a file holds, for people.
+// backupTable returns a table for people with the content of a backup.
 func backupTable(what string, r backup.Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-8s  %s\n", what, r.Path)
@@ -42,8 +42,8 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %ciB", value, units[0])
 }
 
-// copyBar shows on a terminal how far a copy is, and says when it is complete:
-// to verify it takes as long again.
+// copyBar shows the progress of a copy on a terminal, and says when the copy is
+// complete: its verification then takes as long again.
 type copyBar struct {
 	out       io.Writer
 	bar       *progressbar.ProgressBar

@@ -52,7 +52,7 @@ func New(config Config) *cobra.Command {
 	t.root.PersistentFlags().StringVar(&t.dir, dirFlag, config.Dir, "the revisions are in `FOLDER`")
 	if names := config.databases(); len(names) > 0 {
 		t.root.PersistentFlags().StringVar(&t.database, databaseFlag, "", "work on the database of this `NAME` instead of the main one: "+strings.Join(names, ", "))
-		// It fails only for a flag that is not there.
+		// It fails only for an unknown flag.
 		_ = t.root.RegisterFlagCompletionFunc(databaseFlag, cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 	}
 	if config.Arguments != nil {
@@ -91,7 +91,7 @@ func (t *tree) add(cmd *cobra.Command, wrong error) {
 	t.root.AddCommand(cmd)
 }
 
-// choose makes the database that --database names the one that the command is about.
+// choose makes the command use the database that --database names.
 func (t *tree) choose(cmd *cobra.Command) error {
 	if !cmd.Flags().Changed(databaseFlag) {
 		return nil
@@ -110,7 +110,7 @@ func (t *tree) choose(cmd *cobra.Command) error {
 	return nil
 }
 
-// passArguments gives the program what -x says.
+// passArguments passes the values of -x to the program.
 func (t *tree) passArguments(cmd *cobra.Command) error {
 	if len(t.x) == 0 {
 		return nil
@@ -129,7 +129,7 @@ func (t *tree) passArguments(cmd *cobra.Command) error {
 	return nil
 }
 
-// unknown is the error about a command that there is not.
+// unknown returns the error for an unknown command.
 func (t *tree) unknown(cmd *cobra.Command, name string) error {
 	if cmd.SuggestionsMinimumDistance <= 0 {
 		cmd.SuggestionsMinimumDistance = 2
@@ -140,7 +140,7 @@ func (t *tree) unknown(cmd *cobra.Command, name string) error {
 	return usage(cmd, "there is no command %q: see %s --help", name, cmd.CommandPath())
 }
 
-// path is how a person calls a command of the tree.
+// path returns a command of the tree as a user has to type it.
 func (t *tree) path(name string) string {
 	if t.database != "" {
 		name += " --" + databaseFlag + " " + t.database

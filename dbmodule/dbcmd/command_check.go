@@ -78,7 +78,7 @@ func (t *tree) checkModels(cmd *cobra.Command) ([]finding, error) {
 	return findings, nil
 }
 
-// leftAlone are notes of what a comparison did not compare.
+// leftAlone returns notes about objects that a comparison left out.
 func leftAlone(where string, left []autogen.LeftAlone) []finding {
 	var notes []finding
 	for _, l := range left {
@@ -87,7 +87,7 @@ func leftAlone(where string, left []autogen.LeftAlone) []finding {
 	return notes
 }
 
-// operations shortens what a draft does.
+// operations summarises the statements of a draft.
 func operations(d autogen.Draft) string {
 	const enough = 3
 	statements := d.Up
@@ -115,8 +115,9 @@ func (t *tree) checkConnected(cmd *cobra.Command, m *migrate.Migrator, live bool
 	return findings, err
 }
 
-// driftedFindings name revisions that were changed after they had been applied,
-// with the checksum that makes a change good which this database does not need.
+// driftedFindings names revisions that were changed after they had been applied. Each
+// finding has the checksum with which a person can accept a change that this database
+// does not need.
 func driftedFindings(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database, where string, ids []string) ([]finding, error) {
 	if len(ids) == 0 {
 		return nil, nil

@@ -72,7 +72,7 @@ func (t *tree) doctor(cmd *cobra.Command, asJSON bool) error {
 	return nil
 }
 
-// unusable are the findings when the settings can't even be read.
+// unusable returns the findings if the settings can't be read.
 func unusable(err error) []doctor.Finding {
 	all := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -87,8 +87,8 @@ func unusable(err error) []doctor.Finding {
 	return findings
 }
 
-// doctorTable is the report for people: what is fine in a line, and below what
-// is not what to do.
+// doctorTable returns the report for people: one line for each finding, and below a
+// problem what to do about it.
 func doctorTable(r doctor.Report) string {
 	var b strings.Builder
 	if r.Database != "" {

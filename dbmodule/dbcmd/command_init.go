@@ -60,7 +60,7 @@ func (t *tree) initFolder(cmd *cobra.Command, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(full), folderMode); err != nil {
 		return fmt.Errorf("dbcmd: init: %w", err)
 	}
-	// A folder that is there and empty would be in the way of the new one.
+	// An existing empty folder would block the rename of the new one.
 	if err := os.Remove(full); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("dbcmd: init: %w", err)
 	}
@@ -139,7 +139,7 @@ func Source() migrate.Source { return migrate.Source{FS: files} }
 `, packageName(folder))
 }
 
-// packageName makes a folder's name a package's.
+// packageName derives a Go package's name from a folder's name.
 func packageName(folder string) string {
 	name := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' {

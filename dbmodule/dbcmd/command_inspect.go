@@ -101,8 +101,8 @@ func (t *tree) printModels(ctx context.Context, cmd *cobra.Command, db *dbmodule
 	return say(cmd, "%s", text)
 }
 
-// dropVersionTables takes the tables out that the program's sources keep their
-// revisions in under a name of their own.
+// dropVersionTables removes from realm the version tables of the program's sources
+// that have a name of their own.
 func (t *tree) dropVersionTables(realm *schema.Realm) {
 	kept := map[string]bool{}
 	for _, source := range t.config.Sources {

@@ -44,8 +44,8 @@ func (t *tree) mergeCommand() *cobra.Command {
 	return cmd
 }
 
-// mendedSnapshots are those of the models, in place of those that can't be
-// read, as after a conflict in version control.
+// mendedSnapshots returns the snapshots of the models. They replace snapshots that
+// can't be read, for example after a merge conflict.
 func (t *tree) mendedSnapshots(cmd *cobra.Command, id string) (map[string]string, error) {
 	mended := map[string]string{}
 	for _, engine := range t.config.Engines {

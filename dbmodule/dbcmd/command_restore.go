@@ -65,7 +65,7 @@ func (t *tree) restore(cmd *cobra.Command, from string, force bool) error {
 	})
 }
 
-// examine asks whether the program can work with what the backup holds.
+// examine checks whether the program can use the content of the backup.
 func (t *tree) examine(ctx context.Context, cmd *cobra.Command, s Settings, r *backup.Replacement, force bool) error {
 	complain := func(format string, args ...any) error {
 		text := fmt.Sprintf(format, args...)
@@ -124,7 +124,7 @@ func (t *tree) revisionsOf(ctx context.Context, cmd *cobra.Command, s Settings, 
 	return state, err
 }
 
-// sayRestored says what is where now.
+// sayRestored prints where the restored and the previous database are.
 func sayRestored(cmd *cobra.Command, db *dbmodule.Database, report backup.Report, done backup.Installed) error {
 	text := backupTable("restored", report)
 	text += fmt.Sprintf("database  %s\n", db.URL().Path())

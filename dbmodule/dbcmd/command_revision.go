@@ -121,8 +121,8 @@ func (t *tree) revision(cmd *cobra.Command, f revisionFlags) error {
 	return t.finish(cmd, files, f.asText)
 }
 
-// plan says what the revision follows, and gives it what Alembic gives one
-// that nobody chose an id or a message for.
+// plan decides which revisions the new one follows. It sets id and message as Alembic
+// does if the user chose none.
 func (t *tree) plan(cmd *cobra.Command, n graph.NewRevision) (*migrate.Revision, error) {
 	if err := t.writable(cmd); err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (t *tree) finish(cmd *cobra.Command, files revisionFiles, asText bool) erro
 	return t.write(cmd, files)
 }
 
-// generate compares the models with what the flags say.
+// generate compares the models with the snapshot or with a database, as the flags say.
 func (t *tree) generate(cmd *cobra.Command, f revisionFlags, renames []autogen.Rename) ([]draft, error) {
 	drafts, err := t.drafts(cmd.Context(), cmd, renames)
 	if err != nil || !f.live {

@@ -60,7 +60,7 @@ func (t *tree) upgradeCommand() *cobra.Command {
 // stepsFunc plans or runs steps.
 type stepsFunc func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) ([]migrate.Step, error)
 
-// run runs steps; what they are is told while they run.
+// run runs steps and reports each of them while it runs.
 func (t *tree) run(cmd *cobra.Command, target string, steps stepsFunc) error {
 	if err := unranged(cmd, target); err != nil {
 		return err

@@ -2,8 +2,8 @@ package dbcmd
 
 import "github.com/spf13/cobra"
 
-// completeRevisions offers the symbols and ids that REVISION can be, with what
-// they are, to the shell.
+// completeRevisions gives the shell the symbols and ids that REVISION can be, each
+// with a description.
 func (t *tree) completeRevisions(symbols ...string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		offers := append([]cobra.Completion(nil), symbols...)

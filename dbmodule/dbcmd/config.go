@@ -68,10 +68,10 @@ type Settings struct {
 
 const defaultConnectTimeout = time.Minute
 
-// defaultDir is where revisions are unless a program says otherwise.
+// defaultDir is the folder of the revisions unless the program names another.
 const defaultDir = "migrations"
 
-// errNoSettings is for programs that gave no Settings.
+// errNoSettings is the error of programs whose Config has no Settings.
 var errNoSettings = errors.New("dbcmd: this program says of no database how to reach it: its dbcmd.Config has no Settings")
 
 // filled returns the Config with its defaults, or says what can't be used.

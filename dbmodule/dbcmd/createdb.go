@@ -11,9 +11,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// createDatabase makes the database that the settings name, if its server has
-// none of that name, and reports whether it did. It connects to the database
-// first: an account that may use it need not be allowed to see others.
+// createDatabase creates the database that the settings name, if the server does not
+// have it, and reports whether it did. It first tries to connect to that database: an
+// account may use it and yet have no permission for any other.
 func createDatabase(ctx context.Context, cmd *cobra.Command, s Settings) (created bool, err error) {
 	missing, err := isMissing(ctx, cmd, s)
 	if !missing || err != nil {
@@ -23,7 +23,7 @@ func createDatabase(ctx context.Context, cmd *cobra.Command, s Settings) (create
 	if createErr == nil {
 		return true, nil
 	}
-	// Another process may have been faster.
+	// Another process may have created it meanwhile.
 	if missing, err := isMissing(ctx, cmd, s); err == nil && !missing {
 		return false, nil
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// settings asks the program which database it is.
+// settings asks the program for the settings of its database.
 func (t *tree) settings() (Settings, error) {
 	if t.config.Settings == nil {
 		return Settings{}, errNoSettings
@@ -28,7 +28,7 @@ func (t *tree) settings() (Settings, error) {
 	return s, nil
 }
 
-// open makes the Database and connects to nothing.
+// open opens the Database without connecting.
 func (t *tree) open(s Settings) (*dbmodule.Database, error) {
 	return dbmodule.Open(s.Database, s.Log, dbmodule.WithModels(t.config.Models...))
 }
@@ -60,7 +60,7 @@ func (t *tree) connectedTo(ctx context.Context, cmd *cobra.Command, s Settings, 
 	return work(ctx, db)
 }
 
-// unconnected calls work with the database, to which nothing is sent.
+// unconnected calls work with the Database, without connecting to it.
 func (t *tree) unconnected(work func(db *dbmodule.Database) error) error {
 	s, err := t.settings()
 	if err != nil {
@@ -76,7 +76,8 @@ func (t *tree) unconnected(work func(db *dbmodule.Database) error) error {
 // patience is how long a command waits for the database before it says so.
 const patience = time.Second
 
-// connect waits for the database, and not for ever. It says what it waits for.
+// connect waits until the database answers, up to limit, and reports what it waits
+// for.
 func connect(ctx context.Context, cmd *cobra.Command, db *dbmodule.Database, limit time.Duration) error {
 	if limit <= patience {
 		return tryConnect(ctx, db, limit, limit)

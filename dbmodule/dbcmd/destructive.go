@@ -14,7 +14,7 @@ var (
 	reDropSchema = regexp.MustCompile(`(?is)^drop\s+(?:schema|database)\b`)
 	reTruncate   = regexp.MustCompile(`(?is)^truncate\b`)
 	reDelete     = regexp.MustCompile(`(?is)^(?:with\b.*\)\s*)?delete\s+from\b`)
-	// reSequence matches SQLite's own account of the numbers that it gave.
+	// reSequence matches a DELETE from SQLite's own table of sequence numbers.
 	reSequence   = regexp.MustCompile("(?is)^delete\\s+from\\s+[\"`\\[]?sqlite_sequence\\b")
 	reDropColumn = regexp.MustCompile("(?is)^alter\\s+table\\b.*\\bdrop\\s+(?:column\\b|[\"`])")
 	reRenamed    = regexp.MustCompile(`(?is)^alter\s+table\s+\S+\s+rename\s+to\s+(\S+)`)

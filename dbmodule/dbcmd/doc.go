@@ -37,8 +37,8 @@
 //   - revision --autogenerate compares the models with the snapshot beside the
 //     revisions; with --live it compares them with a database. If nothing changed,
 //     it writes no revision.
-//   - check compares the revisions that the database has; with --live it compares
-//     its tables.
+//   - check examines which revisions the database has, not its tables; with --live
+//     it examines the tables too.
 //   - The flag -x exists only if Config has Arguments.
 //   - There are no templates, and no --tag.
 package dbcmd

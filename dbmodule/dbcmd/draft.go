@@ -19,7 +19,7 @@ type draft struct {
 	snapshot string
 }
 
-// errNoModels says how models get here.
+// errNoModels is the error of programs whose Config has no Models.
 var errNoModels = errors.New("dbcmd: this program names no models: its dbcmd.Config has none")
 
 // drafts compares the models with the snapshots, on every engine.

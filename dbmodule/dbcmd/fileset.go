@@ -10,10 +10,9 @@ import (
 	"slices"
 )
 
-// fileSet is what a command writes into the folder of revisions: everything,
-// or nothing of it. What is being written has a name that begins with a dot,
-// which migrate does not read, so that a process that dies leaves nothing that
-// counts.
+// fileSet is the set of files that a command writes into the folder of revisions: it
+// writes all of them or none. While they are written, their names begin with a dot.
+// migrate ignores such names, so a killed process leaves no half revision.
 type fileSet struct {
 	dir string
 	// folder is a new folder with files.
@@ -23,7 +22,7 @@ type fileSet struct {
 	snapshots map[string]string
 }
 
-// The modes of what is written; the process's mask narrows them.
+// The modes of written files and folders, before the process's umask.
 const (
 	folderMode = 0o777
 	fileMode   = 0o666
@@ -55,8 +54,8 @@ func (s fileSet) write() (err error) {
 	return nil
 }
 
-// stage writes everything beside its place. undo collects how to take it away
-// again; once a move is done, there is nothing left for it to take away.
+// stage writes each file beside its final path. undo collects functions that remove
+// these files; after the move of a file its function removes nothing.
 func (s fileSet) stage(undo *[]func() error) ([]move, error) {
 	var moves []move
 	if s.folder != "" {
@@ -65,7 +64,7 @@ func (s fileSet) stage(undo *[]func() error) ([]move, error) {
 			return nil, fmt.Errorf("%s: %w", s.folder, fs.ErrExist)
 		}
 		staged := filepath.Join(s.dir, ".new-"+s.folder)
-		// A process that died may have left one.
+		// A killed process may have left one.
 		if err := os.RemoveAll(staged); err != nil {
 			return nil, err
 		}
@@ -106,7 +105,7 @@ func writeFiles(dir string, files map[string]string) error {
 	return nil
 }
 
-// move gives what is written its name.
+// move renames a written file to its final name.
 type move struct{ from, to string }
 
 // commit moves, and returns how to restore what was there before.

@@ -7,19 +7,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// finding is something that check or lint has to say.
+// finding is one message of check or lint.
 type finding struct {
-	// where is a file or folder, or what else it is about.
+	// where is the file, the folder or another subject of the message.
 	where string
 	text  string
-	// note is for a person to know, and no reason to fail.
+	// note says that the message is only information, and not a reason to fail.
 	note bool
 }
 
 func (f finding) String() string { return f.where + ": " + f.text }
 
-// conclude prints the findings and fails if one is a problem; a single one is
-// the error's text alone. Without problems it prints fine.
+// conclude prints the findings and returns an error if one is a problem. If there is
+// only one problem, it is the error's text and is not printed. Without problems
+// conclude prints fine.
 func conclude(cmd *cobra.Command, findings []finding, fine string) error {
 	var problems []finding
 	for _, f := range findings {

@@ -12,9 +12,9 @@ import (
 // and process managers send to a process and to its group.
 const sameSignal = 100 * time.Millisecond
 
-// interruptible returns a context that the first SIGINT or SIGTERM ends, so
-// that work stops at a place it can go on from. The second one then ends the
-// process as if nobody listened.
+// interruptible returns a context that the first SIGINT or SIGTERM ends, so that work
+// stops at a point from which it can resume. A second signal ends the process in the
+// default way.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	over := context.AfterFunc(ctx, func() {

@@ -6,9 +6,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// layOut breaks a long CREATE TABLE statement into a line a column, for who
-// reviews it. It adds line ends and indents between tokens only, and leaves
-// every other statement, and one that it does not understand, as it is.
+// layOut formats a long CREATE TABLE statement with one line for each column, for
+// reviewers. It adds only line ends and indents between tokens. It does not change
+// other statements, and statements that it does not understand.
 func layOut(engine dbmodule.Engine, statement string) string {
 	const longEnough = 80
 	if len(statement) <= longEnough || !hasPrefixFold(statement, "create table ") || strings.Contains(statement, "\n") {

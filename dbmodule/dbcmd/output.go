@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// say writes a result to the standard output. That it could not is an error:
-// who redirects it would take a part for the whole.
+// say writes a result to standard output. It returns an error if it can't write: a
+// user who redirects the output would believe that a part of it is complete.
 func say(cmd *cobra.Command, format string, args ...any) error {
 	text := format
 	if len(args) > 0 {
@@ -20,7 +20,7 @@ func say(cmd *cobra.Command, format string, args ...any) error {
 	return nil
 }
 
-// tell writes what is being done to the standard error.
+// tell writes a message about progress to standard error.
 func tell(cmd *cobra.Command, format string, args ...any) {
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), format, args...) // there is nobody to tell
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// progress tells a person what a run is doing: a line a revision, as Alembic
-// logs it, and for what takes long a bar on a terminal, or a line now and then
-// elsewhere.
+// progress reports what a run does: one line for each revision, as in Alembic's log.
+// For long work it shows a bar on a terminal, and elsewhere writes a line every few
+// seconds.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -100,7 +100,7 @@ func (p *progress) statement(e migrate.Progress) {
 	}
 }
 
-// finish takes the bar away: what was done stands in lines.
+// finish removes the bar; the lines say what was done.
 func (p *progress) finish() {
 	if p.bar != nil {
 		_ = p.bar.Clear() // as in statement

@@ -7,9 +7,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// relativeTarget makes "-1" an argument of a command, though it looks like a
-// flag: each digit is a hidden flag, and one after the other they are the
-// number.
+// relativeTarget accepts "-1" as an argument of a command, although it looks like a
+// flag. Each digit is a hidden flag, and the digits in their order are the number.
 type relativeTarget struct{ digits strings.Builder }
 
 // acceptRelative returns what the command line gave as a negative number.

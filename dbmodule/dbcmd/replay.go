@@ -16,9 +16,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// replay runs the revisions up, down and up again on SQLite in memory, and
-// finds what fails, what a downgrade leaves behind, and where the end is not
-// what the models say.
+// replay runs the revisions up, down and up again on SQLite in memory. It finds
+// revisions that fail, objects that a downgrade leaves behind, and differences between
+// the final schema and the models.
 func (t *tree) replay(ctx context.Context, cmd *cobra.Command, m *migrate.Migrator) (findings []finding, err error) {
 	err = onScratch(ctx, m, func(s *scratch) error {
 		for _, r := range m.Graph().Revisions() {
