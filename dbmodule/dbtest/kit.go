@@ -113,7 +113,7 @@ func (e *missingError) Error() string { return e.reason }
 // Is makes every missingError match [ErrNotInstalled].
 func (e *missingError) Is(target error) bool { return target == ErrNotInstalled }
 
-// ErrNotInstalled: programs that an engine's server needs are not installed on
+// ErrNotInstalled means that programs that an engine's server needs are not installed on
 // this machine.
 var ErrNotInstalled = errors.New("dbtest: the engine is not installed")
 
