@@ -123,9 +123,12 @@ func TestOneOfManySucceeds(t *testing.T) {
 		require.NoError(t, err)
 		const many = 8
 		errs := make([]error, many)
-		var wg sync.WaitGroup
+		books := make([]*Book, many) // all have the same version
 		for i := range many {
-			book := load(t, db.DB(), "1")
+			books[i] = load(t, db.DB(), "1")
+		}
+		var wg sync.WaitGroup
+		for i, book := range books {
 			wg.Go(func() {
 				book.Copies = i
 				errs[i] = db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
