@@ -164,7 +164,9 @@ func TestRevisionAfterACrash(t *testing.T) {
 	require.Equal(t, "", p.must("heads").stdout)
 	p.must("revision", "-m", "x", "--rev-id", "one")
 	require.Equal(t, "one (head)\n", p.must("heads").stdout)
-	require.NoDirExists(t, staged)
+	if p.folder("one") == folder { // its name has the second in which it was written
+		require.NoDirExists(t, staged)
+	}
 	require.NoFileExists(t, filepath.Join(p.folder("one"), "half"))
 }
 
