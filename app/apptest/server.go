@@ -75,7 +75,7 @@ func NewPolling(t testing.TB, cfg dbmodule.Config, interval time.Duration, chang
 		zap.NewNop(), db,
 		compat.Routes,
 		conversations.NewRoutes(sessions, c, e),
-		events.NewRoutes(sessions, e, c),
+		events.NewRoutes(sessions, e, c, zap.NewNop()),
 		webhooks.NewRoutes(sessions, c, e, refused.NewStore(), zap.NewNop()),
 		live.NewRoutes(live.NewRooms(f, e, c, zap.NewNop()), streams, sessions, e, c),
 	)

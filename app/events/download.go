@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/wire"
@@ -92,8 +93,8 @@ func (h *handlers) described(ctx context.Context, rawID string, skills bool) (*c
 
 // archive answers with a ZIP file of files and a conversation's events, whose names are made
 // by the format of their place and id. It reads page by page, and holds no connection while
-// the client takes its time. If it can't go on, the client's connection is cut: the file is
-// not complete.
+// the client takes its time. If it can't go on, it says why in the log and cuts the client's
+// connection: the file is not complete.
 func (h *handlers) archive(id, contentType, name, format string, files ...file) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		ctx := hc.Context()
@@ -101,6 +102,9 @@ func (h *handlers) archive(id, contentType, name, format string, files ...file) 
 		hc.SetHeader("Content-Type", contentType)
 		hc.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)
 		if err := h.writeArchive(ctx, hc.BodyWriter(), id, format, files); err != nil {
+			if ctx.Err() == nil { // else the client has gone, or the server stops
+				h.log.Error("download cut off", zap.String("conversation", id), zap.Error(err))
+			}
 			panic(http.ErrAbortHandler)
 		}
 	}}

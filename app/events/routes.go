@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
 	"github.com/uptrace/bun"
+	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/paging"
@@ -29,13 +30,14 @@ type handlers struct {
 	sessions      *dbmodule.SessionFactory
 	store         *Store
 	conversations *conversations.Store
+	log           *zap.Logger
 }
 
 // NewRoutes makes the routes of both views.
 func NewRoutes(
-	sessions *dbmodule.SessionFactory, store *Store, stored *conversations.Store,
+	sessions *dbmodule.SessionFactory, store *Store, stored *conversations.Store, log *zap.Logger,
 ) httpmodule.Routes {
-	h := &handlers{sessions: sessions, store: store, conversations: stored}
+	h := &handlers{sessions: sessions, store: store, conversations: stored, log: log}
 	return func(_ *echo.Echo, api huma.API) {
 		h.registerAgentView(api)
 		h.registerAppView(api)
