@@ -50,7 +50,7 @@ func Serve(ctx context.Context, c contract.Config, ready contract.ReadyFunc) (er
 	web.Port = 0
 	server, err := httpmodule.New(web, httpmodule.Info{Title: "Own"}, log, db,
 		conversations.NewRoutes(sessions, stored, eventStore),
-		events.NewRoutes(sessions, eventStore, stored),
+		events.NewRoutes(sessions, eventStore, stored, log),
 		webhooks.NewRoutes(sessions, stored, eventStore, refused.NewStore(), log),
 	)
 	if err != nil {
