@@ -79,7 +79,7 @@ func (s *Session) claim(ctx context.Context) error {
 		return nil
 	case errors.Is(err, ErrUnique):
 		// On SQLite the row may be one that waits for its COMMIT beside others.
-		if err := s.undoAndSee(ctx); err != nil {
+		if err := s.Rollback(ctx); err != nil {
 			return fmt.Errorf("dbmodule: idempotency key: another call with the key is not known to be stored: %w", err)
 		}
 		return errStored

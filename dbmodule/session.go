@@ -191,12 +191,18 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 // its connection. Without a transaction it does nothing. ctx only limits the
 // wait: if the rollback can't be sent, the connection is dropped, which has the
 // same effect.
+//
+// On SQLite the session may have seen changes of others that share its transaction and
+// are not stored yet ([Config.GroupCommit]). Rollback and Close then wait until they
+// are. If those changes fail, the error is [ErrConflict]: nothing that was read can be
+// relied on.
 func (s *Session) Rollback(ctx context.Context) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
-	return s.rollback(ctx)
+	seen, err := s.undo(ctx)
+	return errors.Join(err, isStored(ctx, seen))
 }
 
 // Close rolls back what was not committed and releases the connection. It
@@ -340,11 +346,11 @@ func whenDone(ctx context.Context, f func()) (stop func() bool) {
 // notStopped is the stop of what never began, and so did not run.
 func notStopped() bool { return true }
 
-// rollback gives up at the latest when one of the contexts ends, and drops the
-// connection then.
-func (s *Session) rollback(within ...context.Context) error {
+// rollback is Rollback for a caller without a context: it waits as long as the context of
+// the session's last statement lasts.
+func (s *Session) rollback() error {
 	last := s.last
-	seen, err := s.undo(within...)
+	seen, err := s.undo()
 	if seen == nil {
 		return err
 	}
@@ -354,7 +360,8 @@ func (s *Session) rollback(within ...context.Context) error {
 	return err
 }
 
-// undo is rollback. On SQLite, where the session shared a transaction with others, it
+// undo rolls back. It gives up at the latest when one of the contexts ends, and drops the
+// connection then. On SQLite, where the session shared a transaction with others, it
 // returns what tells whether what it saw of them is stored.
 func (s *Session) undo(within ...context.Context) (*groupcommit.Acknowledgement, error) {
 	s.hooks, s.fromPrimary = nil, false

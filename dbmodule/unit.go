@@ -177,16 +177,6 @@ func isStored(ctx context.Context, seen *groupcommit.Acknowledgement) error {
 	}
 }
 
-// undoAndSee rolls back, and returns nil once all that the session saw is stored.
-func (s *Session) undoAndSee(ctx context.Context) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	seen, err := s.undo(ctx)
-	return errors.Join(err, isStored(ctx, seen))
-}
-
 // release gives the connection back and forgets the transaction.
 func (s *Session) release() error {
 	s.results.close()
