@@ -28,21 +28,46 @@ func (s *Server) answerHeadOf(router *echo.Router) {
 	}
 	for path := range gets {
 		if !heads[path] {
-			router.Add(http.MethodHead, path, func(c echo.Context) error {
-				router.Find(http.MethodGet, echo.GetPath(c.Request()), c)
-				return c.Handler()(c)
-			})
+			router.Add(http.MethodHead, path, s.getHandler(router))
 		}
+	}
+}
+
+// getHandler answers by what GET has for the same path. A context of Echo's own finds it:
+// c may be another type, which middleware has put around it, and have another path by now.
+func (s *Server) getHandler(router *echo.Router) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		path := echo.GetPath(c.Request())
+		if r := requestOf(c.Request().Context()); r != nil && r.response.head != nil {
+			path = r.response.head.path
+		}
+		finder := s.echo.AcquireContext()
+		finder.Reset(nil, nil)
+		router.Find(http.MethodGet, path, finder)
+		handler := finder.Handler()
+		s.echo.ReleaseContext(finder)
+		return handler(c)
 	}
 }
 
 // headBody is what a response to HEAD has in place of a body: its length.
 type headBody struct {
+	// path is the one that the route was found by.
+	path   string
 	length int64
 	// status is what the handler decided, 0 until then. The header is sent with the
 	// whole length, when the handler has returned or flushes.
 	status int
 	sent   bool
+}
+
+// see counts a part of a body, and finds the type of one that has none, as net/http does
+// for GET.
+func (h *headBody) see(b []byte, header http.Header) {
+	if _, typed := header["Content-Type"]; !typed && h.length == 0 && len(b) > 0 && header.Get("Content-Encoding") == "" {
+		header.Set("Content-Type", http.DetectContentType(b))
+	}
+	h.length += int64(len(b))
 }
 
 // sendHead sends the header of an answer to HEAD. The length of a body that is

@@ -93,6 +93,9 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 			s.lastRequest.Store(r.started.UnixNano())
 		}
 		r.pattern = c.Path()
+		if r.response.head != nil {
+			r.response.head.path = echo.GetPath(c.Request())
+		}
 		limits := s.limitsFor(c)
 		limitConnection(r.response.ResponseWriter, limits)
 		ctx, end := s.withLimits(c.Request().Context(), limits, &r.timed)

@@ -155,7 +155,7 @@ func (w *response) send(status int) {
 // write sends part of a body.
 func (w *response) write(b []byte) (int, error) {
 	if w.head != nil {
-		w.head.length += int64(len(b))
+		w.head.see(b, w.Header())
 		return len(b), nil
 	}
 	n, err := w.writeBody(b)
