@@ -32,28 +32,31 @@ const (
 	readyMaxAge = time.Second
 )
 
+// ownTag is the tag of the server's own routes in the documentation.
+const ownTag = "Server"
+
 // registerOwn registers the server's own routes.
 func (s *Server) registerOwn() {
 	open := []map[string][]string{}
 	huma.Register(s.api, huma.Operation{
-		Method: http.MethodGet, Path: pathAlive, OperationID: "alive", Tags: []string{"server"}, Security: open,
+		Method: http.MethodGet, Path: pathAlive, OperationID: "alive", Tags: []string{ownTag}, Security: open,
 		Summary: "Say whether the process answers",
 	}, func(context.Context, *struct{}) (*aliveOutput, error) {
 		return &aliveOutput{Body: aliveBody{Status: "ok"}}, nil
 	})
 	huma.Register(s.api, huma.Operation{
-		Method: http.MethodGet, Path: pathHealth, OperationID: "health", Tags: []string{"server"}, Security: open,
+		Method: http.MethodGet, Path: pathHealth, OperationID: "health", Tags: []string{ownTag}, Security: open,
 		Summary: "Say whether the process answers",
 	}, func(context.Context, *struct{}) (*aliveOutput, error) {
 		return &aliveOutput{Body: aliveBody{Status: "ok"}}, nil
 	})
 	huma.Register(s.api, huma.Operation{
-		Method: http.MethodGet, Path: pathReady, OperationID: "ready", Tags: []string{"server"}, Security: open,
+		Method: http.MethodGet, Path: pathReady, OperationID: "ready", Tags: []string{ownTag}, Security: open,
 		Summary:     "Say whether requests would succeed: the database answers and its schema is the one that is needed",
 		Description: "503 with the reasons when they would not, and from the moment the server is told to stop. It waits for no writer: whether writes succeed is known from what happened to requests lately.",
 	}, s.ready)
 	huma.Register(s.api, huma.Operation{
-		Method: http.MethodGet, Path: pathServerInfo, OperationID: "server-info", Tags: []string{"server"},
+		Method: http.MethodGet, Path: pathServerInfo, OperationID: "server-info", Tags: []string{ownTag},
 		Summary: "Describe the server",
 	}, s.serverInfo)
 

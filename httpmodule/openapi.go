@@ -3,7 +3,9 @@ package httpmodule
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"reflect"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
@@ -35,15 +37,39 @@ func (s *Server) newDocument() *huma.OpenAPI {
 	}
 }
 
-// documentErrors corrects the media type of error responses.
-func documentErrors(_ *huma.OpenAPI, op *huma.Operation) {
-	const theirs = "application/problem+json"
-	for _, response := range op.Responses {
-		if content, ok := response.Content[theirs]; ok {
-			delete(response.Content, theirs)
-			response.Content["application/json"] = content
+// documentErrors adds the responses of op.Errors where huma has not, since the operation is of a
+// plain route, corrects the media type of those that it has, and gives each an example.
+func documentErrors(document *huma.OpenAPI, op *huma.Operation) {
+	const theirs, ours = "application/problem+json", "application/json"
+	schema := document.Components.Schemas.Schema(reflect.TypeFor[huma.ErrorModel](), true, "")
+	for _, status := range op.Errors {
+		code := strconv.Itoa(status)
+		if op.Responses[code] == nil {
+			if op.Responses == nil {
+				op.Responses = make(map[string]*huma.Response)
+			}
+			op.Responses[code] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{theirs: {Schema: schema}}}
 		}
 	}
+	for code, response := range op.Responses {
+		if content, ok := response.Content[theirs]; ok {
+			delete(response.Content, theirs)
+			content.Example = errorExample(code)
+			response.Content[ours] = content
+		}
+	}
+}
+
+// errorExample is the body of an error with this status, "default" for any.
+func errorExample(code string) any {
+	status, err := strconv.Atoi(code)
+	switch {
+	case err != nil:
+		return json.RawMessage(`{"detail":"Internal Server Error"}`)
+	case status == http.StatusUnprocessableEntity:
+		return json.RawMessage(`{"detail":[{"loc":["query","limit"],"msg":"expected number <= 100","type":"value_error"}]}`)
+	}
+	return map[string]string{"detail": http.StatusText(status)}
 }
 
 // documentExamples gives parameters the examples of their schemas: Swagger UI fills in no others.

@@ -26,7 +26,7 @@ const tag = "Server"
 
 // tags is the order of the documentation.
 var tags = [...]string{
-	"Conversations", "Events", "Webhooks", "App conversations", "App events", "Shared", tag, "server", tagAgentless,
+	"Conversations", "Events", "Webhooks", "App conversations", "App events", "Shared", tag, tagAgentless,
 }
 
 // Routes registers what clients probe, and what is not offered.

@@ -63,15 +63,19 @@ func (h *handlers) registerPushes(e *echo.Echo, api huma.API) {
 	const taken = " The answer is 200 also when something could not be stored: a sender would only repeat it, and in the end " +
 		"drop what comes after it. The answer names it, and it is kept below /refused. Bodies of up to 64 MiB are taken."
 	answer := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[pushed](), true, "Pushed")
-	ok := map[string]*huma.Response{"200": {
-		Description: "OK", Content: map[string]*huma.MediaType{"application/json": {Schema: answer}},
-	}}
+	ok := func() map[string]*huma.Response {
+		return map[string]*huma.Response{"200": {
+			Description: "OK", Content: map[string]*huma.MediaType{"application/json": {Schema: answer, Example: pushed{Success: true}}},
+		}}
+	}
+	// 503 is what a sender repeats: the database does not answer, or there is no room for the body now.
+	failures := []int{http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}
 	api.OpenAPI().AddOperation(&huma.Operation{
 		OperationID: "push-conversation", Method: http.MethodPost, Path: root + "/conversations", Tags: []string{tag},
 		Summary: "Take a conversation's state",
 		Description: "Creates or updates the conversation. Its created_at stays what it was first, and so do title and " +
 			"tags once a client has set them. Secrets are masked before anything is stored. A member that can't be read is left out." + taken,
-		Responses: ok, Errors: []int{http.StatusUnprocessableEntity},
+		Responses: ok(), Errors: failures,
 	})
 	wire.Document(api, http.MethodPost, root+"/conversations", reflect.TypeFor[conversationBody](), conversationExample)
 	api.OpenAPI().AddOperation(&huma.Operation{
@@ -84,7 +88,7 @@ func (h *handlers) registerPushes(e *echo.Echo, api huma.API) {
 			Name: "conversation_id", In: "path", Required: true, Description: "UUID, as 32 hex digits or dashed", Example: "0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10",
 			Schema: &huma.Schema{Type: huma.TypeString},
 		}},
-		Responses: ok,
+		Responses: ok(), Errors: failures,
 	})
 	wire.Document(api, http.MethodPost, root+"/events/{conversation_id}", reflect.TypeFor[[]eventBody](), eventsExample)
 }

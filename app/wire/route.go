@@ -35,9 +35,10 @@ func Document(api huma.API, method, path string, body reflect.Type, example any)
 	if op == nil {
 		return
 	}
-	op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {
-		Schema:  api.OpenAPI().Components.Schemas.Schema(body, true, op.OperationID),
-		Example: example,
+	schema := api.OpenAPI().Components.Schemas.Schema(body, true, op.OperationID)
+	schema.Nullable = false // huma takes null for an empty list
+	op.RequestBody = &huma.RequestBody{Required: method != http.MethodGet, Content: map[string]*huma.MediaType{"application/json": {
+		Schema: schema, Example: example,
 	}}}
 }
 
