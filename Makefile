@@ -106,6 +106,10 @@ licences: ## print the licence of each module in the binary, for docs/licences.m
 notices: ## collect the licences' texts of what is in the binary, in notices/
 	@rm -rf notices && go run $(LICENSES) save . --save_path notices
 
+.PHONY: man
+man: ## write the manual page of each command, in man/man1/
+	@rm -rf man && go run . man man/man1
+
 .PHONY: cross
 cross: ## build the server for the systems of a release
 	@for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \

@@ -5,10 +5,15 @@ package httptrace
 
 import (
 	"context"
+	"net"
+	"net/http"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
-	"go.opentelemetry.io/contrib/instrumentation/github.com/labstack/echo/otelecho"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
 	"go.uber.org/zap"
@@ -16,18 +21,116 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
+// Scope is the instrumentation scope of the spans.
+const Scope = "github.com/openhands-go/server/httpmodule/httptrace"
+
 // Serve traces the requests of a server: one span each, named after method and
-// route, below the client's if it sent a traceparent. Probes are left out. The
+// route, below the client's if it sent a traceparent. Its attributes are those of
+// OpenTelemetry's conventions for HTTP servers, without query strings: these may have
+// keys and what people search for. Probes are left out. The
 // provider stays the caller's.
 func Serve(server *httpmodule.Server, provider trace.TracerProvider) {
-	server.Instrument(httpmodule.Instrument{
-		Middleware: otelecho.Middleware("", // the host that the client asks
-			otelecho.WithTracerProvider(provider),
-			otelecho.WithPropagators(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})),
-			otelecho.WithSkipper(func(c echo.Context) bool { return server.IsProbe(c.Path()) }),
-		),
-		LogFields: fields,
-	})
+	t := tracer{
+		Tracer:     provider.Tracer(Scope),
+		propagator: propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}),
+		isProbe:    server.IsProbe,
+	}
+	server.Instrument(httpmodule.Instrument{Middleware: t.middleware, LogFields: fields})
+}
+
+// tracer makes the spans.
+type tracer struct {
+	trace.Tracer
+	propagator propagation.TextMapPropagator
+	isProbe    func(route string) bool
+}
+
+func (t tracer) middleware(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if t.isProbe(c.Path()) {
+			return next(c)
+		}
+		request := c.Request()
+		ctx := t.propagator.Extract(request.Context(), propagation.HeaderCarrier(request.Header))
+		ctx, span := t.Start(ctx, nameOf(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(about(c)...))
+		defer span.End()
+		c.SetRequest(request.WithContext(ctx))
+		err := next(c)
+		answered(span, c.Response().Status)
+		return err
+	}
+}
+
+// nameOf names a span. What a client asks for is not part of it, its method neither if
+// HTTP does not know it.
+func nameOf(c echo.Context) string {
+	name := methodOf(c.Request().Method)
+	if name == semconv.HTTPRequestMethodOther.Value.AsString() {
+		name = "HTTP"
+	}
+	if route := c.Path(); route != "" {
+		name += " " + route
+	}
+	return name
+}
+
+// about is what is known of a request before it is answered.
+func about(c echo.Context) []attribute.KeyValue {
+	request := c.Request()
+	method := methodOf(request.Method)
+	all := []attribute.KeyValue{
+		semconv.HTTPRequestMethodKey.String(method),
+		semconv.URLPath(request.URL.Path),
+		semconv.URLScheme(c.Scheme()),
+		semconv.NetworkProtocolVersion(versionOf(request)),
+		semconv.ClientAddress(c.RealIP()),
+	}
+	if method != request.Method {
+		all = append(all, semconv.HTTPRequestMethodOriginal(request.Method))
+	}
+	if route := c.Path(); route != "" {
+		all = append(all, semconv.HTTPRoute(route))
+	}
+	if agent := request.UserAgent(); agent != "" {
+		all = append(all, semconv.UserAgentOriginal(agent))
+	}
+	host, port, err := net.SplitHostPort(request.Host)
+	if err != nil {
+		return append(all, semconv.ServerAddress(request.Host))
+	}
+	all = append(all, semconv.ServerAddress(host))
+	if number, err := strconv.Atoi(port); err == nil {
+		all = append(all, semconv.ServerPort(number))
+	}
+	return all
+}
+
+// answered adds how a request was answered. What the client did wrong is no error of the
+// server's.
+func answered(span trace.Span, status int) {
+	span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	if status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
+		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(status)))
+	}
+}
+
+// methodOf returns the method, _OTHER for what HTTP does not know: clients may
+// send any word.
+func methodOf(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	}
+	return semconv.HTTPRequestMethodOther.Value.AsString()
+}
+
+func versionOf(request *http.Request) string {
+	if request.ProtoMajor == 1 {
+		return "1." + strconv.Itoa(request.ProtoMinor)
+	}
+	return strconv.Itoa(request.ProtoMajor)
 }
 
 // fields names the request's trace in the log, if somebody keeps it.

@@ -118,6 +118,7 @@ func (p Program) newRootCommand(s streams) *cobra.Command {
 		p.newHealthcheckCommand(s),
 		p.newOpenAPICommand(s),
 		p.newVersionCommand(s),
+		p.newManCommand(),
 	)
 	return root
 }
