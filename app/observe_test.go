@@ -118,9 +118,9 @@ func TestMetricsAreServed(t *testing.T) {
 	for _, want := range []string{
 		`http_stream_opened_total 1`, `http_stream_closed_total{reason="server"} 1`, `http_stream_closed_total{reason="slow"} 0`,
 		`http_stream_closed_total{reason="client"} 0`, `http_stream_closed_total{reason="no_pong"} 0`, `http_stream_closed_total{reason="stop"} 0`,
-		`db_client_transactions_total{outcome="commit"} 1`,
-		`db_schema_state{state="current"} 1`,
-		`db_schema_revision_info{revision="`,
+		`db_client_transactions_total{database="main",outcome="commit"} 1`,
+		`db_schema_state{database="main",state="current"} 1`,
+		`db_schema_revision_info{database="main",revision="`,
 		`http_server_request_duration_seconds_count{http_request_method="POST",http_route="/api/conversations",status_class="2xx"} 1`,
 	} {
 		require.Contains(t, text, want)

@@ -29,6 +29,8 @@ type Params struct {
 	Tables    TableManager `optional:"true"`
 	Migrator  Migrator     `optional:"true"`
 	Observers []Observer   `group:"dbmodule.observers"`
+	// ObserversOfEach make observers for each database of the application.
+	ObserversOfEach []ObserverOf `group:"dbmodule.observersofeach"`
 	// Shutdowner ends the application if a migration that outlives the start
 	// fails. fx supplies it.
 	Shutdowner fx.Shutdowner `optional:"true"`
@@ -52,7 +54,11 @@ func New(p Params) (Result, error) {
 	if p.Config.Schema.needsMigrator() && p.Migrator == nil {
 		return Result{}, fmt.Errorf("dbmodule: DATABASE_SCHEMA=%s: %w", p.Config.Schema, errNoMigrator)
 	}
-	opts := []Option{WithModels(p.Models...), WithObserver(p.Observers...)}
+	each, err := observersFor("", p.ObserversOfEach)
+	if err != nil {
+		return Result{}, err
+	}
+	opts := []Option{WithModels(p.Models...), WithObserver(p.Observers...), WithObserver(each...)}
 	if p.Migrator != nil {
 		opts = append(opts, WithMigrator(p.Migrator))
 	}

@@ -26,8 +26,8 @@ import (
 //	}
 //
 // It needs a [Config] of the same name ([NamedConfig], read by [Config.Named]) and a *zap.Logger,
-// takes the models of [NamedModels], the observers of [AsNamedObserver] and the
-// revisions of migrate.Named; the
+// takes the models of [NamedModels], the observers of [AsNamedObserver] and [AsObserverOfEach],
+// and the revisions of migrate.Named; the
 // [TableManager] is the one that all databases share. Everything else is as
 // with Module: it has its own pool and its own hooks, and the start does what
 // Config.Schema says.
@@ -39,20 +39,24 @@ import (
 func Named(name string) fx.Option {
 	tag := nameTag(name)
 	return fx.Module("dbmodule."+name, fx.Provide(fx.Annotate(
-		func(cfg, main Config, log *zap.Logger, lc fx.Lifecycle, models []any, observers []Observer, tables TableManager, migrator Migrator, shutdowner fx.Shutdowner) (*Database, *bun.DB, *SessionFactory, NamedDatabase, error) {
+		func(cfg, main Config, log *zap.Logger, lc fx.Lifecycle, models []any, observers []Observer, makers []ObserverOf, tables TableManager, migrator Migrator, shutdowner fx.Shutdowner) (*Database, *bun.DB, *SessionFactory, NamedDatabase, error) {
 			if cfg.isCopyOf(main) {
-				return nil, nil, nil, NamedDatabase{}, fmt.Errorf("dbmodule: database %s: its settings are all those of the main database: set %sDATABASE_URL, and read the settings by Config.Named", name, variablePrefix(name))
+				return nil, nil, nil, NamedDatabase{}, fmt.Errorf("dbmodule: database %s: its settings are all those of the main database: set %sDATABASE_URL, and read the settings by Config.Named", name, NamedPrefix(name))
+			}
+			each, err := observersFor(name, makers)
+			if err != nil {
+				return nil, nil, nil, NamedDatabase{}, fmt.Errorf("database %s: %w", name, err)
 			}
 			r, err := New(Params{
 				Config: cfg, Log: log.Named(name), Lifecycle: lc,
-				Models: models, Observers: observers, Tables: tables, Migrator: migrator, Shutdowner: shutdowner,
+				Models: models, Observers: append(observers, each...), Tables: tables, Migrator: migrator, Shutdowner: shutdowner,
 			})
 			if err != nil {
 				return nil, nil, nil, NamedDatabase{}, fmt.Errorf("database %s: %w", name, err)
 			}
 			return r.Database, r.DB, r.Sessions, NamedDatabase{name, r.Database}, nil
 		},
-		fx.ParamTags(tag, optional, "", "", modelsOf(name), observersOf(name), optional, tag+" "+optional, optional),
+		fx.ParamTags(tag, optional, "", "", modelsOf(name), observersOf(name), observersOfEach, optional, tag+" "+optional, optional),
 		fx.ResultTags(tag, tag, tag, `group:"dbmodule.databases"`),
 	)))
 }
@@ -110,7 +114,7 @@ func (c Config) Named(name string, lookup func(variable string) (value string, o
 		if !ok {
 			continue
 		}
-		variable := variablePrefix(name) + tag
+		variable := NamedPrefix(name) + tag
 		value, ok := lookup(variable)
 		if !ok {
 			continue
@@ -119,8 +123,8 @@ func (c Config) Named(name string, lookup func(variable string) (value string, o
 			errs = append(errs, fmt.Errorf("%s: %w", variable, err))
 		}
 	}
-	if value, _ := lookup(variablePrefix(name) + "DATABASE_URL"); value == "" {
-		errs = append(errs, fmt.Errorf("%sDATABASE_URL is not set: it says which database %s is", variablePrefix(name), name))
+	if value, _ := lookup(NamedPrefix(name) + "DATABASE_URL"); value == "" {
+		errs = append(errs, fmt.Errorf("%sDATABASE_URL is not set: it says which database %s is", NamedPrefix(name), name))
 	}
 	if len(errs) > 0 {
 		return Config{}, fmt.Errorf("dbmodule: settings of database %s: %w", name, errors.Join(errs...))
@@ -128,8 +132,9 @@ func (c Config) Named(name string, lookup func(variable string) (value string, o
 	return named, nil
 }
 
-// variablePrefix is what stands before the variables of a named database.
-func variablePrefix(name string) string {
+// NamedPrefix is what the variables of a named database begin with, such as ARCHIVE_ for
+// archive: see [Config.Named].
+func NamedPrefix(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 			return r

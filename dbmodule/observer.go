@@ -2,6 +2,7 @@ package dbmodule
 
 import (
 	"context"
+	"fmt"
 
 	"go.uber.org/fx"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // Observers and the events that they receive: see package observe. The packages
-// dbmetrics, dbtrace and dbstatus each have an Observer.
+// dbmetrics and dbtrace, and httpmodule's httpstatus, each have an Observer.
 type (
 	// Observer receives what a database does, for metrics, traces and the like.
 	Observer = observe.Observer
@@ -72,4 +73,31 @@ func WithObserver(observers ...Observer) Option {
 // except the database itself.
 func AsObserver(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.As(new(Observer)), fx.ResultTags(`group:"dbmodule.observers"`)))
+}
+
+// ObserverOf makes the [Observer] of one database of an application. It is called once for
+// each of them: with "" for the one of [Module], with its name for one of [Named].
+type ObserverOf func(database string) (Observer, error)
+
+// AsObserverOfEach adds an observer to every database of the application, those of [Named]
+// included. The constructor returns an [ObserverOf], or one and an error, and may take
+// anything from the graph except databases.
+func AsObserverOfEach(constructor any) fx.Option {
+	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(observersOfEach)))
+}
+
+// observersOfEach is fx's group of what makes observers.
+const observersOfEach = `group:"dbmodule.observersofeach"`
+
+// observersFor makes the observers that every database has.
+func observersFor(database string, makers []ObserverOf) ([]Observer, error) {
+	var observers []Observer
+	for _, of := range makers {
+		observer, err := of(database)
+		if err != nil {
+			return nil, fmt.Errorf("dbmodule: make observer: %w", err)
+		}
+		observers = append(observers, observer)
+	}
+	return observers, nil
 }

@@ -53,7 +53,8 @@ var operationsByName = map[string]string{
 var buckets = []float64{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}
 
 // New makes the metrics and registers them, all but those that [Metrics.Watch]
-// adds. Metrics of the same names on one registry are an error.
+// adds. Metrics of the same names on one registry are an error: for several databases
+// wrap the registry by prometheus.WrapRegistererWith, with a label that tells them apart.
 func New(registerer prometheus.Registerer) (*Metrics, error) {
 	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "db_client_operation_duration_seconds",

@@ -2,28 +2,95 @@ package dbmetrics
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Module adds metrics of the graph's database to the graph's
+// Module adds metrics of the graph's databases to the graph's
 // prometheus.Registerer, which it needs; httpmetrics.Module has one, and serves
-// it.
+// it. Every series has the label database: [MainDatabase] for the database of
+// dbmodule.Module, and its name for each one of dbmodule.Named.
 var Module = fx.Module("dbmetrics",
-	fx.Provide(New),
-	dbmodule.AsObserver(func(m *Metrics) *Metrics { return m }),
+	fx.Provide(newAll, func(a *all) (*Metrics, error) { return a.of("") }),
+	dbmodule.AsObserverOfEach(func(a *all) dbmodule.ObserverOf {
+		return func(database string) (dbmodule.Observer, error) { return a.of(database) }
+	}),
 	fx.Invoke(watch),
 )
 
-// watch reads the schema from the application's start to its stop.
-func watch(m *Metrics, database *dbmodule.Database, lifecycle fx.Lifecycle) {
+// MainDatabase is the value of the label database for the database that has no name of
+// its own. No database of dbmodule.Named may have this name.
+const MainDatabase = "main"
+
+// all are the metrics of an application's databases.
+type all struct {
+	registerer prometheus.Registerer
+
+	mu     sync.Mutex
+	byName map[string]*Metrics
+}
+
+func newAll(registerer prometheus.Registerer) *all {
+	return &all{registerer: registerer, byName: make(map[string]*Metrics)}
+}
+
+// of returns the metrics of a database, "" for the main one.
+func (a *all) of(database string) (*Metrics, error) {
+	if database == MainDatabase {
+		return nil, fmt.Errorf("dbmetrics: database %s: the label of the database without a name is called so: choose another name", database)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m, ok := a.byName[database]; ok {
+		return m, nil
+	}
+	label := database
+	if label == "" {
+		label = MainDatabase
+	}
+	m, err := New(prometheus.WrapRegistererWith(prometheus.Labels{"database": label}, a.registerer))
+	if err != nil {
+		return nil, err
+	}
+	a.byName[database] = m
+	return m, nil
+}
+
+// watched are the databases of a graph.
+type watched struct {
+	fx.In
+
+	All       *all
+	Main      *dbmodule.Database       `optional:"true"`
+	Others    []dbmodule.NamedDatabase `group:"dbmodule.databases"`
+	Lifecycle fx.Lifecycle
+}
+
+// watch reads the databases from the application's start to its stop.
+func watch(w watched) {
+	databases := w.Others
+	if w.Main != nil {
+		databases = append(databases, dbmodule.NamedDatabase{Database: w.Main})
+	}
 	var end context.CancelFunc
-	lifecycle.Append(fx.Hook{
+	w.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
 			ctx, end = context.WithCancel(context.WithoutCancel(ctx))
-			return m.Watch(ctx, database)
+			var errs []error
+			for _, one := range databases {
+				m, err := w.All.of(one.Name)
+				if err == nil {
+					err = m.Watch(ctx, one.Database)
+				}
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
 		},
 		OnStop: func(context.Context) error {
 			end()

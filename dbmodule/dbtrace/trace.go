@@ -25,7 +25,11 @@ const longestText = 4 << 10
 
 // Tracer is a [dbmodule.Observer] that makes spans. It is safe for concurrent
 // use. Make one with [New].
-type Tracer struct{ tracer trace.Tracer }
+type Tracer struct {
+	tracer trace.Tracer
+	// database is "" for an application's main database.
+	database string
+}
 
 var _ dbmodule.Observer = (*Tracer)(nil)
 
@@ -34,19 +38,26 @@ func New(provider trace.TracerProvider) *Tracer {
 	return &Tracer{tracer: provider.Tracer(Scope)}
 }
 
-// Module traces the graph's database with the graph's trace.TracerProvider,
-// which it needs.
-var Module = fx.Module("dbtrace", dbmodule.AsObserver(New))
+// Module traces the graph's databases with the graph's trace.TracerProvider, which it
+// needs. Spans of a database of dbmodule.Named have its name as db.session.database.
+var Module = fx.Module("dbtrace", dbmodule.AsObserverOfEach(func(provider trace.TracerProvider) dbmodule.ObserverOf {
+	return func(database string) (dbmodule.Observer, error) {
+		t := New(provider)
+		t.database = database
+		return t, nil
+	}
+}))
 
 // UnitBegan begins a span. It ends with the unit of work.
 func (t *Tracer) UnitBegan(ctx context.Context, unit dbmodule.UnitOfWork) context.Context {
-	ctx, _ = t.tracer.Start(ctx, "unit of work", trace.WithAttributes(
+	ctx, span := t.tracer.Start(ctx, "unit of work", trace.WithAttributes(
 		system(unit.Engine),
 		attribute.String("db.client.connection.pool.name", string(unit.Pool)),
 		attribute.Int64("db.session.id", int64(unit.Session)), //nolint:gosec // a count
 		attribute.Int("db.session.attempt", unit.Attempt),
 		attribute.Bool("db.session.read_only", unit.ReadOnly),
 	))
+	t.name(span)
 	return ctx
 }
 
@@ -73,6 +84,7 @@ func (t *Tracer) Statement(ctx context.Context, statement dbmodule.Statement) {
 		attribute.String("db.query.text", statement.Text(longestText)),
 		attribute.Int64("db.session.id", int64(statement.Session)), //nolint:gosec // a count
 	)
+	t.name(span)
 	fail(span, statement.Err, statement.ErrorText())
 }
 
@@ -90,6 +102,13 @@ func (t *Tracer) Retrying(ctx context.Context, retry dbmodule.Retry) {
 		attribute.Int("db.session.attempt", retry.Attempt),
 		attribute.String("error.type", dbmodule.ErrorKind(retry.Err)),
 	))
+}
+
+// name says which database a span is about, if there are several.
+func (t *Tracer) name(span trace.Span) {
+	if t.database != "" {
+		span.SetAttributes(attribute.String("db.session.database", t.database))
+	}
 }
 
 // fail marks a span as failed; text is without values.

@@ -2,7 +2,6 @@ package httpstatus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,13 +10,14 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
-	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/httpmodule"
 )
 
 // Sample is one look at the pools and counters.
 type Sample struct {
-	At    time.Time               `json:"at"`
+	At time.Time `json:"at"`
+	// Pools are those of the server's own database, and of others with the database's name
+	// before the pool's, such as "archive writer".
 	Pools map[dbmodule.Pool]Usage `json:"pools"`
 	// Requests and Failed count from the start.
 	Requests int64 `json:"requests"`
@@ -52,21 +52,19 @@ type Report struct {
 	Started time.Time `json:"started"`
 	Title   string    `json:"title"`
 	Version string    `json:"version"`
-	Engine  string    `json:"engine"`
 
-	Samples    []Sample              `json:"samples"`
-	Statements []Statement           `json:"statements"`
-	Schema     *dbmodule.SchemaState `json:"schema"`
-	History    []migrate.Entry       `json:"history"`
-	Tables     []Table               `json:"tables"`
-	// TablesNote says why Tables lacks something, "" if it does not.
-	TablesNote string    `json:"tables_note,omitempty"`
-	Errors     []Failure `json:"errors"`
+	// DatabaseReport is that of the server's own database, and Databases are the others'.
+	DatabaseReport
+	Databases []DatabaseReport `json:"databases,omitempty"`
+
+	Samples    []Sample    `json:"samples"`
+	Statements []Statement `json:"statements"`
+	// Routes are those whose requests take longest, probes and streams left out.
+	Routes []Statement `json:"routes"`
+	Errors []Failure   `json:"errors"`
 
 	// MemoryLimit is what the process keeps to, in bytes, 0 for no limit.
 	MemoryLimit int64 `json:"memory_limit"`
-	// Storage is nil unless the database is a file.
-	Storage *Storage `json:"storage,omitempty"`
 }
 
 const (
@@ -86,20 +84,15 @@ const (
 type reporter struct {
 	findings []Finding
 	watcher  *Watcher
-	database *dbmodule.Database
-	migrator *migrate.Migrator // nil without revisions
-	info     httpmodule.Info
-	log      *zap.Logger
-	started  time.Time
+	// databases are the server's own, and then the others.
+	databases []*look
+	info      httpmodule.Info
+	log       *zap.Logger
+	started   time.Time
 
-	mu         sync.Mutex
-	read       time.Time
-	tablesRead time.Time
-	down       string
-	found      []string
-	schema     *dbmodule.SchemaState
-	history    []migrate.Entry
-	tables     []Table
+	mu    sync.Mutex
+	read  time.Time
+	found []string
 }
 
 func (r *reporter) sample() {
@@ -108,12 +101,17 @@ func (r *reporter) sample() {
 		Requests: r.watcher.done.Load(), Failed: r.watcher.failed.Load(), Memory: memoryInUse(),
 	}
 	sample.P50, sample.P95 = r.watcher.latency.take()
-	if storage := storageOf(r.database); storage != nil {
+	if storage := storageOf(r.databases[0].database); storage != nil {
 		sample.Log = max(storage.Log, 0)
 	}
-	for pool, stats := range r.database.PoolStats() {
-		sample.Pools[pool] = Usage{
-			InUse: stats.InUse, Open: stats.OpenConnections, Max: stats.MaxOpenConnections, Waits: stats.WaitCount,
+	for _, one := range r.databases {
+		for pool, stats := range one.database.PoolStats() {
+			if one.name != "" {
+				pool = dbmodule.Pool(one.name) + " " + pool
+			}
+			sample.Pools[pool] = Usage{
+				InUse: stats.InUse, Open: stats.OpenConnections, Max: stats.MaxOpenConnections, Waits: stats.WaitCount,
+			}
 		}
 	}
 	r.watcher.samples.add(sample)
@@ -130,32 +128,28 @@ func (r *reporter) report(ctx context.Context) Report {
 		r.read = time.Now()
 	}
 	report := Report{
-		At: time.Now(), Started: r.started, Title: r.info.Title, Version: r.info.Version, Engine: string(r.database.Engine()),
-		Samples: r.watcher.samples.all(), Statements: r.watcher.statements.slowest(), Errors: r.watcher.errors.all(),
-		Schema: r.schema, History: r.history, Tables: r.tables, TablesNote: tablesNote(r.database.Engine(), r.tables),
-		MemoryLimit: memoryLimit(), Storage: storageOf(r.database),
+		At: time.Now(), Started: r.started, Title: r.info.Title, Version: r.info.Version,
+		DatabaseReport: r.databases[0].report(), MemoryLimit: memoryLimit(),
+		Samples: r.watcher.samples.all(), Statements: r.watcher.statements.slowest(), Routes: r.watcher.routes.slowest(), Errors: r.watcher.errors.all(),
+	}
+	for _, one := range r.databases[1:] {
+		report.Databases = append(report.Databases, one.report())
 	}
 	slices.Reverse(report.Errors)
-	report.judge(r.down, r.found)
+	report.judge(r.found)
 	return report
 }
 
-// look reads what only the database knows. What can't be read is left out, and
-// the log says why.
+// look reads what only the databases know, beside each other, and asks the findings.
 func (r *reporter) look(ctx context.Context) {
-	r.down, r.schema, r.found = "", nil, nil
-	if err := r.database.Ping(ctx); err != nil {
-		r.log.Warn("status: the database does not answer", zap.Error(err))
-		r.down = "the database does not answer: " + causeOf(err)
-		return
+	var all sync.WaitGroup
+	for _, one := range r.databases {
+		all.Go(func() { one.again(ctx) })
 	}
-	state, err := r.database.SchemaState(ctx)
-	if err == nil {
-		r.schema = &state
-		err = r.lookFurther(ctx)
-	}
-	if err != nil {
-		r.log.Warn("status: not all can be read", zap.Error(err))
+	all.Wait()
+	r.found = nil
+	if r.databases[0].down != "" {
+		return // the findings are about what it has
 	}
 	for _, find := range r.findings {
 		sentence, err := find(ctx)
@@ -168,56 +162,23 @@ func (r *reporter) look(ctx context.Context) {
 	}
 }
 
-// causeOf is why a database does not answer, such as "connection refused", without a
-// password: the page's data needs the key.
-func causeOf(err error) string {
-	var known *dbmodule.Error
-	if errors.As(err, &known) {
-		return known.Error()
-	}
-	return err.Error()
-}
-
-func (r *reporter) lookFurther(ctx context.Context) (err error) {
-	session := r.database.Sessions().New(dbmodule.ReadOnly())
-	defer func() { err = errors.Join(err, session.Close()) }()
-	if r.migrator != nil {
-		history, err := r.migrator.History(ctx, session)
-		if err != nil {
-			return err
-		}
-		slices.Reverse(history)
-		r.history = history[:min(len(history), mostHistory)]
-	}
-	if time.Since(r.tablesRead) < tablesMaxAge {
-		return nil
-	}
-	tables, err := readTables(ctx, r.database.Engine(), session)
-	if err == nil {
-		r.tables, r.tablesRead = tables, time.Now()
-	}
-	return err
-}
-
 // judge says whether all is well.
-func (r *Report) judge(down string, found []string) {
+func (r *Report) judge(found []string) {
 	r.State, r.Reasons = "ok", []string{}
-	degraded := func(reason string) { r.State, r.Reasons = "degraded", append(r.Reasons, reason) }
-	switch {
-	case down != "":
-		r.State, r.Reasons = "down", []string{down}
-		return
-	case r.Schema == nil:
-		degraded("the schema can't be read")
-	case !r.Schema.Ready:
-		hindering, _ := r.Schema.Problems()
-		for _, reason := range hindering {
-			degraded(reason)
+	degraded := func(reasons ...string) {
+		if len(reasons) > 0 {
+			r.State, r.Reasons = "degraded", append(r.Reasons, reasons...)
 		}
 	}
-	for _, sentence := range found {
-		degraded(sentence)
+	degraded(r.problems()...)
+	for i := range r.Databases {
+		degraded(r.Databases[i].problems()...)
 	}
+	if r.Down != "" {
+		r.State = "down"
+		return
+	}
+	degraded(found...)
 	if n := len(r.Samples); n > 1 {
 		for pool, now := range r.Samples[n-1].Pools {
 			// SQLite has one writer: that others queue for it is normal.

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -49,12 +51,15 @@ type Params struct {
 
 	Server   *httpmodule.Server
 	Database *dbmodule.Database
-	// Watcher is one of the database's observers.
+	// Watcher is one of the database's observers, and its Of observes each one of Databases.
 	Watcher   *Watcher
 	Lifecycle fx.Lifecycle
 	Migrator  *migrate.Migrator `optional:"true"`
 	Info      httpmodule.Info   `optional:"true"`
 	Log       *zap.Logger
+	// Databases are shown besides, with the history of those that have one of Migrators.
+	Databases []dbmodule.NamedDatabase `group:"dbmodule.databases"`
+	Migrators []migrate.NamedMigrator  `group:"migrate.migrators"`
 	// Findings are asked when the page's data is read.
 	Findings []Finding `group:"httpstatus.findings"`
 }
@@ -72,12 +77,15 @@ func AsFinding(constructor any) fx.Option {
 // Serve adds the page to the graph's server. From start to stop it looks at the
 // pools every five seconds.
 func Serve(p Params) {
-	r := &reporter{findings: p.Findings, watcher: p.Watcher, database: p.Database, migrator: p.Migrator, info: p.Info, log: p.Log, started: time.Now()}
-	if p.Migrator != nil {
-		kept := p.Migrator.VersionTable()
-		p.Watcher.keptIn(kept.Name, kept.History)
+	r := &reporter{findings: p.Findings, watcher: p.Watcher, databases: p.looks(), info: p.Info, log: p.Log, started: time.Now()}
+	tables := make(map[string]migrate.VersionTable)
+	for _, one := range r.databases {
+		if one.migrator != nil {
+			tables[one.name] = one.migrator.VersionTable()
+		}
 	}
-	p.Server.Instrument(httpmodule.Instrument{Middleware: p.Watcher.middleware})
+	p.Watcher.keptIn(tables)
+	p.Server.Instrument(httpmodule.Instrument{Middleware: p.Watcher.middleware(p.Server.IsProbe)})
 	p.Server.Probe(Path, PathJSON)
 	p.Server.Open(http.MethodGet, Path)
 	p.Server.Echo().GET(Path, func(c echo.Context) error {
@@ -106,6 +114,22 @@ func Serve(p Params) {
 	})
 }
 
+// looks are the server's own database and then the others, by name.
+func (p Params) looks() []*look {
+	looks := []*look{newLook("", p.Database, p.Migrator, p.Log)}
+	for _, one := range p.Databases {
+		var migrator *migrate.Migrator
+		for _, of := range p.Migrators {
+			if of.Name == one.Name {
+				migrator = of.Migrator
+			}
+		}
+		looks = append(looks, newLook(one.Name, one.Database, migrator, p.Log))
+	}
+	slices.SortFunc(looks, func(a, b *look) int { return strings.Compare(a.name, b.name) }) // fx gives them in any order
+	return looks
+}
+
 // follow takes samples until it is told to stop.
 func (r *reporter) follow(stop <-chan struct{}) {
 	tick := time.NewTicker(sampleEvery)
@@ -120,9 +144,11 @@ func (r *reporter) follow(stop <-chan struct{}) {
 	}
 }
 
-// Module adds the page to the graph's server, about the graph's database.
+// Module adds the page to the graph's server, about the graph's databases.
 var Module = fx.Module("httpstatus",
 	fx.Provide(NewWatcher),
-	dbmodule.AsObserver(func(w *Watcher) *Watcher { return w }),
+	dbmodule.AsObserverOfEach(func(w *Watcher) dbmodule.ObserverOf {
+		return func(database string) (dbmodule.Observer, error) { return w.Of(database), nil }
+	}),
 	fx.Invoke(Serve),
 )

@@ -17,11 +17,15 @@ const (
 	longestText    = 500
 )
 
-// statements counts statements by their text without values.
+// statements counts what takes time: statements by their text without values, or requests by
+// their routes.
 type statements struct {
-	mu     sync.Mutex
-	byText map[string]*statementStats
+	mu    sync.Mutex
+	byKey map[statementKey]*statementStats
 }
+
+// statementKey is what counts as one statement. The database is "" for the server's own.
+type statementKey struct{ database, text string }
 
 type statementStats struct {
 	count      int64
@@ -31,27 +35,31 @@ type statementStats struct {
 	slots [48]int64
 }
 
-// Statement is a statement of the page.
+// Statement is a statement of the page, or a route, whose Text is as "GET /books/:id".
 type Statement struct {
+	// Database is the name of another database than the server's own.
+	Database string `json:"database,omitempty"`
+
 	Text  string `json:"text"`
 	Count int64  `json:"count"`
-	// In seconds. P95 is the duration that 95 % stay below, rounded up by at
-	// most half.
+	// In seconds. P50 and P95 are the durations that half and 95 % stay below,
+	// rounded up by at most half.
 	Total float64 `json:"total"`
 	Max   float64 `json:"max"`
+	P50   float64 `json:"p50"`
 	P95   float64 `json:"p95"`
 }
 
-func (s *statements) add(text string, took time.Duration) {
+func (s *statements) add(key statementKey, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stats := s.byText[text]
+	stats := s.byKey[key]
 	if stats == nil {
-		if len(s.byText) >= mostStatements {
+		if len(s.byKey) >= mostStatements {
 			s.dropCheapest()
 		}
 		stats = &statementStats{}
-		s.byText[text] = stats
+		s.byKey[key] = stats
 	}
 	stats.add(took)
 }
@@ -88,14 +96,14 @@ func (l *latency) take() (p50, p95 float64) {
 }
 
 func (s *statements) dropCheapest() {
-	var cheapest string
+	var cheapest statementKey
 	least := time.Duration(math.MaxInt64)
-	for text, stats := range s.byText {
+	for key, stats := range s.byKey {
 		if stats.total < least {
-			cheapest, least = text, stats.total
+			cheapest, least = key, stats.total
 		}
 	}
-	delete(s.byText, cheapest)
+	delete(s.byKey, cheapest)
 }
 
 const firstSlot = 10 * time.Microsecond
@@ -123,14 +131,14 @@ func (s *statementStats) below(share float64) time.Duration {
 func (s *statements) slowest() []Statement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]Statement, 0, len(s.byText))
-	for text, stats := range s.byText {
+	all := make([]Statement, 0, len(s.byKey))
+	for key, stats := range s.byKey {
 		all = append(all, Statement{
-			Text: text, Count: stats.count, Total: stats.total.Seconds(), Max: stats.max.Seconds(), P95: stats.below(0.95).Seconds(),
+			Database: key.database, Text: key.text, Count: stats.count, Total: stats.total.Seconds(), Max: stats.max.Seconds(), P50: stats.below(0.5).Seconds(), P95: stats.below(0.95).Seconds(),
 		})
 	}
 	slices.SortFunc(all, func(a, b Statement) int {
-		return cmp.Or(cmp.Compare(b.P95, a.P95), cmp.Compare(b.Max, a.Max), cmp.Compare(a.Text, b.Text))
+		return cmp.Or(cmp.Compare(b.P95, a.P95), cmp.Compare(b.Max, a.Max), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Database, b.Database))
 	})
 	return all[:min(len(all), listed)]
 }

@@ -1,16 +1,17 @@
 package httpstatus
 
 import (
-	"context"
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/httpmodule"
 )
 
@@ -21,8 +22,9 @@ type Watcher struct {
 	statements statements
 	errors     ring[Failure]
 	samples    ring[Sample]
-	// bookkeeping matches statements on the tables of revisions.
-	bookkeeping atomic.Pointer[regexp.Regexp]
+	routes     statements
+	// bookkeeping matches statements on the tables of revisions, by database.
+	bookkeeping atomic.Pointer[map[string]*regexp.Regexp]
 	// done and failed count requests.
 	done, failed atomic.Int64
 	latency      latency
@@ -40,24 +42,46 @@ const (
 // NewWatcher makes a watcher that has seen nothing.
 func NewWatcher() *Watcher {
 	w := &Watcher{
-		statements: statements{byText: make(map[string]*statementStats)},
+		statements: statements{byKey: make(map[statementKey]*statementStats)},
+		routes:     statements{byKey: make(map[statementKey]*statementStats)},
 		errors:     ring[Failure]{limit: mostErrors},
 		samples:    ring[Sample]{limit: mostSamples},
 	}
-	w.keptIn("alembic_version", "alembic_version_history")
+	w.keptIn(nil)
 	return w
 }
 
-// keptIn says which tables keep the revisions: the page shows these by their
-// history, and not among the statements.
-func (w *Watcher) keptIn(version, history string) {
-	w.bookkeeping.Store(regexp.MustCompile(`(^|[^\w])(` + regexp.QuoteMeta(version) + `|` + regexp.QuoteMeta(history) + `)([^\w]|$)`))
+// keptIn says which tables keep the revisions of each database that is not as usual: the page
+// shows these by their history, and not among the statements.
+func (w *Watcher) keptIn(tables map[string]migrate.VersionTable) {
+	patterns := make(map[string]*regexp.Regexp, len(tables))
+	for database, table := range tables {
+		patterns[database] = bookkeepingOf(table.Name, table.History)
+	}
+	w.bookkeeping.Store(&patterns)
+}
+
+// usualBookkeeping matches the tables that keep revisions where nobody names others.
+var usualBookkeeping = bookkeepingOf("alembic_version", "alembic_version_history")
+
+func bookkeepingOf(version, history string) *regexp.Regexp {
+	return regexp.MustCompile(`(^|[^\w])(` + regexp.QuoteMeta(version) + `|` + regexp.QuoteMeta(history) + `)([^\w]|$)`)
+}
+
+// keeps tells whether a statement is about a database's revisions.
+func (w *Watcher) keeps(database, text string) bool {
+	if pattern := (*w.bookkeeping.Load())[database]; pattern != nil {
+		return pattern.MatchString(text)
+	}
+	return usualBookkeeping.MatchString(text)
 }
 
 // Failure is an error of the page. It holds no values of rows.
 type Failure struct {
 	At   time.Time `json:"at"`
 	Kind string    `json:"kind"`
+	// Database is the name of another database than the server's own.
+	Database string `json:"database,omitempty"`
 	// Where is a statement or a route.
 	Where     string `json:"where"`
 	Text      string `json:"text"`
@@ -81,78 +105,64 @@ var work = map[string]bool{
 	"VALUES": true, "CALL": true, "COMMIT": true,
 }
 
-// UnitBegan has nothing to remember.
-func (w *Watcher) UnitBegan(ctx context.Context, _ dbmodule.UnitOfWork) context.Context { return ctx }
-
-// Acquired remembers a connection that was not got.
-func (w *Watcher) Acquired(ctx context.Context, wait dbmodule.Acquisition) {
-	if kind := dbmodule.ErrorKind(wait.Err); severeKinds[kind] {
-		w.errors.add(Failure{
-			At: time.Now(), Kind: kind, Where: "waiting for a connection of the " + string(wait.Pool),
-			Text: "no connection after " + wait.Took.Round(time.Millisecond).String(), RequestID: httpmodule.RequestID(ctx), Severe: true,
-		})
-	}
-}
-
-// Statement counts a statement, and remembers its error.
-func (w *Watcher) Statement(ctx context.Context, statement dbmodule.Statement) {
-	kind := dbmodule.ErrorKind(statement.Err)
-	counted := work[statement.Operation()]
-	if !counted && kind == "" {
-		return
-	}
-	text := withoutLists(statement.Text(longestText))
-	if counted && !w.bookkeeping.Load().MatchString(text) {
-		w.statements.add(text, statement.Took)
-	}
-	if kind == "" || kind == "canceled" || kind == "not_found" {
-		return
-	}
-	w.errors.add(Failure{
-		At: time.Now(), Kind: kind, Where: text, Text: statement.ErrorText(),
-		RequestID: httpmodule.RequestID(ctx), Session: statement.Session, Severe: severeKinds[kind],
-	})
-}
-
-// UnitEnded remembers a COMMIT without an answer.
-func (w *Watcher) UnitEnded(ctx context.Context, end dbmodule.UnitEnd) {
-	if end.Outcome == dbmodule.OutcomeUnknown {
-		w.errors.add(Failure{
-			At: time.Now(), Kind: dbmodule.ErrorKind(end.Err), Where: "COMMIT", Text: "no answer came: stored or not",
-			RequestID: httpmodule.RequestID(ctx), Session: end.Session, Severe: true,
-		})
-	}
-}
-
-// Retrying has nothing to remember.
-func (w *Watcher) Retrying(context.Context, dbmodule.Retry) {}
-
 // middleware counts requests and remembers those that were the server's fault,
-// with no more than what the client was told.
-func (w *Watcher) middleware(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		began := time.Now()
-		err := next(c)
-		w.done.Add(1)
-		w.latency.add(time.Since(began))
-		status := c.Response().Status
-		if status < http.StatusInternalServerError || status == http.StatusNotImplemented {
+// with no more than what the client was told. Streams are not among the durations, since they
+// last as long as their clients stay, nor are probes.
+func (w *Watcher) middleware(isProbe func(route string) bool) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			began := time.Now()
+			err := next(c)
+			w.done.Add(1)
+			if !streamed(c) && !isProbe(c.Path()) {
+				took := time.Since(began)
+				w.latency.add(took)
+				w.routes.add(statementKey{text: routeOf(c)}, took)
+			}
+			w.remember(c)
 			return err
 		}
-		w.failed.Add(1)
-		failure := Failure{
-			At: time.Now(), Kind: strconv.Itoa(status), Where: c.Request().Method + " " + c.Path(), Text: http.StatusText(status),
-			RequestID: c.Response().Header().Get(echo.HeaderXRequestID), Severe: true,
-		}
-		if answer := httpmodule.Failure(c); answer != nil {
-			if text, ok := answer.Detail.(string); ok {
-				failure.Text = text
-			}
-			if kind := dbmodule.ErrorKind(answer.Cause); kind != "" && kind != "other" {
-				failure.Kind += " " + kind
-			}
-		}
-		w.errors.add(failure)
-		return err
 	}
+}
+
+// remember keeps a request that was the server's fault.
+func (w *Watcher) remember(c echo.Context) {
+	status := c.Response().Status
+	if status < http.StatusInternalServerError || status == http.StatusNotImplemented {
+		return
+	}
+	w.failed.Add(1)
+	failure := Failure{
+		At: time.Now(), Kind: strconv.Itoa(status), Where: routeOf(c), Text: http.StatusText(status),
+		RequestID: c.Response().Header().Get(echo.HeaderXRequestID), Severe: true,
+	}
+	if answer := httpmodule.Failure(c); answer != nil {
+		if text, ok := answer.Detail.(string); ok {
+			failure.Text = text
+		}
+		if kind := dbmodule.ErrorKind(answer.Cause); kind != "" && kind != "other" {
+			failure.Kind += " " + kind
+		}
+	}
+	w.errors.add(failure)
+}
+
+// routeOf names a request's route by its template, and a method only if HTTP has it: what
+// clients make up is never kept.
+func routeOf(c echo.Context) string {
+	path, method := c.Path(), c.Request().Method
+	if path == "" {
+		return "(no route)"
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method + " " + path
+	}
+	return "(other method) " + path
+}
+
+// streamed tells whether an answer was a stream.
+func streamed(c echo.Context) bool {
+	return c.Response().Status == http.StatusSwitchingProtocols ||
+		strings.HasPrefix(c.Response().Header().Get(echo.HeaderContentType), "text/event-stream")
 }

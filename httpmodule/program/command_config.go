@@ -20,10 +20,10 @@ func (p Program) newConfigCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Print every setting with its value, default and meaning",
-		Long:  "Prints every setting with its value, default and meaning. Secrets are masked. It\nconnects to nothing, and works when settings are wrong: these are marked.",
+		Long:  "Prints every setting with its value, default and meaning, of each database of the\nprogram. Secrets are masked. It connects to nothing, and works when settings are\nwrong: these are marked.",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, read := p.ReadConfig()
+			_, read := p.readAll()
 			if asJSON && cmd.Flags().Changed("format") && format != "json" {
 				return &usageError{text: "--json and --format " + format + " contradict each other", command: cmd.CommandPath()}
 			}

@@ -30,7 +30,7 @@ func (p Program) newServeCommand(s streams) *cobra.Command {
 var errServerDied = errors.New("program: the server ended by itself: the log says why")
 
 func (p Program) serve(ctx context.Context, s streams) error {
-	cfg, read := p.ReadConfig()
+	cfg, read := p.readAll()
 	if err := read.Err(); err != nil {
 		return err
 	}

@@ -23,6 +23,10 @@ type Config struct {
 	HTTP     httpmodule.Config
 	Log      LogConfig
 
+	// EnvFile is a file with more variables, in the form of package envfile. A relative path is
+	// looked up in the working directory, and then beside the program's binary.
+	EnvFile string `envconfig:"ENV_FILE" desc:"file with more variables, such as .env, in the working directory or beside the binary; variables that are set already win over the file's"`
+
 	// MemoryLimit is Go's soft limit for the process, in bytes.
 	MemoryLimit int64 `envconfig:"MEMORY_LIMIT" default:"0" desc:"bytes of memory that the process should stay below (0 = GOMEMLIMIT, or four fifths of what the container or service may use)"`
 	// GCPercent is Go's collector target: how much garbage may come between two
@@ -86,16 +90,30 @@ func (c Config) StopTimeout() time.Duration {
 // ReadConfig reads the environment into a Config that began as the default, and into the
 // program's own settings. The Settings list every problem; a wrong setting has its
 // default in the Config.
+//
+// If the environment names a file by ENV_FILE, the file's variables that are not set become
+// part of the process's environment first.
 func (p Program) ReadConfig() (Config, *settings.Settings) {
-	cfg := completed{Config: p.DefaultConfig(), complete: p.Complete}
+	cfg := completed{Config: p.DefaultConfig(), complete: p.Complete, envFile: loadEnvFile()}
 	read := settings.Read(append([]any{&cfg}, p.Settings...)...)
 	return cfg.Config, read
+}
+
+// readAll is ReadConfig, with the variables of the program's other databases.
+func (p Program) readAll() (Config, *settings.Settings) {
+	cfg, read := p.ReadConfig()
+	for _, d := range p.Databases {
+		d.read(cfg, read)
+	}
+	return cfg, read
 }
 
 // completed is a Config that the program completes before it is checked.
 type completed struct {
 	Config
 	complete func(*Config)
+	// envFile is what is wrong with the file that ENV_FILE names.
+	envFile error
 }
 
 // Validate completes and checks the Config.
@@ -103,7 +121,7 @@ func (c *completed) Validate() error {
 	if c.complete != nil {
 		c.complete(&c.Config)
 	}
-	return c.Config.Validate()
+	return errors.Join(c.envFile, c.Config.Validate())
 }
 
 // hint ends the sentence about a variable that is no setting.

@@ -9,11 +9,21 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbcmd"
 	"github.com/openhands-go/server/dbmodule/migrate"
+	"github.com/openhands-go/server/httpmodule/program/settings"
 )
 
 // config reads the variables of the database. DATABASE_SCHEMA is that of the main database where
 // it suits: one with revisions migrates, one without can't.
 func (d Database) config(main Config) (dbmodule.Config, error) {
+	cfg, err := d.base(main).Named(d.Name, os.LookupEnv)
+	if err != nil {
+		return cfg, fmt.Errorf("program: %w", err)
+	}
+	return cfg, nil
+}
+
+// base are the main database's settings that the database has unless its own say otherwise.
+func (d Database) base(main Config) dbmodule.Config {
 	base := main.Database
 	switch {
 	case len(d.Revisions) == 0 && base.Schema == dbmodule.SchemaMigrate:
@@ -21,11 +31,15 @@ func (d Database) config(main Config) (dbmodule.Config, error) {
 	case len(d.Revisions) > 0 && base.Schema == dbmodule.SchemaCreate:
 		base.Schema = dbmodule.SchemaMigrate
 	}
-	cfg, err := base.Named(d.Name, os.LookupEnv)
-	if err != nil {
-		return cfg, fmt.Errorf("program: %w", err)
-	}
-	return cfg, nil
+	return base
+}
+
+// read adds the database's variables to the program's, for who wants to see all of them. What
+// says which database it is, and how to log in, is never that of the main one.
+func (d Database) read(main Config, all *settings.Settings) {
+	cfg := d.base(main)
+	cfg.URL, cfg.ReplicaURLs, cfg.PasswordFile, cfg.PasswordCommand, cfg.Password = dbmodule.URL{}, nil, "", "", nil
+	all.ReadNamed(dbmodule.NamedPrefix(d.Name), &cfg)
 }
 
 // module adds the database to the graph.

@@ -30,13 +30,21 @@ func Read(structs ...any) *Settings {
 	s := &Settings{}
 	found := make([][]*setting, len(structs))
 	for i, into := range structs {
-		found[i] = read(into)
+		found[i] = read("", into)
 		s.all = append(s.all, found[i]...)
 	}
 	for i, into := range structs {
-		validate(into, found[i])
+		validate("", into, found[i])
 	}
 	return s
+}
+
+// ReadNamed reads one more struct as [Read] does, with a prefix before the name of each
+// variable, such as "ARCHIVE_". What stands in the struct is the default.
+func (s *Settings) ReadNamed(prefix string, into any) {
+	found := read(prefix, into)
+	validate(prefix, into, found)
+	s.all = append(s.all, found...)
 }
 
 // Err is an *[Error] with everything that is wrong, or nil.
@@ -97,13 +105,14 @@ type setting struct {
 	problem string
 }
 
-func read(into any) []*setting {
+func read(prefix string, into any) []*setting {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
 		panic(fmt.Sprintf("settings: read into %T: it takes pointers to structs", into))
 	}
 	all := fieldsOf(v.Elem())
 	for _, s := range all {
+		s.name = prefix + s.name
 		if s.raw, s.isSet = os.LookupEnv(s.name); s.isSet {
 			if err := s.readField(); err != nil {
 				s.found(s.name + ": " + s.unreadable())
@@ -114,15 +123,15 @@ func read(into any) []*setting {
 }
 
 // validate notes what a struct says of its values.
-func validate(into any, all []*setting) {
+func validate(prefix string, into any, all []*setting) {
 	v, ok := into.(interface{ Validate() error })
 	if !ok {
 		return
 	}
 	for _, err := range leaves(v.Validate()) {
-		name := settingOf(err)
+		name := prefix + settingOf(err)
 		if i := slices.IndexFunc(all, func(s *setting) bool { return s.name == name }); i >= 0 {
-			all[i].invalid(err)
+			all[i].invalid(prefix, err)
 		}
 	}
 }
@@ -213,9 +222,10 @@ func (s *setting) unreadable() string {
 	return "can't be read"
 }
 
-// invalid notes what Validate says.
-func (s *setting) invalid(err error) {
+// invalid notes what Validate says, which does not know the prefix of the variables.
+func (s *setting) invalid(prefix string, err error) {
 	_, text, _ := strings.Cut(err.Error(), ": ")
+	text = prefix + text
 	for _, part := range s.parts() {
 		if !harmless(part) {
 			text = strings.ReplaceAll(text, part, mask)

@@ -1,0 +1,70 @@
+package program
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/openhands-go/server/httpmodule/program/envfile"
+)
+
+// envFileVariable names the file with more variables.
+const envFileVariable = "ENV_FILE"
+
+// loadEnvFile puts the variables of the file that ENV_FILE names into the process's
+// environment, where everything reads them: the program's settings, OpenTelemetry's, the
+// commands that print passwords. What is set already stays. It sets all of them or none.
+func loadEnvFile() error {
+	path := os.Getenv(envFileVariable)
+	if path == "" {
+		return nil
+	}
+	variables, err := envfile.Read(besideBinary(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("program: %s=%s: there is no such file", envFileVariable, path)
+	}
+	if err != nil {
+		return fmt.Errorf("program: %s: %s", envFileVariable, strings.TrimPrefix(err.Error(), "envfile: "))
+	}
+	for _, v := range variables {
+		if v.Name == envFileVariable {
+			return fmt.Errorf("program: %s: line %d: a file can't name another one", envFileVariable, v.Line)
+		}
+	}
+	for _, v := range variables {
+		if _, set := os.LookupEnv(v.Name); set {
+			continue
+		}
+		if err := os.Setenv(v.Name, v.Value); err != nil {
+			return fmt.Errorf("program: %s: line %d: %w", envFileVariable, v.Line, err)
+		}
+	}
+	return nil
+}
+
+// besideBinary returns where a file is: a relative path that is not there is one beside the
+// program's binary.
+func besideBinary(path string) string {
+	if _, err := os.Stat(path); err == nil || filepath.IsAbs(path) {
+		return path
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return path
+	}
+	if resolved, err := filepath.EvalSymlinks(binary); err == nil {
+		binary = resolved
+	}
+	if beside := filepath.Join(filepath.Dir(binary), path); exists(beside) {
+		return beside
+	}
+	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
