@@ -14,10 +14,12 @@ import (
 // another one.
 type Limit struct {
 	caller context.Context
-	ctx    context.Context
-	cancel context.CancelFunc
-	after  time.Duration
-	timer  *Timer
+	// own is the context for the driver, unless one is derived, which end ends.
+	own     ending
+	derived context.Context
+	end     context.CancelFunc
+	after   time.Duration
+	timer   *Timer
 	// awaiting is set between Start and Stop; since is when Start was called, by the
 	// timer's clock. waited adds up the waits that have ended, if measured is set.
 	awaiting, measured bool
@@ -35,11 +37,10 @@ func New(
 	ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc),
 	after time.Duration, timer *Timer,
 ) *Limit {
-	l := &Limit{caller: ctx, ctx: ctx, after: after, timer: timer}
-	if derive == nil {
-		derive = context.WithCancel
+	l := &Limit{caller: ctx, own: ending{caller: ctx}, after: after, timer: timer}
+	if derive != nil {
+		l.derived, l.end = derive(ctx)
 	}
-	l.ctx, l.cancel = derive(ctx)
 	l.Start(0)
 	return l
 }
@@ -48,14 +49,41 @@ func New(
 func (l *Limit) Caller() context.Context { return l.caller }
 
 // Context returns the context for the driver. It ends with the caller's, and
-// when an answer is late.
-func (l *Limit) Context() context.Context { return l.ctx }
+// when an answer is late. That the caller's has ended is seen when an answer takes longer
+// than a few milliseconds, or when somebody asks for the context's error.
+func (l *Limit) Context() context.Context {
+	if l.derived != nil {
+		return l.derived
+	}
+	return &l.own
+}
+
+// cancel ends the context for the driver.
+func (l *Limit) cancel() {
+	if l.derived != nil {
+		l.end()
+		return
+	}
+	l.own.end(context.Canceled)
+}
+
+// watch has the context for the driver end as soon as the caller's does. One that was derived
+// does so by itself.
+func (l *Limit) watch() {
+	if l.derived == nil {
+		l.own.watch()
+	}
+}
 
 // After returns how long an answer may take; 0 is no limit.
 func (l *Limit) After() time.Duration { return max(l.after, 0) }
 
-// Start begins the time for another answer, of at most d if d is above 0.
+// Start begins the time for another answer, of at most d if d is above 0. It may be called
+// without Stop before, where nothing is between two answers.
 func (l *Limit) Start(d time.Duration) {
+	if l.measured {
+		l.waited = l.Waited()
+	}
 	if l.after <= 0 {
 		d = forever
 	} else if d <= 0 || d > l.after {
@@ -103,4 +131,4 @@ func (l *Limit) Severed() bool {
 }
 
 // Late reports whether the time, and not the caller, ended the wait.
-func (l *Limit) Late() bool { return l.ctx.Err() != nil && l.caller.Err() == nil }
+func (l *Limit) Late() bool { return l.Context().Err() != nil && l.caller.Err() == nil }

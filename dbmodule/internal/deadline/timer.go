@@ -7,8 +7,9 @@ import (
 
 // Timer is the one timer of a connection, which waits for one answer at a time.
 // Nearly all answers come in time, so the timer is not set anew for each of them.
-// It fires now and then, and looks whether the answer that the connection waits
-// for by then is late: only then it ends the [Limit]'s context.
+// It fires now and then, and looks at the answer that the connection waits for by then. If
+// that takes long, the timer has the end of the caller's context watched. If it is late, the
+// timer ends the [Limit]'s context.
 //
 // The zero value is ready to use. It is safe for concurrent use.
 type Timer struct {
@@ -18,12 +19,16 @@ type Timer struct {
 	fires time.Duration
 	born  time.Time
 	// running is the limit whose answer is awaited, until due at most; nil if the
-	// connection waits for none.
-	running *Limit
-	due     time.Duration
+	// connection waits for none. watches is when the caller's context is to be watched, 0
+	// once it is.
+	running      *Limit
+	due, watches time.Duration
 	// severed ends each wait at once.
 	severed bool
 }
+
+// patience is how long an answer takes before the caller's context is watched meanwhile.
+const patience = 5 * time.Millisecond
 
 // start begins the wait for an answer, and returns the time since born.
 func (w *Timer) start(d time.Duration, l *Limit) (now time.Duration) {
@@ -34,15 +39,16 @@ func (w *Timer) start(d time.Duration, l *Limit) (now time.Duration) {
 		l.cancel()
 		return w.now()
 	}
+	next := min(d, patience)
 	if w.timer == nil {
 		w.born = time.Now()
-		w.timer = time.AfterFunc(d, w.fire)
-		w.fires = d
+		w.timer = time.AfterFunc(next, w.fire)
+		w.fires = next
 	}
 	now = w.now()
-	w.running, w.due = l, now+d
-	if w.fires == 0 || w.due < w.fires {
-		w.set(w.due, d)
+	w.running, w.due, w.watches = l, now+d, now+patience
+	if w.fires == 0 || now+next < w.fires {
+		w.set(now+next, next)
 	}
 	return now
 }
@@ -70,12 +76,21 @@ func (w *Timer) fire() {
 	if w.running == nil {
 		return
 	}
-	if left := w.due - w.now(); left > 0 {
-		w.set(w.due, left)
+	now := w.now()
+	if now >= w.due {
+		w.running.cancel()
+		w.running = nil
 		return
 	}
-	w.running.cancel()
-	w.running = nil
+	if w.watches > 0 && now >= w.watches {
+		w.running.watch()
+		w.watches = 0
+	}
+	next := w.due
+	if w.watches > 0 {
+		next = min(next, w.watches)
+	}
+	w.set(next, next-now)
 }
 
 // Sever ends the wait for an answer, if there is one, and each later one as it begins:
