@@ -8,6 +8,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
 
 // builder is the session as Bun's query builders see it: they have already
@@ -22,7 +24,7 @@ func (b *builder) ExecContext(ctx context.Context, query string, args ...any) (s
 	defer s.mu.Unlock()
 	if s.options.autocommits() {
 		if s.held == nil && len(args) == 0 {
-			return s.execAlone(ctx, query)
+			return s.execAlone(ctx, query, prepared.Made{})
 		}
 		return s.execHeld(ctx, query, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
 			return conn.Conn.ExecContext(ctx, query, args...)

@@ -84,7 +84,7 @@ func (c *Compiled[M, P]) One(ctx context.Context, s *Session, parameters P) (*M,
 		return nil, err
 	}
 	result := &compiled.One[M]{Query: c.query, Row: new(M), Whole: text.Writes}
-	n, err := s.scanText(ctx, text.Query, result)
+	n, err := s.scanText(ctx, &text, result)
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	}
@@ -102,7 +102,7 @@ func (c *Compiled[M, P]) All(ctx context.Context, s *Session, parameters P) ([]M
 		return nil, err
 	}
 	result := &compiled.Many[M]{Query: c.query, Rows: make([]M, 0, c.query.Expected())}
-	if _, err := s.scanText(ctx, text.Query, result); err != nil {
+	if _, err := s.scanText(ctx, &text, result); err != nil {
 		return nil, err
 	}
 	c.query.Expect(len(result.Rows))
@@ -117,9 +117,9 @@ func (c *Compiled[M, P]) Exec(ctx context.Context, s *Session, parameters P) (sq
 		return nil, err
 	}
 	if !text.Returns {
-		return s.execText(ctx, text.Query)
+		return s.execText(ctx, &text)
 	}
-	n, err := s.scanText(ctx, text.Query, &compiled.Many[M]{Query: c.query})
+	n, err := s.scanText(ctx, &text, &compiled.Many[M]{Query: c.query})
 	return driver.RowsAffected(n), err
 }
 
@@ -169,10 +169,10 @@ func (c *CompiledInsert[M]) Exec(ctx context.Context, s *Session, row *M) (sql.R
 		return nil, fmt.Errorf("dbmodule: write compiled insert: %w", err)
 	}
 	if text.Returns {
-		n, err := s.scanText(ctx, text.Query, &compiled.One[M]{Query: c.query, Row: row, Whole: true})
+		n, err := s.scanText(ctx, &text, &compiled.One[M]{Query: c.query, Row: row, Whole: true})
 		return driver.RowsAffected(n), err
 	}
-	result, err := s.execText(ctx, text.Query)
+	result, err := s.execText(ctx, &text)
 	if err == nil {
 		err = c.setInsertID(result, value)
 	}
@@ -198,11 +198,11 @@ func (c *CompiledInsert[M]) ExecAll(ctx context.Context, s *Session, rows *[]M) 
 		return c.build(s.NewInsert().Model(rows)).Exec(ctx)
 	case text.Returns:
 		result := &compiled.Many[M]{Query: c.query, Rows: *rows}
-		n, err := s.scanText(ctx, text.Query, result)
+		n, err := s.scanText(ctx, &text, result)
 		*rows = result.Rows
 		return driver.RowsAffected(n), err
 	}
-	result, err := s.execText(ctx, text.Query)
+	result, err := s.execText(ctx, &text)
 	if err != nil {
 		return result, err
 	}
@@ -225,16 +225,16 @@ func (c *CompiledInsert[M]) setInsertID(result sql.Result, rows ...reflect.Value
 }
 
 // scanText runs a text that Bun has rendered, and reads its rows.
-func (s *Session) scanText(ctx context.Context, text string, into compiled.Reads) (n int, err error) {
+func (s *Session) scanText(ctx context.Context, text *compiled.Text, into compiled.Reads) (n int, err error) {
 	if s.hasHooks() {
 		counts := &counting{Model: into}
-		err := s.NewRaw("?", bun.Safe(text)).Scan(ctx, counts)
+		err := s.NewRaw("?", bun.Safe(text.Query)).Scan(ctx, counts)
 		return counts.rows, err
 	}
 	if !into.HasHooks() {
 		return s.readText(ctx, text, into)
 	}
-	rows, err := (*builder)(s).QueryContext(ctx, text)
+	rows, err := (*builder)(s).QueryContext(ctx, text.Query)
 	if err != nil {
 		return 0, err
 	}
@@ -247,11 +247,11 @@ func (s *Session) scanText(ctx context.Context, text string, into compiled.Reads
 }
 
 // execText runs a text that Bun has rendered.
-func (s *Session) execText(ctx context.Context, text string) (sql.Result, error) {
+func (s *Session) execText(ctx context.Context, text *compiled.Text) (sql.Result, error) {
 	if s.hasHooks() {
-		return s.NewRaw("?", bun.Safe(text)).Exec(ctx)
+		return s.NewRaw("?", bun.Safe(text.Query)).Exec(ctx)
 	}
-	return (*builder)(s).ExecContext(ctx, text)
+	return s.runText(ctx, text)
 }
 
 // hasHooks reports whether Bun has query hooks, such as BUNDEBUG's, which only its

@@ -3,6 +3,9 @@ package dbmodule_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,6 +31,28 @@ func (f *fragile) Scan(value any) error {
 	}
 	*f = fragile(text)
 	return nil
+}
+
+// scans are what to do when a value is scanned that is one of these words and a number.
+var scans sync.Map
+
+// watched is a value whose Scan tells who waits for that.
+type watched string
+
+func (w *watched) Scan(value any) error {
+	text := fmt.Sprintf("%s", value)
+	word, _, _ := strings.Cut(text, " ")
+	if scanned, ok := scans.Load(word); ok {
+		scanned.(func())()
+	}
+	*w = watched(text)
+	return nil
+}
+
+type watchedRow struct {
+	bun.BaseModel `bun:"table:accounts"`
+	ID            int64   `bun:"id,pk,autoincrement"`
+	Name          watched `bun:"name"`
 }
 
 type fragileRow struct {
@@ -79,6 +104,35 @@ func TestCompiledQueriesOutliveTheCodeOfFields(t *testing.T) {
 				assert.EqualValues(t, "fine", found.Name, kind)
 				require.NoError(t, s.Close(), kind)
 			}
+		}
+		assert.Zero(t, db.Stats().InUse)
+	})
+}
+
+// Rows that are read one right after the other are not read on for long after the caller has
+// left.
+func TestCompiledQueriesEndWithTheirCaller(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		const rows = 200
+		word := "read-on-" + string(db.Engine())
+		accounts := make([]Account, rows)
+		for i := range accounts {
+			accounts[i].Name = fmt.Sprint(word, " ", i)
+		}
+		_, err := db.DB().NewInsert().Model(&accounts).Exec(t.Context())
+		require.NoError(t, err)
+		all, err := dbmodule.CompileSelect[watchedRow, struct{}](db.Sessions(), func(q *bun.SelectQuery) *bun.SelectQuery { return q.Order("id") })
+		require.NoError(t, err)
+		for range 3 { // as text, and prepared
+			ctx, leave := context.WithCancel(t.Context())
+			read := 0
+			scans.Store(word, func() { read++; leave() })
+			s := db.Sessions().New(dbmodule.ReadOnly())
+			_, err = all.All(ctx, s, struct{}{})
+			require.ErrorIs(t, err, context.Canceled)
+			assert.Less(t, read, rows/2)
+			require.NoError(t, s.Close())
 		}
 		assert.Zero(t, db.Stats().InUse)
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
@@ -70,11 +71,11 @@ func (s *Session) QueryRowContext(ctx context.Context, query string, args ...any
 // Everything else runs in a read-only transaction there, where the database
 // refuses what writes.
 func (s *Session) autocommits(query string) bool {
-	if s.options.autocommits() {
-		return true
-	}
-	return s.options.readOnly && !s.options.snapshot && !s.inTx && sqltext.PlainSelect(s.factory.dialect, query)
+	return s.options.autocommits() || s.readsAlone() && sqltext.PlainSelect(s.factory.dialect, query)
 }
+
+// readsAlone reports whether a SELECT that takes no locks runs without a transaction now.
+func (s *Session) readsAlone() bool { return s.options.readOnly && !s.options.snapshot && !s.inTx }
 
 // read runs a query outside a transaction, on a connection that the session keeps. A
 // SELECT of a read-only session is repeated on another connection when the one from the
@@ -278,9 +279,10 @@ func (s *Session) runAlone(ctx context.Context, query string, run func(*lone) er
 	}
 }
 
-// execAlone is runAlone for a statement without a result.
-func (s *Session) execAlone(ctx context.Context, query string) (result sql.Result, err error) {
+// execAlone is runAlone for a statement without a result, whose text was made so.
+func (s *Session) execAlone(ctx context.Context, query string, made prepared.Made) (result sql.Result, err error) {
 	err = s.runAlone(ctx, query, func(one *lone) (err error) {
+		one.call.Made = made
 		result, err = one.held.conn.Conn.ExecContext(&one.call, query)
 		if err == nil {
 			one.giveBack()

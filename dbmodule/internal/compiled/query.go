@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun/dialect/feature"
 	"github.com/uptrace/bun/schema"
 
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
@@ -56,6 +57,8 @@ type form struct {
 	// row is what an INSERT repeats for each struct between head and tail; it is nil where
 	// that can't be told.
 	head, row, tail *template
+	// pattern is that of one's texts, and ofAll that of those for several structs.
+	pattern, ofAll *prepared.Pattern
 }
 
 // mostDeciding and mostForms bound what is kept of one query. Beyond mostForms a form is
@@ -112,7 +115,9 @@ func (q *Query) write(model reflect.Value) (template, error) {
 	}
 	made, err := q.writer.template(text)
 	if err == nil {
-		made.returns = !q.writes || returns(q.dialect, made.sample())
+		sample := made.sample()
+		made.returns = !q.writes || returns(q.dialect, sample)
+		made.plain = sqltext.PlainSelect(q.dialect, sample)
 	}
 	return made, err
 }
@@ -168,7 +173,7 @@ func (q *Query) form(zero []*schema.Field) (*form, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &form{one: one}
+	made := &form{one: one, pattern: prepared.NewPattern(q.dialect), ofAll: prepared.NewPattern(q.dialect)}
 	if _, inserts := q.hooked.(*bun.InsertQuery); inserts {
 		err = q.split(made)
 	}
@@ -222,8 +227,11 @@ func (r *rendering) zeroOf(values reflect.Value) (zero uint64) {
 // Text is a query with the values of one run.
 type Text struct {
 	Query string
-	// Returns is set for a query with a result, Writes for one that is no SELECT.
-	Returns, Writes bool
+	// Made is how it was made.
+	Made prepared.Made
+	// Returns is set for a query with a result, Writes for one that is no SELECT, and Plain
+	// for a SELECT that takes no locks.
+	Returns, Writes, Plain bool
 }
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -257,7 +265,9 @@ func (q *Query) Text(parameters reflect.Value) (Text, error) {
 		return Text{}, err
 	}
 	gen := schema.NewQueryGen(q.live.Dialect())
-	return Text{text(func(b []byte) []byte { return f.one.appendTo(b, gen, parameters) }), f.one.returns, q.writes}, nil
+	places := make([]prepared.Span, 0, len(f.one.fields))
+	query := text(func(b []byte) []byte { return f.one.appendTo(b, gen, parameters, &places) })
+	return Text{query, prepared.Made{Pattern: f.pattern, Values: places}, f.one.returns, q.writes, f.one.plain}, nil
 }
 
 // TextOfAll writes an INSERT of all structs in a slice. It is not ok where only Bun can
@@ -278,17 +288,19 @@ func (q *Query) TextOfAll(rows reflect.Value) (made Text, ok bool, err error) {
 		return Text{}, false, err
 	}
 	gen := schema.NewQueryGen(q.live.Dialect())
-	made.Returns = f.one.returns
+	places := make([]prepared.Span, 0, rows.Len()*len(f.row.fields))
+	made.Returns, made.Writes = f.one.returns, q.writes
 	made.Query = text(func(b []byte) []byte {
 		b = append(b, f.head.parts[0]...)
 		for i := range rows.Len() {
 			if i > 0 {
 				b = append(b, between...)
 			}
-			b = f.row.appendTo(b, gen, rows.Index(i))
+			b = f.row.appendTo(b, gen, rows.Index(i), &places)
 		}
 		return append(b, f.tail.parts[0]...)
 	})
+	made.Made = prepared.Made{Pattern: f.ofAll, Values: places}
 	return made, true, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"reflect"
 
 	"github.com/uptrace/bun/schema"
+
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
 
 // template is a query's text without its values: fields[i] is written between parts[i]
@@ -11,15 +13,17 @@ import (
 type template struct {
 	parts  []string
 	fields []*schema.Field
-	// returns is set for a query with a result.
-	returns bool
+	// returns is set for a query with a result, plain for a SELECT that takes no locks.
+	returns, plain bool
 }
 
-// appendTo writes the text with the values of a struct.
-func (t *template) appendTo(b []byte, gen schema.QueryGen, values reflect.Value) []byte {
+// appendTo writes the text with the values of a struct, and adds where they stand to places.
+func (t *template) appendTo(b []byte, gen schema.QueryGen, values reflect.Value, places *[]prepared.Span) []byte {
 	for i, f := range t.fields {
 		b = append(b, t.parts[i]...)
+		from := len(b)
 		b = f.AppendValue(gen, b, values)
+		*places = append(*places, prepared.Span{From: from, To: len(b)})
 	}
 	return append(b, t.parts[len(t.fields)]...)
 }

@@ -28,3 +28,20 @@ func (s *Shapes) Size() (n int) {
 
 // Complete is what Parameters.Admit asks.
 func Complete(text string, oid uint32) bool { return complete(text, oid) }
+
+// Recognised is what came of a text: how it is prepared, its key, its values and whether it
+// returns rows. It releases the statement.
+func Recognised(s *Statement) (all [4]any) {
+	if s == nil {
+		return all
+	}
+	defer s.Release()
+	var args []any
+	for _, arg := range s.Arguments(nil) {
+		args = append(args, arg.Value)
+	}
+	return [4]any{s.prepared(), string(s.key), args, s.ReturnsRows()}
+}
+
+// Readings is how many kinds of values a pattern knows.
+func (p *Pattern) Readings() int { return len(p.readings) }

@@ -71,6 +71,7 @@ type parser struct {
 	copied int    // up to where the key has the text
 	depth  int    // of brackets
 	found  *Names // nil unless somebody wants them
+	kinds  []byte // of a Pattern's values
 }
 
 func (p *parser) next() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
 
 // Call is the one thing that passes from a session through database/sql to the
@@ -34,6 +35,11 @@ type Call struct {
 	// Alone is set for a statement outside a transaction that may write: an error may
 	// leave open whether it is stored.
 	Alone bool
+	// Made is how the text of a compiled query was made: it need not be read again.
+	Made prepared.Made
+	// Straight is set for a query whose rows are read one right after the other, by code that
+	// does nothing else meanwhile: that is one wait for the database.
+	Straight bool
 	// Result, if not nil, follows the rows of a query.
 	Result *Result
 	// Conn, if not nil, is what database/sql gets when it asks for a connection for a
@@ -79,6 +85,15 @@ func (c *Conn) callOf(ctx context.Context) *Call {
 		return of
 	}
 	return nil
+}
+
+// madeOf is how a text was made that is about to be sent for a call, which may be nil. What is
+// sent instead of the call's own text was made by nobody.
+func madeOf(of *Call, query, sent string) prepared.Made {
+	if of == nil || len(query) != len(sent) {
+		return prepared.Made{}
+	}
+	return of.Made
 }
 
 // Value returns the call itself for its key, and otherwise what the caller's context

@@ -201,16 +201,16 @@ func (c *Conn) exec(ctx context.Context, of *Call, by engine.Stmt, query string,
 	l := c.limit(ctx)
 	defer l.End()
 	m := c.measure(l, query)
-	result, err := c.execAdmitted(l, by, query, args)
+	result, err := c.execAdmitted(l, of, by, query, args)
 	return result, c.told(of, m.ran(result, c.answered(l, query, err)))
 }
 
-func (c *Conn) execAdmitted(l *deadline.Limit, by engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *Conn) execAdmitted(l *deadline.Limit, of *Call, by engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
 	if by != nil {
 		return by.Exec(l.Context(), args)
 	}
 	sent := c.spared(query)
-	run, err := c.plan(l.Context(), sent, len(args) > 0, true)
+	run, err := c.plan(l.Context(), sent, madeOf(of, query, sent), len(args) > 0, true)
 	if err != nil {
 		return nil, err
 	}
@@ -241,18 +241,18 @@ func (c *Conn) query(ctx context.Context, of *Call, by engine.Stmt, query string
 	}
 	l := c.limit(ctx)
 	m := c.measure(l, query)
-	inner, from, err := c.queryAdmitted(l, by, query, args)
+	inner, from, err := c.queryAdmitted(l, of, by, query, args)
 	rows, err := c.result(l, m, of, inner, err, from)
 	return rows, c.told(of, err)
 }
 
-func (c *Conn) queryAdmitted(l *deadline.Limit, by engine.Stmt, query string, args []driver.NamedValue) (inner driver.Rows, from *entry, err error) {
+func (c *Conn) queryAdmitted(l *deadline.Limit, of *Call, by engine.Stmt, query string, args []driver.NamedValue) (inner driver.Rows, from *entry, err error) {
 	if by != nil {
 		inner, err = by.Query(l.Context(), args)
 		return inner, nil, err
 	}
 	sent := c.spared(query)
-	run, err := c.plan(l.Context(), sent, len(args) > 0, false)
+	run, err := c.plan(l.Context(), sent, madeOf(of, query, sent), len(args) > 0, false)
 	if err != nil {
 		return nil, nil, err
 	}

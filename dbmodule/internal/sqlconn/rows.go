@@ -17,8 +17,10 @@ func (c *Conn) result(l *deadline.Limit, m measured, of *Call, inner driver.Rows
 		l.End()
 		return nil, m.done(err)
 	}
-	l.Stop()
 	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: from, call: of}
+	if !answer.straight() {
+		l.Stop()
+	}
 	if of != nil && of.Result != nil {
 		of.Result.open.Store(true)
 	}
@@ -48,14 +50,19 @@ func (r *rows) Next(dest []driver.Value) error {
 	if r.over != nil {
 		return r.over
 	}
-	if r.obeys() {
-		if err := r.limit.Caller().Err(); err != nil {
-			return r.measured.failed(err)
+	straight := r.straight()
+	if !straight || r.measured.rows%glance == glance-1 {
+		if r.obeys() {
+			if err := r.limit.Caller().Err(); err != nil {
+				return r.measured.failed(err)
+			}
 		}
+		r.limit.Start(0)
 	}
-	r.limit.Start(0)
 	err := r.conn.inner.next(r.Rows, dest)
-	r.limit.Stop()
+	if !straight {
+		r.limit.Stop()
+	}
 	if err == io.EOF { //nolint:errorlint // the protocol of driver.Rows is io.EOF itself; a wrapped one is a broken connection
 		return err
 	}
@@ -68,6 +75,12 @@ func (r *rows) Next(dest []driver.Value) error {
 	}
 	return nil
 }
+
+// glance is how many rows that are read straight away share one look at the clock.
+const glance = 16
+
+// straight is set when the wait goes on from the first row to the last.
+func (r *rows) straight() bool { return r.call != nil && r.call.Straight }
 
 // obeys is set when database/sql does not look at the caller's context. What a
 // statement by itself has stored is told in any case.
@@ -86,7 +99,9 @@ func (r *rows) Close() error {
 	if r.conn.reading == r {
 		r.conn.reading = nil
 	}
-	r.limit.Start(0)
+	if !r.straight() {
+		r.limit.Start(0)
+	}
 	r.measured.counted = r.measured.rows > 0 || r.measured.to != nil && len(r.Rows.Columns()) > 0
 	err := r.conn.inner.closeRows(r.Rows)
 	r.conn.freed(r.statement)

@@ -87,14 +87,14 @@ type execution struct {
 	recognised *prepared.Statement
 }
 
-// plan decides how a statement is run. with is set for one that has arguments, exec
+// plan decides how a statement is run, whose text was made so. with is set for one that has arguments, exec
 // for one whose rows nobody wants. An error is the statement's own. Otherwise the
 // caller calls ranAsText if it ran so.
-func (c *Conn) plan(ctx context.Context, query string, with, exec bool) (run execution, err error) {
+func (c *Conn) plan(ctx context.Context, query string, made prepared.Made, with, exec bool) (run execution, err error) {
 	run = execution{conn: c, query: query}
 	var st *prepared.Statement
 	if !with {
-		st = prepared.Recognise(c.connector.Dialect, query)
+		st = made.Recognise(c.connector.Dialect, query)
 	}
 	if st == nil {
 		c.affects(query)
