@@ -3,6 +3,7 @@ package httpmodule
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -30,13 +31,18 @@ func (s *Server) answersTo(sent string) bool {
 		return true
 	}
 	name := hostName(sent)
-	if name == "" || net.ParseIP(name) != nil || name == "localhost" || strings.HasSuffix(name, ".localhost") {
+	if name == "" || isAddress(name) || name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
 	if name == hostName(s.config.Host) || slices.Contains(s.config.AllowedHosts, "*") {
 		return true
 	}
 	return slices.ContainsFunc(s.config.AllowedHosts, func(allowed string) bool { return name == hostName(allowed) })
+}
+
+func isAddress(name string) bool {
+	_, err := netip.ParseAddr(name)
+	return err == nil
 }
 
 // hostName is a host without its port, in lower case.

@@ -16,11 +16,16 @@ const mostSessions = 8
 type sessionsUsed struct {
 	mu  sync.Mutex
 	ids []uint64
+	// one is where the first has its place: most requests use no other.
+	one [1]uint64
 }
 
 func (u *sessionsUsed) add(id uint64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.ids == nil {
+		u.ids = u.one[:0]
+	}
 	if len(u.ids) < mostSessions && !slices.Contains(u.ids, id) {
 		u.ids = append(u.ids, id)
 	}
