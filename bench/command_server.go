@@ -86,6 +86,6 @@ func measureOwn(cmd *cobra.Command, m own.Measurement, o own.Options, pool int) 
 		return own.Outcome{}, err
 	}
 	defer func() { err = errors.Join(err, e.Stop()) }()
-	figures, err := own.Run(cmd.Context(), e, o, m.Routes...)
-	return own.Outcome{Measurement: m, Version: e.Version, Figures: figures}, err
+	figures, versions, err := own.Run(cmd.Context(), e, o, m.Routes...)
+	return own.Outcome{Measurement: m, Version: e.Version, Versions: versions, Figures: figures}, err
 }

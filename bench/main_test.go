@@ -48,7 +48,7 @@ func TestServer(t *testing.T) {
 	folder := withReadme(t)
 	out := execute(t, "server", "--engines", "sqlite", "--rows", "56000", "--rounds", "1", "--duration", "50ms", "--write", folder)
 	for _, part := range []string{
-		"synchronous=NORMAL: webhook batches of 5 events", "synchronous=FULL: webhook batches of 5 events", ": a page of 100 events", ": a page of 100 conversations", "≥ 3.0",
+		"synchronous=NORMAL: webhook batches of 5 events", "synchronous=FULL: webhook batches of 5 events", ": a page of 100 events", ": a page of 100 conversations", "≥ 3.0", "≥ 10 ", "FastAPI",
 	} {
 		require.Contains(t, out, part)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/openhands-go/server/bench/contract"
 	"github.com/openhands-go/server/bench/engine"
 	"github.com/openhands-go/server/bench/gauge"
+	"github.com/openhands-go/server/bench/peers/fastapi"
 	"github.com/openhands-go/server/bench/scale"
 	"github.com/openhands-go/server/bench/stat"
 	"github.com/openhands-go/server/dbmodule"
@@ -33,14 +34,15 @@ type Options struct {
 	Progress, Stderr io.Writer
 }
 
-// Figures are what the two sides did on one route.
+// Figures are what the sides did on one route.
 type Figures struct {
 	Route Route
-	// Server and Hand are medians.
+	// Server, Hand and FastAPI are medians; FastAPI is nil where this machine can't run it.
 	Server, Hand Side
+	FastAPI      *Side
 	// Requests is the server's rate over that by hand in the same round, CPU the time by
-	// hand over the server's: more is better.
-	Requests, CPU stat.Ratio
+	// hand over the server's: more is better. Times is the server's rate over FastAPI's.
+	Requests, CPU, Times stat.Ratio
 }
 
 // Side is what one side did.
@@ -49,13 +51,13 @@ type Side struct {
 	CPU, P99 time.Duration
 }
 
-// programs are the sides: the server, and by hand.
+// programs are the sides in Go: the server, and by hand.
 var programs = [2]string{"server", "server-hand"}
 
-// Programs are the names of the sides' programs.
+// Programs are the names of the programs in Go.
 func Programs() []string { return programs[:] }
 
-// side is one of the two at work.
+// side is one of them at work.
 type side struct {
 	child *gauge.Child
 	rates map[Route][]float64
@@ -63,35 +65,49 @@ type side struct {
 	waits map[Route][]time.Duration
 }
 
-// Run measures routes on an engine. The sides take turns, on databases of their own.
-func Run(ctx context.Context, e *engine.Engine, o Options, routes ...Route) (_ []Figures, err error) {
-	var sides [len(programs)]*side
+// Run measures routes on an engine. The sides take turns, on databases of their own. versions
+// says what FastAPI's side is made of, or why there is none.
+func Run(ctx context.Context, e *engine.Engine, o Options, routes ...Route) (_ []Figures, versions string, err error) {
+	var sides []*side
 	defer func() {
 		for _, s := range sides {
-			if s != nil {
-				err = errors.Join(err, s.child.Stop())
-			}
+			err = errors.Join(err, s.child.Stop())
 		}
 	}()
-	for i, name := range programs {
-		if sides[i], err = launch(ctx, e, o, name); err != nil {
-			return nil, err
+	add := func(name string, argv func(contract.Config) []string) error {
+		s, err := launch(ctx, e, o, name, argv)
+		if err != nil {
+			return err
 		}
+		sides = append(sides, s)
 		for _, route := range routes { // the first requests fill caches, pools and the heap
-			if err := sides[i].turn(ctx, o, route, o.Duration/2, false); err != nil {
-				return nil, err
+			if err := s.turn(ctx, o, route, o.Duration/2, false); err != nil {
+				return err
 			}
 		}
+		return nil
+	}
+	for _, name := range programs {
+		if err := add(name, func(c contract.Config) []string { return command(o.Programs, name, c) }); err != nil {
+			return nil, "", err
+		}
+	}
+	if argv, missing := fastapi.OwnCommand(ctx, e.Config()); missing != nil {
+		versions = "without FastAPI: " + missing.Error()
+	} else if err := add("server-fastapi", func(contract.Config) []string { return argv }); err != nil {
+		return nil, "", err
+	} else {
+		versions = "FastAPI + async SQLAlchemy: " + sides[len(programs)].child.Version
 	}
 	for round := range o.Rounds {
-		turns := slices.Clone(sides[:])
+		turns := slices.Clone(sides)
 		if round%2 == 1 {
 			slices.Reverse(turns)
 		}
 		for _, s := range turns {
 			for _, route := range routes {
 				if err := s.turn(ctx, o, route, o.Duration, true); err != nil {
-					return nil, err
+					return nil, "", err
 				}
 			}
 		}
@@ -99,17 +115,27 @@ func Run(ctx context.Context, e *engine.Engine, o Options, routes ...Route) (_ [
 	}
 	var all []Figures
 	for _, route := range routes {
-		server, hand := sides[0], sides[1]
-		all = append(all, Figures{
-			Route: route, Server: server.of(route), Hand: hand.of(route),
-			Requests: stat.RatioOf(server.rates[route], hand.rates[route]), CPU: stat.RatioOf(hand.cpus[route], server.cpus[route]),
-		})
+		all = append(all, figuresOf(route, sides))
 	}
-	return all, nil
+	return all, versions, nil
+}
+
+func figuresOf(route Route, sides []*side) Figures {
+	server, hand := sides[0], sides[1]
+	f := Figures{
+		Route: route, Server: server.of(route), Hand: hand.of(route),
+		Requests: stat.RatioOf(server.rates[route], hand.rates[route]), CPU: stat.RatioOf(hand.cpus[route], server.cpus[route]),
+	}
+	if len(sides) > len(programs) {
+		python := sides[len(programs)]
+		median := python.of(route)
+		f.FastAPI, f.Times = &median, stat.RatioOf(server.rates[route], python.rates[route])
+	}
+	return f
 }
 
 // launch fills a database and starts a side on it.
-func launch(ctx context.Context, e *engine.Engine, o Options, name string) (*side, error) {
+func launch(ctx context.Context, e *engine.Engine, o Options, name string, argv func(contract.Config) []string) (*side, error) {
 	c, err := e.Database(ctx, name)
 	if err != nil {
 		return nil, err
@@ -117,7 +143,7 @@ func launch(ctx context.Context, e *engine.Engine, o Options, name string) (*sid
 	if err := scale.Load(ctx, c, scale.Data{Rows: o.Rows}, func(int64) {}); err != nil {
 		return nil, err
 	}
-	child, err := gauge.Launch(ctx, command(o.Programs, name, c), c.URL, o.Stderr)
+	child, err := gauge.Launch(ctx, argv(c), c.URL, o.Stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +190,9 @@ type Measurement struct {
 	// Least is the goal for requests, a ratio to by hand.
 	Least float64
 }
+
+// LeastTimes is the goal for requests beside FastAPI.
+const LeastTimes = 10
 
 // Measurements are all that there are.
 func Measurements() []Measurement {

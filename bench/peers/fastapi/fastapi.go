@@ -1,5 +1,5 @@
 // Package fastapi is FastAPI with async SQLAlchemy, where this machine has
-// them: a program in Python, which Go only starts.
+// them: programs in Python, which Go only starts.
 package fastapi
 
 import (
@@ -14,12 +14,30 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-//go:embed server.py
-var program string
+// base is what the programs share; what comes behind it makes the routes.
+//
+//go:embed base.py
+var base string
 
-// Command is how the program is run for a database, by the first Python that
+//go:embed events.py
+var events string
+
+//go:embed own.py
+var own string
+
+// Command is how the contender is run for a database, by the first Python that
 // has what it needs. The error says what is missing.
 func Command(ctx context.Context, c contract.Config) ([]string, error) {
+	return command(ctx, c, events)
+}
+
+// OwnCommand is Command for the server's own routes, on the server's tables.
+func OwnCommand(ctx context.Context, c contract.Config) ([]string, error) {
+	return command(ctx, c, own)
+}
+
+func command(ctx context.Context, c contract.Config, routes string) ([]string, error) {
+	program := base + "\n\n" + routes + "\n\nmain()\n"
 	needs := []string{"fastapi", "sqlalchemy", "uvicorn", map[dbmodule.Engine]string{
 		dbmodule.SQLite: "aiosqlite", dbmodule.PostgreSQL: "asyncpg", dbmodule.MySQL: "aiomysql",
 	}[c.Engine]}

@@ -1,7 +1,8 @@
-"""FastAPI with async SQLAlchemy, on one uvicorn process, as their documentation shows them.
+"""What the programs with FastAPI and async SQLAlchemy share: one uvicorn process each, set up as their
+documentation shows it. The routes are make_app's, in the file that comes behind this one.
 
-Takes the database's URL from the first line of standard input, says on standard output where it
-serves, and ends when standard input does.
+A program takes the database's URL from the first line of standard input, says on standard output where
+it serves, and ends when standard input does.
 """
 
 import argparse
@@ -26,66 +27,10 @@ from sqlalchemy.orm import declarative_base, sessionmaker
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.types import TypeDecorator
 
-PAGE_SIZE = 50
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "mysql": "mysql+aiomysql"}
+PYDANTIC_1 = pydantic.VERSION.startswith("1.")
 
 Base = declarative_base()
-
-
-class Moment(TypeDecorator):
-    """A time in UTC, also where the database keeps no zone."""
-
-    impl = DateTime(timezone=True).with_variant(DATETIME(fsp=6), "mysql")
-    cache_ok = True
-
-    def process_bind_param(self, value, dialect):
-        value = value.astimezone(timezone.utc)
-        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
-
-    def process_result_value(self, value, dialect):
-        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
-
-
-class Event(Base):
-    __tablename__ = "events"
-    id = Column(BigInteger().with_variant(sqlalchemy.Integer(), "sqlite"), primary_key=True, autoincrement=True)
-    conversation_id = Column(String(36), nullable=False)
-    kind = Column(String(255), nullable=False)
-    source = Column(String(255), nullable=False)
-    body = Column(Text, nullable=False)
-    cost = Column(Float, nullable=False)
-    final = Column(Boolean, nullable=False)
-    created_at = Column(Moment, nullable=False)
-
-
-class EventFields(BaseModel):
-    conversation_id: str
-    kind: str
-    source: str
-    body: str
-    cost: float
-    final: bool
-    created_at: datetime
-
-
-class EventIn(EventFields):
-    pass
-
-
-class EventOut(EventFields):
-    id: int
-
-    if pydantic.VERSION.startswith("1."):
-
-        class Config:
-            orm_mode = True
-
-    else:
-        model_config = {"from_attributes": True}
-
-
-def as_dict(fields):
-    return fields.dict() if pydantic.VERSION.startswith("1.") else fields.model_dump()
 
 
 def open_engine(url, pool_size, pragmas):
@@ -115,39 +60,6 @@ def open_sessions(raw_url, pool_size, synchronous):
         sessionmaker(reader, class_=AsyncSession, expire_on_commit=False),
         sessionmaker(writer, class_=AsyncSession, expire_on_commit=False),
     )
-
-
-def make_app(readers, writers):
-    app = FastAPI()
-
-    async def reading():
-        async with readers() as session:
-            yield session
-
-    async def writing():
-        async with writers() as session:
-            yield session
-
-    @app.get("/events/{id}", response_model=EventOut)
-    async def get_event(id: int, session: AsyncSession = Depends(reading)):
-        found = await session.get(Event, id)
-        if found is None:
-            raise HTTPException(404)
-        return found
-
-    @app.get("/events", response_model=list[EventOut])
-    async def list_events(after: int, session: AsyncSession = Depends(reading)):
-        page = select(Event).where(Event.id > after).order_by(Event.id).limit(PAGE_SIZE)
-        return (await session.execute(page)).scalars().all()
-
-    @app.post("/events", response_model=EventOut, status_code=201)
-    async def post_event(fields: EventIn, session: AsyncSession = Depends(writing)):
-        stored = Event(**as_dict(fields))
-        session.add(stored)
-        await session.commit()
-        return stored
-
-    return app
 
 
 class Server(uvicorn.Server):
@@ -182,7 +94,3 @@ def main():
     server = Server(uvicorn.Config(make_app(readers, writers), log_level="error", access_log=False, lifespan="off"))
     threading.Thread(target=server.end_with, args=[sys.stdin], daemon=True).start()
     server.run(sockets=[listener])
-
-
-if __name__ == "__main__":
-    main()
