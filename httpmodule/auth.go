@@ -1,6 +1,7 @@
 package httpmodule
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -29,15 +30,59 @@ func (s *Server) Authenticate(r *http.Request) error {
 	if s.gate == nil {
 		return nil
 	}
-	attempt := Attempt{Keys: keysOf(r.Header), Method: r.Method, Client: s.echo.IPExtractor(r)}
 	own := requestOf(r.Context())
-	if own != nil {
-		attempt.Route = own.pattern
-	}
-	name, err := s.gate.Admit(attempt)
+	name, err := s.gate.Admit(s.attempt(r, own))
 	if err == nil && own != nil {
 		own.keyName = name
 	}
+	return err
+}
+
+// attempt is what a gate is told of a request. own is nil outside of a request of a server's.
+func (s *Server) attempt(r *http.Request, own *request) Attempt {
+	attempt := Attempt{Keys: keysOf(r.Header), Method: r.Method, Client: s.echo.IPExtractor(r)}
+	if own != nil {
+		attempt.Route = own.pattern
+	}
+	return attempt
+}
+
+// Caller is who sent a request. A stream keeps it after its request is over, to ask again for what
+// the caller's key allows. It holds nothing of the request but the key, the route and the
+// client's address, and is safe for concurrent use.
+type Caller struct {
+	gate    Gate
+	attempt Attempt
+}
+
+// CallerOf returns who sent a request. The request must belong to a server of this package, or an error is returned.
+func CallerOf(r *http.Request) (Caller, error) {
+	own := requestOf(r.Context())
+	if own == nil {
+		return Caller{}, errors.New("httpmodule: caller: the request belongs to no server of this package")
+	}
+	return Caller{gate: own.server.gate, attempt: own.server.attempt(r, own)}, nil
+}
+
+// WithKey returns the same caller with another key, for a client that sends its key in a
+// stream's first message.
+func (c Caller) WithKey(key string) Caller {
+	c.attempt.Keys = []string{key}
+	return c
+}
+
+// SentKey reports whether the caller has sent a key, right or wrong.
+func (c Caller) SentKey() bool { return len(c.attempt.Keys) > 0 }
+
+// Admit asks the server's [Gate] whether the caller may send a request with this method to its route. It
+// returns nil, or the error to answer with: see [Server.Authenticate].
+func (c Caller) Admit(method string) error {
+	if c.gate == nil {
+		return nil
+	}
+	attempt := c.attempt
+	attempt.Method = method
+	_, err := c.gate.Admit(attempt)
 	return err
 }
 

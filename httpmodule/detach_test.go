@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -24,13 +25,33 @@ type userKey struct{}
 // has what middleware put into the request's context, and nothing of the request.
 func TestDetach(t *testing.T) {
 	t.Parallel()
+	for name, value := range map[string]any{"with a value of middleware": "anna", "as the server made it": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testDetach(t, value)
+		})
+	}
+
+	// A context of no server.
+	detached, done := httpmodule.Detach(context.WithValue(t.Context(), userKey{}, "bob"))
+	assert.Equal(t, "bob", detached.Value(userKey{}))
+	done()
+	assert.Error(t, detached.Err())
+}
+
+// testDetach tries it with a value that middleware puts into the context, or without one.
+func testDetach(t *testing.T, value any) {
+	t.Helper()
 	returned, ended, proceed := make(chan struct{}), make(chan error, 1), make(chan struct{})
 	cfg := httpmodule.DefaultConfig()
 	cfg.Port = 0
 	f := serveOn(t, dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite)), cfg, func(*fixture) httpmodule.Routes {
 		return func(e *echo.Echo, _ huma.API) {
 			e.GET("/detached", func(c echo.Context) error {
-				ctx := context.WithValue(c.Request().Context(), userKey{}, "anna")
+				ctx := c.Request().Context()
+				if value != nil {
+					ctx = context.WithValue(ctx, userKey{}, value)
+				}
 				conn, _, err := c.Response().Hijack()
 				if err != nil {
 					return err
@@ -40,7 +61,8 @@ func TestDetach(t *testing.T) {
 					defer conn.Close()
 					defer done()
 					<-returned
-					assert.Equal(t, "anna", detached.Value(userKey{}))
+					assert.Equal(t, value, detached.Value(userKey{}))
+					assert.NotNil(t, detached.Value(http.LocalAddrContextKey), "what came with the request")
 					assert.Nil(t, dbmodule.ScopeOf(detached), "its sessions are the request's")
 					assert.NoError(t, detached.Err(), "the request's end is not its own")
 					_, err := io.WriteString(conn, "hello\n")
@@ -75,10 +97,4 @@ func TestDetach(t *testing.T) {
 	}
 	close(proceed)
 	require.NoError(t, <-stopped)
-
-	// A context of no server.
-	detached, done := httpmodule.Detach(context.WithValue(t.Context(), userKey{}, "bob"))
-	assert.Equal(t, "bob", detached.Value(userKey{}))
-	done()
-	assert.Error(t, detached.Err())
 }

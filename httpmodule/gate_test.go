@@ -76,3 +76,46 @@ func TestGate(t *testing.T) {
 	cfg.SessionAPIKey = "k"
 	require.ErrorContains(t, cfg.Validate(), "SESSION_API_KEY: there is a Gate as well")
 }
+
+// A stream asks again when its request is over: for another method, and with a key that came later.
+func TestCaller(t *testing.T) {
+	t.Parallel()
+	g := &gate{}
+	cfg := httpmodule.DefaultConfig()
+	cfg.Gate = g
+	var callers []httpmodule.Caller
+	server, err := httpmodule.New(cfg, httpmodule.Info{}, nil, dbtest.Open(t, dbtest.Config(t, dbmodule.SQLite)), func(e *echo.Echo, api huma.API) {
+		httpmodule.WithoutKey(api, e.GET("/live/:id", func(c echo.Context) error {
+			who, err := httpmodule.CallerOf(c.Request())
+			callers = append(callers, who)
+			return err
+		}))
+	})
+	require.NoError(t, err)
+	for _, key := range []string{"", "k"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/live/1", nil)
+		r.Header.Set("X-Session-API-Key", key)
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, r)
+		require.Equal(t, 200, w.Code)
+	}
+	require.Len(t, callers, 2)
+	silent, known := callers[0], callers[1]
+	assert.False(t, silent.SentKey())
+	require.Error(t, silent.Admit(http.MethodGet))
+	require.NoError(t, silent.WithKey("k").Admit(http.MethodGet))
+	assert.True(t, known.SentKey())
+	require.NoError(t, known.Admit(http.MethodPost))
+	require.Error(t, known.WithKey("x").Admit(http.MethodPost))
+	client := g.asked[0].Client
+	assert.NotEmpty(t, client)
+	assert.Equal(t, []httpmodule.Attempt{
+		{Method: http.MethodGet, Route: "/live/:id", Client: client},
+		{Keys: []string{"k"}, Method: http.MethodGet, Route: "/live/:id", Client: client},
+		{Keys: []string{"k"}, Method: http.MethodPost, Route: "/live/:id", Client: client},
+		{Keys: []string{"x"}, Method: http.MethodPost, Route: "/live/:id", Client: client},
+	}, g.asked)
+
+	_, err = httpmodule.CallerOf(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	require.ErrorContains(t, err, "belongs to no server")
+}

@@ -25,8 +25,12 @@ func CloseSessions(ctx context.Context) {
 // sessions. It ends with [ErrStopping] when the server stops, and [Server.Stop] waits until done is
 // called.
 func Detach(ctx context.Context) (detached context.Context, done func()) {
-	detached, cancel := context.WithCancelCause(afterwards{context.WithoutCancel(ctx)})
 	r := requestOf(ctx)
+	values := ctx
+	if r != nil && ctx == r.working() { // nobody put values into it: those that came with the request are all
+		values = r.timed.Context
+	}
+	detached, cancel := context.WithCancelCause(afterwards{context.WithoutCancel(values)})
 	if r == nil {
 		return detached, func() { cancel(nil) }
 	}

@@ -27,7 +27,7 @@ var (
 
 // caller is who opened a websocket.
 type caller struct {
-	request *http.Request
+	httpmodule.Caller
 	// silent is set while the key is to come in the first frame.
 	silent bool
 }
@@ -35,13 +35,16 @@ type caller struct {
 // admit looks at the key of an upgrade: one that is sent by header or query must be right, and one
 // that is not sent comes in the first frame.
 func admit(c echo.Context) (*caller, error) {
-	r := c.Request()
-	err := httpmodule.Authenticate(r)
-	if err == nil {
-		return &caller{request: r}, nil
+	who, err := httpmodule.CallerOf(c.Request())
+	if err != nil {
+		return nil, err
 	}
-	if r.Header.Get("X-Session-API-Key") == "" && r.Header.Get("Authorization") == "" {
-		return &caller{request: r, silent: true}, nil
+	err = httpmodule.Authenticate(c.Request())
+	if err == nil {
+		return &caller{Caller: who}, nil
+	}
+	if !who.SentKey() {
+		return &caller{Caller: who, silent: true}, nil
 	}
 	var told *httpmodule.HTTPError
 	if errors.As(err, &told) && told.Status == http.StatusUnauthorized {
@@ -67,12 +70,11 @@ func (c *caller) identify(ctx context.Context, socket *httpstream.Socket) error 
 		if !ok {
 			return errUnauthorized
 		}
-		r := c.request.Clone(c.request.Context())
-		r.Header.Set("X-Session-API-Key", key)
-		if httpmodule.Authenticate(r) != nil {
+		who := c.WithKey(key)
+		if who.Admit(http.MethodGet) != nil {
 			return errUnauthorized
 		}
-		c.request, c.silent = r, false
+		c.Caller, c.silent = who, false
 		return nil
 	case <-timer.C:
 		return errUnauthorized
@@ -82,11 +84,7 @@ func (c *caller) identify(ctx context.Context, socket *httpstream.Socket) error 
 }
 
 // mayWrite asks whether the caller's key is good for writing, too.
-func (c *caller) mayWrite() error {
-	r := c.request.Clone(c.request.Context())
-	r.Method = http.MethodPost
-	return httpmodule.Authenticate(r)
-}
+func (c *caller) mayWrite() error { return c.Admit(http.MethodPost) }
 
 // authKey reads an authentication frame.
 func authKey(frame []byte) (key string, ok bool) {

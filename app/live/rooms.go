@@ -66,12 +66,17 @@ func (r *Rooms) read(ctx context.Context, fn func(s *dbmodule.Session) error) er
 		return ctx.Err()
 	}
 	defer func() { <-r.reading }()
-	s := r.sessions.New()
-	err := fn(s)
-	if closeErr := s.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	// A query needs a large stack, and a goroutine keeps its stack: those of open streams stay small.
+	done := make(chan error, 1)
+	go func() {
+		s := r.sessions.New()
+		err := fn(s)
+		if closeErr := s.Close(); err == nil {
+			err = closeErr
+		}
+		done <- err
+	}()
+	return <-done
 }
 
 // after reads the next events.

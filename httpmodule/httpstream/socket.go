@@ -74,8 +74,10 @@ type Socket struct {
 	streams *Streams
 	ws      *websocket.Conn
 	frames  chan []byte
-	beats   *time.Timer
-	limit   atomic.Int64
+	// ended is closed when the handler has returned and the client was told.
+	ended chan struct{}
+	beats *time.Timer
+	limit atomic.Int64
 	// What was noticed of the client: pings that it left unanswered, a message that was too
 	// large, and that nothing can be sent to it any more.
 	missed         atomic.Int32
@@ -176,19 +178,17 @@ func (s *Streams) upgrade(c echo.Context, fn SocketFunc) error {
 }
 
 func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) end {
-	socket := &Socket{streams: s, ws: ws, frames: make(chan []byte, frames)}
+	socket := &Socket{streams: s, ws: ws, frames: make(chan []byte, frames), ended: make(chan struct{})}
 	ws.SetReadLimit(-1) // read has a limit of its own
 	socket.SetReadLimit(firstReadLimit)
 	inner, gone := context.WithCancel(ctx)
-	// Reading is not ended by ctx: the end of a read ends the connection, without a code.
-	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		defer gone()
-		socket.read(reading)
+		socket.read()
 	}()
-	socket.beats = time.AfterFunc(math.MaxInt64, func() { socket.beat(reading) })
+	socket.beats = time.AfterFunc(math.MaxInt64, socket.beat)
 	socket.beats.Reset(s.config.Heartbeat)
 	err := runSocket(inner, socket, fn)
 	socket.beats.Stop()
@@ -199,7 +199,7 @@ func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) 
 	if told != nil {
 		_ = ws.Close(websocket.StatusCode(told.Code), told.Reason[:min(len(told.Reason), mostReason)])
 	}
-	stopReading()
+	close(socket.ended)
 	gone()
 	_ = ws.CloseNow()
 	<-read
@@ -238,11 +238,12 @@ func (s *Socket) outcome(inner, ctx context.Context, err error) (how end, told *
 	return finished, &CloseError{Code: CloseNormal}
 }
 
-// read hands on what the client sends, and notices when it goes.
-func (s *Socket) read(ctx context.Context) {
+// read hands on what the client sends, and notices when it goes. No context ends a read: that would end
+// the connection without a code. [websocket.Conn.CloseNow] does.
+func (s *Socket) read() {
 	defer close(s.frames)
 	for {
-		kind, message, err := s.ws.Reader(ctx)
+		kind, message, err := s.ws.Reader(context.Background())
 		if err != nil {
 			return
 		}
@@ -260,19 +261,23 @@ func (s *Socket) read(ctx context.Context) {
 		}
 		select {
 		case s.frames <- frame:
-		case <-ctx.Done():
+		case <-s.ended:
 			return
 		}
 	}
 }
 
 // beat pings, and ends a socket that does not answer.
-func (s *Socket) beat(ctx context.Context) {
-	within, cancel := context.WithTimeout(ctx, s.streams.config.Heartbeat)
+func (s *Socket) beat() {
+	within, cancel := context.WithTimeout(context.Background(), s.streams.config.Heartbeat)
 	defer cancel()
 	err := s.ws.Ping(within)
+	select {
+	case <-s.ended:
+		return
+	default:
+	}
 	switch {
-	case ctx.Err() != nil:
 	case err == nil:
 		s.missed.Store(0)
 		s.beats.Reset(s.streams.config.Heartbeat)
