@@ -182,13 +182,15 @@ func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) 
 	ws.SetReadLimit(-1) // read has a limit of its own
 	socket.SetReadLimit(firstReadLimit)
 	inner, gone := context.WithCancel(ctx)
+	// No context ends a read: that would end the connection without a code. CloseNow ends it.
+	unended := context.WithoutCancel(ctx)
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		defer gone()
-		socket.read()
+		socket.read(unended)
 	}()
-	socket.beats = time.AfterFunc(math.MaxInt64, socket.beat)
+	socket.beats = time.AfterFunc(math.MaxInt64, func() { socket.beat(unended) })
 	socket.beats.Reset(s.config.Heartbeat)
 	err := runSocket(inner, socket, fn)
 	socket.beats.Stop()
@@ -238,12 +240,11 @@ func (s *Socket) outcome(inner, ctx context.Context, err error) (how end, told *
 	return finished, &CloseError{Code: CloseNormal}
 }
 
-// read hands on what the client sends, and notices when it goes. No context ends a read: that would end
-// the connection without a code. [websocket.Conn.CloseNow] does.
-func (s *Socket) read() {
+// read hands on what the client sends, and notices when it goes.
+func (s *Socket) read(ctx context.Context) {
 	defer close(s.frames)
 	for {
-		kind, message, err := s.ws.Reader(context.Background())
+		kind, message, err := s.ws.Reader(ctx)
 		if err != nil {
 			return
 		}
@@ -268,8 +269,8 @@ func (s *Socket) read() {
 }
 
 // beat pings, and ends a socket that does not answer.
-func (s *Socket) beat() {
-	within, cancel := context.WithTimeout(context.Background(), s.streams.config.Heartbeat)
+func (s *Socket) beat(ctx context.Context) {
+	within, cancel := context.WithTimeout(ctx, s.streams.config.Heartbeat)
 	defer cancel()
 	err := s.ws.Ping(within)
 	select {
