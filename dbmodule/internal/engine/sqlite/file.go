@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -126,8 +127,29 @@ func (f *file) open(connect func(exists bool) error) (fs.FileInfo, error) {
 	f.known, f.logs = nil, [2]fs.FileInfo{} // the last connection that is closed removes them
 	f.look()
 	f.known = f.seen
+	if !exists {
+		f.warn()
+	}
 	f.lookAtLogs()
 	return f.known, nil
+}
+
+// create makes an empty file that only its owner may read and write, since SQLite itself would ask
+// for one that everybody may read. The write-ahead log gets the file's rights from SQLite. Why it
+// can't be made, SQLite tells better.
+func (f *file) create() {
+	if made, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = made.Close() // nothing was written
+	}
+}
+
+// warn tells who can read the file, unless that is its owner alone or its group. Elsewhere than on
+// Unix the rights say nothing.
+func (f *file) warn() {
+	const everybody = 0o004
+	if runtime.GOOS != "windows" && f.known != nil && f.known.Mode().Perm()&everybody != 0 {
+		f.tell("every user of this machine can read the database's file: chmod 600 " + f.path)
+	}
 }
 
 // arrive looks before a connection is made, and reports whether there has been a file.

@@ -94,6 +94,9 @@ func Opener(s Settings) engine.OpenFunc {
 	return func(context.Context) (engine.Conn, error) {
 		var inner driver.Conn
 		opened, err := s.file.open(func(exists bool) (err error) {
+			if !exists && s.file != nil && !s.ReadOnly && !s.MustExist {
+				s.file.create()
+			}
 			inner, err = (&sqlite.Driver{}).Open(names[exists])
 			return err
 		})

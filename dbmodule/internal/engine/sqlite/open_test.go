@@ -123,3 +123,37 @@ func TestTheLogShrinksAgain(t *testing.T) {
 	}
 	assert.LessOrEqual(t, size(), int64(limit))
 }
+
+// A new file and its write-ahead log are their owner's alone. One that is there keeps its rights,
+// and who runs the server is told if everybody can read it.
+func TestRightsOfFiles(t *testing.T) {
+	t.Parallel()
+	rights := func(path string) os.FileMode {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		return info.Mode().Perm()
+	}
+	path := filepath.Join(t.TempDir(), "a.db")
+	write := func() (told []string) {
+		u, err := dburl.ParseURL("sqlite:///" + path)
+		require.NoError(t, err)
+		o, err := sqlite.Open(engine.Target{URL: u, Notice: func(text string) { told = append(told, text) }})
+		require.NoError(t, err)
+		c := connect(t, o.Open)
+		for _, query := range []string{"CREATE TABLE IF NOT EXISTS names (name)", "INSERT INTO names VALUES (1)"} {
+			_, err := c.Exec(t.Context(), query, nil)
+			require.NoError(t, err)
+		}
+		connect(t, o.Open) // a second one tells nothing more
+		return told
+	}
+	assert.Empty(t, write())
+	for _, name := range []string{"", "-wal", "-shm"} {
+		assert.Equal(t, os.FileMode(0o600), rights(path+name), name)
+	}
+	require.NoError(t, os.Chmod(path, 0o644)) //nolint:gosec // that is what it is about
+	told := write()
+	require.Len(t, told, 1)
+	assert.Contains(t, told[0], "every user of this machine can read the database's file: chmod 600 "+path)
+	assert.Equal(t, os.FileMode(0o644), rights(path))
+}
