@@ -40,12 +40,7 @@ func (h *handlers) registerAppView(api huma.API) {
 		Errors:  []int{http.StatusUnprocessableEntity},
 	}, h.startTasks)
 	wire.Document(api, http.MethodPatch, appByID, reflect.TypeFor[appUpdateBody](), json.RawMessage(`{"public":true}`))
-	huma.Register(api, huma.Operation{
-		OperationID: "delete-app-conversation", Method: http.MethodDelete, Path: appByID, Tags: []string{appTag},
-		Summary:     "Delete a conversation and its events",
-		Description: "Conversations that it is the parent of stay.",
-		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
-	}, h.remove)
+	h.registerDelete(api, "delete-app-conversation", appByID, appTag)
 }
 
 // appUpdateBody documents what appUpdate reads.

@@ -109,7 +109,7 @@ func (c *Conversation) Info(sub []string) *Info {
 	return &Info{
 		ID:                       c.ID,
 		Title:                    c.Title,
-		ExecutionStatus:          c.ExecutionStatus,
+		ExecutionStatus:          c.status(),
 		Agent:                    agent,
 		Workspace:                json.RawMessage(c.Workspace),
 		ConfirmationPolicy:       json.RawMessage(c.ConfirmationPolicy),
@@ -173,7 +173,7 @@ func (c *Conversation) AppInfo(sub []string) *AppInfo {
 		Tags:               c.tags(),
 		SubConversationIDs: make([]string, len(sub)),
 		SandboxStatus:      "MISSING",
-		ExecutionStatus:    c.ExecutionStatus,
+		ExecutionStatus:    c.status(),
 		CreatedAt:          rfc3339(c.CreatedAt),
 		UpdatedAt:          rfc3339(c.UpdatedAt),
 	}

@@ -16,12 +16,15 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Recorder stores the message that a conversation begins with.
+// Recorder stores and deletes a conversation's events.
 type Recorder interface {
 	// CheckMessage says what is wrong with a message; nothing is stored.
 	CheckMessage(message []byte) error
 	// RecordMessage stores a message that was checked, in db's transaction.
 	RecordMessage(ctx context.Context, db bun.IDB, conversationID string, message []byte) error
+	// ErasePiece deletes up to most events of a conversation that is locked in db's
+	// transaction, and returns how many.
+	ErasePiece(ctx context.Context, db bun.IDB, conversationID string, most int) (int, error)
 }
 
 const (
@@ -37,11 +40,12 @@ type handlers struct {
 	sessions *dbmodule.SessionFactory
 	store    *Store
 	recorder Recorder
+	deleter  *Deleter
 }
 
 // NewRoutes makes the routes of both views.
 func NewRoutes(sessions *dbmodule.SessionFactory, store *Store, recorder Recorder) httpmodule.Routes {
-	h := &handlers{sessions: sessions, store: store, recorder: recorder}
+	h := &handlers{sessions: sessions, store: store, recorder: recorder, deleter: NewDeleter(sessions, store, recorder)}
 	return func(_ *echo.Echo, api huma.API) {
 		h.registerAgentView(api)
 		h.registerAppView(api)
@@ -88,12 +92,7 @@ func (h *handlers) registerAgentView(api huma.API) {
 		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 	}, h.update)
 	wire.Document(api, http.MethodPatch, byID, reflect.TypeFor[updateBody](), updateExample)
-	huma.Register(api, huma.Operation{
-		OperationID: "delete-conversation", Method: http.MethodDelete, Path: byID, Tags: []string{tag},
-		Summary:     "Delete a conversation and its events",
-		Description: "Conversations that it is the parent of stay.",
-		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
-	}, h.remove)
+	h.registerDelete(api, "delete-conversation", byID, tag)
 }
 
 // createBody documents what create reads.
@@ -440,11 +439,21 @@ func (h *handlers) remove(ctx context.Context, in *PathInput) (*wire.SuccessOutp
 	if err != nil {
 		return nil, err
 	}
-	err = h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
-		return h.store.Delete(ctx, s, id)
-	})
-	if err != nil {
+	if err := h.deleter.Delete(ctx, id); err != nil {
 		return nil, wire.NotFound(err, "Conversation")
 	}
 	return wire.Done(), nil
+}
+
+// registerDelete registers a route that deletes, which takes as long as there are events.
+func (h *handlers) registerDelete(api huma.API, id, path, tag string) {
+	op := huma.Operation{
+		OperationID: id, Method: http.MethodDelete, Path: path, Tags: []string{tag},
+		Summary: "Delete a conversation and its events",
+		Description: "Conversations that it is the parent of stay. Many events are deleted piece by piece: until all are gone, " +
+			"the conversation has the status deleting. That goes on when the client leaves.",
+		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}
+	httpmodule.DownloadLimits().Operation(&op)
+	huma.Register(api, op, h.remove)
 }

@@ -190,8 +190,8 @@ func (s *Store) Update(ctx context.Context, db bun.IDB, id string, p *Patch) (*C
 	return c, s.saveTold(ctx, db, c, p)
 }
 
-// Delete deletes a conversation with its events. Conversations that name it as
-// their parent stay.
+// Delete deletes a conversation with its events, in one transaction however many they are: see
+// [Deleter]. Conversations that name it as their parent stay.
 func (s *Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 	result, err := db.NewDelete().Model((*Conversation)(nil)).Where("id = ?", id).Exec(ctx)
 	if err != nil {
@@ -418,7 +418,9 @@ func (p *Patch) fill(c *Conversation) {
 		folded := wire.Fold(*p.Title)
 		c.Title, c.TitleFolded, c.TitleSort = p.Title, &folded, titleSort(folded)
 	}
-	set(&c.ExecutionStatus, p.Status)
+	if c.ExecutionStatus != condemned { // nothing that is told ends a deletion
+		set(&c.ExecutionStatus, p.Status)
+	}
 	if p.Agent != nil {
 		lean, skills := cutSkills(p.Agent)
 		c.Agent, c.Skills = string(lean), skills

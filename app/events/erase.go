@@ -1,0 +1,25 @@
+package events
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+)
+
+// ErasePiece deletes up to most events of a conversation that the caller has locked and
+// is deleting, and returns how many. What counts them is left as it was.
+func (*Store) ErasePiece(ctx context.Context, db bun.IDB, conversationID string, most int) (int, error) {
+	var piece []int64
+	err := db.NewSelect().Model((*Event)(nil)).Column("seq").Where("event.conversation_id = ?", conversationID).Limit(int64(most)).Scan(ctx, &piece)
+	if err != nil {
+		return 0, fmt.Errorf("events: find what to delete of %s: %w", conversationID, err)
+	}
+	if len(piece) == 0 {
+		return 0, nil
+	}
+	if _, err := db.NewDelete().Model((*Event)(nil)).Where("seq IN (?)", bun.In(piece)).Exec(ctx); err != nil {
+		return 0, fmt.Errorf("events: delete %d of %s: %w", len(piece), conversationID, err)
+	}
+	return len(piece), nil
+}
