@@ -1,6 +1,7 @@
 package apptest
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -11,32 +12,62 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// RowsRead is how many rows and index entries a server of MySQL or MariaDB reads for what is
-// done with a connection; -1 on the other engines, which do not tell.
+// RowsRead is how many rows and index entries a server reads for what is done with a
+// connection; -1 on SQLite, which does not tell. On PostgreSQL it is done in a transaction that
+// uses indexes as if the tables were large, in which it would not read few rows one after the other.
 func RowsRead(t testing.TB, s *Server, do func(db bun.IDB)) int64 {
 	t.Helper()
 	conn, err := s.DB.DB().Conn(t.Context())
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, conn.Close()) }()
-	if s.DB.Engine() != dbmodule.MySQL {
+	var db bun.IDB = conn
+	read := readByMySQL
+	switch s.DB.Engine() {
+	case dbmodule.MySQL:
+	case dbmodule.PostgreSQL:
+		tx, err := conn.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, tx.Rollback()) }()
+		for _, way := range []string{"enable_seqscan", "enable_sort", "enable_incremental_sort", "jit"} {
+			_, err := tx.ExecContext(t.Context(), "SET LOCAL "+way+" = off")
+			require.NoError(t, err)
+		}
+		db, read = tx, readByPostgreSQL
+	default:
 		do(conn)
 		return -1
 	}
-	read := func() (sum int64) {
-		var counters []struct {
-			Name  string `bun:"Variable_name"`
-			Value int64  `bun:"Value"`
-		}
-		require.NoError(t, conn.NewRaw("SHOW SESSION STATUS LIKE 'Handler_%'").Scan(t.Context(), &counters))
-		for _, c := range counters {
-			if strings.HasPrefix(c.Name, "Handler_read_") || c.Name == "Handler_icp_attempts" {
-				sum += c.Value
-			}
-		}
-		return sum
+	counted := func() int64 {
+		n, err := read(t.Context(), db)
+		require.NoError(t, err)
+		return n
 	}
-	first := read()
-	before := read()
-	do(conn)
-	return read() - before - (before - first) // to look at the counters reads some, too
+	first := counted()
+	before := counted()
+	do(db)
+	return counted() - before - (before - first) // to look at the counters reads some, too
+}
+
+func readByMySQL(ctx context.Context, db bun.IDB) (sum int64, err error) {
+	var counters []struct {
+		Name  string `bun:"Variable_name"`
+		Value int64  `bun:"Value"`
+	}
+	if err := db.NewRaw("SHOW SESSION STATUS LIKE 'Handler_%'").Scan(ctx, &counters); err != nil {
+		return 0, err
+	}
+	for _, c := range counters {
+		if strings.HasPrefix(c.Name, "Handler_read_") || c.Name == "Handler_icp_attempts" {
+			sum += c.Value
+		}
+	}
+	return sum, nil
+}
+
+// readByPostgreSQL sums what this transaction has read: rows of tables one after the other or
+// by an index, and entries of indexes.
+func readByPostgreSQL(ctx context.Context, db bun.IDB) (sum int64, err error) {
+	err = db.NewRaw("SELECT sum(pg_stat_get_xact_tuples_returned(oid) + CASE relkind WHEN 'r' THEN pg_stat_get_xact_tuples_fetched(oid) ELSE 0 END) "+
+		"FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = current_schema()::regnamespace").Scan(ctx, &sum)
+	return sum, err
 }

@@ -1,8 +1,32 @@
 package conversations
 
-import "github.com/uptrace/bun"
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+)
+
+// Way is a way.
+type Way = way
+
+// TitleWay is that of a seldom text within titles, StatusWay that of a seldom status.
+var TitleWay, StatusWay = way{column: titleColumn}, way{column: statusColumn}
+
+// Usual is usual.
+func (f Filter) Usual() Way { return f.usual() }
+
+// Looked is how many conditions may have to be looked at to choose the way.
+func (f Filter) Looked(order string) int { return len(f.candidates(sortingOf(order))) }
+
+// Index is index.
+func (w way) Index(order string) string { return w.index(sortingOf(order)) }
+
+// Chosen is the way that is chosen.
+func (f Filter) Chosen(ctx context.Context, db bun.IDB, order string) (Way, error) {
+	return f.way(ctx, db, sortingOf(order))
+}
 
 // PageQuery is pageQuery.
-func PageQuery(q *bun.SelectQuery, f Filter, narrow, order, pageID string, limit int) (*bun.SelectQuery, error) {
-	return pageQuery(q, f, narrow, order, pageID, limit)
+func PageQuery(q *bun.SelectQuery, f Filter, w Way, order, pageID string, limit int) (*bun.SelectQuery, error) {
+	return pageQuery(q, f, w, order, pageID, limit)
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
-	"github.com/uptrace/bun/schema"
 
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
@@ -41,25 +40,39 @@ type Filter struct {
 	TopLevel bool
 }
 
-// apply adds the conditions, those of tags excepted.
-func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+// apply adds the conditions, those of tags excepted. Engines find rows by an index for those
+// on columns that byIndex names; the others they look at in each row, for no index has what they compare.
+func (f Filter) apply(q *bun.SelectQuery, byIndex func(column string) bool) *bun.SelectQuery {
+	where := func(column, comparison string, value any) {
+		condition := "conversation.? ? ?"
+		if !byIndex(column) {
+			condition = "(conversation.? ? ?) IS TRUE"
+		}
+		q = q.Where(condition, bun.Ident(column), bun.Safe(comparison), value)
+	}
 	if f.Status != "" {
-		q = q.Where("conversation.execution_status = ?", f.Status)
+		where(statusColumn, "=", f.Status)
 	}
 	if f.TitleContains != "" {
 		q = Contains(q, "conversation.title_folded", f.TitleContains)
 	}
 	if f.SandboxID != "" {
-		q = q.Where("conversation.sandbox_id = ?", f.SandboxID)
+		where(sandboxColumn, "=", f.SandboxID)
 	}
 	if f.TopLevel {
-		q = q.Where("conversation.has_parent = ?", false)
+		where(parentColumn, "=", false)
 	}
 	if f.Public {
-		q = q.Where("conversation.public = ?", true)
+		where(publicColumn, "=", true)
+	}
+	for _, s := range f.spans() {
+		s.each(func(comparison string, at time.Time) { where(s.column, comparison, at) })
 	}
 	return q
 }
+
+// anyIndex leaves the choice to the engine.
+func anyIndex(string) bool { return true }
 
 // span is a range of times in a column, nil for an end that is open.
 type span struct {
@@ -69,7 +82,7 @@ type span struct {
 
 func (f Filter) spans() []span {
 	var spans []span
-	for _, s := range []span{{"created_at", f.CreatedFrom, f.Created}, {"updated_at", f.UpdatedFrom, f.Updated}} {
+	for _, s := range []span{{createdColumn, f.CreatedFrom, f.Created}, {updatedColumn, f.UpdatedFrom, f.Updated}} {
 		if s.from != nil || s.before != nil {
 			spans = append(spans, s)
 		}
@@ -82,8 +95,8 @@ func (f Filter) spans() []span {
 func (f Filter) from(column string, micros int64, after string) Filter {
 	from, before := &f.CreatedFrom, &f.Created
 	switch column {
-	case "created_at":
-	case "updated_at":
+	case createdColumn:
+	case updatedColumn:
 		from, before = &f.UpdatedFrom, &f.Updated
 	default:
 		return f
@@ -97,20 +110,14 @@ func (f Filter) from(column string, micros int64, after string) Filter {
 	return f
 }
 
-// apply adds the range. With unindexed SQLite does not find it by the column's index.
-func (s span) apply(q *bun.SelectQuery, unindexed bool) *bun.SelectQuery {
-	column := bun.SafeQuery("conversation.?", bun.Ident(s.column))
-	if unindexed {
-		column = bun.SafeQuery("+conversation.?", bun.Ident(s.column))
+// each calls do with the bounds that there are.
+func (s span) each(do func(comparison string, at time.Time)) {
+	if s.from != nil {
+		do(">=", *s.from)
 	}
-	where := func(comparison string, at *time.Time) {
-		if at != nil {
-			q = q.Where("? ? ?", schema.QueryAppender(column), bun.Safe(comparison), *at)
-		}
+	if s.before != nil {
+		do("<", *s.before)
 	}
-	where(">=", s.from)
-	where("<", s.before)
-	return q
 }
 
 // Contains leaves rows whose column, a text that is folded, has text in it, whatever the case.
@@ -135,11 +142,11 @@ func (*Store) Page(
 	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	var rows []*Conversation
-	narrow, err := f.narrow(ctx, db, order)
+	w, err := f.way(ctx, db, sortingOf(order))
 	if err != nil {
 		return nil, "", err
 	}
-	q, err := pageQuery(db.NewSelect().Model(&rows), f, narrow, order, pageID, limit)
+	q, err := pageQuery(db.NewSelect().Model(&rows), f, w, order, pageID, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -161,65 +168,10 @@ func pageAfter(order string, c *Conversation) (string, error) {
 	return paging.Encode("conversations", order, cursor)
 }
 
-const (
-	// fewRows are so few that they are sorted faster than others are passed over.
-	fewRows = 1000
-	// fewTitles is the same for titles, of which one in the middle of others takes longer to find.
-	fewTitles = 10_000
-)
-
-// titled are the conversations with a title that has the text in its beginning, and those
-// whose title has more than that: what an index tells without the rows.
-func (f Filter) titled(db bun.IDB) *bun.SelectQuery {
-	const sort = "conversation.title_sort LIKE ? ESCAPE '!'"
-	return db.NewSelect().Model((*Conversation)(nil)).Column("id").
-		Where("("+sort+" OR "+sort+")", "%"+escapeLike(wire.Fold(f.TitleContains))+"%", strings.Repeat("_", maxTitle)+"%")
-}
-
-// narrow is the column by which few conversations are found, if that is neither the column
-// they are sorted by nor a tag; "" for none. PostgreSQL knows how many rows a condition leaves, SQLite
-// does not, and MySQL and MariaDB are told the index. None knows it of a text within titles.
-func (f Filter) narrow(ctx context.Context, db bun.IDB, order string) (string, error) {
-	few := func(rows *bun.SelectQuery, most int) (bool, error) {
-		var n int
-		err := db.NewSelect().TableExpr("(?) AS chosen", rows.Limit(int64(most)+1)).ColumnExpr("count(*)").Scan(ctx, &n)
-		if err != nil {
-			return false, fmt.Errorf("conversations: look for few: %w", err)
-		}
-		return n <= most, nil
-	}
-	some := func() *bun.SelectQuery { return db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("1") }
-	told := db.Dialect().Name() != dialect.PG
-	if told && f.Status != "" && len(f.Tags) > 0 {
-		if ok, err := few(some().Where("conversation.execution_status = ?", f.Status), fewRows); err != nil || ok {
-			return statusColumn, err
-		}
-	}
-	for _, s := range f.spans() {
-		if s.column == sortingOf(order).column || !told {
-			continue
-		}
-		if ok, err := few(s.apply(some(), false), fewRows); err != nil || ok {
-			return s.column, err
-		}
-	}
-	if f.TitleContains != "" && f.SandboxID == "" {
-		if ok, err := few(f.titled(db), fewTitles); err != nil || ok {
-			return titleColumn, err
-		}
-	}
-	return "", nil
-}
-
-const (
-	statusColumn = "execution_status"
-	titleColumn  = "title_sort"
-)
-
-// pageQuery chooses a page. An index of [Conversation], or of [Tag] for those that have a
-// tag, has each order wanted, also with a filter for equality, so that no page reads more
-// than its rows and those between them that other conditions leave out.
-func pageQuery(q *bun.SelectQuery, f Filter, narrow, order, pageID string, limit int) (*bun.SelectQuery, error) {
+// pageQuery chooses a page by way of w. An index of [Conversation], or of [Tag] for those that
+// have a tag, has each order wanted, also with a filter for equality, so that no page reads more
+// than its rows and those between them that other conditions leave out; or all of few.
+func pageQuery(q *bun.SelectQuery, f Filter, w way, order, pageID string, limit int) (*bun.SelectQuery, error) {
 	by := sortingOf(order)
 	direction, after := "ASC", ">"
 	if strings.HasSuffix(order, "_DESC") {
@@ -233,24 +185,32 @@ func pageQuery(q *bun.SelectQuery, f Filter, narrow, order, pageID string, limit
 		}
 		f = f.from(by.column, cursor.Micros, after)
 	}
-	q = f.apply(q.ExcludeColumn("agent_skills")).Limit(int64(limit) + 1)
-	for _, s := range f.spans() {
-		q = s.apply(q, q.Dialect().Name() == dialect.SQLite && s.column != narrow && s.column != by.column)
-	}
+	q = f.apply(q.ExcludeColumn("agent_skills").Limit(int64(limit)+1), func(column string) bool { return w.finds(column, by) })
 	column, id, key := bun.SafeQuery("conversation.?", bun.Ident(by.column)), bun.Safe("conversation.id"), by.key
-	// A sandbox, a narrow range and a seldom text have few conversations: they are found by it.
-	if narrow == titleColumn {
-		q = q.ModelTableExpr("(?) AS found CROSS JOIN conversations AS conversation", f.titled(q.DB())).Where("conversation.id = found.id")
+	if w.sorts() { // by what is no column to an engine, which has no index for it then
+		column = bun.SafeQuery("COALESCE(?, ?)", column, column)
+		q = f.closed(q, w)
 	}
-	if tags := f.Tags; len(tags) > 0 && f.SandboxID == "" && narrow == "" {
-		q = tags[0].first(q, by)
+	switch {
+	case w.tag != nil:
+		q = w.tag.first(q, by)
 		column, id, key = bun.SafeQuery("tag.?", bun.Ident(by.tagColumn)), bun.Safe("tag.conversation_id"), by.tagKey
-		f.Tags = tags[1:]
-	} else if index := f.index(narrow, by); index != "" {
-		q = q.ForceIndex(index)
+		for _, s := range f.spans() {
+			if s.column == by.column {
+				s.each(func(comparison string, at time.Time) {
+					q = q.Where("? ? ?", column, bun.Safe(comparison), at.UnixMicro())
+				})
+			}
+		}
+	case w.column == titleColumn:
+		q = q.ModelTableExpr("(?) AS found CROSS JOIN conversations AS conversation", f.titled(q.DB())).Where("conversation.id = found.id")
+	default:
+		q = q.ForceIndex(w.index(by))
 	}
-	for _, tag := range f.Tags {
-		q = tag.probe(q)
+	for i := range f.Tags {
+		if w.tag != &f.Tags[i] {
+			q = f.Tags[i].probe(q)
+		}
 	}
 	q = q.OrderExpr("? ?, ? ?", column, bun.Safe(direction), id, bun.Safe(direction))
 	if pageID != "" {
@@ -285,15 +245,15 @@ func textKey(c paging.Cursor) any { return c.Text }
 
 var sortings = map[string]sorting{
 	CreatedAt: {
-		"created_at", "created_micros",
+		createdColumn, "created_micros",
 		func(c *Conversation) paging.Cursor { return paging.Cursor{Micros: c.CreatedAt.UnixMicro()} }, timeKey, microsKey,
 	},
 	UpdatedAt: {
-		"updated_at", "updated_micros",
+		updatedColumn, "updated_micros",
 		func(c *Conversation) paging.Cursor { return paging.Cursor{Micros: c.UpdatedAt.UnixMicro()} }, timeKey, microsKey,
 	},
 	Title: {
-		"title_sort", "title_sort",
+		titleColumn, titleColumn,
 		func(c *Conversation) paging.Cursor { return paging.Cursor{Text: c.TitleSort} }, textKey, textKey,
 	},
 }
@@ -301,10 +261,7 @@ var sortings = map[string]sorting{
 // Count counts the conversations that Page lists. It reads the index entries of all of
 // them, or their rows.
 func (*Store) Count(ctx context.Context, db bun.IDB, f Filter) (int64, error) {
-	q := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)"))
-	for _, s := range f.spans() {
-		q = s.apply(q, false)
-	}
+	q := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)"), anyIndex)
 	for _, tag := range f.Tags {
 		q = tag.among(q)
 	}

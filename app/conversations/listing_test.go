@@ -120,16 +120,16 @@ func TestTitlesAreSearched(t *testing.T) {
 				hex[i] = strings.ReplaceAll(id(n), "-", "")
 			}
 			assert.ElementsMatch(t, hex, listed(t, s, "title__contains="+url.QueryEscape(text)), text)
-			for _, narrow := range []string{"", "title_sort"} {
+			for _, w := range []conversations.Way{{}, conversations.TitleWay} {
 				var rows []*conversations.Conversation
-				q, err := conversations.PageQuery(s.DB.DB().NewSelect().Model(&rows), conversations.Filter{TitleContains: text}, narrow, "CREATED_AT", "", 10)
+				q, err := conversations.PageQuery(s.DB.DB().NewSelect().Model(&rows), conversations.Filter{TitleContains: text}, w, "CREATED_AT", "", 10)
 				require.NoError(t, err)
 				require.NoError(t, q.Scan(t.Context()))
 				var found []int
 				for _, row := range rows {
 					found = append(found, int(row.ID[len(row.ID)-1]-'0'))
 				}
-				assert.Equal(t, want, found, "%s by %q", text, narrow)
+				assert.Equal(t, want, found, "%s by %v", text, w)
 			}
 		}
 		assert.Len(t, listed(t, s, "title__contains=needle&tag=n:0"), 2)

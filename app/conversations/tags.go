@@ -11,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
@@ -141,25 +142,30 @@ func (f TagFilter) here(q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
+// table is the table of tags, which MySQL and MariaDB read by the index that has the tag's
+// conversations in their order.
+func (f TagFilter) table(q *bun.SelectQuery, by sorting) schema.QueryAppender {
+	if q.Dialect().Name() == dialect.MySQL {
+		return bun.SafeQuery("conversation_tags AS tag FORCE INDEX (?)", bun.Ident(way{tag: &f}.index(by)))
+	}
+	return bun.Safe("conversation_tags AS tag")
+}
+
 // first begins with the tag's rows, which are sorted, and joins their conversations.
 func (f TagFilter) first(q *bun.SelectQuery, by sorting) *bun.SelectQuery {
-	const tags, conversations = "conversation_tags AS tag", "conversations AS conversation"
+	join := "CROSS JOIN"
 	if q.Dialect().Name() == dialect.MySQL {
-		q = q.ModelTableExpr(tags+" FORCE INDEX (?) STRAIGHT_JOIN "+conversations, bun.Ident(f.index(by)))
-	} else {
-		q = q.ModelTableExpr(tags + " CROSS JOIN " + conversations)
+		join = "STRAIGHT_JOIN"
 	}
+	q = q.ModelTableExpr("? ? conversations AS conversation", f.table(q, by), bun.Safe(join))
 	return f.here(q.Where("conversation.id = tag.conversation_id"))
 }
 
-// probe looks whether each conversation has the tag. MySQL and MariaDB would turn EXISTS into
-// a join that begins with all rows of the tag.
+// probe looks whether each conversation has the tag. Engines would turn EXISTS into a join,
+// which may begin with all rows of the tag.
 func (f TagFilter) probe(q *bun.SelectQuery) *bun.SelectQuery {
 	of := f.here(q.NewSelect().TableExpr("conversation_tags AS tag").Where("tag.conversation_id = conversation.id"))
-	if q.Dialect().Name() == dialect.MySQL {
-		return q.Where("(?) > 0", of.ColumnExpr("count(*)"))
-	}
-	return q.Where("EXISTS (?)", of.ColumnExpr("1"))
+	return q.Where("(?) > 0", of.ColumnExpr("count(*)"))
 }
 
 // among looks for all conversations that have the tag.

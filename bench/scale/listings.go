@@ -43,6 +43,15 @@ func between(column string, ranks func(Listed) (from, before int64)) func(Listed
 	}
 }
 
+// tagged is a filter and a tag that most have.
+func tagged(filter func(Listed) url.Values) func(Listed) url.Values {
+	return func(l Listed) url.Values {
+		values := filter(l)
+		values.Set("tag", "often")
+		return values
+	}
+}
+
 func half(l Listed) (from, before int64) { return int64(l) / 4, int64(l) * 3 / 4 }
 func few(l Listed) (from, before int64)  { return int64(l) / 2, int64(l)/2 + 40 }
 func none(l Listed) (from, before int64) { return int64(l) + 1, int64(l) + 2 }
@@ -58,27 +67,30 @@ func listings() []listing {
 		}
 	}
 	app := map[string]func(Listed) url.Values{
-		"":                          plain(),
-		"all":                       plain("include_sub_conversations", "true"),
-		"sandbox":                   sandbox(),
-		"sandbox, all":              sandbox("include_sub_conversations", "true"),
-		"sandbox, tag":              sandbox("tag", "often"),
-		"tag of 90 %":               plain("tag", "often"),
-		"tag of 90 %, value of 4":   plain("tag", "often:1"),
-		"tag of 5 %":                plain("tags__contains", "seldom"),
-		"tag of 5 %, value":         plain("tags__contains", "seldom:yes", "include_sub_conversations", "true"),
-		"two tags":                  plain("tag", "often", "tag", "seldom"),
-		"tag that none has":         plain("tag", "never"),
-		"created: half":             between("created_at", half),
-		"created: 40":               between("created_at", few),
-		"created: none":             between("created_at", none),
-		"updated: half":             between("updated_at", half),
-		"updated: 40":               between("updated_at", few),
-		"updated: none":             between("updated_at", none),
-		"title contains: most":      plain("title__contains", "weather"),
-		"title contains: 5 %":       plain("title__contains", "Seldom"),
-		"title contains: none":      plain("title__contains", "nowhere"),
-		"title contains: two signs": plain("title__contains", "zz"),
+		"":                           plain(),
+		"all":                        plain("include_sub_conversations", "true"),
+		"sandbox":                    sandbox(),
+		"sandbox, all":               sandbox("include_sub_conversations", "true"),
+		"sandbox, tag":               sandbox("tag", "often"),
+		"tag of 90 %":                plain("tag", "often"),
+		"tag of 90 %, value of 4":    plain("tag", "often:1"),
+		"tag of 5 %":                 plain("tags__contains", "seldom"),
+		"tag of 5 %, value":          plain("tags__contains", "seldom:yes", "include_sub_conversations", "true"),
+		"tag of 90 %, created: half": tagged(between("created_at", half)),
+		"tag of 90 %, created: 40":   tagged(between("created_at", few)),
+		"tag, and one that none has": plain("tag", "often", "tag", "never"),
+		"two tags":                   plain("tag", "often", "tag", "seldom"),
+		"tag that none has":          plain("tag", "never"),
+		"created: half":              between("created_at", half),
+		"created: 40":                between("created_at", few),
+		"created: none":              between("created_at", none),
+		"updated: half":              between("updated_at", half),
+		"updated: 40":                between("updated_at", few),
+		"updated: none":              between("updated_at", none),
+		"title contains: most":       plain("title__contains", "weather"),
+		"title contains: 5 %":        plain("title__contains", "Seldom"),
+		"title contains: none":       plain("title__contains", "nowhere"),
+		"title contains: two signs":  plain("title__contains", "zz"),
 	}
 	return []listing{
 		{"/api/conversations/search", byTime, map[string]func(Listed) url.Values{
