@@ -135,13 +135,17 @@ func (f Filter) only(column string) Filter {
 }
 
 const (
-	// fewRows are so few that they are read, and sorted, faster than others are passed over.
-	fewRows = 1000
+	// fewEqual are so few with a status, a tag and the like that it is worth to read them rather than
+	// those of another condition. To look for more of them would cost more than most pages do.
+	fewEqual = 200
+	// fewInRange is the same for a range of times, which else is passed over in another order.
+	fewInRange = 1000
 	// fewTitles is the same for titles, of which one in the middle of others takes longer to find.
 	fewTitles = 10_000
 )
 
-// way chooses: of several conditions the first that leaves few; else the usual one. To see whether a condition leaves few takes up to fewRows entries of its index.
+// way chooses: of several conditions the first that leaves few; else the usual one. To see
+// whether a condition leaves few takes so many entries of its index.
 func (f Filter) way(ctx context.Context, db bun.IDB, by sorting) (way, error) {
 	few := func(rows *bun.SelectQuery, most int) (bool, error) {
 		var n int
@@ -152,7 +156,11 @@ func (f Filter) way(ctx context.Context, db bun.IDB, by sorting) (way, error) {
 		return n <= most, nil
 	}
 	for _, w := range f.candidates(by) {
-		if ok, err := few(f.left(db, w, by), fewRows); err != nil || ok {
+		most := fewEqual
+		if w.sorts() {
+			most = fewInRange
+		}
+		if ok, err := few(f.left(db, w, by), most); err != nil || ok {
 			return w, err
 		}
 	}
