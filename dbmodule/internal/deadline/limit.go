@@ -37,12 +37,21 @@ func New(
 	ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc),
 	after time.Duration, timer *Timer,
 ) *Limit {
-	l := &Limit{caller: ctx, own: ending{caller: ctx}, after: after, timer: timer}
+	l := new(Limit)
+	l.Begin(ctx, derive, after, timer)
+	return l
+}
+
+// Begin is New for a zero Limit that is a part of something else.
+func (l *Limit) Begin(
+	ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc),
+	after time.Duration, timer *Timer,
+) {
+	l.caller, l.own.caller, l.after, l.timer = ctx, ctx, after, timer
 	if derive != nil {
 		l.derived, l.end = derive(ctx)
 	}
 	l.Start(0)
-	return l
 }
 
 // Caller returns the context that the limit was made with.

@@ -97,13 +97,6 @@ func (c *Conn) abandoned(l *deadline.Limit) {
 	c.inner.Abandon(l.Caller())
 }
 
-func (c *Conn) limit(ctx context.Context) *deadline.Limit {
-	if c.group.IsOpen() && ctx.Done() != nil {
-		return c.newLimit(ctx, groupcommit.WithGrace)
-	}
-	return c.newLimit(ctx, nil)
-}
-
 // typed gives an error of the driver its type, and drops the connection if it is no
 // good after that.
 func (c *Conn) typed(err error) (engine.Verdict, error) {
@@ -239,10 +232,11 @@ func (c *Conn) query(ctx context.Context, of *Call, by engine.Stmt, query string
 	if err := c.admits(ctx, query); err != nil {
 		return nil, c.told(of, err)
 	}
-	l := c.limit(ctx)
-	m := c.measure(l, query)
-	inner, from, err := c.queryAdmitted(l, of, by, query, args)
-	rows, err := c.result(l, m, of, inner, err, from)
+	answer := &rows{conn: c, call: of}
+	c.begins(&answer.limit, ctx)
+	answer.measured = c.measure(&answer.limit, query)
+	inner, from, err := c.queryAdmitted(&answer.limit, of, by, query, args)
+	rows, err := answer.opened(inner, err, from)
 	return rows, c.told(of, err)
 }
 

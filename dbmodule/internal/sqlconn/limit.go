@@ -10,6 +10,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
+	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 )
 
 // statementTimeoutKey is the context's key for WithStatementTimeout.
@@ -22,15 +23,34 @@ func WithStatementTimeout(ctx context.Context, limit time.Duration) context.Cont
 	return context.WithValue(ctx, statementTimeoutKey{}, limit)
 }
 
-// newLimit returns the limit of a statement with that context. Its time is the
-// context's own, or else the connection's. derive, if not nil, makes the
-// context for the driver.
-func (c *Conn) newLimit(ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc)) *deadline.Limit {
-	after, ok := ctx.Value(statementTimeoutKey{}).(time.Duration)
-	if !ok {
-		after = c.connector.StatementTimeout
+// statementTimeout is how long an answer to a statement with that context may take: the
+// context's own time, or else the connection's.
+func (c *Conn) statementTimeout(ctx context.Context) time.Duration {
+	if after, ok := ctx.Value(statementTimeoutKey{}).(time.Duration); ok {
+		return after
 	}
-	return deadline.New(ctx, derive, after, &c.timer)
+	return c.connector.StatementTimeout
+}
+
+// newLimit returns the limit of a statement with that context.
+func (c *Conn) newLimit(ctx context.Context) *deadline.Limit {
+	return deadline.New(ctx, nil, c.statementTimeout(ctx), &c.timer)
+}
+
+// limit is newLimit for a statement in a transaction that others may share.
+func (c *Conn) limit(ctx context.Context) *deadline.Limit {
+	l := new(deadline.Limit)
+	c.begins(l, ctx)
+	return l
+}
+
+// begins is limit for one that is a part of something else.
+func (c *Conn) begins(l *deadline.Limit, ctx context.Context) {
+	derive := groupcommit.WithGrace
+	if !c.group.IsOpen() || ctx.Done() == nil {
+		derive = nil
+	}
+	l.Begin(ctx, derive, c.statementTimeout(ctx), &c.timer)
 }
 
 // kept stops a limit whose transaction goes on, and returns it for COMMIT or

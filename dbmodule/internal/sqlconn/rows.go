@@ -9,23 +9,23 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
 )
 
-// result wraps the rows of a query, which keep its limit, and the statement of
-// ours that gives them, if there is one.
-func (c *Conn) result(l *deadline.Limit, m measured, of *Call, inner driver.Rows, err error, from *entry) (driver.Rows, error) {
-	if err = c.answered(l, m.query, err); err != nil {
-		c.freed(from)
-		l.End()
-		return nil, m.done(err)
+// opened makes the answer of the rows of a query, and of the statement of ours that gives them, if
+// there is one. The error is that of the query.
+func (r *rows) opened(inner driver.Rows, err error, from *entry) (driver.Rows, error) {
+	if err = r.conn.answered(&r.limit, r.measured.query, err); err != nil {
+		r.conn.freed(from)
+		r.limit.End()
+		return nil, r.measured.done(err)
 	}
-	answer := &rows{Rows: inner, conn: c, limit: l, measured: m, statement: from, call: of}
-	if !answer.straight() {
-		l.Stop()
+	if !r.straight() {
+		r.limit.Stop()
 	}
-	if of != nil && of.Result != nil {
-		of.Result.open.Store(true)
+	r.Rows, r.statement = inner, from
+	if r.call != nil && r.call.Result != nil {
+		r.call.Result.open.Store(true)
 	}
-	c.reading = answer
-	return answer, nil
+	r.conn.reading = r
+	return r, nil
 }
 
 // rows types the errors that a driver reports while a result is read, and
@@ -33,7 +33,7 @@ func (c *Conn) result(l *deadline.Limit, m measured, of *Call, inner driver.Rows
 type rows struct {
 	driver.Rows
 	conn     *Conn
-	limit    *deadline.Limit
+	limit    deadline.Limit
 	measured measured
 	// statement, if not nil, is free again once the rows are closed.
 	statement *entry
@@ -87,7 +87,9 @@ func (r *rows) straight() bool { return r.call != nil && r.call.Straight }
 func (r *rows) obeys() bool { return r.call != nil && r.call.Result != nil && !r.call.Alone }
 
 // failed gives an error of the driver its type.
-func (r *rows) failed(err error) error { return r.conn.told(r.call, r.conn.answered(r.limit, "", err)) }
+func (r *rows) failed(err error) error {
+	return r.conn.told(r.call, r.conn.answered(&r.limit, "", err))
+}
 
 // Close reads what is left of the result, if the driver has to. It may be called
 // again.
@@ -105,7 +107,7 @@ func (r *rows) Close() error {
 	r.measured.counted = r.measured.rows > 0 || r.measured.to != nil && len(r.Rows.Columns()) > 0
 	err := r.conn.inner.closeRows(r.Rows)
 	r.conn.freed(r.statement)
-	r.conn.abandoned(r.limit)
+	r.conn.abandoned(&r.limit)
 	if err != nil {
 		err = r.failed(err)
 	}
@@ -135,7 +137,7 @@ func (r *rows) NextResultSet() error {
 		if err == io.EOF { //nolint:errorlint // as in Next
 			return err
 		}
-		return r.conn.answered(r.limit, "", err)
+		return r.conn.answered(&r.limit, "", err)
 	}
 	return io.EOF
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"github.com/openhands-go/server/dbmodule/dberr"
+	"github.com/openhands-go/server/dbmodule/internal/deadline"
 )
 
 // settle begins or ends the transaction of the session that has the connection.
@@ -30,10 +31,11 @@ func (c *Conn) settle(of *Call) (err error) {
 
 // obey gives the transaction the context of the statement that ends it.
 func (t *tx) obey(ctx context.Context) {
+	after := t.conn.statementTimeout(ctx)
 	if t.conn.group != nil {
 		ctx = context.WithoutCancel(ctx) // others may share COMMIT, and the session waits for it by itself
 	}
-	t.limit = t.conn.newLimit(ctx, nil)
+	t.limit = deadline.New(ctx, nil, after, &t.conn.timer)
 	t.limit.Stop()
 }
 

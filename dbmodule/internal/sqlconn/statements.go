@@ -28,7 +28,12 @@ type preparedStatement struct {
 	engine.Stmt
 	// parameters are those of PostgreSQL.
 	parameters prepared.Parameters
+	// args is memory for the values of the next run.
+	args []driver.NamedValue
 }
+
+// mostKept is how many values' memory a statement keeps.
+const mostKept = 32
 
 type entry = prepared.Entry[preparedStatement]
 
@@ -130,7 +135,10 @@ func (c *Conn) plan(ctx context.Context, query string, made prepared.Made, with,
 	if e == nil || !e.Statement.parameters.Admit(st) || !e.Use() {
 		return run, err
 	}
-	run.entry, run.args = e, st.Arguments(nil)
+	run.entry, run.args = e, st.Arguments(e.Statement.args)
+	if len(run.args) <= mostKept {
+		e.Statement.args = run.args[:0]
+	}
 	return run, nil
 }
 
@@ -148,7 +156,12 @@ func (run *execution) ranAsText(err error) {
 
 // freed is called when the rows of a prepared statement are closed.
 func (c *Conn) freed(e *entry) {
-	if e != nil && e.Free() && c.statements != nil {
+	if e == nil {
+		return
+	}
+	kept := e.Statement.args
+	clear(kept[:cap(kept)]) // the values may be large
+	if e.Free() && c.statements != nil {
 		c.statements.close(e)
 	}
 }

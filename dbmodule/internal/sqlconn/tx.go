@@ -158,7 +158,7 @@ func (t *tx) Outlive() {
 		return
 	}
 	t.limit.End()
-	t.limit = t.conn.newLimit(context.WithoutCancel(t.limit.Caller()), nil)
+	t.limit = t.conn.newLimit(context.WithoutCancel(t.limit.Caller()))
 	t.limit.Stop()
 	t.outlives = true
 	if t.conn.unit != nil {
