@@ -328,8 +328,8 @@ func (p *parser) conflict() bool {
 	return p.take("UPDATE") && p.take("SET") && p.assignments(true) && p.where()
 }
 
-// assignments is what follows SET. A value is stored as it is, or a whole number
-// added to a column.
+// assignments is what follows SET. A value is stored as it is. A whole number, or a column of
+// the row that was to be inserted, is added to a column.
 func (p *parser) assignments(conflict bool) bool {
 	for {
 		if !p.name() || !p.symbol("=") || !p.assigned(conflict) {
@@ -345,8 +345,8 @@ func (p *parser) assigned(conflict bool) bool {
 	switch {
 	case p.take("DEFAULT"):
 		return true
-	case conflict && p.dialect == sqltext.MySQL && p.take("VALUES"):
-		return p.symbol("(") && p.name() && p.symbol(")")
+	case conflict && p.dialect == sqltext.MySQL && p.sees("VALUES"):
+		return p.inserted()
 	case p.seesConstant():
 		return p.constant()
 	}
@@ -354,9 +354,17 @@ func (p *parser) assigned(conflict bool) bool {
 		return false
 	}
 	if p.symbol("+") || p.symbol("-") {
-		return p.whole()
+		return conflict && p.inserted() || p.whole()
 	}
 	return true
+}
+
+// inserted is a column of the row that was to be inserted: EXCLUDED.n, or VALUES(n).
+func (p *parser) inserted() bool {
+	if p.dialect == sqltext.MySQL {
+		return p.take("VALUES") && p.symbol("(") && p.name() && p.symbol(")")
+	}
+	return p.sees("EXCLUDED") && p.name()
 }
 
 func (p *parser) returning() bool {

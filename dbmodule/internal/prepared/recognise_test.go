@@ -59,6 +59,11 @@ var recognised = []struct {
 		"INSERT INTO t (a) VALUES (1) ON CONFLICT (a, b) DO UPDATE SET c = EXCLUDED.c, d = 'x' WHERE t.e < 5 RETURNING a, b AS c",
 		"INSERT INTO t (a) VALUES (?) ON CONFLICT (a, b) DO UPDATE SET c = EXCLUDED.c, d = ? WHERE t.e < ? RETURNING a, b AS c", "i-i",
 	},
+	{
+		[]sqltext.Dialect{lite, pg}, "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = t.b + EXCLUDED.b, c = c - excluded.c, d = d + 1",
+		"INSERT INTO t (a) VALUES (?) ON CONFLICT (a) DO UPDATE SET b = t.b + EXCLUDED.b, c = c - excluded.c, d = d + ?", "ii",
+	},
+	{[]sqltext.Dialect{my}, "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE b = b + VALUES(b), c = 'x'", "INSERT INTO t (a) VALUES (?) ON DUPLICATE KEY UPDATE b = b + VALUES(b), c = ?", ""},
 	{[]sqltext.Dialect{pg}, "INSERT INTO t (a) VALUES (1) ON CONFLICT ON CONSTRAINT u DO NOTHING", "INSERT INTO t (a) VALUES (?) ON CONFLICT ON CONSTRAINT u DO NOTHING", "i"},
 	{[]sqltext.Dialect{my}, "INSERT IGNORE INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = VALUES(a), b = 'x', c = c + 1", "INSERT IGNORE INTO t (a) VALUES (?) ON DUPLICATE KEY UPDATE a = VALUES(a), b = ?, c = c + ?", ""},
 	{[]sqltext.Dialect{lite}, "INSERT OR IGNORE INTO t (a) VALUES (X'00ff')", "INSERT OR IGNORE INTO t (a) VALUES (?)", ""},
@@ -126,6 +131,8 @@ func TestNotRecognised(t *testing.T) {
 			"INSERT INTO t (a) VALUES (1) ON CONFLICT (a) WHERE b = 1 DO NOTHING", "INSERT INTO t (a) VALUES (1) ON CONFLICT (lower(a)) DO NOTHING",
 			"INSERT INTO t (a) VALUES (1) RETURNING a + 1", "INSERT INTO t (a) VALUES (1) RETURNING a, 2", "INSERT INTO t (a) VALUES (1 + 1)", "INSERT INTO t (a) VALUES ((1))",
 			"INSERT INTO t (a) VALUES (b)", "INSERT INTO t (a) VALUES (f(1))", "INSERT INTO t VALUES ROW(1)", "INSERT INTO t SET a = 1", "INSERT OR ROLLBACK INTO t (a) VALUES (1)",
+			"UPDATE t SET a = a + EXCLUDED.b", "UPDATE t SET a = a + VALUES(b)", "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = b + EXCLUDED.b + 1",
+			"INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE b = b + VALUES(1)", "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = b + f(1)",
 			"UPDATE t SET a = a + 1.5", "UPDATE t SET a = a + b", "UPDATE t SET a = a * 2", "UPDATE t SET a = 2 + a", "UPDATE t SET a = a - -5", "UPDATE t SET a = a || 'x'",
 			"UPDATE t SET a = CASE WHEN b = 1 THEN 2 END", "UPDATE t SET (a, b) = (1, 2)", "UPDATE t SET a = 1 FROM u", "UPDATE t SET a = 1 LIMIT 1", "DELETE FROM t USING u", "DELETE t FROM t",
 			// operators and places that settings or the types of values have a say in
