@@ -60,7 +60,8 @@ var recognised = []struct {
 		"INSERT INTO t (a) VALUES (?) ON CONFLICT (a, b) DO UPDATE SET c = EXCLUDED.c, d = ? WHERE t.e < ? RETURNING a, b AS c", "i-i",
 	},
 	{
-		[]sqltext.Dialect{lite, pg}, "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = t.b + EXCLUDED.b, c = c - excluded.c, d = d + 1",
+		[]sqltext.Dialect{lite, pg},
+		"INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = t.b + EXCLUDED.b, c = c - excluded.c, d = d + 1",
 		"INSERT INTO t (a) VALUES (?) ON CONFLICT (a) DO UPDATE SET b = t.b + EXCLUDED.b, c = c - excluded.c, d = d + ?", "ii",
 	},
 	{[]sqltext.Dialect{my}, "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE b = b + VALUES(b), c = 'x'", "INSERT INTO t (a) VALUES (?) ON DUPLICATE KEY UPDATE b = b + VALUES(b), c = ?", ""},

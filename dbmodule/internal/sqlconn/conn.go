@@ -233,7 +233,7 @@ func (c *Conn) query(ctx context.Context, of *Call, by engine.Stmt, query string
 		return nil, c.told(of, err)
 	}
 	answer := &rows{conn: c, call: of}
-	c.begins(&answer.limit, ctx)
+	c.begins(ctx, &answer.limit)
 	answer.measured = c.measure(&answer.limit, query)
 	inner, from, err := c.queryAdmitted(&answer.limit, of, by, query, args)
 	rows, err := answer.opened(inner, err, from)

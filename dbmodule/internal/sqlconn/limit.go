@@ -40,12 +40,12 @@ func (c *Conn) newLimit(ctx context.Context) *deadline.Limit {
 // limit is newLimit for a statement in a transaction that others may share.
 func (c *Conn) limit(ctx context.Context) *deadline.Limit {
 	l := new(deadline.Limit)
-	c.begins(l, ctx)
+	c.begins(ctx, l)
 	return l
 }
 
 // begins is limit for one that is a part of something else.
-func (c *Conn) begins(l *deadline.Limit, ctx context.Context) {
+func (c *Conn) begins(ctx context.Context, l *deadline.Limit) {
 	derive := groupcommit.WithGrace
 	if !c.group.IsOpen() || ctx.Done() == nil {
 		derive = nil
