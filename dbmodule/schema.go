@@ -2,6 +2,7 @@ package dbmodule
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -314,4 +315,53 @@ func (g *gate) pass() error {
 		return fmt.Errorf("dbmodule: connect: %w: %s", ErrUnavailable, *reason)
 	}
 	return nil
+}
+
+// CreateTables creates the models' tables that do not exist, with
+// indexes and constraints, and changes nothing else.
+func (d *Database) CreateTables(ctx context.Context) error {
+	_, err := d.createTables(ctx)
+	return err
+}
+
+func (d *Database) createTables(ctx context.Context) ([]string, error) {
+	return d.changeTables(ctx, "create tables", func(ctx context.Context, conn bun.Conn) ([]string, error) {
+		return d.tables.Create(ctx, conn, d.models)
+	})
+}
+
+// DropTables drops the models' tables with everything in them, and nothing
+// else.
+func (d *Database) DropTables(ctx context.Context) error {
+	_, err := d.changeTables(ctx, "drop tables", func(ctx context.Context, conn bun.Conn) ([]string, error) {
+		return d.tables.Drop(ctx, conn, d.models)
+	})
+	return err
+}
+
+func (d *Database) changeTables(ctx context.Context, what string, change func(context.Context, bun.Conn) ([]string, error)) ([]string, error) {
+	if len(d.models) == 0 {
+		return nil, nil
+	}
+	if d.tables == nil {
+		return nil, fmt.Errorf("dbmodule: %s: %w", what, errNoTables)
+	}
+	ctx = WithStatementTimeout(ctx, 0) // another process may be at it, and tables may be large
+	conn, err := d.db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("dbmodule: %s: %w", what, err)
+	}
+	changed, err := change(ctx, conn)
+	// database/sql closes a connection by itself when its context ended.
+	if closeErr := conn.Close(); !errors.Is(closeErr, sql.ErrConnDone) {
+		err = errors.Join(err, closeErr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dbmodule: %s: %w", what, err)
+	}
+	if len(changed) == 0 {
+		return changed, nil
+	}
+	d.log.Info(what, zap.Strings("tables", changed))
+	return changed, d.needsSchema(ctx)
 }

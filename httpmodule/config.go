@@ -129,6 +129,16 @@ func (c Config) Validate() error {
 	if c.ShutdownTimeout <= 0 {
 		bad("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, "takes a duration above 0, for example 20s")
 	}
+	errs = append(errs, c.validateNames(), c.validateKey())
+	return errors.Join(errs...)
+}
+
+// validateNames looks at the lists of addresses, hosts and origins.
+func (c Config) validateNames() error {
+	var errs []error
+	bad := func(name, value, takes string) {
+		errs = append(errs, fmt.Errorf("httpmodule: %s=%s: %s", name, value, takes))
+	}
 	for _, proxy := range c.TrustedProxies {
 		if _, err := parseNetwork(proxy); err != nil {
 			bad("TRUSTED_PROXIES", proxy, "takes addresses and networks, as 10.0.0.7 or 10.0.0.0/8")
@@ -150,6 +160,12 @@ func (c Config) Validate() error {
 			bad("CORS_ORIGINS", origin, "matches nothing: browsers write origins in lower case")
 		}
 	}
+	return errors.Join(errs...)
+}
+
+// validateKey looks at who may reach the server.
+func (c Config) validateKey() error {
+	var errs []error
 	if !Sendable(string(c.SessionAPIKey)) {
 		errs = append(errs, errors.New("httpmodule: SESSION_API_KEY: no header can carry it: it takes ASCII characters without control characters, and no space at its ends"))
 	}

@@ -52,42 +52,54 @@ var operationsByName = map[string]string{
 // two below: a statement of SQLite takes microseconds.
 var buckets = []float64{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}
 
+// vectors are the metrics as they are registered, each with its labels.
+type vectors struct {
+	duration, wait, use                       *prometheus.HistogramVec
+	outcomes, timeouts, transactions, retries *prometheus.CounterVec
+}
+
+func newVectors() vectors {
+	return vectors{
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "db_client_operation_duration_seconds",
+			Help:    "How long statements took, their rows included, by operation.",
+			Buckets: buckets,
+		}, []string{"db_operation_name"}),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "db_client_operations_total",
+			Help: "Statements by operation and outcome: ok or the kind of error.",
+		}, []string{"db_operation_name", "outcome"}),
+		wait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "db_client_connection_wait_time_seconds",
+			Help:    "How long sessions waited for a connection, making it included, by pool.",
+			Buckets: buckets,
+		}, []string{"db_client_connection_pool_name"}),
+		use: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "db_client_connection_use_time_seconds",
+			Help:    "How long sessions kept a connection, by pool: the duration of units of work.",
+			Buckets: buckets,
+		}, []string{"db_client_connection_pool_name"}),
+		timeouts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "db_client_connection_timeouts_total",
+			Help: "Sessions that got no connection within DATABASE_POOL_TIMEOUT, by pool.",
+		}, []string{"db_client_connection_pool_name"}),
+		transactions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "db_client_transactions_total",
+			Help: "Transactions by outcome: commit, rollback, commit_failed, or commit_unknown for those whose COMMIT got no answer.",
+		}, []string{"outcome"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "db_client_unit_of_work_retries_total",
+			Help: "Units of work that were run again, by the kind of error that made them.",
+		}, []string{"error_type"}),
+	}
+}
+
 // New makes the metrics and registers them, all but those that [Metrics.Watch]
 // adds. Metrics of the same names on one registry are an error: for several databases
 // wrap the registry by prometheus.WrapRegistererWith, with a label that tells them apart.
 func New(registerer prometheus.Registerer) (*Metrics, error) {
-	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "db_client_operation_duration_seconds",
-		Help:    "How long statements took, their rows included, by operation.",
-		Buckets: buckets,
-	}, []string{"db_operation_name"})
-	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "db_client_operations_total",
-		Help: "Statements by operation and outcome: ok or the kind of error.",
-	}, []string{"db_operation_name", "outcome"})
-	wait := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "db_client_connection_wait_time_seconds",
-		Help:    "How long sessions waited for a connection, making it included, by pool.",
-		Buckets: buckets,
-	}, []string{"db_client_connection_pool_name"})
-	use := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "db_client_connection_use_time_seconds",
-		Help:    "How long sessions kept a connection, by pool: the duration of units of work.",
-		Buckets: buckets,
-	}, []string{"db_client_connection_pool_name"})
-	timeouts := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "db_client_connection_timeouts_total",
-		Help: "Sessions that got no connection within DATABASE_POOL_TIMEOUT, by pool.",
-	}, []string{"db_client_connection_pool_name"})
-	transactions := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "db_client_transactions_total",
-		Help: "Transactions by outcome: commit, rollback, commit_failed, or commit_unknown for those whose COMMIT got no answer.",
-	}, []string{"outcome"})
-	retries := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "db_client_unit_of_work_retries_total",
-		Help: "Units of work that were run again, by the kind of error that made them.",
-	}, []string{"error_type"})
-	for _, c := range []prometheus.Collector{duration, outcomes, wait, use, timeouts, transactions, retries} {
+	v := newVectors()
+	for _, c := range []prometheus.Collector{v.duration, v.outcomes, v.wait, v.use, v.timeouts, v.transactions, v.retries} {
 		if err := registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("dbmetrics: register: %w", err)
 		}
@@ -98,14 +110,14 @@ func New(registerer prometheus.Registerer) (*Metrics, error) {
 		statements:   make(map[string]*operationMetrics, len(operationsByName)),
 		waits:        make(map[dbmodule.Pool]waitMetrics),
 		transactions: make(map[dbmodule.Outcome]prometheus.Counter),
-		retries:      retries,
+		retries:      v.retries,
 	}
 	// Made now: a counter that is not there until something happens has no rate.
 	operation := func(name string) *operationMetrics {
 		return &operationMetrics{
-			duration: duration.WithLabelValues(name),
-			ok:       outcomes.WithLabelValues(name, outcomeOK),
-			outcomes: outcomes.MustCurryWith(prometheus.Labels{"db_operation_name": name}),
+			duration: v.duration.WithLabelValues(name),
+			ok:       v.outcomes.WithLabelValues(name, outcomeOK),
+			outcomes: v.outcomes.MustCurryWith(prometheus.Labels{"db_operation_name": name}),
 		}
 	}
 	for word, name := range operationsByName {
@@ -114,9 +126,9 @@ func New(registerer prometheus.Registerer) (*Metrics, error) {
 	m.others = operation("other")
 	m.newWaits = func(pool dbmodule.Pool) waitMetrics {
 		return waitMetrics{
-			wait:     wait.WithLabelValues(string(pool)),
-			use:      use.WithLabelValues(string(pool)),
-			timeouts: timeouts.WithLabelValues(string(pool)),
+			wait:     v.wait.WithLabelValues(string(pool)),
+			use:      v.use.WithLabelValues(string(pool)),
+			timeouts: v.timeouts.WithLabelValues(string(pool)),
 		}
 	}
 	for _, pool := range []dbmodule.Pool{dbmodule.PoolWriter, dbmodule.PoolReader} {
@@ -125,10 +137,10 @@ func New(registerer prometheus.Registerer) (*Metrics, error) {
 	for _, outcome := range []dbmodule.Outcome{
 		dbmodule.OutcomeCommit, dbmodule.OutcomeRollback, dbmodule.OutcomeFailed, dbmodule.OutcomeUnknown,
 	} {
-		m.transactions[outcome] = transactions.WithLabelValues(string(outcome))
+		m.transactions[outcome] = v.transactions.WithLabelValues(string(outcome))
 	}
 	for _, kind := range []error{dbmodule.ErrConflict, dbmodule.ErrUnavailable, dbmodule.ErrCommitUnknown} {
-		retries.WithLabelValues(dbmodule.ErrorKind(kind))
+		v.retries.WithLabelValues(dbmodule.ErrorKind(kind))
 	}
 	return m, nil
 }

@@ -247,81 +247,22 @@ func (d definition) sameType(other definition) bool { return d.base() == other.b
 
 // define reads a definition.
 func define(sql string, list []token) definition {
+	r := reader{sql: sql, list: list}
 	d := definition{}
-	at := 0
-	text := func(from int) string { return sql[list[from].start:list[at-1].end] }
-	skip := func() { // one value, with what stands in parentheses behind it
-		for depth := 0; at < len(list); {
-			depth += list[at].depth()
-			at++
-			if depth == 0 && (at == len(list) || !list[at].is("(")) {
-				return
-			}
+	r.skip()
+	for r.comes("UNSIGNED") || r.comes("SIGNED") || r.comes("ZEROFILL") || r.comes("PRECISION") || r.comes("VARYING") {
+		if r.at < len(r.list) && r.list[r.at].is("(") {
+			r.skip()
 		}
 	}
-	skip()
-	for at < len(list) && (list[at].is("UNSIGNED") || list[at].is("SIGNED") || list[at].is("ZEROFILL") || list[at].is("PRECISION") || list[at].is("VARYING")) {
-		at++
-		if at < len(list) && list[at].is("(") {
-			skip()
-		}
-	}
-	d[isType] = text(0)
-	for at < len(list) {
-		from, kind := at, rest
-		comes := func(words ...string) bool {
-			for i, w := range words {
-				if at+i >= len(list) || !list[at+i].is(w) {
-					return false
-				}
-			}
-			at += len(words)
-			return true
-		}
-		switch {
-		case comes("CHARACTER", "SET"), comes("CHARSET"):
-			kind = charset
-			skip()
-		case comes("COLLATE"):
-			kind = collate
-			skip()
-		case comes("NOT", "NULL"), comes("NULL"):
-			kind = null
-		case comes("DEFAULT"):
-			kind = isDefault
-			if at < len(list) && (list[at].is("-") || list[at].is("+")) {
-				at++
-			}
-			skip()
-		case comes("ON", "UPDATE"):
-			kind = onUpdate
-			skip()
-		case comes("AUTO_INCREMENT"):
-			kind = autoIncrement
-		case comes("COMMENT"):
-			kind = comment
-			skip()
-		case comes("INVISIBLE"):
-			kind = invisible
-		case comes("CHECK"):
-			kind = check
-			skip()
-		case comes("GENERATED", "ALWAYS", "AS"), comes("AS"):
-			kind = generated
-			skip()
-			_ = comes("STORED") || comes("PERSISTENT") || comes("VIRTUAL")
-		case comes("FIRST"):
-			kind = place
-		case comes("AFTER"):
-			kind = place
-			skip()
-		default:
-			skip()
-		}
+	d[isType] = r.since(0)
+	for r.at < len(r.list) {
+		from := r.at
+		kind := r.clause()
 		if d[kind] != "" {
 			d[kind] += " "
 		}
-		d[kind] += text(from)
+		d[kind] += r.since(from)
 	}
 	if d.base() == "json" {
 		// MariaDB keeps it as a text with these.
@@ -332,4 +273,80 @@ func define(sql string, list []token) definition {
 		}
 	}
 	return d
+}
+
+// reader reads the tokens of a column's definition, one after the other.
+type reader struct {
+	sql  string
+	list []token
+	at   int
+}
+
+// since is the text from a token to the last that was read.
+func (r *reader) since(from int) string { return r.sql[r.list[from].start:r.list[r.at-1].end] }
+
+// skip reads one value, with what stands in parentheses behind it.
+func (r *reader) skip() {
+	for depth := 0; r.at < len(r.list); {
+		depth += r.list[r.at].depth()
+		r.at++
+		if depth == 0 && (r.at == len(r.list) || !r.list[r.at].is("(")) {
+			return
+		}
+	}
+}
+
+// comes reads these words, if they come next, and reports whether they did.
+func (r *reader) comes(words ...string) bool {
+	for i, w := range words {
+		if r.at+i >= len(r.list) || !r.list[r.at+i].is(w) {
+			return false
+		}
+	}
+	r.at += len(words)
+	return true
+}
+
+// sign reads the sign of a number, if there is one.
+func (r *reader) sign() {
+	if r.at < len(r.list) && (r.list[r.at].is("-") || r.list[r.at].is("+")) {
+		r.at++
+	}
+}
+
+// clause reads one clause, and returns its kind.
+func (r *reader) clause() (kind string) {
+	switch {
+	case r.comes("CHARACTER", "SET"), r.comes("CHARSET"):
+		kind = charset
+	case r.comes("COLLATE"):
+		kind = collate
+	case r.comes("DEFAULT"):
+		kind = isDefault
+		r.sign()
+	case r.comes("ON", "UPDATE"):
+		kind = onUpdate
+	case r.comes("COMMENT"):
+		kind = comment
+	case r.comes("CHECK"):
+		kind = check
+	case r.comes("AFTER"):
+		kind = place
+	case r.comes("GENERATED", "ALWAYS", "AS"), r.comes("AS"):
+		r.skip()
+		_ = r.comes("STORED") || r.comes("PERSISTENT") || r.comes("VIRTUAL")
+		return generated
+	case r.comes("NOT", "NULL"), r.comes("NULL"): // these have no value
+		return null
+	case r.comes("AUTO_INCREMENT"):
+		return autoIncrement
+	case r.comes("INVISIBLE"):
+		return invisible
+	case r.comes("FIRST"):
+		return place
+	default:
+		kind = rest
+	}
+	r.skip()
+	return kind
 }

@@ -1,0 +1,202 @@
+package rebuild
+
+import (
+	"slices"
+	"strings"
+)
+
+// clause says that a clause of a column comes next.
+func (p *parser) clause() bool {
+	return slices.ContainsFunc([]string{
+		"CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE", "REFERENCES", "GENERATED", "AS",
+	}, func(keyword string) bool { return p.comes(keyword) })
+}
+
+// constraintName reads CONSTRAINT name, if that comes next.
+func (p *parser) constraintName() (string, error) {
+	if !p.accept("CONSTRAINT") {
+		return "", nil
+	}
+	name, err := p.name()
+	if err != nil {
+		return "", err
+	}
+	return Fold(name.name()), nil
+}
+
+// conflict reads ON CONFLICT action; it returns a part of a key.
+func (p *parser) conflict() string {
+	if !p.accept("ON", "CONFLICT") || !p.more() {
+		return ""
+	}
+	p.at++
+	if action := Fold(p.list[p.at-1].text); action != "abort" {
+		return " on conflict " + action
+	}
+	return ""
+}
+
+// columnClause reads a clause. That of a column that may be NULL has no kind:
+// it says nothing.
+func (p *parser) columnClause(column string) (clause, error) {
+	from := p.at
+	name, err := p.constraintName()
+	if err != nil {
+		return clause{}, err
+	}
+	c := clause{name: name}
+	on := " ( " + Fold(column) + " )"
+	switch {
+	case p.accept("PRIMARY", "KEY"):
+		c.kind, c.key = primaryKey, "primary key"+on
+		if p.accept("DESC") {
+			c.key = "primary key ( " + Fold(column) + " desc )"
+		}
+		p.accept("ASC")
+		c.key += p.conflict()
+		if p.accept("AUTOINCREMENT") {
+			c.key += numbers
+		}
+	case p.accept("NOT", "NULL"):
+		c.kind = notNull
+		c.key = "not null" + p.conflict()
+	case p.accept("NULL"):
+		p.conflict()
+	case p.accept("UNIQUE"):
+		c.kind = unique
+		c.key = "unique" + on + p.conflict()
+	case p.accept("CHECK"):
+		c.kind = check
+		c.key, err = p.expression("check")
+	case p.accept("DEFAULT"):
+		c.kind = isDefault
+		c.key, err = p.defaultValue()
+	case p.accept("COLLATE"):
+		c.kind = collate
+		var collation token
+		collation, err = p.name()
+		if c.key = "collate " + Fold(collation.text); err == nil {
+			c.key = "collate " + Fold(collation.name())
+		}
+	case p.comes("REFERENCES"):
+		c.kind = foreignKey
+		c.key, err = p.references("foreign key" + on)
+	case p.accept("GENERATED", "ALWAYS", "AS"), p.accept("AS"):
+		c.kind = generated
+		if c.key, err = p.expression("generated"); p.accept("STORED") {
+			c.key += " stored"
+		}
+		p.accept("VIRTUAL")
+	default:
+		return clause{}, p.unexpected("a clause of the column")
+	}
+	if err != nil {
+		return clause{}, err
+	}
+	c.text = p.since(from)
+	return c, nil
+}
+
+// expression reads one in parentheses.
+func (p *parser) expression(kind string) (string, error) {
+	list, err := p.group()
+	return kind + " ( " + normal(bare(list)) + " )", err
+}
+
+func (p *parser) defaultValue() (string, error) {
+	if p.comes("(") {
+		list, err := p.group()
+		return "default " + normal(bare(list)), err
+	}
+	from := p.at
+	_ = p.accept("-") || p.accept("+")
+	if !p.more() {
+		return "", p.unexpected("a default")
+	}
+	p.at++
+	if first := p.list[p.at-1]; first.is("x") && p.more() && p.list[p.at].kind == text && p.list[p.at].start == first.end {
+		p.at++ // x'00'
+	}
+	return "default " + normal(p.list[from:p.at]), nil
+}
+
+// references reads REFERENCES and all that belongs to it.
+func (p *parser) references(key string) (string, error) {
+	from := p.at
+	if !p.accept("REFERENCES") {
+		return "", p.unexpected("REFERENCES")
+	}
+	if _, err := p.name(); err != nil {
+		return "", err
+	}
+	if p.comes("(") {
+		if _, err := p.group(); err != nil {
+			return "", err
+		}
+	}
+	for {
+		switch {
+		case p.accept("ON", "DELETE", "SET"), p.accept("ON", "UPDATE", "SET"), p.accept("ON", "DELETE", "NO"), p.accept("ON", "UPDATE", "NO"),
+			p.accept("ON", "DELETE"), p.accept("ON", "UPDATE"), p.accept("MATCH"), p.accept("INITIALLY"):
+			if !p.more() {
+				return "", p.unexpected("an action")
+			}
+			p.at++
+		case p.accept("NOT", "DEFERRABLE"), p.accept("DEFERRABLE"):
+		default:
+			key += " " + normal(p.list[from:p.at])
+			for _, nothing := range []string{" on delete no action", " on update no action", " not deferrable", " match simple"} {
+				key = strings.ReplaceAll(key, nothing, "")
+			}
+			return key, nil
+		}
+	}
+}
+
+func (p *parser) tableRule() (clause, error) {
+	from := p.at
+	name, err := p.constraintName()
+	if err != nil {
+		return clause{}, err
+	}
+	c := clause{name: name}
+	switch {
+	case p.accept("PRIMARY", "KEY"):
+		c.kind = primaryKey
+		c.key, err = p.keyColumns("primary key")
+	case p.accept("UNIQUE"):
+		c.kind = unique
+		c.key, err = p.keyColumns("unique")
+	case p.accept("CHECK"):
+		c.kind = check
+		c.key, err = p.expression("check")
+		p.conflict()
+	case p.accept("FOREIGN", "KEY"):
+		c.kind = foreignKey
+		var list []token
+		if list, err = p.group(); err == nil {
+			c.key, err = p.references("foreign key " + normal(list))
+		}
+	default:
+		return clause{}, p.unexpected("a constraint")
+	}
+	if err != nil {
+		return clause{}, err
+	}
+	c.text = p.since(from)
+	return c, nil
+}
+
+func (p *parser) keyColumns(kind string) (string, error) {
+	list, err := p.group()
+	if err != nil {
+		return "", err
+	}
+	numbered := slices.ContainsFunc(list, func(t token) bool { return t.is("AUTOINCREMENT") })
+	list = slices.DeleteFunc(slices.Clone(list), func(t token) bool { return t.is("ASC") || t.is("AUTOINCREMENT") })
+	key := kind + " " + normal(list) + p.conflict()
+	if numbered {
+		key += numbers
+	}
+	return key, nil
+}
