@@ -346,7 +346,7 @@ func (d *Database) Dedicated(ctx context.Context, n int) (dedicated *Database, c
 		return nil, nil, err
 	}
 	if err := dedicated.Connect(ctx); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("dbmodule: connections of their own: %w", err), dedicated.Close())
+		return nil, nil, errors.Join(fmt.Errorf("dbmodule: open dedicated connections: %w", err), dedicated.Close())
 	}
 	return dedicated, dedicated.Close, nil
 }

@@ -173,7 +173,7 @@ const defaultAttempts = 10
 // validInTx is what is wrong with the options of a whole unit of work.
 func (o sessionOptions) validInTx() error {
 	if o.autocommits() {
-		return errors.New("dbmodule: unit of work: sessions of InTx have a transaction, and Autocommit wants none")
+		return errors.New("dbmodule: unit of work: InTx works in a transaction, so it can't be combined with Autocommit")
 	}
 	return o.validKey()
 }

@@ -80,7 +80,7 @@ func (s *Session) claim(ctx context.Context) error {
 	case errors.Is(err, ErrUnique):
 		// On SQLite the row may be one that waits for its COMMIT beside others.
 		if err := s.Rollback(ctx); err != nil {
-			return fmt.Errorf("dbmodule: idempotency key: another call with the key is not known to be stored: %w", err)
+			return fmt.Errorf("dbmodule: idempotency key: it is not known whether another call with this key was stored: %w", err)
 		}
 		return errStored
 	default:

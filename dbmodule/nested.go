@@ -65,7 +65,7 @@ func (o sessionOptions) joins(ctx context.Context, outer *openUnit, fn func(ctx 
 	return outer.session.InNested(ctx, func(ctx context.Context) error { return fn(ctx, outer.session) })
 }
 
-var errJoinKey = errors.New("dbmodule: unit of work: Join with an IdempotencyKey: the key belongs to the outer unit of work, which is stored whole")
+var errJoinKey = errors.New("dbmodule: unit of work: Join can't have an IdempotencyKey: give the key to the outer unit of work, which is stored as a whole")
 
 // refusesOuter refuses a connection to a session that is used inside a unit of work
 // which holds the only one: it would wait for that in vain.

@@ -52,7 +52,7 @@ func TestColumnsThatTheDatabaseShapes(t *testing.T) {
 		quiet := func(when string, models ...any) {
 			t.Helper()
 			got := compareLive(t, d, known, nil, models)
-			if !got.Empty() || len(got.LeftAlone) != 1 || !strings.Contains(leftText(got), "column twice is left alone: models have no words for a generated column") {
+			if !got.Empty() || len(got.LeftAlone) != 1 || !strings.Contains(leftText(got), "column twice is left alone: models can't express a generated column") {
 				t.Errorf("%s drafted %q and left alone %s", when, got.Up, leftText(got))
 			}
 			if _, err := d.db.ExecContext(t.Context(), "INSERT INTO readings (pages) VALUES (4)"); err != nil {

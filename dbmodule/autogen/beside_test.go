@@ -36,7 +36,7 @@ type besideOther struct {
 	N             *int64
 }
 
-// besides are statements by hand on books that models have no words for, with
+// besides are statements by hand on books that models can't express, with
 // what names them. An empty name is for what nothing has to name.
 func besides(engine dbmodule.Engine) map[string]string {
 	switch engine {
@@ -79,7 +79,7 @@ func besides(engine dbmodule.Engine) map[string]string {
 	}
 }
 
-// What models have no words for is named and left alone, the rest is compared,
+// What models can't express is named and left alone, the rest is compared,
 // and a change leads up and down beside it.
 func TestBesideTheModels(t *testing.T) {
 	t.Parallel()

@@ -9,8 +9,8 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// catalog rewrites those of atlas's queries on the catalog that fail, or scan
-// a value that they can't, on databases that this package has to read.
+// catalog rewrites queries of atlas on the database's catalog. Unchanged, they would
+// fail, or return values that atlas can't scan.
 type catalog struct {
 	schema.ExecQuerier
 	rewrite *strings.Replacer
@@ -20,8 +20,8 @@ func (c catalog) QueryContext(ctx context.Context, query string, args ...any) (*
 	return c.ExecQuerier.QueryContext(ctx, c.rewrite.Replace(query), args...)
 }
 
-// rowsKeeper knows the rows that were read through it: atlas leaves those of a
-// query open whose values it can't take, and then the connection is busy.
+// rowsKeeper keeps the rows of all queries, to close them. If atlas can't scan a
+// value, it leaves the rows open, and the connection stays busy.
 type rowsKeeper struct {
 	schema.ExecQuerier
 	read []*sql.Rows
@@ -35,7 +35,7 @@ func (k *rowsKeeper) QueryContext(ctx context.Context, query string, args ...any
 	return rows, err
 }
 
-// close closes all rows; those that are closed already stay so.
+// close closes all rows. It may be called for rows that are closed.
 func (k *rowsKeeper) close() error {
 	var errs []error
 	for _, rows := range k.read {

@@ -10,15 +10,15 @@ import (
 	"ariga.io/atlas/sql/sqlite"
 )
 
-// renameConstraint is a foreign key or a check that differs by its name only.
+// renameConstraint is the rename of a foreign key or a check.
 type renameConstraint struct {
 	schema.Change
 	from, to string
 }
 
-// changesBetween compares two realms as texts: both must have the conventions
-// of [Realm]. It may normalize them. To what atlas's differ finds it adds what
-// that overlooks.
+// changesBetween compares two realms in the form of [Realm]. To the changes that
+// atlas's differ finds it adds those that the differ overlooks. It may normalize the
+// realms.
 func changesBetween(e engine, differ schema.Differ, from, to *schema.Realm) ([]schema.Change, error) {
 	var changes []schema.Change
 	for _, name := range schemaNames(from, to) {
@@ -58,9 +58,9 @@ func schemaNamed(realm *schema.Realm, name string) *schema.Schema {
 	return schema.New(name)
 }
 
-// overlooked adds that a column's default changes, that the database begins or
-// ends to number a column, which the differs of SQLite and MySQL don't look
-// at, and what the engine adds.
+// overlooked adds changes that atlas's differs don't find: of a column's default, of
+// whether the database numbers a column (SQLite and MySQL), and those that the engine
+// finds.
 func overlooked(e engine, from, to *schema.Schema, changes []schema.Change) []schema.Change {
 	for _, now := range to.Tables {
 		old, ok := from.Table(now.Name)
@@ -106,7 +106,7 @@ func addColumnChange(changes []schema.Change, table *schema.Table, change *schem
 	return append(changes, &schema.ModifyTable{T: table, Changes: []schema.Change{change}})
 }
 
-// numbered says that the database numbers the column.
+// numbered reports whether the database numbers the column.
 func numbered(c *schema.Column) bool {
 	return slices.ContainsFunc(c.Attrs, func(attr schema.Attr) bool {
 		switch attr.(type) {
@@ -117,7 +117,7 @@ func numbered(c *schema.Column) bool {
 	})
 }
 
-// pairIndexes makes one rename of a drop and an add of the same index.
+// pairIndexes turns a drop and an add of the same index into a rename.
 func pairIndexes(changes []schema.Change) []schema.Change {
 	for i, change := range changes {
 		drop, ok := change.(*schema.DropIndex)
@@ -144,8 +144,8 @@ func sameIndex(a, b *schema.Index) bool {
 	return a.Unique == b.Unique && slices.EqualFunc(a.Parts, b.Parts, part) && sameText(predicateText(a), predicateText(b))
 }
 
-// pairConstraints makes a rename of a drop and an add of a foreign key or
-// check that has another name only.
+// pairConstraints turns a drop and an add of a foreign key or check into a rename if
+// only the name differs.
 func pairConstraints(changes []schema.Change) []schema.Change {
 	for i, change := range changes {
 		for j, other := range changes {
@@ -174,19 +174,19 @@ func renamedConstraint(drop, add schema.Change) (from, to string, ok bool) {
 	return "", "", false
 }
 
-// sameKey compares all of a foreign key but its name.
+// sameKey compares two foreign keys, except for their names.
 func sameKey(a, b *schema.ForeignKey) bool {
 	return sameReference(a, b) && action(a.OnUpdate) == action(b.OnUpdate) && action(a.OnDelete) == action(b.OnDelete)
 }
 
-// sameReference compares what foreign keys ask of rows.
+// sameReference reports whether two foreign keys allow the same rows.
 func sameReference(a, b *schema.ForeignKey) bool {
 	return nameOfTable(a.RefTable) == nameOfTable(b.RefTable) &&
 		slices.Equal(columnNames(a.Columns), columnNames(b.Columns)) &&
 		slices.Equal(columnNames(a.RefColumns), columnNames(b.RefColumns))
 }
 
-// action spells the default out.
+// action returns the rule, or NO ACTION if it is empty.
 func action(rule schema.ReferenceOption) schema.ReferenceOption {
 	if rule == "" {
 		return schema.NoAction
@@ -201,7 +201,8 @@ func sameText(a, b *string) bool {
 	return wrap(*a) == wrap(*b)
 }
 
-// predicateText is the condition of a partial index, to read and to change.
+// predicateText returns a pointer to the condition of a partial index, or nil. The
+// caller may change the text.
 func predicateText(index *schema.Index) *string {
 	for _, attr := range index.Attrs {
 		switch p := attr.(type) {
@@ -214,7 +215,7 @@ func predicateText(index *schema.Index) *string {
 	return nil
 }
 
-// attrOf finds an attribute of a kind.
+// attrOf returns the first attribute of type T, and whether there is one.
 func attrOf[T schema.Attr](attrs []schema.Attr) (T, bool) {
 	for _, attr := range attrs {
 		if found, ok := attr.(T); ok {

@@ -6,9 +6,9 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// cloneRealm copies a realm so deep that neither a rename in the copy nor what
-// atlas's differ normalizes reaches the original. What tables, columns and
-// keys say about one another leads to the copies.
+// cloneRealm returns a deep copy of a realm. Renames in the copy, and what atlas's
+// differ normalizes, don't change the original. References between tables, columns
+// and keys of the copy lead to copies.
 func cloneRealm(realm *schema.Realm) *schema.Realm {
 	c := cloner{tables: map[*schema.Table]*schema.Table{}, columns: map[*schema.Column]*schema.Column{}}
 	clone := schema.NewRealm()
@@ -80,8 +80,8 @@ func (c cloner) index(from *schema.Index, table *schema.Table) *schema.Index {
 	return to
 }
 
-// one returns the copy of a column. One of a table that is not in the realm
-// has none, and stays.
+// one returns the copy of a column, or the column itself if its table is not in the
+// realm.
 func (c cloner) one(column *schema.Column) *schema.Column {
 	if copied, ok := c.columns[column]; ok {
 		return copied
@@ -105,7 +105,7 @@ func cloneAll(attrs []schema.Attr) []schema.Attr {
 	return copies
 }
 
-// cloneOne copies what one of atlas's interfaces points to.
+// cloneOne copies the struct that an interface value of atlas points to.
 func cloneOne[T any](value T) T {
 	from := reflect.ValueOf(value)
 	if from.Kind() != reflect.Pointer || from.IsNil() {

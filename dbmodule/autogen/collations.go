@@ -6,9 +6,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// settleCollations leaves alone the collations that PostgreSQL's columns have
-// and no reference says: that of the type name, and those that somebody gave
-// the column by hand.
+// settleCollations removes the collations of PostgreSQL's columns that no reference
+// names: the collation of the type name, and those that somebody set by hand. So a
+// comparison leaves them alone.
 func settleCollations(e engine, live *schema.Realm, references []*schema.Realm) {
 	if e.name() != dbmodule.PostgreSQL {
 		return

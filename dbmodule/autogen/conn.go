@@ -12,7 +12,7 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// results are the rows of a query and the first error on the way.
+// results are the rows of a query and its first error.
 type results struct {
 	rows  *sql.Rows
 	first error
@@ -23,7 +23,7 @@ func query(ctx context.Context, db bun.IConn, text string, args ...any) *results
 	return &results{rows: rows, first: err}
 }
 
-// next scans a row into dest; false means that there is none, or an error.
+// next scans the next row into dest. It returns false after the last row or an error.
 func (r *results) next(dest ...any) bool {
 	if r.first != nil || !r.rows.Next() {
 		return false
@@ -32,7 +32,7 @@ func (r *results) next(dest ...any) bool {
 	return r.first == nil
 }
 
-// err closes the rows and returns what went wrong while doing what.
+// err closes the rows and returns the first error. what names the work in its text.
 func (r *results) err(what string) error {
 	err := r.first
 	if r.rows != nil {
@@ -44,8 +44,8 @@ func (r *results) err(what string) error {
 	return nil
 }
 
-// switched runs fn with a setting of the connection off, and puts it back.
-// A connection on which that is impossible does not return to its pool.
+// switched turns a setting of the connection off, runs fn and turns the setting on
+// again. If that fails, the connection does not return to its pool.
 func switched(ctx context.Context, conn bun.Conn, read, off, on string, fn func() error) (err error) {
 	var isOn bool
 	if err := conn.QueryRowContext(ctx, read).Scan(&isOn); err != nil {
@@ -55,18 +55,18 @@ func switched(ctx context.Context, conn bun.Conn, read, off, on string, fn func(
 		return fn()
 	}
 	if _, err := conn.ExecContext(ctx, off); err != nil {
-		return fmt.Errorf("autogen: lift the enforcement of foreign keys: %w", err)
+		return fmt.Errorf("autogen: turn off the enforcement of foreign keys: %w", err)
 	}
 	defer func() {
-		// It must be put back even if ctx has ended meanwhile.
+		// It must be turned on again even if ctx has ended meanwhile.
 		if _, onErr := conn.ExecContext(context.WithoutCancel(ctx), on); onErr != nil {
-			err = errors.Join(err, fmt.Errorf("autogen: restore the enforcement of foreign keys: %w", onErr), discard(conn))
+			err = errors.Join(err, fmt.Errorf("autogen: turn on the enforcement of foreign keys: %w", onErr), discard(conn))
 		}
 	}()
 	return fn()
 }
 
-// discard keeps the connection from being used again.
+// discard removes the connection from its pool.
 func discard(conn bun.Conn) error {
 	err := conn.Raw(func(any) error { return driver.ErrBadConn })
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
@@ -75,8 +75,7 @@ func discard(conn bun.Conn) error {
 	return err
 }
 
-// quoteIdent quotes an identifier that came from the catalog, where it may
-// have any character.
+// quoteIdent quotes an identifier from the catalog, which may have any character.
 func quoteIdent(name string, quote rune) string {
 	q := string(quote)
 	return q + strings.ReplaceAll(name, q, q+q) + q
@@ -87,7 +86,7 @@ func isInteger(c *schema.Column) bool {
 	return ok
 }
 
-// bit renders a truth value where there is no literal for it.
+// bit renders a truth value for engines that have no literals true and false.
 func bit(d defaultValue) string {
 	if d.text == "true" {
 		return "1"

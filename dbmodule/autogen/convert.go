@@ -34,7 +34,8 @@ func convert(e engine, models []any) (*schema.Realm, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The connection's own dialect is shared and may know these models half.
+	// A new dialect: the connection's dialect is shared, and may have registered only
+	// some of these models.
 	tables, err := bunTables(e.newDialect(), types)
 	if err != nil {
 		return nil, err
@@ -87,7 +88,7 @@ type model struct {
 	bun   *bunschema.Table
 	name  tableName
 	table *schema.Table
-	// unmanaged says that the table is left to others: it is not converted.
+	// unmanaged is true if others manage the table. Then it is not converted.
 	unmanaged bool
 	// unique are the sets of columns that identify a row.
 	unique [][]string
@@ -112,12 +113,12 @@ func (c *converter) add(table *bunschema.Table) error {
 	}
 	m := &model{bun: table, name: name}
 	if other, ok := c.byName[name]; ok {
-		return fmt.Errorf("autogen: models %s and %s: both have the table %s", other.bun.Type, table.Type, name)
+		return fmt.Errorf("autogen: models %s and %s: both name the table %s", other.bun.Type, table.Type, name)
 	}
 	if c.engine.name() == dbmodule.SQLite {
 		for _, other := range c.models {
 			if foldASCII(other.name.name) == foldASCII(name.name) {
-				return fmt.Errorf("autogen: models %s and %s: the tables %s and %s are one on SQLite, where upper and lower case do not tell names apart", other.bun.Type, table.Type, other.name, name)
+				return fmt.Errorf("autogen: models %s and %s: the tables %s and %s would be the same on SQLite, which ignores upper and lower case in names", other.bun.Type, table.Type, other.name, name)
 			}
 		}
 	}
@@ -140,7 +141,7 @@ func (c *converter) place(m *model) {
 	s.AddTables(m.table)
 }
 
-// claimNames takes the names that the model's author chose, before others are
+// claimNames reserves the names that the model's author chose, before other names are
 // made.
 func (c *converter) claimNames(m *model) error {
 	var chosen []chosenName
@@ -181,7 +182,7 @@ func (c *converter) columns(m *model) error {
 	var primary []*schema.Column
 	for _, field := range m.bun.Fields {
 		if _, twice := m.table.Column(field.Name); twice {
-			return fmt.Errorf("column %s: two fields have it", field.Name)
+			return fmt.Errorf("column %s: two fields have this column", field.Name)
 		}
 		column, err := c.column(field, own[field.Name])
 		if err != nil {
@@ -211,8 +212,8 @@ func (c *converter) columns(m *model) error {
 	return nil
 }
 
-// ownTypes are the types that the model asks for on this engine alone, by the
-// names of their columns.
+// ownTypes returns the types that the model's ColumnTypes gives for this engine, by
+// column.
 func ownTypes(e engine, m *model) (map[string]string, error) {
 	typer, ok := m.bun.ZeroIface.(dbmodule.ColumnTyper)
 	if !ok {
@@ -230,7 +231,7 @@ func ownTypes(e engine, m *model) (map[string]string, error) {
 	return own, nil
 }
 
-// columnType is the type of a column, and the collation that its tag names.
+// columnType returns the type of a column, and the collation from its tag.
 func (c *converter) columnType(field *bunschema.Field, own string) (t schema.Type, declared, collation string, err error) {
 	if own == "" {
 		declared, collation, err = declaredType(field)
@@ -264,18 +265,18 @@ func (c *converter) column(field *bunschema.Field, own string) (*schema.Column, 
 		c.engine.collate(column, collation)
 	}
 	if strings.Count(field.SQLDefault, "'")%2 != 0 {
-		return nil, fmt.Errorf(`default %s: a quote is not closed; a value with a comma stands as default:\"…\" in the tag`, field.SQLDefault)
+		return nil, fmt.Errorf(`default %s: a quote is not closed; write a value with a comma as default:\"…\" in the tag`, field.SQLDefault)
 	}
 	if _, tag, ok := strings.Cut(field.StructField.Tag.Get("bun"), "default:"); ok && !strings.HasPrefix(tag, `"`) && !strings.HasPrefix(tag, field.SQLDefault) {
-		// Bun takes what stands between the quotes for the whole value.
-		return nil, fmt.Errorf(`default %s: a value with double quotes in it stands as default:\"…\" in the tag, those in it written \\\"`, field.SQLDefault)
+		// Bun reads only the text between the quotes.
+		return nil, fmt.Errorf(`default %s: write a value with double quotes as default:\"…\" in the tag, and each double quote in it as \\\"`, field.SQLDefault)
 	}
 	if err := noComment(field.SQLDefault); err != nil {
 		return nil, fmt.Errorf("default: %w", err)
 	}
 	if d, ok := parseDefault(field.SQLDefault); ok {
 		if numbered {
-			return nil, errors.New("it has a default and is numbered by the database")
+			return nil, errors.New("it has a default, but the database numbers it: remove one of the two")
 		}
 		if d, err = fit(d, t); err != nil {
 			return nil, err
@@ -294,7 +295,7 @@ func fit(d defaultValue, t schema.Type) (defaultValue, error) {
 	case isBool:
 		value, ok := d.truth()
 		if !ok {
-			return d, fmt.Errorf("default %q is no truth value", d.text)
+			return d, fmt.Errorf("default %q is not true or false", d.text)
 		}
 		d = defaultValue{defaultBool, "false"}
 		if value {
@@ -302,7 +303,7 @@ func fit(d defaultValue, t schema.Type) (defaultValue, error) {
 		}
 	case isNumber(t):
 		if d.kind == defaultBool || !reNumber.MatchString(d.text) {
-			return d, fmt.Errorf("default %q is no number", d.text)
+			return d, fmt.Errorf("default %q is not a number", d.text)
 		}
 		d.kind = defaultNumber
 	default:
@@ -311,7 +312,7 @@ func fit(d defaultValue, t schema.Type) (defaultValue, error) {
 	return d, nil
 }
 
-// keys adds what Bun's unique tags and the model's Indexes ask for.
+// keys adds the indexes of Bun's unique tags and of the model's method Indexes.
 func (c *converter) keys(m *model) error {
 	var indexes []*schema.Index
 	for _, group := range slices.Sorted(maps.Keys(m.bun.Unique)) {
@@ -347,7 +348,7 @@ func (c *converter) keys(m *model) error {
 	slices.SortFunc(indexes, func(a, b *schema.Index) int { return strings.Compare(a.Name, b.Name) })
 	for i, index := range indexes {
 		if i > 0 && indexes[i-1].Name == index.Name {
-			return fmt.Errorf("index %s: it is asked for twice", index.Name)
+			return fmt.Errorf("index %s: it is defined twice", index.Name)
 		}
 	}
 	m.table.AddIndexes(indexes...)
@@ -395,7 +396,7 @@ func (c *converter) index(m *model, asked dbmodule.Index) (*schema.Index, error)
 	return index, nil
 }
 
-// direction takes ASC or DESC off the end of a column of an index.
+// direction splits a column of an index from the ASC or DESC behind it.
 func direction(text string) (column string, desc bool) {
 	text = strings.TrimSpace(text)
 	if i := strings.LastIndexByte(text, ' '); i > 0 {
@@ -432,7 +433,7 @@ func (c *converter) checks(m *model) error {
 	slices.SortFunc(checks, func(a, b *schema.Check) int { return strings.Compare(a.Name, b.Name) })
 	for i, check := range checks {
 		if i > 0 && checks[i-1].Name == check.Name {
-			return fmt.Errorf("check %s: it is asked for twice", check.Name)
+			return fmt.Errorf("check %s: it is defined twice", check.Name)
 		}
 	}
 	m.table.AddChecks(checks...)
@@ -488,7 +489,8 @@ func (c *converter) foreignKeys(m *model) error {
 			return fmt.Errorf("relation %s: %w", name, err)
 		}
 	}
-	// The names depend on the order, and that must not on Go's field names.
+	// The names of the keys depend on their order, so the order must not depend on the
+	// names of Go's fields.
 	slices.SortFunc(keys, func(a, b *schema.ForeignKey) int {
 		if order := slices.Compare(columnNames(a.Columns), columnNames(b.Columns)); order != 0 {
 			return order
@@ -501,7 +503,8 @@ func (c *converter) foreignKeys(m *model) error {
 	}
 	for _, key := range keys {
 		key.Symbol = chosen[keyColumns(key)]
-		// A second key over the same columns is told apart by where it leads.
+		// The name of a second key over the same columns also has the table that it
+		// refers to.
 		for _, what := range []string{"", key.RefTable.Name, key.RefTable.Name + "(" + strings.Join(columnNames(key.RefColumns), ", ") + ")"} {
 			if _, taken := m.table.ForeignKey(key.Symbol); key.Symbol != "" && !taken {
 				break
@@ -516,7 +519,7 @@ func (c *converter) foreignKeys(m *model) error {
 	return nil
 }
 
-// chosenKeyNames are the names that the model's author gave foreign keys, by
+// chosenKeyNames returns the names of foreign keys that the model's author chose, by
 // their columns.
 func chosenKeyNames(m *model, keys []*schema.ForeignKey) (map[string]string, error) {
 	namer, ok := m.bun.ZeroIface.(dbmodule.ForeignKeyNamer)
@@ -534,15 +537,16 @@ func chosenKeyNames(m *model, keys []*schema.ForeignKey) (map[string]string, err
 
 func keyColumns(key *schema.ForeignKey) string { return strings.Join(columnNames(key.Columns), ",") }
 
-// foreignKey converts a relation; it is nil where that is no foreign key.
+// foreignKey converts a relation. It returns nil for a relation that is no foreign
+// key.
 func (c *converter) foreignKey(m *model, relation *bunschema.Relation) (*schema.ForeignKey, error) {
 	switch {
 	case len(relation.Condition) > 0 || len(relation.BasePKs) == 0:
 		return nil, nil
 	case relation.Type == bunschema.BelongsToRelation:
 	case relation.Type == bunschema.HasOneRelation:
-		// Usually the other table refers to this one, by a relation of its
-		// own. Only a column that is not this table's key can refer there.
+		// Usually the other table refers to this one, with a relation of its own. This
+		// table refers to the other only if the columns are not its own primary key.
 		for _, field := range relation.BasePKs {
 			if field.IsPK {
 				return nil, nil
@@ -589,8 +593,8 @@ func (c *converter) foreignKey(m *model, relation *bunschema.Relation) (*schema.
 	return key, err
 }
 
-// target finds the model that a relation leads to. A model that extends
-// another shares its table.
+// target returns the model that a relation refers to. A model that extends another
+// model has the same table.
 func (c *converter) target(table *bunschema.Table) *model {
 	for other, m := range c.byModel {
 		if other.Type == table.Type {
@@ -614,7 +618,7 @@ func (c *converter) action(option, clause string, key *schema.ForeignKey) (schem
 		return action, nil
 	case schema.SetDefault:
 		if c.engine.name() == dbmodule.MySQL {
-			return "", fmt.Errorf("%s:SET DEFAULT: MySQL's tables don't have that", option)
+			return "", fmt.Errorf("%s:SET DEFAULT: MySQL does not support it", option)
 		}
 		return action, nil
 	case schema.SetNull:
@@ -652,7 +656,7 @@ func sameColumns(a, b *schema.ForeignKey) bool {
 		slices.Equal(columnNames(a.RefColumns), columnNames(b.RefColumns))
 }
 
-// identifies says whether the columns, in whichever order, are one of sets.
+// identifies reports whether the columns, in any order, are one of the sets.
 func identifies(sets [][]string, columns []string) bool {
 	columns = slices.Sorted(slices.Values(columns))
 	return slices.ContainsFunc(sets, func(set []string) bool {

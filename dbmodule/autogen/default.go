@@ -18,7 +18,7 @@ const (
 	defaultExpression
 )
 
-// defaultValue is the text of a default tag, understood.
+// defaultValue is a parsed default tag.
 type defaultValue struct {
 	kind defaultKind
 	// text is a string without quotes, a number, true or false, or SQL.
@@ -56,7 +56,7 @@ func parseDefault(tag string) (defaultValue, bool) {
 	return defaultValue{defaultExpression, text}, true
 }
 
-// truth reads the value as a truth value.
+// truth parses the value as true or false. ok is false if it is neither.
 func (d defaultValue) truth() (value, ok bool) {
 	switch strings.ToLower(d.text) {
 	case "true", "t", "1", "yes", "on":
@@ -67,7 +67,7 @@ func (d defaultValue) truth() (value, ok bool) {
 	return false, false
 }
 
-// isNumber says that the column's literals stand without quotes.
+// isNumber reports whether literals of the type have no quotes.
 func isNumber(t schema.Type) bool {
 	switch t.(type) {
 	case *schema.IntegerType, *schema.FloatType, *schema.DecimalType:
@@ -76,10 +76,10 @@ func isNumber(t schema.Type) bool {
 	return false
 }
 
-// quote renders a string as SQL's standard has it.
+// quote renders a string as a literal of standard SQL.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// wrap puts an expression into parentheses unless it stands in a pair.
+// wrap puts an expression into parentheses, unless it is in parentheses as a whole.
 func wrap(x string) string {
 	x = strings.TrimSpace(x)
 	if strings.HasPrefix(x, "(") && closing(x) == len(x)-1 {
@@ -88,7 +88,7 @@ func wrap(x string) string {
 	return "(" + x + ")"
 }
 
-// closing returns where the parenthesis that x begins with is closed, or -1.
+// closing returns the index at which the first parenthesis of x is closed, or -1.
 func closing(x string) int {
 	depth, quoted := 0, byte(0)
 	for i := range len(x) {

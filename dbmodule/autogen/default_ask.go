@@ -12,19 +12,18 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// scratchTable is a temporary table of the connection, with the columns of a
-// table whose defaults are asked about.
+// scratchTable is a temporary table of the connection. It has the columns of the
+// table whose defaults are compared.
 const scratchTable = "dbmodule_scratch"
 
-// settleDefaults spells the defaults of inspected tables as the reference
-// does, where the two mean the same. Servers keep an expression as they
-// understood it: MariaDB keeps lower('A') as lcase('A'), and PostgreSQL keeps
-// '{"a":1}' as '{"a": 1}'::jsonb. No list of such rules is complete. So the
-// server is asked: it makes a temporary table with the reference's defaults,
-// and what it keeps of them is compared with what it keeps of the table's own.
+// settleDefaults replaces a default of an inspected table by the reference's default
+// if the two mean the same. Servers rewrite expressions: MariaDB stores lower('A') as
+// lcase('A'), and PostgreSQL stores '{"a":1}' as '{"a": 1}'::jsonb. No list of such
+// rules is complete. So a temporary table gets the reference's defaults, and what the
+// server stores for them is compared with what it stores for the table.
 //
-// A server that makes no temporary table here can't be asked. Then only texts
-// tell: where they can't, the column goes to the reading's untold defaults.
+// If the server can't create a temporary table, only the texts are compared. If they
+// don't show whether the defaults are equal, the column is added to r.untold.
 func (r *reading) settleDefaults(ctx context.Context, e engine, db bun.IConn, reference *schema.Realm) error {
 	for _, table := range tablesOf(r.live) {
 		like, ok := tableAt(reference, nameOfTable(table))
@@ -53,8 +52,8 @@ func (r *reading) settleDefaults(ctx context.Context, e engine, db bun.IConn, re
 	return nil
 }
 
-// unlikeDefaults are the columns of the reference whose defaults have another
-// text than the table's. Those that are the same by their texts get the
+// unlikeDefaults returns the columns of the reference whose defaults have another
+// text than those of the table. A default with an equal text is replaced by the
 // reference's.
 func unlikeDefaults(table, like *schema.Table) []*schema.Column {
 	var unlike []*schema.Column
@@ -71,33 +70,33 @@ func unlikeDefaults(table, like *schema.Table) []*schema.Column {
 	return unlike
 }
 
-// untold is a default of which nobody could tell whether it is the models'.
+// untold is a default that could not be compared with the models' default.
 type untold struct {
 	table  tableName
 	column string
 	reason string
 }
 
-// defaultsAnswer is a server's answer to which defaults are equal. refused
-// says why it gave none, as the reason of a [LeftAlone].
+// defaultsAnswer says which defaults are equal. refused is empty, or the reason why
+// the server could not compare them, as for a [LeftAlone].
 type defaultsAnswer struct {
 	equal   map[string]bool
 	refused string
 }
 
-// equalDefaults finds nothing: SQLite keeps the text of a default as it was
-// written.
+// equalDefaults finds no equal defaults: SQLite stores the text of a default
+// unchanged, so texts that differ are different defaults.
 func (sqliteEngine) equalDefaults(context.Context, bun.IConn, tableName, []*schema.Column) (defaultsAnswer, error) {
 	return defaultsAnswer{}, nil
 }
 
-// storedDefaults is what PostgreSQL keeps of a table's defaults.
+// storedDefaults reads a table's defaults as PostgreSQL stores them.
 const storedDefaults = `SELECT a.attname, pg_get_expr(d.adbin, d.adrelid)
 FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
 WHERE d.adrelid = to_regclass(?)`
 
-// equalDefaults asks in blocks of PL/pgSQL, in which an error ends neither the
-// transaction that the connection may be in nor the other questions.
+// equalDefaults runs each statement in a block of PL/pgSQL that catches errors. So an
+// error ends neither the connection's transaction nor the comparison.
 func (e postgresEngine) equalDefaults(ctx context.Context, db bun.IConn, table tableName, asked []*schema.Column) (defaultsAnswer, error) {
 	scratch := "pg_temp." + quoted(e, scratchTable)
 	try := func(statement string) error {
@@ -113,7 +112,7 @@ func (e postgresEngine) equalDefaults(ctx context.Context, db bun.IConn, table t
 		return defaultsAnswer{}, err
 	}
 	if !made {
-		return defaultsAnswer{refused: "the server rewrites defaults, and it makes no temporary table to compare this one in: the user lacks the privilege TEMPORARY, or the server is read-only"}, nil
+		return defaultsAnswer{refused: "the server rewrites defaults, and this one could not be compared, because the server creates no temporary table: the user lacks the privilege TEMPORARY, or the server is read-only"}, nil
 	}
 	for _, column := range asked {
 		if err := try(fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s", scratch, quoted(e, column.Name), defaultSQL(column))); err != nil {
@@ -139,15 +138,15 @@ func (postgresEngine) stored(ctx context.Context, db bun.IConn, table string) (m
 	return kept, rows.err("read the defaults of " + table)
 }
 
-// equalDefaults takes it for an answer that the server refuses a default: it
-// is none that the column can have.
+// equalDefaults treats a default that the server refuses as different: the column
+// can't have it.
 func (e mysqlEngine) equalDefaults(ctx context.Context, db bun.IConn, table tableName, asked []*schema.Column) (defaultsAnswer, error) {
 	scratch := quoted(e, scratchTable)
 	if _, err := db.ExecContext(ctx, fmt.Sprintf("CREATE TEMPORARY TABLE %s LIKE %s", scratch, quotedName(e, table))); err != nil {
 		if _, answered := errors.AsType[*mysqldriver.MySQLError](err); !answered {
 			return defaultsAnswer{}, err
 		}
-		return defaultsAnswer{refused: "the server rewrites defaults, and it makes no temporary table to compare this one in: " + cause(err)}, nil
+		return defaultsAnswer{refused: "the server rewrites defaults, and this one could not be compared, because the server creates no temporary table: " + cause(err)}, nil
 	}
 	set := map[string]bool{}
 	for _, column := range asked {
@@ -183,15 +182,15 @@ func (e mysqlEngine) stored(ctx context.Context, db bun.IConn, table string) (ma
 	return kept, err
 }
 
-// shown is the statement that makes a table. SHOW COLUMNS shows the text
-// 'uuid()' and the function uuid() alike; SHOW CREATE TABLE does not.
+// shown returns the CREATE TABLE statement of a table. SHOW COLUMNS would show the
+// text 'uuid()' and the function uuid() alike.
 func (mysqlEngine) shown(ctx context.Context, db bun.IConn, table string) (string, error) {
 	var name, text string
 	err := db.QueryRowContext(ctx, "SHOW CREATE TABLE "+table).Scan(&name, &text)
 	return text, err
 }
 
-// shownColumns are the definitions of columns in such a statement.
+// shownColumns returns the definitions of the columns in a CREATE TABLE statement.
 func shownColumns(statement string) map[string]string {
 	columns := map[string]string{}
 	for line := range strings.SplitSeq(statement, "\n") {
@@ -203,7 +202,7 @@ func shownColumns(statement string) map[string]string {
 	return columns
 }
 
-// equalTexts says for which names both have the same text.
+// equalTexts reports for each name in a whether b has the same text.
 func equalTexts(a, b map[string]string) map[string]bool {
 	equal := map[string]bool{}
 	for name, text := range a {

@@ -6,10 +6,9 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// withoutDefaults runs fn while no column has a default. Defaults are compared
-// by sameDefault: atlas's differs compare texts, ask the database for what has
-// no answer there (whether two values of type json are equal, say), and end in
-// an error then.
+// withoutDefaults removes all columns' defaults while fn runs. sameDefault compares
+// defaults instead of atlas's differs: those compare texts, and they ask the database
+// to compare values, which fails for types without equality such as json.
 func withoutDefaults(schemas []*schema.Schema, fn func() ([]schema.Change, error)) ([]schema.Change, error) {
 	defaults := map[*schema.Column]schema.Expr{}
 	for _, s := range schemas {
@@ -27,9 +26,8 @@ func withoutDefaults(schemas []*schema.Schema, fn func() ([]schema.Change, error
 	return fn()
 }
 
-// sameDefault says that two columns of a type get the same value by default.
-// Numbers are equal whichever way they are spelled; expressions are equal if
-// their texts are.
+// sameDefault reports whether two columns of a type get the same value by default.
+// Numbers are compared by value, expressions by text.
 func sameDefault(a, b *schema.Column) bool { return defaultKey(a) == defaultKey(b) }
 
 // defaultKey is equal for equal defaults, and empty for none.
@@ -58,8 +56,8 @@ func defaultKey(c *schema.Column) string {
 	return "expression " + d.text
 }
 
-// surelyUnlike says that two defaults with different texts differ whatever a
-// server makes of texts: two literals of a type that keeps all of them.
+// surelyUnlike reports whether two defaults with different texts must differ, however
+// the server rewrites texts: they are literals of a type that stores them exactly.
 func surelyUnlike(a, b *schema.Column) bool {
 	x, ok := parseDefault(exprText(a.Default))
 	y, ok2 := parseDefault(exprText(b.Default))
@@ -77,13 +75,13 @@ func surelyUnlike(a, b *schema.Column) bool {
 	return false
 }
 
-// decimals counts a number's digits after its point.
+// decimals counts the digits after a number's decimal point.
 func decimals(number string) int {
 	_, after, _ := strings.Cut(number, ".")
 	return len(after)
 }
 
-// nowKey spells the names of the time of the transaction or statement alike.
+// nowKey returns one name for all names of the current time.
 func nowKey(text string) string {
 	text = strings.ToLower(strings.TrimSuffix(text, "()"))
 	if text == "now" {
@@ -92,7 +90,7 @@ func nowKey(text string) string {
 	return text
 }
 
-// exprText is the SQL of a default as the schema has it; empty for none.
+// exprText returns the SQL of a default; it is empty if there is no default.
 func exprText(x schema.Expr) string {
 	switch x := x.(type) {
 	case *schema.Literal:

@@ -7,8 +7,8 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// rename drops the checks that speak of a column around its rename: neither
-// MySQL nor MariaDB renames a column in a check.
+// rename drops the checks that use a column before its rename and adds them again
+// after it: neither MySQL nor MariaDB renames a column in a check.
 func (e mysqlEngine) rename(r renaming) []string {
 	if r.column == "" {
 		return renameTableSQL(e, r)
@@ -30,11 +30,10 @@ func (e mysqlEngine) draft(ctx context.Context, from, to *schema.Realm, changes 
 	return s.statements(ctx, e, func(modify *schema.ModifyTable) ([]string, error) { return e.alter(ctx, modify) })
 }
 
-// mysqlAlter sorts the changes of a table into statements that MySQL and
-// MariaDB understand alike: checks by DROP CONSTRAINT, since MariaDB has no
-// DROP CHECK, before rows are filled and after all else; an index and its
-// successor together, since a foreign key that needs one of the two must find
-// one at all times.
+// mysqlAlter sorts the changes of a table into statements that MySQL and MariaDB
+// both understand. Checks are dropped first and added last, with DROP CONSTRAINT
+// since MariaDB has no DROP CHECK. An index is replaced in one statement, since a
+// foreign key may need the old index or the new one at every moment.
 type mysqlAlter struct {
 	engine mysqlEngine
 	table  *schema.Table
@@ -93,7 +92,7 @@ func (a *mysqlAlter) column(change *schema.ModifyColumn) {
 		return
 	}
 	if change.Change.Is(schema.ChangeType) {
-		// The default is one of the new type.
+		// The column gets the new type first, because the default has that type.
 		nullable := *change.To
 		nullable.Type = &schema.ColumnType{Type: change.To.Type.Type, Null: true}
 		nullable.Attrs = slices.Clone(change.To.Attrs)

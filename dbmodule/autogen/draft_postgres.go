@@ -14,8 +14,7 @@ import (
 func (e postgresEngine) rename(r renaming) []string {
 	statements := []string{renameSQL(e, r)}
 	if r.column == "" && r.keyed {
-		// Who changes the primary key looks for the name that the server
-		// would have given it.
+		// A later change of the primary key expects the name that the server gives it.
 		statements = append(statements, e.renamePrimaryKey(tableName{r.schema, r.to}, r.table)...)
 	}
 	return statements
@@ -47,14 +46,14 @@ func (e postgresEngine) draft(ctx context.Context, from, to *schema.Realm, chang
 	return append(statements, staged...), err
 }
 
-// createSchema makes a schema that is not there. CREATE SCHEMA IF NOT EXISTS
-// asks for the right to make one even where it is there.
+// createSchema creates a schema if it does not exist. CREATE SCHEMA IF NOT EXISTS
+// would need the privilege to create one even if it exists.
 func (e postgresEngine) createSchema(name string) string {
 	return fmt.Sprintf("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s) THEN CREATE SCHEMA %s; END IF; END $$", quote(name), quoted(e, name))
 }
 
-// postgresAlter sorts the changes of a table: what can't stand in the same
-// statement, and what must see the rows filled.
+// postgresAlter sorts the changes of a table: some can't be in one statement, and
+// some must come after NULLs were filled.
 type postgresAlter struct {
 	engine postgresEngine
 	table  *schema.Table
@@ -128,7 +127,7 @@ func (a *postgresAlter) column(change *schema.ModifyColumn) {
 			a.before = append(a.before, "SET LOCAL TIME ZONE 'UTC'")
 		}
 		if c.From.Default != nil {
-			// PostgreSQL would convert the default, which may not be possible.
+			// PostgreSQL would try to convert the default, which may fail.
 			a.before = append(a.before, alter+" DROP DEFAULT")
 			c.Change &^= schema.ChangeDefault
 			if c.To.Default != nil {
@@ -146,7 +145,8 @@ func (a *postgresAlter) column(change *schema.ModifyColumn) {
 	}
 }
 
-// continueAfterRows lets a new identity begin after the rows that are there.
+// continueAfterRows returns the statement that starts a new identity column after
+// the highest existing number.
 func (a *postgresAlter) continueAfterRows(c *schema.Column) string {
 	table := quotedName(a.engine, nameOfTable(a.table))
 	column := quoted(a.engine, c.Name)
@@ -154,7 +154,7 @@ func (a *postgresAlter) continueAfterRows(c *schema.Column) string {
 		quote(table), quote(c.Name), column, table)
 }
 
-// fills says that NULLs of the column are to become its default.
+// fills reports whether NULLs in the column become its default.
 func fills(c *schema.ModifyColumn) bool {
 	return c.Change.Is(schema.ChangeNull) && !c.To.Type.Null && c.To.Default != nil
 }
@@ -179,9 +179,9 @@ func defaultSQL(c *schema.Column) string {
 	return "NULL"
 }
 
-// postgresUsing converts the values of a column where PostgreSQL has no cast
-// that it applies by itself; empty where it has. A cast that is there is left
-// to it: a text that is too long for its column shall fail and not be cut.
+// postgresUsing returns the expression that converts a column's values to another
+// type. It is empty if PostgreSQL converts by itself: an explicit cast would cut a
+// text that is too long, where PostgreSQL by itself reports an error.
 func postgresUsing(column string, from, to schema.Type) string {
 	target, err := postgres.FormatType(to)
 	if err != nil || sameKind(from, to) {
@@ -214,9 +214,8 @@ func postgresUsing(column string, from, to schema.Type) string {
 	return column + "::text::" + target
 }
 
-// postgresTime converts among date, time and timestamp. Without a zone a value
-// is one of UTC, which is how Bun writes it; the cast by itself would take the
-// zone of whoever runs the revision.
+// postgresTime converts between date, time and timestamp. It reads a value without a
+// zone as UTC, as Bun writes it. A plain cast would use the zone of the session.
 func postgresTime(column string, from, to schema.Type, target string) string {
 	utc := column
 	if zoned(from) {
@@ -233,7 +232,7 @@ func postgresTime(column string, from, to schema.Type, target string) string {
 	return column + "::" + target
 }
 
-// timeName is the type's short name, without its digits.
+// timeName returns the type's short name without its precision.
 func timeName(t schema.Type) string {
 	text, err := postgres.FormatType(t)
 	if err != nil {
@@ -242,20 +241,20 @@ func timeName(t schema.Type) string {
 	return splitType(text).base
 }
 
-// zoned says that values of the type have a zone.
+// zoned reports whether values of the type have a time zone.
 func zoned(t schema.Type) bool {
 	return isTime(t) && (timeName(t) == "timestamptz" || timeName(t) == "timetz")
 }
 
-// zoneInText says that texts become times of a zone, or the other way round:
-// then a text without a zone, or that is written, is of the session's.
+// zoneInText reports whether texts become times with a zone, or such times become
+// texts. PostgreSQL then uses the zone of the session.
 func zoneInText(from, to schema.Type) bool {
 	_, fromText := from.(*schema.StringType)
 	_, toText := to.(*schema.StringType)
 	return fromText && zoned(to) || zoned(from) && toText
 }
 
-// sameKind says that types differ in their sizes at most.
+// sameKind reports whether two types differ at most in their sizes.
 func sameKind(a, b schema.Type) bool {
 	if !isTime(a) || !isTime(b) {
 		return reflect.TypeOf(a) == reflect.TypeOf(b)

@@ -17,8 +17,8 @@ func (e sqliteEngine) rename(r renaming) []string {
 	return []string{renameSQL(e, r)}
 }
 
-// draft needs no order among tables: a foreign key is part of its table, and
-// none is enforced meanwhile.
+// draft needs no order of tables: a foreign key is part of its table, and foreign
+// keys are not enforced while a revision runs.
 func (e sqliteEngine) draft(ctx context.Context, from, to *schema.Realm, changes []schema.Change) ([]string, error) {
 	s := stagesOf(e, from, to, nil)
 	var out []string
@@ -58,7 +58,8 @@ type sqliteAlter struct {
 	engine   sqliteEngine
 	from, to *schema.Table
 	changes  []schema.Change
-	// realms have the names that a table for the time of a rebuild can't have.
+	// realms have the names that are taken: a rebuild needs a free name for its new
+	// table.
 	realms []*schema.Realm
 }
 
@@ -94,8 +95,8 @@ func (e sqliteEngine) alter(ctx context.Context, a sqliteAlter) ([]string, error
 	return slices.Concat(before, out, after), err
 }
 
-// simple says that SQLite can alter the table as it is. A column that a key or
-// a check needs comes and goes with a change of that, which SQLite can't make.
+// simple reports whether SQLite can make all changes without a rebuild. If a key or a
+// check uses a changed column, it changes too, and that needs a rebuild.
 func (a sqliteAlter) simple() bool {
 	for _, change := range a.changes {
 		switch change := change.(type) {
@@ -123,8 +124,8 @@ func (a sqliteAlter) simple() bool {
 	return true
 }
 
-// addable says that ADD COLUMN takes the column. A default must be the same
-// for all rows.
+// addable reports whether ADD COLUMN can add the column: its default, if any, must be
+// a constant.
 func addable(c *schema.Column) bool {
 	switch x := c.Default.(type) {
 	case nil:
@@ -135,12 +136,12 @@ func addable(c *schema.Column) bool {
 	return false
 }
 
-// rebuild makes the table anew under another name, copies the rows and puts it
-// in the place of the old one.
+// rebuild creates the table under another name, copies the rows, drops the old table
+// and renames the new one.
 //
-// legacy_alter_table keeps the last rename from looking at views, which name a
-// table that is gone at that time, and from changing what triggers, views and
-// the foreign keys of other tables refer to.
+// With legacy_alter_table the rename does not check views, which name a table that is
+// missing at that moment. It also leaves triggers, views and other tables' foreign
+// keys unchanged.
 func (a sqliteAlter) rebuild(ctx context.Context) ([]string, error) {
 	e, name := a.engine, nameOfTable(a.to)
 	table := *a.to
@@ -180,8 +181,8 @@ func (a sqliteAlter) rebuild(ctx context.Context) ([]string, error) {
 	return append(out, statements...), err
 }
 
-// goneIndexes drops those that the table will not have again: the runner puts
-// back what only went with the old table.
+// goneIndexes drops the indexes that the new table does not have. The runner would
+// otherwise create them again, as it does with all indexes of the old table.
 func (a sqliteAlter) goneIndexes() []schema.Change {
 	var gone []schema.Change
 	for _, index := range a.from.Indexes {
@@ -203,7 +204,8 @@ func (a sqliteAlter) freeName() string {
 	return name
 }
 
-// copied returns the columns that keep their values, and those.
+// copied returns the columns whose values are copied, and the expressions that
+// convert these values.
 func (a sqliteAlter) copied() (columns, values []string, err error) {
 	for _, column := range a.to.Columns {
 		from, ok := a.from.Column(column.Name)
@@ -220,7 +222,8 @@ func (a sqliteAlter) copied() (columns, values []string, err error) {
 	return columns, values, nil
 }
 
-// sqliteConversion converts what the column's affinity doesn't.
+// sqliteConversion returns the expression that converts a column's values, where the
+// affinity of the new column does not.
 func sqliteConversion(name string, from, to schema.Type) string {
 	_, fromBytes := from.(*schema.BinaryType)
 	_, toBytes := to.(*schema.BinaryType)
@@ -235,8 +238,8 @@ func sqliteConversion(name string, from, to schema.Type) string {
 
 func hasNumbered(table *schema.Table) bool { return slices.ContainsFunc(table.Columns, numbered) }
 
-// overlooked is a change among date, time and timestamp, which the driver
-// reads differently.
+// overlooked finds a change between date, time and timestamp, which the driver reads
+// differently.
 func (sqliteEngine) overlooked(from, to *schema.Column) schema.ChangeKind {
 	if !isTime(from.Type.Type) || !isTime(to.Type.Type) {
 		return schema.NoChange
@@ -247,7 +250,8 @@ func (sqliteEngine) overlooked(from, to *schema.Column) schema.ChangeKind {
 	return schema.NoChange
 }
 
-// sqliteTypeName is the type's name here, whichever alias a table has.
+// sqliteTypeName returns the name that this package gives the type, whichever alias
+// the table has.
 func sqliteTypeName(c *schema.Column) string {
 	name, err := sqlite.FormatType(c.Type.Type)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 type effect int
 
 const (
-	// keeps says that the new type has room for all of them.
+	// keeps: every value fits into the new type.
 	keeps effect = iota
 	narrows
 	converts
@@ -37,8 +37,8 @@ func effectOf(from, to schema.Type) effect {
 	return keeps
 }
 
-// capacities measure how much two types of a kind hold; false means that they
-// are not comparable.
+// capacities measures the capacities of two types of the same kind. ok is false if
+// they are not comparable.
 func capacities(a, b schema.Type) (from, to int, ok bool) {
 	switch a := a.(type) {
 	case *schema.StringType:
@@ -66,7 +66,7 @@ func capacities(a, b schema.Type) (from, to int, ok bool) {
 	return 0, 0, false
 }
 
-// losesFraction says that digits after the point have no room any more.
+// losesFraction reports whether the new type has fewer digits after the point.
 func losesFraction(a, b schema.Type) bool {
 	switch a := a.(type) {
 	case *schema.DecimalType:
@@ -79,8 +79,8 @@ func losesFraction(a, b schema.Type) bool {
 	return false
 }
 
-// timeDigits are the digits after a second. Where none are said PostgreSQL
-// has 6; MySQL's types always say theirs here.
+// timeDigits returns the number of digits after the second. Without a precision
+// PostgreSQL has 6; MySQL's types always have one here.
 func timeDigits(t *schema.TimeType) int {
 	if t.Precision == nil {
 		return 6
@@ -95,7 +95,7 @@ func sizeOf(size *int) int {
 	return *size
 }
 
-// textRoom is the longest value of a string or binary type.
+// textRoom returns the length of the longest value of a string or binary type.
 func textRoom(name string, size int) int {
 	switch name = strings.ToLower(name); {
 	case size > 0:
@@ -124,7 +124,7 @@ func integerRoom(name string) int {
 	return 4
 }
 
-// decimalRoom is how many digits stand before the point.
+// decimalRoom returns the number of digits before the point.
 func decimalRoom(t *schema.DecimalType) int {
 	if t.Precision == 0 {
 		return math.MaxInt32

@@ -13,15 +13,15 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// engine is what the engines do differently. Implementations hold no state.
+// engine is what differs between the engines. Implementations have no state.
 type engine interface {
 	name() dbmodule.Engine
 
-	// newDialect makes a dialect that knows no models yet.
+	// newDialect returns a new dialect of Bun, without models.
 	newDialect() bunschema.Dialect
-	// parseType reads a type in any engine's spelling.
+	// parseType parses a type in the spelling of any engine.
 	parseType(declared string) (schema.Type, error)
-	// ownType reads a type in the engine's own spelling and as it is.
+	// ownType parses a type in the engine's own spelling, and does not translate it.
 	ownType(declared string) (schema.Type, error)
 	// defaultOf renders a column's default; nil means that it has none.
 	defaultOf(t schema.Type, d defaultValue) schema.Expr
@@ -29,17 +29,16 @@ type engine interface {
 	identify(t *schema.Table, c *schema.Column) error
 	// collate sets the collation that a type tag asked for.
 	collate(c *schema.Column, collation string)
-	// finish sets what every table has, and checks what only the whole table
-	// shows.
+	// finish sets what every table has, and makes the checks that need the whole table.
 	finish(t *schema.Table) error
 	// index sets a partial index's condition.
 	index(i *schema.Index, where string) error
-	// comment checks the text of a comment; empty means that it keeps none.
+	// comment checks the text of a comment. It returns "" if the engine has no comments.
 	comment(text string) (string, error)
 	// schemaName checks the schema of a model that names one.
 	schemaName(name string) (string, error)
-	// measure returns the length of an identifier, the longest that it can
-	// have (0 is without limit), and what these count.
+	// measure returns the length of an identifier, the longest length allowed (0 = no
+	// limit), and the unit of both.
 	measure(name string) (length, longest int, unit string)
 	// identQuotes are the characters that an identifier can't have.
 	identQuotes() string
@@ -47,56 +46,54 @@ type engine interface {
 	planner() migrate.PlanApplier
 	differ() schema.Differ
 	hcl() hclCodec
-	// overlooked returns how a column changes in ways that atlas's differ
-	// doesn't see.
+	// overlooked returns changes of a column that atlas's differ does not find.
 	overlooked(from, to *schema.Column) schema.ChangeKind
 	// rename renders a rename as statements.
 	rename(r renaming) []string
 	// draft renders changes between two schemas as statements for a file.
 	draft(ctx context.Context, from, to *schema.Realm, changes []schema.Change) ([]string, error)
 	open(db schema.ExecQuerier) (migrate.Driver, error)
-	// tables lists the tables of the connection's own schema, but for those
-	// that keep what revisions were applied.
+	// tables lists the tables of the connection's default schema, except those of
+	// Alembic and of package migrate.
 	tables(ctx context.Context, conn bun.Conn) ([]tableName, error)
-	// types are the statements that make the types of the connection's own
+	// types returns the statements that create the types of the connection's default
 	// schema.
 	types(ctx context.Context, conn bun.Conn) ([]string, error)
-	// complete adds to tables what atlas can't read, and names what could not
-	// be read.
+	// complete adds to tables what atlas can't read, and returns what could not be read.
 	complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) (unread, error)
-	// unsaid says why models have no words for an index; empty if they have.
+	// unsaid says why models can't express an index. It is empty if they can.
 	unsaid(index *schema.Index) string
-	// accept makes a column of the database and the model's agree where they
-	// mean the same. known is the snapshot's, or nil; table is live's.
+	// accept makes a column of the database and of the model equal where they mean the
+	// same. known is the snapshot's column, or nil; table is the table of live.
 	accept(live, want, known *schema.Column, table *schema.Table)
 	// normalize removes from an inspected table what the server added to it.
 	normalize(live, want *schema.Table)
 
-	// equalDefaults asks the database which of these columns' defaults it
-	// keeps as it keeps those of the table that it has. db may be in a
-	// transaction, which goes on.
+	// equalDefaults finds the columns of asked whose default the database would store
+	// as it stores the default that the table has. db may be in a transaction, which
+	// stays open.
 	equalDefaults(ctx context.Context, db bun.IConn, table tableName, asked []*schema.Column) (defaultsAnswer, error)
 
-	// exclusive runs fn while no other process creates or drops tables, in
-	// one transaction where DDL has one.
+	// exclusive runs fn while no other process creates or drops tables: in one
+	// transaction, if the engine's DDL is transactional.
 	exclusive(ctx context.Context, conn bun.Conn, fn func(db bun.IConn) error) error
-	// unenforced runs fn with the connection's foreign keys not enforced,
-	// where dropping or creating tables in a cycle needs that.
+	// unenforced runs fn while the connection does not enforce foreign keys, if the
+	// engine needs that to create or drop tables in a cycle.
 	unenforced(ctx context.Context, conn bun.Conn, fn func() error) error
-	// forwardReferences says that a table can be created before one that it
-	// refers to; enforced, that it can even while foreign keys are enforced.
+	// forwardReferences says whether a table can be created before one that it refers
+	// to; enforced says whether it can while foreign keys are enforced.
 	forwardReferences() (possible, enforced bool)
-	// prepare makes what must be there before the tables.
+	// prepare creates what must exist before the tables.
 	prepare(ctx context.Context, db bun.IConn, tables []tableName) error
 	// find looks for the tables and views that have these names.
 	find(ctx context.Context, db bun.IConn, tables []tableName) (map[tableName]relation, error)
-	// hidden names those of these tables, which find did not find, that may be
-	// there all the same: the server doesn't tell this user.
+	// hidden returns those of the tables that may exist although find did not find
+	// them: the server does not show them to this user.
 	hidden(ctx context.Context, db bun.IConn, tables []tableName) ([]LeftAlone, error)
-	// references lists the foreign keys that lead to these tables.
+	// references lists the foreign keys that refer to these tables.
 	references(ctx context.Context, db bun.IConn, tables []relation) ([]reference, error)
-	// dropStatements drops tables, of which each comes before those that it
-	// refers to unless they form a cycle.
+	// dropStatements returns the statements that drop tables. Each table comes before
+	// those that it refers to, except in a cycle.
 	dropStatements(tables []relation) []string
 }
 

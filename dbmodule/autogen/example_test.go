@@ -103,7 +103,7 @@ func ExampleCompare() {
 	// ALTER TABLE "notes" RENAME COLUMN "body" TO "text"
 	// ALTER TABLE "notes" ALTER COLUMN "text" SET NOT NULL, ADD COLUMN "mark" bigint NOT NULL DEFAULT 0
 	// CREATE INDEX "ix_notes_mark_desc" ON "notes" ("mark" DESC)
-	// -- notes(body): the column becomes text: who still uses the old name fails [rename-column]
+	// -- notes(body): the column becomes text: programs that use the old name fail [rename-column]
 	// -- notes(text): the column becomes not null; fails if a row has NULL there: fill it first [set-not-null]
 	// -- down: notes(mark): the column is dropped with all its values [drop-column]
 }

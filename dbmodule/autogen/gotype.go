@@ -23,9 +23,8 @@ var (
 	reMySQLCollation = regexp.MustCompile(`^((utf|ucs|latin|ascii|cp|koi|gb|euc|uca|big5|dec8|geostd8|greek|hebrew|hp8|keybcs2|mac|sjis|swe7|tis620|ujis|armscii8)[a-z0-9]*_[a-z0-9_]+|binary)$`)
 )
 
-// declaredType returns the type that the field asks for, in the spelling of
-// whichever engine, and the collation in its tag: one of MySQL's, or, in
-// quotes, one of PostgreSQL's.
+// declaredType returns the type of a field, in the spelling of any engine, and the
+// collation in its tag: one of MySQL, or one of PostgreSQL in quotes.
 func declaredType(f *bunschema.Field) (declared, collation string, err error) {
 	tag, ok := f.Tag.Option("type")
 	if !ok {
@@ -33,12 +32,12 @@ func declaredType(f *bunschema.Field) (declared, collation string, err error) {
 		return declared, "", err
 	}
 	if m := reQuotedCollate.FindStringSubmatch(f.StructField.Tag.Get("bun")); m != nil {
-		tag = m[1] // Bun takes what stands in quotes for the whole type
+		tag = m[1] // Bun reads only the text in the quotes
 	}
 	return splitCollation(tag)
 }
 
-// splitCollation takes the collation off a type.
+// splitCollation splits a type from its collation.
 func splitCollation(tag string) (declared, collation string, err error) {
 	tag = strings.TrimSpace(reSpaces.ReplaceAllString(tag, " "))
 	withCharset := tag
@@ -53,13 +52,13 @@ func splitCollation(tag string) (declared, collation string, err error) {
 		return "", "", errors.New("the type tag is empty")
 	}
 	if withCharset != tag && collation == "" {
-		return "", "", errors.New("a character set in a type tag needs its collation: the collation alone does")
+		return "", "", errors.New("the type tag has a character set but no collation: write the collation, which implies the character set")
 	}
 	return tag, collation, nil
 }
 
-// readCollation tells MySQL's collations from PostgreSQL's, which stand in
-// quotes.
+// readCollation returns a collation of MySQL in lower case, and one of PostgreSQL in
+// its quotes.
 func readCollation(text string) (string, error) {
 	name := strings.ToLower(strings.Trim(text, `"`))
 	switch {
@@ -68,10 +67,10 @@ func readCollation(text string) (string, error) {
 	case strings.HasPrefix(text, `"`):
 		return text, nil
 	}
-	return "", fmt.Errorf("collation %s is none of MySQL's; one of PostgreSQL's stands in quotes, as in collate \"C\"; those of SQLite are not supported in a type tag", text)
+	return "", fmt.Errorf("collation %s is not one of MySQL's; write one of PostgreSQL's in quotes, as in collate \"C\"; a type tag can't have one of SQLite's", text)
 }
 
-// goTypes are the types whose column Bun leaves out or gets too small.
+// goTypes are the types for which Bun has no column type, or one that is too small.
 var goTypes = map[string]string{
 	"database/sql.NullInt32":          "integer",
 	"database/sql.NullInt16":          "smallint",
@@ -110,8 +109,8 @@ func goType(f *bunschema.Field, t reflect.Type) (string, error) {
 	case reflect.Array:
 		return arrayType(t), nil
 	case reflect.Slice, reflect.Map, reflect.Struct:
-		// What a Valuer of these kinds stores only its author knows: there
-		// Bun's guess stands, and a type tag is better.
+		// What a Valuer stores is unknown here, so Bun's guess is used. Its author should
+		// write a type tag.
 		if bunschema.DiscoverSQLType(t) == "VARCHAR" && !isValuer(t) {
 			return "jsonb", nil
 		}
@@ -147,7 +146,7 @@ func isValuer(t reflect.Type) bool {
 	return t.Implements(valuer) || reflect.PointerTo(t).Implements(valuer)
 }
 
-// typeName is a type taken apart for a look in a table of aliases.
+// typeName is a type in parts, to look it up in a table of aliases.
 type typeName struct {
 	// base is in small letters and without arguments: "timestamp with time zone".
 	base string
@@ -157,7 +156,7 @@ type typeName struct {
 	array bool
 }
 
-// spelled puts the type together again: decimal(10,2) unsigned.
+// spelled returns the type as one text: decimal(10,2) unsigned.
 func (n typeName) spelled() string {
 	head, rest, ok := strings.Cut(n.base, " ")
 	if !ok {
@@ -166,7 +165,7 @@ func (n typeName) spelled() string {
 	return head + n.args + " " + rest
 }
 
-// splitType takes a type apart: timestamp(3) with time zone has the base
+// splitType splits a type: timestamp(3) with time zone has the base
 // "timestamp with time zone" and the arguments "(3)".
 func splitType(declared string) typeName {
 	var n typeName

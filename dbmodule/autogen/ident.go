@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// replaceIdent replaces an identifier in an SQL expression, quoted or not,
-// and says whether it was there. Strings stay as they are.
+// replaceIdent replaces an identifier in an SQL expression, quoted or not, and
+// reports whether it found one. It does not change strings.
 func replaceIdent(text, old, name string) (replaced string, found bool) {
 	var out strings.Builder
 	for text != "" {
@@ -29,8 +29,7 @@ func replaceIdent(text, old, name string) (replaced string, found bool) {
 	return out.String(), found
 }
 
-// sqlToken returns the word, the quoted text or else the character that the
-// text begins with.
+// sqlToken returns the first token of a text: a word, a quoted text or one character.
 func sqlToken(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	switch {
@@ -48,12 +47,12 @@ func sqlToken(text string) string {
 	return text[:size]
 }
 
-// noComment refuses a comment that reaches to the end of its line, and in a
-// statement to that of what follows.
+// noComment returns an error for a comment that begins with two hyphens: in a
+// statement it would hide the text behind the expression.
 func noComment(text string) error {
 	for rest := text; rest != ""; {
 		if strings.HasPrefix(rest, "--") {
-			return fmt.Errorf("%s: it has a comment: leave out what stands from -- on", text)
+			return fmt.Errorf("%s: it has a comment: remove the -- and the text after it", text)
 		}
 		rest = rest[len(sqlToken(rest)):]
 	}

@@ -121,11 +121,11 @@ type reading struct {
 	untold []untold
 }
 
-// read reads the named tables. What servers write differently it takes from
-// the first of the references that has the table. A table that can't be read
-// costs no other: it is named among those left alone.
+// read reads the named tables. Where a server rewrites what it was given, read takes
+// the text from the first reference that has the table. If a table can't be read, the
+// others are still read, and it is added to left.
 func read(ctx context.Context, e engine, conn bun.Conn, names []tableName, references ...*schema.Realm) (reading, error) {
-	// Bun's own methods would take the $1 in atlas's queries for text.
+	// Not Bun's own methods: they would not bind the $1 in atlas's queries.
 	rows := &rowsKeeper{ExecQuerier: conn.Conn}
 	driver, err := e.open(rows)
 	if err != nil {
@@ -146,7 +146,7 @@ func read(ctx context.Context, e engine, conn bun.Conn, names []tableName, refer
 			continue
 		}
 		actual[s.Name] = s
-		// The default schema's real name is the connection's affair.
+		// The default schema has the name "" here, whatever the database calls it.
 		s.Name = name
 		s.Attrs = nil
 		r.live.Schemas = slices.DeleteFunc(r.live.Schemas, func(other *schema.Schema) bool { return other.Name == name })
@@ -184,8 +184,8 @@ func read(ctx context.Context, e engine, conn bun.Conn, names []tableName, refer
 	return r, nil
 }
 
-// locate finds how the database spells the names. A view is left alone, and
-// so is a table that the server hides from this user: it is not missing.
+// locate finds how the database spells the names. Views, and tables that the server
+// hides from this user, are left alone and don't count as missing.
 func (r *reading) locate(ctx context.Context, e engine, conn bun.Conn, names []tableName) (map[tableName]tableName, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -213,8 +213,8 @@ func (r *reading) locate(ctx context.Context, e engine, conn bun.Conn, names []t
 	return found, nil
 }
 
-// leaveUnread leaves the tables alone that are there and were not read: the
-// catalog has no columns of a table on which the user has no privilege.
+// leaveUnread leaves existing tables alone that were not read: the catalog does not
+// show the columns of a table on which the user has no privilege.
 func (r *reading) leaveUnread(found map[tableName]tableName) {
 	for wanted, actual := range found {
 		named := func(l LeftAlone) bool {
@@ -235,9 +235,9 @@ func schemasOf(found map[tableName]tableName) []string {
 	return slices.Compact(names)
 }
 
-// schema reads the tables of a schema: at once, or one by one if that fails,
-// so that only those are left out that can't be read. It is nil if there is no
-// such schema.
+// schema reads the tables of a schema: all at once, or one by one if that fails, so
+// that it leaves out only those that can't be read. It returns nil if the schema does
+// not exist.
 func (r *reading) schema(ctx context.Context, conn bun.Conn, name string, found map[tableName]tableName) (*schema.Schema, error) {
 	var tables []string
 	for _, table := range found {
@@ -277,15 +277,14 @@ func (r *reading) inspect(ctx context.Context, name string, tables []string) (*s
 	return s, errors.Join(err, r.rows.close())
 }
 
-// respell gives a table the name that the models spell with other capitals.
+// respell gives a table the models' spelling of its name if only the case differs.
 func respell(live *schema.Realm, wanted, actual tableName) {
 	if table, ok := tableAt(live, actual); ok && wanted != actual {
 		table.Name = wanted.name
 	}
 }
 
-// respellColumns does the same for columns, on engines that take names with
-// other capitals for the same.
+// respellColumns does the same for columns, on engines that ignore the case of names.
 func respellColumns(e engine, live, like *schema.Table) {
 	if e.name() == dbmodule.PostgreSQL {
 		return
@@ -302,8 +301,8 @@ func respellColumns(e engine, live, like *schema.Table) {
 	}
 }
 
-// linkKeys makes foreign keys into other schemas lead to the tables that were
-// read from there. actual has the schemas by their names in the database.
+// linkKeys makes foreign keys to other schemas refer to the tables that were read
+// from there. actual has the schemas by their names in the database.
 func linkKeys(table *schema.Table, actual map[string]*schema.Schema) {
 	for _, key := range table.ForeignKeys {
 		if key.RefTable == nil || key.RefTable.Schema == nil {
@@ -326,7 +325,7 @@ func linkKeys(table *schema.Table, actual map[string]*schema.Schema) {
 	}
 }
 
-// normalizeKeys leaves the default action of foreign keys out.
+// normalizeKeys removes the default action of foreign keys.
 func normalizeKeys(table *schema.Table) {
 	for _, key := range table.ForeignKeys {
 		for _, rule := range []*schema.ReferenceOption{&key.OnUpdate, &key.OnDelete} {
@@ -337,9 +336,9 @@ func normalizeKeys(table *schema.Table) {
 	}
 }
 
-// normalizeTexts puts the texts of checks and of conditions of indexes, which
-// servers rewrite, back as the reference has them: they are told apart by
-// name. Those that the models' author didn't name have a hash of it in theirs.
+// normalizeTexts replaces the texts of checks and of conditions of indexes, which
+// servers rewrite, by the reference's texts with the same name. A name that was made
+// here contains a hash of the text, so a changed text has another name.
 func normalizeTexts(live, like *schema.Table) {
 	for _, attr := range live.Attrs {
 		check, ok := attr.(*schema.Check)

@@ -32,21 +32,21 @@ func leave(table tableName, object, reason string) LeftAlone {
 	return LeftAlone{Table: table.String(), Object: object, Reason: reason}
 }
 
-// unread is what an engine could not read of tables.
+// unread lists what an engine could not read.
 type unread struct {
 	left        []LeftAlone
 	constraints []hiddenConstraint
 }
 
-// hiddenConstraint is a foreign key or check of which the user may know no more
-// than that it is there.
+// hiddenConstraint is a foreign key or check that the server does not describe to this
+// user.
 type hiddenConstraint struct {
 	table   tableName
 	name    string
 	isCheck bool
 }
 
-// cause is an error's text without the prefixes of atlas and this package.
+// cause returns an error's text without the prefixes of atlas and this package.
 func cause(err error) string {
 	text := err.Error()
 	for _, prefix := range []string{"autogen: ", "sqlite: ", "postgres: ", "mysql: "} {
@@ -55,7 +55,7 @@ func cause(err error) string {
 	return text
 }
 
-// removeTables takes the tables that are left alone out of a realm.
+// removeTables removes the tables that are left alone from a realm.
 func removeTables(realm *schema.Realm, left []LeftAlone) {
 	for _, s := range realm.Schemas {
 		s.Tables = slices.DeleteFunc(s.Tables, func(t *schema.Table) bool {

@@ -52,8 +52,8 @@ func CompareLive(ctx context.Context, conn bun.Conn, snapshot *schema.Realm, ren
 	return draft, err
 }
 
-// lookalikes warns of tables to make whose names another table has in other
-// capitals, where that is another name.
+// lookalikes returns a warning for each table to create whose name differs only in
+// case from an existing table.
 func lookalikes(ctx context.Context, e engine, conn bun.Conn, live, want *schema.Realm) ([]Warning, error) {
 	var missing []*schema.Table
 	for _, table := range tablesOf(want) {

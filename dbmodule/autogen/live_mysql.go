@@ -15,8 +15,8 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// mysqlCatalog writes a text as one under ANSI_QUOTES, too, and takes out of a
-// column's EXTRA what atlas does not know.
+// mysqlCatalog quotes a string so that it is one under ANSI_QUOTES, too, and removes
+// from a column's EXTRA what atlas does not know.
 var mysqlCatalog = strings.NewReplacer(
 	`"YES" AS ENFORCED`, `'YES' AS ENFORCED`,
 	"`COLUMN_DEFAULT`, `EXTRA`,", "`COLUMN_DEFAULT`, REGEXP_REPLACE(`EXTRA`, ',? ?(INVISIBLE|WITHOUT SYSTEM VERSIONING)', ''),",
@@ -39,10 +39,10 @@ WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name NOT
 
 func (mysqlEngine) types(context.Context, bun.Conn) ([]string, error) { return nil, nil }
 
-// complete compares what the catalog has of each table with the statement that
-// makes it. The catalog shows columns that the user has a privilege on, and
-// foreign keys and checks to who has more than SELECT. The statement shows all,
-// to who has any privilege on the whole table.
+// complete compares the catalog's description of each table with SHOW CREATE TABLE.
+// The catalog shows only columns on which the user has a privilege, and foreign keys
+// and checks only to a user with more than SELECT. SHOW CREATE TABLE shows everything
+// to a user with any privilege on the whole table.
 func (e mysqlEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) (unread, error) {
 	var found unread
 	for _, table := range tables {
@@ -65,8 +65,8 @@ func (e mysqlEngine) complete(ctx context.Context, conn bun.Conn, tables []*sche
 	return found, nil
 }
 
-// completeJSON makes the LONGTEXT what it is on MariaDB if its own check says
-// that it holds JSON.
+// completeJSON turns a LONGTEXT of MariaDB into JSON if a check of the column requires
+// JSON.
 func completeJSON(table *schema.Table, shown map[string]string) {
 	for _, column := range table.Columns {
 		definition := strings.ReplaceAll(shown[column.Name], `"`, "`")
@@ -79,7 +79,8 @@ func completeJSON(table *schema.Table, shown map[string]string) {
 
 var reShownConstraint = regexp.MustCompile("(?m)^\\s*CONSTRAINT [`\"](.+?)[`\"] (FOREIGN KEY|CHECK) ")
 
-// hiddenConstraints are those of a table's statement that were not read.
+// hiddenConstraints returns the constraints in a table's statement that the catalog
+// did not show.
 func hiddenConstraints(table *schema.Table, statement string) []hiddenConstraint {
 	var hidden []hiddenConstraint
 	for _, m := range reShownConstraint.FindAllStringSubmatch(statement, -1) {
@@ -95,15 +96,15 @@ func hiddenConstraints(table *schema.Table, statement string) []hiddenConstraint
 	return hidden
 }
 
-// The server's errors for a table: it answers the first, whether there is one
-// or not, to who has no privilege on a table of that name.
+// The server's errors for a table. To a user without a privilege on the name it
+// answers the first, whether the table exists or not.
 const (
 	mysqlDenied  = 1142 // ER_TABLEACCESS_DENIED_ERROR
 	mysqlNoTable = 1146 // ER_NO_SUCH_TABLE
 	mysqlNoBase  = 1049 // ER_BAD_DB_ERROR
 )
 
-// mysqlCode is the number of the server's error, or 0.
+// mysqlCode returns the number of the server's error, or 0.
 func mysqlCode(err error) uint16 {
 	if answer, ok := errors.AsType[*mysqldriver.MySQLError](err); ok {
 		return answer.Number
@@ -111,9 +112,9 @@ func mysqlCode(err error) uint16 {
 	return 0
 }
 
-// hidden asks for each table by name. The catalog has no tables on which the
-// user has no privilege; asked for one, the server says either that it is not
-// there or that the user may not know.
+// hidden asks for each table by name. The catalog does not show tables on which the
+// user has no privilege. Asked for one, the server answers that it does not exist, or
+// that the user has no privilege.
 func (e mysqlEngine) hidden(ctx context.Context, db bun.IConn, tables []tableName) ([]LeftAlone, error) {
 	var left []LeftAlone
 	for _, table := range tables {
@@ -121,7 +122,7 @@ func (e mysqlEngine) hidden(ctx context.Context, db bun.IConn, tables []tableNam
 		switch code := mysqlCode(err); {
 		case err == nil, code == mysqlNoTable, code == mysqlNoBase:
 		case code == mysqlDenied:
-			left = append(left, leave(table, "", "this user has no privilege on a table of this name, so the server does not tell whether it is there"))
+			left = append(left, leave(table, "", "this user has no privilege on a table of this name, so the server does not say whether it exists"))
 		case code != 0:
 			left = append(left, leave(table, "", "it can't be read: "+cause(err)))
 		default:
@@ -133,20 +134,20 @@ func (e mysqlEngine) hidden(ctx context.Context, db bun.IConn, tables []tableNam
 
 func (mysqlEngine) unsaid(index *schema.Index) string {
 	if kind, ok := attrOf[*mysql.IndexType](index.Attrs); ok && kind.T != mysql.IndexTypeBTree && kind.T != mysql.IndexTypeHash {
-		return "models have no words for an index of the kind " + kind.T
+		return "models can't express an index of the kind " + kind.T
 	}
 	for _, part := range index.Parts {
 		if part.X != nil {
-			return "models have no words for an index on an expression"
+			return "models can't express an index on an expression"
 		}
 		if _, prefix := attrOf[*mysql.SubPart](part.Attrs); prefix {
-			return "models have no words for an index on the beginning of a column"
+			return "models can't express an index on the beginning of a column"
 		}
 	}
 	return ""
 }
 
-// accept keeps a column's ON UPDATE, which models have no words for.
+// accept keeps a column's ON UPDATE, which models can't express.
 func (mysqlEngine) accept(live, want, _ *schema.Column, _ *schema.Table) {
 	if onUpdate, ok := attrOf[*mysql.OnUpdate](live.Attrs); ok {
 		schema.ReplaceOrAppend(&want.Attrs, schema.Attr(onUpdate))

@@ -41,8 +41,8 @@ ORDER BY t.typtype DESC, t.typname`)
 	return statements, rows.err("list types")
 }
 
-// complete leaves tables alone of which the server does not show all columns:
-// it shows those that the user has a privilege on.
+// complete leaves a table alone if the server does not show all of its columns: it
+// shows only those on which the user has a privilege.
 func (postgresEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) (unread, error) {
 	columns := map[int64]int{}
 	var ids []int64
@@ -96,37 +96,37 @@ ORDER BY 1, 2`, bun.List(baseNames(unqualified)))
 
 func (postgresEngine) unsaid(index *schema.Index) string {
 	if kind, ok := attrOf[*postgres.IndexType](index.Attrs); ok && !strings.EqualFold(kind.T, postgres.IndexTypeBTree) {
-		return "models have no words for an index of the kind " + strings.ToUpper(kind.T)
+		return "models can't express an index of the kind " + strings.ToUpper(kind.T)
 	}
 	if _, ok := attrOf[*postgres.IndexInclude](index.Attrs); ok {
-		return "models have no words for INCLUDE"
+		return "models can't express INCLUDE"
 	}
 	if nulls, ok := attrOf[*postgres.IndexNullsDistinct](index.Attrs); ok && !nulls.V {
-		return "models have no words for NULLS NOT DISTINCT"
+		return "models can't express NULLS NOT DISTINCT"
 	}
 	if _, ok := attrOf[*postgres.IndexStorageParams](index.Attrs); ok {
-		return "models have no words for the storage of an index"
+		return "models can't express the storage of an index"
 	}
 	if constraint, ok := attrOf[*postgres.Constraint](index.Attrs); ok && constraint.T == "x" {
-		return "models have no words for EXCLUDE"
+		return "models can't express EXCLUDE"
 	}
 	for _, part := range index.Parts {
 		nulls, ordered := attrOf[*postgres.IndexColumnProperty](part.Attrs)
 		_, class := attrOf[*postgres.IndexOpClass](part.Attrs)
 		switch {
 		case part.X != nil:
-			return "models have no words for an index on an expression"
+			return "models can't express an index on an expression"
 		case class:
-			return "models have no words for an operator class"
+			return "models can't express an operator class"
 		case ordered && nulls.NullsFirst != part.Desc:
-			return "models have no words for NULLS FIRST and NULLS LAST"
+			return "models can't express NULLS FIRST and NULLS LAST"
 		}
 	}
 	return ""
 }
 
-// accept lets a serial column be what an identity is, and keeps how an
-// identity numbers: ALWAYS or BY DEFAULT, from where and in which steps.
+// accept treats a serial column as an identity column, and keeps the options of an
+// identity: ALWAYS or BY DEFAULT, the start and the increment.
 func (e postgresEngine) accept(live, want, _ *schema.Column, table *schema.Table) {
 	serial, isSerial := live.Type.Type.(*postgres.SerialType)
 	if isSerial {

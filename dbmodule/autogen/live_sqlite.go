@@ -10,10 +10,9 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// sqliteCatalog hides from atlas what it reads from the text of statements and
-// what complete reads better: conditions of indexes and the expressions of
-// generated columns. A key that names no columns of the other table means its
-// primary key.
+// sqliteCatalog hides conditions of indexes and expressions of generated columns from
+// atlas, since complete reads them better. It also fills in the columns of a foreign
+// key that names none: the other table's primary key.
 var sqliteCatalog = strings.NewReplacer(
 	"`il`.`partial`", "0 AS `partial`",
 	"(`pk` <> 0) AS `pk`, `hidden` FROM", "(`pk` <> 0) AS `pk`, 0 AS `hidden` FROM",
@@ -38,7 +37,7 @@ WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\
 func (sqliteEngine) types(context.Context, bun.Conn) ([]string, error) { return nil, nil }
 
 func (sqliteEngine) hidden(context.Context, bun.IConn, []tableName) ([]LeftAlone, error) {
-	return nil, nil // who can read the file sees all of it
+	return nil, nil // SQLite has no privileges: a user sees the whole file
 }
 
 func (sqliteEngine) complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) (unread, error) {
@@ -86,7 +85,7 @@ func completeGenerated(ctx context.Context, conn bun.Conn, table *schema.Table) 
 		}
 		column.SetGeneratedExpr(&schema.GeneratedExpr{Expr: expr, Type: kind})
 		if strings.HasSuffix(strings.ToUpper(column.Type.Raw), " GENERATED ALWAYS") {
-			// SQLite counts these words to a type that none stands before.
+			// SQLite reads these words as a part of the type if a column has no other type.
 			column.Type.Raw = column.Type.Raw[:len(column.Type.Raw)-len(" GENERATED ALWAYS")]
 			t, err := sqlite.ParseType(strings.ToLower(column.Type.Raw))
 			if err == nil {
@@ -100,17 +99,17 @@ func completeGenerated(ctx context.Context, conn bun.Conn, table *schema.Table) 
 func (sqliteEngine) unsaid(index *schema.Index) string {
 	for _, part := range index.Parts {
 		if part.X != nil {
-			return "models have no words for an index on an expression"
+			return "models can't express an index on an expression"
 		}
 	}
 	if create, ok := attrOf[*sqlite.CreateStmt](index.Attrs); ok && sqliteCollates(create.S) {
-		return "models have no words for the collation of an index"
+		return "models can't express the collation of an index"
 	}
 	return ""
 }
 
-// rowidAlias is the column that is the row's number: it is never NULL, and
-// SQLite numbers it, said or not.
+// rowidAlias returns the column that is an alias of the rowid: it is never NULL, and
+// SQLite always numbers it.
 func rowidAlias(table *schema.Table) *schema.Column {
 	_, without := attrOf[*sqlite.WithoutRowID](table.Attrs)
 	if without || table.PrimaryKey == nil || len(table.PrimaryKey.Parts) != 1 {
@@ -122,16 +121,16 @@ func rowidAlias(table *schema.Table) *schema.Column {
 	return nil
 }
 
-// accept lets a row's number be numbered without AUTOINCREMENT: what that adds
-// is only that numbers of deleted rows never come back.
+// accept treats an alias of the rowid without AUTOINCREMENT as numbered. AUTOINCREMENT
+// only adds that numbers of deleted rows are not used again.
 func (sqliteEngine) accept(live, want, known *schema.Column, table *schema.Table) {
 	if numbered(want) && !numbered(live) && rowidAlias(table) == live && (known == nil || numbered(known)) {
 		want.Attrs = schema.RemoveAttr[*sqlite.AutoIncrement](want.Attrs)
 	}
 }
 
-// isInlineUnique says that an index is that of a UNIQUE within a table's own
-// statement. It comes and goes with the table only.
+// isInlineUnique reports whether an index belongs to a UNIQUE in the CREATE TABLE
+// statement. It can't be created or dropped without the table.
 func isInlineUnique(index *schema.Index) bool {
 	origin, ok := attrOf[*sqlite.IndexOrigin](index.Attrs)
 	return ok && origin.O == "u"

@@ -24,10 +24,10 @@ func structTypes(models []any) ([]reflect.Type, error) {
 	return types, nil
 }
 
-// bunTables maps the types by Bun. A dialect that met a join table's model too
-// late, or a model that is wrong, stays wrong.
+// bunTables returns Bun's tables of the types. After an invalid model, or a join
+// table's model that comes too late, the dialect can't be used any more.
 func bunTables(d bunschema.Dialect, types []reflect.Type) ([]*bunschema.Table, error) {
-	// Bun wants the model of a join table before those that use it.
+	// Bun needs the model of a join table before the models that use it.
 	ordered := slices.Clone(types)
 	slices.SortStableFunc(ordered, func(a, b reflect.Type) int {
 		return boolRank(hasM2M(a, nil)) - boolRank(hasM2M(b, nil))
@@ -43,7 +43,7 @@ func bunTables(d bunschema.Dialect, types []reflect.Type) ([]*bunschema.Table, e
 	return tables, nil
 }
 
-// recovered turns the panics by which Bun reports a wrong model into errors.
+// recovered returns an error for an invalid model, for which Bun panics.
 func recovered(t reflect.Type, get func(reflect.Type) *bunschema.Table) (table *bunschema.Table, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -82,7 +82,7 @@ func hasM2M(t reflect.Type, outer []reflect.Type) bool {
 	return false
 }
 
-// nameOf splits the name of a model's table the way Bun does.
+// nameOf splits the name of a model's table as Bun does.
 func nameOf(e engine, table *bunschema.Table) (tableName, error) {
 	name := tableName{name: table.Name}
 	if schemaName, rest, ok := strings.Cut(table.Name, "."); ok && !strings.Contains(rest, ".") {
@@ -100,9 +100,8 @@ func nameOf(e engine, table *bunschema.Table) (tableName, error) {
 	return name, nil
 }
 
-// tableNames returns the names of the models' tables in the order of the
-// alphabet, but for those that a model leaves to others. The dialect can be a connection's: models that it knows already
-// cost nothing.
+// tableNames returns the sorted names of the models' tables, without those that others
+// manage. The dialect may be a connection's, which has most models already.
 func tableNames(e engine, d bunschema.Dialect, models []any) ([]tableName, error) {
 	types, err := structTypes(models)
 	if err != nil {

@@ -28,8 +28,8 @@ func (mysqlEngine) identQuotes() string                          { return "`" }
 func (mysqlEngine) forwardReferences() (possible, enforced bool) { return true, false }
 func (mysqlEngine) schemaName(name string) (string, error)       { return name, nil }
 
-// planner plans for MySQL 8. What that writes MariaDB reads from 10.5.2 on,
-// but for changes of checks: see mysqlAlter.
+// planner plans for MySQL 8. MariaDB 10.5.2 and later understand its statements,
+// except for changes of checks: see mysqlAlter.
 func (mysqlEngine) planner() migrate.PlanApplier { return mysql.DefaultPlan }
 
 func (mysqlEngine) differ() schema.Differ { return mysql.DefaultDiff }
@@ -37,8 +37,8 @@ func (mysqlEngine) hcl() hclCodec {
 	return hclCodec{marshal: marshalMySQL, eval: mysql.EvalHCL}
 }
 
-// mysqlTypes maps other engines' types, and those of its own that hold less
-// here than elsewhere; the rest is passed on.
+// mysqlTypes maps the types of other engines, and MySQL's types that are smaller than
+// another engine's type of the same name. All other types are used unchanged.
 var mysqlTypes = map[string]string{
 	"boolean":                     "bool",
 	"integer":                     "int",
@@ -78,7 +78,7 @@ var mysqlTypes = map[string]string{
 	"numeric":                     "decimal",
 }
 
-// mysqlArgs are the arguments of types that would mean too little without.
+// mysqlArgs are the arguments for types that would be too small without arguments.
 var mysqlArgs = map[string]string{"varchar": "(255)", "datetime": "(6)", "time": "(6)"}
 
 func (mysqlEngine) parseType(declared string) (schema.Type, error) {
@@ -91,7 +91,7 @@ func (mysqlEngine) parseType(declared string) (schema.Type, error) {
 		base = known
 		switch known {
 		case "double", "longtext", "longblob", "json", "char(36)", "varchar(64)":
-			args = "" // what a size means elsewhere it doesn't here
+			args = "" // a size has another meaning on MySQL
 		}
 	}
 	if args == "" {
@@ -125,7 +125,7 @@ func (mysqlEngine) defaultOf(t schema.Type, d defaultValue) schema.Expr {
 	case defaultString:
 		literal := strings.ReplaceAll(quote(d.text), `\`, `\\`)
 		if isLong(t) {
-			// MySQL has only expressions as defaults of these.
+			// For these types MySQL takes only expressions as defaults.
 			return &schema.RawExpr{X: wrap(literal)}
 		}
 		return &schema.Literal{V: literal}
@@ -166,14 +166,14 @@ func (mysqlEngine) measure(name string) (length, longest int, unit string) {
 	return utf8.RuneCountInString(name), 64, "characters"
 }
 
-// comment refuses what the planner, which writes Go's escapes, would distort.
+// comment refuses texts that the planner, which writes Go's escapes, would change.
 func (mysqlEngine) comment(text string) (string, error) {
 	quoted := strings.HasPrefix(text, "'") && strings.HasSuffix(text, "'") || strings.HasPrefix(text, `"`) && strings.HasSuffix(text, `"`)
 	strange := strings.ContainsFunc(text, func(r rune) bool {
 		return !strconv.IsPrint(r) && r != '\n' && r != '\t' && r != '\r' || r == utf8.RuneError
 	})
 	if quoted || strange {
-		return "", fmt.Errorf("comment %q: on MySQL it can't stand in quotes as a whole or have characters that don't print", text)
+		return "", fmt.Errorf("comment %q: on MySQL a comment can't begin and end with a quote, and can't have unprintable characters", text)
 	}
 	return text, nil
 }
@@ -193,8 +193,8 @@ func (mysqlEngine) index(i *schema.Index, _ string) error {
 }
 
 func (mysqlEngine) finish(t *schema.Table) error {
-	// Its character set and collation are the database's own: a foreign key
-	// between texts needs equal ones on both sides.
+	// The table gets the character set and collation of its database: a foreign key
+	// between texts needs the same on both sides.
 	t.AddAttrs(&mysql.Engine{V: mysql.EngineInnoDB})
 	orderKeys(t)
 	supportKeys(t)
@@ -221,10 +221,9 @@ func (mysqlEngine) finish(t *schema.Table) error {
 	return nil
 }
 
-// supportKeys adds the indexes that MySQL would make for foreign keys by
-// itself, with the names that it would give them. Said by the models, they go
-// with their keys; MySQL would leave them there, or drop them unasked once
-// another index does.
+// supportKeys adds the indexes that MySQL creates by itself for foreign keys, with the
+// names that MySQL gives them. As a part of the model such an index is dropped with its
+// key. MySQL would leave it there, or drop it once another index can take its place.
 func supportKeys(t *schema.Table) {
 	for _, key := range t.ForeignKeys {
 		supports := func(index *schema.Index) bool {
@@ -241,8 +240,8 @@ func supportKeys(t *schema.Table) {
 	slices.SortFunc(t.Indexes, func(a, b *schema.Index) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// isLong says that a column's values are of a kind that has no literal
-// defaults and no keys without a length.
+// isLong reports whether the type takes no literals as defaults, and needs a length to
+// be in a key.
 func isLong(t schema.Type) bool {
 	switch t := t.(type) {
 	case *schema.JSONType:
@@ -255,9 +254,8 @@ func isLong(t schema.Type) bool {
 	return false
 }
 
-// tablesLock is the lock of whoever creates or drops tables in the
-// connection's database. Names of locks belong to the server and have at most
-// 64 characters.
+// tablesLock is the lock for creating and dropping tables in the connection's
+// database. Lock names are shared by the whole server and have at most 64 characters.
 const tablesLock = "CONCAT('dbmodule.tables.', SHA1(DATABASE()))"
 
 // lockPoll is how long one attempt to get the lock lasts, in seconds: short,
@@ -352,9 +350,9 @@ func (mysqlEngine) dropStatements(tables []relation) []string {
 	return statements
 }
 
-// normalize removes character sets and collations that columns have from
-// their table, and that of the table itself, the number of the next row, and
-// RESTRICT, which MySQL says where nothing was said.
+// normalize removes the table's character set and collation, and the same ones of its
+// columns, the number of the next row, and RESTRICT, which MySQL shows for a foreign
+// key without an action.
 func (mysqlEngine) normalize(live, want *schema.Table) {
 	sameTypes(live, want)
 	sameIndexKinds(live, want)
@@ -382,7 +380,7 @@ func (mysqlEngine) normalize(live, want *schema.Table) {
 	}
 }
 
-// spelledLike returns rule as wanted spells it, if the two mean the same.
+// spelledLike returns wanted if rule means the same, and rule otherwise.
 func spelledLike(rule, wanted schema.ReferenceOption) schema.ReferenceOption {
 	strict := func(r schema.ReferenceOption) bool { return r == schema.Restrict || action(r) == schema.NoAction }
 	if strict(rule) && strict(wanted) {
@@ -391,8 +389,8 @@ func spelledLike(rule, wanted schema.ReferenceOption) schema.ReferenceOption {
 	return rule
 }
 
-// normalizeDefault spells the default of a long column, a literal to MariaDB,
-// as the expression that MySQL wants it to be.
+// normalizeDefault turns the default of a long column, which MariaDB shows as a
+// literal, into the expression that MySQL needs.
 func normalizeDefault(live, want *schema.Column) {
 	literal, ok := live.Default.(*schema.Literal)
 	if _, expression := want.Default.(*schema.RawExpr); ok && expression && isLong(want.Type.Type) {
@@ -409,8 +407,8 @@ func collationOf(attrs []schema.Attr) string {
 	return ""
 }
 
-// overlooked is a collation that a column gets or loses, which atlas compares
-// with the table's, and that is not said.
+// overlooked finds a collation that a column gets or loses. atlas compares it with the
+// table's collation, which is not part of the models.
 func (mysqlEngine) overlooked(from, to *schema.Column) schema.ChangeKind {
 	if collationOf(from.Attrs) != collationOf(to.Attrs) {
 		return schema.ChangeCollate

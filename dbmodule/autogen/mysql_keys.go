@@ -6,8 +6,8 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// orderKeys brings the columns of foreign keys into the order of the key that
-// they refer to: InnoDB takes no other. The two orders mean the same.
+// orderKeys sorts the columns of foreign keys into the order of the key that they refer
+// to, which InnoDB requires. The order does not change the meaning.
 func orderKeys(t *schema.Table) {
 	for _, key := range t.ForeignKeys {
 		var indexes []*schema.Index
@@ -33,8 +33,8 @@ func startsWith(index *schema.Index, columns []string) bool {
 	return len(parts) == len(index.Parts) && len(parts) >= len(columns) && slices.Equal(parts[:len(columns)], columns)
 }
 
-// orderLike sorts the pairs of a foreign key's columns by the order that these
-// names of the referenced columns have.
+// orderLike sorts the pairs of a foreign key's columns: names has the order of the
+// referenced columns.
 func orderLike(key *schema.ForeignKey, names []string) {
 	columns, refColumns := key.Columns, key.RefColumns
 	key.Columns, key.RefColumns = nil, nil

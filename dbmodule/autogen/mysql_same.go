@@ -10,9 +10,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// sameTypes spells the types of inspected columns as the models do, where
-// MySQL or MariaDB says what was left out: char is char(1), and year is
-// year(4).
+// sameTypes gives inspected columns the models' spelling of a type where the server
+// shows a size that the models leave out: char is char(1), and year is year(4).
 func sameTypes(live, want *schema.Table) {
 	for _, column := range live.Columns {
 		wanted, ok := want.Column(column.Name)
@@ -22,7 +21,7 @@ func sameTypes(live, want *schema.Table) {
 	}
 }
 
-// bareType says that the type has the size that it has if none is said.
+// bareType reports whether the type has its default size.
 func bareType(t schema.Type) bool {
 	switch t := t.(type) {
 	case *schema.StringType:
@@ -47,9 +46,8 @@ func typeWord(c *schema.Column) string {
 	return ""
 }
 
-// sameIndexKinds takes away that an index is a hash, where the models say
-// nothing of that. MariaDB makes one of a unique index whose columns are too
-// long for a tree.
+// sameIndexKinds removes the kind HASH from an index for which the models name no
+// kind. MariaDB uses a hash for a unique index whose columns are too long for a tree.
 func sameIndexKinds(live, want *schema.Table) {
 	for _, index := range live.Indexes {
 		wanted, ok := want.Index(index.Name)
@@ -64,8 +62,7 @@ func sameIndexKinds(live, want *schema.Table) {
 	}
 }
 
-// mysqlNamesakes are MySQL's own types of the names that mean a wider type in
-// a model's tag.
+// mysqlNamesakes are MySQL's types whose names mean a wider type in a model's tag.
 var mysqlNamesakes = map[string][]string{
 	"text":      {mysql.TypeText, mysql.TypeMediumText},
 	"clob":      {mysql.TypeText, mysql.TypeMediumText},
@@ -75,8 +72,8 @@ var mysqlNamesakes = map[string][]string{
 	"float4":    {mysql.TypeFloat},
 }
 
-// settleTypes lets a column of MySQL be what its model's tag says there to the
-// letter: type:text makes a LONGTEXT, and a TEXT that is there is one, too.
+// settleTypes accepts an existing column whose type in MySQL is literally the one in
+// the model's tag: type:text creates a LONGTEXT, but an existing TEXT is accepted, too.
 func settleTypes(e engine, live *schema.Realm, references []*schema.Realm) {
 	if e.name() != dbmodule.MySQL {
 		return
@@ -97,7 +94,7 @@ func settleTypes(e engine, live *schema.Realm, references []*schema.Realm) {
 	}
 }
 
-// settleNow gives the current time the digits that it has in the wanted type.
+// settleNow gives a default of the current time the precision of the wanted type.
 func settleNow(live, wanted *schema.Column) {
 	d, ok := parseDefault(exprText(live.Default))
 	w, wantedOK := parseDefault(exprText(wanted.Default))

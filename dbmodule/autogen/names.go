@@ -11,16 +11,16 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// longestMade is the length in bytes that names made here keep to: that of
-// the strictest engine, so that they are the same on all.
+// longestMade is the greatest length in bytes of the names that are made here: the
+// limit of the strictest engine, so that names are the same on all engines.
 const longestMade = 63
 
-// names makes the names of indexes and constraints. On one engine or another
-// they are unique in a schema, so they are on all.
+// names makes the names of indexes and constraints. Some engines need them unique in a
+// schema, so they are unique on all engines.
 type names map[string]string
 
-// build returns the name of what belongs to the table and parts; what tells
-// apart two things with the same parts.
+// build returns the name of an object of the table with these parts. what distinguishes
+// objects with the same parts.
 func (n names) build(prefix string, table tableName, parts []string, what string) string {
 	identity := strings.Join(append([]string{prefix, table.String(), what}, parts...), "\x00")
 	name := prefix + "_" + table.name
@@ -33,8 +33,8 @@ func (n names) build(prefix string, table tableName, parts []string, what string
 	if len(name) > longestMade {
 		name = hashed(name, identity)
 	}
-	// a_b(c) and a(b_c) meet here, and so can two names that were cut and have
-	// the same hash.
+	// a_b(c) and a(b_c) lead to the same name, and so can two shortened names with the
+	// same hash.
 	for attempt := 0; n.isTaken(table.schema, name, identity); attempt++ {
 		distinct := identity
 		if attempt > 0 {
@@ -51,21 +51,21 @@ func (n names) isTaken(schemaName, name, identity string) bool {
 	return taken && owner != identity
 }
 
-// nameKey is equal for names that SQLite and MySQL take for the same.
+// nameKey is equal for names that are the same to SQLite and MySQL.
 func nameKey(schemaName, name string) string { return schemaName + "\x00" + strings.ToLower(name) }
 
-// chosenName is a name that a model gave, and to what.
+// chosenName is a name that a model gave, and the kind of object that it gave it to.
 type chosenName struct{ kind, name string }
 
-// The kinds of things that have names.
+// The kinds of named objects.
 const (
 	indexKind = "index"
 	checkKind = "check"
 	keyKind   = "foreign key"
 )
 
-// take claims a name that a model gave. It must be the only one of its kind in
-// the schema where the engine wants that, and else in its table.
+// take reserves a name that a model gave. It must be unique for its kind: in the schema
+// if the engine requires that, and otherwise in its table.
 func (n names) take(e engine, table tableName, chosen chosenName) error {
 	wide := chosen.kind == indexKind
 	if e.name() == dbmodule.MySQL {
@@ -84,7 +84,7 @@ func (n names) take(e engine, table tableName, chosen chosenName) error {
 	return nil
 }
 
-// hashed cuts a name, at a whole character, so that a hash of identity fits.
+// hashed shortens a name between two characters and appends a hash of identity.
 func hashed(name, identity string) string {
 	hash := "_" + shortHash(identity)
 	cut := min(len(name), longestMade-len(hash))
@@ -99,8 +99,8 @@ func shortHash(s string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// checkName refuses identifiers that the engine would cut or that the planner,
-// which doesn't escape them, would break.
+// checkName refuses identifiers that the engine would shorten, and those with
+// characters that the planner does not escape.
 func checkName(e engine, name string) error {
 	if length, longest, unit := e.measure(name); longest > 0 && length > longest {
 		return fmt.Errorf("name %q has %d %s, and %s takes %d", name, length, unit, e.name(), longest)

@@ -9,9 +9,8 @@ import (
 // has an exponent.
 const longestPlain = 40
 
-// canonicalNumber spells a number in the one way in which equal numbers are
-// spelled alike: 0.00 and -0 are 0, 1.50 is 1.5, .5 is 0.5, 1e3 is 1000. The
-// text must be one that reNumber matches.
+// canonicalNumber returns the same text for equal numbers: 0.00 and -0 are 0, 1.50 is
+// 1.5, .5 is 0.5, 1e3 is 1000. reNumber must match the text.
 func canonicalNumber(text string) string {
 	sign := ""
 	if strings.HasPrefix(text, "-") {
@@ -44,9 +43,9 @@ func canonicalNumber(text string) string {
 	return sign + short + "e" + strconv.Itoa(exponent)
 }
 
-// tidyNumber drops what only some engines read: a plus, zeros at the begin,
-// a point without digits on both sides. Digits after the point stay, since a
-// type without a scale shows them.
+// tidyNumber removes what only some engines read: a plus, leading zeros, and a point
+// without digits on both sides. Digits after the point stay, since a type without a
+// scale shows them.
 func tidyNumber(text string) string {
 	sign := ""
 	if strings.HasPrefix(text, "-") {

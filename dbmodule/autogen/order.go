@@ -9,8 +9,8 @@ import (
 // creation is a table in the order of creation.
 type creation struct {
 	table *schema.Table
-	// later are its foreign keys that close a cycle: they refer to tables
-	// that are created after it.
+	// later are its foreign keys that close a cycle: they refer to tables that are
+	// created after this one.
 	later []*schema.ForeignKey
 }
 
@@ -75,9 +75,9 @@ func dropOrder(tables []relation, references []reference) []relation {
 	return sorted
 }
 
-// sortGraph sorts nodes so that each comes after those that its edges lead
-// to. Nodes in a cycle stand together, in the order of their numbers. It is
-// Tarjan's algorithm for strongly connected components.
+// sortGraph sorts nodes so that each comes after those that its edges lead to. The
+// nodes of a cycle come together, in the order of their numbers. The algorithm is
+// Tarjan's for strongly connected components.
 func sortGraph(edges [][]int) []int {
 	var (
 		order, stack []int

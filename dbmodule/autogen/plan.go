@@ -31,13 +31,14 @@ func Plan(ctx context.Context, name dbmodule.Engine, changes []schema.Change) ([
 type statement struct {
 	table tableName
 	sql   string
-	// last says that the table is complete but for keys of a cycle.
+	// last is true if the table is complete after this statement, except for foreign
+	// keys that close a cycle.
 	last bool
 }
 
-// planTables plans the tables one by one, since atlas's own order of tables
-// in a cycle detaches more than the cycle. forward says that a table can be
-// created before one that it refers to.
+// planTables plans the tables one by one: if tables form a cycle, atlas would also take
+// foreign keys apart that are not in it. forward says whether a table can be created
+// before one that it refers to.
 func planTables(ctx context.Context, e engine, creations []creation, forward bool) ([]statement, error) {
 	var statements, keys []statement
 	for _, c := range creations {

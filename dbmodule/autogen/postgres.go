@@ -108,9 +108,9 @@ func (postgresEngine) defaultOf(_ schema.Type, d defaultValue) schema.Expr {
 	return &schema.RawExpr{X: d.text}
 }
 
-// rePostgresTerm matches what DEFAULT takes without parentheses: a word, a
-// call of a function or a string, with a cast or without. Of the rest it takes
-// some, but neither AT TIME ZONE nor NOT nor LIKE.
+// rePostgresTerm matches defaults that need no parentheses: a word, a function call or
+// a string, with or without a cast. PostgreSQL takes some other expressions without
+// parentheses, but not AT TIME ZONE, NOT or LIKE.
 var rePostgresTerm = regexp.MustCompile(`(?i)^([a-z_][\w.]*(\([^()]*\))?|[ebxn]?'([^']|'')*')(::[a-z_][\w.]*(\(\d+\))?(\[\])?)?$`)
 
 func (postgresEngine) identify(_ *schema.Table, c *schema.Column) error {
@@ -140,13 +140,13 @@ func (postgresEngine) index(i *schema.Index, where string) error {
 	return nil
 }
 
-// lockKey is the advisory lock of whoever creates or drops tables in a
-// database: "dbtables" as a number.
+// lockKey is the advisory lock for creating and dropping tables in a database:
+// "dbtables" as a number.
 const lockKey = 0x64627461626c6573
 
 func (postgresEngine) exclusive(ctx context.Context, conn bun.Conn, fn func(bun.IConn) error) error {
-	// At a higher level what another process created while this one waited
-	// for the lock would not be seen.
+	// READ COMMITTED, to see what another process created while this one waited for the
+	// lock.
 	opts := &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	return inTx(ctx, conn, opts, func(tx bun.Tx) error {
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", int64(lockKey)); err != nil {
@@ -168,7 +168,7 @@ func (postgresEngine) prepare(ctx context.Context, db bun.IConn, tables []tableN
 	if len(schemas) == 0 {
 		return nil
 	}
-	// CREATE SCHEMA IF NOT EXISTS would ask for a privilege even if it does.
+	// CREATE SCHEMA IF NOT EXISTS would need a privilege even if the schema exists.
 	rows := query(ctx, db, "SELECT nspname FROM pg_namespace WHERE nspname IN (?)", bun.List(schemas))
 	var name string
 	for rows.next(&name) {
@@ -191,7 +191,7 @@ func (postgresEngine) find(ctx context.Context, db bun.IConn, tables []tableName
 		wanted[table] = true
 	}
 	found := map[tableName]relation{}
-	// A table without a schema is the one that the search path leads to.
+	// A table without a schema is the one that PostgreSQL finds by the search path.
 	rows := query(ctx, db, `SELECT n.nspname, c.relname, c.relkind IN ('r', 'p'), pg_table_is_visible(c.oid)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname IN (?)`, bun.List(baseNames(tables)))
@@ -230,8 +230,8 @@ WHERE k.contype = 'f' AND p.relname IN (?)`, bun.List(names))
 	return references, rows.err("look for foreign keys")
 }
 
-// dropStatements drops all at once: only so PostgreSQL takes tables that
-// refer to one another without CASCADE, which would reach beyond them.
+// dropStatements drops all tables in one statement. Otherwise tables that refer to one
+// another would need CASCADE, which also drops constraints of other tables.
 func (postgresEngine) dropStatements(tables []relation) []string {
 	quoted := make([]string, len(tables))
 	for i, table := range tables {
@@ -242,8 +242,8 @@ func (postgresEngine) dropStatements(tables []relation) []string {
 
 func (postgresEngine) normalize(live, _ *schema.Table) { forgetCutName(live) }
 
-// overlooked is a collation, which atlas's differ does not look at. A change of
-// type states it.
+// overlooked finds a change of collation, which atlas's differ ignores. Changing the
+// type sets the collation, too.
 func (postgresEngine) overlooked(from, to *schema.Column) schema.ChangeKind {
 	if collationOf(from.Attrs) != collationOf(to.Attrs) {
 		return schema.ChangeType

@@ -9,7 +9,7 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// longestPostgres is the length in bytes of PostgreSQL's longest name.
+// longestPostgres is the greatest length in bytes of a name in PostgreSQL.
 const longestPostgres = 63
 
 // primaryKeyName is the name that PostgreSQL gives a table's primary key.
@@ -22,21 +22,21 @@ func primaryKeyName(table string) string {
 	return table + suffix
 }
 
-// isCut says that PostgreSQL shortens the name that it gives the table's
-// primary key. Then another table's may be the same, and this one's have a
-// number at its end: which of the two has it, only the catalog knows.
+// isCut reports whether PostgreSQL shortens the name of the table's primary key. Two
+// tables could then have the same name, so PostgreSQL appends a number to one of them.
+// Only the catalog knows to which.
 func isCut(table string) bool { return len(table)+len("_pkey") > longestPostgres }
 
-// keepsName says that the primary key can have the name that PostgreSQL would
-// give it, but for the number.
+// keepsName reports whether the primary key may have PostgreSQL's own name, except for
+// a number at the end.
 func keepsName(table string, key *schema.Index) bool {
 	return isCut(table) && key.Name == primaryKeyName(table)
 }
 
 var reCutName = regexp.MustCompile(`^(.*)_pkey\d*$`)
 
-// forgetCutName takes from an inspected primary key a name that PostgreSQL
-// made and shortened, as a snapshot has none.
+// forgetCutName removes the name of an inspected primary key if PostgreSQL made and
+// shortened it: a snapshot has no such name.
 func forgetCutName(table *schema.Table) {
 	if table.PrimaryKey == nil || !isCut(table.Name) {
 		return
@@ -46,8 +46,8 @@ func forgetCutName(table *schema.Table) {
 	}
 }
 
-// dropPrimaryKey drops by the name in the catalog what may have another name
-// than the one that is known.
+// dropPrimaryKey drops the primary key. It looks the name up in the catalog if that may
+// differ from the known name.
 func (a *postgresAlter) dropPrimaryKey(key *schema.Index) {
 	if !keepsName(a.table.Name, key) {
 		a.first = append(a.first, &schema.DropPrimaryKey{P: key})
@@ -56,13 +56,13 @@ func (a *postgresAlter) dropPrimaryKey(key *schema.Index) {
 	a.before = append(a.before, onPrimaryKey(a.engine, nameOfTable(a.table), "DROP CONSTRAINT %I", ""))
 }
 
-// renamePrimaryKey gives the primary key of a table that had another name the
-// one that goes with its own.
+// renamePrimaryKey renames the primary key of a renamed table to PostgreSQL's own name
+// for the new table name.
 func (e postgresEngine) renamePrimaryKey(table tableName, old string) []string {
 	to := primaryKeyName(table.name)
 	if isCut(table.name) {
-		// Another table's may have that name; this one is looked for in the
-		// catalog, whatever its name is.
+		// Another table's primary key may have that name, so this one is looked up in the
+		// catalog.
 		to = hashed(to, table.String())
 	}
 	if isCut(old) {
@@ -71,8 +71,8 @@ func (e postgresEngine) renamePrimaryKey(table tableName, old string) []string {
 	return []string{renameConstraintSQL(e, table, renameConstraint{from: primaryKeyName(old), to: to})}
 }
 
-// onPrimaryKey alters the primary key of a table under the name that it has.
-// In action each %I is a name: the first that of the key, the next to.
+// onPrimaryKey alters the primary key of a table, whatever its name is. In action each
+// %I is a name: first that of the key, then to.
 func onPrimaryKey(e engine, table tableName, action, to string) string {
 	at := quotedName(e, table)
 	body := fmt.Sprintf("BEGIN EXECUTE (SELECT format(%s, conrelid::regclass, conname, %s) FROM pg_constraint WHERE contype = 'p' AND conrelid = %s::regclass); END",

@@ -37,15 +37,15 @@ func isPath(name string) bool {
 	return len(parts) <= 3 && !slices.Contains(parts, "")
 }
 
-// renaming is a rename that was found possible.
+// renaming is a valid rename.
 type renaming struct {
 	schema, table string
-	// column is empty where the table itself is renamed.
+	// column is empty if the table itself is renamed.
 	column string
 	to     string
-	// before and after are the checks that speak of the column.
+	// before and after are the checks that use the column, before and after the rename.
 	before, after []*schema.Check
-	// keyed says that the table has a primary key with PostgreSQL's own name.
+	// keyed is true if the table's primary key has PostgreSQL's own name.
 	keyed bool
 }
 
@@ -62,16 +62,16 @@ func (r renaming) reversed() renaming {
 
 func (r renaming) at() tableName { return tableName{schema: r.schema, name: r.table} }
 
-// renamer applies hints to the old schema, so that a comparison with the new
-// one finds only what else changed.
+// renamer applies hints to the old schema, so that a comparison with the new one finds
+// only the other changes.
 type renamer struct {
 	from, to *schema.Realm
 	// tables has the new names of tables that were renamed.
 	tables map[tableName]tableName
 }
 
-// rename changes from, and returns what was done in that order: tables first,
-// so that the hints of columns can name either.
+// rename changes from, and returns the renames in the order in which it did them:
+// tables first, so that a hint for a column may use the old or the new table name.
 func rename(from, to *schema.Realm, hints []Rename) ([]renaming, error) {
 	r := renamer{from: from, to: to, tables: map[tableName]tableName{}}
 	var done []renaming
@@ -97,7 +97,7 @@ func rename(from, to *schema.Realm, hints []Rename) ([]renaming, error) {
 	return done, nil
 }
 
-// isTable tells a hint for a table from one for a column: "a.b" can be both.
+// isTable reports whether a hint is for a table. "a.b" can be a table or a column.
 func (r renamer) isTable(hint Rename) bool {
 	_, exists := tableAt(r.from, pathOf(hint.From))
 	return exists || !strings.Contains(hint.From, ".")
@@ -114,15 +114,15 @@ func (r renamer) table(hint Rename) (renaming, error) {
 	_, taken := tableAt(r.from, name)
 	switch {
 	case !exists:
-		return renaming{}, fmt.Errorf("no table %s is there: write the name that it has now before the =%s", old, listed(tablesOf(r.from), nameText))
+		return renaming{}, fmt.Errorf("there is no table %s: write the table's present name before the =%s", old, listed(tablesOf(r.from), nameText))
 	case old.schema != name.schema:
 		return renaming{}, fmt.Errorf("a rename can't move table %s to another schema: write %s", old, Rename{hint.From, tableName{old.schema, name.name}.String()})
 	case !wanted:
-		return renaming{}, fmt.Errorf("no model has the table %s: write the name that a model gives it after the =%s", name, listed(tablesOf(r.to), nameText))
+		return renaming{}, fmt.Errorf("no model has the table %s: write the table's name in the models after the =%s", name, listed(tablesOf(r.to), nameText))
 	case kept:
 		return renaming{}, fmt.Errorf("a model still has the table %s: a table can be renamed only if its old name is free; leave the hint out", old)
 	case taken:
-		return renaming{}, fmt.Errorf("the table %s is there already: leave the hint out", name)
+		return renaming{}, fmt.Errorf("the table %s exists already: leave the hint out", name)
 	}
 	keyed := table.PrimaryKey != nil && slices.Contains([]string{"", primaryKeyName(old.name)}, table.PrimaryKey.Name)
 	if keyed {
@@ -147,7 +147,7 @@ func (r renamer) column(hint Rename) (renaming, error) {
 	table, exists := tableAt(r.from, at)
 	want, wanted := tableAt(r.to, at)
 	if !exists || !wanted {
-		return renaming{}, fmt.Errorf("no table %s is there both in the models and before: write table.old=table.new with the name of one that stays%s", at, listed(tablesOf(r.to), nameText))
+		return renaming{}, fmt.Errorf("no table %s is in both the old schema and the models: write table.old=table.new with the name of a table that is%s", at, listed(tablesOf(r.to), nameText))
 	}
 	column, exists := table.Column(old)
 	_, wanted = want.Column(name)
@@ -155,9 +155,9 @@ func (r renamer) column(hint Rename) (renaming, error) {
 	_, taken := table.Column(name)
 	switch {
 	case !exists:
-		return renaming{}, fmt.Errorf("table %s has no column %s: write the name that it has now before the =%s", at, old, listed(table.Columns, columnText))
+		return renaming{}, fmt.Errorf("table %s has no column %s: write the column's present name before the =%s", at, old, listed(table.Columns, columnText))
 	case !wanted:
-		return renaming{}, fmt.Errorf("the model of table %s has no column %s: write the name that it has there after the =%s", at, name, listed(want.Columns, columnText))
+		return renaming{}, fmt.Errorf("the model of table %s has no column %s: write the column's name in the model after the =%s", at, name, listed(want.Columns, columnText))
 	case kept:
 		return renaming{}, fmt.Errorf("the model of table %s still has the column %s: a column can be renamed only if its old name is free; leave the hint out", at, old)
 	case taken:
@@ -169,7 +169,7 @@ func (r renamer) column(hint Rename) (renaming, error) {
 	return renamed, nil
 }
 
-// now returns the new name of a table that a hint names by either.
+// now returns the new name of a table. path may be its old or its new name.
 func (r renamer) now(path string) tableName {
 	at := pathOf(path)
 	if renamed, ok := r.tables[at]; ok {
@@ -178,8 +178,8 @@ func (r renamer) now(path string) tableName {
 	return at
 }
 
-// renameInTexts renames the column where checks and conditions of indexes
-// speak of it, as engines do, and returns those checks as they were and are.
+// renameInTexts renames the column in checks and in conditions of indexes, as engines
+// do. It returns these checks before and after the rename.
 func renameInTexts(table *schema.Table, old, name string) (before, after []*schema.Check) {
 	for i, attr := range table.Attrs {
 		check, ok := attr.(*schema.Check)
@@ -211,7 +211,7 @@ func tableAt(realm *schema.Realm, name tableName) (*schema.Table, bool) {
 	return s.Table(name.name)
 }
 
-// pathOf reads schema.table, or a table alone.
+// pathOf parses "schema.table" or "table".
 func pathOf(path string) tableName {
 	if schemaName, name, ok := strings.Cut(path, "."); ok {
 		return tableName{schema: schemaName, name: name}
@@ -227,10 +227,10 @@ func splitLast(path string) (head, last string) {
 func nameText(t *schema.Table) string    { return nameOfTable(t).String() }
 func columnText(c *schema.Column) string { return c.Name }
 
-// mostListed bounds how many names an error lists.
+// mostListed is the greatest number of names that an error lists.
 const mostListed = 20
 
-// listed lists what could be meant.
+// listed returns the possible names, for an error.
 func listed[T any](things []T, text func(T) string) string {
 	if len(things) == 0 || len(things) > mostListed {
 		return ""

@@ -9,8 +9,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// sameButCase says that names differ by upper and lower case only. SQLite
-// looks at that of ASCII's letters.
+// sameButCase reports whether two names differ, but only in case. SQLite ignores only
+// the case of ASCII letters.
 func sameButCase(e engine, a, b string) bool {
 	if e.name() == dbmodule.SQLite {
 		return a != b && foldASCII(a) == foldASCII(b)
@@ -18,10 +18,9 @@ func sameButCase(e engine, a, b string) bool {
 	return a != b && strings.EqualFold(a, b)
 }
 
-// caseRenames finds what an engine takes for the same although the models now
-// spell it with other capitals: tables on SQLite, columns on SQLite and MySQL.
-// A drop and an add of it would throw the rows away for nothing. What hints
-// name is left to them.
+// caseRenames finds tables (SQLite) and columns (SQLite and MySQL) whose names changed
+// only in case. The engine treats the names as equal, so a drop and an add would lose
+// the rows for no reason. It leaves out what a hint names.
 func caseRenames(e engine, from, to *schema.Realm) []renaming {
 	var done []renaming
 	if e.name() == dbmodule.PostgreSQL {
@@ -52,7 +51,7 @@ func caseRenames(e engine, from, to *schema.Realm) []renaming {
 	return done
 }
 
-// respelled is the name that the models give a table of another spelling.
+// respelled returns the models' spelling of a table's name, if it differs in case.
 func respelled(e engine, old tableName, from, to *schema.Realm) (tableName, bool) {
 	if _, kept := tableAt(to, old); kept {
 		return tableName{}, false
@@ -79,8 +78,8 @@ func respelledColumn(e engine, old string, table, want *schema.Table) (string, b
 	return want.Columns[i].Name, true
 }
 
-// renameTableSQL renames a table, by way of a third name where the engine
-// takes the two names for the same and says that the new one is there already.
+// renameTableSQL renames a table. If the two names differ only in case, it renames by
+// way of a third name, because the engine would report that the new name exists.
 func renameTableSQL(e engine, r renaming) []string {
 	if !sameButCase(e, r.table, r.to) || e.name() == dbmodule.PostgreSQL {
 		return []string{renameSQL(e, r)}

@@ -15,12 +15,11 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// settle prepares a comparison of a database with models, so that it finds
-// what models can say and no more. What exists beside the models becomes part
-// of want where a statement that makes a table or column again must repeat it,
-// and leaves the reading where no statement does. It returns what was left
-// alone for want of words; what a model declared is not named. snapshot can be
-// nil.
+// settle prepares the comparison of a database with models, so that it finds only what
+// models can express. An object outside the models is added to want if a statement that
+// creates its table or column again must repeat it; otherwise it is removed from the
+// reading. settle returns the objects that models can't express, except those that a
+// model declares as unmanaged. snapshot can be nil.
 func settle(e engine, differ schema.Differ, r reading, want, snapshot *schema.Realm, models []any) ([]LeftAlone, error) {
 	declared, err := unmanagedOf(e, models)
 	if err != nil {
@@ -61,8 +60,8 @@ type settler struct {
 	untold []untold
 }
 
-// settling is a table of the database beside that of its model. known is what
-// the snapshot has of it.
+// settling is a table of the database (live), of the models (want) and of the snapshot
+// (known).
 type settling struct {
 	*settler
 	live, want, known *schema.Table
@@ -83,8 +82,8 @@ func (t settling) settle() {
 	t.try()
 }
 
-// attrs keeps what a table is and models have no words for. Its comment is
-// the model's if the model has one, or had.
+// attrs keeps properties of a table that models can't express. The comment is the
+// model's if the model has one, or had one.
 func (t settling) attrs() {
 	t.want.Attrs = keepComment(t.live.Attrs, t.want.Attrs, t.known.Attrs)
 	for _, attr := range t.live.Attrs {
@@ -95,8 +94,8 @@ func (t settling) attrs() {
 	}
 }
 
-// keepComment gives the wanted attributes the comment that the database has,
-// if neither the models nor the snapshot say one.
+// keepComment adds the database's comment to the wanted attributes if neither the
+// models nor the snapshot have one.
 func keepComment(live, want, known []schema.Attr) []schema.Attr {
 	comment, ok := attrOf[*schema.Comment](live)
 	if _, said := attrOf[*schema.Comment](want); !ok || said {
@@ -121,30 +120,30 @@ func (t settling) columns() {
 			t.add(live)
 		case !ok && isGenerated:
 			t.add(live)
-			t.leave(object, "models have no words for a generated column")
+			t.leave(object, "models can't express a generated column")
 		case ok && isGenerated:
 			t.adopt(want, live)
 			want.Attrs = schema.RemoveAttr[*schema.GeneratedExpr](want.Attrs)
 			want.AddAttrs(generated)
-			t.leave(object, "models have no words for a generated column")
+			t.leave(object, "models can't express a generated column")
 		case ok && unknownType(live):
-			// atlas compares none that it does not know.
+			// atlas can't compare a type that it does not know.
 			live.Type = &schema.ColumnType{Type: &schema.StringType{T: live.Type.Raw}, Raw: live.Type.Raw, Null: live.Type.Null}
 			t.adopt(want, live)
-			t.leave(object, "models have no words for the type "+live.Type.Raw)
+			t.leave(object, "models can't express the type "+live.Type.Raw)
 		case ok:
 			t.column(live, want)
 		}
 	}
 }
 
-// unknownType says that nobody here knows what a column's type means.
+// unknownType reports whether atlas does not know a column's type.
 func unknownType(c *schema.Column) bool {
 	_, unknown := c.Type.Type.(*schema.UnsupportedType)
 	return unknown
 }
 
-// column keeps what a column has beside what its model says.
+// column keeps what a column has in addition to its model.
 func (t settling) column(live, want *schema.Column) {
 	var before []schema.Attr
 	known, ok := t.known.Column(live.Name)
@@ -165,12 +164,12 @@ func (t settling) column(live, want *schema.Column) {
 	}
 }
 
-// add makes a column of the database one of the model's, too.
+// add adds a column of the database to the model.
 func (t settling) add(live *schema.Column) {
 	t.want.AddColumns(&schema.Column{Name: live.Name, Type: live.Type, Default: live.Default, Attrs: slices.Clone(live.Attrs)})
 }
 
-// adopt makes the model say of a column what the database has.
+// adopt gives a column of the model the type, default and attributes of the database's.
 func (t settling) adopt(want, live *schema.Column) {
 	want.Type, want.Default, want.Attrs = live.Type, live.Default, slices.Clone(live.Attrs)
 }
@@ -200,8 +199,8 @@ func (t settling) indexes() {
 	}
 }
 
-// unnamed finds the unique index that a model asks for and SQLite keeps under
-// a name of its own, and gives it the model's name.
+// unnamed returns the model's index for a unique index to which SQLite gave a name, and
+// gives it the model's name.
 func (t settling) unnamed(live *schema.Index) (*schema.Index, bool) {
 	if !isInlineUnique(live) {
 		return nil, false
@@ -212,12 +211,12 @@ func (t settling) unnamed(live *schema.Index) (*schema.Index, bool) {
 			return want, true
 		}
 	}
-	// A name that SQLite takes, should the index have to come back.
+	// A name that SQLite accepts, in case the index must be created again.
 	live.Name = names{}.build("uq", nameOfTable(t.live), partNames(live), "")
 	return nil, false
 }
 
-// index lets a unique constraint be what a model's unique index is.
+// index treats a unique constraint as a model's unique index.
 func (t settling) index(live, want *schema.Index) {
 	constraint, ok := attrOf[*postgres.Constraint](live.Attrs)
 	if ok && want.Unique {
@@ -226,7 +225,7 @@ func (t settling) index(live, want *schema.Index) {
 	want.Attrs = keepComment(live.Attrs, want.Attrs, nil)
 }
 
-// wantedParts are the parts of an index with the columns of the wanted table.
+// wantedParts returns the parts of an index with the columns of the wanted table.
 func (t settling) wantedParts(live *schema.Index) []*schema.IndexPart {
 	var parts []*schema.IndexPart
 	for _, part := range live.Parts {
@@ -276,8 +275,8 @@ func (t settling) foreignKeys() {
 	}
 }
 
-// hiddenConstraints takes what a model says of a constraint that can't be read
-// out of the comparison.
+// hiddenConstraints removes a constraint that can't be read from the model, so that it
+// is not compared.
 func (t settling) hiddenConstraints() {
 	for _, h := range t.hidden {
 		if h.table != nameOfTable(t.live) {
@@ -299,8 +298,8 @@ func (t settling) hiddenConstraints() {
 	}
 }
 
-// try compares copies of the table by itself, so that what atlas can't compare
-// costs no other table.
+// try compares copies of this table alone. If atlas can't compare them, only this table
+// is left alone.
 func (t settling) try() {
 	from, to := cloneTable(t.live), cloneTable(t.want)
 	_, err := withoutDefaults([]*schema.Schema{from.Schema, to.Schema}, func() ([]schema.Change, error) {
@@ -311,7 +310,7 @@ func (t settling) try() {
 	}
 }
 
-// cloneTable copies a table alone, in a schema of its own.
+// cloneTable copies one table into a schema of its own.
 func cloneTable(table *schema.Table) *schema.Table {
 	s := schema.New("")
 	if table.Schema != nil {
@@ -321,7 +320,7 @@ func cloneTable(table *schema.Table) *schema.Table {
 	return cloneRealm(&schema.Realm{Schemas: []*schema.Schema{s}}).Schemas[0].Tables[0]
 }
 
-// unmanagedOf asks the models what they do not manage.
+// unmanagedOf returns what the models declare as unmanaged, by table.
 func unmanagedOf(e engine, models []any) (map[tableName]dbmodule.Unmanaged, error) {
 	types, err := structTypes(models)
 	if err != nil {
@@ -344,7 +343,7 @@ func unmanagedOf(e engine, models []any) (map[tableName]dbmodule.Unmanaged, erro
 		unmanaged := unmanager.Unmanaged()
 		for _, pattern := range slices.Concat(unmanaged.Columns, unmanaged.Indexes, unmanaged.ForeignKeys, unmanaged.Checks) {
 			if _, err := path.Match(pattern, ""); err != nil {
-				return nil, fmt.Errorf("autogen: model %s: Unmanaged names %q, which is no pattern: %w", table.Type, pattern, err)
+				return nil, fmt.Errorf("autogen: model %s: Unmanaged has %q, which is not a valid pattern: %w", table.Type, pattern, err)
 			}
 		}
 		all[name] = unmanaged
@@ -352,13 +351,13 @@ func unmanagedOf(e engine, models []any) (map[tableName]dbmodule.Unmanaged, erro
 	return all, nil
 }
 
-// isUnmanaged says that a model leaves its whole table to others.
+// isUnmanaged reports whether a model declares its whole table as unmanaged.
 func isUnmanaged(t reflect.Type) bool {
 	unmanager, ok := reflect.New(t).Interface().(dbmodule.Unmanager)
 	return ok && unmanager.Unmanaged().Table
 }
 
-// matches says that a name fits one of the patterns.
+// matches reports whether a name matches one of the patterns.
 func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		ok, err := path.Match(pattern, name)

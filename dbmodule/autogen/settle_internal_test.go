@@ -79,7 +79,7 @@ func TestSettleAnUnknownType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(left) != 1 || left[0].String() != "table books: column id is left alone: models have no words for the type vector(3)" {
+	if len(left) != 1 || left[0].String() != "table books: column id is left alone: models can't express the type vector(3)" {
 		t.Errorf("left %v", left)
 	}
 	if changes, err := changesBetween(e, e.differ(), live, want); err != nil || len(changes) > 0 {

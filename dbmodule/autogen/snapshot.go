@@ -21,8 +21,8 @@ type hclCodec struct {
 	eval    schemahcl.EvalFunc
 }
 
-// defaultSchema is what the default schema, whose name is "", is called in a
-// snapshot, where everything needs a name.
+// defaultSchema is the name of the default schema in a snapshot. Elsewhere that schema
+// has the name "", but in a snapshot everything needs a name.
 const defaultSchema = "default"
 
 // MarshalSnapshot returns a realm as the text of a snapshot: atlas HCL, which
@@ -81,7 +81,7 @@ func ParseSnapshot(engine dbmodule.Engine, text []byte, filename string) (*schem
 			s.Name = ""
 		}
 		if engine == dbmodule.MySQL {
-			// Snapshots once had one; a table has its database's.
+			// Older snapshots have one, but a table has that of its database.
 			for _, table := range s.Tables {
 				table.UnsetCharset().UnsetCollation()
 				for _, column := range table.Columns {
@@ -97,8 +97,8 @@ func ParseSnapshot(engine dbmodule.Engine, text []byte, filename string) (*schem
 	return realm, nil
 }
 
-// evalSnapshot also refuses what atlas would read over: a merge that went
-// wrong must not look like a table or column that is gone.
+// evalSnapshot also refuses what atlas would ignore: after a merge that went wrong, a
+// table or column must not look as if it had been removed.
 func evalSnapshot(e engine, text []byte, filename string, realm *schema.Realm) error {
 	parser := hclparse.NewParser()
 	file, diagnostics := parser.ParseHCL(text, filename)
@@ -108,7 +108,7 @@ func evalSnapshot(e engine, text []byte, filename string, realm *schema.Realm) e
 	if body, ok := file.Body.(*hclsyntax.Body); ok {
 		for _, block := range body.Blocks {
 			if block.Type != "table" && block.Type != "schema" {
-				return fmt.Errorf("line %d: no %q is known", block.TypeRange.Start.Line, block.Type)
+				return fmt.Errorf("line %d: unknown block %q", block.TypeRange.Start.Line, block.Type)
 			}
 		}
 	}
@@ -128,7 +128,7 @@ func evalSnapshot(e engine, text []byte, filename string, realm *schema.Realm) e
 			readDefault(e, column)
 		}
 		if twice, ok := duplicate(namesIn(table.Schema.Tables, func(t *schema.Table) string { return t.Name })); ok {
-			return fmt.Errorf("table %s stands there twice", twice)
+			return fmt.Errorf("table %s is defined twice", twice)
 		}
 		for what, names := range map[string][]string{
 			"column":      columnNames(table.Columns),
@@ -137,7 +137,7 @@ func evalSnapshot(e engine, text []byte, filename string, realm *schema.Realm) e
 			"check":       namesIn(checksOf(table), func(c *schema.Check) string { return c.Name }),
 		} {
 			if twice, ok := duplicate(names); ok {
-				return fmt.Errorf("table %s: %s %s stands there twice", table.Name, what, twice)
+				return fmt.Errorf("table %s: %s %s is defined twice", table.Name, what, twice)
 			}
 		}
 	}
@@ -161,8 +161,8 @@ func duplicate(names []string) (string, bool) {
 	return "", false
 }
 
-// sortSchema sorts what has no order of its own. The database's catalog and a
-// model's methods have it in theirs.
+// sortSchema sorts tables, indexes and constraints by name: the database's catalog and
+// the models list them in different orders.
 func sortSchema(s *schema.Schema) {
 	slices.SortFunc(s.Tables, func(a, b *schema.Table) int { return cmp.Compare(a.Name, b.Name) })
 	for _, table := range s.Tables {

@@ -8,14 +8,13 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// rePlainText matches texts that atlas's language gives back as they were
-// written, whichever type their column has.
+// rePlainText matches texts that atlas writes and reads unchanged, whatever type their
+// column has.
 var rePlainText = regexp.MustCompile(`^'[\pL\pN _.,:;/@#+*=-]*'$`)
 
-// writeDefault prepares a default for atlas, which writes numbers as floats or
-// not at all, and text with what it takes for escapes. Whole numbers, truth
-// values and plain text stay what atlas has words for; the SQL of all others
-// is written as it is: sql("0.00").
+// writeDefault prepares a default for atlas, which can't write all numbers and texts
+// exactly. Whole numbers, truth values and plain texts stay literals; all others are
+// written as SQL: sql("0.00").
 func writeDefault(c *schema.Column) {
 	if literal, ok := c.Default.(*schema.Literal); ok {
 		_, err := strconv.ParseInt(literal.V, 10, 64)
@@ -33,12 +32,12 @@ func writeDefault(c *schema.Column) {
 	}
 }
 
-// noTemplate keeps what stands in an expression from being read as a template
-// of atlas's language. atlas does so for text, and forgets it for expressions.
+// noTemplate escapes template markers of atlas's language in an expression. atlas
+// escapes them in texts, but not in expressions.
 var noTemplate = strings.NewReplacer("${", "$${", "%{", "%%{")
 
-// readDefault makes the default of a snapshot the one that [Realm] makes, and
-// reads what atlas wrote in snapshots that are older than writeDefault.
+// readDefault turns a default of a snapshot into the form of [Realm]. It also reads
+// snapshots from before writeDefault existed.
 func readDefault(e engine, c *schema.Column) {
 	switch x := c.Default.(type) {
 	case *schema.Literal:

@@ -7,9 +7,9 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// marshalMySQL writes the collations of columns. atlas does so only below a
-// table that says its own, and writes what differs from what stands above it:
-// so above stand ones without a name. realm is changed.
+// marshalMySQL writes the collations of columns. atlas writes only those that differ
+// from the collation of the table or schema. So it gives tables and schemas a collation
+// without a name. It changes realm.
 func marshalMySQL(v any) ([]byte, error) {
 	realm, ok := v.(*schema.Realm)
 	if !ok {

@@ -15,10 +15,8 @@ import (
 
 var reWholeSeconds = regexp.MustCompile(`(?m)^(\s+type\s+= )sql\("(time(?:stamp)?(?:tz)?\(0\))"\)$`)
 
-// marshalPostgres writes the types of times without fractions, from which
-// atlas leaves the 0 out, as if they had 6 digits of them, although it reads
-// it; and it adds the collations of columns, for which atlas has no words.
-// realm is changed.
+// marshalPostgres writes what atlas leaves out: the precision 0 of times, without which
+// they would have 6 digits, and the collations of columns. It changes realm.
 func marshalPostgres(v any) ([]byte, error) {
 	realm, ok := v.(*schema.Realm)
 	if !ok {
@@ -97,8 +95,8 @@ func readCollations(realm *schema.Realm, body *hclsyntax.Body) error {
 	return nil
 }
 
-// labelled finds the table of a block: table "name", or table "schema" "name"
-// where two schemas have a table of the name.
+// labelled returns the table of a block: table "name", or table "schema" "name" if two
+// schemas have a table of that name.
 func labelled(realm *schema.Realm, kind string, labels []string) (*schema.Table, bool) {
 	if kind != "table" || len(labels) == 0 {
 		return nil, false

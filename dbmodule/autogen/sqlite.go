@@ -29,9 +29,8 @@ func (sqliteEngine) hcl() hclCodec {
 	return hclCodec{marshal: sqlite.MarshalHCL.MarshalSpec, eval: sqlite.EvalHCL}
 }
 
-// sqliteTypes are declared so that SQLite's rule, which goes by parts of the
-// name, gives a column the affinity that its values need, and so that its
-// driver knows times and truth values again.
+// sqliteTypes has a name for each type. SQLite derives a column's affinity from parts of
+// the name, and the driver recognises times and truth values by it.
 var sqliteTypes = byAlias(map[string]string{
 	"boolean": "bool,boolean",
 	"integer": "int,integer,int2,int4,int8,tinyint,smallint,mediumint,bigint,tinyint unsigned,smallint unsigned," +
@@ -86,8 +85,8 @@ func (sqliteEngine) defaultOf(t schema.Type, d defaultValue) schema.Expr {
 		return &schema.Literal{V: bit(d)}
 	case defaultNow:
 		if tt, ok := t.(*schema.TimeType); ok && tt.T == "timestamp" {
-			// CURRENT_TIMESTAMP has neither fractions nor a zone: this is how
-			// times sent by the program are stored.
+			// CURRENT_TIMESTAMP has neither fractions nor a zone. This expression gives the
+			// form in which the program stores times.
 			return &schema.RawExpr{X: `strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')`}
 		}
 		return &schema.RawExpr{X: "CURRENT_TIMESTAMP"}
@@ -131,7 +130,7 @@ func (sqliteEngine) schemaName(name string) (string, error) {
 func (sqliteEngine) normalize(_, _ *schema.Table) {}
 
 func (sqliteEngine) exclusive(ctx context.Context, conn bun.Conn, fn func(bun.IConn) error) error {
-	// dbmodule's connection begins IMMEDIATE, which keeps other writers out.
+	// A connection of dbmodule begins with BEGIN IMMEDIATE, which excludes other writers.
 	return inTx(ctx, conn, nil, func(tx bun.Tx) error { return fn(tx) })
 }
 

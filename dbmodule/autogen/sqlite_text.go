@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// sqliteToken is a token of a statement and where it begins and ends. depth is
-// how many parentheses are open around it.
+// sqliteToken is a token of a statement, with its position. depth is the number of
+// parentheses that are open around it.
 type sqliteToken struct {
 	text     string
 	from, to int
 	depth    int
 }
 
-// is compares a keyword.
+// is reports whether the token is this keyword.
 func (t sqliteToken) is(word string) bool { return strings.EqualFold(t.text, word) }
 
-// name is the identifier that the token writes.
+// name returns the identifier without its quotes.
 func (t sqliteToken) name() string {
 	if len(t.text) < 2 {
 		return t.text
@@ -88,7 +88,7 @@ func sqliteCondition(createIndex string) (string, bool) {
 	return "", false
 }
 
-// sqliteCollates says that an index names a collation for a column.
+// sqliteCollates reports whether an index names a collation for a column.
 func sqliteCollates(createIndex string) bool {
 	return slices.ContainsFunc(sqliteTokens(createIndex), func(t sqliteToken) bool { return t.depth == 1 && t.is("COLLATE") })
 }

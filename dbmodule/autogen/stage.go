@@ -10,9 +10,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// stages are changes in the order in which PostgreSQL and MySQL take them:
-// foreign keys go first and come last, so that no change of a table meets one,
-// and tables in a cycle need no order.
+// stages are changes in an order that PostgreSQL and MySQL accept. Foreign keys are
+// dropped first and added last, so that none is in the way of another change, and
+// tables in a cycle need no order.
 type stages struct {
 	goneKeys, newKeys     []*schema.ForeignKey
 	goneTables, newTables []*schema.Table
@@ -58,8 +58,8 @@ func (s *stages) change(modify *schema.ModifyTable) {
 	s.changed = append(s.changed, rest)
 }
 
-// unsettle takes away, for the time of the changes, the foreign keys that
-// stay but stand on what changes.
+// unsettle drops the foreign keys on changed columns before the changes and adds them
+// again after them.
 func (s *stages) unsettle(e engine, from, to *schema.Realm) {
 	for _, table := range tablesOf(from) {
 		now, stays := tableAt(to, nameOfTable(table))
@@ -78,7 +78,7 @@ func (s *stages) unsettle(e engine, from, to *schema.Realm) {
 	}
 }
 
-// settleName forgets the rename of a key that is made anew anyway.
+// settleName removes the rename of a key that is created again anyway.
 func (s *stages) settleName(symbol string) {
 	for _, modify := range s.changed {
 		modify.Changes = slices.DeleteFunc(modify.Changes, func(change schema.Change) bool {
@@ -88,8 +88,8 @@ func (s *stages) settleName(symbol string) {
 	}
 }
 
-// moves says whether a column of the foreign key, or the key of the other
-// table that it leads to, changes under it.
+// moves reports whether a column of the foreign key changes, or the key that it refers
+// to.
 func (s *stages) moves(e engine, key *schema.ForeignKey) bool {
 	for _, modify := range s.changed {
 		child := nameOfTable(modify.T) == nameOfTable(key.Table)
@@ -104,7 +104,7 @@ func (s *stages) moves(e engine, key *schema.ForeignKey) bool {
 	return false
 }
 
-// movesColumn says that a column changes in a way that a foreign key forbids.
+// movesColumn reports whether a column changes in a way that a foreign key forbids.
 func movesColumn(e engine, change schema.Change, columns []*schema.Column) bool {
 	modify, ok := change.(*schema.ModifyColumn)
 	if !ok || !slices.Contains(columnNames(columns), modify.From.Name) {
@@ -117,8 +117,8 @@ func movesColumn(e engine, change schema.Change, columns []*schema.Column) bool 
 	return modify.Change.Is(kinds)
 }
 
-// movesIndex says that a key goes that is, or could be, the one that a foreign
-// key to these columns stands on.
+// movesIndex reports whether a unique key is dropped that a foreign key to these columns
+// may need.
 func movesIndex(change schema.Change, columns []*schema.Column) bool {
 	var index *schema.Index
 	switch change := change.(type) {
@@ -136,7 +136,7 @@ func movesIndex(change schema.Change, columns []*schema.Column) bool {
 	return identifies([][]string{partNames(index)}, columnNames(columns))
 }
 
-// partNames are the columns of an index without expressions.
+// partNames returns the names of an index's columns, without expressions.
 func partNames(index *schema.Index) []string {
 	var names []string
 	for _, part := range index.Parts {
@@ -179,7 +179,7 @@ func (s *stages) statements(ctx context.Context, e engine, change func(*schema.M
 	return append(out, keys...), err
 }
 
-// planKeys makes one statement a table.
+// planKeys returns one statement for each table.
 func planKeys(ctx context.Context, e engine, keys []*schema.ForeignKey, change func(*schema.ForeignKey) schema.Change) ([]string, error) {
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, func(a, b *schema.ForeignKey) int {

@@ -7,9 +7,8 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// suggestRenames adds, to the warnings of tables and columns that are dropped,
-// the hint that keeps their rows and values if what is added beside them is
-// the same under another name. from and to are the two schemas.
+// suggestRenames adds a rename hint to the warning of a dropped table or column if an
+// added one is probably the same under another name. from and to are the two schemas.
 func suggestRenames(e engine, warnings []Warning, from, to *schema.Realm) {
 	for i := range warnings {
 		w := &warnings[i]
@@ -32,8 +31,8 @@ func suggestRenames(e engine, warnings []Warning, from, to *schema.Realm) {
 	}
 }
 
-// likelyColumn finds the added column that a dropped one may have become: one
-// of the same type.
+// likelyColumn returns an added column of the same type, to which a dropped column may
+// have been renamed.
 func likelyColumn(e engine, table *schema.Table, name string, to *schema.Realm) (Rename, bool) {
 	now, ok := tableAt(to, nameOfTable(table))
 	old, known := table.Column(name)
@@ -52,8 +51,8 @@ func likelyColumn(e engine, table *schema.Table, name string, to *schema.Realm) 
 	return Rename{From: nameOfTable(table).String() + "." + name, To: best}, found
 }
 
-// likelyTable finds the added table that a dropped one may have become: one
-// that has most of its columns.
+// likelyTable returns an added table with most of the same columns, to which a dropped
+// table may have been renamed.
 func likelyTable(e engine, table *schema.Table, from, to *schema.Realm) (Rename, bool) {
 	var best *schema.Table
 	most := 0
@@ -84,7 +83,8 @@ func commonColumns(e engine, a, b *schema.Table) int {
 	return n
 }
 
-// likeness is how many characters two names share at their ends.
+// likeness returns the number of characters that two names share at their beginnings
+// and ends.
 func likeness(a, b string) int {
 	n, x, y := 0, []rune(a), []rune(b)
 	for range 2 {

@@ -61,8 +61,8 @@ func (Tables) Create(ctx context.Context, conn bun.Conn, models []any) (created 
 	return created, err
 }
 
-// createUnenforced lifts the enforcement of foreign keys if tables in a cycle
-// can't be created under it.
+// createUnenforced turns off the enforcement of foreign keys if tables form a cycle that
+// can't be created otherwise.
 func createUnenforced(ctx context.Context, e engine, conn bun.Conn, tables []*schema.Table, fn func() error) error {
 	possible, enforced := e.forwardReferences()
 	cyclic := slices.ContainsFunc(createOrder(tables), func(c creation) bool { return len(c.later) > 0 })
@@ -155,7 +155,7 @@ func dropFound(ctx context.Context, e engine, db bun.IConn, names []tableName) (
 	}
 	if len(strangers) > 0 {
 		slices.Sort(strangers)
-		return nil, fmt.Errorf("autogen: drop tables: %s: a table of none of the models; nothing was dropped",
+		return nil, fmt.Errorf("autogen: drop tables: %s: no model has that table, so nothing was dropped",
 			strings.Join(slices.Compact(strangers), ", "))
 	}
 	tables = dropOrder(tables, references)

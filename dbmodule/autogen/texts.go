@@ -6,9 +6,9 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// settleTexts spells checks and conditions of indexes of the old schema as the
-// new one does, where they differ only by quotes around names of columns:
-// SQLite adds those to every text that it touches when a column is renamed.
+// settleTexts replaces checks and conditions of indexes in the old schema by those in
+// the new schema if they differ only in quotes around names of columns. SQLite adds
+// such quotes when it renames a column.
 func settleTexts(from, to *schema.Schema) {
 	for _, now := range to.Tables {
 		old, ok := from.Table(now.Name)
@@ -40,14 +40,14 @@ func settleTexts(from, to *schema.Schema) {
 	}
 }
 
-// sameSQL compares expressions but for parentheses around the whole and quotes
+// sameSQL compares two expressions. It ignores parentheses around the whole and quotes
 // around names of columns.
 func sameSQL(a, b string, isColumn func(string) bool) bool {
 	return wrap(unquoteIdents(a, isColumn)) == wrap(unquoteIdents(b, isColumn))
 }
 
-// unquoteIdents takes the quotes off names of columns. Other text in double
-// quotes may be a string.
+// unquoteIdents removes the quotes around names of columns. Other text in double quotes
+// may be a string.
 func unquoteIdents(text string, isColumn func(string) bool) string {
 	var out strings.Builder
 	for text != "" {

@@ -75,14 +75,14 @@ func (w Warning) String() string {
 	return fmt.Sprintf("%s%s: %s [%s]", way, where, w.Text, w.Code)
 }
 
-// warner collects the warnings of one way.
+// warner collects the warnings of one direction.
 type warner struct {
 	engine   dbmodule.Engine
 	from     *schema.Realm
 	warnings []Warning
 }
 
-// warningsOf looks for what needs a warning in changes of from.
+// warningsOf returns the warnings about changes of from.
 func warningsOf(e engine, from *schema.Realm, changes []schema.Change) []Warning {
 	w := warner{engine: e.name(), from: from}
 	for _, change := range changes {
@@ -137,19 +137,20 @@ func (w *warner) table(modify *schema.ModifyTable) {
 	}
 }
 
-// added warns of a column that the rows have no value for.
+// added warns of a column for which existing rows have no value.
 func (w *warner) added(table *schema.Table, c *schema.Column) {
 	if c.Type.Null || c.Default != nil || numbered(c) {
 		return
 	}
-	text := "rows that are there get no value, so it fails unless the table is empty: give it a default, or fill it first"
+	text := "existing rows have no value for it, so it fails unless the table is empty: give it a default, or add it as NULL and fill it first"
 	if w.engine == dbmodule.MySQL {
-		text = "rows that are there silently get the type's zero (0, '' or the like): give it a default, or fill it first"
+		text = "existing rows silently get the type's zero (0, '' or the like): give it a default, or add it as NULL and fill it first"
 	}
 	w.add(AddNotNull, table, c.Name, "the column is not null and has no default; %s", text)
 }
 
-// nullsFilled says that a column can become not null whatever the rows have.
+// nullsFilled is the text for a column that can become not null whatever values the rows
+// have.
 const nullsFilled = "rows with NULL get the default"
 
 func (w *warner) column(table *schema.Table, change *schema.ModifyColumn) {
@@ -159,7 +160,7 @@ func (w *warner) column(table *schema.Table, change *schema.ModifyColumn) {
 	if change.Change.Is(schema.ChangeNull) && !change.To.Type.Null && !numbered(change.To) {
 		text := "fails if a row has NULL there: fill it first"
 		if w.engine == dbmodule.MySQL {
-			text = "fails if a row has NULL there, with what stands before it done: fill it first"
+			text = "fails if a row has NULL there, and the statements before it stay done: fill it first"
 		}
 		if change.To.Default != nil {
 			text = nullsFilled
@@ -172,9 +173,9 @@ func (w *warner) changedType(table *schema.Table, change *schema.ModifyColumn) {
 	from, to := typeText(w.engine, change.From), typeText(w.engine, change.To)
 	switch effectOf(change.From.Type.Type, change.To.Type.Type) {
 	case narrows:
-		text := "a value that has no room fails"
+		text := "a value that does not fit fails"
 		if losesFraction(change.From.Type.Type, change.To.Type.Type) {
-			text = "digits after the point are rounded away, and a value that has no room fails"
+			text = "digits after the point are rounded away, and a value that does not fit fails"
 		}
 		w.add(NarrowType, table, change.To.Name, "%s becomes %s: %s", from, to, text)
 	case converts:
@@ -192,20 +193,20 @@ func (w *warner) conversion(from, to schema.Type) string {
 	case w.engine == dbmodule.PostgreSQL && (zoneInText(from, to) || isTime(from) && isTime(to) && zoned(from) != zoned(to)):
 		return w.zones(from, to)
 	case toText && !fromBytes && textRoom(text.T, text.Size) > math.MaxUint8:
-		return "none fails"
+		return "no value fails"
 	case w.engine == dbmodule.SQLite:
-		return "one that is none of the new type stays what it is"
+		return "a value that can't be converted stays as it is"
 	case toInteger && isNumber(from):
-		return "digits after the point are rounded away, and one that has no room fails"
+		return "digits after the point are rounded away, and a value that does not fit fails"
 	case isTime(from) && isTime(to):
 		return "what the new type doesn't have, such as the time of day, is cut off"
 	}
-	return "one that is none of the new type fails"
+	return "a value that can't be converted fails"
 }
 
 // zones says what a conversion does to values that get or lose their zone.
 func (w *warner) zones(from, to schema.Type) string {
-	text := "a value without a time zone is taken for one of UTC, as Bun writes it; change the statement if yours are of another zone"
+	text := "a value without a time zone is read as UTC, as Bun writes it; change the statement if your values are in another zone"
 	if !zoned(to) && isTime(to) {
 		text = "a value keeps its time in UTC and loses its time zone"
 	}
@@ -230,10 +231,10 @@ func (w *warner) key(table *schema.Table, key *schema.ForeignKey) {
 		return // they are NULL
 	}
 	w.add(AddForeignKey, table, strings.Join(columnNames(key.Columns), ", "),
-		"foreign key %s fails if a row refers to none of %s", key.Symbol, nameOfTable(key.RefTable))
+		"foreign key %s fails if a row refers to a missing row of %s", key.Symbol, nameOfTable(key.RefTable))
 }
 
-// isNew says that the rows that are there have no values in the column.
+// isNew reports whether the column is new, so that existing rows have no value in it.
 func (w *warner) isNew(table *schema.Table, c *schema.Column) bool {
 	old, ok := tableAt(w.from, nameOfTable(table))
 	if !ok {
@@ -243,7 +244,7 @@ func (w *warner) isNew(table *schema.Table, c *schema.Column) bool {
 	return !known
 }
 
-// check leaves out one that was there under another name.
+// check warns of a new check, but not of one that had another name before.
 func (w *warner) check(old, table *schema.Table, check *schema.Check) {
 	for _, known := range checksOf(old) {
 		if wrap(known.Expr) == wrap(check.Expr) {
@@ -254,24 +255,24 @@ func (w *warner) check(old, table *schema.Table, check *schema.Check) {
 }
 
 func (w *warner) primary(table *schema.Table, key *schema.Index) {
-	w.add(ChangePrimaryKey, table, strings.Join(partNames(key), ", "), "the primary key becomes another: fails if rows are equal in it or have NULL there")
+	w.add(ChangePrimaryKey, table, strings.Join(partNames(key), ", "), "the primary key changes: fails if rows are equal in the new one or have NULL there")
 }
 
 func renameWarnings(done []renaming) []Warning {
 	var warnings []Warning
 	for _, r := range done {
-		w := Warning{Code: RenameTable, Table: r.at().String(), Text: fmt.Sprintf("the table becomes %s: who still uses the old name fails", tableName{r.schema, r.to})}
+		w := Warning{Code: RenameTable, Table: r.at().String(), Text: fmt.Sprintf("the table becomes %s: programs that use the old name fail", tableName{r.schema, r.to})}
 		if r.column != "" {
-			w.Code, w.Column, w.Text = RenameColumn, r.column, fmt.Sprintf("the column becomes %s: who still uses the old name fails", r.to)
+			w.Code, w.Column, w.Text = RenameColumn, r.column, fmt.Sprintf("the column becomes %s: programs that use the old name fail", r.to)
 		}
 		warnings = append(warnings, w)
 	}
 	return warnings
 }
 
-// losses are the warnings of the way down that its reader must know before it
-// runs: what is lost, and the columns for which rows may have no value. On
-// MySQL a way down that such rows stop is left half done.
+// losses returns the warnings about the downgrade that a reader must know before it
+// runs: what is lost, and the columns for which rows may have no value. On MySQL a
+// downgrade that fails on such rows stays half done.
 func losses(warnings []Warning) []Warning {
 	var lost []Warning
 	for _, w := range warnings {

@@ -31,7 +31,7 @@ type (
 // the session that runs the revision.
 func TestZonesOfPostgres(t *testing.T) {
 	t.Parallel()
-	const taken, kept = "is taken for one of UTC", "keeps its time in UTC"
+	const taken, kept = "is read as UTC", "keeps its time in UTC"
 	for name, test := range map[string]struct {
 		old, new []any
 		value    string

@@ -110,7 +110,7 @@ func (t *tree) checkConnected(cmd *cobra.Command, m *migrate.Migrator, live bool
 		return err
 	})
 	if errors.Is(err, errNoSettings) {
-		err = fmt.Errorf("%w; --offline asks none", err)
+		err = fmt.Errorf("%w; or add --offline: then no database is needed", err)
 	}
 	return findings, err
 }
@@ -153,8 +153,8 @@ func (t *tree) checkDatabase(ctx context.Context, cmd *cobra.Command, m *migrate
 			findings = append(findings, finding{where: where, text: fmt.Sprintf(format, names(ids, "")), note: note})
 		}
 	}
-	add(state.Unknown, false, "it is at revision %s, which this program does not know: use the build that does, or \""+t.path("stamp")+" --purge\" where it really is")
-	add(state.Dirty, false, "revision %s is done in part: mend what stopped it and run the same command again")
+	add(state.Unknown, false, "it is at revision %s, which this program does not know: use the build that knows it, or mark the right revision with \""+t.path("stamp")+" --purge REVISION\"")
+	add(state.Dirty, false, "revision %s is done in part: correct what stopped it, and run the same command again")
 	add(state.Pending, false, "target database is not up to date: it lacks %s: run \""+t.path("upgrade")+"\"")
 	drifted, err := driftedFindings(ctx, m, db, where, state.Drifted)
 	if err != nil {
@@ -174,7 +174,7 @@ func (t *tree) checkDatabase(ctx context.Context, cmd *cobra.Command, m *migrate
 	}
 	findings = append(findings, leftAlone(where, d.LeftAlone)...)
 	if !d.Empty() {
-		findings = append(findings, finding{where: where, text: "its tables are not what the models say: " + operations(d)})
+		findings = append(findings, finding{where: where, text: "its tables differ from the models: " + operations(d)})
 	}
 	return findings, nil
 }

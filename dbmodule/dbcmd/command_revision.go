@@ -51,7 +51,7 @@ func (t *tree) revisionCommand() *cobra.Command {
 			}
 			if f.undo {
 				if cmd.Flags().NFlag() > 1 && !(cmd.Flags().NFlag() == 2 && cmd.Flags().Changed(dirFlag)) {
-					return usage(cmd, "--undo takes the newest revision back: it goes with no other flag than --%s", dirFlag)
+					return usage(cmd, "--undo deletes the newest revision: the only other flag that it takes is --%s", dirFlag)
 				}
 				return t.undo(cmd)
 			}
@@ -83,7 +83,7 @@ func addRevID(cmd *cobra.Command, id *string) {
 
 func (t *tree) revision(cmd *cobra.Command, f revisionFlags) error {
 	if !f.autogenerate && (f.live || len(f.rename) > 0) {
-		return usage(cmd, "--live and --rename say how to --autogenerate: add it")
+		return usage(cmd, "--live and --rename need --autogenerate: add it")
 	}
 	renames, err := parseRenames(cmd, f.rename)
 	if err != nil {
@@ -166,11 +166,11 @@ func (t *tree) generate(cmd *cobra.Command, f revisionFlags, renames []autogen.R
 			return err
 		}
 		if len(state.Pending) > 0 {
-			return fmt.Errorf("dbcmd: revision: the database is not up to date, so what differs is not only what the models changed: run \"%s\" first", t.path("upgrade"))
+			return fmt.Errorf("dbcmd: revision: the database is not up to date, so the draft would also have the changes of revisions that it lacks: run \"%s\" first", t.path("upgrade"))
 		}
 		at := slices.IndexFunc(drafts, func(d draft) bool { return d.engine == db.Engine() })
 		if at < 0 {
-			return fmt.Errorf("dbcmd: revision: no SQL is written for %s, the engine of this database: do without --live", db.Engine())
+			return fmt.Errorf("dbcmd: revision: this program writes no SQL for %s, the engine of this database: leave --live out", db.Engine())
 		}
 		drafts[at].Draft, err = t.liveDraft(ctx, cmd, db, renames)
 		return err

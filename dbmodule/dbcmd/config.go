@@ -72,7 +72,7 @@ const defaultConnectTimeout = time.Minute
 const defaultDir = "migrations"
 
 // errNoSettings is the error of programs whose Config has no Settings.
-var errNoSettings = errors.New("dbcmd: this program says of no database how to reach it: its dbcmd.Config has no Settings")
+var errNoSettings = errors.New("dbcmd: this command needs a database, and this program names none: set Settings in its dbcmd.Config")
 
 // filled returns the Config with its defaults, or says what can't be used.
 func (c Config) filled() (Config, error) {

@@ -44,7 +44,7 @@ func TestDatabases(t *testing.T) {
 	r = main.fails([]string{`there is no database "audt": there are audit, empty`}, "current", "--database", "audt")
 	require.True(t, isUsage(r.err))
 	main.fails([]string{"there is no database \"\""}, "current", "--database", "")
-	main.fails([]string{"no Settings"}, "current", "--database", "empty", "--dir", main.config.Dir)
+	main.fails([]string{"set Settings in its dbcmd.Config"}, "current", "--database", "empty", "--dir", main.config.Dir)
 
 	root := &cobra.Command{Use: "program"}
 	root.AddCommand(dbcmd.New(main.config))

@@ -20,7 +20,7 @@ type draft struct {
 }
 
 // errNoModels is the error of programs whose Config has no Models.
-var errNoModels = errors.New("dbcmd: this program names no models: its dbcmd.Config has none")
+var errNoModels = errors.New("dbcmd: this command needs models, and this program names none: set Models in its dbcmd.Config")
 
 // drafts compares the models with the snapshots, on every engine.
 func (t *tree) drafts(ctx context.Context, cmd *cobra.Command, renames []autogen.Rename) ([]draft, error) {

@@ -49,11 +49,11 @@ func TestLint(t *testing.T) {
 		"down leaves something": {
 			sql:    map[string]string{"all.sql": "-- migrate:upgrade\nCREATE TABLE IF NOT EXISTS pens (id int);\n\n-- migrate:downgrade\n"},
 			stdout: []string{},
-			err:    "2_two: its downgrade on SQLite does not leave the schema as it was before; it would take: DROP TABLE `pens`",
+			err:    "2_two: its downgrade on SQLite does not restore the schema from before the upgrade; it lacks: DROP TABLE `pens`",
 		},
 		"SQL does other than the models": {
 			sql: map[string]string{"all.sql": "-- migrate:upgrade\nDROP INDEX ix_books_title;\n\n-- migrate:downgrade\nCREATE INDEX ix_books_title ON books (title);\n"},
-			err: "sqlite, after all revisions: the tables are not what the models say: ",
+			err: "sqlite, after all revisions: the tables differ from the models: ",
 		},
 		"models have changed": {
 			sql:    map[string]string{"all.sql": emptySQL},

@@ -156,7 +156,7 @@ func TestNoSettings(t *testing.T) {
 	}
 	p.config.Settings = nil
 	for _, args := range online {
-		p.fails([]string{"says of no database how to reach it"}, strings.Fields(args)...)
+		p.fails([]string{"this command needs a database, and this program names none"}, strings.Fields(args)...)
 	}
 	p.config.Settings = func() (dbcmd.Settings, error) { return dbcmd.Settings{}, nil }
 	p.fails([]string{"DATABASE_URL"}, "upgrade")

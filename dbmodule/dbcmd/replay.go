@@ -46,7 +46,7 @@ func (t *tree) replay(ctx context.Context, cmd *cobra.Command, m *migrate.Migrat
 		}
 		findings = append(findings, finding{
 			where: "sqlite, after all revisions",
-			text:  "the tables are not what the models say: some revision lacks a part, or its SQL was changed without need: " + operations(d),
+			text:  "the tables differ from the models: a revision lacks a statement, or somebody changed its SQL: " + operations(d),
 		})
 		return nil
 	})
@@ -57,7 +57,7 @@ func (t *tree) replay(ctx context.Context, cmd *cobra.Command, m *migrate.Migrat
 type scratch struct {
 	db *dbmodule.Database
 	m  *migrate.Migrator
-	// broken says that it is no use any more.
+	// broken is true once a revision has failed: the schema is then unknown.
 	broken bool
 }
 
@@ -107,7 +107,8 @@ func (s *scratch) try(ctx context.Context, r *migrate.Revision) (*finding, error
 	return found, nil
 }
 
-// failed makes an error a finding, unless the context ended.
+// failed turns an error into a finding. If the context has ended, it returns the
+// error itself.
 func (s *scratch) failed(ctx context.Context, r *migrate.Revision, what string, err error) (*finding, error) {
 	if ctx.Err() != nil {
 		return nil, err
@@ -116,8 +117,8 @@ func (s *scratch) failed(ctx context.Context, r *migrate.Revision, what string, 
 	return &finding{where: r.Folder, text: what + ": " + strings.TrimPrefix(err.Error(), "migrate: ")}, nil
 }
 
-// downTarget is what to downgrade to so that the revision alone is undone;
-// there is none for one that can't be undone, and where others would be too.
+// downTarget returns the target of the downgrade that undoes the revision and no
+// other. ok is false if there is no such target, or if the revision can't be undone.
 func (s *scratch) downTarget(r *migrate.Revision) (target string, ok bool) {
 	if script, err := s.m.Script(r, dbmodule.SQLite); err == nil && script.Irreversible {
 		return "", false
@@ -133,17 +134,18 @@ func (s *scratch) downTarget(r *migrate.Revision) (target string, ok bool) {
 	}
 }
 
-// graphDepends reports whether another revision depends on one in the graph:
-// its steps then say less about the one that is tried.
+// graphDepends reports whether another revision depends on r. The steps of a
+// downgrade then concern more than r.
 func graphDepends(g *graph.Graph, r *migrate.Revision) bool {
 	return slices.ContainsFunc(g.Revisions(), func(other *migrate.Revision) bool { return slices.Contains(other.DependsOn, r.ID) })
 }
 
-// restored reports where a downgrade left another schema than there was.
+// restored compares the schema before an upgrade with the schema after the
+// downgrade, and returns a finding if they differ.
 func restored(ctx context.Context, r *migrate.Revision, before, after *schema.Realm) (*finding, error) {
 	difference, err := autogen.Compare(ctx, dbmodule.SQLite, after, before)
 	if err != nil {
-		return nil, fmt.Errorf("dbcmd: lint: say how schemas differ: %w", err)
+		return nil, fmt.Errorf("dbcmd: lint: compare schemas: %w", err)
 	}
 	if difference.Empty() {
 		return nil, nil
@@ -157,11 +159,11 @@ func restored(ctx context.Context, r *migrate.Revision, before, after *schema.Re
 	}
 	return &finding{
 		where: r.Folder,
-		text:  "its downgrade on SQLite does not leave the schema as it was before; it would take: " + strings.Join(missing, "; "),
+		text:  "its downgrade on SQLite does not restore the schema from before the upgrade; it lacks: " + strings.Join(missing, "; "),
 	}, nil
 }
 
-// schema reads all tables but the migrator's own.
+// schema reads all tables except those of package migrate.
 func (s *scratch) schema(ctx context.Context) (tables *schema.Realm, err error) {
 	conn, err := s.db.DB().Conn(ctx)
 	if err != nil {

@@ -229,7 +229,7 @@ func TestRevisionRefuses(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(p.config.Dir, "snapshot", "mysql.hcl"), []byte("<<<<<<< mine\n"), 0o644))
 	p.fails([]string{"snapshot/mysql.hcl"}, "revision", "--autogenerate")
 	p.config.Models = nil
-	p.fails([]string{"names no models"}, "revision", "--autogenerate")
+	p.fails([]string{"this command needs models"}, "revision", "--autogenerate")
 }
 
 // With --live the database in use decides, for its engine.
@@ -251,7 +251,7 @@ func TestRevisionLive(t *testing.T) {
 		}
 		_, err := db.DB().ExecContext(t.Context(), drop)
 		require.NoError(t, err)
-		p.fails([]string{"its tables are not what the models say", "ix_books_title"}, "check", "--live")
+		p.fails([]string{"its tables differ from the models", "ix_books_title"}, "check", "--live")
 		p.must("check")
 		p.must("revision", "-m", "index", "--rev-id", "two", "--autogenerate", "--live")
 		text, err := os.ReadFile(filepath.Join(p.folder("two"), string(cfg.URL.Engine())+".sql"))

@@ -19,14 +19,14 @@ type revisionFiles struct {
 	revision *migrate.Revision
 	// sql maps the name of a SQL file to its text.
 	sql map[string]string
-	// snapshots are those that the revision leads to; none if it is not
-	// known to change any.
+	// snapshots maps the name of a snapshot file to its text after the revision. It
+	// is empty for a revision that a person writes.
 	snapshots map[string]string
 }
 
-// folderName orders the folders by time and says what they are about. Those of
-// earlier builds have the day alone, which is as good to read them. Day and time are
-// one part, so that the id is the second part of old names and of new ones.
+// folderName returns the name of a revision's folder: day and time, so that the
+// folders sort by age, the id, and words of the message. Names from earlier builds
+// have only the day. The id is the second part of both.
 func folderName(r *migrate.Revision) string {
 	parts := []string{r.CreateDate.Format("20060102150405"), r.ID}
 	if words := slug(r.Message); words != "" {
@@ -35,10 +35,10 @@ func folderName(r *migrate.Revision) string {
 	return strings.Join(parts, "_")
 }
 
-// now is the time that new revisions get.
+// now returns the creation time of a new revision: UTC, in whole seconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
-// write makes the folder, and prints its name.
+// write makes the revision's folder, and prints its path.
 func (t *tree) write(cmd *cobra.Command, f revisionFiles) error {
 	folder := folderName(f.revision)
 	files := maps.Clone(f.sql)
@@ -62,7 +62,7 @@ func (t *tree) write(cmd *cobra.Command, f revisionFiles) error {
 	return say(cmd, "  Generating %s ...  done\n", full)
 }
 
-// print shows the files as one SQL text: what is no SQL stands in comments.
+// print prints all files as one SQL text, in which revision.txt is a comment.
 func (f revisionFiles) print(cmd *cobra.Command) error {
 	folder := folderName(f.revision)
 	var b strings.Builder
@@ -76,7 +76,7 @@ func (f revisionFiles) print(cmd *cobra.Command) error {
 	return say(cmd, "%s", b.String())
 }
 
-// blank has a file for each engine, for a person to fill in.
+// blank returns an empty SQL file for each engine, for a person to fill in.
 func (t *tree) blank(r *migrate.Revision) revisionFiles {
 	f := revisionFiles{revision: r, sql: map[string]string{}}
 	for _, engine := range t.config.Engines {
@@ -85,7 +85,7 @@ func (t *tree) blank(r *migrate.Revision) revisionFiles {
 	return f
 }
 
-// draftedFiles has what the models ask for.
+// draftedFiles returns the files of a revision that was drafted from the models.
 func draftedFiles(r *migrate.Revision, drafts []draft) (revisionFiles, error) {
 	f := revisionFiles{revision: r, sql: map[string]string{}, snapshots: map[string]string{}}
 	for _, d := range drafts {

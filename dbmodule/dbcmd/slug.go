@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxSlug is Alembic's limit.
+// maxSlug is the longest slug in bytes, as in Alembic.
 const maxSlug = 40
 
-// slug makes a message part of a folder's name: its words in lower case,
-// joined by underscores, as many as fit.
+// slug returns the part of a folder's name that comes from the message: as many of
+// its words as fit, in lower case, joined by underscores.
 func slug(message string) string {
 	words := strings.FieldsFunc(strings.ToLower(message), func(r rune) bool {
 		return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)

@@ -23,7 +23,8 @@ func snapshotName(engine dbmodule.Engine) string {
 }
 
 // snapshotBeforeFolder keeps the snapshots from before the newest revision that
-// changed them, for --undo. Its name keeps it out of the program.
+// changed them, for --undo. Its name begins with a dot, so that go:embed leaves it
+// out of the program.
 var snapshotBeforeFolder = path.Join(migrate.SnapshotFolder, ".before")
 
 func snapshotBefore(engine dbmodule.Engine) string {
@@ -34,11 +35,11 @@ func snapshotBefore(engine dbmodule.Engine) string {
 // the snapshot belongs to.
 const snapshotHeader = "# revision: "
 
-// snapshotOf is the text of a revision's snapshot.
+// snapshotOf returns the text of a revision's snapshot file.
 func snapshotOf(revision, text string) string { return snapshotHeader + revision + "\n" + text }
 
-// snapshotRevision reads which revision a snapshot belongs to; "" if it does
-// not say so, as before the first one.
+// snapshotRevision returns the id of the revision that a snapshot belongs to. It is
+// "" if the snapshot names none, as before the first revision.
 func snapshotRevision(text []byte) string {
 	line, _, _ := strings.Cut(string(text), "\n")
 	id, named := strings.CutPrefix(strings.TrimSpace(line), snapshotHeader)
@@ -48,7 +49,8 @@ func snapshotRevision(text []byte) string {
 	return strings.TrimSpace(id)
 }
 
-// snapshotRevisions are the revisions that the engines' snapshots belong to.
+// snapshotRevisions returns the ids of the revisions that the engines' snapshots
+// belong to, each once.
 func (t *tree) snapshotRevisions(cmd *cobra.Command) ([]string, error) {
 	files, err := t.files(cmd)
 	if err != nil || files == nil {
@@ -70,8 +72,9 @@ func (t *tree) snapshotRevisions(cmd *cobra.Command) ([]string, error) {
 	return ids, nil
 }
 
-// goneRevision is a revision that a snapshot belongs to and that is not there,
-// as after somebody deleted its folder; "" if there is none.
+// goneRevision returns the id of a revision that a snapshot belongs to but that is
+// missing, for example because somebody deleted its folder. It is "" if no such
+// revision is missing.
 func (t *tree) goneRevision(cmd *cobra.Command, m *migrate.Migrator) (string, error) {
 	ids, err := t.snapshotRevisions(cmd)
 	if err != nil {
@@ -85,8 +88,8 @@ func (t *tree) goneRevision(cmd *cobra.Command, m *migrate.Migrator) (string, er
 	return "", nil
 }
 
-// checkSnapshots is an error if a snapshot has the schema of a revision that is
-// gone: the models would be compared with tables that no revision makes.
+// checkSnapshots returns an error if a snapshot belongs to a missing revision. A
+// draft would otherwise start from tables that no revision creates.
 func (t *tree) checkSnapshots(cmd *cobra.Command) error {
 	m, _, err := t.migrator(cmd)
 	if err != nil {
@@ -96,11 +99,11 @@ func (t *tree) checkSnapshots(cmd *cobra.Command) error {
 	if err != nil || gone == "" {
 		return err
 	}
-	return fmt.Errorf("dbcmd: read snapshot: %s is that of revision %s, whose folder is gone: put the folder back, or, if it was deleted for good, "+
-		"put the snapshot back as it was before by \"%s --undo\" or from version control", path.Join(t.dir, migrate.SnapshotFolder), gone, t.path("revision"))
+	return fmt.Errorf("dbcmd: read snapshot: %s belongs to revision %s, whose folder is missing: restore the folder; or, if the revision shall not come back, "+
+		"restore the snapshot from before it with \"%s --undo\" or from version control", path.Join(t.dir, migrate.SnapshotFolder), gone, t.path("revision"))
 }
 
-// snapshot reads the schema that the revisions lead to on an engine.
+// snapshot reads the snapshot of an engine: the schema that its revisions lead to.
 func (t *tree) snapshot(cmd *cobra.Command, engine dbmodule.Engine) (*schema.Realm, error) {
 	files, err := t.files(cmd)
 	if err != nil {
@@ -108,11 +111,11 @@ func (t *tree) snapshot(cmd *cobra.Command, engine dbmodule.Engine) (*schema.Rea
 	}
 	name := snapshotName(engine)
 	if files == nil {
-		return nil, fmt.Errorf("dbcmd: read snapshot: there is no folder %s here, and the program was built without one: begin by \"%s\"", t.dir, t.path("init"))
+		return nil, fmt.Errorf("dbcmd: read snapshot: there is no folder %s here, and the program was built without one: run \"%s\" first", t.dir, t.path("init"))
 	}
 	text, err := fs.ReadFile(files, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("dbcmd: read snapshot: %s: there is no such file: take it from version control, where the last revision stands too", path.Join(t.dir, name))
+		return nil, fmt.Errorf("dbcmd: read snapshot: %s: the file is missing: restore it from version control, as it was at the newest revision", path.Join(t.dir, name))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dbcmd: read snapshot: %w", err)
@@ -134,7 +137,7 @@ func (t *tree) modelSnapshot(engine dbmodule.Engine) (string, error) {
 	return string(text), err
 }
 
-// emptySnapshots are those of a database without tables.
+// emptySnapshots returns the snapshots of a database without tables.
 func (t *tree) emptySnapshots() (map[string]string, error) {
 	files := map[string]string{}
 	for _, engine := range t.config.Engines {

@@ -15,15 +15,15 @@ type section struct {
 	warnings   []string
 }
 
-// sqlFile returns the text of a revision's SQL file. The statements are laid
-// out where that is sure to leave them what they are.
+// sqlFile returns the text of a revision's SQL file. It formats the statements,
+// unless they would be read back from the formatted text as other statements.
 func sqlFile(engine dbmodule.Engine, up, down section) (string, error) {
 	text := render(up.laidOut(engine), down.laidOut(engine))
 	if !reads(engine, text, len(up.statements), len(down.statements)) {
 		text = render(up, down)
 	}
 	if !reads(engine, text, len(up.statements), len(down.statements)) {
-		return "", fmt.Errorf("dbcmd: write SQL for %s: its statements can't be told apart once they are in one file:\n%s", engine, text)
+		return "", fmt.Errorf("dbcmd: write SQL for %s: the file can't be split into its statements again:\n%s", engine, text)
 	}
 	return text, nil
 }
@@ -41,7 +41,7 @@ func render(up, down section) string {
 	return "-- migrate:upgrade\n" + up.text() + "\n-- migrate:downgrade\n" + down.text()
 }
 
-// text puts warnings first: they are what a reviewer must not miss.
+// text puts the warnings first, so that a reviewer can't miss them.
 func (s section) text() string {
 	var b strings.Builder
 	for _, warning := range s.warnings {
@@ -58,7 +58,8 @@ func (s section) text() string {
 	return b.String()
 }
 
-// reads reports whether the file has so many statements when it is read.
+// reads reports whether package migrate finds these numbers of statements in the
+// text.
 func reads(engine dbmodule.Engine, text string, up, down int) bool {
 	script, err := migrate.ParseScript(engine, text)
 	if err != nil || len(script.Upgrade) != up || len(script.Downgrade) != down {

@@ -7,16 +7,16 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// tellStale says where the revisions in the folder are others than those that
-// the program was built with: what runs now is then not what it runs when it
-// is started elsewhere.
+// tellStale prints a note if the revisions in the folder differ from those that the
+// program was built with. This command uses those of the folder, but the program
+// runs its own where the folder does not exist.
 func (t *tree) tellStale(cmd *cobra.Command, g *graph.Graph) {
 	if len(t.config.Sources) == 0 {
 		return
 	}
 	built, err := migrate.New(t.config.Sources)
 	if err != nil {
-		return // the folder's are used, and are in order
+		return // this command uses the folder's revisions, which are valid
 	}
 	if more := missingFrom(built.Graph(), g); len(more) > 0 {
 		tell(cmd, "NOTE: %s has %s, which this program was built without: build it again\n", t.dir, names(more, ""))

@@ -69,7 +69,7 @@ func TestStrangeStates(t *testing.T) {
 		status := p.must("status").stdout
 		require.Contains(t, status, "at        feedbeef\nstate     1 unknown to this program, 1 pending\n")
 		require.Regexp(t, regexp.MustCompile(`(?m)^unknown  feedbeef `), status)
-		p.fails([]string{"problems", "it is at revision feedbeef", `"program db stamp --purge"`}, "check")
+		p.fails([]string{"problems", "it is at revision feedbeef", `"program db stamp --purge REVISION"`}, "check")
 		p.fails([]string{"feedbeef", "stamp --purge"}, "upgrade")
 		p.fails([]string{"feedbeef"}, "current")
 		p.must("stamp", "--purge", "one")

@@ -9,29 +9,29 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// status is everything about where a database stands.
+// status describes a database: its revision, and the state of each revision in it.
 type status struct {
 	Database string                 `json:"database"`
 	Engine   dbmodule.Engine        `json:"engine"`
 	State    dbmodule.RevisionState `json:"state"`
-	// Revisions come in the order in which they apply.
+	// Revisions are in the order in which an upgrade applies them.
 	Revisions []revisionStatus `json:"revisions"`
 }
 
-// revisionStatus is where one revision stands on a database.
+// revisionStatus is the state of one revision in a database.
 type revisionStatus struct {
 	Revision string `json:"revision"`
 	Message  string `json:"message"`
 	// Status is applied, pending, dirty, drifted, ahead or unknown.
 	Status string `json:"status"`
 	Head   bool   `json:"head,omitempty"`
-	// AppliedAt, Duration and Build are missing where the history does not
-	// have them, as after Alembic.
+	// AppliedAt, Duration and Build are absent if the history does not have them, for
+	// example because Alembic applied the revision.
 	AppliedAt *time.Time     `json:"applied_at,omitempty"`
 	Duration  *time.Duration `json:"duration_ns,omitempty"`
 	Stamped   bool           `json:"stamped,omitempty"`
 	Build     string         `json:"build,omitempty"`
-	// Done of Total statements are complete, and Error says what stopped it.
+	// Done of Total statements are complete, and Error says why the next one failed.
 	Done  int    `json:"statements_done,omitempty"`
 	Total int    `json:"statements_total,omitempty"`
 	Error string `json:"error,omitempty"`
@@ -71,7 +71,7 @@ func readStatus(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database)
 	return s, nil
 }
 
-// add tells what the history says of the revision.
+// add adds what the history says about the revision.
 func (r *revisionStatus) add(entry migrate.Entry) {
 	if entry.Status == migrate.StatusRunning {
 		r.Done, r.Total, r.Error = entry.StatementsDone, entry.StatementsTotal, entry.Error
@@ -85,7 +85,7 @@ func (r *revisionStatus) add(entry migrate.Entry) {
 	}
 }
 
-// kinds maps revisions to what is special about them.
+// kinds maps the id of a revision to its status, if that is not "applied".
 type kinds map[string]string
 
 func kindsOf(s dbmodule.RevisionState) kinds {

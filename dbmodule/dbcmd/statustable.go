@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// table is the status for people.
+// table returns the status as text for people.
 func (s status) table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "database  %s: %s\n", s.Engine, s.Database)
@@ -26,7 +26,7 @@ func (s status) table() string {
 	return b.String()
 }
 
-// summary counts what a person has to do something about.
+// summary counts the revisions that are not simply applied.
 func (s status) summary() string {
 	var parts []string
 	for _, kind := range []struct {
@@ -73,7 +73,7 @@ func (s status) rows(out io.Writer) {
 	_ = w.Flush() // to memory
 }
 
-// rounded leaves three digits or so.
+// rounded rounds to about three digits.
 func rounded(d time.Duration) time.Duration {
 	switch {
 	case d >= time.Minute:

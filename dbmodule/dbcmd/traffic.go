@@ -13,11 +13,11 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// risk is a kind of statement that would stop a build which runs while the
-// revision does: the builds of before, and those that migrate. It makes them
-// wait for long, or fails what they send.
+// risk is a kind of statement that disturbs builds which serve requests while the
+// revision runs: their statements wait for a long time, or fail.
 //
-// The list is what these know, as far as it is about SQL and the three engines:
+// The list has what these sources warn of, as far as it concerns SQL on the three
+// engines:
 //
 //   - strong_migrations' checks, for PostgreSQL, MySQL and MariaDB
 //     (github.com/ankane/strong_migrations)
@@ -27,18 +27,17 @@ import (
 //   - PostgreSQL's manual on ALTER TABLE and explicit locking, and MariaDB's and
 //     MySQL's on online DDL
 //
-// What a statement locks only for a moment is not on it: on PostgreSQL the
-// runner locks a revision's tables first, and lets go of them rather than
-// deadlock.
+// Statements that lock a table only for a moment are not in the list: on PostgreSQL
+// the runner locks a revision's tables first, and releases them before a deadlock.
 type risk struct {
 	// name stands in brackets at the end of a note.
 	name string
-	// engines are all if there are none.
+	// engines are the engines that the risk concerns; all engines if empty.
 	engines []dbmodule.Engine
 	matches *regexp.Regexp
-	// unless takes back what matches.
+	// unless matches the statements that matches finds although they are no risk.
 	unless *regexp.Regexp
-	// why says what happens, and instead what to write.
+	// why says what happens to others, and instead says what to write.
 	why, instead string
 }
 
@@ -56,10 +55,10 @@ const (
 	alterTable = `^alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?` + tableName + `\b?.*?`
 )
 
-// inTwoSteps is how to change what running builds know.
-const inTwoSteps = "let a build that does without it run everywhere first, and do this in the revision after it"
+// inTwoSteps says how to remove what running builds use.
+const inTwoSteps = "first deploy everywhere a build that does not use it, and do this in a later revision"
 
-// risks are looked for in this order; the first of them names the statement.
+// risks are tried in this order; the first one that matches a statement is reported.
 var risks = []risk{
 	{
 		name: "rename-table", matches: rx(`^(?:alter\s+table\s+` + tableName + `\s+rename\s+(?:to|as)\b|rename\s+table\s+` + tableName + `)`),
@@ -80,40 +79,40 @@ var risks = []risk{
 	},
 	{
 		name: "not-null", engines: onPostgreSQL, matches: rx(alterTable + `\balter\s+(?:column\s+)?` + anyName + `\s+set\s+not\s+null\b`),
-		why:     "nobody reads or writes the table while all its rows are checked",
+		why:     "nobody can read or write the table while all its rows are checked",
 		instead: "add CHECK (… IS NOT NULL) NOT VALID, in the next revision VALIDATE CONSTRAINT, and after it SET NOT NULL, which then reads no row",
 	},
 	{
 		name: "rewrite", engines: onPostgreSQL, matches: rx(alterTable + `\balter\s+(?:column\s+)?` + anyName + `\s+(?:set\s+data\s+)?type\b`),
-		why:     "nobody reads or writes the table while it is written anew, unless the type is only wider",
+		why:     "nobody can read or write the table while it is rewritten, unless the type is only wider",
 		instead: "add a column of the new type, fill it by a backfill, and change over in a later revision",
 	},
 	{
 		name: "rewrite", engines: onPostgreSQL,
 		matches: rx(alterTable + `\sadd\s+(?:column\s+)?[^,]*(?:\bdefault\s+\(?(?:gen_random_uuid|uuid_generate\w*|random|clock_timestamp|timeofday|nextval)\b|\b(?:small|big)?serial\b|\bgenerated\b)`),
-		why:     "nobody reads or writes the table while it is written anew with a value for each row",
+		why:     "nobody can read or write the table while it is rewritten with a value for each row",
 		instead: "add the column as NULL, set its default in a second statement, and fill the rows that are there by a backfill",
 	},
 	{
 		name: "rewrite", engines: onPostgreSQL, matches: rx(`^(?:vacuum\s+(?:\(.*)?full|cluster\b)|` + alterTable + `\sset\s+(?:(?:un)?logged|tablespace|access\s+method)\b`),
-		why: "nobody reads or writes the table while it is written anew", instead: "do it in a window for maintenance",
+		why: "nobody can read or write the table while it is rewritten", instead: "do it in a maintenance window",
 	},
 	{
 		name: "foreign-key", engines: onPostgreSQL, matches: rx(alterTable + `\sadd\s+[^;]*\b(?:foreign\s+key|references)\b`), unless: rx(`\bnot\s+valid\b`),
-		why: "nobody writes to both tables while all rows are checked", instead: "add it as NOT VALID, and in the next revision VALIDATE CONSTRAINT",
+		why: "nobody can write to either table while all rows are checked", instead: "add it as NOT VALID, and in the next revision VALIDATE CONSTRAINT",
 	},
 	{
 		name: "check", engines: onPostgreSQL, matches: rx(alterTable + `\sadd\s+(?:constraint\s+` + anyName + `\s+)?check\b`), unless: rx(`\bnot\s+valid\b`),
-		why: "nobody reads or writes the table while all rows are checked", instead: "add it as NOT VALID, and in the next revision VALIDATE CONSTRAINT",
+		why: "nobody can read or write the table while all rows are checked", instead: "add it as NOT VALID, and in the next revision VALIDATE CONSTRAINT",
 	},
 	{
 		name: "unique", engines: onPostgreSQL, matches: rx(alterTable + `\sadd\s+(?:constraint\s+` + anyName + `\s+)?(?:unique|primary\s+key)\b`), unless: rx(`\busing\s+index\b`),
-		why:     "nobody reads or writes the table while the index is built",
+		why:     "nobody can read or write the table while the index is built",
 		instead: "build the index by CREATE UNIQUE INDEX CONCURRENTLY, and in the next revision ADD CONSTRAINT … USING INDEX",
 	},
 	{
 		name: "index", engines: onPostgreSQL, matches: rx(`^create\s+(?:unique\s+)?index\b.*?\son\s+(?:only\s+)?` + tableName), unless: rx(`\bconcurrently\b`),
-		why:     "nobody writes to the table while the index is built",
+		why:     "nobody can write to the table while the index is built",
 		instead: `write CREATE INDEX CONCURRENTLY below a line "-- migrate:no-transaction"`,
 	},
 	{
@@ -123,17 +122,17 @@ var risks = []risk{
 	{
 		name: "rewrite", engines: onMySQL,
 		matches: rx(alterTable + `\s(?:modify\b|convert\s+to\s+character\s+set|engine\b|row_format\b|order\s+by\b|force\b|drop\s+primary\s+key\b|add\s+[^,]*\bstored\b|algorithm\s*=?\s*copy|lock\s*=?\s*(?:shared|exclusive))|^optimize\s+table\s+` + tableName),
-		why:     "nobody writes to the table while it is copied, unless only the default or the length of a VARCHAR changes",
+		why:     "nobody can write to the table while it is copied, unless only the default or the length of a VARCHAR changes",
 		instead: `add ", ALGORITHM=INPLACE, LOCK=NONE", which fails rather than block, or add a new column and fill it by a backfill`,
 	},
 	{
 		name: "foreign-key", engines: onMySQL, matches: rx(alterTable + `\sadd\s+[^;]*\b(?:foreign\s+key|references)\b`),
-		why:     "nobody writes to the table while it is copied and all rows are checked",
-		instead: "do it in a window for maintenance, or with foreign_key_checks = 0 where the rows are known to be right",
+		why:     "nobody can write to the table while it is copied and all rows are checked",
+		instead: "do it in a maintenance window, or with foreign_key_checks = 0 where the rows are known to be right",
 	},
 	{
 		name: "index", engines: onMySQL, matches: rx(alterTable + `\sadd\s+(?:fulltext|spatial)\b|^create\s+(?:fulltext|spatial)\s+index\b.*?\son\s+` + tableName),
-		why: "nobody writes to the table while the index is built", instead: "do it in a window for maintenance",
+		why: "nobody can write to the table while the index is built", instead: "do it in a maintenance window",
 	},
 	{
 		name: "many-rows", matches: rx(`^(?:with\b.*?)?(?:update|delete\s+from|insert\s+(?:ignore\s+)?into|replace\s+into|merge\s+into)\s+(?:only\s+)?` + tableName), unless: rx(`^insert\s.*\bvalues\s*\(|^(?:delete\s+from|insert\s+into)\s+["\x60\[]?sqlite_sequence\b`),
@@ -142,18 +141,18 @@ var risks = []risk{
 	},
 }
 
-// reCreates finds the table that a statement makes: it is empty, and no running
-// build knows it.
+// reCreates finds the table that a statement creates. Changes of it are no risk: it
+// is empty, and no running build uses it.
 var reCreates = rx(`^create\s+(?:temporary\s+|temp\s+|unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?` + tableName)
 
-// traffic names the statements that would stop a running build.
+// traffic returns the risks of statements, by their indexes.
 func traffic(engine dbmodule.Engine, statements []migrate.Statement) map[int]risk {
 	fresh := map[string]bool{}
 	for _, s := range statements {
 		if m := reCreates.FindStringSubmatch(s.Text); m != nil {
 			fresh[unquoted(m[1])] = true
 		}
-		// A table that is dropped to give its name to a copy, as on SQLite.
+		// On SQLite a rebuild drops the table and gives its name to a copy.
 		if m := reRenamed.FindStringSubmatch(s.Text); m != nil && engine == dbmodule.SQLite {
 			fresh[unquoted(m[1])] = true
 		}
@@ -181,10 +180,10 @@ func (r risk) concerns(engine dbmodule.Engine, text string, fresh map[string]boo
 	return !slices.ContainsFunc(m[1:], func(table string) bool { return table != "" && fresh[unquoted(table)] })
 }
 
-// known is the comment above a statement that a person has looked at.
+// known begins a comment above a statement. It tells lint to leave the note out.
 const known = "-- lint:known"
 
-// lintTraffic makes notes of the risks of a script.
+// lintTraffic returns a note for each risk in the upgrade of a script.
 func (t *tree) lintTraffic(cmd *cobra.Command, engine dbmodule.Engine, script migrate.Script) ([]finding, error) {
 	found := traffic(engine, script.Upgrade)
 	if len(found) == 0 {
@@ -208,7 +207,8 @@ func (t *tree) lintTraffic(cmd *cobra.Command, engine dbmodule.Engine, script mi
 	return findings, nil
 }
 
-// linesOf reads a SQL file of the folder; a file of another source has none.
+// linesOf returns the lines of a SQL file in the folder, or nil for a file of another
+// source.
 func (t *tree) linesOf(cmd *cobra.Command, file string) ([]string, error) {
 	files, err := t.files(cmd)
 	if err != nil || files == nil {
@@ -221,7 +221,8 @@ func (t *tree) linesOf(cmd *cobra.Command, file string) ([]string, error) {
 	return strings.Split(string(text), "\n"), nil
 }
 
-// isKnown looks at the comments right above a line, which counts from 1.
+// isKnown reports whether the comments directly above a line contain the mark. Lines
+// count from 1.
 func isKnown(lines []string, line int) bool {
 	for at := line - 2; at >= 0 && at < len(lines); at-- {
 		text := strings.TrimSpace(lines[at])

@@ -93,5 +93,5 @@ func TestLintOfOneFileForAllEngines(t *testing.T) {
 	r := p.must("lint")
 	require.Equal(t, 1, strings.Count(r.stdout, "[index]"), r.stdout)
 	require.Equal(t, 1, strings.Count(r.stdout, "[many-rows]"), r.stdout)
-	require.Contains(t, r.stdout, "note: 2/all.sql:2: under traffic, CREATE INDEX ix_a_b ON a (b): nobody writes")
+	require.Contains(t, r.stdout, "note: 2/all.sql:2: under traffic, CREATE INDEX ix_a_b ON a (b): nobody can write")
 }

@@ -18,9 +18,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// undo takes the newest revision back: its folder goes, and the snapshot is the
-// one before it again. It finishes what somebody began who deleted the folder
-// by hand.
+// undo deletes the folder of the newest revision and restores the snapshot from
+// before it. If somebody has deleted the folder by hand, it restores the snapshot.
 func (t *tree) undo(cmd *cobra.Command) error {
 	if err := t.writable(cmd); err != nil {
 		return err
@@ -40,11 +39,11 @@ func (t *tree) undo(cmd *cobra.Command) error {
 		if err := t.restoreSnapshots(gone); err != nil {
 			return err
 		}
-		return say(cmd, "  Restoring the snapshot from before %s, whose folder is gone ...  done\n", gone)
+		return say(cmd, "  Restoring the snapshot from before %s, whose folder is missing ...  done\n", gone)
 	}
 	heads := m.Graph().Heads()
 	if len(heads) != 1 {
-		return fmt.Errorf("dbcmd: revision --undo: it takes the newest revision back, and there are %s: delete the folder of the one that is not wanted, and run this again", plural(len(heads), "head"))
+		return fmt.Errorf("dbcmd: revision --undo: it deletes the newest revision, but there are %s: delete the folder of the one that you don't want, and run this command again", plural(len(heads), "head"))
 	}
 	return t.undoRevision(cmd, m, heads[0])
 }
@@ -53,7 +52,7 @@ func (t *tree) undo(cmd *cobra.Command) error {
 func (t *tree) undoRevision(cmd *cobra.Command, m *migrate.Migrator, r *migrate.Revision) error {
 	folder := filepath.Join(t.dir, r.Folder)
 	if is, err := os.Stat(folder); r.Folder == "" || err != nil || !is.IsDir() {
-		return fmt.Errorf("dbcmd: revision --undo: %s has no folder in %s: it comes from elsewhere", r.ID, t.dir)
+		return fmt.Errorf("dbcmd: revision --undo: %s has no folder in %s: it comes from another source", r.ID, t.dir)
 	}
 	if err := t.unapplied(cmd, m, r.ID); err != nil {
 		return err
@@ -62,7 +61,7 @@ func (t *tree) undoRevision(cmd *cobra.Command, m *migrate.Migrator, r *migrate.
 	if err != nil {
 		return err
 	}
-	aside := filepath.Join(t.dir, ".undone-"+r.Folder) // no revision, should this process die
+	aside := filepath.Join(t.dir, ".undone-"+r.Folder) // if this process dies, this name is not read as a revision
 	if err := os.Rename(folder, aside); err != nil {
 		return fmt.Errorf("dbcmd: revision --undo: %w", err)
 	}
@@ -80,8 +79,8 @@ func (t *tree) undoRevision(cmd *cobra.Command, m *migrate.Migrator, r *migrate.
 	return say(cmd, "  Removing %s ...  done\n", folder)
 }
 
-// unapplied is an error if the database that the settings name has applied the
-// revision. A database that can't be asked is named.
+// unapplied returns an error if the configured database has applied the revision. If
+// no database can be asked, it prints a note instead.
 func (t *tree) unapplied(cmd *cobra.Command, m *migrate.Migrator, id string) error {
 	const patience = 5 * time.Second
 	s, err := t.settings()
@@ -91,7 +90,7 @@ func (t *tree) unapplied(cmd *cobra.Command, m *migrate.Migrator, id string) err
 	}
 	if u := s.Database.URL; u.Engine() == dbmodule.SQLite && !u.Memory() {
 		if _, err := os.Stat(u.Path()); errors.Is(err, fs.ErrNotExist) {
-			return nil // nobody has upgraded it, and to ask would make it
+			return nil // nobody has upgraded it, and connecting would create the file
 		}
 	}
 	s.ConnectTimeout = min(s.ConnectTimeout, patience)
@@ -114,12 +113,13 @@ func (t *tree) unapplied(cmd *cobra.Command, m *migrate.Migrator, id string) err
 	case err != nil:
 		return err
 	case applied:
-		return fmt.Errorf("dbcmd: revision --undo: %s has applied %s: take it back there first, by \"%s -1\"; if others have it too, write a new revision instead", where, id, t.path("downgrade"))
+		return fmt.Errorf("dbcmd: revision --undo: %s has applied %s: undo it there first with \"%s -1\"; if other databases have it too, write a new revision instead", where, id, t.path("downgrade"))
 	}
 	return nil
 }
 
-// isApplied asks the history and the version table.
+// isApplied reports whether the database has applied the revision or begun it,
+// according to the version table and the history.
 func isApplied(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database, id string) (bool, error) {
 	rows, err := m.Current(ctx, db.DB())
 	if err != nil || slices.Contains(rows, id) {
@@ -138,8 +138,7 @@ func isApplied(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database, 
 	return applied, nil
 }
 
-// restoreSnapshots puts the snapshots of before a revision in the place of its
-// own.
+// restoreSnapshots replaces the snapshots of a revision by those from before it.
 func (t *tree) restoreSnapshots(id string) error {
 	set := fileSet{dir: t.dir, snapshots: map[string]string{}}
 	for _, engine := range t.config.Engines {
@@ -150,7 +149,7 @@ func (t *tree) restoreSnapshots(id string) error {
 		}
 		before, err := os.ReadFile(path.Join(t.dir, snapshotBefore(engine)))
 		if err != nil {
-			return fmt.Errorf("dbcmd: revision --undo: the snapshot from before %s is not kept any more: take %s from version control as it was before (%w)", id, name, err)
+			return fmt.Errorf("dbcmd: revision --undo: the snapshot from before %s is missing: restore %s from version control, as it was before that revision (%w)", id, name, err)
 		}
 		set.snapshots[snapshotName(engine)] = string(before)
 	}
@@ -162,7 +161,7 @@ func (t *tree) restoreSnapshots(id string) error {
 			return fmt.Errorf("dbcmd: revision --undo: %w", err)
 		}
 	}
-	// What is left is an empty folder.
+	// The folder is empty now.
 	if err := os.Remove(path.Join(t.dir, snapshotBeforeFolder)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("dbcmd: revision --undo: %w", err)
 	}

@@ -31,7 +31,7 @@ func TestDeletedRevision(t *testing.T) {
 		{"revision", "-m", "again", "--autogenerate"},
 		{"revision", "-m", "again", "--autogenerate", "--rename", "books.title=name"},
 	} {
-		p.fails([]string{"snapshot is that of revision two, whose folder is gone", `by "program db revision --undo"`}, args...)
+		p.fails([]string{"snapshot belongs to revision two, whose folder is missing", `with "program db revision --undo"`}, args...)
 	}
 	require.Contains(t, p.must("revision", "--undo").stdout, "Restoring the snapshot from before two")
 	require.Equal(t, snapshots(before), snapshots(p.contents()))
@@ -61,7 +61,7 @@ func TestUndo(t *testing.T) {
 		p.must("upgrade")
 		p.config.Models = modelsV2()
 		p.must("revision", "-m", "change books", "--rev-id", "two", "--autogenerate", "--rename", "books.title=name")
-		require.True(t, isUsage(p.fails([]string{"--undo", "no other flag"}, "revision", "--undo", "-m", "x").err))
+		require.True(t, isUsage(p.fails([]string{"--undo", "the only other flag"}, "revision", "--undo", "-m", "x").err))
 
 		// Not while a database has it.
 		p.must("upgrade")
@@ -76,7 +76,7 @@ func TestUndo(t *testing.T) {
 		// Only the newest: what was before it is not kept twice.
 		p.must("downgrade", "base")
 		written = p.contents()
-		p.fails([]string{"from before one is not kept any more", "version control"}, "revision", "--undo")
+		p.fails([]string{"from before one is missing", "version control"}, "revision", "--undo")
 		require.Equal(t, written, p.contents())
 	})
 }

@@ -22,7 +22,8 @@ func usage(cmd *cobra.Command, format string, args ...any) error {
 	return &UsageError{Text: fmt.Sprintf(format, args...), Command: cmd.CommandPath()}
 }
 
-// arguments checks how many there are: most is -1 for any number.
+// arguments checks the number of arguments: from least to most, or without a limit
+// if most is -1. what names the arguments in the error.
 func arguments(cmd *cobra.Command, args []string, least, most int, what string) error {
 	switch {
 	case len(args) < least && least == 1:

@@ -8,15 +8,16 @@ import (
 	"github.com/openhands-go/server/dbmodule/autogen"
 )
 
-// warningText is a warning where the section says which way it is about.
+// warningText returns a warning's text without the direction, which the place in the
+// file shows.
 func warningText(w autogen.Warning) string {
 	w.Down = false
 	return w.String()
 }
 
-// tellWarnings names what a person should look at before an upgrade runs,
-// once for all engines that it concerns. What a downgrade deletes stands in
-// the files alone: to undo an addition always does.
+// tellWarnings prints the warnings about the upgrade, each once with the engines that
+// it concerns. Warnings about the downgrade are only in the files: every downgrade
+// that undoes an addition deletes something.
 func tellWarnings(cmd *cobra.Command, drafts []draft) {
 	var texts []string
 	engines := map[string][]string{}

@@ -94,8 +94,11 @@ func New(cfg Config, log *zap.Logger, db *dbmodule.Database, topics ...Topic) (*
 		f.poll = DefaultConfig().PollInterval
 	}
 	for _, topic := range topics {
-		if _, twice := f.topics[topic.Name]; twice || topic.Name == "" {
-			return nil, fmt.Errorf("feed: make feed: topic %q: each has a name of its own", topic.Name)
+		if topic.Name == "" {
+			return nil, errors.New("feed: make feed: a topic has no name")
+		}
+		if _, twice := f.topics[topic.Name]; twice {
+			return nil, fmt.Errorf("feed: make feed: two topics have the name %q", topic.Name)
 		}
 		f.topics[topic.Name] = topic.Versions
 	}

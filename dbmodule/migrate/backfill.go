@@ -114,7 +114,7 @@ func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (
 			after.finish(w)
 			after.StatementsDone, after.StatementsTotal = pieces, pieces
 		} else if piece.Next == from {
-			return fmt.Errorf("its Backfill did a piece from %q and says that the next one begins there too: it would never end", from)
+			return fmt.Errorf("its Backfill did a piece from %q and returned the same text as Next: it would never end", from)
 		}
 		return r.ledger.update(ctx, tx, &after)
 	})

@@ -1,5 +1,5 @@
-// Package servertest runs an fx application for a test: on a database of
-// dbtest's, on a free port, until the test ends.
+// Package servertest runs an fx application for a test: on a database from package
+// dbtest and on a free port, until the test ends.
 //
 //	cfg := dbtest.NewConfig(t, dbmodule.SQLite, dbtest.WithRevisions(shop.Revisions()))
 //	app := servertest.Start(t, cfg, shop.Module)
@@ -19,25 +19,25 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// App is an application that runs. Its parts are safe for concurrent use.
+// App is a running application. Its fields are safe for concurrent use.
 type App struct {
-	// URL is where it answers: http, a loopback address and a port, without a
+	// URL is the address of the server, such as "http://127.0.0.1:41234", without a
 	// slash at the end.
 	URL string
-	// Database is the application's own, so a statement on it sees what a
-	// request has stored. The application closes it.
+	// Database is the application's database: a statement on it sees what a request has
+	// stored. The application closes it.
 	Database *dbmodule.Database
-	// Server is the application's.
+	// Server is the application's server.
 	Server *httpmodule.Server
 }
 
-// Start starts an application on the database of cfg, waits until it listens,
-// and stops it when t ends. The options are the application's own: its models,
-// routes and revisions. They may decorate, and hold neither dbmodule.Module and
-// httpmodule.Module nor a dbmodule.Config, an httpmodule.Config or a
-// *zap.Logger, which are added: the settings are httpmodule's defaults with a
-// free port of 127.0.0.1, and the log is t's. A start or a stop that goes wrong
-// fails t.
+// Start starts an application on the database of cfg, waits until it listens, and
+// stops it when t ends. If the start or the stop fails, it fails t.
+//
+// opts are the application's models, routes and revisions. Start adds dbmodule.Module,
+// httpmodule.Module, cfg, an httpmodule.Config and a *zap.Logger, so opts must not
+// provide these, but may decorate them. The httpmodule.Config has the default settings
+// and a free port of 127.0.0.1. The log is written to t.
 func Start(t testing.TB, cfg dbmodule.Config, opts ...fx.Option) *App {
 	t.Helper()
 	web := httpmodule.DefaultConfig()

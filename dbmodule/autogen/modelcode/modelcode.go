@@ -68,7 +68,7 @@ type model struct {
 	name   string
 	// columns and relations are the lines of the struct.
 	columns, relations []field
-	// fields are the names that are taken.
+	// fields are the names of fields that are taken.
 	fields   map[string]bool
 	indexes  []dbmodule.Index
 	checks   []dbmodule.Check
@@ -83,9 +83,9 @@ type model struct {
 // field is a field of a model's struct.
 type field struct {
 	name, goType, tag string
-	// remark stands behind it.
+	// remark is the comment behind the field.
 	remark string
-	// column is the column's name; relation leads to another model.
+	// column is the column's name; relation is the tag of a relation to another model.
 	column   string
 	relation *model
 }
@@ -112,7 +112,7 @@ func (w writer) columns(m *model) {
 	}
 }
 
-// describe is a column in SQL, as near as it is known.
+// describe returns a column as SQL, as far as it is known.
 func describe(column *schema.Column) string {
 	text := column.Type.Raw
 	switch x := column.Default.(type) {
@@ -157,10 +157,11 @@ func (w writer) relations(m *model) {
 	}
 }
 
-// named says that a foreign key has a name: SQLite numbers those without one.
+// named reports whether a foreign key has a name. Without one, SQLite gives it a number.
 func named(key *schema.ForeignKey) bool { return strings.Trim(key.Symbol, "0123456789") != "" }
 
-// sayable says that what a key leads to is unique by what the models will say.
+// sayable reports whether the models will declare the columns that a key refers to as
+// unique.
 func sayable(key *schema.ForeignKey, parent *schema.Table) bool {
 	columns := make([]string, len(key.RefColumns))
 	for i, column := range key.RefColumns {
@@ -184,8 +185,8 @@ func columnsOf(key *schema.ForeignKey) string {
 	return strings.Join(names, ",")
 }
 
-// indexes adds what models can say. An index that MySQL made for a foreign key,
-// with the key's name, comes with the key.
+// indexes adds the indexes that models can express, without an index that MySQL made for
+// a foreign key, with the key's name.
 func (w writer) indexes(m *model) {
 	for _, index := range m.table.Indexes {
 		key, hasKey := m.table.ForeignKey(index.Name)
@@ -234,7 +235,7 @@ func (w writer) comments(m *model) {
 	}
 }
 
-// through adds to the two sides of a join table a relation to one another.
+// through adds many-to-many relations to the two models that a join table joins.
 func (w writer) through(m *model) {
 	if len(m.relations) != 2 || len(m.table.ForeignKeys) != 2 || len(m.columns) != 2 || m.table.PrimaryKey == nil || len(m.table.PrimaryKey.Parts) != 2 {
 		return
@@ -282,7 +283,7 @@ func condition(index *schema.Index) string {
 	return ""
 }
 
-// numbered says that the database numbers the column.
+// numbered reports whether the database numbers the column.
 func numbered(table *schema.Table, c *schema.Column) bool {
 	for _, a := range c.Attrs {
 		switch a.(type) {

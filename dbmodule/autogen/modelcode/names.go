@@ -10,13 +10,13 @@ import (
 	"github.com/jinzhu/inflection"
 )
 
-// names makes Go's names of those of a database.
+// names makes names in Go from names in a database.
 type names struct{ models map[string]bool }
 
-// newNames keeps what the file says itself from being the name of a model.
+// newNames reserves the names that the generated file declares itself.
 func newNames() names { return names{models: map[string]bool{"Models": true}} }
 
-// model is the name of a table's model: one row of it.
+// model returns the name of a table's model, in the singular.
 func (n names) model(table string) string {
 	words := split(table)
 	if len(words) > 0 {
@@ -36,7 +36,8 @@ func (n names) field(taken map[string]bool, column string) string {
 	return free(taken, join(split(column)))
 }
 
-// relation is named by the key's column without its end, as in author_id.
+// relation returns the name of a relation: the key's column without its suffix, such as
+// Author for author_id.
 func (n names) relation(taken map[string]bool, key *schema.ForeignKey, parent string) string {
 	name := parent
 	if len(key.Columns) == 1 {
@@ -54,7 +55,7 @@ func (n names) relation(taken map[string]bool, key *schema.ForeignKey, parent st
 	return free(taken, name)
 }
 
-// free makes a name another one if it is taken, and takes it.
+// free returns the name, or a changed one if the name is taken, and takes it.
 func free(taken map[string]bool, name string) string {
 	result := name
 	for i := 2; taken[result] || token.IsKeyword(result); i++ {
@@ -64,8 +65,8 @@ func free(taken map[string]bool, name string) string {
 	return result
 }
 
-// split takes a name of a database apart at its underscores, other characters
-// that Go's names don't have, and capitals.
+// split splits a database's name at underscores, at capitals, and at characters that
+// names in Go can't have.
 func split(name string) []string {
 	var words []string
 	var word []rune

@@ -24,10 +24,10 @@ func render(packageName string, found autogen.Inspection, models []*model) ([]by
 	fmt.Fprintf(&b, "// Package %s has the models of the database's tables.\npackage %s\n\n", packageName, packageName)
 	header(&b, models)
 	for _, left := range found.LeftAlone {
-		fmt.Fprintf(&b, "// There is no model of what could not be read: %s.\n", oneLine(left.String()))
+		fmt.Fprintf(&b, "// There is no model for this, because it could not be read: %s.\n", oneLine(left.String()))
 	}
 	if len(found.Types) > 0 {
-		b.WriteString("// The tables use types that no revision makes by itself. The first one needs, before its tables:\n//\n")
+		b.WriteString("// The tables use types that revisions don't create. Write these statements into the first revision, before its tables:\n//\n")
 		for _, statement := range found.Types {
 			fmt.Fprintf(&b, "//\t%s;\n", oneLine(statement))
 		}
@@ -82,7 +82,7 @@ func header(b *bytes.Buffer, models []*model) {
 	b.WriteString(")\n\n")
 }
 
-// leaves says that the model leaves something to the database.
+// leaves reports whether the model has something to declare as unmanaged.
 func (m *model) leaves() bool {
 	u := m.unmanaged
 	return len(u.Columns)+len(u.Indexes)+len(u.Checks)+len(u.ForeignKeys) > 0
@@ -172,7 +172,7 @@ func (m *model) writeUnmanaged(b *bytes.Buffer) {
 	if !m.leaves() {
 		return
 	}
-	fmt.Fprintf(b, "\n// Unmanaged is what models can't say: no revision touches it.\nfunc (*%s) Unmanaged() dbmodule.Unmanaged {\n\treturn dbmodule.Unmanaged{\n", m.name)
+	fmt.Fprintf(b, "\n// Unmanaged lists what models can't express: no revision touches it.\nfunc (*%s) Unmanaged() dbmodule.Unmanaged {\n\treturn dbmodule.Unmanaged{\n", m.name)
 	for _, list := range []struct {
 		name  string
 		names []string
@@ -206,7 +206,7 @@ func goStringList(texts []string) string {
 	return "[]string{" + strings.Join(quoted, ", ") + "}"
 }
 
-// goText writes a string so that SQL in it stays readable.
+// goText returns a string as a Go literal in which SQL stays readable.
 func goText(text string) string {
 	if strings.ContainsAny(text, "\"\\") && strconv.CanBackquote(text) {
 		return "`" + text + "`"

@@ -19,18 +19,18 @@ import (
 	"github.com/openhands-go/server/dbmodule/autogen"
 )
 
-// choice is how a field says a column.
+// choice is a way to declare a column as a field.
 type choice struct {
 	goType string
-	// declared is the type option; empty leaves it to the Go type.
+	// declared is the option type of the tag; if empty, the Go type decides.
 	declared string
-	// defaults is the default option; empty is none.
+	// defaults is the option default of the tag; if empty, there is none.
 	defaults string
 	column   string
 	// options are the other options of the tag.
 	options []string
-	// ofEngine is the type that the column has on its engine alone, by the model's
-	// ColumnTypes; empty leaves it to the tag.
+	// ofEngine is the type that the model's ColumnTypes returns for the tables' engine;
+	// if empty, the tag decides.
 	ofEngine string
 }
 
@@ -46,8 +46,8 @@ func (c choice) tag() string {
 	return strings.Join(parts, ",")
 }
 
-// option writes the value of an option of a tag: in double quotes where a
-// comma outside parentheses would end it.
+// option returns the value of an option of a tag, in double quotes if it has a comma
+// outside parentheses.
 func option(text string) string {
 	depth, plain := 0, !strings.ContainsAny(text, `"\`)
 	for _, r := range text {
@@ -66,7 +66,7 @@ func option(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-// goType is a type of Go for a column, with and without NULL.
+// goType is the Go type for a column, with and without NULL.
 type goType struct {
 	plain, nullable string
 	of              reflect.Type
@@ -88,8 +88,8 @@ var (
 	goInts    = goType{"[]int64", "[]int64", reflect.TypeFor[[]int64]()}
 )
 
-// choose finds the shortest tag with which the column's model agrees with the
-// database. Without one it is false, and the choice comes near.
+// choose finds the shortest tag that describes the column exactly. If there is none, it
+// returns false and the nearest choice.
 func (w writer) choose(table *schema.Table, column *schema.Column) (choice, bool) {
 	goes := w.goType(column)
 	base := choice{goType: goes.plain, column: column.Name}
@@ -151,7 +151,7 @@ func (w writer) choose(table *schema.Table, column *schema.Column) (choice, bool
 	return base, false
 }
 
-// defaultsOf are ways to say a column's default.
+// defaultsOf returns ways to write a column's default.
 func defaultsOf(column *schema.Column, counts bool) []string {
 	if counts {
 		return []string{""}
@@ -169,8 +169,8 @@ func defaultsOf(column *schema.Column, counts bool) []string {
 	return []string{""}
 }
 
-// withDefault leaves the cast to the column's own type out of a default, as
-// the choice does.
+// withDefault returns the column with the chosen default, which may lack the cast to the
+// column's own type.
 func withDefault(column *schema.Column, chosen string) *schema.Column {
 	x, ok := column.Default.(*schema.RawExpr)
 	if !ok || x.X == chosen || !strings.HasPrefix(x.X, chosen+"::") {
@@ -226,7 +226,7 @@ func integer(name string) goType {
 	return goInt64
 }
 
-// format spells a column's type.
+// format returns a column's type as text.
 func (w writer) format(column *schema.Column) string {
 	format := sqlite.FormatType
 	switch w.engine {
@@ -241,13 +241,13 @@ func (w writer) format(column *schema.Column) string {
 	}
 	text, err := format(t)
 	if err != nil || w.engine == dbmodule.SQLite && strings.Contains(column.Type.Raw, "(") {
-		// SQLite keeps sizes that it does not mind.
+		// SQLite keeps the sizes of types, but ignores them.
 		return strings.ToLower(column.Type.Raw)
 	}
 	return strings.NewReplacer("character varying", "varchar", " without time zone", "").Replace(text)
 }
 
-// collation is that of a column on MySQL whose table has another.
+// collation returns a column's collation on MySQL if it differs from its table's.
 func collation(table *schema.Table, column *schema.Column) string {
 	own, ok := attr[*schema.Collation](column.Attrs)
 	tables, known := attr[*schema.Collation](table.Attrs)
@@ -257,8 +257,8 @@ func collation(table *schema.Table, column *schema.Column) string {
 	return " collate " + own.V
 }
 
-// agrees tries a choice: a model of the one column, compared with the column
-// as the database has it.
+// agrees reports whether a model of this one column, with the choice, equals the column
+// in the database.
 func (w writer) agrees(table *schema.Table, column *schema.Column, goes goType, c choice) bool {
 	realm, err := w.realm(table.Name, goes, c)
 	if err != nil {
@@ -287,8 +287,8 @@ func (w writer) agrees(table *schema.Table, column *schema.Column, goes goType, 
 	return err == nil && draft.Empty()
 }
 
-// parses reports whether the engine's spelling of a column's type, which ColumnTypes
-// returns as it is, means that type.
+// parses reports whether the engine's spelling of a type, which ColumnTypes would
+// return, is parsed as the column's type.
 func (w writer) parses(column *schema.Column, spelled string) bool {
 	parse := sqlite.ParseType
 	switch w.engine {
@@ -311,9 +311,8 @@ func (w writer) converts(table *schema.Table, goes goType, c choice) bool {
 	return err == nil
 }
 
-// realm converts a model of the one column, as its code will say it. A column
-// that is a part of a key, or counts, is tried without: those need the rest of
-// the table.
+// realm converts a model that has only this column. It leaves out that the column is in
+// a key or is numbered, which needs the rest of the table.
 func (w writer) realm(table string, goes goType, c choice) (realm *schema.Realm, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -32,7 +32,7 @@ func refuses(table *schema.Table, query bun.Query) error {
 		}
 	}
 	if hook != "" {
-		return fmt.Errorf("%s has the hook %s, which Bun gives the query to change each time: a compiled one stays as it is", table.TypeName, hook)
+		return fmt.Errorf("%s has the hook %s, which may change the query each time it runs, but a compiled query can't change: run the query without compiling it", table.TypeName, hook)
 	}
 	if joins := reflect.Indirect(reflect.ValueOf(query.GetModel())).FieldByName("joins"); joins.IsValid() && joins.Len() > 0 {
 		return fmt.Errorf("the query has a Relation, which Bun reads by other statements or into other structs: write a join, and its columns as fields of the model")

@@ -74,7 +74,7 @@ func (p *Parameters) unused(used []*schema.Field) error {
 	}
 	for _, f := range p.table.Fields {
 		if !slices.Contains(used, f) {
-			return fmt.Errorf("the parameter %q of %s is nowhere in the query", f.Name, p.typ)
+			return fmt.Errorf("the query does not use the parameter %q of %s", f.Name, p.typ)
 		}
 	}
 	return nil

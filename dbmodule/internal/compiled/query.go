@@ -95,7 +95,7 @@ func New(db *bun.DB, d sqltext.Dialect, model, parameters reflect.Type, build Bu
 }
 
 // errModel is for a query that is built over something else than it was given.
-var errModel = errors.New("the query has another model: it is set already, and must stay")
+var errModel = errors.New("the query has another model: its model is set already, so leave Model out")
 
 // write renders the query over a model with marks.
 func (q *Query) write(model reflect.Value) (template, error) {
@@ -157,7 +157,7 @@ func (q *Query) render() (*rendering, error) {
 		}
 	}
 	if len(r.deciding) > mostDeciding {
-		return nil, fmt.Errorf("what is written hangs on %d fields of %s, which can be zero: at most %d can be", len(r.deciding), q.table.TypeName, mostDeciding)
+		return nil, fmt.Errorf("the text of the query depends on which of %d fields of %s are zero: at most %d such fields are possible", len(r.deciding), q.table.TypeName, mostDeciding)
 	}
 	q.rendered.Store(r)
 	return r, nil

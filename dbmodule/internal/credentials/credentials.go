@@ -81,7 +81,7 @@ func onePassword(content []byte) (string, error) {
 		return "", errors.New("it is empty")
 	}
 	if strings.ContainsAny(password, "\r\n\x00") {
-		return "", errors.New("it has more than one line: the password alone must be there")
+		return "", errors.New("it has more than one line: it must have only the password")
 	}
 	return password, nil
 }

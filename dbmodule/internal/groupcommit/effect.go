@@ -69,7 +69,7 @@ func (g *Group) Unseen(touched bool) Effect {
 // Shared is the error of a statement that was Refused.
 func (g *Group) Shared() error { return g.queue.failure(dberr.ErrConflict, errShared) }
 
-var errShared = errors.New("the statement may undo the transaction as a whole, which the unit of work shares with others: run it again, when it shares none")
+var errShared = errors.New("the statement may roll back the whole transaction, which this unit of work shares with others: run the unit of work again, then it has a transaction of its own")
 
 // OwnEnd refuses a session's COMMIT or ROLLBACK as text: others may share the
 // transaction.

@@ -43,7 +43,7 @@ func (c *Conn) Raw(ctx context.Context, of *Call, fn func(ctx context.Context, c
 }
 
 // errRawEnded is told when fn has ended the transaction.
-var errRawEnded = errors.New("the transaction is over, or failed, on the driver's connection: only the session ends it")
+var errRawEnded = errors.New("the function ended the transaction on the driver's connection, or made it fail: only the session ends it")
 
 // guarded runs fn with a savepoint around it, if there is a transaction.
 func (c *Conn) guarded(ctx context.Context, fn func(context.Context) error) error {

@@ -58,7 +58,7 @@ func (g *Graph) downgradeTarget(target string, rows []*node) (string, *node, err
 // downgradeFromRows resolves -2 and label@-2.
 func (g *Graph) downgradeFromRows(s symbol, rows []*node) (string, *node, error) {
 	if s.steps >= 0 {
-		return "", nil, fmt.Errorf("migrate: %s does not lead down from where the database is: write a revision before it", s.text)
+		return "", nil, fmt.Errorf("migrate: %s does not lead to an earlier revision than the database's: write -N with N above 0, or a revision from which to count, as in 1f0c2d9a4b7e-1", s.text)
 	}
 	starts := rows
 	label := s.label
@@ -71,7 +71,7 @@ func (g *Graph) downgradeFromRows(s symbol, rows []*node) (string, *node, error)
 	}
 	switch {
 	case len(starts) == 0:
-		return "", nil, fmt.Errorf("migrate: walk %s: nothing of it is applied", s.text)
+		return "", nil, fmt.Errorf("migrate: walk %s: the database has applied no revision from which to count", s.text)
 	case len(starts) > 1:
 		return "", nil, fmt.Errorf("migrate: %s could start at any of %s: narrow it by a branch as label@%+d, or name the revision to go down to",
 			s.text, commas(idsOf(starts)), s.steps)

@@ -72,7 +72,7 @@ func newHeadError(err error) error {
 	if !errors.As(err, &several) {
 		return err
 	}
-	return fmt.Errorf("migrate: which revision the new one follows is open: %w", unprefixed(err))
+	return fmt.Errorf("migrate: several revisions could come before the new one: %w", unprefixed(err))
 }
 
 func (g *Graph) newDependencies(symbols []string) ([]string, error) {

@@ -31,7 +31,7 @@ func TestPlanNewRevision(t *testing.T) {
 		"a dependency by label":    {forked, graph.NewRevision{ID: "new1", Heads: []string{"dd05"}, DependsOn: []string{"users", "ee07"}}, "dd05;users ee07"},
 		"a dependency by part":     {forked, graph.NewRevision{ID: "new1", Heads: []string{"ee07"}, DependsOn: []string{"bb"}}, "ee07;bb03"},
 		"an unknown dependency":    {forked, graph.NewRevision{ID: "new1", Heads: []string{"ee07"}, DependsOn: []string{"nothing"}}, "unknown"},
-		"base as dependency":       {forked, graph.NewRevision{ID: "new1", Heads: []string{"ee07"}, DependsOn: []string{"base"}}, "means no revision"},
+		"base as dependency":       {forked, graph.NewRevision{ID: "new1", Heads: []string{"ee07"}, DependsOn: []string{"base"}}, "names no revision"},
 		"an unknown head":          {forked, graph.NewRevision{ID: "new1", Heads: []string{"nothing"}}, "unknown"},
 		"a taken id":               {line, graph.NewRevision{ID: "aa01"}, `revision "aa01" (new) has the id of`},
 		"an id that can't be one":  {line, graph.NewRevision{ID: "a@b"}, "has an id that can't be one"},

@@ -98,7 +98,7 @@ func (r *rangeSearch) resolveEnd() (err error) {
 // countStart resolves a start of -2 or label@-2.
 func (r *rangeSearch) countStart(s symbol) error {
 	if s.steps >= 0 {
-		return fmt.Errorf("migrate: start a range at %s: -2: counts down from its end, and nothing counts up to its start", s.text)
+		return fmt.Errorf("migrate: start a range at %s: a start can count down from the end, as in -2:, but not up: name a revision", s.text)
 	}
 	if err := r.g.checkLabel(s.label); err != nil {
 		return err

@@ -36,7 +36,7 @@ func TestRange(t *testing.T) {
 		{" aa01:aa01 ", "", "aa01"},
 		{"aa02:aa01", "", "aa02 does not come before aa01"},
 		{"ee06:dd05", "", "ee06 does not come before dd05"},
-		{"+1:", "", "nothing counts up"},
+		{"+1:", "", "but not up"},
 		{"zz09@-1:", "", "unknown"},
 		{"zz09:", "", "unknown"},
 		{":zz09", "", "unknown"},

@@ -31,7 +31,7 @@ func (g *Graph) parse(text string) (symbol, error) {
 	}
 	steps, err := strconv.Atoi(parts[3])
 	if err != nil {
-		return s, fmt.Errorf("migrate: read the target %q: no history has so many revisions", text)
+		return s, fmt.Errorf("migrate: read the target %q: the number is too large", text)
 	}
 	s.label, s.name, s.steps, s.relative = parts[1], parts[2], steps, true
 	return s, nil
@@ -63,7 +63,7 @@ func (g *Graph) Get(text string) (*Revision, error) {
 	case err != nil:
 		return nil, err
 	case n == nil:
-		return nil, fmt.Errorf("migrate: %q means no revision: there is none before the first", text)
+		return nil, fmt.Errorf("migrate: %q names no revision: it is before the first one", text)
 	}
 	return n.rev, nil
 }
@@ -140,7 +140,7 @@ func (g *Graph) relativeToName(s symbol, clip bool) (*node, error) {
 		return nil, err
 	}
 	if start == nil && s.steps <= 0 {
-		return nil, fmt.Errorf("migrate: %q leads nowhere: there is no revision before the first", s.text)
+		return nil, fmt.Errorf("migrate: %q names no revision: it is before the first one", s.text)
 	}
 	line, err := g.lineOf(s.label)
 	if err != nil {

@@ -52,7 +52,7 @@ func TestSelect(t *testing.T) {
 		"+1":                    "is relative",
 		"bb03+1":                "is relative",
 		"bb03-1":                "is relative",
-		"-99999999999999999999": "no history has so many",
+		"-99999999999999999999": "the number is too large",
 	}
 	for symbol, want := range tests {
 		t.Run(symbol, func(t *testing.T) {

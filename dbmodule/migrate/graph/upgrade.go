@@ -46,7 +46,7 @@ func (g *Graph) upgradeTarget(target string, rows []*node, clip bool) ([]*node, 
 	case !s.relative:
 		return g.absolute(s)
 	case s.name == "" && s.steps <= 0:
-		return nil, fmt.Errorf("migrate: %s does not lead up from where the database is: write a revision before it", target)
+		return nil, fmt.Errorf("migrate: %s does not lead to a later revision than the database's: write +N with N above 0, or a revision from which to count, as in 1f0c2d9a4b7e+1", target)
 	}
 	n, err := g.walkUpgrade(s, rows, clip)
 	switch {
