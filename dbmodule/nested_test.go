@@ -100,7 +100,7 @@ func TestJoin(t *testing.T) {
 		}), assert.AnError)
 		require.ErrorContains(t, db.Sessions().InTx(ctx, func(ctx context.Context, _ *dbmodule.Session) error {
 			return db.Sessions().InTx(ctx, func(context.Context, *dbmodule.Session) error { return nil }, dbmodule.Join(), dbmodule.IdempotencyKey("k"))
-		}), "the key belongs to the outer unit of work")
+		}), "give the key to the outer unit of work")
 		assert.Equal(t, []string{"alone", "joined", "outer"}, names(t, db))
 		assert.Equal(t, []string{"alone", "joined"}, hooks)
 	})
