@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -141,5 +142,40 @@ func TestKeyOfWorkThatIsNotStoredIsDoneAgain(t *testing.T) {
 		require.ErrorIs(t, firstErr, dbmodule.ErrConflict)
 		require.NoError(t, told)
 		assert.Equal(t, map[string]bool{"with the key": true}, storedNames(t, db))
+	})
+}
+
+// Rollback waits for what others store as long as its context lasts, and not longer: what they
+// store, and its own changes, are as they would be.
+func TestRollbackWaitsNoLongerThanItsContext(t *testing.T) {
+	t.Parallel()
+	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+		impatient := func(ctx context.Context, db *dbmodule.Database) error {
+			s := db.Sessions().New()
+			if err := insert(ctx, s, "second"); err != nil {
+				return err
+			}
+			short, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			return errors.Join(s.Rollback(short), s.Close())
+		}
+		first := db.Sessions().New()
+		require.NoError(t, insert(t.Context(), first, "first"))
+		told, letGo := make(chan error, 1), make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() { told <- impatient(t.Context(), db) })
+		synctest.Wait() // it waits for the writer
+		wg.Go(func() {
+			s := db.Sessions().New()
+			assert.NoError(t, insert(t.Context(), s, "last"))
+			<-letGo
+			assert.NoError(t, s.Commit(t.Context()))
+		})
+		synctest.Wait()
+		wg.Go(func() { assert.NoError(t, first.Commit(t.Context())) })
+		require.ErrorIs(t, <-told, context.DeadlineExceeded)
+		close(letGo)
+		wg.Wait()
+		assert.Equal(t, map[string]bool{"first": true, "last": true}, storedNames(t, db))
 	})
 }
