@@ -124,9 +124,11 @@ func pathAndMethod(c echo.Context) error {
 func get(path string, header ...string) asked {
 	return asked{method: http.MethodGet, path: path, header: header}
 }
+
 func head(path string, header ...string) asked {
 	return asked{method: http.MethodHead, path: path, header: header}
 }
+
 func post(path, body string, header ...string) asked {
 	return asked{method: http.MethodPost, path: path, body: body, header: header}
 }

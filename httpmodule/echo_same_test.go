@@ -122,7 +122,13 @@ func TestAnswersAreThoseOfEcho(t *testing.T) {
 			g.Group("/h", ordered("inner")).GET("/y", pathAndMethod)
 			e.RouteNotFound("/nf/*", func(c echo.Context) error { return c.String(http.StatusNotFound, "own") })
 		}, []asked{
-			get("/any"), post("/any", ""), {method: "REPORT", path: "/any"}, {method: "OPTIONS", path: "/any"}, get("/match"), {method: "PUT", path: "/match"}, {method: "PROPFIND", path: "/dav"}, get("/dav"),
+			get("/any"), post("/any", ""),
+			{method: "REPORT", path: "/any"},
+			{method: "OPTIONS", path: "/any"},
+			get("/match"),
+			{method: "PUT", path: "/match"},
+			{method: "PROPFIND", path: "/dav"},
+			get("/dav"),
 			get("/u/7?q=8"), get("/u/a%2Fb"), get("/u/new"), get("/u/7/files/a/b%20c"), get("/reverse"), get("/escaped:colon"),
 			get("/g"), get("/g/"), get("/g/x"), get("/g/none"), get("/g/h/y"), get("/nf/a"), get("/any/"),
 			head("/u/7?q=8"), head("/u/new"), head("/u/7/files/a/b"), head("/g/x"), head("/any"), head("/match"), head("/g/h/y"),

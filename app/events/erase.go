@@ -18,7 +18,7 @@ func (*Store) ErasePiece(ctx context.Context, db bun.IDB, conversationID string,
 	if len(piece) == 0 {
 		return 0, nil
 	}
-	if _, err := db.NewDelete().Model((*Event)(nil)).Where("seq IN (?)", bun.In(piece)).Exec(ctx); err != nil {
+	if _, err := db.NewDelete().Model((*Event)(nil)).Where("seq IN (?)", bun.List(piece)).Exec(ctx); err != nil {
 		return 0, fmt.Errorf("events: delete %d of %s: %w", len(piece), conversationID, err)
 	}
 	return len(piece), nil
