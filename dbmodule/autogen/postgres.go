@@ -209,25 +209,11 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname IN (?)`, bun.List(bas
 }
 
 func (postgresEngine) references(ctx context.Context, db bun.IConn, tables []relation) ([]reference, error) {
-	ours := map[tableName]bool{}
-	var names []string
-	for _, table := range tables {
-		ours[table.tableName] = true
-		names = append(names, table.name)
-	}
-	var references []reference
-	rows := query(ctx, db, `SELECT k.conname, cn.nspname, c.relname, pn.nspname, p.relname
+	return catalogReferences(ctx, db, tables, `SELECT k.conname, cn.nspname, c.relname, pn.nspname, p.relname
 FROM pg_constraint AS k
 JOIN pg_class AS c ON c.oid = k.conrelid JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
 JOIN pg_class AS p ON p.oid = k.confrelid JOIN pg_namespace AS pn ON pn.oid = p.relnamespace
-WHERE k.contype = 'f' AND p.relname IN (?)`, bun.List(names))
-	var r reference
-	for rows.next(&r.constraint, &r.child.schema, &r.child.name, &r.parent.schema, &r.parent.name) {
-		if ours[r.parent] {
-			references = append(references, r)
-		}
-	}
-	return references, rows.err("look for foreign keys")
+WHERE k.contype = 'f' AND p.relname IN (?)`)
 }
 
 // dropStatements drops all tables in one statement. Otherwise tables that refer to one

@@ -228,6 +228,27 @@ func findTables(ctx context.Context, e engine, db bun.IConn, names []tableName) 
 	return found, err
 }
 
+// catalogReferences reads the foreign keys that refer to one of the tables. The statement's
+// parameter is a list of tables' names without their schemas. It selects the constraint's name,
+// the schema and table that have it, and the schema and table that it refers to.
+func catalogReferences(ctx context.Context, db bun.IConn, tables []relation, statement string) ([]reference, error) {
+	ours := map[tableName]bool{}
+	var names []string
+	for _, table := range tables {
+		ours[table.tableName] = true
+		names = append(names, table.name)
+	}
+	var references []reference
+	rows := query(ctx, db, statement, bun.List(names))
+	var r reference
+	for rows.next(&r.constraint, &r.child.schema, &r.child.name, &r.parent.schema, &r.parent.name) {
+		if ours[r.parent] {
+			references = append(references, r)
+		}
+	}
+	return references, rows.err("look for foreign keys")
+}
+
 func tablesOf(realm *schema.Realm) []*schema.Table {
 	var tables []*schema.Table
 	for _, s := range realm.Schemas {

@@ -1,0 +1,102 @@
+package conversations
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+)
+
+// Progress is what a batch of events tells of its conversation.
+type Progress struct {
+	// Added is how many events were stored, and Numbered how many the conversation has then
+	// that have a number.
+	Added    int
+	Numbered int64
+	// LeafEventID is the last of them that is no update of the state, nil for none.
+	LeafEventID *string
+	// Title is for a conversation that has none, nil for none.
+	Title *string
+	// State is the state that the events tell, nil for nothing. A leaf in it came after
+	// LeafEventID.
+	State *Patch
+	// Heard are the ids of events that are not stored but remembered: see [Conversation.Heard].
+	Heard []string
+}
+
+// Advance records progress in a locked conversation.
+func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress) error {
+	state := progress.State
+	if state != nil && !state.onlyProgress() {
+		// Rare, and the columns may be large: all of the row is read and written.
+		whole, err := s.lockExisting(ctx, db, c.ID)
+		if err != nil {
+			return err
+		}
+		c = whole
+	}
+	changed := *c
+	if progress.LeafEventID != nil {
+		changed.LeafEventID = progress.LeafEventID
+	}
+	changed.UpdatedAt = touched(c.UpdatedAt, now())
+	for _, id := range progress.Heard {
+		changed.InfoDigest = string(heard(changed.InfoDigest).with(markOf([]byte(id))))
+	}
+	if progress.Title != nil {
+		(&Patch{Title: progress.Title}).fill(&changed)
+	}
+	if state != nil {
+		told := *state
+		if c.TagsPinned {
+			told.Tags = nil
+		}
+		told.fill(&changed)
+		if !state.onlyProgress() {
+			changed.EventCount += int64(progress.Added)
+			changed.Numbered = progress.Numbered
+			return s.saveTold(ctx, db, &changed, &told)
+		}
+	}
+	if err := advance(ctx, db, &changed, progress, state); err != nil {
+		return err
+	}
+	if err := s.sortTags(ctx, db, &changed); err != nil {
+		return err
+	}
+	return s.changed(ctx, db, c.ID)
+}
+
+// advance writes the columns that change all the time.
+func advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress, state *Patch) error {
+	q := db.NewUpdate().Model((*Conversation)(nil)).Where("id = ?", c.ID).
+		Set("event_count = event_count + ?", progress.Added).
+		Set("numbered = ?", progress.Numbered).
+		Set("updated_at = ?", c.UpdatedAt).
+		Set("leaf_event_id = ?", c.LeafEventID)
+	if progress.Title != nil {
+		q = q.Set("title = ?", c.Title).Set("title_folded = ?", c.TitleFolded).Set("title_sort = ?", c.TitleSort)
+	}
+	if state != nil {
+		q = q.Set("execution_status = ?", c.ExecutionStatus)
+	}
+	if len(progress.Heard) > 0 {
+		q = q.Set("info_digest = ?", c.InfoDigest)
+	}
+	if state != nil && state.Stats != nil {
+		q = q.Set("stats = ?", c.Stats).
+			Set("accumulated_cost = ?", c.AccumulatedCost).
+			Set("max_budget_per_task = ?", c.MaxBudgetPerTask).
+			Set("prompt_tokens = ?", c.PromptTokens).
+			Set("completion_tokens = ?", c.CompletionTokens).
+			Set("cache_read_tokens = ?", c.CacheReadTokens).
+			Set("cache_write_tokens = ?", c.CacheWriteTokens).
+			Set("reasoning_tokens = ?", c.ReasoningTokens).
+			Set("context_window = ?", c.ContextWindow).
+			Set("per_turn_token = ?", c.PerTurnToken)
+	}
+	if _, err := q.Exec(ctx); err != nil {
+		return fmt.Errorf("conversations: update %s: %w", c.ID, err)
+	}
+	return nil
+}
