@@ -10,11 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/openhands-go/server/app"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
-	"github.com/openhands-go/server/dbmodule/migrate"
-	"github.com/openhands-go/server/migrations"
 )
 
 // oldStore writes what builds before stored of a conversation.
@@ -53,12 +50,8 @@ func TestWhatOlderBuildsStoredIsCleaned(t *testing.T) {
 	t.Parallel()
 	const user = `{"llm_message":{"role":"user","content":[{"type":"text","text":"Please flip a coin ten thousand times and tell me what you see"}]}}`
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
 		var told []string
-		m, err := migrate.New([]migrate.Source{migrations.Source(func(text string) { told = append(told, text) })})
-		require.NoError(t, err)
-		_, err = m.Upgrade(t.Context(), db, "08245b77612a")
-		require.NoError(t, err)
+		db, m := databaseAt(t, cfg, "08245b77612a", func(text string) { told = append(told, text) })
 
 		o := &oldStore{db: db, count: map[string]int64{}}
 		o.add("a", "MessageEvent", "user", user)
@@ -89,8 +82,7 @@ func TestWhatOlderBuildsStoredIsCleaned(t *testing.T) {
 		storeConversation(t, db, "e", nil)
 		o.write(t)
 
-		_, err = m.Upgrade(t.Context(), db, "3585dcbe2cac")
-		require.NoError(t, err)
+		upgrade(t, m, db, "3585dcbe2cac")
 
 		// Others write meanwhile.
 		var stop atomic.Bool
@@ -108,7 +100,7 @@ func TestWhatOlderBuildsStoredIsCleaned(t *testing.T) {
 			}
 			done <- nil
 		}()
-		_, err = m.Upgrade(t.Context(), db, "152e5193b7b6")
+		_, err := m.Upgrade(t.Context(), db, "152e5193b7b6")
 		stop.Store(true)
 		require.NoError(t, err)
 		require.NoError(t, <-done)

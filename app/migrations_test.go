@@ -29,13 +29,8 @@ func TestRevisionsLeadToTheModels(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
 		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...), dbmodule.WithTables(autogen.NewTables()))
-		m, err := migrate.New([]migrate.Source{migrations.Source()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := m.Upgrade(t.Context(), db, "heads"); err != nil {
-			t.Fatal(err)
-		}
+		m := migrator(t)
+		upgrade(t, m, db, "heads")
 		differences := func(ctx context.Context) int {
 			conn, err := db.DB().Conn(ctx)
 			if err != nil {
@@ -62,6 +57,31 @@ func TestRevisionsLeadToTheModels(t *testing.T) {
 			t.Errorf("%+v, %v", state, err)
 		}
 	})
+}
+
+// migrator runs the server's revisions. Each of tell gets what they report.
+func migrator(t *testing.T, tell ...func(text string)) *migrate.Migrator {
+	t.Helper()
+	m, err := migrate.New([]migrate.Source{migrations.Source(tell...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func upgrade(t *testing.T, m *migrate.Migrator, db *dbmodule.Database, revision string) {
+	t.Helper()
+	if _, err := m.Upgrade(t.Context(), db, revision); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// databaseAt opens a database that is at a revision of the server, and returns what brings it to others.
+func databaseAt(t *testing.T, cfg dbmodule.Config, revision string, tell ...func(text string)) (*dbmodule.Database, *migrate.Migrator) {
+	t.Helper()
+	db, m := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...)), migrator(t, tell...)
+	upgrade(t, m, db, revision)
+	return db, m
 }
 
 // tallies describes the rows of event_counts.
@@ -141,30 +161,19 @@ func storeBefore(t *testing.T, db *dbmodule.Database, conversation string, n int
 func TestEventsOfBeforeAreTallied(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
-		m, err := migrate.New([]migrate.Source{migrations.Source()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := m.Upgrade(t.Context(), db, "08245b77612a"); err != nil {
-			t.Fatal(err)
-		}
+		db, m := databaseAt(t, cfg, "08245b77612a")
 		storeBefore(t, db, "a", 6)
 		storeBefore(t, db, "b", 0)
 		storeBefore(t, db, "c", 12_000)
 		storeBefore(t, db, "d", 3)
 		storeBefore(t, db, "e", 1)
-		if _, err := m.Upgrade(t.Context(), db, "110694663fa4"); err != nil {
-			t.Fatal(err)
-		}
+		upgrade(t, m, db, "110694663fa4")
 		if _, err := db.DB().NewInsert().Model(&[]events.Tally{
 			{ConversationID: "d", Kind: "Wrong", Source: "agent", N: 1}, {ConversationID: "e", Kind: "Right", Source: "agent", N: 1},
 		}).Returning("NULL").Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.Upgrade(t.Context(), db, "heads"); err != nil {
-			t.Fatal(err)
-		}
+		upgrade(t, m, db, "heads")
 		const want = "a ActionEvent agent 2\na ActionEvent user 2\na MessageEvent agent 1\na MessageEvent user 1\n" +
 			"c ActionEvent agent 4000\nc ActionEvent user 4000\nc MessageEvent agent 2000\nc MessageEvent user 2000\n" +
 			"d ActionEvent agent 2\nd MessageEvent user 1\ne Right agent 1\n"
@@ -201,21 +210,14 @@ func TestFirstTextOfTheTalliesRevision(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
 		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
 		// Each engine has a migrator of its own: its state says so while it runs revisions, on any database.
-		now, err := migrate.New([]migrate.Source{migrations.Source()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := before.Upgrade(t.Context(), db, "heads"); err != nil {
-			t.Fatal(err)
-		}
+		now := migrator(t)
+		upgrade(t, before, db, "heads")
 		storeBefore(t, db, "a", 6)
 		state, err := now.State(t.Context(), db.DB())
 		if err != nil || len(state.Drifted) > 0 || len(state.Pending) == 0 {
 			t.Fatalf("%+v, %v", state, err)
 		}
-		if _, err := now.Upgrade(t.Context(), db, "heads"); err != nil {
-			t.Fatal(err)
-		}
+		upgrade(t, now, db, "heads")
 		if state, err = now.State(t.Context(), db.DB()); err != nil || !state.Ready() || len(state.Drifted) > 0 {
 			t.Errorf("%+v, %v", state, err)
 		}
@@ -232,14 +234,7 @@ func TestFirstTextOfTheTalliesRevision(t *testing.T) {
 func TestParentsOfBeforeAreMarked(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
-		m, err := migrate.New([]migrate.Source{migrations.Source()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := m.Upgrade(t.Context(), db, "ca8bfc75e6de"); err != nil {
-			t.Fatal(err)
-		}
+		db, m := databaseAt(t, cfg, "ca8bfc75e6de")
 		for n := range 450 {
 			changes := map[string]any{"parent_conversation_id": "p"}
 			if n%10 == 0 {
@@ -247,9 +242,7 @@ func TestParentsOfBeforeAreMarked(t *testing.T) {
 			}
 			storeConversation(t, db, fmt.Sprintf("c%03d", n), changes)
 		}
-		if _, err := m.Upgrade(t.Context(), db, "heads"); err != nil {
-			t.Fatal(err)
-		}
+		upgrade(t, m, db, "heads")
 		var wrong, marked int
 		for query, n := range map[string]*int{
 			"SELECT count(*) FROM conversations WHERE has_parent = (parent_conversation_id IS NULL)": &wrong,

@@ -7,11 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/openhands-go/server/app"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
-	"github.com/openhands-go/server/dbmodule/migrate"
-	"github.com/openhands-go/server/migrations"
 )
 
 // Events that were stored before there were numbers have them afterwards, in the order of their
@@ -19,11 +16,7 @@ import (
 func TestEventsOfBeforeAreNumbered(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
-		m, err := migrate.New([]migrate.Source{migrations.Source()})
-		require.NoError(t, err)
-		_, err = m.Upgrade(t.Context(), db, "ca8bfc75e6de")
-		require.NoError(t, err)
+		db, m := databaseAt(t, cfg, "ca8bfc75e6de")
 		counts := map[string]int64{"a": 0, "b": 0, "c": 0}
 		for i := range 650 { // of three conversations, mixed, in several pieces
 			id := string(rune('a' + i*i%3))
@@ -35,8 +28,7 @@ func TestEventsOfBeforeAreNumbered(t *testing.T) {
 				Returning("NULL").Exec(t.Context())
 			require.NoError(t, err)
 		}
-		_, err = m.Upgrade(t.Context(), db, "heads")
-		require.NoError(t, err)
+		upgrade(t, m, db, "heads")
 		var rows []struct {
 			ConversationID string
 			ID             string

@@ -8,13 +8,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/openhands-go/server/app"
 	model "github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
-	"github.com/openhands-go/server/dbmodule/migrate"
-	"github.com/openhands-go/server/migrations"
 )
 
 // What is packed is whole again for builds before when the revisions are taken back, and
@@ -24,14 +21,9 @@ func TestPackedIsUnpackedOnTheWayBack(t *testing.T) {
 	payload := `{"id":"1","text":"` + strings.Repeat("what a terminal says\\n", 5_000) + `"}`
 	agent := `{"agent_context":{"skills":[{"content":"` + strings.Repeat("skill ", 50_000) + `"}]},"kind":"Agent"}`
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
-		m, err := migrate.New([]migrate.Source{migrations.Source()})
-		require.NoError(t, err)
-		_, err = m.Upgrade(t.Context(), db, "3585dcbe2cac")
-		require.NoError(t, err)
+		db, m := databaseAt(t, cfg, "3585dcbe2cac")
 		storeConversation(t, db, "old", map[string]any{"agent": agent, "title": "T", "title_folded": "t", "tags": `{"a":"1","b":"2"}`})
-		_, err = m.Upgrade(t.Context(), db, "heads")
-		require.NoError(t, err)
+		upgrade(t, m, db, "heads")
 		length := func(column, table, where string) (n int) {
 			t.Helper()
 			require.NoError(t, db.DB().NewRaw("SELECT coalesce(octet_length("+column+"), 0) FROM "+table+" WHERE "+where).Scan(t.Context(), &n))

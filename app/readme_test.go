@@ -17,9 +17,6 @@ import (
 	"strings"
 	"testing"
 	"unicode"
-
-	"github.com/openhands-go/server/dbmodule/migrate"
-	"github.com/openhands-go/server/migrations"
 )
 
 func page(t *testing.T, name string) string {
@@ -110,11 +107,7 @@ func snippets(t *testing.T, names ...string) []string {
 // The start that README shows names the newest revision.
 func TestReadmeShowsTheStart(t *testing.T) {
 	t.Parallel()
-	m, err := migrate.New([]migrate.Source{migrations.Source(nil)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	heads := m.Graph().Heads()
+	heads := migrator(t).Graph().Heads()
 	if len(heads) != 1 || !strings.Contains(page(t, "README.md"), "at revision "+heads[0].ID) {
 		t.Errorf("README does not say at revision %v", heads)
 	}

@@ -8,11 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/openhands-go/server/app"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
-	"github.com/openhands-go/server/dbmodule/migrate"
-	"github.com/openhands-go/server/migrations"
 )
 
 // Tags that were stored before know after the upgrade what their conversations are sorted by,
@@ -20,11 +17,7 @@ import (
 func TestTagsOfBeforeAreSorted(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
-		m, err := migrate.New([]migrate.Source{migrations.Source()})
-		require.NoError(t, err)
-		_, err = m.Upgrade(t.Context(), db, "063d589095f0")
-		require.NoError(t, err)
+		db, m := databaseAt(t, cfg, "063d589095f0")
 		at := func(n int) time.Time { return time.Date(2026, 1, 1, 0, 0, n, 123456000, time.UTC) }
 		const n = 450
 		for i := range n {
@@ -33,8 +26,7 @@ func TestTagsOfBeforeAreSorted(t *testing.T) {
 			_, err := db.DB().NewRaw("INSERT INTO conversation_tags (conversation_id, name, value) VALUES (?, 'a', '1'), (?, 'b', '2')", id, id).Exec(t.Context())
 			require.NoError(t, err)
 		}
-		_, err = m.Upgrade(t.Context(), db, "heads")
-		require.NoError(t, err)
+		upgrade(t, m, db, "heads")
 		var rows []struct {
 			ConversationID               string
 			CreatedMicros, UpdatedMicros int64
@@ -48,7 +40,7 @@ func TestTagsOfBeforeAreSorted(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, []any{at(i).UnixMicro(), at(2 * i).UnixMicro(), fmt.Sprint("t", i)}, []any{row.CreatedMicros, row.UpdatedMicros, row.TitleSort}, row.ConversationID)
 		}
-		_, err = m.Downgrade(t.Context(), db, "063d589095f0")
+		_, err := m.Downgrade(t.Context(), db, "063d589095f0")
 		require.NoError(t, err)
 	})
 }

@@ -17,8 +17,6 @@ import (
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
-	"github.com/openhands-go/server/dbmodule/migrate"
-	"github.com/openhands-go/server/migrations"
 )
 
 // buildBefore is a process of the build before the tallies: it stores events as
@@ -96,15 +94,8 @@ func TestRevisionsUnderTheBuildBefore(t *testing.T) {
 		large                  = 6_000 // events of one conversation: it takes several pieces
 	)
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
-		db := dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...))
-		m, err := migrate.New([]migrate.Source{migrations.Source()})
-		if err != nil {
-			t.Fatal(err)
-		}
 		const before = "08245b77612a"
-		if _, err := m.Upgrade(t.Context(), db, before); err != nil {
-			t.Fatal(err)
-		}
+		db, m := databaseAt(t, cfg, before)
 		b := &buildBefore{acknowledged: map[string]int64{}}
 		b.sessions = dbtest.Open(t, cfg, dbmodule.WithModels(app.Models()...)).Sessions()
 		for i := range conversations {

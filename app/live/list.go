@@ -209,7 +209,7 @@ func (l *list) gone(ctx context.Context, missing []string) (changes []change, er
 	})
 	for _, id := range missing {
 		if _, is := there[id]; !is {
-			payload, _ := json.Marshal(map[string]string{"id": id}) //nolint:errchkjson // texts
+			payload, _ := json.Marshal(map[string]string{"id": id}) //nolint:errchkjson // to encode texts never fails
 			changes = append(changes, change{listDeleted, payload})
 		}
 	}

@@ -334,7 +334,7 @@ func (h *handlers) sessionSocket(c echo.Context) error {
 			failed: func(err error) []byte {
 				f := failure{Type: "error"}
 				f.Code, f.Detail = codeOf(err)
-				text, _ := json.Marshal(f) //nolint:errchkjson // texts
+				text, _ := json.Marshal(f) //nolint:errchkjson // to encode texts never fails
 				return text
 			},
 		}, nil

@@ -21,7 +21,7 @@ func FuzzMembers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if wire.CheckJSON([]byte(text)) != nil || wire.Kind([]byte(text)) != '{' {
-			t.Skip()
+			return // no object
 		}
 		want := wire.Object{}
 		require.NoError(t, json.Unmarshal([]byte(text), &want))
