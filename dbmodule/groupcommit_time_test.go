@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/uptrace/bun"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -185,70 +184,6 @@ func TestUnitsAreQuickBesideSlowCommits(t *testing.T) {
 	}, dbmodule.WithObserver(slowDisk))
 }
 
-// The pause after a group failed ends.
-func TestGroupsFormAgainAfterOneFailed(t *testing.T) {
-	t.Parallel()
-	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
-		requireGroups(t, db, true, "at first")
-		err := meet(t, db, func(ctx context.Context, s *dbmodule.Session) error {
-			return errors.Join(insert(ctx, s, "lost"), dbmodule.LoseConn(s), assert.AnError)
-		})
-		require.ErrorIs(t, err, dbmodule.ErrConflict)
-		requireGroups(t, db, false, "after one failed")
-		time.Sleep(dbmodule.GroupPause)
-		requireGroups(t, db, true, "after the pause")
-	})
-}
-
-// A connection that is not kept is not left with a transaction that is open.
-func TestGroupIsCommittedOnAConnectionThatIsNotKept(t *testing.T) {
-	t.Parallel()
-	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
-		broken := func(ctx context.Context, s *dbmodule.Session) error {
-			err := insert(ctx, s, unique(db))
-			dbmodule.BreakConn(s)
-			return err
-		}
-		commits, stored := met(t, db, broken, broken)
-		assert.EqualValues(t, 3, stored)
-		assert.EqualValues(t, 2, commits) // the second has a connection of its own
-	})
-}
-
-// A connection may turn out to be too old when the next session gets it.
-func TestGroupIsCommittedWhenItsConnectionIsReplaced(t *testing.T) {
-	t.Parallel()
-	recycled := groupedConfig(t, func(cfg *dbmodule.Config) { cfg.PoolRecycle = time.Minute })
-	inOwnTime(t, recycled, func(t *testing.T, db *dbmodule.Database) {
-		holder := db.Sessions().New()
-		require.NoError(t, insert(t.Context(), holder, "first"))
-		time.Sleep(time.Hour)
-		var wg sync.WaitGroup
-		wg.Go(func() { assert.NoError(t, db.Sessions().InTx(t.Context(), inserts("second"))) })
-		synctest.Wait()
-		require.NoError(t, holder.Commit(t.Context()))
-		wg.Wait()
-		assert.Equal(t, map[string]bool{"first": true, "second": true}, storedNames(t, db))
-		commits, units := dbmodule.GroupedCommits(db)
-		assert.EqualValues(t, 2, units)
-		assert.EqualValues(t, 2, commits)
-	})
-}
-
-// A connection that is lost in the middle of a unit of work takes the group
-// along: COMMIT would store what that did so far.
-func TestGroupFailsWithTheConnectionOfAMember(t *testing.T) {
-	t.Parallel()
-	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
-		err := meet(t, db, func(ctx context.Context, s *dbmodule.Session) error {
-			return errors.Join(insert(ctx, s, unique(db)), dbmodule.LoseConn(s))
-		})
-		require.ErrorIs(t, err, dbmodule.ErrConflict)
-		assert.Empty(t, storedNames(t, db))
-		requireGroups(t, db, false, "after one failed")
-	})
-}
-
 // A constraint that another program makes counts too.
 func TestGroupsEndWithAnothersDeferredConstraint(t *testing.T) {
 	t.Parallel()
@@ -269,152 +204,6 @@ func TestGroupsEndWithAnothersDeferredConstraint(t *testing.T) {
 		_, err = other.ExecContext(t.Context(), "DROP TABLE d")
 		require.NoError(t, err)
 		requireGroups(t, db, true, "without it")
-	})
-}
-
-// A temporary table ends with the unit of work that made it, and its constraints
-// with it.
-func TestTemporaryTablesDoNotStay(t *testing.T) {
-	t.Parallel()
-	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
-		_, err := db.DB().ExecContext(t.Context(), "CREATE TEMP TABLE d (id INTEGER PRIMARY KEY, p INTEGER REFERENCES d (id) DEFERRABLE INITIALLY DEFERRED)")
-		require.NoError(t, err)
-		requireGroups(t, db, true, "without a deferred constraint")
-		_, err = db.DB().ExecContext(t.Context(), "SELECT * FROM d")
-		require.ErrorContains(t, err, "no such table")
-	})
-}
-
-// goingContext has ended, and holds up who asks why until it is let go: a
-// session that counts as waiting and won't come.
-type goingContext struct {
-	context.Context
-	letGo chan struct{}
-}
-
-func newGoingContext(t *testing.T) goingContext {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	return goingContext{ctx, make(chan struct{})}
-}
-
-func (c goingContext) Err() error {
-	<-c.letGo
-	return c.Context.Err()
-}
-
-// visit waits for the writer with a context that is about to end.
-func visit(t *testing.T, db *dbmodule.Database, wg *sync.WaitGroup) (letGo chan struct{}) {
-	ctx := newGoingContext(t)
-	wg.Go(func() {
-		s := db.Sessions().New()
-		assert.ErrorIs(t, insert(ctx, s, "visitor"), context.Canceled)
-		assert.NoError(t, s.Close())
-	})
-	synctest.Wait()
-	return ctx.letGo
-}
-
-// The one for whom a group stays open may go away before it comes.
-func TestGroupIsCommittedWhenTheLastWhoWaitsLeaves(t *testing.T) {
-	t.Parallel()
-	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
-		holder := db.Sessions().New()
-		require.NoError(t, insert(t.Context(), holder, "holder"))
-		var wg sync.WaitGroup
-		letGo := visit(t, db, &wg)
-		committed := make(chan error, 1)
-		go func() { committed <- holder.Commit(t.Context()) }()
-		synctest.Wait()
-		assert.Empty(t, committed, "the group is open for the visitor")
-		assert.Empty(t, storedNames(t, db))
-		close(letGo)
-		require.NoError(t, <-committed)
-		wg.Wait()
-		assert.Equal(t, map[string]bool{"holder": true}, storedNames(t, db))
-	})
-}
-
-// A transaction of Bun's knows no groups: its Commit would return before COMMIT.
-func TestBunTransactionJoinsNoGroup(t *testing.T) {
-	t.Parallel()
-	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
-		holder := db.Sessions().New()
-		require.NoError(t, insert(t.Context(), holder, "holder"))
-		var wg sync.WaitGroup
-		letGo := visit(t, db, &wg)
-		wg.Go(func() {
-			assert.NoError(t, db.DB().RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
-				assert.True(t, storedNames(t, db)["holder"], "the group is committed first")
-				return insert(ctx, tx, "bun")
-			}))
-			assert.True(t, storedNames(t, db)["bun"])
-		})
-		synctest.Wait()
-		require.NoError(t, holder.Commit(t.Context()))
-		synctest.Wait()
-		close(letGo)
-		wg.Wait()
-	})
-}
-
-// afterCommitStatement is a hook of Bun's: a session's COMMIT has ended, which
-// for a member of a group means its part.
-type afterCommitStatement func()
-
-func (afterCommitStatement) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
-	return ctx
-}
-
-func (f afterCommitStatement) AfterQuery(_ context.Context, event *bun.QueryEvent) {
-	if event.Query == "COMMIT" {
-		f()
-	}
-}
-
-// A member may leave as soon as its part has ended: that is stored with the
-// others', and it knows that it does not know.
-func TestMemberLeavesBeforeTheGroupIsCommitted(t *testing.T) {
-	t.Parallel()
-	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
-		var leaves []context.CancelFunc // of those whose part has ended, in turn
-		hook := afterCommitStatement(func() {
-			if len(leaves) > 0 {
-				leaves[0]()
-				leaves = leaves[1:]
-			}
-		})
-		db.DB().AddQueryHook(hook) //nolint:staticcheck // WithQueryHook makes a database that no session uses
-		first, leaveFirst := context.WithCancel(t.Context())
-		second, leaveSecond := context.WithCancel(t.Context())
-		leaves = append(leaves, leaveFirst, leaveSecond)
-		var wg sync.WaitGroup
-		// member waits for the writer, and then to be let go.
-		member := func(ctx context.Context, name string) (letGo chan struct{}, committed chan error) {
-			letGo, committed = make(chan struct{}), make(chan error, 1)
-			wg.Go(func() {
-				s := db.Sessions().New()
-				assert.NoError(t, insert(ctx, s, name))
-				<-letGo
-				committed <- s.Commit(ctx)
-			})
-			synctest.Wait()
-			return letGo, committed
-		}
-		letFirst, firstErr := member(first, "first")
-		letSecond, secondErr := member(second, "second")
-		close(letFirst)
-		require.ErrorIs(t, <-firstErr, dbmodule.ErrCommitUnknown)
-		letThird, thirdErr := member(t.Context(), "third")
-		close(letSecond)
-		require.ErrorIs(t, <-secondErr, dbmodule.ErrCommitUnknown)
-		close(letThird)
-		require.NoError(t, <-thirdErr)
-		wg.Wait()
-		assert.Equal(t, map[string]bool{"first": true, "second": true, "third": true}, storedNames(t, db))
-		commits, units := dbmodule.GroupedCommits(db)
-		assert.EqualValues(t, 3, units)
-		assert.EqualValues(t, 1, commits)
 	})
 }
 
@@ -505,26 +294,5 @@ func TestSlowReadersMakeNoSlowStatements(t *testing.T) {
 			"operation": "SELECT", "statement": "SELECT 1 UNION ALL SELECT 2", "duration": time.Duration(0), "rows": int64(2),
 		}, logs.All()[0].ContextMap())
 		assert.Equal(t, []time.Duration{2 * time.Minute}, took, "observers are told how long the result was open")
-	})
-}
-
-// SQLite rolls a whole transaction back when a statement that writes is
-// interrupted. A member's that is soon done is not: no time passes meanwhile.
-func TestMemberWhoLeavesDuringAStatementHarmsNobody(t *testing.T) {
-	t.Parallel()
-	inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
-		err := meet(t, db, func(ctx context.Context, s *dbmodule.Session) error {
-			if err := insert(ctx, s, unique(db)); err != nil {
-				return err
-			}
-			leaving, leave := context.WithCancel(ctx)
-			go leave()
-			_, err := s.ExecContext(leaving, "INSERT INTO accounts (name, balance) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT 'late', count(*) FROM n")
-			return err
-		}, lasting(db, 0))
-		require.NoError(t, err)
-		commits, units := dbmodule.GroupedCommits(db)
-		assert.EqualValues(t, 3, units)
-		assert.EqualValues(t, 1, commits)
 	})
 }
