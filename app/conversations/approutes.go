@@ -125,7 +125,7 @@ func (h *handlers) appSearch(ctx context.Context, in *appSearchInput) (*appPageO
 		return nil, err
 	}
 	s := httpmodule.Session(ctx, h.sessions)
-	rows, next, err := h.store.Page(ctx, s, f, in.Order, in.PageID, in.Limit)
+	rows, next, err := h.store.AppPage(ctx, s, f, in.Order, in.PageID, in.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package conversations
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,6 +100,19 @@ type TokenUsage struct {
 	ResponseID       string `json:"response_id"`
 }
 
+// What is not read of conversations that are to be shown. A row has forty columns, some of
+// them large, and to read them is most of what a listing costs.
+var (
+	// unshown are the columns that no view shows, and the skills, which are read apart.
+	unshown = []string{
+		"agent_skills", "has_parent", "title_folded", "title_pinned", "tags_pinned", "public_pinned",
+		"info_digest", "state_micros", "info_micros", "event_count", "numbered",
+	}
+	// unshownToApps are those and what AppInfo does not show.
+	unshownToApps = append(slices.Clone(unshown),
+		"confirmation_policy", "stats", "max_iterations", "stuck_detection", "leaf_event_id")
+)
+
 // Info shows c, whose children are sub.
 func (c *Conversation) Info(sub []string) *Info {
 	d := c.details()
@@ -123,18 +137,18 @@ func (c *Conversation) Info(sub []string) *Info {
 		SubConversationIDs:       append([]string{}, sub...),
 		LeafEventID:              c.LeafEventID,
 		PersistenceDir:           d.get("persistence_dir", `"workspace/conversations"`),
-		HookConfig:               d.get("hook_config", "null"),
-		SecurityAnalyzer:         d.get("security_analyzer", "null"),
+		HookConfig:               d["hook_config"],
+		SecurityAnalyzer:         d["security_analyzer"],
 		AgentState:               d.get("agent_state", "{}"),
 		BlockedActions:           d.get("blocked_actions", "{}"),
 		BlockedMessages:          d.get("blocked_messages", "{}"),
-		LastUserMessageID:        d.get("last_user_message_id", "null"),
-		ForkedFromConversationID: d.get("forked_from_conversation_id", "null"),
-		ForkedFromEventID:        d.get("forked_from_event_id", "null"),
-		CurrentModelID:           d.get("current_model_id", "null"),
+		LastUserMessageID:        d["last_user_message_id"],
+		ForkedFromConversationID: d["forked_from_conversation_id"],
+		ForkedFromEventID:        d["forked_from_event_id"],
+		CurrentModelID:           d["current_model_id"],
 		AvailableModels:          d.get("available_models", "[]"),
 		RuntimeModelSwitch:       d.get("supports_runtime_model_switch", "false"),
-		LaunchedAgentProfile:     d.get("launched_agent_profile", "null"),
+		LaunchedAgentProfile:     d["launched_agent_profile"],
 		ClientTools:              d.get("client_tools", "[]"),
 		CreatedAt:                rfc3339(c.CreatedAt),
 		UpdatedAt:                rfc3339(c.UpdatedAt),
@@ -143,16 +157,16 @@ func (c *Conversation) Info(sub []string) *Info {
 
 // AppInfo shows c, whose children are sub, to the app server's clients.
 func (c *Conversation) AppInfo(sub []string) *AppInfo {
-	d := c.details()
+	d, tags := c.details(), c.tags()
 	info := &AppInfo{
 		ID:                 wire.HexID(c.ID),
 		CreatedByUserID:    c.CreatedByUserID,
 		SandboxID:          c.SandboxID,
-		SelectedRepository: d.get("selected_repository", "null"),
-		SelectedBranch:     d.get("selected_branch", "null"),
-		GitProvider:        d.get("git_provider", "null"),
+		SelectedRepository: d["selected_repository"],
+		SelectedBranch:     d["selected_branch"],
+		GitProvider:        d["git_provider"],
 		Title:              c.Title,
-		Trigger:            c.trigger(d),
+		Trigger:            trigger(d, tags),
 		PRNumber:           wire.Raw(c.PRNumbers, "[]"),
 		LLMModel:           c.model(d),
 		AgentKind:          c.AgentKind,
@@ -170,14 +184,14 @@ func (c *Conversation) AppInfo(sub []string) *AppInfo {
 			},
 		},
 		Public:             c.Public,
-		Tags:               c.tags(),
+		Tags:               tags,
 		SubConversationIDs: make([]string, len(sub)),
 		SandboxStatus:      "MISSING",
 		ExecutionStatus:    c.status(),
 		CreatedAt:          rfc3339(c.CreatedAt),
 		UpdatedAt:          rfc3339(c.UpdatedAt),
 	}
-	info.LaunchedAgentProfile = d.get("launched_agent_profile", "null")
+	info.LaunchedAgentProfile = d["launched_agent_profile"]
 	if c.AgentKind == kindACP {
 		if agent, err := wire.ParseObject(c.leanAgent()); err == nil {
 			info.ACPServer, _ = agent.String("acp_server", 0)
@@ -187,10 +201,8 @@ func (c *Conversation) AppInfo(sub []string) *AppInfo {
 		info.Metrics.AccumulatedTokenUsage.Model = *info.LLMModel
 		info.Metrics.ModelName = *info.LLMModel
 	}
-	if workspace, err := wire.ParseObject([]byte(c.Workspace)); err == nil {
-		if dir, err := workspace.String("working_dir", 0); err == nil && dir != nil {
-			info.Workspace = &AppWorkspace{WorkingDir: dir}
-		}
+	if dir, err := object(c.Workspace).String("working_dir", 0); err == nil && dir != nil {
+		info.Workspace = &AppWorkspace{WorkingDir: dir}
 	}
 	if c.ParentID != nil {
 		hex := wire.HexID(*c.ParentID)
@@ -212,33 +224,41 @@ func (c *Conversation) model(d details) *string {
 	return c.LLMModel
 }
 
-// trigger is what began the conversation. Automations say so by their tags.
-func (c *Conversation) trigger(d details) json.RawMessage {
-	trigger := d.get("trigger", "null")
-	if string(trigger) != "null" {
-		return trigger
+// trigger is what began a conversation. Automations say so by their tags.
+func trigger(d details, tags map[string]string) json.RawMessage {
+	if wire.Object(d).Has("trigger") {
+		return d["trigger"]
 	}
-	for name := range c.tags() {
+	for name := range tags {
 		if strings.HasPrefix(name, "automation") {
 			return json.RawMessage(`"automation"`)
 		}
 	}
-	return trigger
+	return nil
 }
 
 func rfc3339(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// details are the members that are given back as they came.
-type details map[string]json.RawMessage
+// details are the members that are given back as they came. One that is not there is nil,
+// which encoding/json writes as null.
+type details wire.Object
 
-func (c *Conversation) details() details {
-	var d details
-	// The column holds what fill has marshalled; if anything else, nothing is known.
-	if json.Unmarshal([]byte(c.Details), &d) != nil {
+func (c *Conversation) details() details { return details(object(c.Details)) }
+
+// object reads a JSON object that is stored. The columns hold what was checked before; if
+// anything else, nothing is known.
+func object(stored string) wire.Object {
+	if stored == emptyObject { // as most are
 		return nil
 	}
-	return d
+	o, err := wire.ParseObject([]byte(stored))
+	if err != nil {
+		return nil
+	}
+	return o
 }
+
+const emptyObject = "{}"
 
 func (d details) get(name, fallback string) json.RawMessage {
 	if value, ok := d[name]; ok {
@@ -249,6 +269,9 @@ func (d details) get(name, fallback string) json.RawMessage {
 
 func (c *Conversation) tags() map[string]string {
 	tags := map[string]string{}
+	if c.Tags == emptyObject { // as most are
+		return tags
+	}
 	if json.Unmarshal([]byte(c.Tags), &tags) != nil || tags == nil {
 		return map[string]string{}
 	}

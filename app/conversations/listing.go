@@ -137,16 +137,30 @@ func escapeLike(text string) string {
 
 // Page lists up to limit conversations after pageID, "" for the first page, and
 // returns the next page's id, "" after the last. A page_id of another listing,
-// order or origin is a [wire.Invalid].
+// order or origin is a [wire.Invalid]. What no view shows of them is not read.
 func (*Store) Page(
 	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
+) ([]*Conversation, string, error) {
+	return pageWithout(ctx, db, unshown, f, order, pageID, limit)
+}
+
+// AppPage is [Store.Page] for [Conversation.AppInfo], which shows less of them.
+func (*Store) AppPage(
+	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
+) ([]*Conversation, string, error) {
+	return pageWithout(ctx, db, unshownToApps, f, order, pageID, limit)
+}
+
+// pageWithout is Page without columns.
+func pageWithout(
+	ctx context.Context, db bun.IDB, columns []string, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	var rows []*Conversation
 	w, err := f.way(ctx, db, sortingOf(order))
 	if err != nil {
 		return nil, "", err
 	}
-	q, err := pageQuery(db.NewSelect().Model(&rows), f, w, order, pageID, limit)
+	q, err := pageQuery(db.NewSelect().Model(&rows).ExcludeColumn(columns...), f, w, order, pageID, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -185,7 +199,7 @@ func pageQuery(q *bun.SelectQuery, f Filter, w way, order, pageID string, limit 
 		}
 		f = f.from(by.column, cursor.Micros, after)
 	}
-	q = f.apply(q.ExcludeColumn("agent_skills").Limit(int64(limit)+1), func(column string) bool { return w.finds(column, by) })
+	q = f.apply(q.Limit(int64(limit)+1), func(column string) bool { return w.finds(column, by) })
 	column, id, key := bun.SafeQuery("conversation.?", bun.Ident(by.column)), bun.Safe("conversation.id"), by.key
 	if w.sorts() { // by what is no column to an engine, which has no index for it then
 		column = bun.SafeQuery("COALESCE(?, ?)", column, column)

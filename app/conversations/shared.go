@@ -56,7 +56,7 @@ func (h *handlers) sharedSearch(ctx context.Context, in *appSearchInput) (*appPa
 		return nil, err
 	}
 	f.Public = true
-	rows, next, err := h.store.Page(ctx, httpmodule.Session(ctx, h.sessions), f, in.Order, in.PageID, in.Limit)
+	rows, next, err := h.store.AppPage(ctx, httpmodule.Session(ctx, h.sessions), f, in.Order, in.PageID, in.Limit)
 	if err != nil {
 		return nil, err
 	}

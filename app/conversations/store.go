@@ -44,10 +44,10 @@ func (s *Store) changed(ctx context.Context, db bun.IDB, id string) error {
 	return s.publisher.Changed(ctx, db, id)
 }
 
-// Get reads one conversation, without its agent's skills.
+// Get reads what views show of one conversation, without its agent's skills.
 func (*Store) Get(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
 	c := new(Conversation)
-	if err := db.NewSelect().Model(c).ExcludeColumn("agent_skills").Where("conversation.id = ?", id).Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(c).ExcludeColumn(unshown...).Where("conversation.id = ?", id).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("conversations: get %s: %w", id, err)
 	}
 	return c, nil
@@ -70,13 +70,13 @@ func (*Store) EventCount(ctx context.Context, db bun.IDB, id string) (int64, err
 	return n, nil
 }
 
-// Batch reads conversations in the order of ids, nil where there is none.
+// Batch reads what views show of conversations, in the order of ids, nil where there is none.
 func (*Store) Batch(ctx context.Context, db bun.IDB, ids []string) ([]*Conversation, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	var rows []*Conversation
-	if err := db.NewSelect().Model(&rows).ExcludeColumn("agent_skills").Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&rows).ExcludeColumn(unshown...).Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("conversations: get %d: %w", len(ids), err)
 	}
 	byID := make(map[string]*Conversation, len(rows))

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
@@ -195,12 +197,13 @@ func (h *handlers) search(ctx context.Context, in *searchInput) (*pageOutput, er
 }
 
 func (h *handlers) page(ctx context.Context, rawID string, f Filter, in PageInput) (*pageOutput, error) {
-	id, s, err := h.conversation(ctx, rawID)
+	id, err := wire.PathID(rawID, "conversation_id")
 	if err != nil {
 		return nil, err
 	}
+	s := httpmodule.Session(ctx, h.sessions)
 	payloads, next, err := h.store.Page(ctx, s, id, f, in.Order, in.PageID, in.Limit)
-	if err != nil {
+	if err = h.orMissing(ctx, s, id, len(payloads) > 0, err); err != nil {
 		return nil, err
 	}
 	if err := reserve(ctx, payloads); err != nil {
@@ -220,6 +223,20 @@ func (h *handlers) conversation(ctx context.Context, rawID string) (string, bun.
 		return "", nil, wire.NotFound(err, "Conversation")
 	}
 	return id, s, nil
+}
+
+// orMissing is err, what came of reading events of a conversation, or that there is no such
+// conversation. Events that were found prove that there is. Without any it is looked for:
+// what else is wrong with a question about a conversation that is not there does not matter.
+func (h *handlers) orMissing(ctx context.Context, s bun.IDB, id string, found bool, err error) error {
+	var invalid *wire.Invalid
+	if found || err != nil && !errors.As(err, &invalid) {
+		return err
+	}
+	if missing := h.conversations.Exists(ctx, s, id); missing != nil {
+		return wire.NotFound(missing, "Conversation")
+	}
+	return err
 }
 
 type countInput struct {
@@ -280,12 +297,14 @@ func (h *handlers) list(ctx context.Context, rawID string, ids []string, where [
 	if len(ids) > paging.MaxBatch {
 		return nil, wire.NewInvalid("too_long", "At most 100 ids can be asked for at once", where...)
 	}
-	id, s, err := h.conversation(ctx, rawID)
+	id, err := wire.PathID(rawID, "conversation_id")
 	if err != nil {
 		return nil, err
 	}
+	s := httpmodule.Session(ctx, h.sessions)
 	payloads, err := h.store.Batch(ctx, s, id, ids)
-	if err != nil {
+	found := slices.ContainsFunc(payloads, func(payload string) bool { return payload != "" })
+	if err = h.orMissing(ctx, s, id, found, err); err != nil {
 		return nil, err
 	}
 	if err := reserve(ctx, payloads); err != nil {

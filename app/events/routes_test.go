@@ -153,7 +153,10 @@ func TestBadQueries(t *testing.T) {
 		assert.Equal(t, http.StatusUnprocessableEntity, s.Do(t, http.MethodGet, root, `[1]`).Status)
 		assert.Equal(t, `{"detail":"Event not found"}`, s.Do(t, http.MethodGet, root+"/none", "").Body)
 		other := strings.Replace(root, "0d3e", "1d3e", 1)
-		for _, path := range []string{other + "/search", other + "/count", other + "/count?kind=x", other + "?ids=1", other + "/1"} {
+		for _, path := range []string{
+			other + "/search", other + "/count", other + "/count?kind=x", other + "?ids=1", other + "/1",
+			other + "/search?page_id=AAAA", // that it is not there comes before what else is wrong
+		} {
 			assert.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, path, "").Status, path)
 		}
 	})

@@ -83,8 +83,10 @@ func member(part []byte) (name string, value json.RawMessage, err error) {
 	if end >= len(part) || part[0] != '"' {
 		return "", nil, errors.New("a member has no name")
 	}
-	if err := json.Unmarshal(part[:end+1], &name); err != nil {
-		return "", nil, err
+	if name = string(part[1:end]); strings.IndexByte(name, '\\') >= 0 {
+		if err := json.Unmarshal(part[:end+1], &name); err != nil {
+			return "", nil, err
+		}
 	}
 	rest := bytes.TrimLeft(part[end+1:], blanks)
 	if len(rest) == 0 || rest[0] != ':' {
