@@ -10,6 +10,7 @@ import (
 
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
 )
 
 // createBody documents what create reads.
@@ -73,6 +74,10 @@ func (h *handlers) create(ctx context.Context, in *bodyInput) (*infoOutput, erro
 	})
 	if errors.Is(err, dbmodule.ErrUnique) {
 		out, err := h.read(ctx, p.ID)
+		var answer *httpmodule.HTTPError
+		if errors.As(err, &answer) && answer.Status == http.StatusNotFound { // it is being deleted
+			return nil, beingDeleted(p.ID)
+		}
 		if err != nil {
 			return nil, err
 		}

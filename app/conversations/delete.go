@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
+	"github.com/labstack/echo/v4"
 	"github.com/uptrace/bun"
 	"go.uber.org/fx"
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
 )
 
 const (
@@ -18,12 +21,16 @@ const (
 	// them.
 	erasedAtOnce = 500
 	// condemned is the execution_status of a conversation whose events are being deleted. It
-	// is the mark by which a deletion that was cut off goes on. No agent server says it.
+	// is the mark by which a deletion that was cut off goes on, and by which readers leave the
+	// conversation out. No agent server says it.
 	condemned = "deletion asked"
 	// sweepEvery is how often a process looks for deletions that were cut off.
 	sweepEvery = time.Minute
 	// sweptAtOnce bounds how many conversations are looked for at a time.
 	sweptAtOnce = 100
+	// retryDeleted is how many seconds later one tries again who writes to a conversation that
+	// is being deleted.
+	retryDeleted = "5"
 )
 
 // Deleter deletes conversations with any number of events. It is safe for concurrent use.
@@ -39,7 +46,8 @@ func NewDeleter(sessions *dbmodule.SessionFactory, store *Store, recorder Record
 }
 
 // Delete deletes a conversation with its events: one with few in one transaction. One with many is
-// marked first, and then its events are deleted in pieces, so that others can write meanwhile. When
+// marked first, and then its events are deleted in pieces, so that others can write meanwhile. From the
+// mark on, readers do not find it, and what is sent for it is answered with 503. When
 // ctx ends before all is deleted, the mark stays and [Deleter.Sweep] goes on. A missing
 // conversation is dbmodule.ErrNotFound.
 func (d *Deleter) Delete(ctx context.Context, id string) error {
@@ -145,11 +153,27 @@ func (s *Store) condemn(ctx context.Context, db bun.IDB, id string) error {
 	return s.changed(ctx, db, id)
 }
 
-// status is what clients are told: to them a conversation that is being deleted is what an agent
-// server calls so.
-func (c *Conversation) status() string {
-	if c.ExecutionStatus == condemned {
-		return StatusDeleting
+// standingOnly leaves out conversations that are being deleted: for readers they are gone. No index
+// is used for it, since nearly all rows remain.
+func standingOnly(q *bun.SelectQuery) *bun.SelectQuery {
+	return q.Where("(conversation.execution_status <> ?) IS TRUE", condemned)
+}
+
+// refuseCondemned is err, or the error for a locked conversation that is being deleted. What an agent
+// server sends for it is not stored, as it would be deleted after its sender was told that it is
+// stored. The sender tries again, and then it begins the conversation anew.
+func refuseCondemned(c *Conversation, err error) error {
+	if err != nil || c.ExecutionStatus != condemned {
+		return err
 	}
-	return c.ExecutionStatus
+	return beingDeleted(c.ID)
+}
+
+func beingDeleted(id string) error {
+	return &httpmodule.HTTPError{
+		Status: http.StatusServiceUnavailable,
+		Detail: "The conversation is being deleted; try again when it is gone",
+		Header: http.Header{echo.HeaderRetryAfter: {retryDeleted}},
+		Cause:  fmt.Errorf("conversations: %s is being deleted", id),
+	}
 }

@@ -48,13 +48,6 @@ func fill(t *testing.T, s *apptest.Server, id string, n int) {
 	require.Equal(t, 200, s.Do(t, http.MethodPost, "/api/v1/webhooks/events/"+id, "["+strings.Join(batch, ",")+"]").Status)
 }
 
-func statusOf(t *testing.T, s *apptest.Server, id string) string {
-	t.Helper()
-	return apptest.JSON[struct {
-		ExecutionStatus string `json:"execution_status"`
-	}](t, s, http.MethodGet, "/api/conversations/"+id, "", 200).ExecutionStatus
-}
-
 func eventsOf(t *testing.T, s *apptest.Server, id string) int64 {
 	t.Helper()
 	session := s.Sessions.New(dbmodule.ReadOnly())
@@ -80,11 +73,7 @@ func TestManyEventsAreDeletedInPieces(t *testing.T) {
 		deleter := conversations.NewDeleter(s.Sessions, s.Conversations, recorder)
 		require.Error(t, deleter.Delete(ctx, many), "it was cut off")
 		require.EqualValues(t, 700, eventsOf(t, s, many), "one piece is gone")
-		require.Equal(t, "deleting", statusOf(t, s, many))
-		// Others write meanwhile, and what an agent server says does not end the deletion.
-		fill(t, s, fewOther, 3)
-		require.Equal(t, 200, s.Do(t, http.MethodPost, "/api/v1/webhooks/conversations", `{"id":"`+many+`","execution_status":"running"}`).Status)
-		require.Equal(t, "deleting", statusOf(t, s, many))
+		fill(t, s, fewOther, 3) // others write meanwhile
 
 		recorder.pieces, recorder.do = nil, nil
 		require.NoError(t, deleter.Sweep(t.Context()))
@@ -103,5 +92,95 @@ func TestManyEventsAreDeletedInPieces(t *testing.T) {
 		assert.Equal(t, 200, s.Do(t, http.MethodDelete, "/api/conversations/"+many, "").Status)
 		assert.Equal(t, 404, s.Do(t, http.MethodDelete, "/api/conversations/"+many, "").Status)
 		assert.Zero(t, eventsOf(t, s, many))
+	})
+}
+
+// As soon as a deletion is marked, nobody finds the conversation any more, and what is sent for it
+// is not taken and lost, but is to be sent again.
+func TestWhatIsBeingDeletedIsGoneForReaders(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		const child = "0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a12"
+		fill(t, s, many, 600)
+		const made = `{"id":"` + many + `","title":"Coins","tags":{"a":"b"},"public":true,"sandbox_id":"s","parent_conversation_id":"` + fewOther + `"}`
+		require.Equal(t, 200, s.Do(t, http.MethodPost, "/api/v1/webhooks/conversations", made).Status)
+		fill(t, s, fewOther, 3)
+		fill(t, s, child, 1)
+		require.Equal(t, 200, s.Do(t, http.MethodPatch, "/api/conversations/"+many, `{"public":true}`).Status)
+		require.Equal(t, 200, s.Do(t, http.MethodGet, "/api/shared-events/search?conversation_id="+many, "").Status)
+		listings := map[string]string{}
+		for _, search := range []string{
+			"/api/conversations/search?", "/api/conversations/search?sort_order=UPDATED_AT", "/api/shared-conversations/search?include_sub_conversations=true",
+			"/api/v1/app-conversations/search?sort_order=TITLE&include_sub_conversations=true", "/api/v1/app-conversations/search?tag=a:b&include_sub_conversations=true",
+			"/api/v1/app-conversations/search?include_sub_conversations=true", "/api/v1/app-conversations/search?sandbox_id__eq=s&include_sub_conversations=true",
+			"/api/v1/app-conversations/search?title__contains=coins&include_sub_conversations=true",
+			"/api/v1/app-conversations/search?created_at__gte=2020-01-01T00:00:00Z&include_sub_conversations=true",
+		} {
+			before := s.Do(t, http.MethodGet, search, "")
+			require.Equal(t, 200, before.Status, before.Body)
+			require.Contains(t, strings.ReplaceAll(before.Body, "-", ""), strings.ReplaceAll(many, "-", ""), search)
+			listings[search] = strings.Replace(search, "/search?", "/count?", 1)
+		}
+		count := func(path string) int { return apptest.JSON[int](t, s, http.MethodGet, path, "", 200) }
+		counted := map[string]int{}
+		for _, path := range listings {
+			if !strings.Contains(path, "sort_order") {
+				counted[path] = count(path)
+			}
+		}
+
+		ctx, cut := context.WithCancel(t.Context())
+		recorder := &between{Recorder: s.Events, do: func(int) { cut() }}
+		deleter := conversations.NewDeleter(s.Sessions, s.Conversations, recorder)
+		require.Error(t, deleter.Delete(ctx, many), "it is cut off when it is marked")
+		require.NotZero(t, eventsOf(t, s, many))
+
+		for search := range listings {
+			after := s.Do(t, http.MethodGet, search, "")
+			require.Equal(t, 200, after.Status)
+			assert.NotContains(t, strings.ReplaceAll(after.Body, "-", ""), strings.ReplaceAll(many, "-", ""), search)
+		}
+		for path, n := range counted {
+			assert.Equal(t, n-1, count(path), path)
+		}
+		for _, path := range []string{
+			"/api/conversations/" + many, "/api/conversations/" + many + "/events/search", "/api/conversations/" + many + "/events/count",
+			"/api/conversations/" + many + "/events/count?kind=MessageEvent", "/api/conversations/" + many + "/events/e1", "/api/conversations/" + many + "/events?ids=e1",
+			"/api/conversations/" + many + "/agent_final_response",
+			"/api/v1/conversation/" + many + "/events/search", "/api/v1/app-conversations/" + many + "/download",
+			"/api/shared-events/search?conversation_id=" + many, "/api/shared-events/" + many + "/e1",
+		} {
+			assert.Equal(t, 404, s.Do(t, http.MethodGet, path, "").Status, path)
+		}
+		for _, path := range []string{
+			"/api/conversations?ids=" + many, "/api/v1/app-conversations?ids=" + many, "/api/shared-conversations?ids=" + many,
+		} {
+			assert.Equal(t, "[null]", strings.TrimSpace(s.Do(t, http.MethodGet, path, "").Body), path)
+		}
+		assert.NotContains(t, s.Do(t, http.MethodGet, "/api/v1/app-conversations?ids="+fewOther, "").Body, many, "no child of its parent")
+		assert.NotContains(t, s.Do(t, http.MethodGet, "/api/v1/app-conversations?ids="+fewOther, "").Body, strings.ReplaceAll(many, "-", ""))
+
+		stored := eventsOf(t, s, many)
+		for _, write := range [][2]string{
+			{"/api/v1/webhooks/conversations", `{"id":"` + many + `","execution_status":"running"}`},
+			{"/api/v1/webhooks/events/" + many, `[{"id":"new","kind":"MessageEvent","timestamp":"2026-01-31T12:00:00"}]`},
+			{"/api/conversations", `{"conversation_id":"` + many + `"}`},
+		} {
+			answer := s.Do(t, http.MethodPost, write[0], write[1])
+			assert.Equal(t, 503, answer.Status, write[0])
+			assert.Equal(t, "5", answer.Header.Get("Retry-After"), write[0])
+		}
+		assert.Equal(t, 200, s.Do(t, http.MethodPost, "/api/v1/webhooks/conversations", `{"id":"`+many+`","execution_status":"deleting"}`).Status,
+			"that its agent server deletes its copy changes nothing")
+		assert.Equal(t, 404, s.Do(t, http.MethodPatch, "/api/conversations/"+many, `{"title":"x"}`).Status)
+		assert.Equal(t, 404, s.Do(t, http.MethodPost, "/api/conversations/"+many+"/events", `{"role":"user","content":[]}`).Status)
+		assert.Equal(t, 404, s.Do(t, http.MethodDelete, "/api/conversations/"+many, "").Status)
+		assert.Equal(t, stored, eventsOf(t, s, many))
+
+		recorder.do = nil
+		require.NoError(t, deleter.Sweep(t.Context()))
+		assert.Zero(t, eventsOf(t, s, many))
+		fill(t, s, many, 1)
+		assert.Equal(t, 200, s.Do(t, http.MethodGet, "/api/conversations/"+many, "").Status, "what is sent again begins it anew")
 	})
 }

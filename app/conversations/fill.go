@@ -16,9 +16,7 @@ func (p *Patch) fill(c *Conversation) {
 		folded := wire.Fold(*p.Title)
 		c.Title, c.TitleFolded, c.TitleSort = p.Title, &folded, titleSort(folded)
 	}
-	if c.ExecutionStatus != condemned { // nothing that is told ends a deletion
-		set(&c.ExecutionStatus, p.Status)
-	}
+	set(&c.ExecutionStatus, p.Status)
 	if p.Agent != nil {
 		lean, skills := cutSkills(p.Agent)
 		c.Agent, c.Skills = string(lean), skills

@@ -123,7 +123,7 @@ func (c *Conversation) Info(sub []string) *Info {
 	return &Info{
 		ID:                       c.ID,
 		Title:                    c.Title,
-		ExecutionStatus:          c.status(),
+		ExecutionStatus:          c.ExecutionStatus,
 		Agent:                    agent,
 		Workspace:                json.RawMessage(c.Workspace),
 		ConfirmationPolicy:       json.RawMessage(c.ConfirmationPolicy),
@@ -187,7 +187,7 @@ func (c *Conversation) AppInfo(sub []string) *AppInfo {
 		Tags:               tags,
 		SubConversationIDs: make([]string, len(sub)),
 		SandboxStatus:      "MISSING",
-		ExecutionStatus:    c.status(),
+		ExecutionStatus:    c.ExecutionStatus,
 		CreatedAt:          rfc3339(c.CreatedAt),
 		UpdatedAt:          rfc3339(c.UpdatedAt),
 	}

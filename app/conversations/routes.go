@@ -279,8 +279,9 @@ func (h *handlers) registerDelete(api huma.API, id, path, tag string) {
 	op := huma.Operation{
 		OperationID: id, Method: http.MethodDelete, Path: path, Tags: []string{tag},
 		Summary: "Delete a conversation and its events",
-		Description: "Conversations that it is the parent of stay. Many events are deleted piece by piece: until all are gone, " +
-			"the conversation has the status deleting. That goes on when the client leaves.",
+		Description: "Conversations that it is the parent of stay. Many events are deleted piece by piece, and the answer comes " +
+			"when all are gone. Until then, the conversation is not found any more, and what is pushed for it is answered with 503. " +
+			"The deletion goes on when the client leaves.",
 		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 	}
 	httpmodule.DownloadLimits().Operation(&op)

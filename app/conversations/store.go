@@ -47,7 +47,8 @@ func (s *Store) changed(ctx context.Context, db bun.IDB, id string) error {
 // Get reads what views show of one conversation, without its agent's skills.
 func (*Store) Get(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
 	c := new(Conversation)
-	if err := db.NewSelect().Model(c).ExcludeColumn(unshown...).Where("conversation.id = ?", id).Scan(ctx); err != nil {
+	q := db.NewSelect().Model(c).ExcludeColumn(unshown...).Where("conversation.id = ?", id)
+	if err := standingOnly(q).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("conversations: get %s: %w", id, err)
 	}
 	return c, nil
@@ -59,11 +60,16 @@ func (*Store) Exists(ctx context.Context, db bun.IDB, id string) error {
 	return err
 }
 
+// Found is a query that has a row if Get finds the conversation, for EXISTS in queries of what
+// belongs to it.
+func (*Store) Found(db bun.IDB, id string) *bun.SelectQuery {
+	return standingOnly(db.NewSelect().Model((*Conversation)(nil)).Column("event_count").Where("conversation.id = ?", id))
+}
+
 // EventCount is how many events a conversation has.
-func (*Store) EventCount(ctx context.Context, db bun.IDB, id string) (int64, error) {
+func (s *Store) EventCount(ctx context.Context, db bun.IDB, id string) (int64, error) {
 	var n int64
-	err := db.NewSelect().Model((*Conversation)(nil)).Column("event_count").
-		Where("conversation.id = ?", id).Scan(ctx, &n)
+	err := s.Found(db, id).Scan(ctx, &n)
 	if err != nil {
 		return 0, fmt.Errorf("conversations: get %s: %w", id, err)
 	}
@@ -76,7 +82,8 @@ func (*Store) Batch(ctx context.Context, db bun.IDB, ids []string) ([]*Conversat
 		return nil, nil
 	}
 	var rows []*Conversation
-	if err := db.NewSelect().Model(&rows).ExcludeColumn(unshown...).Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+	q := db.NewSelect().Model(&rows).ExcludeColumn(unshown...).Where("conversation.id IN (?)", bun.List(ids))
+	if err := standingOnly(q).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("conversations: get %d: %w", len(ids), err)
 	}
 	byID := make(map[string]*Conversation, len(rows))
@@ -101,9 +108,10 @@ func (*Store) Children(ctx context.Context, db bun.IDB, parents []string) (map[s
 		ID       string `bun:"id"`
 		ParentID string `bun:"parent_conversation_id"`
 	}
-	err := db.NewSelect().Model((*Conversation)(nil)).Column("id", "parent_conversation_id").
+	q := db.NewSelect().Model((*Conversation)(nil)).Column("id", "parent_conversation_id").
 		Where("conversation.parent_conversation_id IN (?)", bun.List(parents)).
-		Order("conversation.created_at", "conversation.id").Scan(ctx, &rows)
+		Order("conversation.created_at", "conversation.id")
+	err := standingOnly(q).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("conversations: list children: %w", err)
 	}
@@ -177,6 +185,9 @@ func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
 // Update changes what a client may: title, tags, public.
 func (s *Store) Update(ctx context.Context, db bun.IDB, id string, p *Patch) (*Conversation, error) {
 	c, err := s.lockExisting(ctx, db, id)
+	if err == nil && c.ExecutionStatus == condemned {
+		err = fmt.Errorf("conversations: update %s, which is being deleted: %w", id, sql.ErrNoRows)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +219,8 @@ func (s *Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 
 // Lock holds a conversation's row until db's transaction ends and returns it. A
 // conversation that is not there is made, with nothing known of it but its id:
-// its events may come first, and must not be lost. Of one that is there, only what
+// its events may come first, and must not be lost. One that is being deleted takes nothing
+// more: the error is answered with 503, and the sender tries again when it is gone. Of one that is there, only what
 // Advance needs is read. Writers of events lock the
 // conversation before anything else, so that they queue up instead of
 // deadlocking, and what they read afterwards is what earlier ones committed.
@@ -220,14 +232,14 @@ func (s *Store) Lock(ctx context.Context, db bun.IDB, id string) (*Conversation,
 }
 
 // lock is Lock; a conversation that it makes has p's content. It reads columns,
-// agent_kind among them, or all.
+// agent_kind and execution_status among them, or all.
 func (s *Store) lock(
 	ctx context.Context, db bun.IDB, id string, p *Patch, columns ...string,
 ) (c *Conversation, created bool, err error) {
 	if db.Dialect().Name() != dialect.MySQL {
 		c, err = s.lockExisting(ctx, db, id, columns...)
 		if !errors.Is(err, sql.ErrNoRows) {
-			return c, false, err
+			return c, false, refuseCondemned(c, err)
 		}
 	}
 	// On MySQL this comes first even if the row is there: to look for a missing
@@ -240,7 +252,7 @@ func (s *Store) lock(
 		return nil, false, fmt.Errorf("conversations: insert %s: %w", id, err)
 	}
 	if c, err = s.lockExisting(ctx, db, id, columns...); err != nil || c.AgentKind != placeholder {
-		return c, false, err
+		return c, false, refuseCondemned(c, err)
 	}
 	fresh := blank(id, wire.Now())
 	if p.CreatedAt != nil {

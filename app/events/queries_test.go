@@ -13,18 +13,18 @@ import (
 	"github.com/openhands-go/server/app/apptest"
 )
 
-// counter counts statements that read a table.
+// counter counts statements that read events, and those that look for nothing but a conversation.
 type counter struct{ conversations, events atomic.Int64 }
 
 func (*counter) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
 
 func (c *counter) AfterQuery(_ context.Context, event *bun.QueryEvent) {
 	text := strings.NewReplacer("`", "", `"`, "").Replace(event.Query)
-	if strings.Contains(text, "FROM conversations") {
-		c.conversations.Add(1)
-	}
-	if strings.Contains(text, "FROM events") {
+	switch {
+	case strings.Contains(text, "FROM events"):
 		c.events.Add(1)
+	case strings.Contains(text, "FROM conversations"):
+		c.conversations.Add(1)
 	}
 }
 

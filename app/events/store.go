@@ -107,6 +107,7 @@ func (s *Store) Page(
 		f = f.from(cursor.Micros, after)
 	}
 	q := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).
+		Where("EXISTS (?)", s.conversations.Found(db, conversationID)).
 		Column(storedColumns...).ForceIndex(f.index()).
 		OrderExpr("event.ts ?, event.seq ?", bun.Safe(direction), bun.Safe(direction)).
 		Limit(int64(limit) + 1)
@@ -181,7 +182,8 @@ func (s *Store) Count(ctx context.Context, db bun.IDB, conversationID string, f 
 func (s *Store) Get(ctx context.Context, db bun.IDB, conversationID, id string) (string, error) {
 	var e stored
 	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
-		Where("event.conversation_id = ?", conversationID).Where("event.id = ?", keyOf(id)).Scan(ctx, &e)
+		Where("event.conversation_id = ?", conversationID).Where("event.id = ?", keyOf(id)).
+		Where("EXISTS (?)", s.conversations.Found(db, conversationID)).Scan(ctx, &e)
 	if err != nil {
 		return "", fmt.Errorf("events: get: %w", err)
 	}
@@ -199,7 +201,8 @@ func (s *Store) Batch(ctx context.Context, db bun.IDB, conversationID string, id
 		keys[i] = keyOf(id)
 	}
 	q := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
-		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(keys))
+		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(keys)).
+		Where("EXISTS (?)", s.conversations.Found(db, conversationID))
 	byID, size := make(map[string]string, len(ids)), 0
 	err := s.each(ctx, q, func(e stored, payload string) bool {
 		byID[e.ID] = payload
