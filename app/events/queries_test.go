@@ -35,7 +35,7 @@ func TestConversationIsLookedForWhereNoEventsAre(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		pushAll(t, s, `{"id":"1","kind":"MessageEvent","source":"user"}`)
 		counts := new(counter)
-		s.DB.DB().AddQueryHook(counts)
+		s.DB.DB().AddQueryHook(counts) //nolint:staticcheck // WithQueryHook makes a database that no session uses
 		for _, test := range []struct {
 			path  string
 			looks int64
