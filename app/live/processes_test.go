@@ -1,7 +1,9 @@
 package live_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,8 +12,10 @@ import (
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/apptest"
+	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
 	"github.com/openhands-go/server/dbmodule/feed"
@@ -97,6 +101,30 @@ func TestDeletedElsewhere(t *testing.T) {
 		c.next()
 		require.Equal(t, 200, there.Do(t, "DELETE", "/api/conversations/"+id, "").Status)
 		assert.Equal(t, websocket.StatusCode(4004), c.closed())
+	})
+}
+
+// cutOff is a deletion that ends after its mark: nothing of the events is deleted.
+type cutOff struct{ conversations.Recorder }
+
+var errCutOff = errors.New("cut off")
+
+func (cutOff) ErasePiece(context.Context, bun.IDB, string, int) (int, error) { return 0, errCutOff }
+
+// A conversation whose events are being deleted is gone for streams too, those that are open and
+// those that begin.
+func TestBeingDeletedElsewhere(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		_, there, base := processes(t, cfg)
+		store(t, there, names("e", 0, 501)...)
+		c := open(t, base, "/sockets/session/"+id)
+		c.next()
+		deleter := conversations.NewDeleter(there.Sessions, there.Conversations, cutOff{there.Events})
+		require.ErrorIs(t, deleter.Delete(t.Context(), id), errCutOff)
+		assert.Equal(t, websocket.StatusCode(4004), c.closed())
+		assert.Equal(t, websocket.StatusCode(4004), open(t, base, "/sockets/events/"+id+"?resend_mode=all").closed())
+		assert.Equal(t, 404, there.Do(t, "GET", "/api/conversations/"+id+"/events/stream", "").Status)
 	})
 }
 

@@ -68,15 +68,23 @@ func (r *Rooms) read(ctx context.Context, fn func(s *dbmodule.Session) error) er
 	defer func() { <-r.reading }()
 	// A query needs a large stack, and a goroutine keeps its stack: those of open streams stay small.
 	done := make(chan error, 1)
-	go func() {
-		s := r.sessions.New()
-		err := fn(s)
+	go func() { done <- r.readNow(fn) }()
+	return <-done
+}
+
+// readNow runs fn with a session of its own. A panic is its error: in this goroutine nobody else
+// would recover, and the process would end.
+func (r *Rooms) readNow(fn func(s *dbmodule.Session) error) (err error) {
+	s := r.sessions.New()
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("live: reading panicked: %v", cause)
+		}
 		if closeErr := s.Close(); err == nil {
 			err = closeErr
 		}
-		done <- err
 	}()
-	return <-done
+	return fn(s)
 }
 
 // after reads the next events.
