@@ -2,11 +2,14 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func TestUsage(t *testing.T) {
@@ -118,6 +121,58 @@ func TestOpenAPINeedsNeitherSettingsNorDatabase(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(folder, "*")); len(left) > 0 {
 		t.Errorf("it left %v", left)
+	}
+}
+
+// What a reader of the documentation is told of errors, tags and bodies.
+//
+// Not parallel: it sets environment variables.
+func TestDocumentedErrorsHaveExamples(t *testing.T) {
+	environment(t, nil)
+	type content map[string]struct {
+		Schema struct {
+			Type any `json:"type"`
+		}
+		Example json.RawMessage
+	}
+	var document struct {
+		Paths map[string]map[string]struct {
+			Tags        []string
+			RequestBody struct{ Content content } `json:"requestBody"`
+			Responses   map[string]struct{ Content content }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(call(t, "openapi").stdout), &document))
+	tags, errors := map[string]bool{}, 0
+	for path, operations := range document.Paths {
+		for method, o := range operations {
+			for _, tag := range o.Tags {
+				tags[tag] = true
+			}
+			for status, response := range o.Responses {
+				answer, isJSON := response.Content["application/json"]
+				if status < "400" || !isJSON {
+					continue
+				}
+				errors++
+				var body struct{ Detail any }
+				require.NoError(t, json.Unmarshal(answer.Example, &body), "%s %s %s", method, path, status)
+				require.NotContains(t, []any{nil, "string"}, body.Detail, "%s %s %s", method, path, status)
+			}
+		}
+	}
+	require.Greater(t, errors, 50)
+	for tag := range tags {
+		require.Equal(t, strings.ToUpper(tag[:1])+tag[1:], tag, "two tags that differ in their first letter alone are two sections")
+	}
+	for _, path := range []string{"/api/v1/webhooks/conversations", "/api/v1/webhooks/events/{conversation_id}"} {
+		push := document.Paths[path]["post"]
+		for _, status := range []string{"200", "401", "422", "503"} {
+			require.Contains(t, push.Responses, status, path)
+		}
+		for _, body := range push.RequestBody.Content {
+			require.NotContains(t, fmt.Sprint(body.Schema.Type), "null", path)
+		}
 	}
 }
 
