@@ -74,7 +74,7 @@ func NewPolling(t testing.TB, cfg dbmodule.Config, interval time.Duration, chang
 	handler, err := httpmodule.New(cfgHTTP, httpmodule.Info{Title: "Test", Version: "1.0.0", Members: members},
 		zap.NewNop(), db,
 		compat.Routes,
-		conversations.NewRoutes(sessions, c, e),
+		conversations.NewRoutes(sessions, c, e, conversations.NewDeleter(sessions, c, e)),
 		events.NewRoutes(sessions, e, c, zap.NewNop()),
 		webhooks.NewRoutes(sessions, c, e, refused.NewStore(), zap.NewNop()),
 		live.NewRoutes(live.NewRooms(f, e, c, zap.NewNop()), streams, sessions, e, c),

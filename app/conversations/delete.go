@@ -22,7 +22,7 @@ const (
 	erasedAtOnce = 500
 	// condemned is the execution_status of a conversation whose events are being deleted. It
 	// is the mark by which a deletion that was cut off goes on, and by which readers leave the
-	// conversation out. No agent server says it.
+	// conversation out. Nobody else can set it: see parsePatch.
 	condemned = "deletion asked"
 	// sweepEvery is how often a process looks for deletions that were cut off.
 	sweepEvery = time.Minute
@@ -73,14 +73,19 @@ func (d *Deleter) erase(ctx context.Context, id string) error {
 	for gone := false; !gone; {
 		err := d.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
 			// As writers of events do, so that nobody waits for another in a circle.
-			if _, err := d.store.lockExisting(ctx, s, id, "id"); err != nil {
+			c, err := d.store.lockExisting(ctx, s, id, "execution_status")
+			if err != nil {
 				return err
+			}
+			// Another process was faster, and what has the id now was begun since.
+			if gone = c.ExecutionStatus != condemned; gone {
+				return nil
 			}
 			n, err := d.recorder.ErasePiece(ctx, s, id, erasedAtOnce)
 			if err != nil || n == erasedAtOnce {
 				return err
 			}
-			gone = true
+			gone = true // InTx may run this again, which begins by looking
 			return d.store.Delete(ctx, s, id)
 		})
 		switch {

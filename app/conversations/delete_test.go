@@ -95,6 +95,38 @@ func TestManyEventsAreDeletedInPieces(t *testing.T) {
 	})
 }
 
+// A conversation may be gone and begun anew while a process deletes it, or before a sweep comes to it:
+// another process was faster. The new one has no mark, and nothing of it is deleted.
+func TestWhatBeganAnewIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		fill(t, s, many, 3)
+		deleter := conversations.NewDeleter(s.Sessions, s.Conversations, s.Events)
+		require.NoError(t, deleter.Erase(t.Context(), many))
+		assert.EqualValues(t, 3, eventsOf(t, s, many))
+		assert.Equal(t, 200, s.Do(t, http.MethodGet, "/api/conversations/"+many, "").Status)
+	})
+}
+
+// The mark can't be set from outside: nobody would see the conversation any more, and then it would be
+// deleted.
+func TestMarkOfADeletionIsNoStatus(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		fill(t, s, many, 1)
+		const mark = `"deletion asked"`
+		s.Do(t, http.MethodPost, "/api/v1/webhooks/conversations", `{"id":"`+many+`","execution_status":`+mark+`}`)
+		s.Do(t, http.MethodPost, "/api/v1/webhooks/events/"+many,
+			`[{"id":"s1","kind":"ConversationStateUpdateEvent","timestamp":"2026-01-31T12:00:00","key":"execution_status","value":`+mark+`},`+
+				`{"id":"s2","kind":"ConversationStateUpdateEvent","timestamp":"2026-01-31T12:00:00","key":"full_state","value":{"execution_status":`+mark+`}}]`)
+		assert.Equal(t, 422, s.Do(t, http.MethodPost, "/api/conversations", `{"execution_status":`+mark+`}`).Status)
+		assert.Equal(t, 200, s.Do(t, http.MethodGet, "/api/conversations/"+many, "").Status)
+		require.NoError(t, conversations.NewDeleter(s.Sessions, s.Conversations, s.Events).Sweep(t.Context()))
+		assert.Equal(t, 200, s.Do(t, http.MethodGet, "/api/conversations/"+many, "").Status)
+		assert.NotZero(t, eventsOf(t, s, many))
+	})
+}
+
 // As soon as a deletion is marked, nobody finds the conversation any more, and what is sent for it
 // is not taken and lost, but is to be sent again.
 func TestWhatIsBeingDeletedIsGoneForReaders(t *testing.T) {

@@ -30,3 +30,6 @@ func (f Filter) Chosen(ctx context.Context, db bun.IDB, order string) (Way, erro
 func PageQuery(q *bun.SelectQuery, f Filter, w Way, order, pageID string, limit int) (*bun.SelectQuery, error) {
 	return pageQuery(q, f, w, order, pageID, limit)
 }
+
+// Erase is erase.
+func (d *Deleter) Erase(ctx context.Context, id string) error { return d.erase(ctx, id) }

@@ -42,8 +42,8 @@ type handlers struct {
 }
 
 // NewRoutes makes the routes of both views.
-func NewRoutes(sessions *dbmodule.SessionFactory, store *Store, recorder Recorder) httpmodule.Routes {
-	h := &handlers{sessions: sessions, store: store, recorder: recorder, deleter: NewDeleter(sessions, store, recorder)}
+func NewRoutes(sessions *dbmodule.SessionFactory, store *Store, recorder Recorder, deleter *Deleter) httpmodule.Routes {
+	h := &handlers{sessions: sessions, store: store, recorder: recorder, deleter: deleter}
 	return func(_ *echo.Echo, api huma.API) {
 		h.registerAgentView(api)
 		h.registerAppView(api)

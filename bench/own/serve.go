@@ -49,7 +49,7 @@ func Serve(ctx context.Context, c contract.Config, ready contract.ReadyFunc) (er
 	web := httpmodule.DefaultConfig()
 	web.Port = 0
 	server, err := httpmodule.New(web, httpmodule.Info{Title: "Own"}, log, db,
-		conversations.NewRoutes(sessions, stored, eventStore),
+		conversations.NewRoutes(sessions, stored, eventStore, conversations.NewDeleter(sessions, stored, eventStore)),
 		events.NewRoutes(sessions, eventStore, stored, log),
 		webhooks.NewRoutes(sessions, stored, eventStore, refused.NewStore(), log),
 	)

@@ -65,7 +65,7 @@ func openServer(ctx context.Context, c contract.Config, log *zap.Logger) (*serve
 	cfg := httpmodule.DefaultConfig()
 	cfg.RequestTimeout = 10 * time.Minute
 	handler, err := httpmodule.New(cfg, httpmodule.Info{Title: "Scale"}, zap.NewNop(), db,
-		conversations.NewRoutes(sessions, stored, eventStore),
+		conversations.NewRoutes(sessions, stored, eventStore, conversations.NewDeleter(sessions, stored, eventStore)),
 		events.NewRoutes(sessions, eventStore, stored, zap.NewNop()),
 		webhooks.NewRoutes(sessions, stored, eventStore, refused.NewStore(), zap.NewNop()),
 	)
