@@ -90,7 +90,7 @@ func (c *Conn) callOf(ctx context.Context) *Call {
 // madeOf is how a text was made that is about to be sent for a call, which may be nil. What is
 // sent instead of the call's own text was made by nobody.
 func madeOf(of *Call, query, sent string) prepared.Made {
-	if of == nil || len(query) != len(sent) {
+	if of == nil || query != sent {
 		return prepared.Made{}
 	}
 	return of.Made
