@@ -116,21 +116,23 @@ func TestAFileIsBelievedForASecond(t *testing.T) {
 
 func TestAFileThatCanNotBeUsedAtFirst(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "hunter2")
-	for text, want := range map[string]string{
-		"-": "keys: API_KEYS_FILE: open the file: no such file or directory", "a:read": "keys: API_KEYS_FILE: line 1: takes name:scope:key",
-		"": "keys: API_KEYS_FILE: there is no key in it",
+	for name, c := range map[string]struct{ text, want string }{
+		"there is none": {"-", "keys: API_KEYS_FILE: open the file: no such file or directory"},
+		"no scope":      {"a:read", "keys: API_KEYS_FILE: line 1: takes name:scope:key"},
+		"empty":         {"", "keys: API_KEYS_FILE: there is no key in it"},
+		"too large":     {string(make([]byte, mostBytes+1)), "keys: API_KEYS_FILE: the file has more than 1048576 bytes"},
 	} {
-		if text != "-" {
-			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		}
-		_, err := NewGate(Config{File: path}, zap.NewNop())
-		require.ErrorContains(t, err, want)
-		assert.NotContains(t, err.Error(), "hunter2")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "hunter2")
+			if c.text != "-" {
+				require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
+			}
+			_, err := NewGate(Config{File: path}, zap.NewNop())
+			require.ErrorContains(t, err, c.want)
+			assert.NotContains(t, err.Error(), "hunter2")
+		})
 	}
-	require.NoError(t, os.WriteFile(path, make([]byte, mostBytes+1), 0o600))
-	_, err := NewGate(Config{File: path}, zap.NewNop())
-	require.ErrorContains(t, err, "more than")
 }
 
 // Who guesses is slowed down, also when a guess is right; others are not, nor are keys that
