@@ -15,6 +15,7 @@ import (
 	"github.com/openhands-go/server/app/live"
 	"github.com/openhands-go/server/app/refused"
 	"github.com/openhands-go/server/app/webhooks"
+	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/feed"
 	"github.com/openhands-go/server/dbmodule/migrate"
 	"github.com/openhands-go/server/httpmodule"
@@ -49,10 +50,12 @@ func Server() program.Program {
 		Short:   "Store agent conversations and events, and serve OpenHands' HTTP routes",
 		Long: "Stores agent conversations and events in SQLite, PostgreSQL, MySQL or MariaDB and\n" +
 			"serves OpenHands' HTTP routes.",
-		Revisions: func(tell func(string)) []migrate.Source { return []migrate.Source{migrations.Source(tell)} },
-		Settings:  []any{&cfg},
-		Complete:  cfg.complete,
-		Models:    models(),
+		// The library's own default is this server's: openhands.db.
+		DatabaseURL: dbmodule.DefaultConfig().URL,
+		Revisions:   func(tell func(string)) []migrate.Source { return []migrate.Source{migrations.Source(tell)} },
+		Settings:    []any{&cfg},
+		Complete:    cfg.complete,
+		Models:      models(),
 		Options: fx.Options(
 			fx.Provide(func(cfg Config) (events.Config, feed.Config, httpstream.Config) {
 				return cfg.Events, cfg.Feed, cfg.Streams

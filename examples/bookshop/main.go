@@ -3,11 +3,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
-	"github.com/kelseyhightower/envconfig"
 	"github.com/spf13/cobra"
 	"go.uber.org/fx"
 	"go.uber.org/zap"
@@ -18,6 +16,7 @@ import (
 	"github.com/openhands-go/server/examples/bookshop/migrations"
 	"github.com/openhands-go/server/examples/bookshop/shop"
 	"github.com/openhands-go/server/httpmodule"
+	environment "github.com/openhands-go/server/httpmodule/program/settings"
 )
 
 // settings are the environment: DATABASE_URL, HOST and the others of
@@ -30,10 +29,13 @@ type settings struct {
 
 func readSettings() (settings, error) {
 	s := settings{database: dbmodule.DefaultConfig(), web: httpmodule.DefaultConfig()}
-	if err := errors.Join(envconfig.Process("", &s.database), envconfig.Process("", &s.web)); err != nil {
+	var err error
+	if s.database.URL, err = dbmodule.ParseURL("sqlite:///./bookshop.db"); err != nil {
 		return s, err
 	}
-	var err error
+	if err := environment.Read(&s.database, &s.web).Err(); err != nil {
+		return s, err
+	}
 	s.reports, err = s.database.Named(shop.Reports, func(variable string) (string, bool) {
 		value, ok := os.LookupEnv(variable)
 		if variable == "REPORTS_DATABASE_URL" && value == "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,10 +44,12 @@ type LogConfig struct {
 	Format LogFormat     `envconfig:"LOG_FORMAT" default:"auto" takes:"auto, console or json" desc:"form of the log: console, json, or auto (console on a terminal, json elsewhere)"`
 }
 
-// DefaultConfig returns the defaults that the tags of [Config] name, except for
-// DATABASE_SCHEMA: for a program with revisions it is migrate.
+// DefaultConfig returns the defaults that the tags of [Config] name, with two exceptions.
+// DATABASE_URL is what Program.DatabaseURL says. DATABASE_SCHEMA is migrate for a
+// program with revisions.
 func (p Program) DefaultConfig() Config {
 	database := dbmodule.DefaultConfig()
+	database.URL = p.databaseURL()
 	if p.Revisions != nil {
 		database.Schema = dbmodule.SchemaMigrate
 	}
@@ -56,6 +59,23 @@ func (p Program) DefaultConfig() Config {
 		Log:          LogConfig{Level: zapcore.InfoLevel, Format: LogAuto},
 		StartTimeout: time.Minute,
 	}
+}
+
+// notInFileNames are the characters of a program's name that stay out of its database's: some
+// mean something in a URL or a path.
+var notInFileNames = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+
+// databaseURL is the default of DATABASE_URL.
+func (p Program) databaseURL() dbmodule.URL {
+	if !p.DatabaseURL.IsZero() {
+		return p.DatabaseURL
+	}
+	name := notInFileNames.ReplaceAllString(cmp.Or(p.Name, "app"), "_")
+	u, err := dbmodule.ParseURL("sqlite:///./" + name + ".db")
+	if err != nil {
+		return dbmodule.URL{} // Validate then says that there is no URL
+	}
+	return u
 }
 
 // Validate reports every setting that can't be used, joined, each with its

@@ -49,6 +49,11 @@ type Program struct {
 	// reads and writes them: relative to the working directory, "migrations" if empty.
 	Dir string
 
+	// DatabaseURL is used where the environment has no DATABASE_URL. If it is zero, the program
+	// stores in a SQLite file in its working directory. The file has the program's Name, as
+	// bookshop.db. A program without a Name stores in app.db, so that its data does not
+	// move when somebody renames the binary.
+	DatabaseURL dbmodule.URL
 	// Databases are more databases, beside the main one.
 	Databases []Database
 
@@ -96,6 +101,7 @@ func Sources(sources ...migrate.Source) func(func(string)) []migrate.Source {
 // Main runs the process's command line, and ends the process with [Program.Run]'s exit code.
 func Main(p Program) {
 	if p.Name == "" {
+		p.DatabaseURL = p.databaseURL() // the name of the binary is not the name of a file
 		p.Name = strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	}
 	os.Exit(p.Run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -160,6 +161,52 @@ func TestServe(t *testing.T) {
 	assert.Contains(t, stderr.String(), "stopped")
 	_, err = os.Stat(filepath.Join(folder, "songs.db"))
 	assert.NoError(t, err)
+}
+
+// Each program stores in a file of its own, and config says which.
+func TestDefaultDatabase(t *testing.T) {
+	own, err := dbmodule.ParseURL("postgresql://songs@db.example/songs")
+	require.NoError(t, err)
+	for _, test := range []struct {
+		name string
+		p    program.Program
+		url  string
+	}{
+		{"the name's", songs(), "sqlite:///./songs.db"},
+		{"a name that is no file's", program.Program{Name: "a/b c?mode=ro%41"}, "sqlite:///./a_b_c_mode_ro_41.db"},
+		{"no name", program.Program{}, "sqlite:///./app.db"},
+		{"the program's own", program.Program{Name: "songs", DatabaseURL: own}, "postgresql://songs@db.example/songs"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg, read := test.p.ReadConfig()
+			require.NoError(t, read.Err())
+			assert.Equal(t, test.url, cfg.Database.URL.String())
+			url := read.List()[0]
+			assert.Equal(t, [3]string{"DATABASE_URL", test.url, test.url}, [3]string{url.Name, url.Value, url.Default})
+
+			t.Setenv("DATABASE_URL", "sqlite:///other.db")
+			cfg, read = test.p.ReadConfig()
+			require.NoError(t, read.Err())
+			assert.Equal(t, "sqlite:///other.db", cfg.Database.URL.String())
+			url = read.List()[0]
+			assert.Equal(t, [2]string{"sqlite:///other.db", test.url}, [2]string{url.Value, url.Default})
+		})
+	}
+}
+
+// The file has the name that the program is given, and not the binary's, which may change.
+func TestMainStoresInAFileOfItsOwn(t *testing.T) {
+	if os.Getenv("SONGS_MAIN") != "" {
+		os.Args = []string{os.Args[0], "config", "--json"}
+		program.Main(program.Program{Name: os.Getenv("SONGS_NAME")})
+	}
+	for name, url := range map[string]string{"": "sqlite:///./app.db", "shop": "sqlite:///./shop.db"} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestMainStoresInAFileOfItsOwn$") //nolint:gosec // this test
+		cmd.Env = append(os.Environ(), "SONGS_MAIN=1", "SONGS_NAME="+name)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		assert.Contains(t, string(out), `"value": "`+url+`"`)
+	}
 }
 
 // Complete sees what the environment says before that is checked.
