@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/uptrace/bun"
-	"go.uber.org/fx"
-	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule"
@@ -24,8 +21,6 @@ const (
 	// is the mark by which a deletion that was cut off goes on, and by which readers leave the
 	// conversation out. Nobody else can set it: see parsePatch.
 	condemned = "deletion asked"
-	// sweepEvery is how often a process looks for deletions that were cut off.
-	sweepEvery = time.Minute
 	// sweptAtOnce bounds how many conversations are looked for at a time.
 	sweptAtOnce = 100
 	// retryDeleted is how many seconds later one tries again who writes to a conversation that
@@ -116,37 +111,6 @@ func (d *Deleter) marked(ctx context.Context) (ids []string, err error) {
 		err = fmt.Errorf("conversations: look for deletions that were cut off: %w", err)
 	}
 	return ids, err
-}
-
-// sweepInBackground sweeps from the application's start to its stop.
-func sweepInBackground(d *Deleter, lifecycle fx.Lifecycle, log *zap.Logger) {
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it lives as long as the application
-	ended := make(chan struct{})
-	lifecycle.Append(fx.Hook{
-		OnStart: func(context.Context) error {
-			go func() {
-				defer close(ended)
-				tick := time.NewTicker(sweepEvery)
-				defer tick.Stop()
-				for {
-					select {
-					case <-ctx.Done():
-						return
-					case <-tick.C:
-					}
-					if err := d.Sweep(dbmodule.Unobserved(ctx)); err != nil && ctx.Err() == nil {
-						log.Warn("conversations that are being deleted are not gone yet", zap.Error(err))
-					}
-				}
-			}()
-			return nil
-		},
-		OnStop: func(context.Context) error {
-			cancel()
-			<-ended
-			return nil
-		},
-	})
 }
 
 // condemn marks a conversation as one that is being deleted.

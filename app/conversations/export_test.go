@@ -2,8 +2,10 @@ package conversations
 
 import (
 	"context"
+	"time"
 
 	"github.com/uptrace/bun"
+	"go.uber.org/zap"
 )
 
 // Way is a way.
@@ -33,3 +35,15 @@ func PageQuery(q *bun.SelectQuery, f Filter, w Way, order, pageID string, limit 
 
 // Erase is erase.
 func (d *Deleter) Erase(ctx context.Context, id string) error { return d.erase(ctx, id) }
+
+// Sort is sort.
+func (t *TagSorter) Sort(ctx context.Context, id string) error { return t.sort(ctx, id) }
+
+// Run is run, with sweeps in the order of their names, which are what is logged when they fail.
+func Run(ctx context.Context, tick <-chan time.Time, log *zap.Logger, sweeps map[string]func(context.Context) error, names ...string) {
+	var all []sweep
+	for _, name := range names {
+		all = append(all, sweep{sweeps[name], name})
+	}
+	run(ctx, tick, log, all...)
+}
