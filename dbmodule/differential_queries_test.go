@@ -43,7 +43,7 @@ func (d *differential) step() step {
 	s := step{run: rowsOf}
 	write := false
 	var slots int // how many values it takes
-	switch d.IntN(26) {
+	switch d.IntN(28) {
 	case 0, 1, 2:
 		s.text, slots = fmt.Sprintf("SELECT * FROM %s WHERE %s %s ? ORDER BY id LIMIT 5", d.table, a, op()), 1
 	case 3:
@@ -89,6 +89,10 @@ func (d *differential) step() step {
 		return s
 	case 16:
 		return d.upsert(a, b)
+	case 26:
+		s.text, slots = fmt.Sprintf("SELECT id FROM %s WHERE ((%s %s ?) IS TRUE) AND (%s %s ? OR id < 9) IS NOT FALSE ORDER BY id", d.table, a, op(), b, op()), 2
+	case 27:
+		s.text, slots = fmt.Sprintf("SELECT id FROM %s AS x WHERE x.%s %s ? AND (EXISTS (SELECT y.id FROM %s AS y WHERE y.id > x.id AND (y.%s %s ?))) ORDER BY id LIMIT 5", d.table, a, op(), d.table, b, op()), 2
 	case 17, 18, 19, 20:
 		return d.compiled(a, b, op())
 	default:

@@ -20,11 +20,17 @@ func (p *parser) condition() bool {
 func (p *parser) negated() bool {
 	for p.take("NOT") {
 	}
+	exists := p.take("EXISTS")
 	if !p.symbol("(") {
-		return p.predicate()
+		return !exists && p.predicate()
 	}
 	if p.depth++; p.depth > deepest {
 		return false
+	}
+	if exists {
+		ok := p.subquery()
+		p.depth--
+		return ok && p.symbol(")")
 	}
 	// A name, or several, can be the left side of what follows the bracket.
 	columns, ok := p.inBrackets()
@@ -32,16 +38,28 @@ func (p *parser) negated() bool {
 	if !ok || !p.symbol(")") {
 		return false
 	}
-	if columns == 0 {
-		return true
+	if columns > 0 {
+		return p.comparison(columns)
 	}
-	return p.comparison(columns)
+	if p.take("IS") {
+		p.take("NOT")
+		return p.truth()
+	}
+	return true
 }
+
+// subquery is what EXISTS looks into: only whether it has a row matters.
+func (p *parser) subquery() bool {
+	return p.take("SELECT") && p.columns() && p.take("FROM") && p.tables() && p.where()
+}
+
+// truth is a word behind IS. It stays in the text.
+func (p *parser) truth() bool { return p.take("TRUE") || p.take("FALSE") }
 
 // inBrackets reads a condition or a list of names. It returns how many names there
 // are, 0 for a condition.
 func (p *parser) inBrackets() (columns int, ok bool) {
-	if p.sees("NOT") || p.seesSymbol("(") {
+	if p.sees("NOT") || p.sees("EXISTS") || p.seesSymbol("(") {
 		return 0, p.condition()
 	}
 	if _, ok := p.operand(false); !ok {
@@ -80,7 +98,7 @@ func (p *parser) comparison(columns int) bool {
 	}
 	if p.take("IS") {
 		p.take("NOT")
-		return columns == 1 && p.take("NULL")
+		return columns == 1 && (p.take("NULL") || p.truth())
 	}
 	not := p.take("NOT")
 	switch {

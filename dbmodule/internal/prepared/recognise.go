@@ -186,9 +186,29 @@ func (p *parser) table() bool {
 	p.countsTable()
 	if p.take("AS") || p.token.Kind == sqltext.Quoted || p.token.Kind == sqltext.Word && !p.reserved() {
 		p.gives()
-		return p.identifier()
+		if !p.identifier() {
+			return false
+		}
 	}
-	return true
+	return p.dialect != sqltext.MySQL || p.hint()
+}
+
+// hint names indexes to MySQL, which the text keeps.
+func (p *parser) hint() bool {
+	if !p.take("FORCE") && !p.take("USE") && !p.take("IGNORE") {
+		return true
+	}
+	if !p.take("INDEX") || !p.symbol("(") {
+		return false
+	}
+	for {
+		if !p.identifier() {
+			return false
+		}
+		if !p.symbol(",") {
+			return p.symbol(")")
+		}
+	}
 }
 
 func (p *parser) where() bool { return !p.take("WHERE") || p.condition() }

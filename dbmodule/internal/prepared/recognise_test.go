@@ -48,6 +48,15 @@ var recognised = []struct {
 	{[]sqltext.Dialect{pg, my}, "SELECT a FROM t WHERE b = 1 LIMIT 2 FOR SHARE OF t SKIP LOCKED", "SELECT a FROM t WHERE b = ? LIMIT ? FOR SHARE OF t SKIP LOCKED", "ii"},
 	{[]sqltext.Dialect{pg}, "SELECT a FROM t WHERE b ILIKE 'x' FOR NO KEY UPDATE NOWAIT", "SELECT a FROM t WHERE b ILIKE ? FOR NO KEY UPDATE NOWAIT", "-"},
 	{[]sqltext.Dialect{my}, "SELECT a FROM t WHERE b = 1 LOCK IN SHARE MODE", "SELECT a FROM t WHERE b = ? LOCK IN SHARE MODE", ""},
+	{
+		all, "SELECT a FROM t WHERE ((b <> 'x') IS TRUE) AND (b = 1 OR c = 2) IS NOT FALSE AND d IS TRUE AND NOT e IS NOT FALSE",
+		"SELECT a FROM t WHERE ((b <> ?) IS TRUE) AND (b = ? OR c = ?) IS NOT FALSE AND d IS TRUE AND NOT e IS NOT FALSE", "-ii",
+	},
+	{
+		all, "SELECT a FROM t WHERE b = 1 AND (EXISTS (SELECT u.c FROM u AS u WHERE (u.d = 'x') AND ((u.e <> 2) IS TRUE))) AND NOT EXISTS (SELECT * FROM v) ORDER BY a LIMIT 3",
+		"SELECT a FROM t WHERE b = ? AND (EXISTS (SELECT u.c FROM u AS u WHERE (u.d = ?) AND ((u.e <> ?) IS TRUE))) AND NOT EXISTS (SELECT * FROM v) ORDER BY a LIMIT ?", "i-ii",
+	},
+	{[]sqltext.Dialect{my}, "SELECT a FROM t AS u FORCE INDEX (`ix`) JOIN v USE INDEX (x, y) WHERE u.b = 1", "SELECT a FROM t AS u FORCE INDEX (`ix`) JOIN v USE INDEX (x, y) WHERE u.b = ?", ""},
 	{[]sqltext.Dialect{lite}, "SELECT [x = 8] FROM t WHERE [y = 9] = 10", "SELECT [x = 8] FROM t WHERE [y = 9] = ?", ""},
 
 	{all, "INSERT INTO t (a, b) VALUES (1, 'x'), (DEFAULT, NULL)", "INSERT INTO t (a, b) VALUES (?, ?), (DEFAULT, NULL)", "i-"},
@@ -116,7 +125,9 @@ func TestNotRecognised(t *testing.T) {
 			"SELECT coalesce(a, 1) FROM t", "SELECT sum(a) FROM t", "SELECT count(1) FROM t", "SELECT count(*) OVER () FROM t",
 			"SELECT a FROM t WHERE b = CAST('5' AS INTEGER)", "SELECT a FROM t WHERE b = '5'::int", "SELECT a::text FROM t",
 			"SELECT a FROM (SELECT 1) AS t", "SELECT a FROM t WHERE b IN (SELECT c FROM u)", "SELECT a FROM t WHERE b = (SELECT 1)", "SELECT EXISTS (SELECT a FROM t)",
-			"SELECT a FROM t WHERE EXISTS (SELECT 1)", "WITH x AS (SELECT 1) SELECT a FROM x", "SELECT a FROM t UNION SELECT b FROM u", "INSERT INTO t (a) SELECT 1",
+			"SELECT a FROM t WHERE EXISTS (SELECT 1)", "SELECT a FROM t WHERE EXISTS", "SELECT a FROM t WHERE EXISTS (b)",
+			"SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u)", "SELECT a FROM t WHERE EXISTS (SELECT b FROM u LIMIT 1)", "SELECT a FROM t WHERE EXISTS (SELECT b FROM u GROUP BY 1)",
+			"SELECT a FROM t WHERE EXISTS (SELECT b FROM u) IS TRUE", "SELECT a FROM t WHERE EXISTS (SELECT b FROM u UNION SELECT c FROM v)", "WITH x AS (SELECT 1) SELECT a FROM x", "SELECT a FROM t UNION SELECT b FROM u", "INSERT INTO t (a) SELECT 1",
 			"SELECT a FROM t WHERE b > now() - INTERVAL '1 day'", "SELECT a FROM t WHERE b = DATE '2024-01-01'", "SELECT a FROM t WHERE b = timestamp '2024-01-01'",
 			"SELECT a FROM t WHERE b = interval '1'", "SELECT a FROM t WHERE b = 'x' COLLATE c", "SELECT a FROM t WHERE b COLLATE c = 'x'",
 			"VALUES (1)", "SELECT a FROM t WHERE b IN (VALUES (1))", "SELECT a FROM (VALUES (1)) AS t (a)",
@@ -137,7 +148,7 @@ func TestNotRecognised(t *testing.T) {
 			"UPDATE t SET a = a + 1.5", "UPDATE t SET a = a + b", "UPDATE t SET a = a * 2", "UPDATE t SET a = 2 + a", "UPDATE t SET a = a - -5", "UPDATE t SET a = a || 'x'",
 			"UPDATE t SET a = CASE WHEN b = 1 THEN 2 END", "UPDATE t SET (a, b) = (1, 2)", "UPDATE t SET a = 1 FROM u", "UPDATE t SET a = 1 LIMIT 1", "DELETE FROM t USING u", "DELETE t FROM t",
 			// operators and places that settings or the types of values have a say in
-			"SELECT a FROM t WHERE b || 'x' = 'y'", "SELECT a FROM t WHERE b IS DISTINCT FROM 5", "SELECT a FROM t WHERE b IS TRUE", "SELECT a FROM t WHERE b ~ 'x'",
+			"SELECT a FROM t WHERE b || 'x' = 'y'", "SELECT a FROM t WHERE b IS DISTINCT FROM 5", "SELECT a FROM t WHERE (b = 1) IS 1", "SELECT a FROM t WHERE (b = 1) IS NULL", "SELECT a FROM t WHERE b ~ 'x'",
 			"SELECT a FROM t WHERE b @> 'x'", "SELECT a FROM t WHERE b->'k' = '1'", "SELECT a FROM t WHERE b = ANY('{1}')", "SELECT a FROM t WHERE b[1] = 2",
 			"SELECT a FROM t WHERE b LIKE 'x' ESCAPE '!'", "SELECT a FROM t WHERE b LIKE 5", "SELECT a FROM t WHERE b IN ()", "SELECT a FROM t WHERE b IN (1, NULL)",
 			"SELECT a FROM t WHERE (a, b) IN (1, 2)", "SELECT a FROM t WHERE (a, b) = (1, 2)", "SELECT a FROM t WHERE (a, b)", "SELECT a FROM t WHERE a IN ((1, 2))", "SELECT a FROM t WHERE b = 1 = 2",
@@ -147,6 +158,7 @@ func TestNotRecognised(t *testing.T) {
 			"SELECT DISTINCT ON (a) b FROM t", "SELECT a FROM t NATURAL JOIN u", "SELECT a FROM t JOIN u USING (a)", "SELECT a FROM t TABLESAMPLE system (1)", "SELECT a FROM ONLY t",
 			"CREATE INDEX i ON t (a) WHERE b = 1", "MERGE INTO t USING u ON t.a = 1 WHEN MATCHED THEN DELETE", "SET x = 5", "EXPLAIN SELECT a FROM t", "CALL p(1)", "BEGIN",
 		}},
+		{[]sqltext.Dialect{lite, pg}, []string{"SELECT a FROM t FORCE INDEX (x) WHERE b = 1", "SELECT a FROM t INDEXED BY x WHERE b = 1"}},
 		{[]sqltext.Dialect{pg, my}, []string{"SELECT a FROM t WHERE b = X'00'", "INSERT INTO t (a) VALUES (X'00ff')"}},
 		{[]sqltext.Dialect{lite}, []string{
 			"SELECT a FROM t WHERE b = X'0'", "SELECT a FROM t WHERE b = X'0g'", "SELECT a FROM t WHERE b = 9223372036854775808",
@@ -155,7 +167,7 @@ func TestNotRecognised(t *testing.T) {
 		{[]sqltext.Dialect{my}, []string{
 			"SELECT a FROM t WHERE b = 1.5", `SELECT a FROM t WHERE b = "x"`, `SELECT a FROM t WHERE b = 'x\\'`, `SELECT a FROM t WHERE "b" = 'x'`, "SELECT a FROM t /*! WHERE b = 6 */",
 			"SELECT a FROM t WHERE b = 5 # x", "SELECT a FROM t WHERE b = _utf8mb4'x'", "SELECT a FROM t WHERE b = BINARY 'x'", "SELECT a FROM t WHERE b = 18446744073709551615",
-			"SELECT a FROM t WHERE b ILIKE 'x'", "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = VALUES(a) + 1.5",
+			"SELECT a FROM t WHERE b ILIKE 'x'", "SELECT a FROM t FORCE INDEX", "SELECT a FROM t USE INDEX () WHERE b = 1", "SELECT a FROM t FORCE INDEX FOR JOIN (x)", "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = VALUES(a) + 1.5",
 		}},
 	} {
 		for _, d := range c.dialects {
@@ -181,6 +193,8 @@ func TestStatementsHaveABound(t *testing.T) {
 		text, _ = prepared.TextOf(d, "SELECT a FROM t WHERE b = '"+strings.Repeat("x", 8<<10)+"'")
 		assert.Empty(t, text)
 		text, _ = prepared.TextOf(d, "SELECT a FROM t WHERE "+strings.Repeat("(", 40)+"a"+strings.Repeat(")", 40))
+		assert.Empty(t, text)
+		text, _ = prepared.TextOf(d, "SELECT a FROM t WHERE "+strings.Repeat("EXISTS (SELECT a FROM t WHERE ", 40)+"a"+strings.Repeat(")", 40))
 		assert.Empty(t, text)
 	}
 }
