@@ -145,7 +145,7 @@ func TestPasswordSourceFails(t *testing.T) {
 		want          []string
 	}{
 		"no file":        {file: filepath.Join(dir, "none"), want: []string{"DATABASE_PASSWORD_FILE " + filepath.Join(dir, "none"), "no such file"}},
-		"a folder":       {file: dir, want: []string{"it is no file"}},
+		"a folder":       {file: dir, want: []string{"it is not a regular file"}},
 		"empty":          {file: file("empty", "\n"), want: []string{"it is empty"}},
 		"lines":          {file: file("lines", marker+"\n"+marker+"\n"), want: []string{"more than one line"}},
 		"long":           {file: file("long", strings.Repeat(marker, 10_000)), want: []string{"more than a password"}},

@@ -88,7 +88,7 @@ func writable(database, to string, force bool) error {
 		}
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file", to)
+		return fmt.Errorf("%s is not a regular file", to)
 	}
 	if !force {
 		return fmt.Errorf("%s: %w", to, ErrExists)

@@ -101,7 +101,7 @@ func TestBackupRefuses(t *testing.T) {
 		"a file that is there":   {path, there, false, backup.ErrExists, "there.db"},
 		"the database itself":    {path, path, true, nil, "belongs to the database itself"},
 		"its log":                {path, path + "-wal", true, nil, "belongs to the database itself"},
-		"a folder":               {path, dir, true, nil, "is no file"},
+		"a folder":               {path, dir, true, nil, "is not a regular file"},
 		"a folder that is not":   {path, filepath.Join(dir, "none", "x.db"), false, fs.ErrNotExist, "none: file does not exist: create it"},
 		"a database that is not": {filepath.Join(dir, "none.db"), filepath.Join(dir, "x.db"), false, fs.ErrNotExist, ""},
 		"no database":            {there, filepath.Join(dir, "x.db"), false, dbmodule.ErrCorrupt, "does not begin"},

@@ -138,7 +138,7 @@ func looksLikeDatabase(path string) (int64, error) {
 		return 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%w: it is no file", dbmodule.ErrCorrupt)
+		return 0, fmt.Errorf("%w: it is not a regular file", dbmodule.ErrCorrupt)
 	}
 	f, err := os.Open(path)
 	if err != nil {

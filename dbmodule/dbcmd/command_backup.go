@@ -19,8 +19,8 @@ func (t *tree) backupCommand() *cobra.Command {
 			"reading and writing it. The copy has everything that was committed when it began and\n" +
 			"nothing of later transactions. FILE gets its name when the copy is complete, synced and\n" +
 			"verified: integrity, foreign keys, revisions, and the number of rows of each table.\n\n" +
-			"A backup that is killed leaves .FILE.*.partial, which can be deleted. PostgreSQL and\n" +
-			"MySQL have programs for this, whose command line is printed.",
+			"A backup that is killed leaves .FILE.*.partial, which can be deleted. For\n" +
+			"PostgreSQL and MySQL, the command prints how to run their own programs.",
 		Example: t.examples("backup /backups/today.db", "backup --force latest.db"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := arguments(cmd, args, 1, 1, "the file to write"); err != nil {

@@ -13,7 +13,7 @@ func (t *tree) branchesCommand() *cobra.Command {
 	var verbose bool
 	cmd := &cobra.Command{
 		Use:     "branches",
-		Short:   "Print the revisions that several follow",
+		Short:   "Print the revisions where branches begin",
 		Long:    "Prints each revision that several others follow, and those that follow it.",
 		Example: t.examples("branches", "branches -v"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -20,9 +20,13 @@ func (t *tree) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Fail if models, revisions and database do not agree",
-		Long: "Fails if \"revision --autogenerate\" would write something, if the revisions do not fit\n" +
-			"together, or if the database lacks revisions, has one done in part, one that was changed\n" +
-			"after it had been applied, or one that is unknown. It changes nothing.\n\n" +
+		Long: "Fails if\n" +
+			"  - the models changed, so that \"revision --autogenerate\" would write something;\n" +
+			"  - the revisions do not fit together;\n" +
+			"  - the database lacks a revision;\n" +
+			"  - the database has a revision that is done in part, that was changed after it had been\n" +
+			"    applied, or that is unknown.\n" +
+			"It changes nothing.\n\n" +
 			"With --offline it needs no database, for a pipeline that has none. With --live it also\n" +
 			"compares the tables in the database with the models. It names objects that models can't\n" +
 			"describe (an index on an expression, GIN, a generated column) or that it can't read, and\n" +

@@ -33,7 +33,7 @@ func (t *tree) currentCommand() *cobra.Command {
 }
 
 func addVerbose(cmd *cobra.Command, verbose *bool) {
-	cmd.Flags().BoolVarP(verbose, "verbose", "v", false, "print all about each revision")
+	cmd.Flags().BoolVarP(verbose, "verbose", "v", false, "print everything about each revision")
 }
 
 func (t *tree) current(ctx context.Context, cmd *cobra.Command, m *migrate.Migrator, db *dbmodule.Database, verbose, checkHeads bool) error {

@@ -16,7 +16,7 @@ func (t *tree) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what is wrong with the database and its settings, and what to do",
 		Long: "Examines the settings, the connection, what the account may do, and the server: version,\n" +
-			"isolation, time zone, text, durability, limits, locks, clock, schema. On SQLite also the\n" +
+			"isolation, time zone, encoding, durability, limits, locks, clock, schema. On SQLite also the\n" +
 			"file, its folder and its disk. It tries once to connect, and without a connection checks\n" +
 			"as much as it can. It changes nothing: to see whether tables can be created, it creates\n" +
 			"an empty one and undoes that at once.\n\n" +

@@ -18,7 +18,7 @@ func (t *tree) downgradeCommand() *cobra.Command {
 			"a downgrade deletes is gone: look at the SQL with --dry-run and --sql first.\n\n" +
 			"If a newer program applied revisions that this one does not know, they are undone\n" +
 			"with the SQL in the database's history.\n\n" +
-			"--sql prints the statements without a database and needs FROM:TO; \"current\" as FROM\n" +
+			"--sql prints the statements and needs no database. Write FROM:TO then; \"current:TO\"\n" +
 			"asks the database where it is.",
 		Example: t.examples("downgrade -1", "downgrade 1f0c2d", "downgrade base --dry-run", "downgrade 7ab3:1f0c --sql"),
 	}

@@ -16,7 +16,7 @@ func (t *tree) editCommand() *cobra.Command {
 		Use:   "edit REVISION",
 		Short: "Open a revision's files in the editor",
 		Long: "Opens the files of a revision in the editor that VISUAL or EDITOR name. Do not edit a\n" +
-			"revision that a database of others has applied: write a new one.",
+			"revision that somebody else's database has applied: write a new one.",
 		Example: t.examples("edit head", "edit 1f0c"),
 	}
 	relative := acceptRelative(cmd)

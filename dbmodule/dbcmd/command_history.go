@@ -14,7 +14,7 @@ func (t *tree) historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "List the revisions, newest first",
-		Long: "Lists the revisions, newest first. -r START:END lists a part, both ends included; either\n" +
+		Long: "Lists the revisions, newest first. -r START:END lists those from START to END. Either\n" +
 			"may be left out, or be \"current\". -i marks where the database is.",
 		Example: t.examples("history", "history -i", "history -r 1f0c:", "history -r current:head -v", "history -r-3:"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -19,9 +19,9 @@ func (t *tree) initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [DIRECTORY]",
 		Short: "Begin a folder of revisions",
-		Long: "Makes the folder of revisions, that of --dir unless another is named: a Go package that\n" +
-			"embeds the revisions into the program, and the folder snapshot, which describes the\n" +
-			"schema that they lead to. Commit both. Give the package's Source to the program's\n" +
+		Long: "Makes the folder of revisions: DIRECTORY, or that of --dir. It is a Go package that\n" +
+			"embeds the revisions into the program. In it, the folder snapshot describes the schema\n" +
+			"that the revisions lead to. Commit all of it. Give the package's Source to the program's\n" +
 			"db command and to its migrations at start.\n\n" +
 			"A program that imports the package before it exists does not compile, so it can't run\n" +
 			"this command. Either build it without Sources first, run init, and then add them. Or\n" +

@@ -20,7 +20,7 @@ func (t *tree) inspectCommand() *cobra.Command {
 	var format, packageName string
 	cmd := &cobra.Command{
 		Use:   "inspect",
-		Short: "Print the models' tables as the database has them, or models for its tables",
+		Short: "Print the models' tables as they are in the database, or write models for its tables",
 		Long: "Prints the models' tables as they are in the database: as HCL, the format of the\n" +
 			"snapshots, or as the SQL that would create them. Tables without a model are left out.\n\n" +
 			"With --format go it prints Go code instead: Bun models for all tables in the database,\n" +

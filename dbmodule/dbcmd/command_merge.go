@@ -61,7 +61,7 @@ func (t *tree) mendedSnapshots(cmd *cobra.Command, id string) (map[string]string
 			return nil, err
 		}
 		mended[snapshotName(engine)] = snapshotOf(id, text)
-		tell(cmd, "%s can't be read and is written anew from the models: run \"%s\" to see that the revisions lead to it\n",
+		tell(cmd, "%s can't be read and is written again from the models: run \"%s\" to see that the revisions lead to it\n",
 			snapshotName(engine), t.path("lint"))
 	}
 	return mended, nil

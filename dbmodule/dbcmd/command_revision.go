@@ -27,14 +27,14 @@ func (t *tree) revisionCommand() *cobra.Command {
 		Short: "Write a new revision, from the models with --autogenerate",
 		Long: "Writes a folder with a new revision: revision.txt and a SQL file for each engine, with\n" +
 			"an upgrade and a downgrade section.\n\n" +
-			"With --autogenerate the SQL leads from the snapshot beside the revisions to the\n" +
-			"models; no database is needed, and the snapshot is written again. If there is nothing\n" +
-			"to do, nothing is written. Read the SQL before you commit it: statements that delete\n" +
+			"With --autogenerate the SQL changes the schema from the snapshot beside the revisions\n" +
+			"to the models. No database is needed, and the snapshot is written again. If the models\n" +
+			"have not changed, nothing is written. Read the SQL before you commit it: statements that delete\n" +
 			"data, or can fail on existing data, are named here and at the top of the file. A rename\n" +
 			"looks like a drop and an add unless you name it by --rename. Autogenerate can't know\n" +
 			"everything: edit the files that it wrote.\n\n" +
-			"With --live the SQL for the engine of the database in use leads from that\n" +
-			"database to the models, as with Alembic.\n\n" +
+			"With --live the schema of the database in use is compared with the models, as with\n" +
+			"Alembic, and the SQL is for its engine alone.\n\n" +
 			"With --undo the newest revision's folder is removed and the snapshot put back as it was\n" +
 			"before, unless the database in use has applied the revision. Use --undo to write the\n" +
 			"revision again; do not delete its folder by hand, because the snapshot belongs to it.",
@@ -63,7 +63,7 @@ func (t *tree) revisionCommand() *cobra.Command {
 	flags.BoolVar(&f.autogenerate, "autogenerate", false, "write the SQL that leads to the models")
 	flags.BoolVar(&f.live, "live", false, "with --autogenerate: compare with the database rather than with the snapshot")
 	flags.StringVar(&f.head, "head", "head", "`REVISION` that the new one follows")
-	flags.BoolVar(&f.splice, "splice", false, "allow --head to be no head: begin a branch there")
+	flags.BoolVar(&f.splice, "splice", false, "let --head name a revision that others follow: a branch begins there")
 	addBranchLabel(cmd, &f.branchLabels)
 	flags.StringArrayVar(&f.dependsOn, "depends-on", nil, "`REVISION` that must be applied before this one (repeatable)")
 	addRevID(cmd, &f.revID)

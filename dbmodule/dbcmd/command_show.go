@@ -13,8 +13,8 @@ const currentSymbol = "current"
 func (t *tree) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show REVISION",
-		Short: "Print all about a revision",
-		Long: "Prints all about a revision: what it follows and what follows it, where it is, and its\n" +
+		Short: "Print everything about a revision",
+		Long: "Prints everything about a revision: what it follows and what follows it, where it is, and its\n" +
 			"revision.txt. \"current\" asks the database for the one that it is at.",
 		Example: t.examples("show head", "show 1f0c", "show current"),
 	}

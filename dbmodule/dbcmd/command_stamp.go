@@ -13,9 +13,9 @@ func (t *tree) stampCommand() *cobra.Command {
 	var purge, sql bool
 	cmd := &cobra.Command{
 		Use:   "stamp REVISION…",
-		Short: "Note that the database is at a revision, without running any",
+		Short: "Mark the database as being at a revision, without running any",
 		Long: "Writes revisions into the version table and runs none. Use it for a database whose\n" +
-			"tables were made in another way, or that was corrected by hand. --purge empties the\n" +
+			"tables another tool made, or that was corrected by hand. --purge empties the\n" +
 			"version table first: it removes entries that no program knows any more.",
 		Example: t.examples("stamp head", "stamp --purge 1f0c2d", "stamp base", "stamp head --sql"),
 	}

@@ -22,11 +22,11 @@ func (t *tree) statusCommand() *cobra.Command {
 		Long: "Prints every revision, oldest first, with what the database's history says of it:\n\n" +
 			"  applied   by which build, when, and how long it took\n" +
 			"  pending   \"upgrade\" will run it\n" +
-			"  dirty     it is done in part: correct what stopped it, and run the same again\n" +
+			"  dirty     it is done in part: correct what stopped it, and run the same command again\n" +
 			"  drifted   its SQL was changed after it had been applied\n" +
 			"  ahead     a newer build applied it; this program does not have it\n" +
-			"  unknown   the version table has it and nobody knows it\n\n" +
-			"It only reads, and succeeds whatever it finds; \"check\" fails.",
+			"  unknown   the version table names it; neither the program nor the history has it\n\n" +
+			"It only reads, and its exit code is 0 whatever it finds. Use \"check\" to fail.",
 		Example: t.examples("status", "status --json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noArguments(cmd, args); err != nil {
@@ -55,7 +55,7 @@ func (t *tree) statusCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().StringVar(&format, "format", "table", "`FORM` of the output: table, or json as by --json")
+	cmd.Flags().StringVar(&format, "format", "table", "`FORM` of the output: table or json; --json is the same as --format json")
 	cmd.MarkFlagsMutuallyExclusive("json", "format")
 	return cmd
 }

@@ -23,13 +23,13 @@ func (t *tree) upgradeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "upgrade [REVISION]",
 		Short: "Bring the database to a later revision",
-		Long: "Runs the revisions from where the database is to REVISION: \"head\", the last one, unless\n" +
-			"another is named. With several heads say \"heads\", or which one.\n\n" +
+		Long: "Runs the revisions that the database lacks, up to REVISION. Without REVISION it runs\n" +
+			"all of them. With several heads, name one, or say \"heads\" for all.\n\n" +
 			"One process migrates at a time; the others wait and find the work done. A revision\n" +
 			"that fails is undone on SQLite and PostgreSQL. MySQL and MariaDB can't undo: correct\n" +
 			"the revision and upgrade again, and it resumes at the failed statement.\n\n" +
-			"--sql prints the statements without a database, from the beginning, or from A with\n" +
-			"A:REVISION; \"current\" as A asks the database where it is.",
+			"--sql prints the statements and needs no database. It begins with the first revision, or\n" +
+			"after A if you write A:REVISION. \"current:REVISION\" asks the database where it is.",
 		Example: t.examples("upgrade", "upgrade --dry-run", "upgrade +1", "upgrade heads", "upgrade 1f0c2d:head --sql > upgrade.sql"),
 	}
 	f.add(cmd)

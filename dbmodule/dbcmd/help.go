@@ -23,7 +23,7 @@ func (t *tree) order() []group {
 		{"See where things are", []*cobra.Command{
 			t.statusCommand(), t.currentCommand(), t.historyCommand(), t.showCommand(), t.headsCommand(), t.branchesCommand(), t.inspectCommand(),
 		}},
-		{"Go back, bring together, mend", []*cobra.Command{
+		{"Go back, merge, repair", []*cobra.Command{
 			t.downgradeCommand(), t.mergeCommand(), t.stampCommand(), t.ensureVersionCommand(),
 		}},
 		{"Operate", []*cobra.Command{t.doctorCommand(), t.backupCommand(), t.restoreCommand()}},
@@ -84,11 +84,11 @@ func (t *tree) helpText() string {
 }
 
 // grammar is what REVISION can be.
-const grammar = `  1f0c2d9a4b7e  an id, or so much of its beginning that no other has it
+const grammar = `  1f0c2d9a4b7e  an id, or the beginning of one that no other id has
   head, heads   the last revision; all of them when there are several
   base          before the first revision
-  current       what the database is at (show, history, edit, --sql)
-  +2, -1        so many revisions from where the database is
-  1f0c+2        so many revisions from another one
+  current       the revision that the database has (show, history, edit, --sql)
+  +2, -1        two revisions after the database's, one before it
+  1f0c+2        two revisions after another one
   label@head    the last revision of a branch; label@+1, label@base
 `

@@ -18,7 +18,7 @@ func otherTools(cmd *cobra.Command, u dbmodule.URL, file string) error {
 	if cmd.Name() == "restore" {
 		program, line = loadLine(u, file)
 	}
-	return fmt.Errorf("dbcmd: %s: this is for SQLite; with %s use %s, which asks for the password: %s", cmd.Name(), u.Engine(), program, line)
+	return fmt.Errorf("dbcmd: %q is for SQLite only: with %s, run %s, which asks for the password: %s", "db "+cmd.Name(), u.Engine(), program, line)
 }
 
 func dumpLine(u dbmodule.URL, file string) (program, line string) {

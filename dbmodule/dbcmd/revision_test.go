@@ -182,7 +182,7 @@ func TestMergeMendsSnapshots(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, []byte("<<<<<<< mine\n"+string(good)+">>>>>>>\n"), 0o644))
 	r := p.must("merge", "mine", "theirs", "-m", "both", "--rev-id", "both")
-	require.Contains(t, r.stderr, `snapshot/mysql.hcl can't be read and is written anew from the models: run "program db lint"`)
+	require.Contains(t, r.stderr, `snapshot/mysql.hcl can't be read and is written again from the models: run "program db lint"`)
 	mended, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, strings.Replace(string(good), "# revision: mine\n", "# revision: both\n", 1), string(mended))

@@ -72,7 +72,7 @@ func postgresWritable(ctx context.Context, p *patient) Finding {
 
 func postgresEncoding(_ context.Context, p *patient) Finding {
 	if encoding := p.variables["server_encoding"]; encoding != "UTF8" {
-		return wrong(encoding+": it can't hold all text", "make the database anew with ENCODING 'UTF8' and copy the data")
+		return wrong(encoding+": it can't hold all text", "create a new database with ENCODING 'UTF8' and copy the data into it")
 	}
 	return fine("UTF8")
 }

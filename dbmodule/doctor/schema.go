@@ -179,7 +179,7 @@ func revisionsComplete(ctx context.Context, p *patient) Finding {
 	case len(state.Heads) == 0:
 		return fine("this program has none yet: \"db revision --autogenerate\" writes the first")
 	case len(state.Current) == 0:
-		return warning("none is recorded", "run \"db upgrade\", or \"db stamp head\" if the tables were made in another way")
+		return warning("none is recorded", "run \"db upgrade\", or \"db stamp head\" if another tool made the tables")
 	}
 	return fine("at " + ids(state.Current))
 }

@@ -62,7 +62,7 @@ func sqliteFile(_ context.Context, p *patient) Finding {
 	case err != nil:
 		return wrong(err.Error(), "let this account enter the folders above the file")
 	case !info.Mode().IsRegular():
-		return wrong(full+" is no file", "name a file in DATABASE_URL")
+		return wrong(full+" is not a regular file", "name a file in DATABASE_URL")
 	case !filepath.IsAbs(u.Path()):
 		return fine(full + " (relative to where the program is started)")
 	}

@@ -186,7 +186,7 @@ func (e *violationError) Error() string {
 	for what, n := range counts {
 		parts = append(parts, fmt.Sprintf("%d rows of %s", n, what))
 	}
-	return "foreign keys would be broken: " + strings.Join(parts, ", ") + ": mend the rows, or delete them in the revision"
+	return "foreign keys would be broken: " + strings.Join(parts, ", ") + ": correct the rows, or delete them in the revision"
 }
 
 func (d *sqliteDialect) exists(err error) bool {

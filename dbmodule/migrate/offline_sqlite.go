@@ -10,10 +10,10 @@ import (
 
 // sqliteNote stands above what is printed for SQLite.
 const sqliteNote = `-- Run this with sqlite3 -bail: without -bail the client goes on after an error.
--- What db upgrade looks at while it runs, SQL can't. So this stops where it would
--- lose something that the revisions don't know: a column, an index or a trigger of
--- a table that is made anew, what such a table says of its columns, and rows whose
--- foreign keys lead nowhere. The failing check says what; run db upgrade then.
+-- "db upgrade" keeps what a table has beyond its revisions when it rebuilds the table.
+-- SQL alone can't do that. So this stops where it would lose a column, a clause of a
+-- column, an index or a trigger, or would break a foreign key. The check that fails
+-- names it. Run "db upgrade" on the database itself then.
 `
 
 // A check is a table whose constraint has the message for its name: SQLite says
@@ -32,7 +32,7 @@ const brokenKeys = `SELECT "table", rowid, parent, fkid FROM pragma_foreign_key_
 
 var (
 	keysBefore = []string{"CREATE TEMP TABLE migrate_broken AS " + brokenKeys}
-	keysAfter  = append(checkThat("foreign keys would be broken: mend the rows, or delete them in the revision",
+	keysAfter  = append(checkThat("foreign keys would be broken: correct the rows, or delete them in the revision",
 		`SELECT "table" FROM (`+brokenKeys+` EXCEPT SELECT * FROM temp.migrate_broken)`), "DROP TABLE temp.migrate_broken")
 )
 
@@ -79,7 +79,7 @@ func asideGuards(r *rebuild.Rebuild, plan *rebuild.Plan) []string {
 
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// guards fail if a table has more than the revision that makes it anew knows.
+// guards fail if a table has more than the revision that rebuilds it knows.
 func guards(w work, r *rebuild.Rebuild) []string {
 	table := quoted(r.Source)
 	var known []string
@@ -107,7 +107,7 @@ func guards(w work, r *rebuild.Rebuild) []string {
 	}
 	const name = "'migrate_expected'"
 	out = append(out, strings.Replace(expected, "CREATE TABLE", "CREATE TEMP TABLE", 1))
-	out = append(out, checkThat(fmt.Sprintf("table %s is not what the revision takes it for, and a column or what one has would be lost: run db upgrade on the database itself", r.Final),
+	out = append(out, checkThat(fmt.Sprintf("table %s is not as the revision expects it, and a column or its clauses would be lost: run db upgrade on the database itself", r.Final),
 		"SELECT 1 FROM ("+describe(table, "main")+" EXCEPT "+describe(name, "temp")+") UNION ALL SELECT 1 FROM ("+rules(table, "main")+" EXCEPT "+rules(name, "temp")+")")...)
 	return append(out, "DROP TABLE temp.migrate_expected")
 }

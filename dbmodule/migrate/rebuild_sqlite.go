@@ -84,13 +84,13 @@ func (d *sqliteDialect) planned(ctx context.Context, tx bun.Tx, r *rebuild.Rebui
 	if len(definitions) == 0 {
 		plan = r.AsItStands()
 	} else if plan, err = r.On(definitions[0]); err != nil {
-		return nil, fmt.Errorf("table %s can't be made anew: %w", r.Final, err)
+		return nil, fmt.Errorf("table %s can't be rebuilt: %w", r.Final, err)
 	}
 	if lost, err := withValues(ctx, tx, r.Source, plan.Lost); err != nil {
 		return nil, err
 	} else if len(lost) > 0 {
-		return nil, fmt.Errorf("table %s is made anew, and the values of column %s would be lost, which the revision does not copy: "+
-			"add the column to CREATE TABLE and to INSERT, or, if its values shall go, write ALTER TABLE … DROP COLUMN before (a downgrade section that makes the column again says that, too)", r.Final, strings.Join(lost, ", "))
+		return nil, fmt.Errorf("the rebuild of table %s would lose the values of column %s, which the revision does not copy: "+
+			"add the column to CREATE TABLE and to INSERT. To delete the values, write ALTER TABLE … DROP COLUMN before the rebuild, or have the downgrade section make the column again", r.Final, strings.Join(lost, ", "))
 	}
 	d.plans[r.Create] = plan
 	return plan, nil

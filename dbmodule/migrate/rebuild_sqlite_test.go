@@ -278,7 +278,7 @@ func TestSQLiteRebuildWithoutAWayDown(t *testing.T) {
 			}
 			run(t, db, test.rows)
 			_, err := m.Upgrade(t.Context(), db, "head")
-			if test.refused != (err != nil) || err != nil && !strings.Contains(err.Error(), "the values of column b would be lost") {
+			if test.refused != (err != nil) || err != nil && !strings.Contains(err.Error(), "would lose the values of column b") {
 				t.Errorf("%v, want a refusal: %t", err, test.refused)
 			}
 		})
@@ -398,7 +398,7 @@ func TestSQLiteTableWhoseRowsArePutAside(t *testing.T) {
 		},
 		"an index of a column that goes": {[]string{"CREATE INDEX by_hand ON t (b)"}, nil, "index by_hand is on column b"},
 		"a view":                         {[]string{"CREATE VIEW v AS SELECT b FROM t"}, nil, "view v would fail from now on"},
-		"a column with values":           {[]string{"ALTER TABLE t ADD COLUMN precious text", "UPDATE t SET precious = 'p'"}, nil, "the values of column precious would be lost"},
+		"a column with values":           {[]string{"ALTER TABLE t ADD COLUMN precious text", "UPDATE t SET precious = 'p'"}, nil, "would lose the values of column precious"},
 		"a column without values": {
 			[]string{"ALTER TABLE t ADD COLUMN empty text COLLATE NOCASE"}, []string{"SELECT count(*) FROM pragma_table_xinfo('t') WHERE name = 'empty'"}, "",
 		},

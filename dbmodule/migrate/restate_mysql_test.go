@@ -53,7 +53,7 @@ func TestMySQLRestatedColumnKeepsWhatIsMadeByHand(t *testing.T) {
 	}
 	look("down")
 	run(t, db, "ALTER TABLE t DROP COLUMN a, ADD COLUMN a varchar(20) GENERATED ALWAYS AS (upper(id)) VIRTUAL")
-	if _, err := m.Upgrade(t.Context(), db, "head"); err == nil || !strings.Contains(err.Error(), "column a of table t: it is generated") {
+	if _, err := m.Upgrade(t.Context(), db, "head"); err == nil || !strings.Contains(err.Error(), "column a of table t: it is a generated column") {
 		t.Errorf("a generated column: %v", err)
 	}
 }

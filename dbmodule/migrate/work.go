@@ -25,7 +25,7 @@ type work struct {
 	checksum string
 	// downSQL takes the revision back; nil if nothing does.
 	downSQL *string
-	// rebuilds are the tables of SQLite that the statements make anew.
+	// rebuilds are the tables of SQLite that the statements rebuild.
 	rebuilds []rebuild.Rebuild
 	// restated are the statements that restate columns of MySQL, by index.
 	restated map[int]*restate.Statement

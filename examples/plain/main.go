@@ -12,13 +12,13 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/kelseyhightower/envconfig"
 	"github.com/labstack/echo/v4"
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/autogen"
 	"github.com/openhands-go/server/httpmodule"
+	"github.com/openhands-go/server/httpmodule/program/settings"
 )
 
 // Note is something to remember.
@@ -81,7 +81,11 @@ func run(ctx context.Context, cfg dbmodule.Config, web httpmodule.Config, log *z
 
 func start() error {
 	cfg, web := dbmodule.DefaultConfig(), httpmodule.DefaultConfig()
-	if err := errors.Join(envconfig.Process("", &cfg), envconfig.Process("", &web)); err != nil {
+	var err error
+	if cfg.URL, err = dbmodule.ParseURL("sqlite:///./notes.db"); err != nil {
+		return err
+	}
+	if err := settings.Read(&cfg, &web).Err(); err != nil {
 		return err
 	}
 	log, err := zap.NewProduction()

@@ -20,7 +20,7 @@ func (p Program) newConfigCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Print every setting with its value, default and meaning",
-		Long:  "Prints every setting with its value, default and meaning, of each database of the\nprogram. Secrets are masked. It connects to nothing, and works when settings are\nwrong: these are marked.",
+		Long:  "Prints every setting with its value, default and meaning, of each database of the\nprogram. Secrets are masked. It connects to nothing. Wrong settings are marked.",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, read := p.readAll()
@@ -41,7 +41,7 @@ func (p Program) newConfigCommand(s streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().StringVar(&format, "format", "table", "form of the output: table, or json as by --json")
+	cmd.Flags().StringVar(&format, "format", "table", "form of the output: table or json; --json is the same as --format json")
 	return cmd
 }
 

@@ -20,7 +20,7 @@ func (p Program) newHealthcheckCommand(s streams) *cobra.Command {
 	var alive bool
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Ask the server of these settings whether it is ready",
+		Short: "Ask the server at HOST and PORT whether it is ready",
 		Long: "Asks the server at HOST and PORT for /ready, or with --alive for /alive. The exit code\n" +
 			"is 0 if it answers with 200, and 1 otherwise: for containers, which have no curl.",
 		Args: noArgs,

@@ -16,8 +16,8 @@ func (p Program) newManCommand() *cobra.Command {
 		Use:   "man FOLDER",
 		Short: "Write a manual page for each command into a folder",
 		Long: "Writes a manual page for each command into a folder, which it makes if it is missing.\n" +
-			"\"man -M\" wants the pages in its subfolder man1. The pages have the date that\n" +
-			"SOURCE_DATE_EPOCH says, or today's.",
+			"To read the pages with \"man -M DIR NAME\", write them into DIR/man1. They have today's date,\n" +
+			"or that of SOURCE_DATE_EPOCH.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return nil

@@ -45,7 +45,7 @@ func readFile(path string) (string, error) {
 	// What is no file, such as a pipe, could keep its reader waiting.
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no file")
+		err = errors.New("it is not a regular file")
 	}
 	var password string
 	if err == nil {

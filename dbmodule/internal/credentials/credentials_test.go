@@ -52,7 +52,7 @@ func TestErrorsSayWhatIsWrongAndNoSecret(t *testing.T) {
 		want   string
 	}{
 		"no file":        {credentials.File("THE_FILE", none), "THE_FILE " + none + ": no such file"},
-		"a folder":       {credentials.File("THE_FILE", folder), "it is no file"},
+		"a folder":       {credentials.File("THE_FILE", folder), "it is not a regular file"},
 		"empty":          {credentials.File("THE_FILE", write(t, "a", "\n")), "it is empty"},
 		"lines":          {credentials.File("THE_FILE", write(t, "a", secret+"\n"+secret+"\n")), "more than one line"},
 		"NUL":            {credentials.File("THE_FILE", write(t, "a", secret+"\x00")), "more than one line"},

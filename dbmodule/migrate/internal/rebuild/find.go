@@ -2,9 +2,9 @@ package rebuild
 
 import "slices"
 
-// Rebuild is how a revision makes a table anew: a new table is created, the
-// rows are copied, the old table is dropped and the new one has its name. Or
-// the rows are put aside, and the old table goes before the new one is created.
+// Rebuild is how a revision rebuilds a table: it creates a new table, copies the
+// rows, drops the old table, and renames the new one. Or it puts the rows aside, and
+// drops the old table before it creates the new one.
 type Rebuild struct {
 	// Create, Copies and Drop are the indexes of the statements.
 	Create int
@@ -29,7 +29,7 @@ type Rebuild struct {
 // copySQL is a statement that copies rows from a table.
 type copySQL struct{ sql, from string }
 
-// Find looks for tables that a revision makes anew. other are the statements
+// Find looks for tables that a revision rebuilds. other are the statements
 // of its other direction: what that makes of a table is what this one takes it
 // for. Where there are none, a comment in the statement may say it (see
 // [Remember]).

@@ -94,8 +94,8 @@ func (m *merger) column(to column) (column, error) {
 // doubt says that the revision wants a thing otherwise than it is, and does not
 // say whether it knew how it is.
 func (m *merger) doubt(what string) error {
-	return fmt.Errorf("%s is not what the revision makes of it, and its other direction does not say whether that is meant: "+
-		"have that make the table anew too", what)
+	return fmt.Errorf("%s in the database differs from the revision, and the revision's other direction does not say whether to change it: "+
+		"rebuild the table in both sections of the revision", what)
 }
 
 // added is a column that the live table lacks, with what is not there yet.

@@ -85,13 +85,13 @@ func TestOn(t *testing.T) {
 			up:   drafted(is+", `c` int DEFAULT (1)", "`id`, `a`, `b`", "`id`, `a`, `b`"),
 			down: []string{"ALTER TABLE `t` DROP COLUMN `c`"},
 			live: "CREATE TABLE t (id integer PRIMARY KEY, a blob, b varchar)",
-			err:  "the type of column a is not what the revision makes of it",
+			err:  "the type of column a in the database differs from the revision",
 		},
 		"a way down that says nothing of a key": {
 			up:   drafted(is+", `c` int DEFAULT (1)", "`id`, `a`, `b`", "`id`, `a`, `b`"),
 			down: []string{"ALTER TABLE `t` DROP COLUMN `c`"},
 			live: "CREATE TABLE t (id integer, a text PRIMARY KEY, b varchar)",
-			err:  "the primary key is not what the revision makes of it",
+			err:  "the primary key in the database differs from the revision",
 		},
 		"rows that no column numbers": {
 			up: up, down: down, live: "CREATE TABLE t (id bigint NOT NULL, a varchar, b varchar, rowid int, PRIMARY KEY (id))",

@@ -110,7 +110,7 @@ func (p *parser) group() ([]token, error) {
 		end = closes(p.list, p.at)
 	}
 	if end == len(p.list) {
-		return nil, p.unexpected("what stands in parentheses")
+		return nil, p.unexpected("text in parentheses")
 	}
 	list := p.list[p.at : end+1]
 	p.at = end + 1
@@ -119,9 +119,9 @@ func (p *parser) group() ([]token, error) {
 
 func (p *parser) unexpected(want string) error {
 	if !p.more() {
-		return fmt.Errorf("%s was expected at its end", want)
+		return fmt.Errorf("expected %s at the end", want)
 	}
-	return fmt.Errorf("%s was expected at %q", want, firstRunes(p.sql[p.list[p.at].start:], 30))
+	return fmt.Errorf("expected %s at %q", want, firstRunes(p.sql[p.list[p.at].start:], 30))
 }
 
 // since is the text from a token on to the one that was read last.

@@ -105,8 +105,8 @@ func digits(declared string) string {
 // keep renders the definition with what is there and nobody speaks of.
 func (c *restated) keep(live definition) (string, error) {
 	if live[generated] != "" && c.to[generated] == "" && c.base[generated] == "" {
-		return "", fmt.Errorf("it is generated (%s), and the revision, which does not know that, would make it a plain one: "+
-			"write the expression into the revision, both ways, or drop the column before", live[generated])
+		return "", fmt.Errorf("it is a generated column (%s), and the revision would make it a plain one: "+
+			"write the expression into both sections of the revision, or drop the column first", live[generated])
 	}
 	parts := []string{c.to[isType]}
 	add := func(kind string) {

@@ -41,7 +41,7 @@ func TestOn(t *testing.T) {
 		"a number has no collation": {
 			"ALTER TABLE t MODIFY a int NULL", down, "`a` varchar(20) COLLATE utf8mb4_bin DEFAULT NULL", "ALTER TABLE t MODIFY a int NULL", "",
 		},
-		"generated": {up, down, "`a` varchar(20) GENERATED ALWAYS AS (upper(`b`)) STORED", "", "column a of table t: it is generated (GENERATED ALWAYS AS (upper(`b`)) STORED)"},
+		"generated": {up, down, "`a` varchar(20) GENERATED ALWAYS AS (upper(`b`)) STORED", "", "column a of table t: it is a generated column (GENERATED ALWAYS AS (upper(`b`)) STORED)"},
 		"only where it is there": {
 			"ALTER TABLE IF EXISTS t MODIFY COLUMN IF EXISTS a int, CHANGE IF EXISTS b z int", "ALTER TABLE t MODIFY a bigint, CHANGE z b bigint",
 			"`a` bigint(20) DEFAULT NULL COMMENT 'c',\n  `b` bigint(20) DEFAULT NULL COMMENT 'd'",
