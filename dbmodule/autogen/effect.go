@@ -140,6 +140,15 @@ func floatRoom(name string) int {
 	return 8
 }
 
+// floatDigits returns how many decimal digits every value of a floating-point type keeps.
+// SQLite has one such type, whatever its name.
+func floatDigits(engine dbmodule.Engine, name string) int {
+	if engine != dbmodule.SQLite && floatRoom(name) == 4 {
+		return 6
+	}
+	return 15
+}
+
 // typeText renders a column's type.
 func typeText(engine dbmodule.Engine, c *schema.Column) string {
 	format := sqlite.FormatType

@@ -57,6 +57,12 @@ type (
 	day struct {
 		V time.Time `bun:"type:date"`
 	}
+	double struct {
+		V float64
+	}
+	single struct {
+		V float64 `bun:"type:float4"`
+	}
 	document struct {
 		V json.RawMessage
 	}
@@ -374,6 +380,21 @@ func columnChanges() []change {
 			rows: things2("12.5", "NULL"),
 			up:   []string{"things WHERE id = 1 AND v = 12.5"},
 			down: []string{"things WHERE id = 1 AND v = 12.5"},
+		},
+		{
+			name: "bigint to double",
+			old:  thing[number](), new: thing[double](),
+			rows: things2("9007199254740993", "NULL"),
+			up:   []string{"things WHERE id = 1 AND v = 9007199254740992"},
+			down: []string{"things WHERE id = 1 AND v = 9007199254740992"},
+		},
+		{
+			name: "double narrowed, width",
+			old:  thing[double](), new: thing[single](),
+			rows: things2("16777217", "NULL"),
+			up:   []string{"things WHERE id = 1 AND v = 16777216"},
+			down: []string{"things WHERE id = 1 AND v = 16777216"},
+			only: engines[1:2],
 		},
 		{
 			name: "int to numeric",

@@ -173,31 +173,51 @@ func (w *warner) changedType(table *schema.Table, change *schema.ModifyColumn) {
 	from, to := typeText(w.engine, change.From), typeText(w.engine, change.To)
 	switch effectOf(change.From.Type.Type, change.To.Type.Type) {
 	case narrows:
-		text := "a value that does not fit fails"
-		if losesFraction(change.From.Type.Type, change.To.Type.Type) {
-			text = "digits after the point are rounded away, and a value that does not fit fails"
-		}
-		w.add(NarrowType, table, change.To.Name, "%s becomes %s: %s", from, to, text)
+		w.add(NarrowType, table, change.To.Name, "%s becomes %s: %s", from, to, w.narrowing(change.From.Type.Type, change.To.Type.Type))
 	case converts:
 		w.add(ConvertType, table, change.To.Name, "%s becomes %s and every value is converted: %s", from, to,
 			w.conversion(change.From.Type.Type, change.To.Type.Type))
 	}
 }
 
+// What happens to the digits of a value, without an error.
+const (
+	lostFraction = "digits after the point are rounded away, and a value that does not fit fails"
+	lostDigits   = "a value keeps its first %d digits, and no error tells which lose some"
+	lostSeconds  = "fractions of a second are rounded or cut off"
+)
+
+// narrowing says what a smaller type of the same kind does to values.
+func (w *warner) narrowing(from, to schema.Type) string {
+	float, toFloat := to.(*schema.FloatType)
+	switch {
+	case toFloat:
+		return fmt.Sprintf(lostDigits, floatDigits(w.engine, float.T))
+	case losesFraction(from, to) && isTime(to):
+		return lostSeconds
+	case losesFraction(from, to):
+		return lostFraction
+	}
+	return "a value that does not fit fails"
+}
+
 // conversion says what a conversion does to values.
 func (w *warner) conversion(from, to schema.Type) string {
 	_, fromBytes := from.(*schema.BinaryType)
 	_, toInteger := to.(*schema.IntegerType)
+	float, toFloat := to.(*schema.FloatType)
 	text, toText := to.(*schema.StringType)
 	switch {
 	case w.engine == dbmodule.PostgreSQL && (zoneInText(from, to) || isTime(from) && isTime(to) && zoned(from) != zoned(to)):
 		return w.zones(from, to)
 	case toText && !fromBytes && textRoom(text.T, text.Size) > math.MaxUint8:
 		return "no value fails"
+	case toFloat && isNumber(from):
+		return fmt.Sprintf(lostDigits, floatDigits(w.engine, float.T))
 	case w.engine == dbmodule.SQLite:
 		return "a value that can't be converted stays as it is"
 	case toInteger && isNumber(from):
-		return "digits after the point are rounded away, and a value that does not fit fails"
+		return lostFraction
 	case isTime(from) && isTime(to):
 		return "what the new type doesn't have, such as the time of day, is cut off"
 	}
@@ -212,6 +232,8 @@ func (w *warner) zones(from, to schema.Type) string {
 	}
 	if isTime(from) && isTime(to) && strings.TrimSuffix(timeName(from), "tz") != strings.TrimSuffix(timeName(to), "tz") {
 		text += "; what the new type doesn't have, such as the time of day, is cut off"
+	} else if losesFraction(from, to) {
+		text += "; " + lostSeconds
 	}
 	return text
 }
