@@ -29,8 +29,7 @@ func listingsCommand() *cobra.Command {
 		Short: "compare pages of many conversations with pages of few, for each filter and sort",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			reports := []string{engine.DescribeMachine(cmd.Context()).String() + fmt.Sprintf(
-				"; medians of %d alternating rounds of %d requests, one after the other.", o.Rounds, o.Calls)}
+			reports := []string{engine.DescribeMachine(cmd.Context()).String() + ". " + scale.ListingsHead(o)}
 			for _, name := range engines {
 				c.Engine = dbmodule.Engine(strings.ToLower(name))
 				report, err := listingsOn(cmd, c, o, folder, every)
@@ -54,10 +53,10 @@ func listingsCommand() *cobra.Command {
 	flags := command.Flags()
 	flags.Int64Var(&o.Small, "small", 1000, "conversations in the small database")
 	flags.Int64Var(&o.Large, "large", 1_000_000, "conversations in the large database")
-	flags.IntVar(&o.Rounds, "rounds", 5, "turns of each database")
-	flags.IntVar(&o.Calls, "calls", 20, "requests in a turn")
+	flags.IntVar(&o.Rounds, "rounds", 5, "rounds, of which the median counts")
+	flags.IntVar(&o.Calls, "calls", 20, "requests to each database in a round, of which the fastest counts")
 	flags.StringSliceVar(&o.Only, "only", nil, `listings whose names have one of these texts, such as "status by" or "far in"`)
-	flags.BoolVar(&every, "every", false, "print every listing, not only the worst of each filter")
+	flags.BoolVar(&every, "every", false, "print every page, not only those that miss the goal and, of each filter without a goal, the slowest")
 	flags.StringSliceVar(&engines, "engines", []string{"sqlite", "postgresql", "mysql"}, "databases to run on")
 	flags.StringVar(&folder, "folder", "", "where SQLite's files are put (default the system's folder for temporary files)")
 	writeFlag(flags, &write)
@@ -94,7 +93,7 @@ func listingsOn(cmd *cobra.Command, c contract.Config, o scale.Options, parent s
 	}
 	took := time.Since(began)
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d conversations are there after %s\n", c.Engine, o.Large, took.Round(time.Second)) // as above
-	figures, err := scale.MeasureListings(ctx, small, large, o, func(f scale.Figures) {
+	figures, err := scale.MeasureListings(ctx, small, large, o, func(f scale.ListingFigures) {
 		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), f.Small, f.Large, f.Ratio, f.Probe) // as above
 	})
 	if err != nil {

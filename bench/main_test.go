@@ -87,7 +87,7 @@ func TestListings(t *testing.T) {
 		"--only", "app-conversations: sandbox,status by CREATED_AT,title contains: 5 %", "--every", "--folder", folder, "--write", folder)
 	for _, part := range []string{
 		"SQLite 3.", "µs at 400", "| conversations: status by CREATED_AT ", "| conversations: status by CREATED_AT_DESC, far in ",
-		"| v1/app-conversations: sandbox, tag by TITLE_DESC, far in ", "| v1/app-conversations: title contains: 5 % by UPDATED_AT ", " of the 40 pages that have a goal reach it.",
+		"| v1/app-conversations: sandbox, tag by TITLE_DESC, far in ", "| v1/app-conversations: title contains: 5 % by UPDATED_AT ", "| conversations | read ", " pages that have a goal reach it.",
 	} {
 		require.Contains(t, out, part)
 	}

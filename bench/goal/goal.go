@@ -23,7 +23,10 @@ func AtLeast(r stat.Ratio, least float64) string {
 
 // AtMost shows a ratio that is to be as much or less.
 func AtMost(r stat.Ratio, most float64) string {
-	return r.String() + " " + Mark(printed(r.Median) <= most)
+	return r.String() + " " + Mark(Within(r, most))
 }
+
+// Within says that a ratio is as much or less.
+func Within(r stat.Ratio, most float64) bool { return printed(r.Median) <= most }
 
 func printed(f float64) float64 { return math.Round(f*100) / 100 }

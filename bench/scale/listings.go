@@ -1,18 +1,11 @@
 package scale
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/openhands-go/server/app/paging"
-	"github.com/openhands-go/server/bench/contract"
-	"github.com/openhands-go/server/bench/stat"
 )
 
 // listing is a route that lists conversations, with the filters and the sort orders that a
@@ -104,110 +97,4 @@ func listings() []listing {
 			"tag of 5 %": app["tag of 5 %"], "created: half": app["created: half"],
 		}},
 	}
-}
-
-// listedPage is less than what the small database has of most.
-const listedPage = 20
-
-// queries are the same page of the same listing in the small and the large database.
-func queries(path string, filter func(Listed) url.Values, order string, far bool, small, large Listed) (first, second string, err error) {
-	of := func(l Listed) (string, error) {
-		values := filter(l)
-		values.Set("sort_order", order)
-		values.Set("limit", fmt.Sprint(listedPage))
-		if far {
-			cursor := paging.Cursor{Micros: l.at(int64(l) / 2).UnixMicro(), ID: listedID(0)}
-			if strings.HasPrefix(order, "TITLE") {
-				cursor = paging.Cursor{Text: l.title(int64(l) / 2), ID: listedID(0)}
-			}
-			id, err := paging.Encode("conversations", order, cursor)
-			if err != nil {
-				return "", err
-			}
-			values.Set("page_id", id)
-		}
-		return path + "?" + values.Encode(), nil
-	}
-	if first, err = of(small); err == nil {
-		second, err = of(large)
-	}
-	return first, second, err
-}
-
-// FigureFunc is told what a probe cost.
-type FigureFunc func(Figures)
-
-// MeasureListings asks two databases that [LoadListed] has filled for the same pages in
-// turns: each filter in each sort order, the first page and one from the middle, if o wants it. What has no goal
-// is asked for once. tell gets each figure when it is known.
-func MeasureListings(ctx context.Context, small, large contract.Config, o Options, tell FigureFunc) (_ []Figures, err error) {
-	smallServer, err := openServer(ctx, small, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, smallServer.close()) }()
-	largeServer, err := openServer(ctx, large, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, largeServer.close()) }()
-	var all []Figures
-	for _, l := range listings() {
-		for _, name := range slices.Sorted(maps.Keys(l.filters)) {
-			for _, order := range l.orders {
-				for _, far := range []bool{false, true} {
-					probe := strings.TrimSuffix(strings.TrimPrefix(l.path, "/api/"), "/search") + ": " + name + " by " + order + map[bool]string{true: ", far in"}[far]
-					if !o.wants(probe) {
-						continue
-					}
-					a, b, err := queries(l.path, l.filters[name], order, far, Listed(o.Small), Listed(o.Large))
-					if err != nil {
-						return nil, err
-					}
-					its := o
-					isGoal := !strings.HasPrefix(name, "title contains")
-					if !isGoal {
-						its.Rounds, its.Calls = 1, 1
-					}
-					f, err := compare(ctx, smallServer, largeServer, a, b, its)
-					if err != nil {
-						return nil, err
-					}
-					f.Probe, f.Goal = probe, isGoal
-					tell(f)
-					all = append(all, f)
-				}
-			}
-		}
-	}
-	return all, nil
-}
-
-func (o Options) wants(name string) bool {
-	has := func(text string) bool { return strings.Contains(name, text) }
-	return len(o.Only) == 0 || slices.ContainsFunc(o.Only, has)
-}
-
-// compare takes turns.
-func compare(ctx context.Context, small, large *server, first, second string, o Options) (f Figures, err error) {
-	var smalls, larges []time.Duration
-	once := func(s *server, path string, round int) (time.Duration, error) {
-		p := &probe{build: func(*target, int) request { return get(path) }}
-		return (&target{server: s}).turn(ctx, p, o.Calls, round)
-	}
-	for round := range o.Rounds + 1 {
-		s, err := once(small, first, round)
-		if err != nil {
-			return f, err
-		}
-		l, err := once(large, second, round)
-		if err != nil {
-			return f, err
-		}
-		if round > 0 { // the first fills caches
-			smalls, larges = append(smalls, s), append(larges, l)
-		}
-	}
-	f.Small, f.Large, f.Ratio = stat.Median(smalls), stat.Median(larges), stat.RatioOf(larges, smalls)
-	return f, nil
 }

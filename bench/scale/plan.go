@@ -47,20 +47,31 @@ func newPlanner(ctx context.Context, c contract.Config) (*planner, error) {
 
 func (p *planner) close() error { return errors.Join(p.server.close(), p.pools.Close()) }
 
-// of returns the plans of a request's reading and changing statements.
-func (p *planner) of(ctx context.Context, r request) ([]Plan, error) {
+// statements are those with which the server reads and changes rows for a request.
+func (p *planner) statements(ctx context.Context, r request) ([]string, error) {
 	p.logged.TakeAll()
 	if _, err := p.server.do(ctx, r); err != nil {
 		return nil, err
 	}
-	var plans []Plan
+	var statements []string
 	for _, entry := range p.logged.TakeAll() {
 		statement, _ := entry.ContextMap()["statement"].(string)
 		switch verb, _, _ := strings.Cut(strings.TrimSpace(statement), " "); strings.ToUpper(verb) {
 		case "SELECT", "UPDATE", "DELETE":
-		default:
-			continue
+			statements = append(statements, statement)
 		}
+	}
+	return statements, nil
+}
+
+// of returns the plans of a request's statements.
+func (p *planner) of(ctx context.Context, r request) ([]Plan, error) {
+	statements, err := p.statements(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var plans []Plan
+	for _, statement := range statements {
 		plan, err := p.explain(ctx, statement)
 		if err != nil {
 			return nil, err

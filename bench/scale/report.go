@@ -31,45 +31,6 @@ func Report(engine string, o Options, loading time.Duration, all []Figures) stri
 	return b.String()
 }
 
-// ListingsReport renders one engine's listings as Markdown: every one, or of each route and
-// filter the one whose ratio is the worst.
-func ListingsReport(engine string, o Options, all []Figures, every bool) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n", engine)
-	table := [][]string{{"listing", fmt.Sprintf("µs at %d", o.Small), fmt.Sprintf("µs at %d", o.Large), "ratio", "goal"}}
-	kept, within, goals := []Figures{}, 0, 0
-	for _, f := range all {
-		if f.Goal {
-			goals++
-			if f.Ratio.Median <= ratioGoal {
-				within++
-			}
-		}
-		last := len(kept) - 1
-		if every || last < 0 || filterOf(kept[last].Probe) != filterOf(f.Probe) {
-			kept = append(kept, f)
-		} else if f.Ratio.Median > kept[last].Ratio.Median {
-			kept[last] = f
-		}
-	}
-	for _, f := range kept {
-		ratio, wanted := f.Ratio.String(), ""
-		if f.Goal {
-			ratio, wanted = goal.AtMost(f.Ratio, ratioGoal), fmt.Sprintf("≤ %.1f", ratioGoal)
-		}
-		table = append(table, []string{f.Probe, fmt.Sprint(f.Small.Microseconds()), fmt.Sprint(f.Large.Microseconds()), ratio, wanted})
-	}
-	b.WriteString(markdown.Table(table))
-	fmt.Fprintf(&b, "\n%d of the %d pages that have a goal reach it.\n", within, goals)
-	return b.String()
-}
-
-// filterOf is a listing's name without its order.
-func filterOf(name string) string {
-	before, _, _ := strings.Cut(name, " by ")
-	return before
-}
-
 func verdict(plans []Plan) string {
 	for _, p := range plans {
 		if p.FullScan {
