@@ -47,7 +47,7 @@ func TestPackedIsUnpackedOnTheWayBack(t *testing.T) {
 				_, err := store.Add(ctx, s, id, batch)
 				return err
 			}))
-			got, err := store.Get(t.Context(), db.DB(), id, "1")
+			got, err := store.Get(t.Context(), db.DB(), nil, id, "1")
 			require.NoError(t, err)
 			assert.True(t, got == payload, id)
 		}

@@ -55,7 +55,7 @@ func newBudget(size int64) *budget {
 	return &budget{size: size, free: semaphore.NewWeighted(size)}
 }
 
-// share is one request's part of a budget.
+// share is the part of a budget that one request has, or what it has detached.
 type share struct {
 	budget *budget
 	held   atomic.Int64
@@ -64,31 +64,53 @@ type share struct {
 // take adds to the share, waiting for others if it must. A request that needs more than
 // there is takes all, and works alone.
 func (s *share) take(ctx context.Context, n int64) error {
-	n = min(n, s.budget.size-s.held.Load())
-	if n <= 0 {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, budgetWait)
 	defer cancel()
-	if err := s.budget.free.Acquire(ctx, n); err != nil {
+	if _, err := s.await(ctx, n); err != nil {
 		return noMemory(errors.Join(errNoMemory, err))
 	}
-	s.held.Add(n)
 	return nil
 }
 
-// tryTake is take without waiting: a request that waits with a part of what it needs
-// may wait for another that does the same.
-func (s *share) tryTake(n int64) bool {
+// await is take until ctx ends. It returns how much it has taken.
+func (s *share) await(ctx context.Context, n int64) (int64, error) {
 	n = min(n, s.budget.size-s.held.Load())
 	if n <= 0 {
-		return true
+		return 0, nil
 	}
-	if !s.budget.free.TryAcquire(n) {
-		return false
+	if err := s.budget.free.Acquire(ctx, n); err != nil {
+		return 0, err
 	}
 	s.held.Add(n)
-	return true
+	return n, nil
+}
+
+// tryTake is take without waiting: a request that waits with a part of what it needs
+// may wait for another that does the same. It returns how much it has taken.
+func (s *share) tryTake(n int64) (taken int64, ok bool) {
+	n = min(n, s.budget.size-s.held.Load())
+	if n <= 0 {
+		return 0, true
+	}
+	if !s.budget.free.TryAcquire(n) {
+		return 0, false
+	}
+	s.held.Add(n)
+	return n, true
+}
+
+// release gives back a part of the share, if it has not ended.
+func (s *share) release(n int64) {
+	for {
+		held := s.held.Load()
+		if n = min(n, held); n <= 0 {
+			return
+		}
+		if s.held.CompareAndSwap(held, held-n) {
+			s.budget.free.Release(n)
+			return
+		}
+	}
 }
 
 // giveBack ends the share.
@@ -103,12 +125,24 @@ func (s *share) giveBack() {
 // size. It waits for other requests to end, up to 10 seconds and until ctx ends. Its error
 // is answered with 503 and Retry-After. A request body larger than 64 KiB is counted
 // already. A request that asks for more than the whole budget gets all of it.
-// Outside a request ReserveMemory does nothing.
+// With the context of [Detach] it reserves them until done is called. Outside a request
+// ReserveMemory does nothing. For what is read from a database, and whose size is not
+// known before, there is [NewRoom].
 func ReserveMemory(ctx context.Context, bytes int64) error {
-	if r := requestOf(ctx); r != nil {
-		return r.share.take(ctx, bytes)
+	if s := shareOf(ctx); s != nil {
+		return s.take(ctx, bytes)
 	}
 	return nil
+}
+
+// shareKey is the key of the share in a context.
+type shareKey struct{}
+
+// shareOf returns the share of the request that ctx belongs to, or of what was detached
+// from it; nil for neither.
+func shareOf(ctx context.Context) *share {
+	s, _ := ctx.Value(shareKey{}).(*share)
+	return s
 }
 
 // countedBody takes from the budget as a body of unknown length comes in.
@@ -122,7 +156,7 @@ type countedBody struct {
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.read += int64(n); b.read > b.paid {
-		if !b.share.tryTake(budgetStep) {
+		if _, ok := b.share.tryTake(budgetStep); !ok {
 			return 0, errNoMemory
 		}
 		b.paid += budgetStep

@@ -69,6 +69,8 @@ func (r *request) Value(key any) any {
 	switch key.(type) {
 	case requestKey, dbmodule.ScopeKey:
 		return r
+	case shareKey:
+		return &r.share
 	}
 	return r.Context.Value(key)
 }

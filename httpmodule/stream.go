@@ -23,14 +23,18 @@ func CloseSessions(ctx context.Context) {
 // can return while its work continues, so that little of the request stays in memory. detached has
 // the values that others have put into the request's context ctx, but neither the request nor its
 // sessions. It ends with [ErrStopping] when the server stops, and [Server.Stop] waits until done is
-// called.
+// called. What [ReserveMemory] and [Room] take by it is given back by done.
 func Detach(ctx context.Context) (detached context.Context, done func()) {
 	r := requestOf(ctx)
 	values := ctx
 	if r != nil && ctx == r.working() { // nobody put values into it: those that came with the request are all
 		values = r.timed.Context
 	}
-	detached, cancel := context.WithCancelCause(afterwards{context.WithoutCancel(values)})
+	own := afterwards{Context: context.WithoutCancel(values)}
+	if r != nil {
+		own.share = &share{budget: r.server.budget}
+	}
+	detached, cancel := context.WithCancelCause(own)
 	if r == nil {
 		return detached, func() { cancel(nil) }
 	}
@@ -41,6 +45,7 @@ func Detach(ctx context.Context) (detached context.Context, done func()) {
 	return detached, sync.OnceFunc(func() {
 		attached()
 		cancel(nil)
+		own.share.giveBack()
 		server.inFlight.Add(-1)
 	})
 }
@@ -52,11 +57,18 @@ func (t taken) Header() http.Header     { return t.header }
 func (taken) Write([]byte) (int, error) { return 0, http.ErrHijacked }
 func (taken) WriteHeader(int)           {}
 
-// afterwards is a request's context without the request.
-type afterwards struct{ context.Context }
+// afterwards is a request's context without the request. It has a share of its own of the
+// server's memory, nil if it belongs to no server.
+type afterwards struct {
+	context.Context
+	share *share
+}
 
 // Value implements context.Context.
 func (a afterwards) Value(key any) any {
+	if _, ok := key.(shareKey); ok && a.share != nil {
+		return a.share
+	}
 	value := a.Context.Value(key)
 	r, ok := value.(*request)
 	switch key.(type) {

@@ -114,6 +114,9 @@ func (s *Server) Do(t testing.TB, method, path, body string, headers ...string) 
 	return s.DoWithin(t.Context(), method, path, body, headers...)
 }
 
+// Serve answers a request by a writer of the test's own.
+func (s *Server) Serve(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
 // DoWithin is Do for a client that leaves when ctx ends.
 func (s *Server) DoWithin(ctx context.Context, method, path, body string, headers ...string) Answer {
 	var reader io.Reader

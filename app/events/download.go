@@ -128,13 +128,16 @@ func (h *handlers) writeArchive(ctx context.Context, to io.Writer, id, format st
 			return fmt.Errorf("events: download: %w", err)
 		}
 	}
-	n := 0
+	n, room := 0, httpmodule.NewPatientRoom(ctx)
 	for pageID := ""; ; {
 		var payloads []string
-		err := h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) (err error) {
-			payloads, pageID, err = h.store.Page(ctx, s, id, Filter{}, Timestamp, pageID, paged)
-			return err
-		}, dbmodule.ReadOnly())
+		next := ""
+		err := room.Read(ctx, func() error {
+			return h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) (err error) {
+				payloads, next, err = h.store.Page(ctx, s, id, Filter{}, Timestamp, pageID, Most{piece, PieceBytes, room})
+				return err
+			}, dbmodule.ReadOnly())
+		})
 		if err != nil {
 			return err
 		}
@@ -144,14 +147,19 @@ func (h *handlers) writeArchive(ctx context.Context, to io.Writer, id, format st
 			}
 			n++
 		}
-		if pageID == "" {
+		if pageID = next; pageID == "" {
 			return archive.Close()
 		}
 	}
 }
 
-// paged is how many events are read at once.
-const paged = 100
+// piece and PieceBytes are how many events, and how many bytes of them, are read at once for
+// an answer that goes out in pieces: a client that takes its time should not keep more
+// in memory.
+const (
+	piece      = 100
+	PieceBytes = 256 << 10
+)
 
 // fileName is an event's id as a part of a file's name: what is no letter, digit, dash or
 // underscore becomes an underscore, so that no id leads to another folder.

@@ -8,7 +8,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/conversations"
-	"github.com/openhands-go/server/app/paging"
 )
 
 // number gives events that are about to be stored the next numbers of their locked conversation,
@@ -51,25 +50,20 @@ type Numbered struct {
 	Payload string
 }
 
-// After reads up to limit events with a number above after, -1 for all, in the order of their
-// numbers. It reads fewer, but one at least if there is one, when they reach
-// [paging.MaxBytes].
-func (s *Store) After(ctx context.Context, db bun.IDB, conversationID string, after int64, limit int) ([]Numbered, error) {
-	var found []Numbered
-	size := 0
-	// The number stands where each reads the seq.
+// After reads up to most.Events events with a number above after, -1 for all, in the order of
+// their numbers. It reads fewer, but one at least if there is one, when they reach most.Bytes.
+func (s *Store) After(ctx context.Context, db bun.IDB, conversationID string, after int64, most Most) ([]Numbered, error) {
+	// The number stands where gather reads the seq.
 	q := db.NewSelect().Model((*Event)(nil)).Column("number", "ts", "id", "payload", "payload_packed").
 		Where("event.conversation_id = ?", conversationID).Where("event.number > ?", after).
-		Order("event.number").Limit(int64(limit)).ForceIndex(numberIndex)
-	err := s.each(ctx, q, func(e stored, payload string) bool {
-		if size += len(payload); len(found) > 0 && size > paging.MaxBytes {
-			return false
-		}
-		found = append(found, Numbered{Number: e.Seq, ID: e.ID, Micros: e.Micros, Payload: payload})
-		return true
-	})
+		Order("event.number").Limit(int64(most.Events)).ForceIndex(numberIndex)
+	read, _, err := s.gather(ctx, q, most)
 	if err != nil {
 		return nil, fmt.Errorf("events: read after %d: %w", after, err)
+	}
+	found := make([]Numbered, len(read))
+	for i, e := range read {
+		found[i] = Numbered{Number: e.Seq, ID: e.ID, Micros: e.Micros, Payload: e.Payload}
 	}
 	return found, nil
 }

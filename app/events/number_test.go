@@ -36,7 +36,7 @@ func numbers(t *testing.T, s *apptest.Server) (numbers []int64, ids string) {
 	db := s.Sessions.New(dbmodule.ReadOnly())
 	defer db.Close()
 	for after := int64(-1); ; {
-		page, err := s.Events.After(t.Context(), db, numberedID, after, 3)
+		page, err := s.Events.After(t.Context(), db, numberedID, after, events.Most{Events: 3, Bytes: 1 << 20})
 		require.NoError(t, err)
 		if len(page) == 0 {
 			return numbers, ids

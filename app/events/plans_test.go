@@ -45,7 +45,7 @@ func TestPagesFarInReadFewEvents(t *testing.T) {
 				require.NoError(t, err)
 				for _, pageID := range []string{"", next} {
 					read := apptest.RowsRead(t, s, func(db bun.IDB) {
-						page, _, err := s.Events.Page(t.Context(), db, numberedID, filter, order, pageID, limit)
+						page, _, err := s.Events.Page(t.Context(), db, numberedID, filter, order, pageID, events.Most{Events: limit, Bytes: 1 << 20})
 						require.NoError(t, err)
 						require.Len(t, page, limit)
 					})
@@ -54,7 +54,7 @@ func TestPagesFarInReadFewEvents(t *testing.T) {
 			}
 		}
 		read := apptest.RowsRead(t, s, func(db bun.IDB) {
-			page, err := s.Events.After(t.Context(), db, numberedID, n/2, limit)
+			page, err := s.Events.After(t.Context(), db, numberedID, n/2, events.Most{Events: limit, Bytes: 1 << 20})
 			require.NoError(t, err)
 			require.Len(t, page, limit)
 			assert.EqualValues(t, n/2+1, page[0].Number)

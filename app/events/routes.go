@@ -202,11 +202,14 @@ func (h *handlers) page(ctx context.Context, rawID string, f Filter, in PageInpu
 		return nil, err
 	}
 	s := httpmodule.Session(ctx, h.sessions)
-	payloads, next, err := h.store.Page(ctx, s, id, f, in.Order, in.PageID, in.Limit)
+	var payloads []string
+	var next string
+	room := httpmodule.NewRoom(ctx)
+	err = room.Read(ctx, func() (err error) {
+		payloads, next, err = h.store.Page(ctx, s, id, f, in.Order, in.PageID, Most{in.Limit, paging.MaxBytes, room})
+		return err
+	})
 	if err = h.orMissing(ctx, s, id, len(payloads) > 0, err); err != nil {
-		return nil, err
-	}
-	if err := reserve(ctx, payloads); err != nil {
 		return nil, err
 	}
 	return &pageOutput{Body: wire.AppendPage(nil, payloads, next)}, nil
@@ -302,32 +305,18 @@ func (h *handlers) list(ctx context.Context, rawID string, ids []string, where [
 		return nil, err
 	}
 	s := httpmodule.Session(ctx, h.sessions)
-	payloads, err := h.store.Batch(ctx, s, id, ids)
+	var payloads []string
+	room := httpmodule.NewRoom(ctx)
+	err = room.Read(ctx, func() (err error) {
+		payloads, err = h.store.Batch(ctx, s, room, id, ids)
+		return err
+	})
 	found := slices.ContainsFunc(payloads, func(payload string) bool { return payload != "" })
 	if err = h.orMissing(ctx, s, id, found, err); err != nil {
 		return nil, err
 	}
-	if err := reserve(ctx, payloads); err != nil {
-		return nil, err
-	}
 	return &listOutput{Body: wire.AppendList(nil, payloads)}, nil
 }
-
-// reserve takes the answer that these payloads make out of the server's memory budget, if it
-// is large.
-func reserve(ctx context.Context, payloads []string) error {
-	var size int64
-	for _, payload := range payloads {
-		size += int64(len(payload))
-	}
-	if size < largeAnswer {
-		return nil
-	}
-	return httpmodule.ReserveMemory(ctx, size)
-}
-
-// largeAnswer is what an answer counts from, in bytes.
-const largeAnswer = 1 << 20
 
 type getInput struct {
 	PathInput
@@ -341,7 +330,12 @@ func (h *handlers) get(ctx context.Context, in *getInput) (*getOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, err := h.store.Get(ctx, httpmodule.Session(ctx, h.sessions), id, in.EventID)
+	var payload string
+	room := httpmodule.NewRoom(ctx)
+	err = room.Read(ctx, func() (err error) {
+		payload, err = h.store.Get(ctx, httpmodule.Session(ctx, h.sessions), room, id, in.EventID)
+		return err
+	})
 	if err != nil {
 		return nil, wire.NotFound(err, "Event")
 	}
@@ -360,6 +354,10 @@ func (h *handlers) finalResponse(ctx context.Context, in *PathInput) (*responseO
 		return nil, err
 	}
 	out := &responseOutput{}
-	out.Body.Response, err = h.store.FinalResponse(ctx, s, id)
+	room := httpmodule.NewRoom(ctx)
+	err = room.Read(ctx, func() (err error) {
+		out.Body.Response, err = h.store.FinalResponse(ctx, s, room, id)
+		return err
+	})
 	return out, err
 }

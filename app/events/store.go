@@ -11,6 +11,7 @@ import (
 	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/httpmodule"
 )
 
 // Store reads and writes events through whatever session it is given. It is
@@ -88,11 +89,19 @@ func (s *Store) text(e *stored) (string, error) {
 	return text, nil
 }
 
-// Page lists up to limit events of a conversation after pageID, "" for the first
+// Most says how much is read at once. What is read counts in Room; where it has no room
+// for all, nothing is returned, and Room calls the read again: see [httpmodule.Room].
+type Most struct {
+	Events, Bytes int
+	// Room may be nil: then nothing counts.
+	Room *httpmodule.Room
+}
+
+// Page lists up to most.Events events of a conversation after pageID, "" for the first
 // page, as they came, and the next page's id, "" after the last. A page ends earlier when
-// its events reach [paging.MaxBytes]; it has one event at least.
+// its events reach most.Bytes; it has one event at least.
 func (s *Store) Page(
-	ctx context.Context, db bun.IDB, conversationID string, f Filter, order, pageID string, limit int,
+	ctx context.Context, db bun.IDB, conversationID string, f Filter, order, pageID string, most Most,
 ) (payloads []string, next string, err error) {
 	direction, after := "ASC", ">"
 	if order == TimestampDesc {
@@ -110,52 +119,61 @@ func (s *Store) Page(
 		Where("EXISTS (?)", s.conversations.Found(db, conversationID)).
 		Column(storedColumns...).ForceIndex(f.index()).
 		OrderExpr("event.ts ?, event.seq ?", bun.Safe(direction), bun.Safe(direction)).
-		Limit(int64(limit) + 1)
+		Limit(int64(most.Events) + 1)
 	if pageID != "" {
 		// Spelled out, since MySQL finds no range in a comparison of rows.
 		q = q.Where("event.ts ?= ?", bun.Safe(after), cursor.Micros).
 			Where("(event.ts ? ? OR event.seq ? ?)", bun.Safe(after), cursor.Micros, bun.Safe(after), cursor.Seq)
 	}
-	var last stored
-	size, more := 0, false
-	err = s.each(ctx, q, func(e stored, payload string) bool {
-		more = len(payloads) == limit || len(payloads) > 0 && size+len(payload) > paging.MaxBytes
-		if !more {
-			payloads, last, size = append(payloads, payload), e, size+len(payload)
-		}
-		return !more
-	})
+	found, more, err := s.gather(ctx, q, most)
 	if err != nil {
 		return nil, "", fmt.Errorf("events: list: %w", err)
 	}
-	if more {
-		next, err = paging.Encode(scope, order, paging.Cursor{Micros: last.Micros, Seq: last.Seq})
+	if n := len(found); more && n > 0 {
+		next, err = paging.Encode(scope, order, paging.Cursor{Micros: found[n-1].Micros, Seq: found[n-1].Seq})
 	}
-	return payloads, next, err
+	return payloadsOf(found), next, err
 }
 
-// each reads events one by one, until there are no more or do says false. It does not hold
-// all of them in memory: a hundred events may be a hundred times 64 MiB.
-func (s *Store) each(ctx context.Context, q *bun.SelectQuery, do func(e stored, payload string) bool) (err error) {
+func payloadsOf(found []stored) []string {
+	payloads := make([]string, len(found))
+	for i := range found {
+		payloads[i] = found[i].Payload
+	}
+	return payloads
+}
+
+// gather reads events with their texts as they came. It ends, and reports that there are
+// more, before the event with which they would be more than most, unless that is the first.
+// It has one event in memory that does not count: the one that it looks at.
+func (s *Store) gather(ctx context.Context, q *bun.SelectQuery, most Most) (found []stored, more bool, err error) {
 	rows, err := q.Rows(ctx)
 	if err != nil {
-		return err
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	count, bytes := 0, 0
 	for rows.Next() {
 		var e stored
 		if err := rows.Scan(&e.Seq, &e.Micros, &e.ID, &e.Payload, &e.Packed); err != nil {
-			return err
+			return nil, false, err
 		}
-		payload, err := s.text(&e)
-		if err != nil {
-			return err
+		size := packing.Size(e.Payload, e.Packed)
+		if count == most.Events || count > 0 && bytes+size > most.Bytes {
+			return found, true, nil
 		}
-		if e.Payload, e.Packed = "", nil; !do(e, payload) {
-			return nil
+		count, bytes = count+1, bytes+size
+		if !most.Room.Add(size) {
+			found = nil
+			continue
 		}
+		if e.Payload, err = s.text(&e); err != nil {
+			return nil, false, err
+		}
+		e.Packed = nil
+		found = append(found, e)
 	}
-	return rows.Err()
+	return found, false, rows.Err()
 }
 
 // Count counts the events that Page lists. Without a filter it reads the
@@ -178,8 +196,9 @@ func (s *Store) Count(ctx context.Context, db bun.IDB, conversationID string, f 
 	return n, nil
 }
 
-// Get reads one event as it came, by its id or the key of it.
-func (s *Store) Get(ctx context.Context, db bun.IDB, conversationID, id string) (string, error) {
+// Get reads one event as it came, by its id or the key of it. Without room for it, it
+// returns "", and room calls it again.
+func (s *Store) Get(ctx context.Context, db bun.IDB, room *httpmodule.Room, conversationID, id string) (string, error) {
 	var e stored
 	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 		Where("event.conversation_id = ?", conversationID).Where("event.id = ?", keyOf(id)).
@@ -187,12 +206,18 @@ func (s *Store) Get(ctx context.Context, db bun.IDB, conversationID, id string) 
 	if err != nil {
 		return "", fmt.Errorf("events: get: %w", err)
 	}
+	if !room.Add(packing.Size(e.Payload, e.Packed)) {
+		return "", nil
+	}
 	return s.text(&e)
 }
 
 // Batch reads events as they came in the order of ids, "" where there is none. More than
-// maxBatchBytes in all are a [wire.Invalid].
-func (s *Store) Batch(ctx context.Context, db bun.IDB, conversationID string, ids []string) ([]string, error) {
+// maxBatchBytes in all are a [wire.Invalid]. Without room for them it returns nothing, and
+// room calls it again.
+func (s *Store) Batch(
+	ctx context.Context, db bun.IDB, room *httpmodule.Room, conversationID string, ids []string,
+) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -203,18 +228,17 @@ func (s *Store) Batch(ctx context.Context, db bun.IDB, conversationID string, id
 	q := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(keys)).
 		Where("EXISTS (?)", s.conversations.Found(db, conversationID))
-	byID, size := make(map[string]string, len(ids)), 0
-	err := s.each(ctx, q, func(e stored, payload string) bool {
-		byID[e.ID] = payload
-		size += len(payload)
-		return len(byID) == 1 || size <= maxBatchBytes
-	})
+	found, more, err := s.gather(ctx, q, Most{Events: len(ids), Bytes: maxBatchBytes, Room: room})
 	if err != nil {
 		return nil, fmt.Errorf("events: get %d: %w", len(ids), err)
 	}
-	if len(byID) > 1 && size > maxBatchBytes {
+	if more {
 		return nil, wire.NewInvalid("too_long", fmt.Sprintf(
 			"The events are larger than %d MiB together: ask for fewer at once", maxBatchBytes>>20), "query", "ids")
+	}
+	byID := make(map[string]string, len(found))
+	for _, e := range found {
+		byID[e.ID] = e.Payload
 	}
 	payloads := make([]string, len(ids))
 	for i, key := range keys {
@@ -224,8 +248,9 @@ func (s *Store) Batch(ctx context.Context, db bun.IDB, conversationID string, id
 }
 
 // FinalResponse is the text of the agent's last message or finish, "" if there
-// is none. It looks back through the conversation's actions for the latter.
-func (s *Store) FinalResponse(ctx context.Context, db bun.IDB, conversationID string) (string, error) {
+// is none. It looks back through the conversation's actions for the latter. Without room for
+// that event it returns "", and room calls it again.
+func (s *Store) FinalResponse(ctx context.Context, db bun.IDB, room *httpmodule.Room, conversationID string) (string, error) {
 	var last stored
 	found := false
 	// One kind at a time: that is the order of an index, both together is not.
@@ -249,7 +274,7 @@ func (s *Store) FinalResponse(ctx context.Context, db bun.IDB, conversationID st
 			last, found = row, true
 		}
 	}
-	if !found {
+	if !found || !room.Add(packing.Size(last.Payload, last.Packed)) {
 		return "", nil
 	}
 	payload, err := s.text(&last)

@@ -13,6 +13,7 @@ import (
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/feed"
+	"github.com/openhands-go/server/httpmodule"
 	"github.com/openhands-go/server/httpmodule/httpstream"
 )
 
@@ -87,11 +88,15 @@ func (r *Rooms) readNow(fn func(s *dbmodule.Session) error) (err error) {
 	return fn(s)
 }
 
-// after reads the next events.
-func (r *Rooms) after(ctx context.Context, id string, after int64) (found []events.Numbered, err error) {
-	err = r.read(ctx, func(s *dbmodule.Session) error {
-		found, err = r.events.After(ctx, s, id, after, page)
-		return err
+// after reads the next events, which count in memory; nil counts nothing. What was read with it
+// before counts no longer.
+func (r *Rooms) after(ctx context.Context, memory *httpmodule.Room, id string, after int64) (found []events.Numbered, err error) {
+	most := events.Most{Events: page, Bytes: events.PieceBytes, Room: memory}
+	err = memory.Read(ctx, func() error {
+		return r.read(ctx, func(s *dbmodule.Session) error {
+			found, err = r.events.After(ctx, s, id, after, most)
+			return err
+		})
 	})
 	return found, err
 }
@@ -304,7 +309,8 @@ func (r *room) catchUp(ctx context.Context) (gone bool, err error) {
 		return errors.Is(err, dbmodule.ErrNotFound), err
 	}
 	for r.through < standing.Numbered-1 {
-		found, err := r.rooms.after(ctx, r.id, r.through)
+		// Without counting: it goes into the members' queues at once, which have bounds of their own.
+		found, err := r.rooms.after(ctx, nil, r.id, r.through)
 		if err != nil || len(found) == 0 { // deleted meanwhile: there will be a hint
 			return false, err
 		}

@@ -134,8 +134,10 @@ func (l *listener) serve(ctx context.Context, through int64) error {
 // replay sends what is stored after last, up to what the queue has. If that has overflowed
 // meanwhile, it goes on up to where it begins now.
 func (l *listener) replay(ctx context.Context, through int64) error {
+	memory := httpmodule.NewPatientRoom(ctx)
+	defer memory.Release()
 	for l.last < through {
-		found, err := l.rooms.after(ctx, l.id, l.last)
+		found, err := l.rooms.after(ctx, memory, l.id, l.last)
 		if err != nil {
 			return err
 		}

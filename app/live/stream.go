@@ -8,6 +8,7 @@ import (
 
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
 	"github.com/openhands-go/server/httpmodule/httpstream"
 )
 
@@ -68,9 +69,10 @@ type subscriber struct {
 }
 
 func (s *subscriber) serve(ctx context.Context, through int64) error {
+	memory := httpmodule.NewPatientRoom(ctx)
 	for {
 		for s.last < through {
-			found, err := s.rooms.after(ctx, s.id, s.last)
+			found, err := s.rooms.after(ctx, memory, s.id, s.last)
 			if err != nil || len(found) == 0 {
 				return err
 			}
@@ -80,6 +82,7 @@ func (s *subscriber) serve(ctx context.Context, through int64) error {
 				}
 			}
 		}
+		memory.Release()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -4,6 +4,7 @@ package packing
 
 import (
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -43,6 +44,19 @@ func (p *Packer) Pack(text string) ([]byte, error) {
 		return nil, nil
 	}
 	return packed, nil
+}
+
+// Size is how long the text is that Unpack returns, in bytes. Of what can't be unpacked it is
+// the length of packed.
+func Size(text string, packed []byte) int {
+	if packed == nil {
+		return len(text)
+	}
+	var header zstd.Header
+	if err := header.Decode(packed); err != nil || !header.HasFCS || header.FrameContentSize > math.MaxInt32 {
+		return len(packed)
+	}
+	return int(header.FrameContentSize)
 }
 
 // Unpack returns the text that was packed; of nil it is text as it stands.

@@ -28,6 +28,7 @@ func TestWhatIsPackedComesBack(t *testing.T) {
 		back, err := p.Unpack(text, packed)
 		require.NoError(t, err, name)
 		assert.True(t, text == back, name)
+		assert.Equal(t, len(text), packing.Size(text, packed), name)
 		if packed != nil {
 			assert.Less(t, len(packed), len(text)/8, name)
 			back, err = p.Unpack("", packed)
@@ -36,6 +37,9 @@ func TestWhatIsPackedComesBack(t *testing.T) {
 	}
 	_, err = p.Unpack("", []byte("not packed"))
 	require.ErrorContains(t, err, "packing: unpack")
+	assert.Equal(t, 10, packing.Size("", []byte("not packed")))
+	// A header that says 2^63 bytes.
+	assert.Equal(t, 13, packing.Size("", []byte{0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x80}))
 }
 
 func TestPackerIsSharedByMany(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule/dbquery"
+	"github.com/openhands-go/server/httpmodule"
 )
 
 // Store reads and writes refused deliveries through whatever session it is given. It is
@@ -136,11 +137,15 @@ type Listed struct {
 	BodyKept bool `bun:"body_kept"`
 }
 
-// Get reads a delivery with its body.
-func (*Store) Get(ctx context.Context, db bun.IDB, id int64) (*Delivery, error) {
+// Get reads a delivery with its body. Without room for that, it returns the delivery without
+// it, and room calls it again.
+func (*Store) Get(ctx context.Context, db bun.IDB, room *httpmodule.Room, id int64) (*Delivery, error) {
 	d := new(Delivery)
 	if err := db.NewSelect().Model(d).Where("delivery.id = ?", id).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("refused: get %d: %w", id, err)
+	}
+	if !room.Add(len(d.Body)) {
+		d.Body = nil
 	}
 	return d, nil
 }

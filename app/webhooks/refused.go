@@ -108,7 +108,12 @@ type refusedBodyOutput struct {
 }
 
 func (h *handlers) refusedBody(ctx context.Context, in *refusedInput) (*refusedBodyOutput, error) {
-	d, err := h.refused.Get(ctx, httpmodule.Session(ctx, h.sessions), in.ID)
+	var d *refused.Delivery
+	room := httpmodule.NewRoom(ctx)
+	err := room.Read(ctx, func() (err error) {
+		d, err = h.refused.Get(ctx, httpmodule.Session(ctx, h.sessions), room, in.ID)
+		return err
+	})
 	if err != nil {
 		return nil, wire.NotFound(err, "Refused delivery")
 	}
@@ -125,9 +130,12 @@ func notKept() error {
 func (h *handlers) retryRefused(ctx context.Context, in *refusedInput) (*wire.SuccessOutput, error) {
 	// Units of work of their own, none within another: SQLite has one writer.
 	var d *refused.Delivery
-	err := h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) (err error) {
-		d, err = h.refused.Get(ctx, s, in.ID)
-		return err
+	room := httpmodule.NewRoom(ctx)
+	err := room.Read(ctx, func() error {
+		return h.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) (err error) {
+			d, err = h.refused.Get(ctx, s, room, in.ID)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, wire.NotFound(err, "Refused delivery")
