@@ -174,7 +174,7 @@ func (c Config) validateKey() error {
 	}
 	if c.SessionAPIKey == "" && c.Gate == nil && !c.AllowInsecure && !loopback(c.Host) {
 		errs = append(errs, fmt.Errorf(
-			"httpmodule: HOST=%s: others could reach the server without a key: set SESSION_API_KEY, or ALLOW_INSECURE=true if that is meant",
+			"httpmodule: HOST=%s: others could reach the server without a key: set SESSION_API_KEY, or ALLOW_INSECURE=true to allow that",
 			c.Host))
 	}
 	return errors.Join(errs...)
