@@ -32,22 +32,26 @@ func TestPackedIsUnpackedOnTheWayBack(t *testing.T) {
 		assert.Less(t, length("agent", "conversations", "id = 'old'"), 100)
 		assert.Positive(t, length("agent_skills", "conversations", "id = 'old'"))
 
-		conversations := model.NewStore()
+		conversations, err := model.NewStore(db.Sessions())
+		require.NoError(t, err)
+		session := db.Sessions().New(dbmodule.ReadOnly())
+		defer func() { require.NoError(t, session.Close()) }()
 		value := "2"
-		found, _, err := conversations.Page(t.Context(), db.DB(), model.Filter{Tags: []model.TagFilter{{Name: "b", Value: &value}, {Name: "a"}}}, model.Title, "", 5)
+		found, _, err := conversations.Page(t.Context(), session, model.Filter{Tags: []model.TagFilter{{Name: "b", Value: &value}, {Name: "a"}}}, model.Title, "", 5)
 		require.NoError(t, err)
 		if assert.Len(t, found, 1, "its tags are listed") {
 			assert.Equal(t, "t", found[0].TitleSort)
 		}
 		for id, cfg := range map[string]events.Config{"packed": {Packing: true}, "plain": {}} {
-			store := events.NewConfigured(conversations, cfg)
+			store, err := events.NewConfigured(db.Sessions(), conversations, cfg)
+			require.NoError(t, err)
 			batch, _, err := events.ParseBatch([]byte("["+payload+"]"), model.Conversation{}.CreatedAt)
 			require.NoError(t, err)
 			require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
 				_, err := store.Add(ctx, s, id, batch)
 				return err
 			}))
-			got, err := store.Get(t.Context(), db.DB(), nil, id, "1")
+			got, err := store.Get(t.Context(), session, nil, id, "1")
 			require.NoError(t, err)
 			assert.True(t, got == payload, id)
 		}

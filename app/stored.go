@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/uptrace/bun"
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/app/conversations"
@@ -56,7 +55,7 @@ type totals struct {
 // total is a number of rows.
 type total struct {
 	desc  *prometheus.Desc
-	read  func(ctx context.Context, db bun.IDB) (int64, error)
+	read  func(ctx context.Context, db *dbmodule.Session) (int64, error)
 	n     int64
 	known bool
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun/dialect"
 
 	"github.com/openhands-go/server/app"
@@ -139,10 +140,16 @@ func TestRevisionsUnderTheBuildBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		stored := b.stored(t, db)
+		ofConversations, err := model.NewStore(db.Sessions())
+		require.NoError(t, err)
+		ofEvents, err := events.NewStore(db.Sessions(), ofConversations)
+		require.NoError(t, err)
+		session := db.Sessions().New(dbmodule.ReadOnly())
+		defer func() { require.NoError(t, session.Close()) }()
 		lost := int64(0)
 		for name, n := range b.acknowledged {
 			lost += n - stored[name]
-			counted, err := events.NewStore(model.NewStore()).Count(t.Context(), db.DB(), name, events.Filter{Source: "agent"})
+			counted, err := ofEvents.Count(t.Context(), session, name, events.Filter{Source: "agent"})
 			if err != nil || counted < n/2 {
 				t.Errorf("%s: counted %d by source, %v", name, counted, err)
 			}

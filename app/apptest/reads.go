@@ -13,28 +13,23 @@ import (
 )
 
 // RowsRead is how many rows and index entries a server reads for what is done with a
-// connection; -1 on SQLite, which does not tell. On PostgreSQL it is done in a transaction that
+// session in a transaction; -1 on SQLite, which does not tell. On PostgreSQL the transaction
 // uses indexes as if the tables were large, in which it would not read few rows one after the other.
-func RowsRead(t testing.TB, s *Server, do func(db bun.IDB)) int64 {
+func RowsRead(t testing.TB, s *Server, do func(db *dbmodule.Session)) int64 {
 	t.Helper()
-	conn, err := s.DB.DB().Conn(t.Context())
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, conn.Close()) }()
-	var db bun.IDB = conn
+	db := s.Sessions.New()
+	defer func() { assert.NoError(t, db.Close()) }()
 	read := readByMySQL
 	switch s.DB.Engine() {
 	case dbmodule.MySQL:
 	case dbmodule.PostgreSQL:
-		tx, err := conn.BeginTx(t.Context(), nil)
-		require.NoError(t, err)
-		defer func() { assert.NoError(t, tx.Rollback()) }()
 		for _, way := range []string{"enable_seqscan", "enable_sort", "enable_incremental_sort", "jit"} {
-			_, err := tx.ExecContext(t.Context(), "SET LOCAL "+way+" = off")
+			_, err := db.ExecContext(t.Context(), "SET LOCAL "+way+" = off")
 			require.NoError(t, err)
 		}
-		db, read = tx, readByPostgreSQL
+		read = readByPostgreSQL
 	default:
-		do(conn)
+		do(db)
 		return -1
 	}
 	counted := func() int64 {

@@ -60,11 +60,13 @@ func NewPolling(t testing.TB, cfg dbmodule.Config, interval time.Duration, chang
 	f, err := feed.New(feed.Config{PollInterval: interval}, nil, db, live.Topic(), live.ListTopic())
 	require.NoError(t, err)
 	announcer := live.NewAnnouncer(f)
-	c := conversations.NewPublishing(announcer)
-	e := events.NewPublishing(c, events.Config{Packing: true}, announcer)
+	sessions := db.Sessions()
+	c, err := conversations.NewPublishing(sessions, announcer)
+	require.NoError(t, err)
+	e, err := events.NewPublishing(sessions, c, events.Config{Packing: true}, announcer)
+	require.NoError(t, err)
 	streams, err := httpstream.New(httpstream.DefaultConfig(), nil)
 	require.NoError(t, err)
-	sessions := db.Sessions()
 	cfgHTTP := httpmodule.DefaultConfig()
 	cfgHTTP.RequestTimeout = cfg.PoolTimeout
 	for _, fn := range change {

@@ -3,8 +3,11 @@ package conversations
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // Progress is what a batch of events tells of its conversation.
@@ -25,11 +28,11 @@ type Progress struct {
 }
 
 // Advance records progress in a locked conversation.
-func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress) error {
+func (s *Store) Advance(ctx context.Context, db *dbmodule.Session, c *Conversation, progress Progress) error {
 	state := progress.State
 	if state != nil && !state.onlyProgress() {
 		// Rare, and the columns may be large: all of the row is read and written.
-		whole, err := s.lockExisting(ctx, db, c.ID)
+		whole, err := lockExisting(ctx, db, c.ID, s.compiled.lockAll)
 		if err != nil {
 			return err
 		}
@@ -58,7 +61,7 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 			return s.saveTold(ctx, db, &changed, &told)
 		}
 	}
-	if err := advance(ctx, db, &changed, progress, state); err != nil {
+	if err := s.write(ctx, db, &changed, progress, state); err != nil {
 		return err
 	}
 	if err := s.sortTags(ctx, db, &changed); err != nil {
@@ -67,13 +70,40 @@ func (s *Store) Advance(ctx context.Context, db bun.IDB, c *Conversation, progre
 	return s.changed(ctx, db, c.ID)
 }
 
-// advance writes the columns that change all the time.
-func advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress, state *Patch) error {
-	q := db.NewUpdate().Model((*Conversation)(nil)).Where("id = ?", c.ID).
-		Set("event_count = event_count + ?", progress.Added).
-		Set("numbered = ?", progress.Numbered).
-		Set("updated_at = ?", c.UpdatedAt).
-		Set("leaf_event_id = ?", c.LeafEventID)
+// advanced are the columns that each batch of events changes.
+type advanced struct {
+	ID          string
+	Added       int
+	Numbered    int64
+	UpdatedAt   time.Time
+	LeafEventID *string
+}
+
+// setAdvanced sets them to a's, or to a compiled query's.
+func setAdvanced(q *bun.UpdateQuery, a ...any) *bun.UpdateQuery {
+	return q.Where("id = ?id", a...).
+		Set("event_count = event_count + ?added", a...).
+		Set("numbered = ?numbered", a...).
+		Set("updated_at = ?updated_at", a...).
+		Set("leaf_event_id = ?leaf_event_id", a...)
+}
+
+// write writes the columns that change all the time.
+func (s *Store) write(ctx context.Context, db *dbmodule.Session, c *Conversation, progress Progress, state *Patch) (err error) {
+	now := advanced{ID: c.ID, Added: progress.Added, Numbered: progress.Numbered, UpdatedAt: c.UpdatedAt, LeafEventID: c.LeafEventID}
+	if progress.Title == nil && state == nil && len(progress.Heard) == 0 {
+		_, err = s.compiled.advance.Exec(ctx, db, now)
+	} else {
+		_, err = writeMore(setAdvanced(db.NewUpdate().Model((*Conversation)(nil)), now), c, progress, state).Exec(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("conversations: update %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+// writeMore sets what some batches change.
+func writeMore(q *bun.UpdateQuery, c *Conversation, progress Progress, state *Patch) *bun.UpdateQuery {
 	if progress.Title != nil {
 		q = q.Set("title = ?", c.Title).Set("title_folded = ?", c.TitleFolded).Set("title_sort = ?", c.TitleSort)
 	}
@@ -95,8 +125,5 @@ func advance(ctx context.Context, db bun.IDB, c *Conversation, progress Progress
 			Set("context_window = ?", c.ContextWindow).
 			Set("per_turn_token = ?", c.PerTurnToken)
 	}
-	if _, err := q.Exec(ctx); err != nil {
-		return fmt.Errorf("conversations: update %s: %w", c.ID, err)
-	}
-	return nil
+	return q
 }

@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/uptrace/bun"
-
 	"github.com/openhands-go/server/app/committed"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // counters are of a [Store].
@@ -26,7 +25,7 @@ func (s *Store) Counts() Counts {
 }
 
 // Total is how many conversations there are.
-func (*Store) Total(ctx context.Context, db bun.IDB) (int64, error) {
+func (*Store) Total(ctx context.Context, db *dbmodule.Session) (int64, error) {
 	var n int64
 	if err := db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)").Scan(ctx, &n); err != nil {
 		return 0, fmt.Errorf("conversations: count all: %w", err)

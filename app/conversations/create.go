@@ -6,8 +6,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/uptrace/bun"
-
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule"
@@ -104,7 +102,7 @@ func (h *handlers) initialMessage(body []byte) ([]byte, error) {
 	return message, nil
 }
 
-func (h *handlers) checkParent(ctx context.Context, db bun.IDB, p *Patch) error {
+func (h *handlers) checkParent(ctx context.Context, db *dbmodule.Session, p *Patch) error {
 	err := h.store.Exists(ctx, db, *p.ParentID)
 	if errors.Is(err, dbmodule.ErrNotFound) {
 		return wire.NewInvalid("value_error", "The parent conversation does not exist", "body", "parent_conversation_id")

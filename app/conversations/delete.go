@@ -68,7 +68,7 @@ func (d *Deleter) erase(ctx context.Context, id string) error {
 	for gone := false; !gone; {
 		err := d.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
 			// As writers of events do, so that nobody waits for another in a circle.
-			c, err := d.store.lockExisting(ctx, s, id, "execution_status")
+			c, err := lockExisting(ctx, s, id, d.store.compiled.lockLean)
 			if err != nil {
 				return err
 			}
@@ -114,7 +114,7 @@ func (d *Deleter) marked(ctx context.Context) (ids []string, err error) {
 }
 
 // condemn marks a conversation as one that is being deleted.
-func (s *Store) condemn(ctx context.Context, db bun.IDB, id string) error {
+func (s *Store) condemn(ctx context.Context, db *dbmodule.Session, id string) error {
 	_, err := db.NewUpdate().Model((*Conversation)(nil)).Set("execution_status = ?", condemned).Where("id = ?", id).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("conversations: mark %s for deletion: %w", id, err)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/apptest"
 	"github.com/openhands-go/server/app/conversations"
@@ -24,7 +23,7 @@ type between struct {
 	do     func(pieces int)
 }
 
-func (b *between) ErasePiece(ctx context.Context, db bun.IDB, id string, most int) (int, error) {
+func (b *between) ErasePiece(ctx context.Context, db *dbmodule.Session, id string, most int) (int, error) {
 	if b.do != nil {
 		b.do(len(b.pieces))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // Sort orders of listings. All have the id as tie-breaker.
@@ -139,21 +140,21 @@ func escapeLike(text string) string {
 // returns the next page's id, "" after the last. A page_id of another listing,
 // order or origin is a [wire.Invalid]. What no view shows of them is not read.
 func (*Store) Page(
-	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
+	ctx context.Context, db *dbmodule.Session, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	return pageWithout(ctx, db, unshown, f, order, pageID, limit)
 }
 
 // AppPage is [Store.Page] for [Conversation.AppInfo], which shows less of them.
 func (*Store) AppPage(
-	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
+	ctx context.Context, db *dbmodule.Session, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	return pageWithout(ctx, db, unshownToApps, f, order, pageID, limit)
 }
 
 // pageWithout is Page without columns.
 func pageWithout(
-	ctx context.Context, db bun.IDB, columns []string, f Filter, order, pageID string, limit int,
+	ctx context.Context, db *dbmodule.Session, columns []string, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	var rows []*Conversation
 	w, err := f.way(ctx, db, sortingOf(order))
@@ -274,7 +275,7 @@ var sortings = map[string]sorting{
 
 // Count counts the conversations that Page lists. It reads the index entries of all of
 // them, or their rows.
-func (*Store) Count(ctx context.Context, db bun.IDB, f Filter) (int64, error) {
+func (*Store) Count(ctx context.Context, db *dbmodule.Session, f Filter) (int64, error) {
 	all := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)"), anyIndex)
 	for _, tag := range f.Tags {
 		all = tag.among(all)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/apptest"
 	"github.com/openhands-go/server/app/conversations"
@@ -103,7 +102,7 @@ func TestListingsAreReadByIndex(t *testing.T) {
 					if filter.TitleContains != "" { // titles here are not folded: none is found
 						continue
 					}
-					read := apptest.RowsRead(t, s, func(db bun.IDB) {
+					read := apptest.RowsRead(t, s, func(db *dbmodule.Session) {
 						page, _, err := s.Conversations.Page(t.Context(), db, filter, order, pageID, 20)
 						require.NoError(t, err)
 						require.Len(t, page, 20, name+" "+order)
@@ -159,7 +158,7 @@ func fewAreFound(t *testing.T, s *apptest.Server, at time.Time) {
 				continue // no client can ask that
 			}
 			var found []*conversations.Conversation
-			read := apptest.RowsRead(t, s, func(db bun.IDB) {
+			read := apptest.RowsRead(t, s, func(db *dbmodule.Session) {
 				var err error
 				found, _, err = s.Conversations.Page(t.Context(), db, test.filter, order, "", 20)
 				require.NoError(t, err)

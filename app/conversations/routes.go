@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
-	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
@@ -19,10 +18,10 @@ type Recorder interface {
 	// CheckMessage says what is wrong with a message; nothing is stored.
 	CheckMessage(message []byte) error
 	// RecordMessage stores a message that was checked, in db's transaction.
-	RecordMessage(ctx context.Context, db bun.IDB, conversationID string, message []byte) error
+	RecordMessage(ctx context.Context, db *dbmodule.Session, conversationID string, message []byte) error
 	// ErasePiece deletes up to most events of a conversation that is locked in db's
 	// transaction, and returns how many.
-	ErasePiece(ctx context.Context, db bun.IDB, conversationID string, most int) (int, error)
+	ErasePiece(ctx context.Context, db *dbmodule.Session, conversationID string, most int) (int, error)
 }
 
 const (
@@ -99,7 +98,7 @@ type PathInput struct {
 	ID string `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
 
-func (h *handlers) info(ctx context.Context, db bun.IDB, id string, skills bool) (*Info, error) {
+func (h *handlers) info(ctx context.Context, db *dbmodule.Session, id string, skills bool) (*Info, error) {
 	c, err := h.store.Get(ctx, db, id)
 	if err != nil {
 		return nil, wire.NotFound(err, "Conversation")
@@ -173,7 +172,7 @@ func nextPage(id string) *string {
 
 // shown turns rows into what a view shows of them.
 func shown[T any](
-	ctx context.Context, store *Store, db bun.IDB, rows []*Conversation, show func(*Conversation, []string) *T,
+	ctx context.Context, store *Store, db *dbmodule.Session, rows []*Conversation, show func(*Conversation, []string) *T,
 ) ([]*T, error) {
 	ids := make([]string, 0, len(rows))
 	for _, c := range rows {

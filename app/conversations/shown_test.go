@@ -56,7 +56,8 @@ func TestReadsHaveAllThatViewsShow(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		c := full(t)
-		db := s.DB.DB()
+		db := s.Sessions.New()
+		defer func() { require.NoError(t, db.Close()) }()
 		_, err := db.NewInsert().Model(c).Returning("NULL").Exec(t.Context())
 		require.NoError(t, err)
 		got, err := s.Conversations.Get(t.Context(), db, c.ID)

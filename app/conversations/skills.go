@@ -10,6 +10,7 @@ import (
 
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // skillsSpan is where the skills of an agent's context stand in the agent.
@@ -62,7 +63,7 @@ func (s *Store) packSkills(c *Conversation) error {
 }
 
 // ReadSkills reads the skills of a conversation into its agent.
-func (s *Store) ReadSkills(ctx context.Context, db bun.IDB, c *Conversation) error {
+func (s *Store) ReadSkills(ctx context.Context, db *dbmodule.Session, c *Conversation) error {
 	_, err := s.readSkills(ctx, db, 0, c)
 	return err
 }
@@ -70,7 +71,7 @@ func (s *Store) ReadSkills(ctx context.Context, db bun.IDB, c *Conversation) err
 // PageWithSkills is [Store.Page] with the agents' skills. A page ends earlier when its
 // conversations reach [paging.MaxBytes]; it has one at least.
 func (s *Store) PageWithSkills(
-	ctx context.Context, db bun.IDB, f Filter, order, pageID string, limit int,
+	ctx context.Context, db *dbmodule.Session, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	rows, next, err := s.Page(ctx, db, f, order, pageID, limit)
 	if err != nil {
@@ -89,7 +90,7 @@ const maxBatchBytes = 64 << 20
 
 // BatchWithSkills is [Store.Batch] with the agents' skills. More than maxBatchBytes in all are
 // a [wire.Invalid].
-func (s *Store) BatchWithSkills(ctx context.Context, db bun.IDB, ids []string) ([]*Conversation, error) {
+func (s *Store) BatchWithSkills(ctx context.Context, db *dbmodule.Session, ids []string) ([]*Conversation, error) {
 	rows, err := s.Batch(ctx, db, ids)
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func (s *Store) BatchWithSkills(ctx context.Context, db bun.IDB, ids []string) (
 // readSkills reads the skills of conversations into their agents, one after the other, and
 // returns of how many. It ends before the row with which all have more than most bytes, unless
 // that is the first.
-func (s *Store) readSkills(ctx context.Context, db bun.IDB, most int, rows ...*Conversation) (int, error) {
+func (s *Store) readSkills(ctx context.Context, db *dbmodule.Session, most int, rows ...*Conversation) (int, error) {
 	ids := make([]string, len(rows))
 	for i, c := range rows {
 		ids[i] = c.ID
@@ -145,7 +146,7 @@ func (c *Conversation) size() int {
 }
 
 // skillSizes are how many bytes the skills of conversations take where they are stored.
-func skillSizes(ctx context.Context, db bun.IDB, ids []string) (map[string]int, error) {
+func skillSizes(ctx context.Context, db *dbmodule.Session, ids []string) (map[string]int, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -166,7 +167,7 @@ func skillSizes(ctx context.Context, db bun.IDB, ids []string) (map[string]int, 
 }
 
 // skillsOf are the skills of conversations as they are stored.
-func skillsOf(ctx context.Context, db bun.IDB, ids []string) (map[string][]byte, error) {
+func skillsOf(ctx context.Context, db *dbmodule.Session, ids []string) (map[string][]byte, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}

@@ -36,7 +36,7 @@ func standings(db bun.IDB) *bun.SelectQuery {
 }
 
 // Standings reads how far some conversations are; those that are not there are left out.
-func (*Store) Standings(ctx context.Context, db bun.IDB, ids []string) (map[string]Standing, error) {
+func Standings(ctx context.Context, db bun.IDB, ids []string) (map[string]Standing, error) {
 	var rows []Standing
 	if err := standings(db).Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx, &rows); err != nil {
 		return nil, fmt.Errorf("conversations: read how far %d are: %w", len(ids), err)
@@ -49,7 +49,7 @@ func (*Store) Standings(ctx context.Context, db bun.IDB, ids []string) (map[stri
 }
 
 // Latest reads how far those are that changed last, the latest first.
-func (*Store) Latest(ctx context.Context, db bun.IDB, limit int) ([]Standing, error) {
+func Latest(ctx context.Context, db bun.IDB, limit int) ([]Standing, error) {
 	var rows []Standing
 	err := standings(db).OrderExpr("conversation.updated_at DESC, conversation.id DESC").Limit(int64(limit)).Scan(ctx, &rows)
 	if err != nil {

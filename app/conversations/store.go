@@ -12,14 +12,15 @@ import (
 
 	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/app/wire"
-	"github.com/openhands-go/server/dbmodule/dbquery"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // Store reads and writes conversations through whatever session it is given. It
 // is safe for concurrent use. A missing conversation is
 // dbmodule.ErrNotFound (sql.ErrNoRows), possibly wrapped.
 type Store struct {
-	packer packing.Packer
+	compiled compiled
+	packer   packing.Packer
 	// publisher may be nil.
 	publisher Publisher
 	counters  counters
@@ -28,16 +29,22 @@ type Store struct {
 // Publisher tells others what a unit of work changes, once it is committed.
 type Publisher interface {
 	// Changed is called in db's transaction, which makes, changes or deletes a conversation.
-	Changed(ctx context.Context, db bun.IDB, id string) error
+	Changed(ctx context.Context, db *dbmodule.Session, id string) error
 }
 
-// NewStore makes a Store that tells nobody.
-func NewStore() *Store { return &Store{} }
+// NewStore makes a Store that tells nobody, for sessions of this factory's database.
+func NewStore(sessions *dbmodule.SessionFactory) (*Store, error) { return NewPublishing(sessions, nil) }
 
 // NewPublishing is [NewStore] with somebody who tells others what changes.
-func NewPublishing(p Publisher) *Store { return &Store{publisher: p} }
+func NewPublishing(sessions *dbmodule.SessionFactory, p Publisher) (*Store, error) {
+	c, err := compile(sessions)
+	if err != nil {
+		return nil, fmt.Errorf("conversations: %w", err)
+	}
+	return &Store{compiled: c, publisher: p}, nil
+}
 
-func (s *Store) changed(ctx context.Context, db bun.IDB, id string) error {
+func (s *Store) changed(ctx context.Context, db *dbmodule.Session, id string) error {
 	if s.publisher == nil {
 		return nil
 	}
@@ -45,31 +52,30 @@ func (s *Store) changed(ctx context.Context, db bun.IDB, id string) error {
 }
 
 // Get reads what views show of one conversation, without its agent's skills.
-func (*Store) Get(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
-	c := new(Conversation)
-	q := db.NewSelect().Model(c).ExcludeColumn(unshown...).Where("conversation.id = ?", id)
-	if err := standingOnly(q).Scan(ctx); err != nil {
+func (s *Store) Get(ctx context.Context, db *dbmodule.Session, id string) (*Conversation, error) {
+	c, err := s.compiled.get.One(ctx, db, key{id})
+	if err != nil {
 		return nil, fmt.Errorf("conversations: get %s: %w", id, err)
 	}
 	return c, nil
 }
 
 // Exists returns nil or what Get would, without reading the row.
-func (*Store) Exists(ctx context.Context, db bun.IDB, id string) error {
+func (*Store) Exists(ctx context.Context, db *dbmodule.Session, id string) error {
 	_, err := (*Store)(nil).EventCount(ctx, db, id)
 	return err
 }
 
-// Found is a query that has a row if Get finds the conversation, for EXISTS in queries of what
-// belongs to it.
-func (*Store) Found(db bun.IDB, id string) *bun.SelectQuery {
-	return standingOnly(db.NewSelect().Model((*Conversation)(nil)).Column("event_count").Where("conversation.id = ?", id))
+// Found makes q a query that has a row if Get finds the conversation, for EXISTS in queries of
+// what belongs to it. id is a text, or how a compiled query names it.
+func Found(q *bun.SelectQuery, id any) *bun.SelectQuery {
+	return standingOnly(q.Model((*Conversation)(nil)).Column("event_count").Where("conversation.id = ?", id))
 }
 
 // EventCount is how many events a conversation has.
-func (s *Store) EventCount(ctx context.Context, db bun.IDB, id string) (int64, error) {
+func (*Store) EventCount(ctx context.Context, db *dbmodule.Session, id string) (int64, error) {
 	var n int64
-	err := s.Found(db, id).Scan(ctx, &n)
+	err := Found(db.NewSelect(), id).Scan(ctx, &n)
 	if err != nil {
 		return 0, fmt.Errorf("conversations: get %s: %w", id, err)
 	}
@@ -77,7 +83,7 @@ func (s *Store) EventCount(ctx context.Context, db bun.IDB, id string) (int64, e
 }
 
 // Batch reads what views show of conversations, in the order of ids, nil where there is none.
-func (*Store) Batch(ctx context.Context, db bun.IDB, ids []string) ([]*Conversation, error) {
+func (*Store) Batch(ctx context.Context, db *dbmodule.Session, ids []string) ([]*Conversation, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -99,31 +105,37 @@ func (*Store) Batch(ctx context.Context, db bun.IDB, ids []string) ([]*Conversat
 
 // Children lists the ids of the conversations that name one of parents as
 // theirs, oldest first.
-func (*Store) Children(ctx context.Context, db bun.IDB, parents []string) (map[string][]string, error) {
+func (s *Store) Children(ctx context.Context, db *dbmodule.Session, parents []string) (map[string][]string, error) {
 	children := map[string][]string{}
 	if len(parents) == 0 {
 		return children, nil
 	}
-	var rows []struct {
-		ID       string `bun:"id"`
-		ParentID string `bun:"parent_conversation_id"`
-	}
-	q := db.NewSelect().Model((*Conversation)(nil)).Column("id", "parent_conversation_id").
-		Where("conversation.parent_conversation_id IN (?)", bun.List(parents)).
-		Order("conversation.created_at", "conversation.id")
-	err := standingOnly(q).Scan(ctx, &rows)
+	rows, err := s.childrenOf(ctx, db, parents)
 	if err != nil {
 		return nil, fmt.Errorf("conversations: list children: %w", err)
 	}
 	for _, row := range rows {
-		children[row.ParentID] = append(children[row.ParentID], row.ID)
+		children[*row.ParentID] = append(children[*row.ParentID], row.ID)
 	}
 	return children, nil
 }
 
+// childrenOf reads the ids of conversations and of their parents, who are some of these.
+func (s *Store) childrenOf(ctx context.Context, db *dbmodule.Session, parents []string) (rows []Conversation, err error) {
+	if len(parents) == 1 {
+		return s.compiled.children.All(ctx, db, key{parents[0]})
+	}
+	err = onlyParents(db.NewSelect().Model(&rows)).Where("conversation.parent_conversation_id IN (?)", bun.List(parents)).Scan(ctx)
+	return rows, err
+}
+
+func onlyParents(q *bun.SelectQuery) *bun.SelectQuery {
+	return standingOnly(q.Column("id", "parent_conversation_id")).Order("conversation.created_at", "conversation.id")
+}
+
 // Insert writes a new conversation. One that exists already is
 // dbmodule.ErrUnique, and db's transaction is lost by it.
-func (s *Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation, error) {
+func (s *Store) Insert(ctx context.Context, db *dbmodule.Session, p *Patch) (*Conversation, error) {
 	now := wire.Now()
 	c := blank(p.ID, now)
 	if p.CreatedAt != nil {
@@ -151,11 +163,11 @@ func (s *Store) Insert(ctx context.Context, db bun.IDB, p *Patch) (*Conversation
 // set stay as they are. What comes last decides, whatever its updated_at: clocks go
 // back and go wrong. Only what comes again, byte for byte, changes nothing: events may
 // have told more since. That an agent server is deleting its copy changes nothing here.
-func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
+func (s *Store) Put(ctx context.Context, db *dbmodule.Session, p *Patch) error {
 	if p.Status != nil && *p.Status == StatusDeleting {
 		return nil
 	}
-	c, created, err := s.lock(ctx, db, p.ID, p)
+	c, created, err := s.lock(ctx, db, p.ID, p, s.compiled.lockAll)
 	if err != nil || created {
 		return err
 	}
@@ -183,8 +195,8 @@ func (s *Store) Put(ctx context.Context, db bun.IDB, p *Patch) error {
 }
 
 // Update changes what a client may: title, tags, public.
-func (s *Store) Update(ctx context.Context, db bun.IDB, id string, p *Patch) (*Conversation, error) {
-	c, err := s.lockExisting(ctx, db, id)
+func (s *Store) Update(ctx context.Context, db *dbmodule.Session, id string, p *Patch) (*Conversation, error) {
+	c, err := lockExisting(ctx, db, id, s.compiled.lockAll)
 	if err == nil && c.ExecutionStatus == condemned {
 		err = fmt.Errorf("conversations: update %s, which is being deleted: %w", id, sql.ErrNoRows)
 	}
@@ -201,7 +213,7 @@ func (s *Store) Update(ctx context.Context, db bun.IDB, id string, p *Patch) (*C
 
 // Delete deletes a conversation with its events, in one transaction however many they are: see
 // [Deleter]. Conversations that name it as their parent stay.
-func (s *Store) Delete(ctx context.Context, db bun.IDB, id string) error {
+func (s *Store) Delete(ctx context.Context, db *dbmodule.Session, id string) error {
 	result, err := db.NewDelete().Model((*Conversation)(nil)).Where("id = ?", id).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("conversations: delete %s: %w", id, err)
@@ -224,20 +236,17 @@ func (s *Store) Delete(ctx context.Context, db bun.IDB, id string) error {
 // Advance needs is read. Writers of events lock the
 // conversation before anything else, so that they queue up instead of
 // deadlocking, and what they read afterwards is what earlier ones committed.
-func (s *Store) Lock(ctx context.Context, db bun.IDB, id string) (*Conversation, error) {
-	// Not the agent and the like, which can be large.
-	c, _, err := s.lock(ctx, db, id, &Patch{ID: id},
-		"id", "agent_kind", "title", "title_sort", "tags", "execution_status", "leaf_event_id", "info_digest", "created_at", "updated_at", "event_count", "numbered")
+func (s *Store) Lock(ctx context.Context, db *dbmodule.Session, id string) (*Conversation, error) {
+	c, _, err := s.lock(ctx, db, id, &Patch{ID: id}, s.compiled.lockLean)
 	return c, err
 }
 
-// lock is Lock; a conversation that it makes has p's content. It reads columns,
-// agent_kind and execution_status among them, or all.
+// lock is Lock; a conversation that it makes has p's content. existing reads it.
 func (s *Store) lock(
-	ctx context.Context, db bun.IDB, id string, p *Patch, columns ...string,
+	ctx context.Context, db *dbmodule.Session, id string, p *Patch, existing *dbmodule.Compiled[Conversation, key],
 ) (c *Conversation, created bool, err error) {
 	if db.Dialect().Name() != dialect.MySQL {
-		c, err = s.lockExisting(ctx, db, id, columns...)
+		c, err = lockExisting(ctx, db, id, existing)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return c, false, refuseCondemned(c, err)
 		}
@@ -247,11 +256,10 @@ func (s *Store) lock(
 	// and a failing plain insert or an ignored one locks the row shared.
 	c = blank(id, wire.Now())
 	c.AgentKind = placeholder
-	insert := dbquery.Upsert(db.NewInsert().Model(c).Returning("NULL"), []string{"id"})
-	if _, err = insert.Exec(ctx); err != nil {
+	if _, err = s.compiled.begin.Exec(ctx, db, c); err != nil {
 		return nil, false, fmt.Errorf("conversations: insert %s: %w", id, err)
 	}
-	if c, err = s.lockExisting(ctx, db, id, columns...); err != nil || c.AgentKind != placeholder {
+	if c, err = lockExisting(ctx, db, id, existing); err != nil || c.AgentKind != placeholder {
 		return c, false, refuseCondemned(c, err)
 	}
 	fresh := blank(id, wire.Now())
@@ -269,21 +277,16 @@ func (s *Store) lock(
 // upsert says it affected differs between engines and drivers.
 const placeholder = "?"
 
-func (*Store) lockExisting(ctx context.Context, db bun.IDB, id string, columns ...string) (*Conversation, error) {
-	c := new(Conversation)
-	q := db.NewSelect().Model(c).Column(columns...).Where("conversation.id = ?", id)
-	if db.Dialect().Name() != dialect.SQLite {
-		// SQLite's one writer began IMMEDIATE: it is alone.
-		q = q.For("UPDATE")
-	}
-	if err := q.Scan(ctx); err != nil {
+func lockExisting(ctx context.Context, db *dbmodule.Session, id string, existing *dbmodule.Compiled[Conversation, key]) (*Conversation, error) {
+	c, err := existing.One(ctx, db, key{id})
+	if err != nil {
 		return nil, fmt.Errorf("conversations: lock %s: %w", id, err)
 	}
 	return c, nil
 }
 
 // saveTold writes a locked conversation back, with its tags' rows if p told of tags.
-func (s *Store) saveTold(ctx context.Context, db bun.IDB, c *Conversation, p *Patch) error {
+func (s *Store) saveTold(ctx context.Context, db *dbmodule.Session, c *Conversation, p *Patch) error {
 	if err := s.save(ctx, db, c); err != nil {
 		return err
 	}
@@ -294,7 +297,7 @@ func (s *Store) saveTold(ctx context.Context, db bun.IDB, c *Conversation, p *Pa
 }
 
 // save writes the row of a locked conversation.
-func (s *Store) save(ctx context.Context, db bun.IDB, c *Conversation) error {
+func (s *Store) save(ctx context.Context, db *dbmodule.Session, c *Conversation) error {
 	if err := s.packSkills(c); err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (*Tag) Indexes() []dbmodule.Index {
 }
 
 // sortTags tells a conversation's tags what it is sorted by now.
-func (*Store) sortTags(ctx context.Context, db bun.IDB, c *Conversation) error {
+func (*Store) sortTags(ctx context.Context, db *dbmodule.Session, c *Conversation) error {
 	if c.Tags == "{}" {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (*Store) sortTags(ctx context.Context, db bun.IDB, c *Conversation) error {
 }
 
 // writeTags writes the rows of a conversation's tags anew.
-func (*Store) writeTags(ctx context.Context, db bun.IDB, c *Conversation) error {
+func (*Store) writeTags(ctx context.Context, db *dbmodule.Session, c *Conversation) error {
 	if _, err := db.NewDelete().Model((*Tag)(nil)).Where("conversation_id = ?", c.ID).Exec(ctx); err != nil {
 		return fmt.Errorf("conversations: tag %s: %w", c.ID, err)
 	}

@@ -109,7 +109,7 @@ func (t *TagSorter) changed(ctx context.Context, at time.Time, id string) (rows 
 // sort tells a conversation's tags what it is sorted by, unless it is gone.
 func (t *TagSorter) sort(ctx context.Context, id string) error {
 	err := t.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
-		c, err := t.store.lockExisting(ctx, s, id, "id", "tags", "created_at", "updated_at", "title_sort")
+		c, err := lockExisting(ctx, s, id, t.store.compiled.lockLean)
 		if err != nil {
 			return err
 		}

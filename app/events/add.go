@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // Add stores the events that the conversation does not have yet, in db's
@@ -23,7 +24,7 @@ import (
 //
 // Add holds the conversation until the transaction ends: batches for one
 // conversation are stored one after the other.
-func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batch []*Incoming) (int, error) {
+func (s *Store) Add(ctx context.Context, db *dbmodule.Session, conversationID string, batch []*Incoming) (int, error) {
 	passes := func(e *Incoming) bool { return e.Transient && e.State == nil }
 	passing := slices.DeleteFunc(slices.Clone(batch), func(e *Incoming) bool { return e.Kind != kindDelta })
 	batch = slices.DeleteFunc(slices.Clone(batch), passes)
@@ -71,7 +72,7 @@ func (s *Store) Add(ctx context.Context, db bun.IDB, conversationID string, batc
 	return len(added), s.pass(ctx, db, conversationID, passing)
 }
 
-func (s *Store) pass(ctx context.Context, db bun.IDB, conversationID string, passing []*Incoming) error {
+func (s *Store) pass(ctx context.Context, db *dbmodule.Session, conversationID string, passing []*Incoming) error {
 	if s.publisher == nil || len(passing) == 0 {
 		return nil
 	}
@@ -86,7 +87,7 @@ func (s *Store) pass(ctx context.Context, db bun.IDB, conversationID string, pas
 // answer may have added to it. What stands behind the last of those is news if nothing was
 // stored since.
 func (s *Store) news(
-	ctx context.Context, db bun.IDB, c *conversations.Conversation, batch []*Incoming,
+	ctx context.Context, db *dbmodule.Session, c *conversations.Conversation, batch []*Incoming,
 ) (fresh, added []*Incoming, err error) {
 	transient := func(e *Incoming) bool { return e.Transient }
 	lasting := slices.DeleteFunc(slices.Clone(batch), transient)
@@ -115,7 +116,7 @@ func (s *Store) news(
 }
 
 // isNewest reports whether no event of a conversation was stored after one that was.
-func isNewest(ctx context.Context, db bun.IDB, conversationID, id string) (bool, error) {
+func isNewest(ctx context.Context, db *dbmodule.Session, conversationID, id string) (bool, error) {
 	var later []int64
 	err := db.NewRaw("SELECT seq FROM events WHERE conversation_id = ? AND seq > (SELECT seq FROM events WHERE conversation_id = ? AND id = ?) LIMIT 1",
 		conversationID, conversationID, id).Scan(ctx, &later)
@@ -167,11 +168,11 @@ func (s *Store) pack(batch []*Incoming) (err error) {
 // titleFor makes a title of the conversation's first message of a user's, if one is
 // among the events that were added. Agent servers make titles too, but do not always
 // push them.
-func (s *Store) titleFor(ctx context.Context, db bun.IDB, conversationID string, added []*Incoming) (*string, error) {
+func (s *Store) titleFor(ctx context.Context, db *dbmodule.Session, conversationID string, added []*Incoming) (*string, error) {
 	if !slices.ContainsFunc(added, func(e *Incoming) bool { return e.Kind == kindMessage && e.Source == sourceUser }) {
 		return nil, nil
 	}
-	var first []stored
+	var first []Event
 	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 		Where("event.conversation_id = ?", conversationID).
 		Where("event.kind = ?", kindMessage).Where("event.source = ?", sourceUser).ForceIndex(kindIndex).
@@ -191,7 +192,7 @@ const chunk = 500
 
 // unknown leaves out events that are stored and repetitions within the batch.
 func (*Store) unknown(
-	ctx context.Context, db bun.IDB, conversationID string, batch []*Incoming,
+	ctx context.Context, db *dbmodule.Session, conversationID string, batch []*Incoming,
 ) ([]*Incoming, error) {
 	known := make(map[string]bool, len(batch))
 	ids := make([]string, 0, len(batch))
@@ -227,16 +228,16 @@ func (*Store) unknown(
 // may be larger: see insertLarge.
 const maxStatement = 1 << 20
 
-func (*Store) insert(ctx context.Context, db bun.IDB, conversationID string, added []*Incoming) error {
+func (s *Store) insert(ctx context.Context, db *dbmodule.Session, conversationID string, added []*Incoming) error {
 	for len(added) > 0 {
 		added[0].ConversationID = conversationID
-		if done, err := insertLarge(ctx, db, added[0].row()); err != nil {
+		if done, err := s.insertLarge(ctx, db, added[0].row()); err != nil {
 			return err
 		} else if done {
 			added = added[1:]
 			continue
 		}
-		var rows []*Event
+		var rows []Event
 		size := 0
 		for _, e := range added {
 			e.ConversationID = conversationID
@@ -249,7 +250,7 @@ func (*Store) insert(ctx context.Context, db bun.IDB, conversationID string, add
 			rows = append(rows, row)
 		}
 		added = added[len(rows):]
-		if err := insertRows(ctx, db, rows); err != nil {
+		if err := s.insertRows(ctx, db, rows); err != nil {
 			return err
 		}
 	}
@@ -257,16 +258,16 @@ func (*Store) insert(ctx context.Context, db bun.IDB, conversationID string, add
 }
 
 // row is the event as it is stored.
-func (e *Incoming) row() *Event {
+func (e *Incoming) row() Event {
 	row := e.Event
 	if row.Packed != nil {
 		row.Payload = ""
 	}
-	return &row
+	return row
 }
 
-func insertRows(ctx context.Context, db bun.IDB, rows []*Event) error {
-	if _, err := db.NewInsert().Model(&rows).ExcludeColumn("seq").Returning("NULL").Exec(ctx); err != nil {
+func (s *Store) insertRows(ctx context.Context, db *dbmodule.Session, rows []Event) error {
+	if _, err := s.compiled.insert.ExecAll(ctx, db, &rows); err != nil {
 		return fmt.Errorf("events: insert %d: %w", len(rows), err)
 	}
 	return nil

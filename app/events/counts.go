@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/uptrace/bun"
-
 	"github.com/openhands-go/server/app/committed"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // counters are of a [Store].
@@ -26,7 +25,7 @@ func (s *Store) Counts() Counts {
 }
 
 // count counts what of a batch was added in db's transaction.
-func (s *Store) count(db bun.IDB, batch, added []*Incoming) {
+func (s *Store) count(db *dbmodule.Session, batch, added []*Incoming) {
 	var lasting, size int64
 	for _, e := range batch {
 		if !e.Transient {
@@ -42,7 +41,7 @@ func (s *Store) count(db bun.IDB, batch, added []*Incoming) {
 }
 
 // Total is how many events the tallies of all conversations have. It does not read the events.
-func (*Store) Total(ctx context.Context, db bun.IDB) (int64, error) {
+func (*Store) Total(ctx context.Context, db *dbmodule.Session) (int64, error) {
 	var n int64
 	if err := db.NewSelect().Model((*Tally)(nil)).ColumnExpr("coalesce(sum(tally.n), 0)").Scan(ctx, &n); err != nil {
 		return 0, fmt.Errorf("events: count all: %w", err)

@@ -5,11 +5,13 @@ import (
 	"fmt"
 
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // ErasePiece deletes up to most events of a conversation that the caller has locked and
 // is deleting, and returns how many. What counts them is left as it was.
-func (*Store) ErasePiece(ctx context.Context, db bun.IDB, conversationID string, most int) (int, error) {
+func (*Store) ErasePiece(ctx context.Context, db *dbmodule.Session, conversationID string, most int) (int, error) {
 	var piece []int64
 	err := db.NewSelect().Model((*Event)(nil)).Column("seq").Where("event.conversation_id = ?", conversationID).Limit(int64(most)).Scan(ctx, &piece)
 	if err != nil {

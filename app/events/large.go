@@ -7,6 +7,8 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // maxPiece bounds the text of one statement on MySQL and MariaDB, which take
@@ -15,7 +17,7 @@ const maxPiece = 3 << 20
 
 // insertLarge writes an event whose texts do not fit into one statement there:
 // first without them, then piece by piece. It reports false when one will do.
-func insertLarge(ctx context.Context, db bun.IDB, e *Event) (bool, error) {
+func (s *Store) insertLarge(ctx context.Context, db *dbmodule.Session, e Event) (bool, error) {
 	size := len(e.Payload) + len(e.Packed)
 	if e.Body != nil {
 		size += len(*e.Body)
@@ -23,7 +25,7 @@ func insertLarge(ctx context.Context, db bun.IDB, e *Event) (bool, error) {
 	if db.Dialect().Name() != dialect.MySQL || size <= maxPiece {
 		return false, nil
 	}
-	row := *e
+	row := e
 	row.Payload = ""
 	if e.Packed != nil {
 		row.Packed = []byte{}
@@ -31,7 +33,7 @@ func insertLarge(ctx context.Context, db bun.IDB, e *Event) (bool, error) {
 	if e.Body != nil {
 		row.Body = new(string)
 	}
-	if err := insertRows(ctx, db, []*Event{&row}); err != nil {
+	if err := s.insertRows(ctx, db, []Event{row}); err != nil {
 		return true, err
 	}
 	if err := appendText(ctx, db, e, "payload", e.Payload); err != nil {
@@ -50,7 +52,7 @@ func insertLarge(ctx context.Context, db bun.IDB, e *Event) (bool, error) {
 	return true, appendText(ctx, db, e, "body", *e.Body)
 }
 
-func appendText(ctx context.Context, db bun.IDB, e *Event, column, text string) error {
+func appendText(ctx context.Context, db *dbmodule.Session, e Event, column, text string) error {
 	for len(text) > 0 {
 		end := min(len(text), maxPiece)
 		for end < len(text) && !utf8.RuneStart(text[end]) {
@@ -65,7 +67,7 @@ func appendText(ctx context.Context, db bun.IDB, e *Event, column, text string) 
 }
 
 // appendPiece appends a text or bytes to a column.
-func appendPiece(ctx context.Context, db bun.IDB, e *Event, column string, piece any) error {
+func appendPiece(ctx context.Context, db *dbmodule.Session, e Event, column string, piece any) error {
 	_, err := db.NewUpdate().Model((*Event)(nil)).
 		Set("? = CONCAT(?, ?)", bun.Ident(column), bun.Ident(column), piece).
 		Where("conversation_id = ?", e.ConversationID).Where("id = ?", e.ID).Exec(ctx)

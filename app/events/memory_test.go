@@ -148,20 +148,20 @@ func TestReadWithoutRoomKeepsNothing(t *testing.T) {
 	reads := map[string]func(ctx context.Context, room *httpmodule.Room) (kept int, err error){
 		"page": func(ctx context.Context, room *httpmodule.Room) (int, error) {
 			most.Room = room
-			payloads, next, err := s.Events.Page(ctx, s.DB.DB(), conversation, events.Filter{}, events.Timestamp, "", most)
+			payloads, next, err := s.Events.Page(ctx, httpmodule.Session(ctx, s.Sessions), conversation, events.Filter{}, events.Timestamp, "", most)
 			return len(payloads) + len(next), err
 		},
 		"after": func(ctx context.Context, room *httpmodule.Room) (int, error) {
 			most.Room = room
-			found, err := s.Events.After(ctx, s.DB.DB(), conversation, -1, most)
+			found, err := s.Events.After(ctx, httpmodule.Session(ctx, s.Sessions), conversation, -1, most)
 			return len(found), err
 		},
 		"batch": func(ctx context.Context, room *httpmodule.Room) (int, error) {
-			payloads, err := s.Events.Batch(ctx, s.DB.DB(), room, conversation, []string{"small", "0", "1"})
+			payloads, err := s.Events.Batch(ctx, httpmodule.Session(ctx, s.Sessions), room, conversation, []string{"small", "0", "1"})
 			return len(strings.Join(payloads, "")), err
 		},
 		"get": func(ctx context.Context, room *httpmodule.Room) (int, error) {
-			payload, err := s.Events.Get(ctx, s.DB.DB(), room, conversation, "0")
+			payload, err := s.Events.Get(ctx, httpmodule.Session(ctx, s.Sessions), room, conversation, "0")
 			return len(payload), err
 		},
 	}

@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // message is a SendMessageRequest as far as it is looked into.
@@ -111,7 +110,7 @@ func (*Store) CheckMessage(raw []byte) error {
 
 // RecordMessage stores a message as an event of an existing conversation, in
 // db's transaction.
-func (s *Store) RecordMessage(ctx context.Context, db bun.IDB, conversationID string, raw []byte) error {
+func (s *Store) RecordMessage(ctx context.Context, db *dbmodule.Session, conversationID string, raw []byte) error {
 	m, err := parseMessage(raw)
 	if err != nil {
 		return err

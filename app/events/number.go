@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // number gives events that are about to be stored the next numbers of their locked conversation,
@@ -15,7 +14,7 @@ import (
 //
 // Builds before the numbers store events without one while both serve the same database.
 // These get theirs here, before the new ones.
-func (*Store) number(ctx context.Context, db bun.IDB, c *conversations.Conversation, added []*Incoming) (int64, error) {
+func (*Store) number(ctx context.Context, db *dbmodule.Session, c *conversations.Conversation, added []*Incoming) (int64, error) {
 	next := c.Numbered
 	for left := c.EventCount != c.Numbered; left; {
 		var rows []*Event
@@ -52,7 +51,7 @@ type Numbered struct {
 
 // After reads up to most.Events events with a number above after, -1 for all, in the order of
 // their numbers. It reads fewer, but one at least if there is one, when they reach most.Bytes.
-func (s *Store) After(ctx context.Context, db bun.IDB, conversationID string, after int64, most Most) ([]Numbered, error) {
+func (s *Store) After(ctx context.Context, db *dbmodule.Session, conversationID string, after int64, most Most) ([]Numbered, error) {
 	// The number stands where gather reads the seq.
 	q := db.NewSelect().Model((*Event)(nil)).Column("number", "ts", "id", "payload", "payload_packed").
 		Where("event.conversation_id = ?", conversationID).Where("event.number > ?", after).
@@ -70,7 +69,7 @@ func (s *Store) After(ctx context.Context, db bun.IDB, conversationID string, af
 
 // FirstSince is the lowest number of an event with a timestamp at or after a moment, and false if
 // there is none.
-func (*Store) FirstSince(ctx context.Context, db bun.IDB, conversationID string, from time.Time) (int64, bool, error) {
+func (*Store) FirstSince(ctx context.Context, db *dbmodule.Session, conversationID string, from time.Time) (int64, bool, error) {
 	var number *int64
 	err := db.NewSelect().Model((*Event)(nil)).ColumnExpr("min(event.number)").
 		Where("event.conversation_id = ?", conversationID).Where("event.ts >= ?", from.UnixMicro()).Scan(ctx, &number)

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/openhands-go/server/app/apptest"
-	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/dbmodule"
@@ -82,7 +81,8 @@ func TestPackingSavesRoom(t *testing.T) {
 			cfg := cfg
 			cfg.URL = dbtest.Config(t, cfg.URL.Engine()).URL // a database of its own
 			s := apptest.New(t, cfg)
-			store := events.NewConfigured(conversations.NewStore(), events.Config{Packing: isPacking})
+			store, err := events.NewConfigured(s.Sessions, s.Conversations, events.Config{Packing: isPacking})
+			require.NoError(t, err)
 			for from := 0; from < len(payloads); from += 50 {
 				part := payloads[from:min(from+50, len(payloads))]
 				batch, _, err := events.ParseBatch([]byte("["+strings.Join(part, ",")+"]"), time.Now())

@@ -1,18 +1,19 @@
 package events_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/apptest"
 	"github.com/openhands-go/server/app/conversations"
 	"github.com/openhands-go/server/app/events"
 	"github.com/openhands-go/server/app/paging"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // A page from the middle of a conversation reads its own events and those in between that a
@@ -21,8 +22,10 @@ func TestPagesFarInReadFewEvents(t *testing.T) {
 	t.Parallel()
 	const n, limit = 6000, 20
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		_, err := conversations.NewStore().Insert(t.Context(), s.DB.DB(), &conversations.Patch{ID: numberedID})
-		require.NoError(t, err)
+		require.NoError(t, s.Sessions.InTx(t.Context(), func(ctx context.Context, db *dbmodule.Session) error {
+			_, err := s.Conversations.Insert(ctx, db, &conversations.Patch{ID: numberedID})
+			return err
+		}))
 		var rows []*events.Event
 		for i := range n {
 			number := int64(i)
@@ -44,7 +47,7 @@ func TestPagesFarInReadFewEvents(t *testing.T) {
 				next, err := paging.Encode("events:"+numberedID, order, paging.Cursor{Micros: n / 2 * 1000, Seq: n / 2})
 				require.NoError(t, err)
 				for _, pageID := range []string{"", next} {
-					read := apptest.RowsRead(t, s, func(db bun.IDB) {
+					read := apptest.RowsRead(t, s, func(db *dbmodule.Session) {
 						page, _, err := s.Events.Page(t.Context(), db, numberedID, filter, order, pageID, events.Most{Events: limit, Bytes: 1 << 20})
 						require.NoError(t, err)
 						require.Len(t, page, limit)
@@ -53,7 +56,7 @@ func TestPagesFarInReadFewEvents(t *testing.T) {
 				}
 			}
 		}
-		read := apptest.RowsRead(t, s, func(db bun.IDB) {
+		read := apptest.RowsRead(t, s, func(db *dbmodule.Session) {
 			page, err := s.Events.After(t.Context(), db, numberedID, n/2, events.Most{Events: limit, Bytes: 1 << 20})
 			require.NoError(t, err)
 			require.Len(t, page, limit)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
-	"github.com/uptrace/bun"
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/app/conversations"
@@ -216,7 +215,7 @@ func (h *handlers) page(ctx context.Context, rawID string, f Filter, in PageInpu
 }
 
 // conversation checks that a conversation exists and returns the request's session.
-func (h *handlers) conversation(ctx context.Context, rawID string) (string, bun.IDB, error) {
+func (h *handlers) conversation(ctx context.Context, rawID string) (string, *dbmodule.Session, error) {
 	id, err := wire.PathID(rawID, "conversation_id")
 	if err != nil {
 		return "", nil, err
@@ -231,7 +230,7 @@ func (h *handlers) conversation(ctx context.Context, rawID string) (string, bun.
 // orMissing is err, what came of reading events of a conversation, or that there is no such
 // conversation. Events that were found prove that there is. Without any it is looked for:
 // what else is wrong with a question about a conversation that is not there does not matter.
-func (h *handlers) orMissing(ctx context.Context, s bun.IDB, id string, found bool, err error) error {
+func (h *handlers) orMissing(ctx context.Context, s *dbmodule.Session, id string, found bool, err error) error {
 	var invalid *wire.Invalid
 	if found || err != nil && !errors.As(err, &invalid) {
 		return err

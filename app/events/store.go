@@ -11,12 +11,14 @@ import (
 	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule"
 )
 
 // Store reads and writes events through whatever session it is given. It is
 // safe for concurrent use.
 type Store struct {
+	compiled      compiled
 	conversations *conversations.Store
 	packer        packing.Packer
 	// plain leaves large payloads as they are.
@@ -32,7 +34,7 @@ type Store struct {
 type Publisher interface {
 	// Pass is called in db's transaction, with pieces of a conversation's messages, one at
 	// least.
-	Pass(ctx context.Context, db bun.IDB, conversationID string, passing []*Incoming) error
+	Pass(ctx context.Context, db *dbmodule.Session, conversationID string, passing []*Incoming) error
 }
 
 // Config decides how events are stored.
@@ -45,19 +47,29 @@ type Config struct {
 	Redaction bool `envconfig:"EVENT_REDACTION" default:"false" desc:"mask secrets in events, too, before they are stored (false = events are kept byte for byte)"`
 }
 
-// NewStore makes a Store beside a store of their conversations.
-func NewStore(c *conversations.Store) *Store { return &Store{conversations: c} }
+// NewStore makes a Store for sessions of this factory's database, beside a store of their
+// conversations.
+func NewStore(sessions *dbmodule.SessionFactory, c *conversations.Store) (*Store, error) {
+	return NewConfigured(sessions, c, Config{Packing: true})
+}
 
 // NewPublishing is [NewConfigured] with somebody who passes on what is not stored.
-func NewPublishing(c *conversations.Store, cfg Config, publisher Publisher) *Store {
-	s := NewConfigured(c, cfg)
+func NewPublishing(sessions *dbmodule.SessionFactory, c *conversations.Store, cfg Config, publisher Publisher) (*Store, error) {
+	s, err := NewConfigured(sessions, c, cfg)
+	if err != nil {
+		return nil, err
+	}
 	s.publisher = publisher
-	return s
+	return s, nil
 }
 
 // NewConfigured is [NewStore] with a configuration.
-func NewConfigured(c *conversations.Store, cfg Config) *Store {
-	return &Store{conversations: c, plain: !cfg.Packing, redact: cfg.Redaction}
+func NewConfigured(sessions *dbmodule.SessionFactory, c *conversations.Store, cfg Config) (*Store, error) {
+	queries, err := compile(sessions)
+	if err != nil {
+		return nil, fmt.Errorf("events: %w", err)
+	}
+	return &Store{compiled: queries, conversations: c, plain: !cfg.Packing, redact: cfg.Redaction}, nil
 }
 
 // Sort orders of listings; events of one timestamp come in the order of arrival.
@@ -69,19 +81,11 @@ const (
 // maxBatchBytes bounds what Batch reads at once, in bytes.
 const maxBatchBytes = 64 << 20
 
-// stored is what is read of an event.
-type stored struct {
-	Seq     int64  `bun:"seq"`
-	Micros  int64  `bun:"ts"`
-	ID      string `bun:"id"`
-	Payload string `bun:"payload"`
-	Packed  []byte `bun:"payload_packed"`
-}
-
+// storedColumns are what is read of an event.
 var storedColumns = []string{"seq", "ts", "id", "payload", "payload_packed"}
 
 // text is the event as it came.
-func (s *Store) text(e *stored) (string, error) {
+func (s *Store) text(e *Event) (string, error) {
 	text, err := s.packer.Unpack(e.Payload, e.Packed)
 	if err != nil {
 		return "", fmt.Errorf("events: read %d: %w", e.Seq, err)
@@ -101,7 +105,7 @@ type Most struct {
 // page, as they came, and the next page's id, "" after the last. A page ends earlier when
 // its events reach most.Bytes; it has one event at least.
 func (s *Store) Page(
-	ctx context.Context, db bun.IDB, conversationID string, f Filter, order, pageID string, most Most,
+	ctx context.Context, db *dbmodule.Session, conversationID string, f Filter, order, pageID string, most Most,
 ) (payloads []string, next string, err error) {
 	direction, after := "ASC", ">"
 	if order == TimestampDesc {
@@ -116,7 +120,7 @@ func (s *Store) Page(
 		f = f.from(cursor.Micros, after)
 	}
 	q := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).
-		Where("EXISTS (?)", s.conversations.Found(db, conversationID)).
+		Where("EXISTS (?)", conversations.Found(db.NewSelect(), conversationID)).
 		Column(storedColumns...).ForceIndex(f.index()).
 		OrderExpr("event.ts ?, event.seq ?", bun.Safe(direction), bun.Safe(direction)).
 		Limit(int64(most.Events) + 1)
@@ -135,7 +139,7 @@ func (s *Store) Page(
 	return payloadsOf(found), next, err
 }
 
-func payloadsOf(found []stored) []string {
+func payloadsOf(found []Event) []string {
 	payloads := make([]string, len(found))
 	for i := range found {
 		payloads[i] = found[i].Payload
@@ -146,7 +150,7 @@ func payloadsOf(found []stored) []string {
 // gather reads events with their texts as they came. It ends, and reports that there are
 // more, before the event with which they would be more than most, unless that is the first.
 // It has one event in memory that does not count: the one that it looks at.
-func (s *Store) gather(ctx context.Context, q *bun.SelectQuery, most Most) (found []stored, more bool, err error) {
+func (s *Store) gather(ctx context.Context, q *bun.SelectQuery, most Most) (found []Event, more bool, err error) {
 	rows, err := q.Rows(ctx)
 	if err != nil {
 		return nil, false, err
@@ -154,7 +158,7 @@ func (s *Store) gather(ctx context.Context, q *bun.SelectQuery, most Most) (foun
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	count, bytes := 0, 0
 	for rows.Next() {
-		var e stored
+		var e Event
 		if err := rows.Scan(&e.Seq, &e.Micros, &e.ID, &e.Payload, &e.Packed); err != nil {
 			return nil, false, err
 		}
@@ -181,7 +185,7 @@ func (s *Store) gather(ctx context.Context, q *bun.SelectQuery, most Most) (foun
 // dbmodule.ErrNotFound. By kind and source it reads the conversation's tallies;
 // with other conditions, the events that these leave, by an index unless the
 // condition is Body.
-func (s *Store) Count(ctx context.Context, db bun.IDB, conversationID string, f Filter) (int64, error) {
+func (s *Store) Count(ctx context.Context, db *dbmodule.Session, conversationID string, f Filter) (int64, error) {
 	if f.empty() {
 		return s.conversations.EventCount(ctx, db, conversationID)
 	}
@@ -198,25 +202,22 @@ func (s *Store) Count(ctx context.Context, db bun.IDB, conversationID string, f 
 
 // Get reads one event as it came, by its id or the key of it. Without room for it, it
 // returns "", and room calls it again.
-func (s *Store) Get(ctx context.Context, db bun.IDB, room *httpmodule.Room, conversationID, id string) (string, error) {
-	var e stored
-	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
-		Where("event.conversation_id = ?", conversationID).Where("event.id = ?", keyOf(id)).
-		Where("EXISTS (?)", s.conversations.Found(db, conversationID)).Scan(ctx, &e)
+func (s *Store) Get(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, conversationID, id string) (string, error) {
+	e, err := s.compiled.get.One(ctx, db, key{ConversationID: conversationID, ID: keyOf(id)})
 	if err != nil {
 		return "", fmt.Errorf("events: get: %w", err)
 	}
 	if !room.Add(packing.Size(e.Payload, e.Packed)) {
 		return "", nil
 	}
-	return s.text(&e)
+	return s.text(e)
 }
 
 // Batch reads events as they came in the order of ids, "" where there is none. More than
 // maxBatchBytes in all are a [wire.Invalid]. Without room for them it returns nothing, and
 // room calls it again.
 func (s *Store) Batch(
-	ctx context.Context, db bun.IDB, room *httpmodule.Room, conversationID string, ids []string,
+	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, conversationID string, ids []string,
 ) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -227,7 +228,7 @@ func (s *Store) Batch(
 	}
 	q := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(keys)).
-		Where("EXISTS (?)", s.conversations.Found(db, conversationID))
+		Where("EXISTS (?)", conversations.Found(db.NewSelect(), conversationID))
 	found, more, err := s.gather(ctx, q, Most{Events: len(ids), Bytes: maxBatchBytes, Room: room})
 	if err != nil {
 		return nil, fmt.Errorf("events: get %d: %w", len(ids), err)
@@ -250,12 +251,12 @@ func (s *Store) Batch(
 // FinalResponse is the text of the agent's last message or finish, "" if there
 // is none. It looks back through the conversation's actions for the latter. Without room for
 // that event it returns "", and room calls it again.
-func (s *Store) FinalResponse(ctx context.Context, db bun.IDB, room *httpmodule.Room, conversationID string) (string, error) {
-	var last stored
+func (s *Store) FinalResponse(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, conversationID string) (string, error) {
+	var last Event
 	found := false
 	// One kind at a time: that is the order of an index, both together is not.
 	for _, kind := range [...]string{kindMessage, kindAction} {
-		var rows []stored
+		var rows []Event
 		q := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 			Where("event.conversation_id = ?", conversationID).
 			Where("event.kind = ?", kind).Where("event.final = ?", true).ForceIndex(kindIndex).

@@ -7,9 +7,9 @@ import (
 	"slices"
 
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect"
 
 	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // Tally is a row of event_counts: how many events of a kind and a source a
@@ -32,27 +32,21 @@ type Tally struct {
 }
 
 // tally adds stored events of a locked conversation to its tallies.
-func (*Store) tally(ctx context.Context, db bun.IDB, conversationID string, added []*Incoming) error {
+func (s *Store) tally(ctx context.Context, db *dbmodule.Session, conversationID string, added []*Incoming) error {
 	type key struct{ kind, source string }
 	counts := map[key]int64{}
 	for _, e := range added {
 		counts[key{e.Kind, e.Source}]++
 	}
-	rows := make([]*Tally, 0, len(counts))
+	rows := make([]Tally, 0, len(counts))
 	for k, n := range counts {
-		rows = append(rows, &Tally{ConversationID: conversationID, Kind: k.kind, Source: k.source, N: n})
+		rows = append(rows, Tally{ConversationID: conversationID, Kind: k.kind, Source: k.source, N: n})
 	}
-	slices.SortFunc(rows, func(a, b *Tally) int {
+	slices.SortFunc(rows, func(a, b Tally) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source))
 	})
 	for part := range slices.Chunk(rows, chunk) {
-		q := db.NewInsert().Model(&part).Returning("NULL")
-		if db.Dialect().Name() == dialect.MySQL {
-			q = q.On("DUPLICATE KEY UPDATE").Set("n = n + VALUES(n)")
-		} else {
-			q = q.On("CONFLICT (conversation_id, kind, source) DO UPDATE").Set("n = tally.n + EXCLUDED.n")
-		}
-		if _, err := q.Exec(ctx); err != nil {
+		if _, err := s.compiled.tally.ExecAll(ctx, db, &part); err != nil {
 			return fmt.Errorf("events: tally %d: %w", len(part), err)
 		}
 	}
@@ -60,7 +54,7 @@ func (*Store) tally(ctx context.Context, db bun.IDB, conversationID string, adde
 }
 
 // tallied counts by the tallies. known is false when they can't tell.
-func (*Store) tallied(ctx context.Context, db bun.IDB, conversationID string, f Filter) (n int64, known bool, err error) {
+func (*Store) tallied(ctx context.Context, db *dbmodule.Session, conversationID string, f Filter) (n int64, known bool, err error) {
 	if f.Body != "" || f.From != nil || f.Before != nil {
 		return 0, false, nil
 	}

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"fmt"
 	"hash/fnv"
 	"strconv"
 
@@ -34,11 +33,7 @@ var (
 func NewAnnouncer(f *feed.Feed) *Announcer { return &Announcer{feed: f} }
 
 // Changed implements conversations.Publisher.
-func (a *Announcer) Changed(ctx context.Context, db bun.IDB, id string) error {
-	s, err := session(db)
-	if err != nil {
-		return err
-	}
+func (a *Announcer) Changed(ctx context.Context, s *dbmodule.Session, id string) error {
 	if err := a.feed.Publish(ctx, s, topic, id); err != nil {
 		return err
 	}
@@ -46,11 +41,7 @@ func (a *Announcer) Changed(ctx context.Context, db bun.IDB, id string) error {
 }
 
 // Pass implements events.Publisher.
-func (a *Announcer) Pass(ctx context.Context, db bun.IDB, conversationID string, passing []*events.Incoming) error {
-	s, err := session(db)
-	if err != nil {
-		return err
-	}
+func (a *Announcer) Pass(ctx context.Context, s *dbmodule.Session, conversationID string, passing []*events.Incoming) error {
 	for _, e := range passing {
 		if err := a.feed.Pass(ctx, s, topic, conversationID, []byte(e.Payload)); err != nil {
 			return err
@@ -59,19 +50,10 @@ func (a *Announcer) Pass(ctx context.Context, db bun.IDB, conversationID string,
 	return nil
 }
 
-func session(db bun.IDB) (*dbmodule.Session, error) {
-	s, ok := db.(*dbmodule.Session)
-	if !ok {
-		return nil, fmt.Errorf("live: announce: %T is no session, and it is not known when it commits", db)
-	}
-	return s, nil
-}
-
 // Topic is the feed's topic for conversations.
 func Topic() feed.Topic {
-	store := conversations.NewStore()
 	return feed.Topic{Name: topic, Versions: func(ctx context.Context, db bun.IDB, ids []string) (map[string]int64, error) {
-		found, err := store.Standings(ctx, db, ids)
+		found, err := conversations.Standings(ctx, db, ids)
 		versions := make(map[string]int64, len(found))
 		for id, standing := range found {
 			versions[id] = standing.Version()
@@ -82,9 +64,8 @@ func Topic() feed.Topic {
 
 // ListTopic is the feed's topic for all conversations together, as far as the list follows them.
 func ListTopic() feed.Topic {
-	store := conversations.NewStore()
 	return feed.Topic{Name: listTopic, Versions: func(ctx context.Context, db bun.IDB, keys []string) (map[string]int64, error) {
-		latest, err := store.Latest(ctx, db, followed)
+		latest, err := conversations.Latest(ctx, db, followed)
 		sum := fnv.New64a()
 		for _, standing := range latest {
 			_, _ = sum.Write(strconv.AppendInt(nil, standing.Version(), 36)) // it does not fail

@@ -118,7 +118,7 @@ func (l *list) run(ctx context.Context) {
 func (l *list) look(ctx context.Context) error {
 	var latest []conversations.Standing
 	err := l.rooms.read(ctx, func(s *dbmodule.Session) (err error) {
-		latest, err = l.rooms.conversations.Latest(ctx, s, followed)
+		latest, err = conversations.Latest(ctx, s, followed)
 		return err
 	})
 	if err != nil {
@@ -204,7 +204,7 @@ func (l *list) gone(ctx context.Context, missing []string) (changes []change, er
 	}
 	var there map[string]conversations.Standing
 	err = l.rooms.read(ctx, func(s *dbmodule.Session) (err error) {
-		there, err = l.rooms.conversations.Standings(ctx, s, missing)
+		there, err = conversations.Standings(ctx, s, missing)
 		return err
 	})
 	for _, id := range missing {

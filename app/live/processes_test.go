@@ -12,7 +12,6 @@ import (
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/apptest"
 	"github.com/openhands-go/server/app/conversations"
@@ -109,7 +108,9 @@ type cutOff struct{ conversations.Recorder }
 
 var errCutOff = errors.New("cut off")
 
-func (cutOff) ErasePiece(context.Context, bun.IDB, string, int) (int, error) { return 0, errCutOff }
+func (cutOff) ErasePiece(context.Context, *dbmodule.Session, string, int) (int, error) {
+	return 0, errCutOff
+}
 
 // A conversation whose events are being deleted is gone for streams too, those that are open and
 // those that begin.

@@ -104,7 +104,7 @@ func (r *Rooms) after(ctx context.Context, memory *httpmodule.Room, id string, a
 // standing reads how far a conversation is. One that is not there is dbmodule.ErrNotFound.
 func (r *Rooms) standing(ctx context.Context, id string) (standing conversations.Standing, err error) {
 	err = r.read(ctx, func(s *dbmodule.Session) error {
-		found, err := r.conversations.Standings(ctx, s, []string{id})
+		found, err := conversations.Standings(ctx, s, []string{id})
 		var there bool
 		if standing, there = found[id]; err == nil && !there {
 			err = fmt.Errorf("live: conversation %s: %w", id, dbmodule.ErrNotFound)

@@ -13,6 +13,7 @@ import (
 	"github.com/openhands-go/server/app/committed"
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbquery"
 	"github.com/openhands-go/server/httpmodule"
 )
@@ -36,7 +37,7 @@ type Refusal struct {
 
 // Record keeps refusals, in db's transaction, and lets the oldest go. One that came before
 // is counted.
-func (s *Store) Record(ctx context.Context, db bun.IDB, refusals ...Refusal) error {
+func (s *Store) Record(ctx context.Context, db *dbmodule.Session, refusals ...Refusal) error {
 	for _, r := range refusals {
 		if err := s.record(ctx, db, r); err != nil {
 			return fmt.Errorf("refused: record: %w", err)
@@ -52,7 +53,7 @@ func (s *Store) Record(ctx context.Context, db bun.IDB, refusals ...Refusal) err
 	return nil
 }
 
-func (*Store) record(ctx context.Context, db bun.IDB, r Refusal) error {
+func (*Store) record(ctx context.Context, db *dbmodule.Session, r Refusal) error {
 	row := &Delivery{
 		What: r.What, Reason: r.Reason, Size: r.Size, Times: 1, ReceivedAt: wire.Now(), Digest: r.digest(),
 	}
@@ -80,7 +81,7 @@ func (r Refusal) digest() string {
 }
 
 // prune deletes what is too old or too much. Ids count up, so the newest are the largest.
-func prune(ctx context.Context, db bun.IDB) error {
+func prune(ctx context.Context, db *dbmodule.Session) error {
 	var oldest []int64
 	err := db.NewSelect().Model((*Delivery)(nil)).Column("id").Order("id DESC").Offset(MostKept-1).Limit(1).Scan(ctx, &oldest)
 	if err != nil {
@@ -98,7 +99,7 @@ func prune(ctx context.Context, db bun.IDB) error {
 func (s *Store) Recorded() int64 { return s.recorded.Value() }
 
 // Count is how many are kept.
-func (*Store) Count(ctx context.Context, db bun.IDB) (int64, error) {
+func (*Store) Count(ctx context.Context, db *dbmodule.Session) (int64, error) {
 	var n int64
 	if err := db.NewSelect().Model((*Delivery)(nil)).ColumnExpr("count(*)").Scan(ctx, &n); err != nil {
 		return 0, fmt.Errorf("refused: count: %w", err)
@@ -110,7 +111,7 @@ const scope, order = "refused", "id"
 
 // Page lists up to limit deliveries without their bodies, the newest first, after pageID,
 // "" for the first page, and the next page's id, "" after the last.
-func (*Store) Page(ctx context.Context, db bun.IDB, pageID string, limit int) (rows []*Listed, next string, err error) {
+func (*Store) Page(ctx context.Context, db *dbmodule.Session, pageID string, limit int) (rows []*Listed, next string, err error) {
 	q := db.NewSelect().Model((*Delivery)(nil)).ExcludeColumn("body", "digest").
 		ColumnExpr("delivery.body IS NOT NULL AS body_kept").Order("delivery.id DESC").Limit(int64(limit) + 1)
 	if pageID != "" {
@@ -139,7 +140,7 @@ type Listed struct {
 
 // Get reads a delivery with its body. Without room for that, it returns the delivery without
 // it, and room calls it again.
-func (*Store) Get(ctx context.Context, db bun.IDB, room *httpmodule.Room, id int64) (*Delivery, error) {
+func (*Store) Get(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, id int64) (*Delivery, error) {
 	d := new(Delivery)
 	if err := db.NewSelect().Model(d).Where("delivery.id = ?", id).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("refused: get %d: %w", id, err)
@@ -151,7 +152,7 @@ func (*Store) Get(ctx context.Context, db bun.IDB, room *httpmodule.Room, id int
 }
 
 // Drop deletes a delivery. One that is not there is dbmodule.ErrNotFound.
-func (*Store) Drop(ctx context.Context, db bun.IDB, id int64) error {
+func (*Store) Drop(ctx context.Context, db *dbmodule.Session, id int64) error {
 	result, err := db.NewDelete().Model((*Delivery)(nil)).Where("id = ?", id).Exec(ctx)
 	if err == nil {
 		var n int64
@@ -166,7 +167,7 @@ func (*Store) Drop(ctx context.Context, db bun.IDB, id int64) error {
 }
 
 // DropAll deletes all deliveries and says how many there were.
-func (*Store) DropAll(ctx context.Context, db bun.IDB) (int64, error) {
+func (*Store) DropAll(ctx context.Context, db *dbmodule.Session) (int64, error) {
 	result, err := db.NewDelete().Model((*Delivery)(nil)).Where("id > 0").Exec(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("refused: drop all: %w", err)

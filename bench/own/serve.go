@@ -44,8 +44,15 @@ func Serve(ctx context.Context, c contract.Config, ready contract.ReadyFunc) (er
 	if err := db.Connect(ctx); err != nil {
 		return err
 	}
-	sessions, stored := db.Sessions(), conversations.NewStore()
-	eventStore := events.NewStore(stored)
+	sessions := db.Sessions()
+	stored, err := conversations.NewStore(sessions)
+	if err != nil {
+		return err
+	}
+	eventStore, err := events.NewStore(sessions, stored)
+	if err != nil {
+		return err
+	}
 	web := httpmodule.DefaultConfig()
 	web.Port = 0
 	server, err := httpmodule.New(web, httpmodule.Info{Title: "Own"}, log, db,

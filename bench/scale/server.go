@@ -59,9 +59,15 @@ func openServer(ctx context.Context, c contract.Config, log *zap.Logger) (*serve
 	if err != nil {
 		return nil, err
 	}
-	stored := conversations.NewStore()
-	eventStore := events.NewStore(stored)
 	sessions := db.Sessions()
+	stored, err := conversations.NewStore(sessions)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	eventStore, err := events.NewStore(sessions, stored)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	cfg := httpmodule.DefaultConfig()
 	cfg.RequestTimeout = 10 * time.Minute
 	handler, err := httpmodule.New(cfg, httpmodule.Info{Title: "Scale"}, zap.NewNop(), db,

@@ -2,7 +2,6 @@ package compiled
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -87,13 +86,24 @@ var builtIn = []string{"rowid", "oid", "_rowid_", "ctid", "xmin", "xmax", "table
 // knows reports whether a name of a column, or of a table, is one: the model's, or that of
 // another model of the table. Names without quotes are the same in any case.
 func (q *Query) knows(name string) bool {
-	same := func(known string) bool { return strings.EqualFold(known, name) }
 	for _, table := range q.live.Dialect().Tables().All() {
-		if table.Name == q.table.Name && slices.ContainsFunc(slices.Collect(maps.Keys(table.FieldMap)), same) {
+		if table.Name == q.table.Name && has(table, name) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(builtIn, same)
+	return slices.ContainsFunc(builtIn, func(known string) bool { return strings.EqualFold(known, name) })
+}
+
+func has(table *schema.Table, name string) bool {
+	if table.FieldMap[name] != nil {
+		return true
+	}
+	for known := range table.FieldMap {
+		if strings.EqualFold(known, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // sample is the text with some value for each parameter.

@@ -149,8 +149,8 @@ func (q *Query) render() (*rendering, error) {
 	r.forms[0] = base
 	if q.own {
 		for _, f := range q.table.Fields {
-			other, err := q.form([]*schema.Field{f})
-			if err == nil && reflect.DeepEqual(other.one, base.one) {
+			other, err := q.writeFor([]*schema.Field{f})
+			if err == nil && reflect.DeepEqual(other, base.one) {
 				continue
 			}
 			r.deciding = append(r.deciding, f)
@@ -165,11 +165,7 @@ func (q *Query) render() (*rendering, error) {
 
 // form renders the query for structs in which these fields are zero. mu is held.
 func (q *Query) form(zero []*schema.Field) (*form, error) {
-	clear(q.writer.zeros)
-	for _, f := range zero {
-		q.writer.zeros[f.Name] = true
-	}
-	one, err := q.write(q.writer.sample())
+	one, err := q.writeFor(zero)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +174,15 @@ func (q *Query) form(zero []*schema.Field) (*form, error) {
 		err = q.split(made)
 	}
 	return made, err
+}
+
+// writeFor writes the query for a struct in which these fields are zero. mu is held.
+func (q *Query) writeFor(zero []*schema.Field) (template, error) {
+	clear(q.writer.zeros)
+	for _, f := range zero {
+		q.writer.zeros[f.Name] = true
+	}
+	return q.write(q.writer.sample())
 }
 
 // current returns the rendering for the server as it is.

@@ -1,0 +1,43 @@
+package events
+
+import (
+	"errors"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/dbmodule"
+)
+
+// compiled are the queries that run most: they are written once. What is wrong with one is an error
+// when the store is made.
+type compiled struct {
+	get    *dbmodule.Compiled[Event, key]
+	insert *dbmodule.CompiledInsert[Event]
+	// tally adds to tallies, or stores them.
+	tally *dbmodule.CompiledInsert[Tally]
+}
+
+// key names an event.
+type key struct{ ConversationID, ID string }
+
+func compile(sessions *dbmodule.SessionFactory) (compiled, error) {
+	var c compiled
+	var errs [3]error
+	c.get, errs[0] = dbmodule.CompileSelect[Event, key](sessions, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Column(storedColumns...).Where("event.conversation_id = ?conversation_id").Where("event.id = ?id").
+			Where("EXISTS (?)", conversations.Found(q.NewSelect(), bun.SafeQuery("?conversation_id")))
+	})
+	c.insert, errs[1] = dbmodule.CompileInsert[Event](sessions, func(q *bun.InsertQuery) *bun.InsertQuery {
+		return q.ExcludeColumn("seq").Returning("NULL")
+	})
+	c.tally, errs[2] = dbmodule.CompileInsert[Tally](sessions, func(q *bun.InsertQuery) *bun.InsertQuery {
+		q = q.Returning("NULL")
+		if q.Dialect().Name() == dialect.MySQL {
+			return q.On("DUPLICATE KEY UPDATE").Set("n = n + VALUES(n)")
+		}
+		return q.On("CONFLICT (conversation_id, kind, source) DO UPDATE").Set("n = tally.n + EXCLUDED.n")
+	})
+	return c, errors.Join(errs[:]...)
+}
