@@ -53,19 +53,30 @@ func newDocs(title string) (*docs, error) {
 // docsStyle fits the page to narrow windows, and to the dark mode of a browser: Swagger UI has
 // none, so all colours are inverted and their hues turned back. Code is dark already. The
 // filter is the root element's, since below one of another element a dialog that is fixed is not.
-// It leaves the root's own background alone.
+// It inverts the root's own background, too, and so what stands here in dark mode is the opposite of what is seen.
 const docsStyle = `<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 .swagger-ui .opblock .opblock-summary-path { word-break: break-word; }
 @media (max-width: 640px) {
 	.swagger-ui .wrapper { padding: 0 8px; }
-	.swagger-ui .opblock .opblock-summary-description { display: none; }
+	.swagger-ui .opblock .opblock-summary-description, .swagger-ui .response-col_links { display: none; }
 	.swagger-ui .parameters-col_name, .swagger-ui .response-col_status { width: auto; min-width: 0; }
+	.swagger-ui table.parameters thead { display: none; }
+	.swagger-ui table.parameters tr, .swagger-ui table.parameters td { display: block; width: auto; }
+	.swagger-ui table.parameters tbody tr td:first-of-type { padding: 10px 0 0; }
+	.swagger-ui table.parameters :is(input, select) { width: 100%; max-width: 100%; }
+	.swagger-ui .highlight-code > .microlight, .swagger-ui .response-col_description { max-width: calc(100vw - 100px); }
 }
 @media (prefers-color-scheme: dark) {
-	html { background: #1e1e1e; filter: invert(0.9) hue-rotate(180deg); }
+	html { background: #fafafa; filter: invert(0.9) hue-rotate(180deg); }
 	.swagger-ui .microlight, .swagger-ui .highlight-code, .swagger-ui .curl, .swagger-ui img { filter: invert(1) hue-rotate(180deg); }
 	.swagger-ui .highlight-code .microlight { filter: none; }
+	.swagger-ui .dialog-ux .backdrop-ux { background: rgba(255, 255, 255, .8); }
+	.swagger-ui .opblock:not(.opblock-delete) .opblock-summary-method, .swagger-ui .info .title small pre { color: #000; text-shadow: none; }
+	.swagger-ui .btn.authorize { color: #00522b; border-color: #00522b; }
+	.swagger-ui .btn.authorize svg { fill: #00522b; }
+	.swagger-ui .info a { color: #003a7d; }
+	.swagger-ui .btn.execute { color: #000; }
 }
 </style>
 `

@@ -40,6 +40,41 @@ func TestDocsNeedNoNetwork(t *testing.T) {
 	assert.Equal(t, 404, f.do(http.MethodGet, "/docs/nothing.js", "").status)
 }
 
+// What Swagger UI makes of the document is what a reader executes.
+func TestDocumentSuitsItsReader(t *testing.T) {
+	t.Parallel()
+	type book struct {
+		Title  string               `json:"title"`
+		Places []struct{ A string } `json:"places"`
+	}
+	server, err := httpmodule.New(testConfig(), httpmodule.Info{}, nil, openDatabase(t), func(_ *echo.Echo, api huma.API) {
+		huma.Post(api, "/books", func(_ context.Context, in *struct {
+			IDs  []string `query:"ids,explode" example:"a,b"`
+			Body book
+		},
+		) (*struct{ Body book }, error) {
+			return &struct{ Body book }{Body: in.Body}, nil
+		})
+	})
+	require.NoError(t, err)
+	text, err := server.OpenAPI()
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), `"additionalProperties":true`, "Swagger UI shows a member additionalProp1 for it")
+	var document struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct {
+				Example []string
+				Schema  struct{ Type any }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &document))
+	list := document.Paths["/books"]["post"].Parameters[0]
+	assert.Equal(t, "array", list.Schema.Type, "Swagger UI executes nothing where a list may be null")
+	assert.Equal(t, []string{"a", "b"}, list.Example)
+	assert.Equal(t, http.StatusOK, ask(server, http.MethodPost, "/books", `{"title":"x","places":[],"more":1}`).Code, "more members are still let through")
+}
+
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	f := serve(t, testConfig(), func(*fixture) httpmodule.Routes {

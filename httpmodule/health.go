@@ -92,6 +92,15 @@ type readiness struct {
 	Databases map[string]databaseReadiness `json:"databases,omitempty" doc:"the program's other databases, by name"`
 }
 
+// TransformSchema gives the documentation an example.
+func (*readiness) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Examples = []any{readiness{Status: "ready", Database: databaseReadiness{
+		Engine: string(dbmodule.PostgreSQL), Schema: &dbmodule.SchemaState{Ready: true},
+		Pool: dbmodule.PoolStats{MaxOpen: 15, Open: 2, InUse: 1, Idle: 1}, Reads: true, Writes: true,
+	}}}
+	return s
+}
+
 type databaseReadiness struct {
 	Engine string                `json:"engine"`
 	Schema *dbmodule.SchemaState `json:"schema,omitempty" doc:"absent when the database does not answer"`
@@ -208,11 +217,11 @@ type serverInfoOutput struct{ Body Raw[serverInfo] }
 // serverInfo documents the body of /server_info, with the names that OpenHands'
 // agent server uses.
 type serverInfo struct {
-	Title    string  `json:"title"`
-	Version  string  `json:"version"`
+	Title    string  `json:"title" example:"Library"`
+	Version  string  `json:"version" example:"1.2.3"`
 	Uptime   float64 `json:"uptime" doc:"seconds since the server was made"`
 	IdleTime float64 `json:"idle_time" doc:"seconds since the last request that was neither a probe nor this one"`
-	Docs     string  `json:"docs" doc:"path of the API documentation"`
+	Docs     string  `json:"docs" example:"/docs" doc:"path of the API documentation"`
 }
 
 func (s *Server) serverInfo(context.Context, *struct{}) (*serverInfoOutput, error) {

@@ -33,7 +33,7 @@ func (s *Server) newDocument() *huma.OpenAPI {
 			},
 		},
 		Security:       []map[string][]string{{schemeAPIKey: {}}, {schemeBearer: {}}},
-		OnAddOperation: []huma.AddOpFunc{documentErrors, documentExamples},
+		OnAddOperation: []huma.AddOpFunc{documentErrors, documentParameters},
 	}
 }
 
@@ -72,9 +72,13 @@ func errorExample(code string) any {
 	return map[string]string{"detail": http.StatusText(status)}
 }
 
-// documentExamples gives parameters the examples of their schemas: Swagger UI fills in no others.
-func documentExamples(_ *huma.OpenAPI, op *huma.Operation) {
+// documentParameters gives parameters the examples of their schemas: Swagger UI fills in no others.
+// And a list is no null, which no URL can say: Swagger UI would ask for JSON, and refuse it.
+func documentParameters(_ *huma.OpenAPI, op *huma.Operation) {
 	for _, p := range op.Parameters {
+		if p.Schema != nil && p.Schema.Type == huma.TypeArray {
+			p.Schema.Nullable = false
+		}
 		if p.Example == nil && p.Schema != nil && len(p.Schema.Examples) > 0 {
 			p.Example = p.Schema.Examples[0]
 		}
@@ -96,6 +100,32 @@ func (detail) Schema(registry huma.Registry) *huma.Schema {
 			{Type: huma.TypeString},
 			{Type: huma.TypeArray, Items: registry.Schema(reflect.TypeFor[FieldError](), true, "")},
 		},
+	}
+}
+
+// leaveOutDefaults takes out of the schemas that objects may have more members: they may unless
+// a schema says otherwise, and Swagger UI makes an example of it, "additionalProp1".
+func leaveOutDefaults(registry huma.Registry) {
+	for _, schema := range registry.Map() {
+		leaveOutDefault(schema)
+	}
+}
+
+func leaveOutDefault(schema *huma.Schema) {
+	if schema == nil {
+		return
+	}
+	switch more := schema.AdditionalProperties.(type) {
+	case bool:
+		if more {
+			schema.AdditionalProperties = nil
+		}
+	case *huma.Schema:
+		leaveOutDefault(more)
+	}
+	leaveOutDefault(schema.Items)
+	for _, property := range schema.Properties {
+		leaveOutDefault(property)
 	}
 }
 

@@ -88,6 +88,7 @@ func (s *Server) register(routes []Routes) (err error) {
 	if twice != nil {
 		return fmt.Errorf("httpmodule: register routes: %w", errors.Join(twice...))
 	}
+	leaveOutDefaults(s.api.OpenAPI().Components.Schemas)
 	return nil
 }
 

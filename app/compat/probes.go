@@ -40,10 +40,7 @@ func Routes(e *echo.Echo, api huma.API) {
 		Description: "Clients ask this to see whether there is an agent server. The answer is that of one in which nothing " +
 			"was set. Settings can't be changed here.",
 	}, func(context.Context, *struct{}) (*settingsOutput, error) {
-		return &settingsOutput{Body: settings{
-			AgentSettings:        agentSettings{AgentKind: "openhands", MCPConfig: map[string]any{}, SchemaVersion: 1},
-			ConversationSettings: map[string]any{}, MiscSettings: map[string]any{},
-		}}, nil
+		return &settingsOutput{Body: noSettings()}, nil
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "get-current-key", Method: http.MethodGet, Path: "/api/keys/current", Tags: []string{tag},
@@ -51,7 +48,7 @@ func Routes(e *echo.Echo, api huma.API) {
 		Description: "Clients ask this to see whether there is an app server and whether their key is right.",
 	}, func(ctx context.Context, _ *struct{}) (*keyOutput, error) {
 		name := cmp.Or(httpmodule.KeyName(ctx), defaultKey)
-		return &keyOutput{Body: key{ID: name, Name: name, UserID: name, AuthType: "bearer"}}, nil
+		return &keyOutput{Body: newKey(name)}, nil
 	})
 	registerAgentless(e, api)
 }
@@ -70,6 +67,20 @@ type settings struct {
 	MiscSettings         map[string]any `json:"misc_settings"`
 }
 
+// TransformSchema gives the documentation an example.
+func (*settings) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Examples = []any{noSettings()}
+	return s
+}
+
+// noSettings are those of an agent server in which nothing was set.
+func noSettings() settings {
+	return settings{
+		AgentSettings:        agentSettings{AgentKind: "openhands", MCPConfig: map[string]any{}, SchemaVersion: 1},
+		ConversationSettings: map[string]any{}, MiscSettings: map[string]any{},
+	}
+}
+
 type agentSettings struct {
 	AgentKind     string         `json:"agent_kind"`
 	MCPConfig     map[string]any `json:"mcp_config"`
@@ -84,6 +95,14 @@ type key struct {
 	OrgID    *string `json:"org_id"`
 	UserID   string  `json:"user_id"`
 	AuthType string  `json:"auth_type"`
+}
+
+func newKey(name string) key { return key{ID: name, Name: name, UserID: name, AuthType: "bearer"} }
+
+// TransformSchema gives the documentation an example.
+func (*key) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Examples = []any{newKey(defaultKey)}
+	return s
 }
 
 //go:embed root.html

@@ -114,7 +114,7 @@ type appSearchInput struct {
 
 type appPage struct {
 	Items      []*AppInfo `json:"items" nullable:"false"`
-	NextPageID *string    `json:"next_page_id" doc:"null after the last page"`
+	NextPageID *string    `json:"next_page_id" example:"eyJ2IjoxfQ" doc:"null after the last page"`
 }
 
 type appPageOutput struct{ Body appPage }

@@ -137,7 +137,7 @@ type PageInput struct {
 
 type infoPage struct {
 	Items      []*Info `json:"items" nullable:"false"`
-	NextPageID *string `json:"next_page_id" doc:"null after the last page"`
+	NextPageID *string `json:"next_page_id" example:"eyJ2IjoxfQ" doc:"null after the last page"`
 }
 
 type infoPageOutput struct{ Body infoPage }
@@ -212,7 +212,7 @@ func (h *handlers) count(ctx context.Context, in *countInput) (*countOutput, err
 
 // IDsInput names several conversations.
 type IDsInput struct {
-	IDs []string `query:"ids,explode" required:"true" maxItems:"100" doc:"UUIDs, dashed or as 32 hex digits; repeat the parameter"`
+	IDs []string `query:"ids,explode" required:"true" maxItems:"100" doc:"UUIDs, dashed or as 32 hex digits; repeat the parameter" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
 
 type batchOutput struct{ Body []*Info }

@@ -25,13 +25,13 @@ const (
 // NewSharedLimiter is for all that is shared.
 func NewSharedLimiter() *slow.Limiter { return slow.New(sharedPerSecond, sharedBurst) }
 
-// SharedOperation describes an operation that needs no key.
-func SharedOperation(api huma.API, limiter *slow.Limiter, id, path, summary string) huma.Operation {
+// SharedOperation describes an operation that needs no key. It may end with more errors than each of them.
+func SharedOperation(api huma.API, limiter *slow.Limiter, id, path, summary string, more ...int) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: http.MethodGet, Path: path, Tags: []string{sharedTag}, Summary: summary,
 		Description: "Needs no key: only conversations that are marked public are there. An address may ask 10 times a second.",
 		Security:    []map[string][]string{}, Middlewares: huma.Middlewares{limiter.Middleware(api)},
-		Errors: []int{http.StatusUnprocessableEntity, http.StatusTooManyRequests},
+		Errors: append([]int{http.StatusUnprocessableEntity, http.StatusTooManyRequests}, more...),
 	}
 }
 
@@ -97,7 +97,7 @@ func (h *handlers) sharedBatch(ctx context.Context, in *IDsInput) (*appBatchOutp
 
 // startTask is a task that starts a conversation.
 type startTask struct {
-	ID string `json:"id"`
+	ID string `json:"id" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
 
 type startTasksOutput struct{ Body []*startTask }

@@ -74,7 +74,7 @@ func (h *handlers) appCount(ctx context.Context, in *appCountInput) (*countOutpu
 
 type appBatchInput struct {
 	Conversation string   `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
-	IDs          []string `query:"id,explode" required:"true" maxItems:"100" doc:"Ids of events; repeat the parameter"`
+	IDs          []string `query:"id,explode" required:"true" maxItems:"100" doc:"Ids of events; repeat the parameter" example:"5b2f7a52-8a39-4b0f-8f5e-0d8b9f6c1e77"`
 }
 
 func (h *handlers) appBatch(ctx context.Context, in *appBatchInput) (*listOutput, error) {

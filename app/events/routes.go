@@ -75,7 +75,7 @@ func (h *handlers) registerAgentView(api huma.API) {
 			"or, as agent servers expect them, as a JSON array in the body.",
 		Errors: missing,
 	}, h.batch)
-	wire.Document(api, http.MethodGet, root, reflect.TypeFor[[]string](), nil)
+	wire.LeaveOutBody(api, root)
 	huma.Register(api, huma.Operation{
 		OperationID: "get-event", Method: http.MethodGet, Path: root + "/{event_id}", Tags: []string{tag},
 		Summary:     "Get an event",
@@ -93,16 +93,16 @@ func (h *handlers) registerAgentView(api huma.API) {
 
 // anyEvent documents an event.
 type anyEvent struct {
-	ID        string `json:"id"`
+	ID        string `json:"id" example:"5b2f7a52-8a39-4b0f-8f5e-0d8b9f6c1e77"`
 	Kind      string `json:"kind" example:"MessageEvent"`
-	Timestamp string `json:"timestamp" doc:"As its writer wrote it, usually local time without an offset"`
+	Timestamp string `json:"timestamp" example:"2026-01-31T12:00:00.000001" doc:"As its writer wrote it, usually local time without an offset"`
 	Source    string `json:"source" example:"user" doc:"user, agent, environment, system or hook"`
 }
 
 // eventPage documents a page.
 type eventPage struct {
 	Items      []anyEvent `json:"items" nullable:"false"`
-	NextPageID *string    `json:"next_page_id" doc:"null after the last page"`
+	NextPageID *string    `json:"next_page_id" example:"eyJ2IjoxfQ" doc:"null after the last page"`
 }
 
 // messageBody documents what send reads.
@@ -267,7 +267,7 @@ func (h *handlers) number(ctx context.Context, rawID string, f Filter) (*countOu
 
 type batchInput struct {
 	PathInput
-	IDs     []string `query:"ids,explode" maxItems:"100" doc:"Ids of events; repeat the parameter"`
+	IDs     []string `query:"ids,explode" maxItems:"100" doc:"Ids of events; repeat the parameter" example:"5b2f7a52-8a39-4b0f-8f5e-0d8b9f6c1e77"`
 	ID      []string `query:"id,explode" maxItems:"100" doc:"The same"`
 	RawBody []byte
 }
@@ -343,7 +343,7 @@ func (h *handlers) get(ctx context.Context, in *getInput) (*getOutput, error) {
 
 type responseOutput struct {
 	Body struct {
-		Response string `json:"response"`
+		Response string `json:"response" example:"It is heads."`
 	}
 }
 

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -16,7 +17,7 @@ const sharedRoot = "/api/shared-events"
 
 func (h *handlers) registerShared(api huma.API, limiter *slow.Limiter) {
 	operation := func(id, path, summary string) huma.Operation {
-		return conversations.SharedOperation(api, limiter, id, sharedRoot+path, summary)
+		return conversations.SharedOperation(api, limiter, id, sharedRoot+path, summary, http.StatusNotFound)
 	}
 	huma.Register(api, operation("search-shared-events", "/search", "List a public conversation's events by pages"), h.sharedSearch)
 	huma.Register(api, operation("count-shared-events", "/count", "Count a public conversation's events"), h.sharedCount)
@@ -78,7 +79,7 @@ func (h *handlers) sharedCount(ctx context.Context, in *sharedCountInput) (*coun
 
 type sharedBatchInput struct {
 	SharedInput
-	IDs []string `query:"id,explode" required:"true" maxItems:"100" doc:"Ids of events; repeat the parameter"`
+	IDs []string `query:"id,explode" required:"true" maxItems:"100" doc:"Ids of events; repeat the parameter" example:"5b2f7a52-8a39-4b0f-8f5e-0d8b9f6c1e77"`
 }
 
 func (h *handlers) sharedBatch(ctx context.Context, in *sharedBatchInput) (*listOutput, error) {

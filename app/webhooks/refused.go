@@ -16,6 +16,8 @@ import (
 const (
 	refusedRoot = root + "/refused"
 	refusedByID = refusedRoot + "/{refused_id}"
+
+	octets = "application/octet-stream"
 )
 
 func (h *handlers) registerRefused(api huma.API) {
@@ -33,6 +35,9 @@ func (h *handlers) registerRefused(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "get-refused-body", Method: http.MethodGet, Path: refusedByID + "/body", Tags: []string{tag},
 		Summary: "Get what was delivered", Errors: append([]int{http.StatusConflict}, missing...),
+		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
+			octets: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+		}}},
 	}, h.refusedBody)
 	huma.Register(api, huma.Operation{
 		OperationID: "retry-refused", Method: http.MethodPost, Path: refusedByID + "/retry", Tags: []string{tag},
@@ -51,19 +56,19 @@ func (h *handlers) registerRefused(api huma.API) {
 }
 
 type refusedInfo struct {
-	ID             int64   `json:"id"`
+	ID             int64   `json:"id" example:"1"`
 	What           string  `json:"what" enum:"event,events,conversation" doc:"An event of a batch, a body of events, or a conversation's state"`
-	ConversationID *string `json:"conversation_id"`
-	Reason         string  `json:"reason"`
-	Size           int64   `json:"size" doc:"In bytes, as it was delivered"`
+	ConversationID *string `json:"conversation_id" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
+	Reason         string  `json:"reason" example:"body.0.id: Field required"`
+	Size           int64   `json:"size" example:"15" doc:"In bytes, as it was delivered"`
 	BodyKept       bool    `json:"body_kept"`
-	Times          int64   `json:"times" doc:"How often it came"`
-	ReceivedAt     string  `json:"received_at" format:"date-time" doc:"When it came first, in UTC"`
+	Times          int64   `json:"times" example:"1" doc:"How often it came"`
+	ReceivedAt     string  `json:"received_at" format:"date-time" example:"2026-01-31T12:00:00.000001Z" doc:"When it came first, in UTC"`
 }
 
 type refusedPage struct {
 	Items      []refusedInfo `json:"items" nullable:"false"`
-	NextPageID *string       `json:"next_page_id" doc:"null after the last page"`
+	NextPageID *string       `json:"next_page_id" example:"eyJ2IjoxfQ" doc:"null after the last page"`
 }
 
 type refusedPageInput struct {
@@ -120,7 +125,7 @@ func (h *handlers) refusedBody(ctx context.Context, in *refusedInput) (*refusedB
 	if d.Body == nil {
 		return nil, notKept()
 	}
-	return &refusedBodyOutput{ContentType: "application/octet-stream", Body: d.Body}, nil
+	return &refusedBodyOutput{ContentType: octets, Body: d.Body}, nil
 }
 
 func notKept() error {
@@ -175,7 +180,7 @@ func (h *handlers) dropRefused(ctx context.Context, in *refusedInput) (*wire.Suc
 
 type droppedOutput struct {
 	Body struct {
-		Dropped int64 `json:"dropped"`
+		Dropped int64 `json:"dropped" example:"1"`
 	}
 }
 

@@ -42,6 +42,16 @@ func Document(api huma.API, method, path string, body reflect.Type, example any)
 	}}}
 }
 
+// LeaveOutBody makes the body of a GET optional and leaves it out of the documentation: a browser
+// can send none, and so the documentation's own page could not execute the operation.
+func LeaveOutBody(api huma.API, path string) {
+	item := api.OpenAPI().Paths[path]
+	item.Get.RequestBody.Required = false
+	documented := *item.Get // the operation itself keeps its body, by which huma reads it
+	documented.RequestBody = nil
+	item.Get = &documented
+}
+
 // NotFound turns a missing row into a 404 that says what is missing, and leaves
 // every other error as it is.
 func NotFound(err error, what string) error {
