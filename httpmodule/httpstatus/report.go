@@ -23,7 +23,7 @@ type Sample struct {
 	Requests int64 `json:"requests"`
 	Failed   int64 `json:"failed"`
 	// P50 and P95 are the durations, in seconds, below which half and 95 % of the requests
-	// stayed that ended since the sample before, rounded up by at most half; 0 without any.
+	// stayed that ended since the sample before, estimated: wrong by at most half; 0 without any.
 	P50 float64 `json:"p50"`
 	P95 float64 `json:"p95"`
 	// Memory is the process's, in bytes.

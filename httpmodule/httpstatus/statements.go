@@ -42,8 +42,8 @@ type Statement struct {
 
 	Text  string `json:"text"`
 	Count int64  `json:"count"`
-	// In seconds. P50 and P95 are the durations that half and 95 % stay below,
-	// rounded up by at most half.
+	// In seconds. P50 and P95 are the durations that half and 95 % stay below, estimated:
+	// wrong by at most half.
 	Total float64 `json:"total"`
 	Max   float64 `json:"max"`
 	P50   float64 `json:"p50"`
@@ -116,15 +116,26 @@ func slotOf(took time.Duration) int {
 	return min(slot, len(statementStats{}.slots)-1)
 }
 
-// below is the end of the slot in which that share of all lies.
+// below estimates the duration that this share of all stays below, as if those of a slot were
+// spread evenly over it.
 func (s *statementStats) below(share float64) time.Duration {
-	wanted := int64(math.Ceil(float64(s.count) * share))
+	wanted := float64(s.count) * share
 	for slot, n := range s.slots {
-		if wanted -= n; wanted <= 0 {
-			return min(s.max, time.Duration(float64(firstSlot)*math.Pow(2, float64(slot)/2)))
+		if wanted <= float64(n) {
+			from, to := endOf(slot-1), min(endOf(slot), s.max)
+			return min(s.max, from+time.Duration(float64(to-from)*math.Ceil(wanted)/float64(n)))
 		}
+		wanted -= float64(n)
 	}
 	return s.max
+}
+
+// endOf is where a slot ends, 0 for the one before the first.
+func endOf(slot int) time.Duration {
+	if slot < 0 {
+		return 0
+	}
+	return time.Duration(float64(firstSlot) * math.Pow(2, float64(slot)/2))
 }
 
 // slowest lists the statements in which one of 20 takes longest.
@@ -143,19 +154,25 @@ func (s *statements) slowest() []Statement {
 	return all[:min(len(all), listed)]
 }
 
-// withoutLists shortens lists of values, so that statements which differ in
+// withoutLists shortens lists of values and of rows, so that statements which differ in
 // nothing but how many there are count as one.
 func withoutLists(text string) string {
-	const list, short = "?, ?", "?, …"
+	return withoutRepeats(withoutRepeats(text, "?"), "(?, …)")
+}
+
+// withoutRepeats keeps the first of several that stand in a list.
+func withoutRepeats(text, one string) string {
+	more := ", " + one
+	var b strings.Builder
 	for {
-		at := strings.Index(text, list)
+		at := strings.Index(text, one+more)
 		if at < 0 {
-			return text
+			return b.String() + text
 		}
-		end := at + len(list)
-		for strings.HasPrefix(text[end:], ", ?") {
-			end += len(", ?")
+		b.WriteString(text[:at] + one + ", …")
+		text = text[at+len(one):]
+		for strings.HasPrefix(text, more) {
+			text = text[len(more):]
 		}
-		text = text[:at] + short + text[end:]
 	}
 }

@@ -83,7 +83,10 @@ func (b banner) hindering() []string {
 }
 
 func (b banner) schema() string {
-	text := fmt.Sprintf("%d tables", b.tables)
+	text := "1 table"
+	if b.tables != 1 {
+		text = fmt.Sprintf("%d tables", b.tables)
+	}
 	switch hindering, current := b.hindering(), b.revisions(); {
 	case b.unknown != nil:
 		text += ", state unknown: " + oneLine(b.unknown.Error())

@@ -148,7 +148,7 @@ func TestServe(t *testing.T) {
 		return url != ""
 	}, time.Minute, 10*time.Millisecond)
 	assert.Contains(t, stderr.String(), "Songs 1.2.3")
-	assert.Contains(t, stderr.String(), "1 tables, all there")
+	assert.Contains(t, stderr.String(), "1 table, all there")
 	response, err := http.Get(url) //nolint:noctx // it is a test's own server
 	require.NoError(t, err)
 	var body bytes.Buffer

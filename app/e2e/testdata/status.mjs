@@ -66,6 +66,19 @@ await main('status page', async () => {
       check.match(await page.locator('.tables').first().innerText(), /KiB|MiB/);
       check.ok(!(await page.content()).includes('hidden-value'));
     });
+    await step('what is opened stays open when the page asks again', async () => {
+      const history = page.locator('.history').first();
+      check.equal(await history.locator('tr').count(), 6, 'five revisions and a button');
+      await history.getByRole('button', { name: /Show all/ }).click();
+      const all = await history.locator('tr').count();
+      check.ok(all > 6, `${all} rows`);
+      await page.locator('#statements summary').first().click();
+      await page.evaluate(() => ask());
+      check.equal(await history.locator('tr').count(), all);
+      check.equal(await page.locator('#statements details[open]').count(), 1);
+      await history.getByRole('button', { name: 'Show fewer' }).click();
+      check.equal(await history.locator('tr').count(), 6);
+    });
     for (const colorScheme of ['light', 'dark']) {
       for (const width of [1120, 700, 360]) {
         await step(`${colorScheme}, ${width} pixels wide`, async () => {
