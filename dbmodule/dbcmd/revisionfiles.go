@@ -50,6 +50,7 @@ func (t *tree) write(cmd *cobra.Command, f revisionFiles) error {
 		}
 		if before, err := os.ReadFile(filepath.Join(t.dir, snapshotName(engine))); err == nil { // else there is nothing to keep
 			set.snapshots[snapshotBefore(engine)] = string(before)
+			set.snapshots[snapshotIgnore] = ignoreAll
 		}
 	}
 	if err := set.write(); err != nil {

@@ -27,6 +27,12 @@ func snapshotName(engine dbmodule.Engine) string {
 // out of the program.
 var snapshotBeforeFolder = path.Join(migrate.SnapshotFolder, ".before")
 
+// snapshotIgnore keeps that folder out of git: it is for one developer's --undo.
+var snapshotIgnore = path.Join(snapshotBeforeFolder, ".gitignore")
+
+// ignoreAll is what snapshotIgnore contains: itself too.
+const ignoreAll = "*\n"
+
 func snapshotBefore(engine dbmodule.Engine) string {
 	return path.Join(snapshotBeforeFolder, string(engine)+".hcl")
 }

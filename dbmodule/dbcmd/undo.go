@@ -156,14 +156,15 @@ func (t *tree) restoreSnapshots(id string) error {
 	if err := set.write(); err != nil {
 		return err
 	}
+	var names []string
 	for _, engine := range t.config.Engines {
-		if err := os.Remove(path.Join(t.dir, snapshotBefore(engine))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		names = append(names, snapshotBefore(engine))
+	}
+	// The folder comes last: it is empty then.
+	for _, name := range append(names, snapshotIgnore, snapshotBeforeFolder) {
+		if err := os.Remove(path.Join(t.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("dbcmd: revision --undo: %w", err)
 		}
-	}
-	// The folder is empty now.
-	if err := os.Remove(path.Join(t.dir, snapshotBeforeFolder)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("dbcmd: revision --undo: %w", err)
 	}
 	return nil
 }

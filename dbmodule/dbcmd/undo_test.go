@@ -61,6 +61,7 @@ func TestUndo(t *testing.T) {
 		p.must("upgrade")
 		p.config.Models = modelsV2()
 		p.must("revision", "-m", "change books", "--rev-id", "two", "--autogenerate", "--rename", "books.title=name")
+		require.Equal(t, "*\n", p.contents()["snapshot/.before/.gitignore"], "nobody commits what is one developer's")
 		require.True(t, isUsage(p.fails([]string{"--undo", "the only other flag"}, "revision", "--undo", "-m", "x").err))
 
 		// Not while a database has it.
@@ -71,6 +72,7 @@ func TestUndo(t *testing.T) {
 		p.must("downgrade", "-1")
 		require.Contains(t, p.must("revision", "--undo").stdout, "_two_change_books ...  done")
 		require.Equal(t, snapshots(before), snapshots(p.contents()))
+		require.NotContains(t, p.contents(), "snapshot/.before/.gitignore")
 		require.Equal(t, "one (head)\n", p.must("heads").stdout)
 
 		// Only the newest: what was before it is not kept twice.
