@@ -2,6 +2,7 @@ package apptest
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -41,6 +42,25 @@ func RowsRead(t testing.TB, s *Server, do func(db *dbmodule.Session)) int64 {
 	before := counted()
 	do(db)
 	return counted() - before - (before - first) // to look at the counters reads some, too
+}
+
+// PagesRead is how many pages of tables and indexes PostgreSQL reads for a statement, in memory or not, with the plan
+// that it chooses by itself. Unlike [RowsRead], it tells what is passed over within an index.
+func PagesRead(t testing.TB, s *Server, statement string) (sum int64) {
+	t.Helper()
+	var text string
+	require.NoError(t, s.DB.DB().NewRaw("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+statement).Scan(t.Context(), &text))
+	var plans []struct {
+		Plan struct {
+			Hit  int64 `json:"Shared Hit Blocks"`
+			Read int64 `json:"Shared Read Blocks"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(text), &plans))
+	for _, p := range plans {
+		sum += p.Plan.Hit + p.Plan.Read
+	}
+	return sum
 }
 
 func readByMySQL(ctx context.Context, db bun.IDB) (sum int64, err error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -130,6 +131,18 @@ func (s *Server) DoWithin(ctx context.Context, method, path, body string, header
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
+	return s.serve(r)
+}
+
+// GetFrom sends a GET request from an IP address: each may ask for little of what is shared.
+func (s *Server) GetFrom(t testing.TB, address, path string) Answer {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	r.RemoteAddr = net.JoinHostPort(address, "1000")
+	return s.serve(r)
+}
+
+func (s *Server) serve(r *http.Request) Answer {
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
 	return Answer{Status: w.Code, Header: w.Header(), Body: w.Body.String()}

@@ -17,20 +17,25 @@ var TitleWay, StatusWay = way{column: titleColumn}, way{column: statusColumn}
 // Usual is usual.
 func (f Filter) Usual() Way { return f.usual() }
 
-// Looked is how many conditions may have to be looked at to choose the way.
-func (f Filter) Looked(order string) int { return len(f.candidates(sortingOf(order))) }
+// Looked is how many ranges of times may have to be looked at to choose the way.
+func (f Filter) Looked(order string) int { return len(f.ranges(sortingOf(order))) }
 
 // Index is index.
 func (w way) Index(order string) string { return w.index(sortingOf(order)) }
 
 // Chosen is the way that is chosen.
 func (f Filter) Chosen(ctx context.Context, db bun.IDB, order string) (Way, error) {
-	return f.way(ctx, db, sortingOf(order))
+	p, err := placeOf(order, "")
+	if err != nil {
+		return Way{}, err
+	}
+	return f.way(ctx, db, p)
 }
 
 // PageQuery is pageQuery.
 func PageQuery(q *bun.SelectQuery, f Filter, w Way, order, pageID string, limit int) (*bun.SelectQuery, error) {
-	return pageQuery(q, f, w, order, pageID, limit)
+	p, err := placeOf(order, pageID)
+	return pageQuery(q, f, w, p, limit), err
 }
 
 // Erase is erase.

@@ -91,26 +91,6 @@ func (f Filter) spans() []span {
 	return spans
 }
 
-// from leaves out the bound of a range behind which the page begins anyway: of two bounds
-// SQLite takes any, and would pass over all rows between them.
-func (f Filter) from(column string, micros int64, after string) Filter {
-	from, before := &f.CreatedFrom, &f.Created
-	switch column {
-	case createdColumn:
-	case updatedColumn:
-		from, before = &f.UpdatedFrom, &f.Updated
-	default:
-		return f
-	}
-	if after == ">" && *from != nil && (*from).UnixMicro() <= micros {
-		*from = nil
-	}
-	if after == "<" && *before != nil && (*before).UnixMicro() > micros {
-		*before = nil
-	}
-	return f
-}
-
 // each calls do with the bounds that there are.
 func (s span) each(do func(comparison string, at time.Time)) {
 	if s.from != nil {
@@ -157,14 +137,15 @@ func pageWithout(
 	ctx context.Context, db *dbmodule.Session, columns []string, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	var rows []*Conversation
-	w, err := f.way(ctx, db, sortingOf(order))
+	p, err := placeOf(order, pageID)
 	if err != nil {
 		return nil, "", err
 	}
-	q, err := pageQuery(db.NewSelect().Model(&rows).ExcludeColumn(columns...), f, w, order, pageID, limit)
+	w, err := f.way(ctx, db, p)
 	if err != nil {
 		return nil, "", err
 	}
+	q := pageQuery(db.NewSelect().Model(&rows).ExcludeColumn(columns...), f, w, p, limit)
 	if err := q.Scan(ctx); err != nil {
 		return nil, "", fmt.Errorf("conversations: list: %w", err)
 	}
@@ -186,99 +167,51 @@ func pageAfter(order string, c *Conversation) (string, error) {
 // pageQuery chooses a page by way of w. An index of [Conversation], or of [Tag] for those that
 // have a tag, has each order wanted, also with a filter for equality, so that no page reads more
 // than its rows and those between them that other conditions leave out; or all of few.
-func pageQuery(q *bun.SelectQuery, f Filter, w way, order, pageID string, limit int) (*bun.SelectQuery, error) {
-	by := sortingOf(order)
-	direction, after := "ASC", ">"
-	if strings.HasSuffix(order, "_DESC") {
-		direction, after = "DESC", "<"
+func pageQuery(q *bun.SelectQuery, f Filter, w way, p place, limit int) *bun.SelectQuery {
+	q = p.begin(f, w, f.chosen(standingOnly(q), w, p).Limit(int64(limit)+1))
+	if p.cursor != nil {
+		column, id, key := p.columns(w)
+		// Spelled out, since MySQL finds no range in a comparison of rows.
+		q = q.Where("(? ? ? OR ? ? ?)", column, bun.Safe(p.after), key(*p.cursor), id, bun.Safe(p.after), p.cursor.ID)
 	}
-	var cursor paging.Cursor
-	if pageID != "" {
-		var err error
-		if cursor, err = paging.Decode(pageID, "conversations", order); err != nil {
-			return nil, err
-		}
-		f = f.from(by.column, cursor.Micros, after)
-	}
-	q = f.apply(standingOnly(q).Limit(int64(limit)+1), func(column string) bool { return w.finds(column, by) })
-	column, id, key := bun.SafeQuery("conversation.?", bun.Ident(by.column)), bun.Safe("conversation.id"), by.key
-	if w.sorts() { // by what is no column to an engine, which has no index for it then
-		column = bun.SafeQuery("COALESCE(?, ?)", column, column)
-		q = f.closed(q, w)
-	}
+	return q
+}
+
+// chosen leaves the conversations that the filter chooses, found by way of w.
+func (f Filter) chosen(q *bun.SelectQuery, w way, p place) *bun.SelectQuery {
+	q = p.without(f).apply(q, func(column string) bool { return w.finds(column, p.by) })
 	switch {
 	case w.tag != nil:
-		q = w.tag.first(q, by)
-		column, id, key = bun.SafeQuery("tag.?", bun.Ident(by.tagColumn)), bun.Safe("tag.conversation_id"), by.tagKey
-		for _, s := range f.spans() {
-			if s.column == by.column {
-				s.each(func(comparison string, at time.Time) {
-					q = q.Where("? ? ?", column, bun.Safe(comparison), at.UnixMicro())
-				})
-			}
-		}
+		q = w.tag.first(q, p.by)
 	case w.column == titleColumn:
 		q = q.ModelTableExpr("(?) AS found CROSS JOIN conversations AS conversation", f.titled(q.DB())).Where("conversation.id = found.id")
 	default:
-		q = q.ForceIndex(w.index(by))
+		q = q.ForceIndex(w.index(p.by))
+	}
+	if w.sorts() {
+		q = f.closed(q, w)
 	}
 	for i := range f.Tags {
 		if w.tag != &f.Tags[i] {
 			q = f.Tags[i].probe(q)
 		}
 	}
-	q = q.OrderExpr("? ?, ? ?", column, bun.Safe(direction), id, bun.Safe(direction))
-	if pageID != "" {
-		// Spelled out, since MySQL finds no range in a comparison of rows.
-		q = q.Where("? ?= ?", column, bun.Safe(after), key(cursor)).
-			Where("(? ? ? OR ? ? ?)", column, bun.Safe(after), key(cursor), id, bun.Safe(after), cursor.ID)
-	}
-	return q, nil
-}
-
-// sorting is what a listing is sorted by, and how it stands in a page_id.
-type sorting struct {
-	// column is that of a conversation, tagColumn that of its tags.
-	column, tagColumn string
-	cursor            func(*Conversation) paging.Cursor
-	key, tagKey       func(paging.Cursor) any
-}
-
-// sortingOf is by creation for an order that is none.
-func sortingOf(order string) sorting {
-	if by, ok := sortings[strings.TrimSuffix(order, "_DESC")]; ok {
-		return by
-	}
-	return sortings[CreatedAt]
-}
-
-func timeKey(c paging.Cursor) any { return time.UnixMicro(c.Micros).UTC() }
-
-func microsKey(c paging.Cursor) any { return c.Micros }
-
-func textKey(c paging.Cursor) any { return c.Text }
-
-var sortings = map[string]sorting{
-	CreatedAt: {
-		createdColumn, "created_micros",
-		func(c *Conversation) paging.Cursor { return paging.Cursor{Micros: c.CreatedAt.UnixMicro()} }, timeKey, microsKey,
-	},
-	UpdatedAt: {
-		updatedColumn, "updated_micros",
-		func(c *Conversation) paging.Cursor { return paging.Cursor{Micros: c.UpdatedAt.UnixMicro()} }, timeKey, microsKey,
-	},
-	Title: {
-		titleColumn, titleColumn,
-		func(c *Conversation) paging.Cursor { return paging.Cursor{Text: c.TitleSort} }, textKey, textKey,
-	},
+	return q
 }
 
 // Count counts the conversations that Page lists. It reads the index entries of all of
 // them, or their rows.
 func (*Store) Count(ctx context.Context, db *dbmodule.Session, f Filter) (int64, error) {
-	all := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)"), anyIndex)
-	for _, tag := range f.Tags {
-		all = tag.among(all)
+	all := db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)")
+	if len(f.Tags) == 0 {
+		all = f.apply(all, anyIndex)
+	} else { // PostgreSQL would look for each row of a tag in all that have a status, as long as it has no statistics
+		p, _ := placeOf(CreatedAt, "") // the first page is nowhere invalid
+		w, err := f.way(ctx, db, p)
+		if err != nil {
+			return 0, err
+		}
+		all = f.chosen(all, w, p)
 	}
 	q := all
 	if f.Status == "" {

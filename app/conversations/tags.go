@@ -162,14 +162,13 @@ func (f TagFilter) first(q *bun.SelectQuery, by sorting) *bun.SelectQuery {
 }
 
 // probe looks whether each conversation has the tag. Engines would turn EXISTS into a join,
-// which may begin with all rows of the tag.
+// which may begin with all rows of the tag. The only index that may be used is that of the primary key, which begins
+// with the conversation: PostgreSQL would take one that begins with the tag, and read all of that for each.
 func (f TagFilter) probe(q *bun.SelectQuery) *bun.SelectQuery {
-	of := f.here(q.NewSelect().TableExpr("conversation_tags AS tag").Where("tag.conversation_id = conversation.id"))
+	of := q.NewSelect().TableExpr("conversation_tags AS tag").Where("tag.conversation_id = conversation.id").
+		Where("(tag.name = ?) IS TRUE", f.Name)
+	if f.Value != nil {
+		of = of.Where("(tag.value = ?) IS TRUE", *f.Value)
+	}
 	return q.Where("(?) > 0", of.ColumnExpr("count(*)"))
-}
-
-// among looks for all conversations that have the tag.
-func (f TagFilter) among(q *bun.SelectQuery) *bun.SelectQuery {
-	all := f.here(q.NewSelect().TableExpr("conversation_tags AS tag").ColumnExpr("tag.conversation_id"))
-	return q.Where("conversation.id IN (?)", all)
 }

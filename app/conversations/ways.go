@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
+	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
 )
@@ -73,7 +74,7 @@ func indexName(table string, columns ...string) string {
 	return "ix_" + table + "_" + strings.Join(columns, "_")
 }
 
-// usual is the way if no condition is known to leave few. Its index has the order of the page.
+// usual is the way if there is nothing to choose between. Its index has the order of the page.
 func (f Filter) usual() way {
 	switch {
 	case f.SandboxID != "":
@@ -90,31 +91,35 @@ func (f Filter) usual() way {
 	return way{}
 }
 
-// candidates are the conditions that may leave few, the usual way first; none if there is only
-// that. Most conversations are at the top level, and a range of what the page is sorted by is where it
-// begins and ends anyway.
-func (f Filter) candidates(by sorting) []way {
-	usual := f.usual()
-	var others []way
-	if f.Status != "" {
-		others = append(others, way{column: statusColumn})
-	}
-	if f.Public {
-		others = append(others, way{column: publicColumn})
-	}
-	for _, s := range f.spans() {
-		if s.column != by.column {
-			others = append(others, way{column: s.column})
-		}
+// equal are the ways by what conversations have, the usual one first: each has an index in the order of the
+// page. Most conversations are at the top level: that is no way beside others.
+func (f Filter) equal() []way {
+	var ways []way
+	if f.SandboxID != "" {
+		ways = append(ways, way{column: sandboxColumn})
 	}
 	for i := range f.Tags {
-		others = append(others, way{tag: &f.Tags[i]})
+		ways = append(ways, way{tag: &f.Tags[i]})
 	}
-	others = slices.DeleteFunc(others, func(w way) bool { return w == usual })
-	if len(others) == 0 || usual == (way{}) || usual.column == parentColumn {
-		return others
+	if f.Status != "" {
+		ways = append(ways, way{column: statusColumn})
 	}
-	return append([]way{usual}, others...)
+	if f.Public {
+		ways = append(ways, way{column: publicColumn})
+	}
+	return ways
+}
+
+// ranges are the ways by ranges of times that the page is not sorted by. A range of what it is sorted by
+// is where the page begins and ends anyway.
+func (f Filter) ranges(by sorting) []way {
+	var ways []way
+	for _, s := range f.spans() {
+		if s.column != by.column {
+			ways = append(ways, way{column: s.column})
+		}
+	}
+	return ways
 }
 
 // only is the filter with nothing but the conditions on a column that a way has.
@@ -135,56 +140,83 @@ func (f Filter) only(column string) Filter {
 }
 
 const (
-	// fewEqual are so few with a status, a tag and the like that it is worth to read them rather than
-	// those of another condition. To look for more of them would cost more than most pages do.
-	fewEqual = 200
-	// fewInRange is the same for a range of times, which else is passed over in another order.
+	// near is how many entries of an index are looked at to see how far they reach.
+	near = 50
+	// fewInRange is so few in a range of times that they are read and sorted, rather than passed over in
+	// another order.
 	fewInRange = 1000
 	// fewTitles is the same for titles, of which one in the middle of others takes longer to find.
 	fewTitles = 10_000
 )
 
-// way chooses: of several conditions the first that leaves few; else the usual one. To see
-// whether a condition leaves few takes so many entries of its index.
-func (f Filter) way(ctx context.Context, db bun.IDB, by sorting) (way, error) {
-	few := func(rows *bun.SelectQuery, most int) (bool, error) {
-		var n int
-		err := db.NewSelect().TableExpr("(?) AS chosen", rows.Limit(int64(most)+1)).ColumnExpr("count(*)").Scan(ctx, &n)
-		if err != nil {
-			return false, fmt.Errorf("conversations: look for few: %w", err)
+// way chooses how the page at p is read. Of conditions that each have an index in its order, it is that whose next
+// entries reach farthest: it leaves the fewest there. A range of other times comes before, if few are in
+// it, and before a condition that more than near have from there on; and so do titles.
+func (f Filter) way(ctx context.Context, db bun.IDB, p place) (way, error) {
+	chosen, ways, ranges := f.usual(), f.equal(), f.ranges(p.by)
+	if len(ways) > 1 || len(ways) == 1 && len(ranges) > 0 {
+		farthest, first := paging.Cursor{}, true
+		for _, w := range ways {
+			reached, more, err := f.reach(ctx, db, w, p)
+			if err != nil || !more {
+				return w, err
+			}
+			if first || p.behind(reached, farthest) {
+				chosen, farthest, first = w, reached, false
+			}
 		}
-		return n <= most, nil
 	}
-	for _, w := range f.candidates(by) {
-		most := fewEqual
-		if w.sorts() {
-			most = fewInRange
-		}
-		if ok, err := few(f.left(db, w, by), most); err != nil || ok {
+	for _, w := range ranges {
+		q := db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("1").ForceIndex(w.index(p.by)).
+			OrderExpr("conversation.?, conversation.id", bun.Ident(w.column))
+		if ok, err := few(ctx, db, f.only(w.column).apply(q, anyIndex), fewInRange); err != nil || ok {
 			return w, err
 		}
 	}
 	if f.TitleContains != "" && f.SandboxID == "" {
-		if ok, err := few(f.titled(db), fewTitles); err != nil || ok {
+		if ok, err := few(ctx, db, f.titled(db), fewTitles); err != nil || ok {
 			return way{column: titleColumn}, err
 		}
 	}
-	return f.usual(), nil
+	return chosen, nil
 }
 
-// left are the rows that the condition of a way leaves, in the order of its index: without an
-// order, PostgreSQL looks for the first ones in all rows if it takes them for many.
-func (f Filter) left(db bun.IDB, w way, by sorting) *bun.SelectQuery {
-	q := db.NewSelect().ColumnExpr("1")
+// few looks whether there are at most so many rows.
+func few(ctx context.Context, db bun.IDB, rows *bun.SelectQuery, most int) (bool, error) {
+	var n int
+	err := db.NewSelect().TableExpr("(?) AS chosen", rows.Limit(int64(most)+1)).ColumnExpr("count(*)").Scan(ctx, &n)
+	if err != nil {
+		return false, fmt.Errorf("conversations: look for few: %w", err)
+	}
+	return n <= most, nil
+}
+
+// reach is the sort key and the id of the entry that comes after the next near ones in the way's index, if there are so
+// many.
+func (f Filter) reach(ctx context.Context, db bun.IDB, w way, p place) (key paging.Cursor, more bool, err error) {
+	var rows []*Conversation
+	var tags []*Tag
+	q := db.NewSelect()
 	if w.tag != nil {
-		return w.tag.here(q.TableExpr("?", w.tag.table(q, by))).OrderExpr("tag.?, tag.conversation_id", bun.Ident(by.tagColumn))
+		q = w.tag.here(q.Model(&tags).ModelTableExpr("?", w.tag.table(q, p.by)).Column(p.by.tagColumn, "conversation_id"))
+	} else {
+		q = q.Model(&rows).Column(p.by.column, "id").ForceIndex(w.index(p.by))
+		q = p.span(f).apply(f.only(w.column).apply(q, anyIndex), anyIndex)
 	}
-	column := by.column
-	if w.sorts() {
-		column = w.column
+	if err := p.begin(f, w, q).Offset(near).Limit(1).Scan(ctx); err != nil {
+		return key, false, fmt.Errorf("conversations: look how far a condition reaches: %w", err)
 	}
-	q = q.Model((*Conversation)(nil)).ForceIndex(w.index(by)).OrderExpr("conversation.?, conversation.id", bun.Ident(column))
-	return f.only(w.column).apply(q, anyIndex)
+	switch {
+	case len(rows) > 0:
+		key = p.by.cursor(rows[0])
+		key.ID = rows[0].ID
+	case len(tags) > 0:
+		key = p.by.tagCursor(tags[0])
+		key.ID = tags[0].ConversationID
+	default:
+		return key, false, nil
+	}
+	return key, true, nil
 }
 
 // titled are the conversations with a title that has the text in its beginning, and those
