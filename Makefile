@@ -114,7 +114,7 @@ man: ## write the manual page of each command, in man/man1/
 
 .PHONY: cross
 cross: ## build the server for the systems of a release
-	@for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
+	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
 	  echo "$$target" && CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build -trimpath -o /dev/null .; \
 	done
 

@@ -59,3 +59,38 @@ func TestChangelogBeginsWithTheVersion(t *testing.T) {
 		assert.Contains(t, text, promise)
 	}
 }
+
+// What a release builds is what CI builds, without C, and CI looks at the configuration.
+func TestReleaseBuildsWhatIsTried(t *testing.T) {
+	t.Parallel()
+	var release struct {
+		Builds []struct {
+			Env          []string
+			Goos, Goarch []string
+		}
+	}
+	text, err := os.ReadFile("../.goreleaser.yaml")
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(text, &release))
+	require.Len(t, release.Builds, 1)
+	build := release.Builds[0]
+	assert.Contains(t, build.Env, "CGO_ENABLED=0")
+	var targets []string
+	for _, system := range build.Goos {
+		for _, architecture := range build.Goarch {
+			targets = append(targets, system+"/"+architecture)
+		}
+	}
+	makefile, err := os.ReadFile("../Makefile")
+	require.NoError(t, err)
+	tried := regexp.MustCompile(`for target in (\S+/.*); do`).FindSubmatch(makefile)
+	require.NotNil(t, tried)
+	assert.ElementsMatch(t, targets, strings.Fields(string(tried[1])))
+	static := regexp.MustCompile(`(?m)^build:.*\n\tCGO_ENABLED=0 `)
+	assert.Regexp(t, static, string(makefile), "make build is static")
+
+	workflow, err := os.ReadFile("../.github/workflows/ci.yml")
+	require.NoError(t, err)
+	assert.Contains(t, string(workflow), "make cross")
+	assert.Regexp(t, `goreleaser-action@.*\n(.*\n)*?\s+args: check`, string(workflow))
+}

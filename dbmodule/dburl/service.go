@@ -29,7 +29,11 @@ func (u URL) WithService() (URL, error) {
 		path = filepath.Join(account.HomeDir, ".pg_service.conf")
 	}
 	fail := func(err error) (URL, error) {
-		return URL{}, fmt.Errorf("dbmodule: read service %q of database URL from %s: %w", o.Service, path, err)
+		hint := ""
+		if o.ServiceFile == "" { // psycopg's users name the file by a variable, which libraries here do not read
+			hint = " (another file is named by the option servicefile=/path; PGSERVICEFILE is not read)"
+		}
+		return URL{}, fmt.Errorf("dbmodule: read service %q of database URL from %s: %w%s", o.Service, path, err, hint)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

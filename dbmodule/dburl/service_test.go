@@ -85,4 +85,7 @@ func TestServiceErrors(t *testing.T) {
 	_, err := parse(t, "postgresql://h/d?service=shop&servicefile="+file+"x").WithService()
 	require.ErrorContains(t, err, "no such file")
 	assert.Equal(t, 1, strings.Count(err.Error(), file), "the path is named once")
+	assert.NotContains(t, err.Error(), "PGSERVICEFILE")
+	_, err = parse(t, "postgresql://h/d?service=no-such-service-anywhere").WithService()
+	require.ErrorContains(t, err, "servicefile=/path; PGSERVICEFILE is not read")
 }

@@ -105,6 +105,7 @@ func (p Program) newRootCommand(s streams) *cobra.Command {
 	}
 	root.Version = p.Release() // cobra makes --version of it, whose text is that of the command
 	root.SetVersionTemplate(string(p.build()) + "\n")
+	root.InitDefaultVersionFlag() // so that the manual page has it
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)

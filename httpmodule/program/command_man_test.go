@@ -18,7 +18,7 @@ func TestManualPages(t *testing.T) {
 	code, text := runSongs(t, "man", folder)
 	require.Zero(t, code, text)
 	for name, says := range map[string][]string{
-		"songs.1":            {`.TH "SONGS" "1" "Sep 2001" "songs 1.2.3" "Songs"`, "Keeps songs."},
+		"songs.1":            {`.TH "SONGS" "1" "Sep 2001" "songs 1.2.3" "Songs"`, "Keeps songs.", `--version`},
 		"songs-db-upgrade.1": {"SEE ALSO"},
 		"songs-config.1":     {"--json"},
 		"songs-man.1":        {"SOURCE_DATE_EPOCH"},
