@@ -139,8 +139,8 @@ func TestPagesShowFilesThatCanBeRead(t *testing.T) {
 		blocks := fenced(t, name, "yaml")
 		require.NotEmpty(t, blocks, name)
 		for _, block := range blocks {
-			var any any
-			assert.NoError(t, yaml.Unmarshal([]byte(block), &any), name)
+			var content any
+			assert.NoError(t, yaml.Unmarshal([]byte(block), &content), name)
 		}
 	}
 }
