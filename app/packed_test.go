@@ -37,7 +37,7 @@ func TestPackedIsUnpackedOnTheWayBack(t *testing.T) {
 		session := db.Sessions().New(dbmodule.ReadOnly())
 		defer func() { require.NoError(t, session.Close()) }()
 		value := "2"
-		found, _, err := conversations.Page(t.Context(), session, model.Filter{Tags: []model.TagFilter{{Name: "b", Value: &value}, {Name: "a"}}}, model.Title, "", 5)
+		found, _, err := conversations.Page(t.Context(), session, nil, model.Filter{Tags: []model.TagFilter{{Name: "b", Value: &value}, {Name: "a"}}}, model.Title, "", 5)
 		require.NoError(t, err)
 		if assert.Len(t, found, 1, "its tags are listed") {
 			assert.Equal(t, "t", found[0].TitleSort)

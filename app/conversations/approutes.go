@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openhands-go/server/app/wire"
+	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule"
 )
 
@@ -125,7 +126,7 @@ func (h *handlers) appSearch(ctx context.Context, in *appSearchInput) (*appPageO
 		return nil, err
 	}
 	s := httpmodule.Session(ctx, h.sessions)
-	rows, next, err := h.store.AppPage(ctx, s, f, in.Order, in.PageID, in.Limit)
+	rows, next, err := h.appPage(ctx, s, f, in)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +135,16 @@ func (h *handlers) appSearch(ctx context.Context, in *appSearchInput) (*appPageO
 		return nil, err
 	}
 	return &appPageOutput{Body: appPage{Items: items, NextPageID: nextPage(next)}}, nil
+}
+
+// appPage reads a page, for which there is memory.
+func (h *handlers) appPage(ctx context.Context, s *dbmodule.Session, f Filter, in *appSearchInput) (rows []*Conversation, next string, err error) {
+	room := httpmodule.NewRoom(ctx)
+	err = room.Read(ctx, func() (err error) {
+		rows, next, err = h.store.AppPage(ctx, s, room, f, in.Order, in.PageID, in.Limit)
+		return err
+	})
+	return rows, next, err
 }
 
 func (h *handlers) appCount(ctx context.Context, in *AppFilter) (*countOutput, error) {

@@ -2,6 +2,7 @@ package conversations
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
 )
 
 // Sort orders of listings. All have the id as tie-breaker.
@@ -118,25 +120,27 @@ func escapeLike(text string) string {
 
 // Page lists up to limit conversations after pageID, "" for the first page, and
 // returns the next page's id, "" after the last. A page_id of another listing,
-// order or origin is a [wire.Invalid]. What no view shows of them is not read.
+// order or origin is a [wire.Invalid]. What no view shows of them is not read. A page ends
+// earlier when its conversations reach [paging.MaxBytes]; it has one at least. They count in
+// room, nil for none: where it has no room for them, nothing is returned, and room calls
+// Page again.
 func (*Store) Page(
-	ctx context.Context, db *dbmodule.Session, f Filter, order, pageID string, limit int,
+	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
-	return pageWithout(ctx, db, unshown, f, order, pageID, limit)
+	return pageWithout(ctx, db, room, unshown, f, order, pageID, limit)
 }
 
 // AppPage is [Store.Page] for [Conversation.AppInfo], which shows less of them.
 func (*Store) AppPage(
-	ctx context.Context, db *dbmodule.Session, f Filter, order, pageID string, limit int,
+	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
-	return pageWithout(ctx, db, unshownToApps, f, order, pageID, limit)
+	return pageWithout(ctx, db, room, unshownToApps, f, order, pageID, limit)
 }
 
 // pageWithout is Page without columns.
 func pageWithout(
-	ctx context.Context, db *dbmodule.Session, columns []string, f Filter, order, pageID string, limit int,
+	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, columns []string, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
-	var rows []*Conversation
 	p, err := placeOf(order, pageID)
 	if err != nil {
 		return nil, "", err
@@ -145,16 +149,45 @@ func pageWithout(
 	if err != nil {
 		return nil, "", err
 	}
-	q := pageQuery(db.NewSelect().Model(&rows).ExcludeColumn(columns...), f, w, p, limit)
-	if err := q.Scan(ctx); err != nil {
+	q := pageQuery(db.NewSelect().Model((*Conversation)(nil)).ExcludeColumn(columns...), f, w, p, limit)
+	rows, more, err := gather(ctx, q, room, limit, paging.MaxBytes)
+	if err != nil {
 		return nil, "", fmt.Errorf("conversations: list: %w", err)
 	}
-	if len(rows) <= limit {
+	if !more || len(rows) == 0 {
 		return rows, "", nil
 	}
-	rows = rows[:limit]
-	next, err := pageAfter(order, rows[limit-1])
+	next, err := pageAfter(order, rows[len(rows)-1])
 	return rows, next, err
+}
+
+// gather reads conversations one by one, so that not all of them are in memory before it is
+// known how large they are. It ends, and reports that there are more, before the one with which
+// they would be more than limit, or than most bytes, unless that is the first.
+func gather(ctx context.Context, q *bun.SelectQuery, room *httpmodule.Room, limit, most int) (found []*Conversation, more bool, err error) {
+	rows, err := q.Rows(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	count, bytes := 0, 0
+	for rows.Next() {
+		c := new(Conversation)
+		if err := q.DB().ScanRow(ctx, rows, c); err != nil {
+			return nil, false, err
+		}
+		size := c.size()
+		if count == limit || count > 0 && bytes+size > most {
+			return found, true, nil
+		}
+		count, bytes = count+1, bytes+size
+		if !room.Add(size) {
+			found = nil
+			continue
+		}
+		found = append(found, c)
+	}
+	return found, false, rows.Err()
 }
 
 // pageAfter is the id of the page that begins after c.

@@ -105,7 +105,7 @@ func TestListingsAreReadByIndex(t *testing.T) {
 						continue
 					}
 					read := apptest.RowsRead(t, s, func(db *dbmodule.Session) {
-						page, _, err := s.Conversations.Page(t.Context(), db, filter, order, pageID, 20)
+						page, _, err := s.Conversations.Page(t.Context(), db, nil, filter, order, pageID, 20)
 						require.NoError(t, err)
 						require.Len(t, page, 20, name+" "+order)
 					})
@@ -162,7 +162,7 @@ func fewAreFound(t *testing.T, s *apptest.Server, at time.Time) {
 			var found []*conversations.Conversation
 			read := apptest.RowsRead(t, s, func(db *dbmodule.Session) {
 				var err error
-				found, _, err = s.Conversations.Page(t.Context(), db, test.filter, order, "", 20)
+				found, _, err = s.Conversations.Page(t.Context(), db, nil, test.filter, order, "", 20)
 				require.NoError(t, err)
 			})
 			assert.Len(t, found, test.found, "%s by %s", name, order)

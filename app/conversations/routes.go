@@ -99,14 +99,17 @@ type PathInput struct {
 }
 
 func (h *handlers) info(ctx context.Context, db *dbmodule.Session, id string, skills bool) (*Info, error) {
-	c, err := h.store.Get(ctx, db, id)
+	var c *Conversation
+	room := httpmodule.NewRoom(ctx)
+	err := room.Read(ctx, func() (err error) {
+		c, err = h.store.Get(ctx, db, id)
+		if err == nil && room.Add(c.size()) && skills {
+			err = h.store.ReadSkills(ctx, db, room, c)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, wire.NotFound(err, "Conversation")
-	}
-	if skills {
-		if err := h.store.ReadSkills(ctx, db, c); err != nil {
-			return nil, err
-		}
 	}
 	children, err := h.store.Children(ctx, db, []string{id})
 	if err != nil {
@@ -152,7 +155,13 @@ func (h *handlers) search(ctx context.Context, in *searchInput) (*infoPageOutput
 	if in.IncludeSkills {
 		page = h.store.PageWithSkills
 	}
-	rows, next, err := page(ctx, s, Filter{Status: in.Status, Tags: tags}, in.Order, in.PageID, in.Limit)
+	var rows []*Conversation
+	var next string
+	room := httpmodule.NewRoom(ctx)
+	err = room.Read(ctx, func() (err error) {
+		rows, next, err = page(ctx, s, room, Filter{Status: in.Status, Tags: tags}, in.Order, in.PageID, in.Limit)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +248,12 @@ func batch[T any](
 	if skills {
 		read = h.store.BatchWithSkills
 	}
-	rows, err := read(ctx, s, ids)
+	var rows []*Conversation
+	room := httpmodule.NewRoom(ctx)
+	err = room.Read(ctx, func() (err error) {
+		rows, err = read(ctx, s, room, ids)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (h *handlers) sharedSearch(ctx context.Context, in *appSearchInput) (*appPa
 		return nil, err
 	}
 	f.Public = true
-	rows, next, err := h.store.AppPage(ctx, httpmodule.Session(ctx, h.sessions), f, in.Order, in.PageID, in.Limit)
+	rows, next, err := h.appPage(ctx, httpmodule.Session(ctx, h.sessions), f, in)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,12 @@ func (h *handlers) sharedBatch(ctx context.Context, in *IDsInput) (*appBatchOutp
 	if err != nil {
 		return nil, err
 	}
-	rows, err := h.store.Batch(ctx, httpmodule.Session(ctx, h.sessions), ids)
+	var rows []*Conversation
+	room := httpmodule.NewRoom(ctx)
+	err = room.Read(ctx, func() (err error) {
+		rows, err = h.store.Batch(ctx, httpmodule.Session(ctx, h.sessions), room, ids)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

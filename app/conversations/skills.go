@@ -8,9 +8,11 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
 )
 
 // skillsSpan is where the skills of an agent's context stand in the agent.
@@ -62,22 +64,22 @@ func (s *Store) packSkills(c *Conversation) error {
 	return nil
 }
 
-// ReadSkills reads the skills of a conversation into its agent.
-func (s *Store) ReadSkills(ctx context.Context, db *dbmodule.Session, c *Conversation) error {
-	_, err := s.readSkills(ctx, db, 0, c)
+// ReadSkills reads the skills of a conversation into its agent. They count in room, nil for
+// none: where it has no room for them, they are left out, and room has the read done again.
+func (s *Store) ReadSkills(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, c *Conversation) error {
+	_, err := s.readSkills(ctx, db, room, 0, c)
 	return err
 }
 
-// PageWithSkills is [Store.Page] with the agents' skills. A page ends earlier when its
-// conversations reach [paging.MaxBytes]; it has one at least.
+// PageWithSkills is [Store.Page] with the agents' skills.
 func (s *Store) PageWithSkills(
-	ctx context.Context, db *dbmodule.Session, f Filter, order, pageID string, limit int,
+	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
-	rows, next, err := s.Page(ctx, db, f, order, pageID, limit)
-	if err != nil {
+	rows, next, err := s.Page(ctx, db, room, f, order, pageID, limit)
+	if err != nil || len(rows) == 0 {
 		return nil, "", err
 	}
-	n, err := s.readSkills(ctx, db, paging.MaxBytes, rows...)
+	n, err := s.readSkills(ctx, db, room, paging.MaxBytes, rows...)
 	if err != nil || n == len(rows) {
 		return rows, next, err
 	}
@@ -85,29 +87,24 @@ func (s *Store) PageWithSkills(
 	return rows[:n], next, err
 }
 
-// maxBatchBytes bounds what BatchWithSkills reads at once, in bytes.
-const maxBatchBytes = 64 << 20
-
-// BatchWithSkills is [Store.Batch] with the agents' skills. More than maxBatchBytes in all are
-// a [wire.Invalid].
-func (s *Store) BatchWithSkills(ctx context.Context, db *dbmodule.Session, ids []string) ([]*Conversation, error) {
-	rows, err := s.Batch(ctx, db, ids)
-	if err != nil {
+// BatchWithSkills is [Store.Batch] with the agents' skills.
+func (s *Store) BatchWithSkills(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, ids []string) ([]*Conversation, error) {
+	rows, err := s.Batch(ctx, db, room, ids)
+	if err != nil || rows == nil {
 		return nil, err
 	}
 	there := slices.DeleteFunc(slices.Clone(rows), func(c *Conversation) bool { return c == nil })
-	n, err := s.readSkills(ctx, db, maxBatchBytes, there...)
+	n, err := s.readSkills(ctx, db, room, maxBatchBytes, there...)
 	if err == nil && n < len(there) {
-		err = wire.NewInvalid("too_long", fmt.Sprintf(
-			"The conversations are larger than %d MiB together: ask for fewer at once", maxBatchBytes>>20), "query", "ids")
+		err = tooLarge()
 	}
 	return rows, err
 }
 
 // readSkills reads the skills of conversations into their agents, one after the other, and
 // returns of how many. It ends before the row with which all have more than most bytes, unless
-// that is the first.
-func (s *Store) readSkills(ctx context.Context, db *dbmodule.Session, most int, rows ...*Conversation) (int, error) {
+// that is the first. Without room for all of them it leaves skills out.
+func (s *Store) readSkills(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, most int, rows ...*Conversation) (int, error) {
 	ids := make([]string, len(rows))
 	for i, c := range rows {
 		ids[i] = c.ID
@@ -130,14 +127,26 @@ func (s *Store) readSkills(ctx context.Context, db *dbmodule.Session, most int, 
 	}
 	sum = 0
 	for i, c := range rows[:end] {
+		size := skillSize(packed[c.ID])
+		if sum += c.size() + size; i > 0 && sum > most {
+			return i, nil
+		}
+		if !room.Add(size) {
+			continue
+		}
 		if err := s.putSkills(c, packed[c.ID]); err != nil {
 			return 0, err
 		}
-		if sum += c.size(); i > 0 && sum > most {
-			return i, nil
-		}
 	}
 	return end, nil
+}
+
+// skillSize is how long the skills are of which this is stored.
+func skillSize(stored []byte) int {
+	if wire.Kind(stored) == '[' {
+		return len(stored)
+	}
+	return packing.Size("", stored)
 }
 
 // size is about how many bytes c is shown with.

@@ -13,6 +13,7 @@ import (
 	"github.com/openhands-go/server/app/packing"
 	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/httpmodule"
 )
 
 // Store reads and writes conversations through whatever session it is given. It
@@ -82,15 +83,23 @@ func (*Store) EventCount(ctx context.Context, db *dbmodule.Session, id string) (
 	return n, nil
 }
 
+// maxBatchBytes bounds what Batch reads at once, in bytes.
+const maxBatchBytes = 64 << 20
+
 // Batch reads what views show of conversations, in the order of ids, nil where there is none.
-func (*Store) Batch(ctx context.Context, db *dbmodule.Session, ids []string) ([]*Conversation, error) {
+// More than maxBatchBytes in all are a [wire.Invalid]. They count in room, nil for none: where
+// it has no room for them, nothing is returned, and room calls Batch again.
+func (*Store) Batch(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, ids []string) ([]*Conversation, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	var rows []*Conversation
-	q := db.NewSelect().Model(&rows).ExcludeColumn(unshown...).Where("conversation.id IN (?)", bun.List(ids))
-	if err := standingOnly(q).Scan(ctx); err != nil {
+	q := db.NewSelect().Model((*Conversation)(nil)).ExcludeColumn(unshown...).Where("conversation.id IN (?)", bun.List(ids))
+	rows, more, err := gather(ctx, standingOnly(q), room, len(ids), maxBatchBytes)
+	if err != nil {
 		return nil, fmt.Errorf("conversations: get %d: %w", len(ids), err)
+	}
+	if more {
+		return nil, tooLarge()
 	}
 	byID := make(map[string]*Conversation, len(rows))
 	for _, row := range rows {
@@ -101,6 +110,11 @@ func (*Store) Batch(ctx context.Context, db *dbmodule.Session, ids []string) ([]
 		ordered[i] = byID[id]
 	}
 	return ordered, nil
+}
+
+func tooLarge() error {
+	return wire.NewInvalid("too_long", fmt.Sprintf(
+		"The conversations are larger than %d MiB together: ask for fewer at once", maxBatchBytes>>20), "query", "ids")
 }
 
 // Children lists the ids of the conversations that name one of parents as

@@ -78,14 +78,17 @@ func (h *handlers) described(ctx context.Context, rawID string, skills bool) (*c
 		return nil, nil, err
 	}
 	s := httpmodule.Session(ctx, h.sessions)
-	c, err := h.conversations.Get(ctx, s, id)
+	var c *conversations.Conversation
+	room := httpmodule.NewRoom(ctx)
+	err = room.Read(ctx, func() (err error) {
+		c, err = h.conversations.Get(ctx, s, id)
+		if err == nil && skills {
+			err = h.conversations.ReadSkills(ctx, s, room, c)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, nil, wire.NotFound(err, "Conversation")
-	}
-	if skills {
-		if err := h.conversations.ReadSkills(ctx, s, c); err != nil {
-			return nil, nil, err
-		}
 	}
 	children, err := h.conversations.Children(ctx, s, []string{id})
 	return c, children[id], err

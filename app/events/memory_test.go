@@ -85,7 +85,7 @@ func TestLargeEventsStayWithinTheBudget(t *testing.T) {
 		var beyond sync.WaitGroup
 		for range readers {
 			beyond.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
 				answer := s.DoWithin(ctx, http.MethodGet, root+"/search", "")
 				assert.Equal(t, http.StatusServiceUnavailable, answer.Status, answer.Body[:min(len(answer.Body), 200)])
@@ -94,7 +94,7 @@ func TestLargeEventsStayWithinTheBudget(t *testing.T) {
 		}
 		for path := range largeReads() {
 			beyond.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
 				answer := s.DoWithin(ctx, http.MethodGet, path, "")
 				assert.Equal(t, http.StatusServiceUnavailable, answer.Status, path)
@@ -191,7 +191,7 @@ func TestReadWithoutRoomKeepsNothing(t *testing.T) {
 	})
 	<-held
 	for what := range reads {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		w := httptest.NewRecorder()
 		server.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/read/"+what, nil))
 		cancel()

@@ -37,7 +37,7 @@ func (h *handlers) public(ctx context.Context, rawID string) (err error) {
 	if err != nil {
 		return err
 	}
-	rows, err := h.conversations.Batch(ctx, httpmodule.Session(ctx, h.sessions), []string{id})
+	rows, err := h.conversations.Batch(ctx, httpmodule.Session(ctx, h.sessions), nil, []string{id})
 	if err == nil && (rows[0] == nil || !rows[0].Public) {
 		err = wire.NotFound(dbmodule.ErrNotFound, "Conversation")
 	}

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/app/conversations"
+	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/httpmodule/httpstream"
 )
@@ -178,6 +180,10 @@ func (l *list) differences(ctx context.Context, latest []conversations.Standing,
 	}
 	for part := range slices.Chunk(ids, page) {
 		told, err := l.describe(ctx, part, names)
+		var large *wire.Invalid
+		if errors.As(err, &large) { // too large to be told: the client reads the list
+			return []change{{listSync, []byte("{}")}}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +226,7 @@ func (l *list) gone(ctx context.Context, missing []string) (changes []change, er
 // look misses it.
 func (l *list) describe(ctx context.Context, ids []string, names map[string]string) (changes []change, err error) {
 	err = l.rooms.read(ctx, func(s *dbmodule.Session) error {
-		found, err := l.rooms.conversations.Batch(ctx, s, ids)
+		found, err := l.rooms.conversations.Batch(ctx, s, nil, ids)
 		if err != nil {
 			return err
 		}

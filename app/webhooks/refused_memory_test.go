@@ -47,7 +47,7 @@ func TestRefusedBodiesCountInTheBudget(t *testing.T) {
 	}()
 	<-begun
 	for path, method := range map[string]string{one + "/body": http.MethodGet, one + "/retry": http.MethodPost} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		answer := s.DoWithin(ctx, method, path, "")
 		cancel()
 		assert.Equal(t, http.StatusServiceUnavailable, answer.Status, "%s: %s", path, answer.Body[:min(len(answer.Body), 200)])
