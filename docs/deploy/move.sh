@@ -11,6 +11,9 @@ old=${1:?the old server} new=${2:?the new server}
 key() { printf 'X-Session-API-Key: %s\n' "$1"; } # as a file for curl: other users can read command lines
 take() { curl -fsS -H @<(key "${OLD_KEY:-}") "$old$1"; }
 give() { curl -fsS -o /dev/null -X "$1" -H @<(key "${NEW_KEY:-}") -H 'Content-Type: application/json' --data-binary @- "$new$2"; }
+for server in "$old" "$new"; do # one that has just been started needs a moment
+  curl -fsS -o /dev/null --retry 30 --retry-delay 1 --retry-connrefused "$server/ready" 2>/dev/null || { echo "$server is not ready" >&2; exit 1; }
+done
 last() { jq -r '.next_page_id // empty' <<<"$1"; }
 
 size=${PAGE_SIZE:-100} page='' conversations=0 events=0
