@@ -158,6 +158,10 @@ func (c Config) validateNames() error {
 			bad("CORS_ORIGINS", origin, "matches nothing: a * stands alone, for all origins, and for no part of one")
 		case origin != strings.ToLower(origin):
 			bad("CORS_ORIGINS", origin, "matches nothing: browsers write origins in lower case")
+		case strings.HasPrefix(origin, "https://") && strings.HasSuffix(origin, ":443"), strings.HasPrefix(origin, "http://") && strings.HasSuffix(origin, ":80"):
+			bad("CORS_ORIGINS", origin, "matches nothing: browsers leave out the port that the scheme has anyway")
+		case strings.ContainsFunc(origin, func(c rune) bool { return c > '~' }):
+			bad("CORS_ORIGINS", origin, "matches nothing: browsers write such names in their ASCII form, as xn--…")
 		}
 	}
 	return errors.Join(errs...)

@@ -72,3 +72,13 @@ var Glob = glob
 func (k Kit) New(t testing.TB, engine dbmodule.Engine, opts ...Option) string {
 	return k.copyOf(t, engine, newSchema(opts))
 }
+
+// RunsAs is the user that a server runs as whose package made the named one, -1 for that of
+// the tests.
+func RunsAs(name string) (uid int, err error) {
+	a, err := serverAccount(name)
+	if err != nil || !a.other {
+		return -1, err
+	}
+	return a.uid, nil
+}
