@@ -109,6 +109,17 @@ func (c *Compiled[M, P]) All(ctx context.Context, s *Session, parameters P) ([]M
 	return result.Rows, nil
 }
 
+// Each runs the query and calls do with each row, until do returns false: so only one row is
+// in memory at a time. The row is another one after do. Meanwhile the session is in use: do
+// must run nothing on it, and all of it counts as one statement for the time limit.
+func (c *Compiled[M, P]) Each(ctx context.Context, s *Session, parameters P, do func(row *M) (more bool)) error {
+	text, err := c.text(ctx, &parameters)
+	if err == nil {
+		_, err = s.scanText(ctx, &text, &compiled.Each[M]{Query: c.query, Do: do})
+	}
+	return err
+}
+
 // Exec runs the query and returns how many rows it changed. Rows that the query returns
 // are read and dropped.
 func (c *Compiled[M, P]) Exec(ctx context.Context, s *Session, parameters P) (sql.Result, error) {

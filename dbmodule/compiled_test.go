@@ -335,3 +335,49 @@ func TestCompiledQueriesCallHooksOfRows(t *testing.T) {
 		}
 	})
 }
+
+// Each gives the rows one by one, and ends where it is told.
+func TestCompiledEach(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		createThings(t, db)
+		insert, _ := thingQueries(t, db)
+		rows := things()[:3]
+		for i := range rows {
+			require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				_, err := insert.Exec(ctx, s, &rows[i])
+				return err
+			}))
+		}
+		from, err := dbmodule.CompileSelect[Thing, byID](db.Sessions(), func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.Where("t.id >= ?id").OrderExpr("t.id")
+		})
+		require.NoError(t, err)
+		for _, option := range []dbmodule.SessionOption{dbmodule.ReadOnly(), dbmodule.Autocommit(), dbmodule.Snapshot()} {
+			s := db.Sessions().New(option)
+			for range 3 {
+				want, err := from.All(t.Context(), s, byID{1})
+				require.NoError(t, err)
+				require.Len(t, want, 3)
+				var found []Thing
+				require.NoError(t, from.Each(t.Context(), s, byID{1}, func(row *Thing) bool {
+					found = append(found, *row)
+					assert.ErrorIs(t, s.NewSelect().Model(new(Thing)).Limit(1).Scan(t.Context()), dbmodule.ErrConcurrentUse)
+					return true
+				}))
+				assert.Equal(t, want, found, "nothing of a row is left in the next")
+				calls := 0
+				require.NoError(t, from.Each(t.Context(), s, byID{1}, func(*Thing) bool {
+					calls++
+					return calls < 2
+				}))
+				assert.Equal(t, 2, calls)
+				require.NoError(t, from.Each(t.Context(), s, byID{1000}, func(*Thing) bool {
+					t.Error("there is no row")
+					return true
+				}))
+			}
+			require.NoError(t, s.Close())
+		}
+	})
+}

@@ -13,7 +13,9 @@ import (
 // compiled are the queries that run most: they are written once. What is wrong with one is an error
 // when the store is made.
 type compiled struct {
-	get    *dbmodule.Compiled[Event, key]
+	get *dbmodule.Compiled[Event, key]
+	// first reads the first page of a conversation's events, by the order.
+	first  map[string]*dbmodule.Compiled[Event, firstPage]
 	insert *dbmodule.CompiledInsert[Event]
 	// tally adds to tallies, or stores them.
 	tally *dbmodule.CompiledInsert[Tally]
@@ -22,9 +24,15 @@ type compiled struct {
 // key names an event.
 type key struct{ ConversationID, ID string }
 
+// firstPage is of a conversation.
+type firstPage struct {
+	ConversationID string
+	Limit          int
+}
+
 func compile(sessions *dbmodule.SessionFactory) (compiled, error) {
-	var c compiled
-	var errs [3]error
+	c := compiled{first: make(map[string]*dbmodule.Compiled[Event, firstPage])}
+	var errs [5]error
 	c.get, errs[0] = dbmodule.CompileSelect[Event, key](sessions, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Column(storedColumns...).Where("event.conversation_id = ?conversation_id").Where("event.id = ?id").
 			Where("EXISTS (?)", conversations.Found(q.NewSelect(), bun.SafeQuery("?conversation_id")))
@@ -39,5 +47,10 @@ func compile(sessions *dbmodule.SessionFactory) (compiled, error) {
 		}
 		return q.On("CONFLICT (conversation_id, kind, source) DO UPDATE").Set("n = tally.n + EXCLUDED.n")
 	})
+	for i, order := range []string{Timestamp, TimestampDesc} {
+		c.first[order], errs[3+i] = dbmodule.CompileSelect[Event, firstPage](sessions, func(q *bun.SelectQuery) *bun.SelectQuery {
+			return pageOf(q, bun.SafeQuery("?conversation_id"), Filter{}, order, bun.SafeQuery("?limit"))
+		})
+	}
 	return c, errors.Join(errs[:]...)
 }

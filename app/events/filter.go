@@ -34,7 +34,7 @@ func (f Filter) from(micros int64, after string) Filter {
 	return f
 }
 
-func (f Filter) apply(q *bun.SelectQuery, conversationID string) *bun.SelectQuery {
+func (f Filter) apply(q *bun.SelectQuery, conversationID any) *bun.SelectQuery {
 	q = q.Where("event.conversation_id = ?", conversationID)
 	kind := kindKey(f.Kind)
 	if f.Body != "" && kind == "" {

@@ -56,7 +56,7 @@ func (s *Store) After(ctx context.Context, db *dbmodule.Session, conversationID 
 	q := db.NewSelect().Model((*Event)(nil)).Column("number", "ts", "id", "payload", "payload_packed").
 		Where("event.conversation_id = ?", conversationID).Where("event.number > ?", after).
 		Order("event.number").Limit(int64(most.Events)).ForceIndex(numberIndex)
-	read, _, err := s.gather(ctx, q, most)
+	read, _, err := s.gather(most, rowsOf(ctx, q))
 	if err != nil {
 		return nil, fmt.Errorf("events: read after %d: %w", after, err)
 	}

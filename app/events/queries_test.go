@@ -6,11 +6,15 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/apptest"
+	"github.com/openhands-go/server/app/events"
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // counter counts statements that read events, and those that look for nothing but a conversation.
@@ -49,6 +53,34 @@ func TestConversationIsLookedForWhereNoEventsAre(t *testing.T) {
 			assert.Equal(t, http.StatusOK, s.Do(t, http.MethodGet, test.path, "").Status, test.path)
 			assert.Equal(t, test.looks, counts.conversations.Load()-conversations, test.path)
 			assert.EqualValues(t, 1, counts.events.Load()-events, test.path)
+		}
+	})
+}
+
+// The first page is compiled. It is the one that a filter without effect asks for, whose query is
+// not.
+func TestFirstPageIsAsOthers(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		large := strings.Repeat("is stored packed ", 2000)
+		pushAll(t, s, `{"id":"1","timestamp":"2026-01-01T00:00:00"}`, `{"id":"2","text":"`+large+`","timestamp":"2026-01-01T00:00:00"}`,
+			`{"id":"3","timestamp":"2025-01-01T00:00:00"}`, `{"id":"4","timestamp":"2027-01-01T00:00:00"}`)
+		db := s.Sessions.New(dbmodule.ReadOnly())
+		defer func() { require.NoError(t, db.Close()) }()
+		before := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+		for _, order := range []string{events.Timestamp, events.TimestampDesc} {
+			for range 3 { // as text, and prepared
+				for _, most := range []events.Most{{Events: 2, Bytes: 1 << 20}, {Events: 100, Bytes: 1 << 20}, {Events: 100, Bytes: 100}} {
+					compiled, next, err := s.Events.Page(t.Context(), db, conversation, events.Filter{}, order, "", most)
+					require.NoError(t, err)
+					ordinary, nextOfOrdinary, err := s.Events.Page(t.Context(), db, conversation, events.Filter{Before: &before}, order, "", most)
+					require.NoError(t, err)
+					require.NotEmpty(t, compiled)
+					assert.Equal(t, ordinary, compiled)
+					assert.Equal(t, nextOfOrdinary, next)
+					assert.Equal(t, len(compiled) < 4, next != "")
+				}
+			}
 		}
 	})
 }

@@ -107,29 +107,20 @@ type Most struct {
 func (s *Store) Page(
 	ctx context.Context, db *dbmodule.Session, conversationID string, f Filter, order, pageID string, most Most,
 ) (payloads []string, next string, err error) {
-	direction, after := "ASC", ">"
-	if order == TimestampDesc {
-		direction, after = "DESC", "<"
-	}
 	scope := "events:" + conversationID
-	var cursor paging.Cursor
-	if pageID != "" {
-		if cursor, err = paging.Decode(pageID, scope, order); err != nil {
+	var read reader
+	if first := s.compiled.first[order]; first != nil && pageID == "" && f.empty() {
+		read = func(do func(*Event) bool) error {
+			return first.Each(ctx, db, firstPage{conversationID, most.Events + 1}, do)
+		}
+	} else {
+		q, err := pageAt(db.NewSelect().Model((*Event)(nil)), conversationID, f, order, scope, pageID, most.Events+1)
+		if err != nil {
 			return nil, "", err
 		}
-		f = f.from(cursor.Micros, after)
+		read = rowsOf(ctx, q)
 	}
-	q := f.apply(db.NewSelect().Model((*Event)(nil)), conversationID).
-		Where("EXISTS (?)", conversations.Found(db.NewSelect(), conversationID)).
-		Column(storedColumns...).ForceIndex(f.index()).
-		OrderExpr("event.ts ?, event.seq ?", bun.Safe(direction), bun.Safe(direction)).
-		Limit(int64(most.Events) + 1)
-	if pageID != "" {
-		// Spelled out, since MySQL finds no range in a comparison of rows.
-		q = q.Where("event.ts ?= ?", bun.Safe(after), cursor.Micros).
-			Where("(event.ts ? ? OR event.seq ? ?)", bun.Safe(after), cursor.Micros, bun.Safe(after), cursor.Seq)
-	}
-	found, more, err := s.gather(ctx, q, most)
+	found, more, err := s.gather(most, read)
 	if err != nil {
 		return nil, "", fmt.Errorf("events: list: %w", err)
 	}
@@ -137,6 +128,36 @@ func (s *Store) Page(
 		next, err = paging.Encode(scope, order, paging.Cursor{Micros: found[n-1].Micros, Seq: found[n-1].Seq})
 	}
 	return payloadsOf(found), next, err
+}
+
+// pageAt are up to limit events of a conversation from where a page begins.
+func pageAt(q *bun.SelectQuery, conversationID string, f Filter, order, scope, pageID string, limit int) (*bun.SelectQuery, error) {
+	if pageID == "" {
+		return pageOf(q, conversationID, f, order, limit), nil
+	}
+	after := bun.Safe(">")
+	if order == TimestampDesc {
+		after = "<"
+	}
+	cursor, err := paging.Decode(pageID, scope, order)
+	if err != nil {
+		return nil, err
+	}
+	// Spelled out, since MySQL finds no range in a comparison of rows.
+	return pageOf(q, conversationID, f.from(cursor.Micros, string(after)), order, limit).
+		Where("event.ts ?= ?", after, cursor.Micros).
+		Where("(event.ts ? ? OR event.seq ? ?)", after, cursor.Micros, after, cursor.Seq), nil
+}
+
+// pageOf are up to limit events of a conversation. Its id and the limit are values, or how a
+// compiled query names them.
+func pageOf(q *bun.SelectQuery, conversationID any, f Filter, order string, limit any) *bun.SelectQuery {
+	direction := bun.Safe("ASC")
+	if order == TimestampDesc {
+		direction = "DESC"
+	}
+	return f.apply(q, conversationID).Where("EXISTS (?)", conversations.Found(q.NewSelect(), conversationID)).
+		Column(storedColumns...).ForceIndex(f.index()).OrderExpr("event.ts ?, event.seq ? LIMIT ?", direction, direction, limit)
 }
 
 func payloadsOf(found []Event) []string {
@@ -150,34 +171,52 @@ func payloadsOf(found []Event) []string {
 // gather reads events with their texts as they came. It ends, and reports that there are
 // more, before the event with which they would be more than most, unless that is the first.
 // It has one event in memory that does not count: the one that it looks at.
-func (s *Store) gather(ctx context.Context, q *bun.SelectQuery, most Most) (found []Event, more bool, err error) {
-	rows, err := q.Rows(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+func (s *Store) gather(most Most, read reader) (found []Event, more bool, err error) {
 	count, bytes := 0, 0
-	for rows.Next() {
-		var e Event
-		if err := rows.Scan(&e.Seq, &e.Micros, &e.ID, &e.Payload, &e.Packed); err != nil {
-			return nil, false, err
-		}
+	var failed error
+	err = read(func(e *Event) bool {
 		size := packing.Size(e.Payload, e.Packed)
-		if count == most.Events || count > 0 && bytes+size > most.Bytes {
-			return found, true, nil
+		if more = count == most.Events || count > 0 && bytes+size > most.Bytes; more {
+			return false
 		}
 		count, bytes = count+1, bytes+size
 		if !most.Room.Add(size) {
 			found = nil
-			continue
+			return true
 		}
-		if e.Payload, err = s.text(&e); err != nil {
-			return nil, false, err
-		}
+		e.Payload, failed = s.text(e)
 		e.Packed = nil
-		found = append(found, e)
+		found = append(found, *e)
+		return failed == nil
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return nil, false, err
 	}
-	return found, false, rows.Err()
+	return found, more, nil
+}
+
+// reader reads events one by one, until do says false. The event is another one then.
+type reader func(do func(*Event) (more bool)) error
+
+// rowsOf reads the events of a query.
+func rowsOf(ctx context.Context, q *bun.SelectQuery) reader {
+	return func(do func(*Event) bool) (err error) {
+		rows, err := q.Rows(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		for rows.Next() {
+			var e Event
+			if err := rows.Scan(&e.Seq, &e.Micros, &e.ID, &e.Payload, &e.Packed); err != nil {
+				return err
+			}
+			if !do(&e) {
+				return nil
+			}
+		}
+		return rows.Err()
+	}
 }
 
 // Count counts the events that Page lists. Without a filter it reads the
@@ -229,7 +268,7 @@ func (s *Store) Batch(
 	q := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
 		Where("event.conversation_id = ?", conversationID).Where("event.id IN (?)", bun.List(keys)).
 		Where("EXISTS (?)", conversations.Found(db.NewSelect(), conversationID))
-	found, more, err := s.gather(ctx, q, Most{Events: len(ids), Bytes: maxBatchBytes, Room: room})
+	found, more, err := s.gather(Most{Events: len(ids), Bytes: maxBatchBytes, Room: room}, rowsOf(ctx, q))
 	if err != nil {
 		return nil, fmt.Errorf("events: get %d: %w", len(ids), err)
 	}

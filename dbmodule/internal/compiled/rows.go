@@ -338,6 +338,45 @@ func (m *Many[T]) scan(ctx context.Context, rows source) (n int, err error) {
 	return len(m.Rows), nil
 }
 
+// Each gives rows to Do one after the other, until that says false. They all come in one struct.
+type Each[T any] struct {
+	Query *Query
+	Do    func(row *T) (more bool)
+}
+
+// Value is a struct as they come.
+func (*Each[T]) Value() any { return new(T) }
+
+// HasHooks implements Reads.
+func (*Each[T]) HasHooks() bool { return hasHooks(new(T)) }
+
+// ScanRows returns how many rows Do was given.
+func (e *Each[T]) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
+	return e.scan(ctx, bySQL{rows})
+}
+
+// ReadRows implements Reads.
+func (e *Each[T]) ReadRows(ctx context.Context, rows driver.Rows) (n int, err error) {
+	return e.scan(ctx, newByDriver(rows))
+}
+
+func (e *Each[T]) scan(ctx context.Context, rows source) (n int, err error) {
+	row := new(T)
+	err = readRows(rows, e.Query, func(r *reader) error {
+		for rows.Next() {
+			*row = *new(T)
+			if err := readRow(ctx, r, rows, row); err != nil {
+				return err
+			}
+			if n++; !e.Do(row) {
+				return nil
+			}
+		}
+		return rows.Err()
+	})
+	return n, err
+}
+
 // readRows lends a reader of the result's rows.
 func readRows(rows source, q *Query, read func(*reader) error) error {
 	names, err := rows.Columns()
