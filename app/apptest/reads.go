@@ -45,8 +45,8 @@ func RowsRead(t testing.TB, s *Server, do func(db *dbmodule.Session)) int64 {
 }
 
 // PagesRead is how many pages of tables and indexes PostgreSQL reads for a statement, in memory or not, with the plan
-// that it chooses by itself. Unlike [RowsRead], it tells what is passed over within an index.
-func PagesRead(t testing.TB, s *Server, statement string) (sum int64) {
+// that it chooses by itself, and how many rows it expects. Unlike [RowsRead], it tells what is passed over within an index.
+func PagesRead(t testing.TB, s *Server, statement string) (pages, expected int64) {
 	t.Helper()
 	var text string
 	require.NoError(t, s.DB.DB().NewRaw("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+statement).Scan(t.Context(), &text))
@@ -54,13 +54,12 @@ func PagesRead(t testing.TB, s *Server, statement string) (sum int64) {
 		Plan struct {
 			Hit  int64 `json:"Shared Hit Blocks"`
 			Read int64 `json:"Shared Read Blocks"`
+			Rows int64 `json:"Plan Rows"`
 		}
 	}
 	require.NoError(t, json.Unmarshal([]byte(text), &plans))
-	for _, p := range plans {
-		sum += p.Plan.Hit + p.Plan.Read
-	}
-	return sum
+	require.Len(t, plans, 1, text)
+	return plans[0].Plan.Hit + plans[0].Plan.Read, plans[0].Plan.Rows
 }
 
 func readByMySQL(ctx context.Context, db bun.IDB) (sum int64, err error) {

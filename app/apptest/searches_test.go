@@ -251,7 +251,14 @@ func TestSearchesAreReadByIndex(t *testing.T) {
 func checkRead(t *testing.T, s *apptest.Server, texts []string, what string) {
 	t.Helper()
 	// Children of those on the page, whose statement has no limit, are few and sorted.
-	texts = slices.DeleteFunc(texts, func(text string) bool { return !strings.Contains(text, "LIMIT") })
+	texts = slices.DeleteFunc(texts, func(text string) bool {
+		if s.DB.Engine() == dbmodule.PostgreSQL && strings.Contains(text, `parent_conversation_id IN`) {
+			// If it takes them for many, PostgreSQL reads all rows of a table that is larger than this one.
+			_, expected := apptest.PagesRead(t, s, text)
+			assert.LessOrEqual(t, expected, int64(25), "%s: %s", what, text)
+		}
+		return !strings.Contains(text, "LIMIT")
+	})
 	most, inTitles := int64(700), strings.Contains(what, "title__contains")
 	for _, text := range texts {
 		switch {
@@ -270,7 +277,8 @@ func checkRead(t *testing.T, s *apptest.Server, texts []string, what string) {
 	assert.Less(t, replay(t, s, texts), most, what)
 	if s.DB.Engine() == dbmodule.PostgreSQL && !inTitles {
 		for _, text := range texts {
-			assert.Less(t, apptest.PagesRead(t, s, text), most, "%s: %s", what, text)
+			pages, _ := apptest.PagesRead(t, s, text)
+			assert.Less(t, pages, most, "%s: %s", what, text)
 		}
 	}
 }

@@ -84,6 +84,11 @@ func (p place) closed(q *bun.SelectQuery, w way, column schema.QueryAppender) *b
 	case w.tag != nil:
 		return q.Where("? >= -9223372036854775808", column).Where("? <= 9223372036854775807", column)
 	}
+	return everyTime(q, column)
+}
+
+// everyTime is a range that leaves out nothing, on PostgreSQL.
+func everyTime(q *bun.SelectQuery, column schema.QueryAppender) *bun.SelectQuery {
 	return q.Where("? >= '-infinity'", column).Where("? < 'infinity'", column)
 }
 
