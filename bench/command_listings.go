@@ -34,7 +34,7 @@ func listingsCommand() *cobra.Command {
 				c.Engine = dbmodule.Engine(strings.ToLower(name))
 				report, err := listingsOn(cmd, c, o, folder, every)
 				if errors.Is(err, dbtest.ErrNotInstalled) {
-					_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "skipped:", err) // a line for who waits
+					_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "skipped:", err) // only progress: a failed write changes nothing
 					continue
 				}
 				if err != nil {

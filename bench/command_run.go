@@ -44,7 +44,7 @@ func runCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, os.RemoveAll(o.Programs)) }()
-			_, _ = fmt.Fprintln(o.Progress, "building the contenders") // a line for who waits
+			_, _ = fmt.Fprintln(o.Progress, "building the contenders") // only progress: a failed write changes nothing
 			if err := peers.Build(cmd.Context(), o.Programs); err != nil {
 				return err
 			}
@@ -111,7 +111,7 @@ func compareAll(cmd *cobra.Command, engines []string, c contract.Config, o compa
 		c.Engine = dbmodule.Engine(strings.ToLower(name))
 		outcome, err := compareOn(cmd, c, o)
 		if errors.Is(err, dbtest.ErrNotInstalled) {
-			_, _ = fmt.Fprintln(o.Progress, "skipped:", err) // a line for who waits
+			_, _ = fmt.Fprintln(o.Progress, "skipped:", err) // only progress: a failed write changes nothing
 			continue
 		}
 		if err != nil {

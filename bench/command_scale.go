@@ -76,7 +76,7 @@ func scaleCommand() *cobra.Command {
 				c.Engine = dbmodule.Engine(strings.ToLower(name))
 				report, text, err := scaleOn(cmd, c, o, folder)
 				if errors.Is(err, dbtest.ErrNotInstalled) {
-					_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "skipped:", err) // a line for who waits
+					_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "skipped:", err) // only progress: a failed write changes nothing
 					continue
 				}
 				if err != nil {

@@ -34,7 +34,7 @@ func serverCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, os.RemoveAll(o.Programs)) }()
-			_, _ = fmt.Fprintln(o.Progress, "building the server") // a line for who waits
+			_, _ = fmt.Fprintln(o.Progress, "building the server") // only progress: a failed write changes nothing
 			if err := peers.Build(cmd.Context(), o.Programs, own.Programs()...); err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ func serverCommand() *cobra.Command {
 				}
 				outcome, err := measureOwn(cmd, m, o, pool)
 				if errors.Is(err, dbtest.ErrNotInstalled) {
-					_, _ = fmt.Fprintln(o.Progress, "skipped:", err) // a line for who waits
+					_, _ = fmt.Fprintln(o.Progress, "skipped:", err) // only progress: a failed write changes nothing
 					continue
 				}
 				if err != nil {

@@ -45,7 +45,7 @@ func Serve(ctx context.Context, serve contract.ServeFunc, c contract.Config, std
 	go func() { controlled <- control.Serve(listener) }()
 	err = serve(ctx, c, func(addr string) {
 		line, _ := json.Marshal(Ready{Addr: addr, Control: listener.Addr().String()}) // two texts
-		_, _ = fmt.Fprintf(stdout, "%s\n", line)                                      // who waits for it sees its lack
+		_, _ = fmt.Fprintf(stdout, "%s\n", line)                                      // the parent process reports a line that is missing
 	})
 	err = errors.Join(err, control.Close())
 	if controlErr := <-controlled; !errors.Is(controlErr, http.ErrServerClosed) {

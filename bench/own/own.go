@@ -111,7 +111,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options, routes ...Route) (_ [
 				}
 			}
 		}
-		_, _ = fmt.Fprintf(o.Progress, "%s: round %d of %d\n", e.Version, round+1, o.Rounds) // a line for who waits
+		_, _ = fmt.Fprintf(o.Progress, "%s: round %d of %d\n", e.Version, round+1, o.Rounds) // only progress: a failed write changes nothing
 	}
 	var all []Figures
 	for _, route := range routes {
