@@ -290,7 +290,7 @@ func replay(t *testing.T, s *apptest.Server, texts []string) int64 {
 		for _, text := range texts {
 			rows, err := db.QueryContext(t.Context(), text)
 			require.NoError(t, err)
-			for rows.Next() { //nolint:revive // only to have them read
+			for rows.Next() { // only to have them read
 			}
 			require.NoError(t, rows.Err())
 			require.NoError(t, rows.Close())

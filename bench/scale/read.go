@@ -55,7 +55,7 @@ func drain(ctx context.Context, tx *sql.Tx, statement string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() { //nolint:revive // nothing is done with them
+	for rows.Next() { // nothing is done with them
 	}
 	return rows.Err()
 }
