@@ -124,7 +124,12 @@ func TestListingsAreReadByIndex(t *testing.T) {
 		}
 		require.Len(t, byTag, 51)
 		assert.Equal(t, byTag, byStatus)
-		fewAreFound(t, s, at)
+		fewAreFound(t, s, at, false)
+		if s.DB.Engine() == dbmodule.PostgreSQL {
+			_, err := s.DB.DB().ExecContext(t.Context(), "ANALYZE")
+			require.NoError(t, err)
+			fewAreFound(t, s, at, true)
+		}
 	})
 }
 
@@ -134,7 +139,8 @@ const few = 650
 
 // fewAreFound asks for what few conversations have, or none, beside what most have: by each
 // order, the few are read, and not those that have the rest.
-func fewAreFound(t *testing.T, s *apptest.Server, at time.Time) {
+// PostgreSQL takes another index as well if its statistics say that it finds as few.
+func fewAreFound(t *testing.T, s *apptest.Server, at time.Time, analyzed bool) {
 	t.Helper()
 	often, yes, never := conversations.TagFilter{Name: "often"}, conversations.TagFilter{Name: "often", Value: ptr("yes")}, conversations.TagFilter{Name: "never"}
 	from, before := ptr(at.Add(3000*time.Second)), ptr(at.Add(3010*time.Second))
@@ -175,7 +181,9 @@ func fewAreFound(t *testing.T, s *apptest.Server, at time.Time) {
 			plan := apptest.Explain(t, s, q.String())
 			// It may have another condition in front.
 			index := strings.TrimPrefix(strings.ReplaceAll(w.Index(order), "title_sort", "title_s"), "ix_conversations_")
-			assert.Contains(t, plan, index, "%s by %s", name, order)
+			if !analyzed {
+				assert.Contains(t, plan, index, "%s by %s", name, order)
+			}
 		}
 	}
 }

@@ -76,8 +76,9 @@ func servePostgreSQL(b binaries, l layout, port int, o serverOptions) []string {
 		"shared_buffers=32MB",
 	}
 	if !o.durable {
-		// Commits still reach the operating system, so they survive Kill.
-		settings = append(settings, "fsync=off", "full_page_writes=off")
+		// Commits still reach the operating system, so they survive Kill. Without autovacuum, plans do not
+		// depend on whether it has run: a test that wants statistics asks for them.
+		settings = append(settings, "fsync=off", "full_page_writes=off", "autovacuum=off")
 	}
 	command := []string{b.serve, "-D", l.data(), "-p", strconv.Itoa(port)}
 	for _, setting := range append(settings, o.settings...) {

@@ -168,10 +168,10 @@ func TestServerOptions(t *testing.T) {
 		want   settings
 	}{
 		"PostgreSQL": {dbmodule.PostgreSQL, nil, settings{
-			"SHOW fsync": "off", "SHOW synchronous_commit": "on", "SHOW server_encoding": "UTF8",
+			"SHOW fsync": "off", "SHOW synchronous_commit": "on", "SHOW server_encoding": "UTF8", "SHOW autovacuum": "off",
 		}},
 		"PostgreSQL durable": {dbmodule.PostgreSQL, []dbtest.ServerOption{dbtest.Durable(), dbtest.WithSettings("max_connections=7")}, settings{
-			"SHOW fsync": "on", "SHOW full_page_writes": "on", "SHOW max_connections": "7",
+			"SHOW fsync": "on", "SHOW full_page_writes": "on", "SHOW max_connections": "7", "SHOW autovacuum": "on",
 		}},
 		"MariaDB": {dbmodule.MySQL, nil, settings{
 			"SELECT @@innodb_flush_log_at_trx_commit": "2", "SELECT @@character_set_database": "utf8mb4",
