@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/uptrace/bun"
 
@@ -353,7 +354,7 @@ func Raw[C any](ctx context.Context, s *Session, fn func(ctx context.Context, co
 	return s.raw(ctx, func(ctx context.Context, conn any) error {
 		wanted, ok := conn.(C)
 		if !ok {
-			return fmt.Errorf("dbmodule: raw: the connection of %s is a %T, not a %T", s.factory.engine, conn, (*C)(nil))
+			return fmt.Errorf("dbmodule: raw: the connection of %s is a %T, not a %s", s.factory.engine, conn, reflect.TypeFor[C]())
 		}
 		return fn(ctx, wanted)
 	})

@@ -74,9 +74,22 @@ func (p Program) explain(err error) string {
 	if config != nil {
 		return p.Name + ": " + oneLine(config.Problems[0].Text) + "\n"
 	}
-	// What fx and dig wrap around an error is about their graph.
-	text := dig.RootCause(err).Error()
-	return p.Name + ": " + oneLine(packageNames.Replace(text)) + "\n"
+	return p.Name + ": " + oneLine(packageNames.Replace(cause(err))) + "\n"
+}
+
+// cause is an error without what fx and dig wrap around it, which is about their graph. If it is the graph that
+// is wrong, it is said whole, since its end alone does not name the type.
+func cause(err error) string {
+	root := dig.RootCause(err)
+	var graph dig.Error
+	if !errors.As(root, &graph) {
+		return root.Error()
+	}
+	text := err.Error()
+	if _, said, ok := strings.Cut(text, "Failed: "); ok { // before that, fx lists the callers
+		return said
+	}
+	return text
 }
 
 // packageNames are of use to programmers only.

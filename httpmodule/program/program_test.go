@@ -3,6 +3,7 @@ package program_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -25,6 +26,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
 	"github.com/openhands-go/server/dbmodule/dbtest"
 	"github.com/openhands-go/server/httpmodule"
 	"github.com/openhands-go/server/httpmodule/program"
@@ -110,6 +112,24 @@ func TestCommands(t *testing.T) {
 			assert.Contains(t, stdout.String(), test.out)
 			assert.Contains(t, stderr.String(), test.err)
 		})
+	}
+}
+
+// What a program's own options get wrong names the types, and is one line.
+func TestServeWithAWrongGraph(t *testing.T) {
+	t.Setenv("DATABASE_URL", "sqlite://")
+	t.Setenv("PORT", "0")
+	for want, options := range map[string]fx.Option{
+		`cannot provide dbmodule.TableManager from [0].Field0: already provided by`: autogen.Module,
+		`missing type: uint64`:     fx.Invoke(func(uint64) {}),
+		"songs: no song was found": fx.Invoke(func() error { return errors.New("no song was found") }),
+	} {
+		program := songs()
+		program.Options = options
+		var stderr bytes.Buffer
+		assert.Equal(t, 1, program.Run(t.Context(), nil, strings.NewReader(""), &bytes.Buffer{}, &stderr))
+		assert.Contains(t, stderr.String(), want)
+		assert.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
 	}
 }
 
