@@ -90,8 +90,9 @@ func searches(t *testing.T, s *apptest.Server) (all []search) {
 }
 
 // each calls do with no filter and each one, for each order, from the beginning and from the middle; and with
-// each two together, in turns for each ascending or each descending order, from the beginning or from the middle.
-func (f search) each(do func(filter url.Values, order string, far bool)) {
+// each two together once, in turns for each order, from the beginning or from the middle. turn is another
+// one for each route, so that routes that are alike are asked for each two in different orders.
+func (f search) each(turn int, do func(filter url.Values, order string, far bool)) {
 	orders := f.orders
 	if len(orders) == 0 {
 		orders = []string{""} // it counts
@@ -105,16 +106,11 @@ func (f search) each(do func(filter url.Values, order string, far bool)) {
 		}
 	}
 	single(url.Values{})
-	n := 0
 	for i, first := range f.filters {
 		single(url.Values{first: {asked[first]}})
 		for _, second := range f.filters[i+1:] {
-			for _, order := range orders {
-				if order == "" || strings.HasSuffix(order, "_DESC") == (n%2 == 1) {
-					do(url.Values{first: {asked[first]}, second: {asked[second]}}, order, n/2%2 == 1)
-				}
-			}
-			n++
+			do(url.Values{first: {asked[first]}, second: {asked[second]}}, orders[turn%len(orders)], turn/len(orders)%2 == 1)
+			turn++
 		}
 	}
 }
@@ -221,11 +217,11 @@ func TestSearchesAreReadByIndex(t *testing.T) {
 			require.Equal(t, http.StatusOK, answer.Status, "%s%s: %s", path, query.Encode(), answer.Body)
 			return log.take(), answer.Body
 		}
-		for _, f := range all {
+		for turn, f := range all {
 			for _, name := range f.filters {
 				require.Contains(t, asked, name, "a parameter of %s", f.path)
 			}
-			f.each(func(filter url.Values, order string, far bool) {
+			f.each(turn, func(filter url.Values, order string, far bool) {
 				if order == "" {
 					texts, _ := ask(f.path, filter)
 					assert.Less(t, replay(t, s, texts), int64(6*searched), "%s%s", f.path, filter.Encode())
@@ -243,7 +239,7 @@ func TestSearchesAreReadByIndex(t *testing.T) {
 				checkRead(t, s, texts, f.path+query.Encode())
 			})
 		}
-		assert.Greater(t, n, 600, "they are generated")
+		assert.Greater(t, n, 500, "they are generated")
 	})
 }
 
