@@ -77,6 +77,8 @@ func (p place) closed(q *bun.SelectQuery, w way, column schema.QueryAppender) *b
 	switch {
 	case q.Dialect().Name() != dialect.PG, w == (way{}), w.sorts():
 		return q
+	case w.tag != nil && p.cursor != nil: // with a third end it expects none, and joins and sorts all that have the tag
+		return q
 	case p.by.column == titleColumn && w.tag == nil: // which text is the last depends on the collation
 		return q.Where("? >= ''", column).Where("? <= (SELECT max(title_sort) FROM conversations)", column)
 	case p.by.column == titleColumn:
