@@ -50,7 +50,10 @@ func TestListsOfValuesAndRowsAreShortened(t *testing.T) {
 		"VALUES (?, ?), (?, ?)":                               "VALUES (?, …), …",
 		"VALUES (?, ?)":                                       "VALUES (?, …)",
 		"id IN (?, ?, ?) AND n IN (?, ?) AND m = ?":           "id IN (?, …) AND n IN (?, …) AND m = ?",
-		"SELECT 1": "SELECT 1",
+		"INSERT INTO t (a) VALUES (?), (?), (?)":              "INSERT INTO t (a) VALUES (?), …",
+		"INSERT INTO t (id, a, b) VALUES (DEFAULT, ?, ?), (DEFAULT, ?, ?) RETURNING id": "INSERT INTO t (id, a, b) VALUES (DEFAULT, ?, …), … RETURNING id",
+		"INSERT INTO t (a) VALUES (": "INSERT INTO t (a) VALUES (",
+		"SELECT 1":                   "SELECT 1",
 	} {
 		assert.Equal(t, want, withoutLists(text))
 	}

@@ -157,7 +157,12 @@ func (s *statements) slowest() []Statement {
 // withoutLists shortens lists of values and of rows, so that statements which differ in
 // nothing but how many there are count as one.
 func withoutLists(text string) string {
-	return withoutRepeats(withoutRepeats(text, "?"), "(?, …)")
+	text = withoutRepeats(withoutRepeats(text, "?"), "(?, …)")
+	_, rows, found := strings.Cut(text, "VALUES (")
+	if row, _, closed := strings.Cut(rows, ")"); found && closed {
+		text = withoutRepeats(text, "("+row+")")
+	}
+	return text
 }
 
 // withoutRepeats keeps the first of several that stand in a list.
