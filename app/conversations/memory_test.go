@@ -75,19 +75,6 @@ func TestPagesOfLargeConversationsEndByTheirSize(t *testing.T) {
 	})
 }
 
-// waiting is a client that takes nothing of an answer's body until leave is closed.
-type waiting struct {
-	*httptest.ResponseRecorder
-	begun chan<- struct{}
-	leave <-chan struct{}
-}
-
-func (w *waiting) Write(b []byte) (int, error) {
-	w.begun <- struct{}{}
-	<-w.leave
-	return w.ResponseRecorder.Write(b)
-}
-
 // Large conversations count in the server's memory, whatever way they are read.
 func TestLargeConversationsStayWithinTheBudget(t *testing.T) {
 	t.Parallel()
@@ -105,11 +92,11 @@ func TestLargeConversationsStayWithinTheBudget(t *testing.T) {
 			"/api/shared-conversations/search":                                      0,
 			"/api/shared-conversations?ids=" + id(1):                                0,
 		}
-		begun, leave := make(chan struct{}, 100), make(chan struct{})
+		begun, leave := make(chan int, 100), make(chan struct{})
 		var holding, beyond sync.WaitGroup
 		holding.Go(func() {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/conversations/"+id(1), nil)
-			s.Serve(&waiting{httptest.NewRecorder(), begun, leave}, r)
+			s.Serve(apptest.NewSlowClient(begun, leave), r)
 		})
 		<-begun
 		for path := range ways {

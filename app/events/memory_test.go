@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,22 +21,6 @@ import (
 	"github.com/openhands-go/server/dbmodule/dbtest"
 	"github.com/openhands-go/server/httpmodule"
 )
-
-// slowReader is a client that takes nothing of an answer's body until leave is closed.
-type slowReader struct {
-	*httptest.ResponseRecorder
-	// sent counts the bytes of all answers that wait, begun gets each once.
-	sent  *atomic.Int64
-	begun chan<- struct{}
-	leave <-chan struct{}
-}
-
-func (s *slowReader) Write(b []byte) (int, error) {
-	s.sent.Add(int64(len(b)))
-	s.begun <- struct{}{}
-	<-s.leave
-	return s.ResponseRecorder.Write(b)
-}
 
 // limited is a server with a public conversation of three events of 3 MiB, one after the other.
 func limited(t *testing.T, cfg dbmodule.Config, budget int64) *apptest.Server {
@@ -70,17 +53,17 @@ func TestLargeEventsStayWithinTheBudget(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
 		const budget, readers = 13 << 20, 6
 		s := limited(t, cfg, budget)
-		var sent atomic.Int64
-		begun, leave := make(chan struct{}, 100), make(chan struct{})
+		sent := 0
+		begun, leave := make(chan int, 100), make(chan struct{})
 		slow := func() int {
-			w := &slowReader{httptest.NewRecorder(), &sent, begun, leave}
+			w := apptest.NewSlowClient(begun, leave)
 			s.Serve(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, root+"/search", nil))
 			return w.Code
 		}
 		var holding sync.WaitGroup
 		for range budget / (6 << 20) {
 			holding.Go(func() { assert.Equal(t, 200, slow()) })
-			<-begun
+			sent += <-begun
 		}
 		var beyond sync.WaitGroup
 		for range readers {
@@ -101,7 +84,7 @@ func TestLargeEventsStayWithinTheBudget(t *testing.T) {
 			})
 		}
 		beyond.Wait()
-		assert.LessOrEqual(t, sent.Load(), int64(budget))
+		assert.LessOrEqual(t, sent, budget)
 		assert.Equal(t, 200, s.Do(t, http.MethodGet, root+"/count", "").Status)
 		close(leave)
 		holding.Wait()

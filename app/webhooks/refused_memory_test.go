@@ -18,19 +18,6 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// waiting is a client that takes nothing of an answer's body until leave is closed.
-type waiting struct {
-	*httptest.ResponseRecorder
-	begun chan<- struct{}
-	leave <-chan struct{}
-}
-
-func (w *waiting) Write(b []byte) (int, error) {
-	w.begun <- struct{}{}
-	<-w.leave
-	return w.ResponseRecorder.Write(b)
-}
-
 // Bodies of refused deliveries count in the server's memory, where they are shown and where
 // they are tried again.
 func TestRefusedBodiesCountInTheBudget(t *testing.T) {
@@ -40,10 +27,10 @@ func TestRefusedBodiesCountInTheBudget(t *testing.T) {
 	require.Len(t, apptest.JSON[pushed](t, s, http.MethodPost, push, "["+event+"]", 200).Refused, 1)
 	one := fmt.Sprintf("%s/%d", refusedList, refusals(t, s)[0].ID)
 
-	begun, leave, ended := make(chan struct{}, 10), make(chan struct{}), make(chan struct{})
+	begun, leave, ended := make(chan int, 10), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.Serve(&waiting{httptest.NewRecorder(), begun, leave}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, one+"/body", nil))
+		s.Serve(apptest.NewSlowClient(begun, leave), httptest.NewRequestWithContext(t.Context(), http.MethodGet, one+"/body", nil))
 	}()
 	<-begun
 	for path, method := range map[string]string{one + "/body": http.MethodGet, one + "/retry": http.MethodPost} {
