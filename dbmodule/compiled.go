@@ -154,7 +154,6 @@ func (c *Compiled[M, P]) text(ctx context.Context, parameters *P) (compiled.Text
 // concurrent use.
 type CompiledInsert[M any] struct {
 	query *compiled.Query
-	build func(*bun.InsertQuery) *bun.InsertQuery
 }
 
 // CompileInsert makes an INSERT for the database of these sessions. The parameters are
@@ -165,7 +164,7 @@ func CompileInsert[M any](sessions *SessionFactory, build func(*bun.InsertQuery)
 	if err != nil {
 		return nil, err
 	}
-	return &CompiledInsert[M]{query, build}, nil
+	return &CompiledInsert[M]{query}, nil
 }
 
 // Exec stores a struct. As with Bun, columns that the database fills, such as an
@@ -193,7 +192,7 @@ func (c *CompiledInsert[M]) Exec(ctx context.Context, s *Session, row *M) (sql.R
 // ExecAll stores one or more structs in one statement. It reads back what the database
 // returns as Bun does: into the structs in turn, and the slice then is as long as there
 // were rows. If the structs do not all have the same zero fields, Bun's own builder
-// stores them.
+// writes the statement.
 func (c *CompiledInsert[M]) ExecAll(ctx context.Context, s *Session, rows *[]M) (sql.Result, error) {
 	slice := reflect.ValueOf(rows).Elem()
 	for i := range *rows {
@@ -201,13 +200,11 @@ func (c *CompiledInsert[M]) ExecAll(ctx context.Context, s *Session, rows *[]M) 
 			return nil, err
 		}
 	}
-	text, ok, err := c.query.TextOfAll(slice)
-	switch {
-	case err != nil:
+	text, err := c.query.TextOfAll(slice)
+	if err != nil {
 		return nil, fmt.Errorf("dbmodule: write compiled insert: %w", err)
-	case !ok:
-		return c.build(s.NewInsert().Model(rows)).Exec(ctx)
-	case text.Returns:
+	}
+	if text.Returns {
 		result := &compiled.Many[M]{Query: c.query, Rows: *rows}
 		n, err := s.scanText(ctx, &text, result)
 		*rows = result.Rows

@@ -275,27 +275,36 @@ func (q *Query) Text(parameters reflect.Value) (Text, error) {
 	return Text{query, prepared.Made{Pattern: f.pattern, Values: places}, f.one.returns, q.writes, f.one.plain}, nil
 }
 
-// TextOfAll writes an INSERT of all structs in a slice. It is not ok where only Bun can
-// write it: for none, and for structs that are zero in different fields.
-func (q *Query) TextOfAll(rows reflect.Value) (made Text, ok bool, err error) {
+// TextOfAll writes an INSERT of all structs in a slice, which rows can address. Bun's own
+// builder writes it for structs that are zero in different fields. For none that is an error.
+func (q *Query) TextOfAll(rows reflect.Value) (Text, error) {
 	r, err := q.current()
-	if err != nil || rows.Len() == 0 {
-		return Text{}, false, err
+	if err != nil {
+		return Text{}, err
+	}
+	if rows.Len() == 0 {
+		return q.byBuilder(rows)
 	}
 	zero := r.zeroOf(rows.Index(0))
 	for i := range rows.Len() {
 		if r.zeroOf(rows.Index(i)) != zero {
-			return Text{}, false, nil
+			return q.byBuilder(rows)
 		}
 	}
 	f, err := q.formOf(r, zero)
-	if err != nil || f.row == nil {
-		return Text{}, false, err
+	switch {
+	case err != nil:
+		return Text{}, err
+	case f.row == nil:
+		return q.byBuilder(rows)
 	}
+	return q.textOfAll(f, rows), nil
+}
+
+func (q *Query) textOfAll(f *form, rows reflect.Value) Text {
 	gen := schema.NewQueryGen(q.live.Dialect())
 	places := make([]prepared.Span, 0, rows.Len()*len(f.row.fields))
-	made.Returns, made.Writes = f.one.returns, q.writes
-	made.Query = text(func(b []byte) []byte {
+	query := text(func(b []byte) []byte {
 		b = append(b, f.head.parts[0]...)
 		for i := range rows.Len() {
 			if i > 0 {
@@ -305,8 +314,17 @@ func (q *Query) TextOfAll(rows reflect.Value) (made Text, ok bool, err error) {
 		}
 		return append(b, f.tail.parts[0]...)
 	})
-	made.Made = prepared.Made{Pattern: f.ofAll, Values: places}
-	return made, true, nil
+	return Text{Query: query, Made: prepared.Made{Pattern: f.ofAll, Values: places}, Returns: f.one.returns, Writes: q.writes}
+}
+
+// byBuilder has Bun's builder write the query over these structs. It does not run it: that
+// would call the hooks of the structs again.
+func (q *Query) byBuilder(rows reflect.Value) (Text, error) {
+	query, err := q.build(q.live, rows.Addr().Interface()).AppendQuery(schema.NewQueryGen(q.live.Dialect()), nil)
+	if err != nil {
+		return Text{}, err
+	}
+	return Text{Query: string(query), Returns: returns(q.dialect, string(query)), Writes: q.writes}, nil
 }
 
 // mostExpected bounds the memory that is made ready for rows.
