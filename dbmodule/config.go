@@ -38,7 +38,7 @@ type Config struct {
 	ReplicaMaxLag time.Duration `envconfig:"DATABASE_REPLICA_MAX_LAG" default:"10s" desc:"do not read from a replica that is further behind than this (0 = no limit)"`
 	// CheckInterval is how often replicas are checked, and the primary when URL
 	// names several hosts.
-	CheckInterval time.Duration `envconfig:"DATABASE_CHECK_INTERVAL" default:"500ms" desc:"how often to check the replicas, the primary if the URL names several hosts, and whether SQLite's file still exists"`
+	CheckInterval time.Duration `envconfig:"DATABASE_CHECK_INTERVAL" default:"500ms" desc:"how often to check the replicas, the primary if the URL names several hosts, and whether SQLite's file and its write-ahead log still exist"`
 
 	// Echo logs statements.
 	Echo EchoMode `envconfig:"DATABASE_ECHO" default:"false" takes:"false, true or debug" desc:"log every statement (true), and its result rows too (debug)"`

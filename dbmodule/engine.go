@@ -52,6 +52,14 @@ func (p pools) close() error {
 	return errors.Join(errs...)
 }
 
+// closeIdle closes the connections that nobody uses.
+func (p pools) closeIdle() {
+	_ = p.writer.CloseIdle() // nobody needs them
+	if p.reader != p.writer {
+		_ = p.reader.CloseIdle()
+	}
+}
+
 // wait returns when the driver does nothing more for connections that are closed.
 func (p pools) wait() {
 	if p.opened.Wait != nil {
@@ -81,11 +89,12 @@ func (c Config) connSettings(with shared, opened engine.Opened) sqlconn.Settings
 	}
 }
 
-// openEngine has the URL's engine open the database. It does no I/O.
-func (c Config) openEngine(notice func(text string)) (engine.Opened, error) {
+// openEngine has the URL's engine open the database. It does no I/O. closeIdle closes the
+// connections of its pools that nobody uses.
+func (c Config) openEngine(notice func(text string), closeIdle func()) (engine.Opened, error) {
 	target := engine.Target{
 		URL: c.URL, ConnectTimeout: c.ConnectTimeout, Prepares: c.URL.StatementCache(c.StatementCache) > 0,
-		Password: credentials.Source(c.passwordSource()), CheckInterval: c.CheckInterval, Notice: notice,
+		Password: credentials.Source(c.passwordSource()), CheckInterval: c.CheckInterval, Notice: notice, CloseIdle: closeIdle,
 	}
 	switch of := c.URL.Engine(); of {
 	case SQLite:
@@ -102,7 +111,8 @@ func (c Config) openEngine(notice func(text string)) (engine.Opened, error) {
 // openPools makes the pools for the URL of cfg, which is the primary's if replica is nil.
 // Where one connection writes, that and those that read have a pool each.
 func openPools(cfg Config, with shared, replica *cluster.Replica) (pools, error) {
-	opened, err := cfg.openEngine(with.notice)
+	var p pools
+	opened, err := cfg.openEngine(with.notice, func() { p.closeIdle() })
 	if err != nil {
 		return pools{}, err
 	}
@@ -127,7 +137,7 @@ func openPools(cfg Config, with shared, replica *cluster.Replica) (pools, error)
 		name = PoolReplica(replica.Index() + 1)
 	}
 	writer := newConnPool(name, connector, limits, cfg.PoolTimeout, with, replica)
-	p := pools{writer: writer, reader: writer, db: openDB(writer), connector: connector, opened: opened}
+	p = pools{writer: writer, reader: writer, db: openDB(writer), connector: connector, opened: opened}
 	if opened.OpenReader != nil {
 		readers.Open = opened.OpenReader
 		p.reader = newConnPool(PoolReader, sqlconn.NewConnector(readers), readerLimits, cfg.PoolTimeout, with, nil)

@@ -20,7 +20,7 @@ func lostFile(t *testing.T) (db *dbmodule.Database, path string, log *observer.O
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "lost.db")
 	cfg := dbmodule.DefaultConfig()
-	require.NoError(t, cfg.URL.UnmarshalText([]byte("sqlite:///"+path)))
+	require.NoError(t, cfg.URL.UnmarshalText([]byte("sqlite:///"+path+"?timeout=0.1")))
 	cfg.CheckInterval = 1
 	core, log := observer.New(zap.WarnLevel)
 	db, err := dbmodule.Open(cfg, zap.New(core))

@@ -186,11 +186,11 @@ func ping(ctx context.Context, db *dbmodule.Database) error {
 
 // unanswered says why a database does not answer, as far as anybody may know.
 func unanswered(err error) string {
-	// SQLite's code for a file that is not at its path any more.
+	// SQLite's code for a file that is not at its path any more, or whose log is not.
 	const moved = "1032"
 	var known *dbmodule.Error
 	if errors.As(err, &known) && known.Engine == dbmodule.SQLite && known.Code == moved {
-		return "the database's file was moved, deleted or replaced"
+		return "the database's file or its write-ahead log was moved, deleted or replaced"
 	}
 	return "the database does not answer"
 }

@@ -35,7 +35,7 @@ func TestReadySaysThatTheFileIsGone(t *testing.T) {
 	w := httptest.NewRecorder()
 	server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/ready", nil))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
-	assert.Contains(t, w.Body.String(), "the database's file was moved, deleted or replaced")
+	assert.Contains(t, w.Body.String(), "the database's file or its write-ahead log was moved, deleted or replaced")
 }
 
 // A response that tells of what others did is not sent before that is stored. On SQLite the

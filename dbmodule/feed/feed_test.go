@@ -435,3 +435,26 @@ func TestHintsOfAFileThatWasReplaced(t *testing.T) {
 		t.Error("no hint of a change in the file that is there now")
 	}
 }
+
+// When the write-ahead log and its index are deleted, the feed's connection does not keep those
+// that the database leaves: with a new index, other processes share the database again.
+func TestHintsOfAFileWhoseLogWasDeleted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.db")
+	cfg := dbmodule.DefaultConfig()
+	require.NoError(t, cfg.URL.UnmarshalText([]byte("sqlite:///"+path)))
+	cfg.CheckInterval = 10 * time.Millisecond
+	here := start(t, cfg)
+	require.NoError(t, here.db.Connect(t.Context()))
+	require.NoError(t, here.set(t.Context(), "x", 1))
+	sub := here.feed.Subscribe(topic, "x")
+	defer sub.Close()
+	here.sees(t, sub, "x", 1, 30*time.Second)
+	require.NoError(t, os.Remove(path+"-wal"))
+	require.NoError(t, os.Remove(path+"-shm"))
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(path + "-shm")
+		return here.set(t.Context(), "x", 2) == nil && err == nil
+	}, 30*time.Second, 10*time.Millisecond)
+	here.sees(t, sub, "x", 2, 30*time.Second)
+}

@@ -75,7 +75,8 @@ func (p *poller) run(ctx context.Context) {
 		timer.Stop()
 		if p.feed.hub.empty() {
 			clear(p.known)
-			select { // sleep until somebody listens
+			_ = p.file.close() // it only reads
+			select {           // sleep until somebody listens
 			case <-p.feed.hub.some:
 			case <-ctx.Done():
 			}

@@ -20,9 +20,13 @@ type fileWatch struct {
 	db   *dbmodule.Database
 	conn *bun.Conn
 	last int64
-	// opened is the file that conn leads to.
-	opened fs.FileInfo
+	// opened are the files of fileParts that conn has open.
+	opened [len(fileParts)]fs.FileInfo
 }
+
+// fileParts end the names of a database's file, of its write-ahead log, and of the log's index.
+// SQLite removes none of them while a connection has them open.
+var fileParts = [...]string{"", "-wal", "-shm"}
 
 // newFileWatch returns nil for a database in memory, which no other process has.
 func newFileWatch(db *dbmodule.Database) *fileWatch {
@@ -33,11 +37,10 @@ func newFileWatch(db *dbmodule.Database) *fileWatch {
 }
 
 // changed reports whether the file was changed since the last call, or may have been. It is
-// true the first time, after an error, and when another file has taken the place of the one
-// before.
+// true the first time, after an error, and when one of the files is gone or replaced.
 func (w *fileWatch) changed(ctx context.Context) (bool, error) {
-	if at, err := os.Stat(w.path); w.conn != nil && (err != nil || !os.SameFile(at, w.opened)) {
-		_ = w.close() // it only reads, and nobody changes that file any more
+	if w.conn != nil && w.isOutdated() {
+		_ = w.close() // it only reads, and nobody changes those files any more
 	}
 	first := w.conn == nil
 	if first {
@@ -48,6 +51,9 @@ func (w *fileWatch) changed(ctx context.Context) (bool, error) {
 	var version int64
 	if err := w.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
 		return false, errors.Join(fmt.Errorf("feed: watch the file: %w", err), w.close())
+	}
+	if first {
+		w.opened = w.files()
 	}
 	changed := first || version != w.last
 	w.last = version
@@ -69,10 +75,27 @@ func (w *fileWatch) open(ctx context.Context) error {
 		return err
 	}
 	w.conn = &conn
-	if w.opened, err = os.Stat(w.path); err != nil {
-		return err
-	}
 	return nil
+}
+
+// files returns what stands at the paths of fileParts, nil for nothing.
+func (w *fileWatch) files() (found [len(fileParts)]fs.FileInfo) {
+	for i, part := range fileParts {
+		if info, err := os.Stat(w.path + part); err == nil {
+			found[i] = info
+		}
+	}
+	return found
+}
+
+// isOutdated reports whether conn has another file open than the one that stands at its path.
+func (w *fileWatch) isOutdated() bool {
+	for i, info := range w.files() {
+		if info == nil || w.opened[i] == nil || !os.SameFile(info, w.opened[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *fileWatch) close() error {

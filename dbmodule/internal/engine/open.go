@@ -28,6 +28,9 @@ type Target struct {
 	// Notice, if not nil, tells an operator what happens to the database by itself. It is called
 	// once for each thing that happens, and returns at once.
 	Notice func(text string)
+	// CloseIdle, if not nil, closes the connections to the database that nobody uses. An
+	// engine calls it when all of them have to end.
+	CloseIdle func()
 	// Password, if not nil, is asked for the password of each connection that is made.
 	Password credentials.Source
 }

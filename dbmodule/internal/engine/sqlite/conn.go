@@ -24,10 +24,11 @@ type conn struct {
 	// waits is set where COMMIT may have to wait for readers: without a write-ahead
 	// log, in memory.
 	waits bool
-	// file is the database's, and opened what stood at its path when the connection was
-	// made.
+	// file is the database's, opened what stood at its path when the connection was made,
+	// and log that one's.
 	file   *file
 	opened fs.FileInfo
+	log    *log
 	writes bool
 }
 
@@ -35,14 +36,14 @@ var _ engine.Conn = (*conn)(nil)
 
 // newConn wraps a driver's connection. One that takes the write lock when it
 // begins is a writer.
-func newConn(inner driver.Conn, writer bool, s Settings, opened fs.FileInfo) (engine.Conn, error) {
+func newConn(inner driver.Conn, writer bool, s Settings) (*conn, error) {
 	base, err := engine.NewDriverConn(inner)
 	if err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}
 	c := &conn{
 		DriverConn: base, begin: begin, control: make(map[string]engine.Stmt), open: make(map[*stmt]struct{}), waits: s.Memory,
-		file: s.file, opened: opened, writes: writer,
+		file: s.file, writes: writer,
 	}
 	if writer {
 		c.begin = beginImmediate
@@ -165,11 +166,14 @@ func (c *conn) Control(ctx context.Context, statement string) error {
 }
 
 // Close implements engine.Conn. Without the statements' end SQLite would keep the
-// connection open.
+// connection open. The file keeps one that alone can store what a lost log holds.
 func (c *conn) Close() error {
 	for st := range c.open {
 		_ = st.Close() // the connection's own error is what counts
 	}
 	clear(c.control)
+	if c.file.leave(c) {
+		return nil
+	}
 	return c.DriverConn.Close()
 }

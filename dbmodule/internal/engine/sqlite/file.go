@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +10,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
 // file is the file of a database, as all connections to it know it. SQLite itself goes on
@@ -19,12 +23,16 @@ type file struct {
 	every time.Duration
 	// notice tells an operator; nil for nobody.
 	notice func(text string)
+	// closeIdle closes the connections that nobody uses; nil for nothing.
+	closeIdle func()
+	// stores is set unless the file is only read: what a lost log holds is stored then.
+	stores bool
 
 	mu sync.Mutex
-	// known is the file that was opened last, and logs are its write-ahead log and
-	// that one's index; nil before the first connection, or where there is none.
+	// known is the file that was opened last, nil before the first connection, and log
+	// is its write-ahead log.
 	known fs.FileInfo
-	logs  [2]fs.FileInfo
+	log   *log
 	// seen is what stands at the path, nil for nothing, as of looked.
 	seen   fs.FileInfo
 	looked time.Time
@@ -32,16 +40,54 @@ type file struct {
 	missing bool
 }
 
-// logNames end the names of a database's write-ahead log and of its index.
-var logNames = [2]string{"-wal", "-shm"}
+func newFile(target engine.Target) *file {
+	options := target.URL.SQLite()
+	return &file{
+		path: options.Path, every: target.CheckInterval, notice: target.Notice, closeIdle: target.CloseIdle, stores: !options.ReadOnly,
+		log: new(log),
+	}
+}
+
+// shortestWatch is the least time between two looks of watch.
+const shortestWatch = 10 * time.Millisecond
+
+// watch looks at the file and its log all the time, so that what a lost log holds is stored even
+// if nobody uses the database. The caller calls stop in the end. It has the type of
+// engine.Opened.Connected.
+func (f *file) watch(context.Context, *sql.DB) (stop func() error, err error) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(max(f.every, shortestWatch))
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-ticker.C:
+				_ = f.leaveLog() // it has told the operator
+			}
+		}
+	}()
+	return func() error {
+		close(ended)
+		<-done
+		return nil
+	}, nil
+}
 
 // goneError says that connections lead to a file which has no name any more, or another one.
 type goneError struct {
 	path     string
 	replaced bool
+	// log is set if that is so of the write-ahead log or its index, which path names then.
+	log bool
 }
 
 func (e *goneError) Error() string {
+	if e.log {
+		return fmt.Sprintf("the write-ahead log %s was moved, deleted or replaced while the database was open: what was in progress is not stored, do it again", e.path)
+	}
 	if e.replaced {
 		return fmt.Sprintf("the file %s was replaced by another while the database was open: what was in progress is not stored, do it again", e.path)
 	}
@@ -62,7 +108,7 @@ func (f *file) check(opened fs.FileInfo, writes bool) error {
 	if f.seen == nil || !os.SameFile(f.seen, opened) {
 		return &goneError{path: f.path, replaced: f.seen != nil}
 	}
-	return nil
+	return f.log.gone()
 }
 
 // look sees what stands at the path. An error other than that there is nothing says nothing
@@ -75,7 +121,7 @@ func (f *file) look() {
 		if f.known == nil || !os.SameFile(info, f.known) {
 			break
 		}
-		f.lookAtLogs()
+		f.lookAtLog()
 		if f.missing {
 			f.missing = false
 			f.tell("the database's file is back: " + f.path)
@@ -90,48 +136,38 @@ func (f *file) look() {
 	f.looked = time.Now()
 }
 
-// lookAtLogs remembers the logs of the known file. SQLite makes them when it first writes.
-func (f *file) lookAtLogs() {
-	for i, name := range logNames {
-		if f.logs[i] != nil {
-			continue
-		}
-		if info, err := os.Stat(f.path + name); err == nil {
-			f.logs[i] = info
-		}
-	}
-}
-
 func (f *file) tell(text string) {
 	if f.notice != nil {
 		f.notice(text)
 	}
 }
 
-// open calls connect for a connection and returns the file that it leads to. exists is set once
-// there was a file: then none is to be made in its place.
-func (f *file) open(connect func(exists bool) error) (fs.FileInfo, error) {
+// open calls connect for a connection, and returns the file that it leads to and that one's log.
+// exists is set once there was a file: then none is to be made in its place. The log counts the
+// connection until leave.
+func (f *file) open(connect func(exists bool) error) (fs.FileInfo, *log, error) {
 	if f == nil {
-		return nil, connect(false)
+		return nil, nil, connect(false)
 	}
-	exists, err := f.arrive()
+	exists, l, err := f.arrive()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Without the lock: it may wait for another process, and others only want to look.
-	if err := connect(exists); err != nil {
-		return nil, err
-	}
+	err = connect(exists)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.known, f.logs = nil, [2]fs.FileInfo{} // the last connection that is closed removes them
+	if err != nil {
+		l.open--
+		return nil, nil, err
+	}
+	f.known = nil
 	f.look()
 	f.known = f.seen
 	if !exists {
 		f.warn()
 	}
-	f.lookAtLogs()
-	return f.known, nil
+	return f.known, l, nil
 }
 
 // create makes an empty file that only its owner may read and write, since SQLite itself would ask
@@ -152,45 +188,28 @@ func (f *file) warn() {
 	}
 }
 
-// arrive looks before a connection is made, and reports whether there has been a file.
-func (f *file) arrive() (exists bool, err error) {
+// arrive looks before a connection is made, reports whether there has been a file, and counts
+// the connection in its log.
+func (f *file) arrive() (exists bool, l *log, err error) {
+	if err := f.leaveLog(); err != nil {
+		return true, nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.look()
 	switch {
 	case f.known == nil:
-		return false, nil
 	case f.seen == nil:
-		return true, &goneError{path: f.path}
-	case os.SameFile(f.seen, f.known):
-		return true, nil
-	}
-	if err := f.putLogsAside(); err != nil {
-		return true, err
-	}
-	f.tell("the database's file was replaced by another, which is used from now on: " + f.path)
-	f.known, f.missing = f.seen, false
-	return true, nil
-}
-
-// putLogsAside renames the write-ahead log of a file that was replaced, and removes its index:
-// SQLite would take them for those of the file that is there now. What only the log has is kept
-// in it.
-func (f *file) putLogsAside() error {
-	for i, name := range logNames {
-		info, err := os.Stat(f.path + name)
-		if err != nil || f.logs[i] == nil || !os.SameFile(info, f.logs[i]) {
-			continue
+		return true, nil, &goneError{path: f.path}
+	case !os.SameFile(f.seen, f.known):
+		if err := f.putLogAside(f.log.isSame, "of-replaced"); err != nil {
+			return true, nil, fmt.Errorf("put the write-ahead log of the file that was replaced aside: %w", err)
 		}
-		if i == 0 {
-			err = os.Rename(f.path+name, fmt.Sprintf("%s%s.of-replaced-%s", f.path, name, time.Now().UTC().Format("20060102T150405.000")))
-		} else {
-			err = os.Remove(f.path + name)
-		}
-		if err != nil {
-			return fmt.Errorf("put the write-ahead log of the file that was replaced aside: %w", err)
-		}
+		f.tell("the database's file was replaced by another, which is used from now on: " + f.path)
+		f.known, f.missing, f.log = f.seen, false, new(log)
 	}
-	f.logs = [2]fs.FileInfo{}
-	return nil
+	if f.log.open == 0 {
+		f.log = new(log) // the last connection that was closed removed the one before
+	}
+	f.log.open++
+	return f.known != nil, f.log, nil
 }

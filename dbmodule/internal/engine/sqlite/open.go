@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -36,7 +35,7 @@ func Open(target engine.Target) (engine.Opened, error) {
 		BusyTimeout: options.BusyTimeout, Synchronous: options.Synchronous,
 	}
 	if !options.Memory {
-		settings.file = &file{path: options.Path, every: target.CheckInterval, notice: target.Notice}
+		settings.file = newFile(target)
 	}
 	readers := settings
 	readers.Reader = true
@@ -48,6 +47,8 @@ func Open(target engine.Target) (engine.Opened, error) {
 	}
 	if options.Memory {
 		opened.Connected = anchor(opened.OpenReader)
+	} else {
+		opened.Connected = settings.file.watch
 	}
 	return opened, nil
 }
@@ -92,18 +93,24 @@ func Opener(s Settings) engine.OpenFunc {
 	names := map[bool]string{false: s.Name + "?" + s.query().Encode(), true: s.Name + "?" + there.query().Encode()}
 	writer := !s.Reader && !s.ReadOnly
 	return func(context.Context) (engine.Conn, error) {
-		var inner driver.Conn
-		opened, err := s.file.open(func(exists bool) (err error) {
+		var c *conn
+		opened, l, err := s.file.open(func(exists bool) error {
 			if !exists && s.file != nil && !s.ReadOnly && !s.MustExist {
 				s.file.create()
 			}
-			inner, err = (&sqlite.Driver{}).Open(names[exists])
+			inner, err := (&sqlite.Driver{}).Open(names[exists])
+			if err != nil {
+				return err
+			}
+			c, err = newConn(inner, writer, s)
 			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", s.Name, err)
 		}
-		return newConn(inner, writer, s, opened)
+		c.opened, c.log = opened, l
+		s.file.logOpened(c)
+		return c, nil
 	}
 }
 
