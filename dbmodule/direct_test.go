@@ -124,15 +124,26 @@ func TestCompiledQueriesEndWithTheirCaller(t *testing.T) {
 		require.NoError(t, err)
 		all, err := dbmodule.CompileSelect[watchedRow, struct{}](db.Sessions(), func(q *bun.SelectQuery) *bun.SelectQuery { return q.Order("id") })
 		require.NoError(t, err)
-		for range 3 { // as text, and prepared
-			ctx, leave := context.WithCancel(t.Context())
-			read := 0
-			scans.Store(word, func() { read++; leave() })
-			s := db.Sessions().New(dbmodule.ReadOnly())
-			_, err = all.All(ctx, s, struct{}{})
-			require.ErrorIs(t, err, context.Canceled)
-			assert.Less(t, read, rows/2)
-			require.NoError(t, s.Close())
+		for kind, options := range map[string][]dbmodule.SessionOption{"transaction": nil, "read-only": {dbmodule.ReadOnly()}, "autocommit": {dbmodule.Autocommit()}} {
+			for range 3 { // as text, and prepared
+				for name, run := range map[string]func(ctx context.Context, s *dbmodule.Session) error{
+					"compiled": func(ctx context.Context, s *dbmodule.Session) error {
+						_, err := all.All(ctx, s, struct{}{})
+						return err
+					},
+					"builder": func(ctx context.Context, s *dbmodule.Session) error {
+						return s.NewSelect().Model(new([]watchedRow)).Order("id").Scan(ctx)
+					},
+				} {
+					ctx, leave := context.WithCancel(t.Context())
+					read := 0
+					scans.Store(word, func() { read++; leave() })
+					s := db.Sessions().New(options...)
+					require.ErrorIs(t, run(ctx, s), context.Canceled, "%s, %s", kind, name)
+					assert.Less(t, read, rows/2, "%s, %s", kind, name)
+					require.NoError(t, s.Close())
+				}
+			}
 		}
 		assert.Zero(t, db.Stats().InUse)
 	})

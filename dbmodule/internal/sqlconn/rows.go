@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // opened makes the answer of the rows of a query, and of the statement of ours that gives them, if
@@ -53,7 +54,7 @@ func (r *rows) Next(dest []driver.Value) error {
 	straight := r.straight()
 	if !straight || r.measured.rows%glance == glance-1 {
 		if r.obeys() {
-			if err := r.limit.Caller().Err(); err != nil {
+			if err := r.limit.Caller().Err(); err != nil && !r.stored() {
 				return r.measured.failed(err)
 			}
 		}
@@ -82,9 +83,15 @@ const glance = 16
 // straight is set when the wait goes on from the first row to the last.
 func (r *rows) straight() bool { return r.call != nil && r.call.Straight }
 
-// obeys is set when database/sql does not look at the caller's context. What a
-// statement by itself has stored is told in any case.
-func (r *rows) obeys() bool { return r.call != nil && r.call.Result != nil && !r.call.Alone }
+// obeys is set when database/sql does not look at the caller's context.
+func (r *rows) obeys() bool { return r.call != nil && r.call.Result != nil }
+
+// stored reports whether the rows may tell what a statement by itself has stored. They are read
+// to their end then, whatever becomes of the caller's context.
+func (r *rows) stored() bool {
+	d := r.conn.connector.Dialect
+	return r.call.Alone && (!sqltext.PlainSelect(d, r.measured.query) || sqltext.EffectsOf(d, r.measured.query) != 0)
+}
 
 // failed gives an error of the driver its type.
 func (r *rows) failed(err error) error {
