@@ -126,6 +126,67 @@ func TestFunctionsThatAreNotKnown(t *testing.T) {
 	})
 }
 
+// What a function left in its session nobody finds there, also where the server does not tell
+// of it.
+func TestFunctionsLeaveNothing(t *testing.T) {
+	t.Parallel()
+	onOneConnectionOf(t, dbmodule.PostgreSQL, 10, func(t *testing.T, db *dbmodule.Database) {
+		inUnit(t, db, "CREATE SCHEMA tenant", "CREATE TABLE tenant.notes (id INTEGER)", "CREATE TABLE notes (id INTEGER)", "INSERT INTO tenant.notes VALUES (7)",
+			"CREATE FUNCTION use_tenant() RETURNS void LANGUAGE sql AS $$ SELECT set_config('search_path', 'tenant', false) $$",
+			"CREATE FUNCTION make_temporary() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE notes AS SELECT 8 AS id; END $$")
+		for _, statement := range []string{
+			"SELECT use_tenant()", "SELECT public.use_tenant()", "DO $$ BEGIN PERFORM set_config('search_path', 'tenant', false); END $$", "SELECT make_temporary()",
+			"DO $$ BEGIN SET ROLE pg_monitor; END $$", "DO $$ BEGIN SET DateStyle = 'German'; END $$",
+		} {
+			for name, end := range map[string]func(){
+				"a session": func() { inUnit(t, db, statement) },
+				"autocommit": func() {
+					s := db.Sessions().New(dbmodule.Autocommit())
+					_, err := s.ExecContext(t.Context(), statement)
+					require.NoError(t, err)
+					require.NoError(t, s.Close())
+				},
+				"bun.DB": func() {
+					_, err := db.DB().ExecContext(t.Context(), statement)
+					require.NoError(t, err)
+				},
+			} {
+				for range 3 { // as text, and prepared
+					count, err := db.DB().NewSelect().Table("notes").Count(t.Context())
+					require.NoError(t, err)
+					require.Zero(t, count, "%s, %s", statement, name)
+				}
+				end()
+			}
+			var (
+				own   bool
+				style string
+			)
+			require.NoError(t, db.DB().NewRaw("SELECT current_user = session_user, current_setting('DateStyle')").Scan(t.Context(), &own, &style))
+			assert.True(t, own, statement)
+			assert.Equal(t, "ISO, MDY", style, statement)
+		}
+	})
+}
+
+// A procedure may set variables, which only the end of their session resets on MySQL.
+func TestProceduresLeaveNothing(t *testing.T) {
+	t.Parallel()
+	onOneConnectionOf(t, dbmodule.MySQL, 10, func(t *testing.T, db *dbmodule.Database) {
+		inUnit(t, db, "CREATE TABLE notes (id INTEGER)", "CREATE PROCEDURE use_mode() BEGIN SET SESSION lock_wait_timeout = 123, @left = 1; END")
+		for _, statement := range []string{"CALL use_mode()", "EXECUTE IMMEDIATE 'SET @left = 1'", "SELECT 1 INTO @left", "LOCK TABLES notes READ"} {
+			inUnit(t, db, statement)
+			_, err := db.DB().ExecContext(t.Context(), "INSERT INTO notes (id) VALUES (1)")
+			require.NoError(t, err, statement)
+			var left *int64
+			var timeout int64
+			require.NoError(t, db.DB().NewRaw("SELECT @left, @@lock_wait_timeout").Scan(t.Context(), &left, &timeout))
+			assert.Nil(t, left, statement)
+			assert.NotEqual(t, int64(123), timeout, statement)
+		}
+	})
+}
+
 // DDL ends what is prepared on all connections, from when it runs until it is stored.
 func TestDDLEndsPreparedStatements(t *testing.T) {
 	t.Parallel()

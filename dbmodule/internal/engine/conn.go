@@ -69,6 +69,11 @@ type Conn interface {
 	// Reset makes the connection ready for its next user. Its errors say that
 	// there should be none.
 	Reset(ctx context.Context) error
+	// Forget undoes what a unit of work may have left in its session out of sight, in a
+	// function say: settings, a role, temporary tables, open cursors. Prepared statements
+	// stay. It is called outside a transaction. Its errors say that there should be no next
+	// user.
+	Forget(ctx context.Context) error
 	// Valid reports whether the driver would use the connection again. It sends
 	// nothing.
 	Valid() bool

@@ -108,6 +108,9 @@ func (c *DriverConn) Reset(ctx context.Context) error {
 	return nil
 }
 
+// Forget implements Conn for an engine whose functions leave nothing.
+func (c *DriverConn) Forget(context.Context) error { return nil }
+
 // Valid implements Conn.
 func (c *DriverConn) Valid() bool {
 	if validator, ok := c.inner.(driver.Validator); ok {

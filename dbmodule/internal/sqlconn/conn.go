@@ -297,10 +297,19 @@ func (c *Conn) Ready(ctx context.Context, idle time.Duration, ask bool) error {
 	if err := c.inner.Reset(ctx); err != nil {
 		return err
 	}
-	if (ask || c.connector.PrePing) && c.Ping(ctx) != nil {
+	if c.changes.unknown && c.forget(ctx) != nil || (ask || c.connector.PrePing) && c.Ping(ctx) != nil {
 		return driver.ErrBadConn
 	}
 	return nil
+}
+
+// forget ends what the unit of work before may have changed out of sight.
+func (c *Conn) forget(ctx context.Context) error {
+	l := c.limit(ctx)
+	defer l.End()
+	err := c.inner.Forget(l.Context())
+	c.changes.unknown = err != nil
+	return err
 }
 
 // Returned ends what its user did with the connection, and reports whether it may be

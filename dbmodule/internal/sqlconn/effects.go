@@ -17,7 +17,8 @@ type changes struct {
 	// settings that they expect.
 	settings bool
 	// unknown is set when a procedure or a function ran that may have changed
-	// anything. What was prepared before is prepared again after the unit.
+	// anything. What was prepared before is prepared again after the unit, and the engine
+	// forgets settings before the next.
 	unknown bool
 	// schema is set once a statement was DDL, altering until that is stored or
 	// undone.
@@ -89,5 +90,5 @@ func (c *Conn) endChanges() {
 	if c.changes.unknown {
 		c.statements.outdate()
 	}
-	c.changes = changes{settings: c.changes.settings}
+	c.changes = changes{settings: c.changes.settings, unknown: c.changes.unknown}
 }

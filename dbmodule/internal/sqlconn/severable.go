@@ -181,6 +181,10 @@ func (s *severable) Restart(ctx context.Context) error {
 	return s.call(func() error { return s.Conn.Restart(ctx) })
 }
 
+func (s *severable) Forget(ctx context.Context) error {
+	return s.call(func() error { return s.Conn.Forget(ctx) })
+}
+
 func (s *severable) Native(ctx context.Context) (conn any, err error) {
 	err = s.call(func() (err error) {
 		conn, err = s.Conn.Native(ctx)

@@ -47,8 +47,10 @@ func (s *segment) effects(d Dialect) (all Effects, last bool) {
 	case s.isAny(0, "RESET", "DISCARD", "DEALLOCATE", "PREPARE", "USE", "LISTEN", "UNLISTEN", "ATTACH", "DETACH"),
 		s.is(0, "LOAD") && !s.isAny(1, "DATA", "XML"):
 		return Settings, false
-	case s.isAny(0, "CALL", "DO", "EXECUTE", "EXEC", "HANDLER"):
-		return Unknown, false
+	case d == MySQL && s.isAny(0, "CALL", "EXECUTE", "HANDLER", "LOCK", "FLUSH"):
+		return Unknown | Settings, false // variables, cursors and locks outlive it, and nothing resets them
+	case s.isAny(0, "CALL", "DO", "EXECUTE"):
+		return Unknown | s.calls(d), false
 	}
 	return s.calls(d), false
 }
@@ -124,27 +126,42 @@ func (s *segment) calls(d Dialect) (all Effects) {
 	if d == SQLite {
 		return 0 // its functions change none
 	}
-	var before, last Token // the two before t
+	var before, last Token // a name, with those of its schema, and what stands before it
+	qualified := false
 	for t := range s.tokens() {
 		switch {
+		case t.Kind == Symbol && s.text[t.From] == '.':
+			qualified = true
+			continue
+		case qualified && (t.Kind == Word || t.Kind == Quoted):
+			last, qualified = t, false
+			continue
 		case t.Kind == Symbol && s.text[t.From] == '(':
 			all |= s.call(before, last)
 		case t.Kind == Symbol && s.Text(t) == ":=":
 			all |= Settings // a variable
-		case t.Kind == Word && (s.is(0, "SELECT") || s.is(0, "WITH")) && strings.EqualFold(s.Text(t), "INTO"):
+		case t.Kind == Word && (s.is(0, "SELECT") || s.is(0, "WITH")) && strings.EqualFold(s.Text(t), "INTO") && !s.writes(last):
 			all |= s.into(d)
 		}
-		before, last = last, t
+		before, last, qualified = last, t, false
 	}
 	return all
 }
 
+// writes reports whether a word before INTO says that rows are written: behind WITH.
+func (s *segment) writes(verb Token) bool {
+	return verb.Kind == Word && (strings.EqualFold(s.Text(verb), "INSERT") || strings.EqualFold(s.Text(verb), "MERGE"))
+}
+
 // into is SELECT INTO, which makes a table on PostgreSQL.
 func (s *segment) into(d Dialect) Effects {
-	if d == PostgreSQL && !s.is(0, "WITH") {
-		return Schema | Settings // it may be a temporary one
+	switch {
+	case d == MySQL:
+		return Unknown | Settings // a variable
+	case s.is(0, "WITH"):
+		return Unknown
 	}
-	return Unknown
+	return Schema | Settings // it may be a temporary one
 }
 
 // call reads what stands before an opening bracket.

@@ -98,6 +98,7 @@ func TestEffectsOf(t *testing.T) {
 			"", ";", "SELECT 1", "SELECT count(*) FROM t", "INSERT INTO set_config (a, b) VALUES (1, 2)", "SELECT 'SET x = 1; DROP TABLE t'",
 			"WITH w(a) AS (SELECT 1) UPDATE t SET a = lower(b) WHERE (c IN (1, 2))", "BEGIN", "COMMIT", "SAVEPOINT a",
 			`SELECT "a"."b", coalesce(max(c), 0) FROM "t" AS "t" JOIN (SELECT 1) AS u (x) ON (TRUE) WHERE EXISTS (SELECT 1)`,
+			`INSERT INTO s.t (a) SELECT 1`, `WITH w AS (SELECT 1) INSERT INTO "s"."t" ("a") SELECT 1`, "SELECT t.*, lower(a) FROM s.t JOIN s.u (x) ON (TRUE)",
 			"INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2", "(SELECT 1) UNION (SELECT 2)", "SELECT a FROM (VALUES (1)) v (a)", "DELETE FROM t /* ; SET x = 1 */",
 		}},
 		{ddl, dialects, []string{
@@ -121,7 +122,11 @@ func TestEffectsOf(t *testing.T) {
 		}},
 		{0, []sqltext.Dialect{pg}, []string{"SET LOCAL plan_cache_mode = force_custom_plan", `SELECT "set_config" FROM t`}},
 		{ddl | settings, []sqltext.Dialect{pg}, []string{"SELECT a INTO TEMP u FROM t"}},
-		{unknown, []sqltext.Dialect{pg, my}, []string{"CALL p()", "DO $$x$$", "SELECT use_tenant(1)", "SELECT a.lower_it(b) FROM t", "EXECUTE a", "SELECT * FROM f(1)"}},
+		{unknown, []sqltext.Dialect{pg, my}, []string{"DO $$x$$", "SELECT use_tenant(1)", "SELECT a.lower_it(b) FROM t", "SELECT t.* FROM f(1)", "INSERT INTO s.t SELECT f(1)"}},
+		{unknown, []sqltext.Dialect{pg}, []string{"CALL p()", "EXECUTE a"}},
+		{unknown | settings, []sqltext.Dialect{my}, []string{
+			"CALL p()", "EXECUTE a", "EXECUTE IMMEDIATE 'SET @a = 1'", "SELECT a INTO @a FROM t", "HANDLER t OPEN", "LOCK TABLES t WRITE", "FLUSH TABLES WITH READ LOCK", "DO f(@a := 1)",
+		}},
 		{settings, []sqltext.Dialect{my}, []string{"SET x = 1", "SET SESSION x = 1", "SET @a = 1", "SET NAMES utf8", "USE d", "SELECT @a := 1", "SET LOCAL x = 1"}},
 		{0, []sqltext.Dialect{my}, []string{"SET STATEMENT max_statement_time = 1 FOR SELECT 1", "LOAD DATA INFILE 'x' INTO TABLE t"}},
 	} {

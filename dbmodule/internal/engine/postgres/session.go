@@ -111,6 +111,19 @@ func (c *conn) QueryAnySettings(ctx context.Context, query string, args []driver
 	return c.DriverConn.Query(ctx, query, args)
 }
 
+// forget is DISCARD ALL without what the connection keeps by itself: its prepared statements,
+// and locks that whoever took them releases.
+const forget = "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES"
+
+// Forget implements engine.Conn. Behind a pooler the session is another one by now.
+func (c *conn) Forget(ctx context.Context) error {
+	if c.session.known && !c.session.direct {
+		return nil
+	}
+	_, err := c.pg.PgConn().Exec(ctx, forget).ReadAll()
+	return err
+}
+
 // ClosesLate implements engine.Conn.
 func (c *conn) ClosesLate() bool { return true }
 
