@@ -8,8 +8,10 @@ import (
 	"reflect"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/openhands-go/server/dbmodule/internal/compiled"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
 // Compiled is a query that is written once with Bun's builders and run many times. The
@@ -83,7 +85,7 @@ func (c *Compiled[M, P]) One(ctx context.Context, s *Session, parameters P) (*M,
 	if err != nil {
 		return nil, err
 	}
-	result := &compiled.One[M]{Query: c.query, Row: new(M), Whole: text.Writes}
+	result := &compiled.One[M]{From: c.query.Rows(), Row: new(M), Whole: text.Writes}
 	n, err := s.scanText(ctx, &text, result)
 	if err == nil && n == 0 {
 		err = ErrNotFound
@@ -101,7 +103,7 @@ func (c *Compiled[M, P]) All(ctx context.Context, s *Session, parameters P) ([]M
 	if err != nil {
 		return nil, err
 	}
-	result := &compiled.Many[M]{Query: c.query, Rows: make([]M, 0, c.query.Expected())}
+	result := &compiled.Many[M]{From: c.query.Rows(), Rows: make([]M, 0, c.query.Expected())}
 	if _, err := s.scanText(ctx, &text, result); err != nil {
 		return nil, err
 	}
@@ -115,7 +117,7 @@ func (c *Compiled[M, P]) All(ctx context.Context, s *Session, parameters P) ([]M
 func (c *Compiled[M, P]) Each(ctx context.Context, s *Session, parameters P, do func(row *M) (more bool)) error {
 	text, err := c.text(ctx, &parameters)
 	if err == nil {
-		_, err = s.scanText(ctx, &text, &compiled.Each[M]{Query: c.query, Do: do})
+		_, err = s.scanText(ctx, &text, &compiled.Each[M]{From: c.query.Rows(), Do: do})
 	}
 	return err
 }
@@ -130,7 +132,7 @@ func (c *Compiled[M, P]) Exec(ctx context.Context, s *Session, parameters P) (sq
 	if !text.Returns {
 		return s.execText(ctx, &text)
 	}
-	n, err := s.scanText(ctx, &text, &compiled.Many[M]{Query: c.query})
+	n, err := s.scanText(ctx, &text, &compiled.Many[M]{From: c.query.Rows()})
 	return driver.RowsAffected(n), err
 }
 
@@ -147,6 +149,42 @@ func (c *Compiled[M, P]) text(ctx context.Context, parameters *P) (compiled.Text
 		return compiled.Text{}, fmt.Errorf("dbmodule: write compiled query: %w", err)
 	}
 	return text, nil
+}
+
+// Reader reads the rows of ordinary SELECTs into structs of the model M, one by one. It does
+// for queries that differ from run to run what [Compiled.Each] does: how a row becomes a struct is
+// found out once for the columns that come, and only one row is in memory at a time. It is safe for
+// concurrent use.
+type Reader[M any] struct {
+	rows *compiled.Rows
+}
+
+// NewReader makes a reader of a model, a struct with a table, for the database of these sessions.
+func NewReader[M any](sessions *SessionFactory) (*Reader[M], error) {
+	rows, err := compiled.NewRows(sessions.writer.db, reflect.TypeFor[M]())
+	if err != nil {
+		return nil, fmt.Errorf("dbmodule: make reader of %s: %w", reflect.TypeFor[M](), err)
+	}
+	return &Reader[M]{rows}, nil
+}
+
+// Each runs the query and calls do with each row, until do returns false; see [Compiled.Each]. The
+// query's columns are those of M, as for Scan of Bun's: one that M does not have is an error, unless its name
+// begins with _. Bun's relations are not read, and a comment from the context (bun.WithComment) is not added.
+func (r *Reader[M]) Each(ctx context.Context, s *Session, q *bun.SelectQuery, do func(row *M) (more bool)) error {
+	if hook, ok := q.GetModel().(schema.BeforeAppendModelHook); ok { // as Bun calls it for a model with values
+		if err := hook.BeforeAppendModel(ctx, q); err != nil {
+			return err
+		}
+	}
+	query, err := q.AppendQuery(q.DB().QueryGen(), nil)
+	if err != nil {
+		return err
+	}
+	text := compiled.Text{Query: string(query), Returns: true}
+	text.Plain = s.options.readOnly && sqltext.PlainSelect(s.factory.dialect, text.Query)
+	_, err = s.scanText(ctx, &text, &compiled.Each[M]{From: r.rows, Do: do})
+	return err
 }
 
 // CompiledInsert is an INSERT of structs of the model M that was written once; see
@@ -179,7 +217,7 @@ func (c *CompiledInsert[M]) Exec(ctx context.Context, s *Session, row *M) (sql.R
 		return nil, fmt.Errorf("dbmodule: write compiled insert: %w", err)
 	}
 	if text.Returns {
-		n, err := s.scanText(ctx, &text, &compiled.One[M]{Query: c.query, Row: row, Whole: true})
+		n, err := s.scanText(ctx, &text, &compiled.One[M]{From: c.query.Rows(), Row: row, Whole: true})
 		return driver.RowsAffected(n), err
 	}
 	result, err := s.execText(ctx, &text)
@@ -205,7 +243,7 @@ func (c *CompiledInsert[M]) ExecAll(ctx context.Context, s *Session, rows *[]M) 
 		return nil, fmt.Errorf("dbmodule: write compiled insert: %w", err)
 	}
 	if text.Returns {
-		result := &compiled.Many[M]{Query: c.query, Rows: *rows}
+		result := &compiled.Many[M]{From: c.query.Rows(), Rows: *rows}
 		n, err := s.scanText(ctx, &text, result)
 		*rows = result.Rows
 		return driver.RowsAffected(n), err

@@ -336,7 +336,7 @@ func TestCompiledQueriesCallHooksOfRows(t *testing.T) {
 }
 
 // Each gives the rows one by one, and ends where it is told.
-func TestCompiledEach(t *testing.T) {
+func TestEach(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {
 		createThings(t, db)
@@ -352,31 +352,87 @@ func TestCompiledEach(t *testing.T) {
 			return q.Where("t.id >= ?id").OrderExpr("t.id")
 		})
 		require.NoError(t, err)
-		for _, option := range []dbmodule.SessionOption{dbmodule.ReadOnly(), dbmodule.Autocommit(), dbmodule.Snapshot()} {
-			s := db.Sessions().New(option)
-			for range 3 {
-				want, err := from.All(t.Context(), s, byID{1})
-				require.NoError(t, err)
-				require.Len(t, want, 3)
-				var found []Thing
-				require.NoError(t, from.Each(t.Context(), s, byID{1}, func(row *Thing) bool {
-					found = append(found, *row)
-					assert.ErrorIs(t, s.NewSelect().Model(new(Thing)).Limit(1).Scan(t.Context()), dbmodule.ErrConcurrentUse)
-					return true
-				}))
-				assert.Equal(t, want, found, "nothing of a row is left in the next")
-				calls := 0
-				require.NoError(t, from.Each(t.Context(), s, byID{1}, func(*Thing) bool {
-					calls++
-					return calls < 2
-				}))
-				assert.Equal(t, 2, calls)
-				require.NoError(t, from.Each(t.Context(), s, byID{1000}, func(*Thing) bool {
-					t.Error("there is no row")
-					return true
-				}))
-			}
-			require.NoError(t, s.Close())
+		reader, err := dbmodule.NewReader[Thing](db.Sessions())
+		require.NoError(t, err)
+		for name, each := range map[string]func(context.Context, *dbmodule.Session, byID, func(*Thing) bool) error{
+			"compiled": from.Each,
+			"ordinary": func(ctx context.Context, s *dbmodule.Session, from byID, do func(*Thing) bool) error {
+				return reader.Each(ctx, s, s.NewSelect().Model((*Thing)(nil)).Where("t.id >= ?", from.ID).Order("t.id"), do)
+			},
+		} {
+			t.Run(name, func(t *testing.T) { eachIsLikeAll(t, db, from, each) })
 		}
+	})
+}
+
+// eachIsLikeAll compares Each of a query with All.
+func eachIsLikeAll(
+	t *testing.T, db *dbmodule.Database, from *dbmodule.Compiled[Thing, byID],
+	each func(context.Context, *dbmodule.Session, byID, func(*Thing) bool) error,
+) {
+	t.Helper()
+	for _, option := range []dbmodule.SessionOption{dbmodule.ReadOnly(), dbmodule.Autocommit(), dbmodule.Snapshot()} {
+		s := db.Sessions().New(option)
+		for range 3 {
+			want, err := from.All(t.Context(), s, byID{1})
+			require.NoError(t, err)
+			require.Len(t, want, 3)
+			var found []Thing
+			require.NoError(t, each(t.Context(), s, byID{1}, func(row *Thing) bool {
+				found = append(found, *row)
+				assert.ErrorIs(t, s.NewSelect().Model(new(Thing)).Limit(1).Scan(t.Context()), dbmodule.ErrConcurrentUse)
+				return true
+			}))
+			assert.Equal(t, want, found, "nothing of a row is left in the next")
+			calls := 0
+			require.NoError(t, each(t.Context(), s, byID{1}, func(*Thing) bool {
+				calls++
+				return calls < 2
+			}))
+			assert.Equal(t, 2, calls)
+			require.NoError(t, each(t.Context(), s, byID{1000}, func(*Thing) bool {
+				t.Error("there is no row")
+				return true
+			}))
+		}
+		require.NoError(t, s.Close())
+	}
+}
+
+// A Reader reads queries with other columns in turns, and says what it can't read.
+func TestReader(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		_, err := dbmodule.NewReader[int](db.Sessions())
+		require.EqualError(t, err, "dbmodule: make reader of int: the model is int: want a struct")
+		createThings(t, db)
+		insert, _ := thingQueries(t, db)
+		rows := things()[:2]
+		require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+			_, err := insert.ExecAll(ctx, s, &rows)
+			return err
+		}))
+		reader, err := dbmodule.NewReader[Thing](db.Sessions())
+		require.NoError(t, err)
+		s := db.Sessions().New(dbmodule.ReadOnly())
+		defer func() { assert.NoError(t, s.Close()) }()
+		for _, columns := range [][]string{{"id", "text"}, {"text"}, {"text", "id", "moment"}, {"id", "text"}} {
+			var want, found []Thing
+			require.NoError(t, s.NewSelect().Model(&want).Column(columns...).Order("id").Scan(t.Context()))
+			require.NoError(t, reader.Each(t.Context(), s, s.NewSelect().Model((*Thing)(nil)).Column(columns...).Order("id"), func(row *Thing) bool {
+				found = append(found, *row)
+				return true
+			}))
+			require.Len(t, found, 2)
+			assert.Equal(t, want, found, columns)
+		}
+		never := func(*Thing) bool { panic("there is no row") }
+		q := func() *bun.SelectQuery { return s.NewSelect().Model((*Thing)(nil)) }
+		require.ErrorContains(t, reader.Each(t.Context(), s, q().ColumnExpr("1 AS other"), never), `does not have column "other"`)
+		require.Error(t, reader.Each(t.Context(), s, q().Where("no_column = 1"), never))
+		require.NoError(t, reader.Each(t.Context(), s, q().Where("1 = 0"), never))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, reader.Each(ctx, s, q(), never), context.Canceled)
 	})
 }

@@ -63,7 +63,26 @@ func (d *differential) compiled(a, b, op string) (s step) {
 	if a == b {
 		read = read[:2] // Bun panics on a column that comes twice to a field of type any
 	}
-	switch d.IntN(4) {
+	switch d.IntN(5) {
+	case 4:
+		s.text = "SELECT read by a Reader WHERE " + where
+		build := func(q *bun.SelectQuery, args []any) *bun.SelectQuery {
+			return q.ModelTableExpr("? AS x", bun.Ident(table)).Column(read...).Where(where, anyValues{args[0], args[1]}).OrderExpr("x.id")
+		}
+		reader, err := dbmodule.NewReader[anyRow](d.prepared.Sessions())
+		fail(err)
+		s.run = compiledStep(func(ctx context.Context, s *dbmodule.Session, args []any) (string, error) {
+			var rows []anyRow
+			err := reader.Each(ctx, s, build(s.NewSelect().Model((*anyRow)(nil)), args), func(row *anyRow) bool {
+				rows = append(rows, *row)
+				return true
+			})
+			return printedRows(rows), err
+		}, func(ctx context.Context, db bun.IDB, args []any) (string, error) {
+			var rows []anyRow
+			err := build(db.NewSelect().Model(&rows), args).Scan(ctx)
+			return printedRows(rows), err
+		})
 	case 0:
 		s.text = "compiled SELECT WHERE " + where
 		build := func(q *bun.SelectQuery) *bun.SelectQuery {

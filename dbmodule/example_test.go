@@ -134,6 +134,36 @@ func ExampleCompileSelect() {
 	// dbmodule: compile select of dbmodule_test.Song: Song has no column "titel": its columns are id, title
 }
 
+func ExampleNewReader() {
+	ctx := context.Background()
+	db, err := openSongs(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = db.Close() }()
+	reader, err := dbmodule.NewReader[Song](db.Sessions()) // one for the life of the program
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(db.Sessions().InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
+		songs := []Song{{Title: "Autumn Leaves"}, {Title: "Blue in Green"}, {Title: "Caravan"}}
+		if _, err := s.NewInsert().Model(&songs).Exec(ctx); err != nil {
+			return err
+		}
+		q := s.NewSelect().Model((*Song)(nil)).Where("title > ?", "B").Order("title")
+		return reader.Each(ctx, s, q, func(song *Song) bool {
+			fmt.Println(song.ID, song.Title)
+			return true
+		})
+	}))
+	// Output:
+	// 2 Blue in Green
+	// 3 Caravan
+	// <nil>
+}
+
 func ExampleSessionFactory_New() {
 	ctx := context.Background()
 	db, err := openSongs(ctx)

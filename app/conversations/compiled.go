@@ -21,6 +21,8 @@ type compiled struct {
 	// begin stores a conversation that may be there.
 	begin   *dbmodule.CompiledInsert[Conversation]
 	advance *dbmodule.Compiled[Conversation, advanced]
+	// rows reads listings, whose queries hang on their filters.
+	rows *dbmodule.Reader[Conversation]
 }
 
 // key names a conversation.
@@ -28,7 +30,7 @@ type key struct{ ID string }
 
 func compile(sessions *dbmodule.SessionFactory) (compiled, error) {
 	var c compiled
-	var errs [6]error
+	var errs [7]error
 	c.get, errs[0] = dbmodule.CompileSelect[Conversation, key](sessions, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return standingOnly(q.ExcludeColumn(unshown...).Where("conversation.id = ?id"))
 	})
@@ -46,6 +48,7 @@ func compile(sessions *dbmodule.SessionFactory) (compiled, error) {
 	c.advance, errs[5] = dbmodule.CompileUpdate[Conversation, advanced](sessions, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 		return setAdvanced(q)
 	})
+	c.rows, errs[6] = dbmodule.NewReader[Conversation](sessions)
 	return c, errors.Join(errs[:]...)
 }
 

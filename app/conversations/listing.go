@@ -2,7 +2,6 @@ package conversations
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -124,21 +123,21 @@ func escapeLike(text string) string {
 // earlier when its conversations reach [paging.MaxBytes]; it has one at least. They count in
 // room, nil for none: where it has no room for them, nothing is returned, and room calls
 // Page again.
-func (*Store) Page(
+func (s *Store) Page(
 	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
-	return pageWithout(ctx, db, room, unshown, f, order, pageID, limit)
+	return s.pageWithout(ctx, db, room, unshown, f, order, pageID, limit)
 }
 
 // AppPage is [Store.Page] for [Conversation.AppInfo], which shows less of them.
-func (*Store) AppPage(
+func (s *Store) AppPage(
 	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
-	return pageWithout(ctx, db, room, unshownToApps, f, order, pageID, limit)
+	return s.pageWithout(ctx, db, room, unshownToApps, f, order, pageID, limit)
 }
 
 // pageWithout is Page without columns.
-func pageWithout(
+func (s *Store) pageWithout(
 	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, columns []string, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	p, err := placeOf(order, pageID)
@@ -150,7 +149,7 @@ func pageWithout(
 		return nil, "", err
 	}
 	q := pageQuery(db.NewSelect().Model((*Conversation)(nil)).ExcludeColumn(columns...), f, w, p, limit)
-	rows, more, err := gather(ctx, q, room, limit, paging.MaxBytes)
+	rows, more, err := s.gather(ctx, db, q, room, limit, paging.MaxBytes)
 	if err != nil {
 		return nil, "", fmt.Errorf("conversations: list: %w", err)
 	}
@@ -164,30 +163,26 @@ func pageWithout(
 // gather reads conversations one by one, so that not all of them are in memory before it is
 // known how large they are. It ends, and reports that there are more, before the one with which
 // they would be more than limit, or than most bytes, unless that is the first.
-func gather(ctx context.Context, q *bun.SelectQuery, room *httpmodule.Room, limit, most int) (found []*Conversation, more bool, err error) {
-	rows, err := q.Rows(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+func (s *Store) gather(
+	ctx context.Context, db *dbmodule.Session, q *bun.SelectQuery, room *httpmodule.Room, limit, most int,
+) (found []*Conversation, more bool, err error) {
 	count, bytes := 0, 0
-	for rows.Next() {
-		c := new(Conversation)
-		if err := q.DB().ScanRow(ctx, rows, c); err != nil {
-			return nil, false, err
-		}
-		size := c.size()
+	err = s.compiled.rows.Each(ctx, db, q, func(row *Conversation) bool {
+		size := row.size()
 		if count == limit || count > 0 && bytes+size > most {
-			return found, true, nil
+			more = true
+			return false
 		}
 		count, bytes = count+1, bytes+size
 		if !room.Add(size) {
 			found = nil
-			continue
+			return true
 		}
-		found = append(found, c)
-	}
-	return found, false, rows.Err()
+		kept := *row
+		found = append(found, &kept)
+		return true
+	})
+	return found, more, err
 }
 
 // pageAfter is the id of the page that begins after c.

@@ -89,12 +89,12 @@ const maxBatchBytes = 64 << 20
 // Batch reads what views show of conversations, in the order of ids, nil where there is none.
 // More than maxBatchBytes in all are a [wire.Invalid]. They count in room, nil for none: where
 // it has no room for them, nothing is returned, and room calls Batch again.
-func (*Store) Batch(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, ids []string) ([]*Conversation, error) {
+func (s *Store) Batch(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, ids []string) ([]*Conversation, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	q := db.NewSelect().Model((*Conversation)(nil)).ExcludeColumn(unshown...).Where("conversation.id IN (?)", bun.List(ids))
-	rows, more, err := gather(ctx, standingOnly(q), room, len(ids), maxBatchBytes)
+	rows, more, err := s.gather(ctx, db, standingOnly(q), room, len(ids), maxBatchBytes)
 	if err != nil {
 		return nil, fmt.Errorf("conversations: get %d: %w", len(ids), err)
 	}

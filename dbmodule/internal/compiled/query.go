@@ -25,6 +25,7 @@ type Query struct {
 	live    *bun.DB
 	dialect sqltext.Dialect
 	table   *schema.Table
+	rows    *Rows
 	build   Build
 	// own is set when the model is the parameters: what is written then hangs on which
 	// fields are zero.
@@ -37,7 +38,6 @@ type Query struct {
 	mu       sync.Mutex // of writer
 	writer   *writer
 	rendered atomic.Pointer[rendering]
-	plans    atomic.Pointer[plan]
 	expected atomic.Int64
 }
 
@@ -83,7 +83,8 @@ func New(db *bun.DB, d sqltext.Dialect, model, parameters reflect.Type, build Bu
 	if err != nil {
 		return nil, err
 	}
-	q = &Query{live: db, dialect: d, table: db.Table(model), build: build, own: model == parameters, writer: newWriter(db.Dialect(), model, p)}
+	table := db.Table(model)
+	q = &Query{live: db, dialect: d, table: table, rows: &Rows{table: table}, build: build, own: model == parameters, writer: newWriter(db.Dialect(), model, p)}
 	rendered, err := q.render()
 	if err != nil {
 		return nil, err
@@ -329,6 +330,9 @@ func (q *Query) byBuilder(rows reflect.Value) (Text, error) {
 
 // mostExpected bounds the memory that is made ready for rows.
 const mostExpected = 256
+
+// Rows tells how rows of the query become structs.
+func (q *Query) Rows() *Rows { return q.rows }
 
 // Expect remembers how many rows a result had, and Expected returns it: the next may have
 // as many.

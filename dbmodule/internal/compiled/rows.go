@@ -7,108 +7,11 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"slices"
-	"sync"
 	"time"
 	"unsafe"
 
 	"github.com/uptrace/bun/schema"
 )
-
-// plan is how the columns of a result are read into a struct. It is made once.
-type plan struct {
-	typ     reflect.Type
-	names   []string
-	columns []column
-	readers sync.Pool // of *reader
-}
-
-// column is where one column goes.
-type column struct {
-	// field is nil for a column that is left out.
-	field *schema.Field
-	// as is how it is stored without reflection, if the driver gives a value of that
-	// very type; offset is where.
-	as     stored
-	offset uintptr
-}
-
-type stored uint8
-
-const (
-	byBun stored = iota
-	asString
-	asInt64
-	asInt
-	asFloat64
-	asBool
-	asTime
-)
-
-// planOf returns the plan for the columns of a result.
-func (q *Query) planOf(names []string) (*plan, error) {
-	if p := q.plans.Load(); p != nil && slices.Equal(p.names, names) {
-		return p, nil
-	}
-	p := &plan{typ: q.table.Type, names: names, columns: make([]column, len(names))}
-	for i, name := range names {
-		if len(name) > 1 && name[0] == '"' && name[len(name)-1] == '"' {
-			name = name[1 : len(name)-1] // as Bun does for SQLite
-		}
-		field := q.table.LookupField(name)
-		if field == nil {
-			if name == "" || name[0] == '_' {
-				continue
-			}
-			return nil, fmt.Errorf("bun: %s does not have column %q", q.table.TypeName, name)
-		}
-		p.columns[i] = columnOf(p.typ, field)
-	}
-	p.readers.New = func() any {
-		r := &reader{plan: p, dest: make([]any, len(names))}
-		for i := range r.dest {
-			r.dest[i] = r
-		}
-		return r
-	}
-	q.plans.Store(p)
-	return p, nil
-}
-
-var scanner = reflect.TypeFor[sql.Scanner]()
-
-// columnOf decides how a field is stored. What has a form of its own is left to Bun.
-func columnOf(typ reflect.Type, field *schema.Field) column {
-	made := column{field: field}
-	for i, index := range field.Index {
-		if i > 0 && typ.Kind() == reflect.Pointer {
-			return column{field: field}
-		}
-		at := typ.Field(index)
-		made.offset += at.Offset
-		typ = at.Type
-	}
-	if reflect.PointerTo(typ).Implements(scanner) || field.Tag.HasOption("msgpack") || field.Tag.HasOption("json_use_number") {
-		return made
-	}
-	switch typ.Kind() {
-	case reflect.String:
-		made.as = asString
-	case reflect.Int64:
-		made.as = asInt64
-	case reflect.Int:
-		made.as = asInt
-	case reflect.Float64:
-		made.as = asFloat64
-	case reflect.Bool:
-		made.as = asBool
-	case reflect.Struct:
-		if typ == reflect.TypeFor[time.Time]() {
-			made.as = asTime
-		}
-	}
-	return made
-}
 
 // reader reads rows one after the other. It is what database/sql scans each column into.
 type reader struct {
@@ -256,8 +159,8 @@ func readRow[T any](ctx context.Context, r *reader, rows source, to *T) error {
 
 // One reads a row into a struct: it is a model of Bun's.
 type One[T any] struct {
-	Query *Query
-	Row   *T
+	From *Rows
+	Row  *T
 	// Whole reads the result to its end, where errors may come after the first row.
 	Whole bool
 }
@@ -282,7 +185,7 @@ func (o *One[T]) scan(ctx context.Context, rows source) (n int, err error) {
 	if !rows.Next() {
 		return 0, rows.Err()
 	}
-	if err := readRows(rows, o.Query, func(r *reader) error { return readRow(ctx, r, rows, o.Row) }); err != nil {
+	if err := readRows(rows, o.From, func(r *reader) error { return readRow(ctx, r, rows, o.Row) }); err != nil {
 		return 0, err
 	}
 	n = 1
@@ -297,8 +200,8 @@ func (o *One[T]) scan(ctx context.Context, rows source) (n int, err error) {
 
 // Many reads all rows. Structs that are in the slice already are used again.
 type Many[T any] struct {
-	Query *Query
-	Rows  []T
+	From *Rows
+	Rows []T
 }
 
 // Value is the slice.
@@ -319,7 +222,7 @@ func (m *Many[T]) ReadRows(ctx context.Context, rows driver.Rows) (n int, err er
 
 func (m *Many[T]) scan(ctx context.Context, rows source) (n int, err error) {
 	m.Rows = m.Rows[:0]
-	err = readRows(rows, m.Query, func(r *reader) error {
+	err = readRows(rows, m.From, func(r *reader) error {
 		for rows.Next() {
 			if len(m.Rows) < cap(m.Rows) {
 				m.Rows = m.Rows[:len(m.Rows)+1]
@@ -340,8 +243,8 @@ func (m *Many[T]) scan(ctx context.Context, rows source) (n int, err error) {
 
 // Each gives rows to Do one after the other, until that says false. They all come in one struct.
 type Each[T any] struct {
-	Query *Query
-	Do    func(row *T) (more bool)
+	From *Rows
+	Do   func(row *T) (more bool)
 }
 
 // Value is a struct as they come.
@@ -362,7 +265,7 @@ func (e *Each[T]) ReadRows(ctx context.Context, rows driver.Rows) (n int, err er
 
 func (e *Each[T]) scan(ctx context.Context, rows source) (n int, err error) {
 	row := new(T)
-	err = readRows(rows, e.Query, func(r *reader) error {
+	err = readRows(rows, e.From, func(r *reader) error {
 		for rows.Next() {
 			*row = *new(T)
 			if err := readRow(ctx, r, rows, row); err != nil {
@@ -378,12 +281,12 @@ func (e *Each[T]) scan(ctx context.Context, rows source) (n int, err error) {
 }
 
 // readRows lends a reader of the result's rows.
-func readRows(rows source, q *Query, read func(*reader) error) error {
+func readRows(rows source, from *Rows, read func(*reader) error) error {
 	names, err := rows.Columns()
 	if err != nil {
 		return err
 	}
-	p, err := q.planOf(names)
+	p, err := from.planOf(names)
 	if err != nil {
 		return err
 	}
