@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
@@ -125,6 +126,9 @@ func (p *parser) kindOf(d sqltext.Dialect, value string) (k byte, ok bool) {
 	if value == "NULL" || d == sqltext.MySQL && (value == "TRUE" || value == "FALSE") {
 		return value[0], true
 	}
+	if isPlainString(d, value) {
+		return byte(textLiteral), true
+	}
 	p.Statement = Statement{dialect: d, text: value, literals: p.literals[:0], key: p.key[:0], owner: p}
 	p.reader, p.copied = sqltext.NewReader(d, value), 0
 	p.next()
@@ -136,6 +140,17 @@ func (p *parser) kindOf(d sqltext.Dialect, value string) (k byte, ok bool) {
 		k |= negative
 	}
 	return k, l.start == 0 && l.end == len(value)
+}
+
+// isPlainString reports whether a value is a string in which no character means something
+// to the engine; see [parser.string]. Nobody need read those one by one.
+func isPlainString(d sqltext.Dialect, value string) bool {
+	if len(value) < 2 || value[0] != '\'' || value[len(value)-1] != '\'' {
+		return false
+	}
+	inner := value[1 : len(value)-1]
+	return strings.IndexByte(inner, '\'') < 0 && strings.IndexByte(inner, 0) < 0 && utf8.ValidString(inner) &&
+		(d != sqltext.MySQL || strings.IndexByte(inner, '\\') < 0)
 }
 
 // readingOf finds the values, which have these kinds, among the literals of a statement. That

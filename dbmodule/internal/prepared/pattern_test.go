@@ -91,6 +91,22 @@ func BenchmarkPattern(b *testing.B) {
 			prepared.Recognise(sqltext.SQLite, text).Release()
 		}
 	})
+	b.Run("strings", func(b *testing.B) {
+		pattern := prepared.NewPattern(sqltext.SQLite)
+		text, values := "INSERT INTO e (a, b, c) VALUES (", []prepared.Span(nil)
+		for i, value := range []string{"'kind'", "'agent'", "'" + strings.Repeat("a word ", 150) + "'"} {
+			if i > 0 {
+				text += ", "
+			}
+			values = append(values, prepared.Span{From: len(text), To: len(text) + len(value)})
+			text += value
+		}
+		text += ")"
+		b.ReportAllocs()
+		for b.Loop() {
+			pattern.Recognise(text, values).Release()
+		}
+	})
 	b.Run("pattern", func(b *testing.B) {
 		pattern := prepared.NewPattern(sqltext.SQLite)
 		b.ReportAllocs()
