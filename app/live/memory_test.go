@@ -67,3 +67,33 @@ func TestLargeEventsOfStreamsCountInTheBudget(t *testing.T) {
 		})
 	}
 }
+
+// A client's large message waits for memory.
+func TestLargeMessagesOfClientsCountInTheBudget(t *testing.T) {
+	t.Parallel()
+	s := apptest.New(t, dbtest.Config(t, dbmodule.SQLite), func(cfg *httpmodule.Config) { cfg.MemoryBudget = 16 << 20 })
+	base := s.Listen(t)
+	apptest.JSON[any](t, s, "POST", push, fmt.Sprintf(`[{"id":"large","text":%q}]`, strings.Repeat("x", 15<<20)), 200)
+	c := open(t, base, "/sockets/session/"+id)
+	require.Equal(t, "sync", c.next().Type)
+	other := open(t, base, "/sockets/session/"+id+"?after_seq=-1") // reads nothing more, and has the memory
+	require.Equal(t, "sync", other.next().Type)
+	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		return s.DoWithin(ctx, "GET", "/api/conversations/"+id+"/events/large", "").Status == http.StatusServiceUnavailable
+	}, limit, time.Millisecond)
+	c.send(fmt.Sprintf(`{"role":"user","content":[{"type":"text","text":%q}]}`, strings.Repeat("x", 200<<10)))
+	stored := make(chan string, 1)
+	go func() {
+		f, _, _ := c.read()
+		stored <- f.Type
+	}()
+	select {
+	case <-stored:
+		t.Error("the message is stored without memory for it")
+	case <-time.After(time.Second):
+	}
+	_ = other.ws.CloseNow()
+	assert.Equal(t, "durable", <-stored)
+}

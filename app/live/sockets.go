@@ -19,7 +19,7 @@ import (
 	"github.com/openhands-go/server/httpmodule/httpstream"
 )
 
-// messageLimit is how large a client's message may be.
+// messageLimit is how large a client's message may be: it may have pictures, and upstream takes as much.
 const messageLimit = 16 << 20
 
 type handlers struct {
@@ -63,7 +63,7 @@ func (h *handlers) socket(c echo.Context, speak func(id string) (*protocol, erro
 		if err := who.identify(ctx, socket); err != nil {
 			return err
 		}
-		socket.SetReadLimit(messageLimit)
+		socket.SetCountedReadLimit(messageLimit)
 		m, through, err := h.rooms.join(ctx, id)
 		switch {
 		case errors.Is(err, dbmodule.ErrNotFound):
@@ -124,7 +124,9 @@ func (l *listener) serve(ctx context.Context, through int64) error {
 			if !there {
 				return nil
 			}
-			if err := l.receive(ctx, frame); err != nil {
+			err := l.receive(ctx, frame)
+			l.socket.FrameDone(frame)
+			if err != nil {
 				return err
 			}
 		}

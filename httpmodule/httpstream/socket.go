@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net"
 	"net/http"
@@ -33,7 +32,7 @@ const (
 	ReasonTooLarge    = "frame_too_large"
 	reasonStopping    = "the server is stopping"
 	reasonFull        = "too many connections"
-	firstReadLimit    = 64 << 10
+	uncounted         = 64 << 10
 	frames            = 8
 	missedHeartbeats  = 2
 	mostReason        = 120
@@ -61,6 +60,9 @@ func (*Streams) Slow() error { return errSlow }
 // errTooLarge closes a socket whose client has sent more than it may.
 var errTooLarge = &CloseError{Code: CloseTooLarge, Reason: ReasonTooLarge}
 
+// errNoMemory closes a socket for whose client's message the server had no memory in time.
+var errNoMemory = &CloseError{Code: CloseTryAgain, Reason: "no memory left for so large a message"}
+
 // SocketFunc serves one websocket, in a goroutine of its own. The request is over by then: ctx has
 // the values that middleware put into the request's context, but no sessions of the request's
 // ([httpmodule.Session]), and an echo.Context must not be used. When it returns, the socket is
@@ -77,26 +79,16 @@ type Socket struct {
 	// ended is closed when the handler has returned and the client was told.
 	ended chan struct{}
 	beats *time.Timer
-	limit atomic.Int64
+	// limit is how many bytes a message may have. If counts is set, what is above
+	// uncounted counts in the server's memory, and done says when it no longer does.
+	limit  atomic.Int64
+	counts atomic.Bool
+	done   chan struct{}
 	// What was noticed of the client: pings that it left unanswered, a message that was too
-	// large, and that nothing can be sent to it any more.
-	missed         atomic.Int32
-	tooLarge, lost atomic.Bool
-}
-
-// Frames receives the client's messages, up to the size of [Socket.SetReadLimit], which is 64
-// KiB at first; a longer one closes the socket with 1009, frame_too_large. While nobody
-// receives, no more is read, answers to pings neither. It is closed when the client has gone, but not when the
-// server stops: wait for the end of the handler's context beside it.
-func (s *Socket) Frames() <-chan []byte { return s.frames }
-
-// SetReadLimit sets how many bytes a message of the client's may have, from the next one; below 0 is no
-// limit.
-func (s *Socket) SetReadLimit(bytes int64) {
-	if bytes < 0 {
-		bytes = math.MaxInt64
-	}
-	s.limit.Store(min(bytes, math.MaxInt64-1)) // read looks for one more
+	// large or did not arrive in time, that there was no memory for one, and that nothing can
+	// be sent to it any more.
+	missed                         atomic.Int32
+	tooLarge, late, noMemory, lost atomic.Bool
 }
 
 // Send sends a text. An error ends the socket, and the handler must return it: the client
@@ -178,9 +170,9 @@ func (s *Streams) upgrade(c echo.Context, fn SocketFunc) error {
 }
 
 func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) end {
-	socket := &Socket{streams: s, ws: ws, frames: make(chan []byte, frames), ended: make(chan struct{})}
+	socket := &Socket{streams: s, ws: ws, frames: make(chan []byte, frames), done: make(chan struct{}, 1), ended: make(chan struct{})}
 	ws.SetReadLimit(-1) // read has a limit of its own
-	socket.SetReadLimit(firstReadLimit)
+	socket.SetReadLimit(uncounted)
 	inner, gone := context.WithCancel(ctx)
 	// No context ends a read: that would end the connection without a code. CloseNow ends it.
 	unended := context.WithoutCancel(ctx)
@@ -188,7 +180,7 @@ func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) 
 	go func() {
 		defer close(read)
 		defer gone()
-		socket.read(unended)
+		socket.read(unended, inner)
 	}()
 	socket.beats = time.AfterFunc(math.MaxInt64, func() { socket.beat(unended) })
 	socket.beats.Reset(s.config.Heartbeat)
@@ -224,6 +216,10 @@ func (s *Socket) outcome(inner, ctx context.Context, err error) (how end, told *
 	switch {
 	case s.tooLarge.Load():
 		return tooLarge, errTooLarge
+	case s.noMemory.Load():
+		return finished, errNoMemory
+	case s.late.Load():
+		return slow, nil
 	case errors.As(err, &told) && told == errSlow:
 		return slow, told
 	case told != nil:
@@ -238,34 +234,6 @@ func (s *Socket) outcome(inner, ctx context.Context, err error) (how end, told *
 		return failed, &CloseError{CloseInternal, reasonUnspecified}
 	}
 	return finished, &CloseError{Code: CloseNormal}
-}
-
-// read hands on what the client sends, and notices when it goes.
-func (s *Socket) read(ctx context.Context) {
-	defer close(s.frames)
-	for {
-		kind, message, err := s.ws.Reader(ctx)
-		if err != nil {
-			return
-		}
-		limit := s.limit.Load()
-		frame, err := io.ReadAll(io.LimitReader(message, limit+1))
-		if err != nil {
-			return
-		}
-		if int64(len(frame)) > limit {
-			s.tooLarge.Store(true)
-			return
-		}
-		if kind != websocket.MessageText {
-			continue
-		}
-		select {
-		case s.frames <- frame:
-		case <-s.ended:
-			return
-		}
-	}
 }
 
 // beat pings, and ends a socket that does not answer.

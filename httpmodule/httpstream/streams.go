@@ -55,6 +55,8 @@ func (c Config) Validate() error {
 type Streams struct {
 	config Config
 	log    *zap.Logger
+	// readTime is how long a client may take to send a message that counts.
+	readTime time.Duration
 
 	mu        sync.Mutex
 	open      int
@@ -86,7 +88,7 @@ func New(cfg Config, log *zap.Logger) (*Streams, error) {
 	if log == nil {
 		log = zap.NewNop()
 	}
-	return &Streams{config: cfg, log: log, addresses: make(map[string]int)}, nil
+	return &Streams{config: cfg, log: log, readTime: readTime, addresses: make(map[string]int)}, nil
 }
 
 // Route removes the time limits of a plain route of streams, and returns the route: see
@@ -103,7 +105,7 @@ type Stats struct {
 	Opened, Refused int64
 	// Each of those that were opened and are no longer open is in one of these. The client has
 	// closed the stream or its connection (Left), has not answered two pings (Gone), has not read
-	// what was sent (Slow), or has sent a message that is too large (TooLarge). Or the server has
+	// what was sent or has not sent a large message in time (Slow), or has sent a message that is too large (TooLarge). Or the server has
 	// stopped (Stopped), or the handler has ended the stream as it wanted to (Finished), or by an
 	// error (Failed).
 	Left, Gone, Slow, TooLarge, Stopped, Finished, Failed int64
