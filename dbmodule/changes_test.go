@@ -169,6 +169,22 @@ func TestFunctionsLeaveNothing(t *testing.T) {
 	})
 }
 
+// A role that a database or an account begins with stays.
+func TestFunctionsLeaveTheRole(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.Config(t, dbmodule.PostgreSQL)
+	inUnit(t, dbtest.Open(t, cfg), `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET role = pg_monitor', current_database()); END $$`,
+		"CREATE FUNCTION use_nothing() RETURNS void LANGUAGE sql AS $$ SELECT NULL $$")
+	cfg.PoolSize, cfg.MaxOverflow = 1, 0
+	db := dbtest.Open(t, cfg)
+	for _, statement := range []string{"SELECT use_nothing()", "DO $$ BEGIN SET ROLE none; END $$", "SELECT use_nothing()"} {
+		var role string
+		require.NoError(t, db.DB().NewRaw("SELECT current_user").Scan(t.Context(), &role))
+		assert.Equal(t, "pg_monitor", role, statement)
+		inUnit(t, db, statement)
+	}
+}
+
 // A procedure may set variables, which only the end of their session resets on MySQL.
 func TestProceduresLeaveNothing(t *testing.T) {
 	t.Parallel()

@@ -112,8 +112,9 @@ func (c *conn) QueryAnySettings(ctx context.Context, query string, args []driver
 }
 
 // forget is DISCARD ALL without what the connection keeps by itself: its prepared statements,
-// and locks that whoever took them releases.
-const forget = "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES"
+// and locks that whoever took them releases. RESET ROLE is for servers before 15.9, where the
+// role that a database or an account begins with would be lost otherwise.
+const forget = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES"
 
 // Forget implements engine.Conn. Behind a pooler the session is another one by now.
 func (c *conn) Forget(ctx context.Context) error {
