@@ -48,6 +48,31 @@ func TestReadOnlySessionReadsAndRefusesToWrite(t *testing.T) {
 	})
 }
 
+// DDL, too, which MySQL does not refuse by itself.
+func TestReadOnlySessionRefusesDDL(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		require.NoError(t, insert(t.Context(), db.DB(), "a"))
+		for name, options := range map[string][]dbmodule.SessionOption{"read-only": {dbmodule.ReadOnly()}, "snapshot": {dbmodule.Snapshot()}} {
+			for _, statement := range []string{
+				"CREATE TABLE others (id INTEGER)", "/* all */ DROP TABLE accounts", "ALTER TABLE accounts ADD COLUMN more INTEGER", "CREATE INDEX by_balance ON accounts (balance)",
+			} {
+				s := db.Sessions().New(options...)
+				_, err := s.ExecContext(t.Context(), statement)
+				require.ErrorIs(t, err, dbmodule.ErrReadOnlySession, "%s: %s", name, statement)
+				require.ErrorIs(t, s.Commit(t.Context()), dbmodule.ErrPendingRollback, "%s: %s", name, statement)
+				rows, err := s.QueryContext(t.Context(), statement)
+				require.ErrorIs(t, err, dbmodule.ErrReadOnlySession, "%s: %s", name, statement)
+				assert.Nil(t, rows)
+				require.NoError(t, s.Close())
+			}
+		}
+		assert.Equal(t, []string{"a"}, names(t, db))
+		_, err := db.DB().ExecContext(t.Context(), "CREATE TABLE others (id INTEGER)")
+		require.NoError(t, err, "it was not made")
+	})
+}
+
 func TestSnapshotSeesOneState(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *dbmodule.Database) {

@@ -22,8 +22,25 @@ func (c *Conn) admits(ctx context.Context, query string) error {
 	if err := c.admitsShared(ctx, query); err != nil {
 		return err
 	}
-	return c.state.Admits(c.connector.Dialect, query)
+	if err := c.state.Admits(c.connector.Dialect, query); err != nil {
+		return err
+	}
+	return c.admitsReading(query)
 }
+
+// admitsReading refuses DDL in a read-only session's transaction on MySQL, which would commit
+// the transaction and run it. What else writes is refused by the database.
+func (c *Conn) admitsReading(query string) error {
+	d := c.connector.Dialect
+	if d != sqltext.MySQL || !c.state.ReadOnly || !c.state.Strict || !sqltext.EffectsOf(d, query).Has(sqltext.Schema) {
+		return nil
+	}
+	err := c.connector.failure(dberr.ErrReadOnlySession, errCommitsFirst)
+	c.state.Failed(err, false)
+	return err
+}
+
+var errCommitsFirst = errors.New("the statement changes the schema, and MySQL would end the read-only transaction to run it")
 
 // admitsBesideRows refuses a statement while rows are open. In a transaction that
 // counts as a failed statement: who ignores the error does not commit without it.
