@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/openhands-go/server/dbmodule/dberr"
 )
 
@@ -51,13 +49,13 @@ func (l Limits) open() int {
 type Pool[C Conn] struct {
 	limits Limits
 	open   func(context.Context) (C, error)
-	// slots has one for each connection that may be open; nil bounds nothing.
-	slots *semaphore.Weighted
+	// slots has place for each connection that may be open; nil bounds nothing. Who has sent one
+	// may have a connection.
+	slots chan struct{}
 	// waiting counts those who wait for a connection that is in use.
 	waiting atomic.Int64
-	// ending ends their waits, by end.
-	ending context.Context //nolint:containedctx // it stands for the life of the pool
-	end    context.CancelFunc
+	// ended is closed when the pool is.
+	ended chan struct{}
 	// left, if not nil, is called when the last who waited went away without a
 	// connection.
 	left func()
@@ -85,10 +83,9 @@ type kept[C Conn] struct {
 
 // New makes a pool of what open opens, within the context of whoever needs it.
 func New[C Conn](limits Limits, open func(context.Context) (C, error)) *Pool[C] {
-	p := &Pool[C]{limits: limits, open: open}
-	p.ending, p.end = context.WithCancel(context.Background()) //nolint:forbidigo // it ends with the pool
+	p := &Pool[C]{limits: limits, open: open, ended: make(chan struct{})}
 	if n := limits.open(); n > 0 {
-		p.slots = semaphore.NewWeighted(int64(n))
+		p.slots = make(chan struct{}, n)
 		p.stats.MaxOpenConnections = n
 	}
 	return p
@@ -115,7 +112,7 @@ func (p *Pool[C]) Acquire(ctx context.Context, wait time.Duration, user User) (*
 
 // AcquireInto is Acquire for a lease that is a part of something else, and zero.
 func (p *Pool[C]) AcquireInto(ctx context.Context, wait time.Duration, user User, l *Lease[C]) error {
-	waited := p.slots != nil && !p.slots.TryAcquire(1)
+	waited := !p.takeSlot()
 	if waited {
 		if err := p.wait(ctx, wait); err != nil {
 			p.tellLeft()
@@ -137,6 +134,19 @@ func (p *Pool[C]) AcquireInto(ctx context.Context, wait time.Duration, user User
 	return err
 }
 
+// takeSlot reports whether there was a slot.
+func (p *Pool[C]) takeSlot() bool {
+	if p.slots == nil {
+		return true
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait waits for a slot.
 func (p *Pool[C]) wait(ctx context.Context, limit time.Duration) error {
 	p.waiting.Add(1)
@@ -145,32 +155,29 @@ func (p *Pool[C]) wait(ctx context.Context, limit time.Duration) error {
 	p.stats.WaitCount++
 	p.mu.Unlock()
 
-	waits, cancel := context.WithCancel(ctx)
-	defer cancel()
+	var late <-chan time.Time // never, without a limit
 	if limit > 0 {
-		timer := time.AfterFunc(limit, cancel)
+		timer := time.NewTimer(limit)
 		defer timer.Stop()
+		late = timer.C
 	}
-	defer context.AfterFunc(p.ending, cancel)()
-	err := p.slots.Acquire(waits, 1)
-
+	var err error
+	select {
+	case p.slots <- struct{}{}: // in the order in which they came
+	case <-ctx.Done():
+		if err = ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
+			err = p.waited(err)
+		}
+	case <-p.ended:
+		err = dberr.ErrDatabaseClosed
+	case <-late:
+		err = p.waited(fmt.Errorf("%w after %s", dberr.ErrPoolTimeout, limit))
+	}
 	p.mu.Lock()
 	p.stats.WaitDuration += time.Since(began)
-	closed := p.closed
 	p.mu.Unlock()
 	p.waiting.Add(-1)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return ctx.Err()
-	case ctx.Err() != nil:
-		return p.waited(ctx.Err())
-	case closed:
-		return dberr.ErrDatabaseClosed
-	default:
-		return p.waited(fmt.Errorf("%w after %s", dberr.ErrPoolTimeout, limit))
-	}
+	return err
 }
 
 // tellLeft is called when somebody who waited goes away.
@@ -243,7 +250,7 @@ func (p *Pool[C]) tooOld(k *kept[C], now time.Time) bool {
 
 func (p *Pool[C]) freeSlot() {
 	if p.slots != nil {
-		p.slots.Release(1)
+		<-p.slots
 	}
 }
 
@@ -298,9 +305,12 @@ func (p *Pool[C]) CloseIdle() error {
 // again.
 func (p *Pool[C]) Close() error {
 	p.mu.Lock()
+	again := p.closed
 	p.closed = true
 	p.mu.Unlock()
-	p.end()
+	if !again {
+		close(p.ended)
+	}
 	return p.CloseIdle()
 }
 
