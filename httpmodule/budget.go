@@ -59,12 +59,28 @@ func newBudget(size int64) *budget {
 type share struct {
 	budget *budget
 	held   atomic.Int64
+	// answerBy is when the request must be answered although it still waits for memory: later,
+	// WRITE_TIMEOUT would cut the answer off. It is zero for a request without that limit.
+	answerBy time.Time
+}
+
+// waits returns a context with the end of a wait for memory: after budgetWait unless who waits is
+// patient, and in time for an answer.
+func (s *share) waits(ctx context.Context, patient bool) (context.Context, context.CancelFunc) {
+	until := s.answerBy
+	if most := time.Now().Add(budgetWait); !patient && (until.IsZero() || most.Before(until)) {
+		until = most
+	}
+	if until.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, until)
 }
 
 // take adds to the share, waiting for others if it must. A request that needs more than
 // there is takes all, and works alone.
 func (s *share) take(ctx context.Context, n int64) error {
-	ctx, cancel := context.WithTimeout(ctx, budgetWait)
+	ctx, cancel := s.waits(ctx, false)
 	defer cancel()
 	if _, err := s.await(ctx, n); err != nil {
 		return noMemory(errors.Join(errNoMemory, err))
@@ -122,7 +138,8 @@ func (s *share) giveBack() {
 
 // ReserveMemory reserves bytes of MEMORY_BUDGET for the request of ctx, until the request
 // ends. Call it in a handler before it makes a large answer, or anything else of that
-// size. It waits for other requests to end, up to 10 seconds and until ctx ends. Its error
+// size. It waits for other requests to end, up to 10 seconds, for three quarters of
+// WRITE_TIMEOUT, and until ctx ends. Its error
 // is answered with 503 and Retry-After. A request body larger than 64 KiB is counted
 // already. A request that asks for more than the whole budget gets all of it.
 // With the context of [Detach] it reserves them until done is called. Outside a request

@@ -121,6 +121,19 @@ func (l Limits) within(c Config) Limits {
 	return l
 }
 
+// answerBy is when a request that began at started must be answered, so that a quarter of its
+// write timeout is left to send the answer. It is zero for a request without a write timeout.
+func (l Limits) answerBy(c Config, started time.Time) time.Time {
+	timeout := l.WriteTimeout
+	if timeout == 0 {
+		timeout = c.WriteTimeout
+	}
+	if timeout <= 0 {
+		return time.Time{}
+	}
+	return started.Add(timeout * 3 / 4)
+}
+
 // serverOf returns the server that an API is of.
 func serverOf(api huma.API) *Server {
 	for {

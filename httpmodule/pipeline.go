@@ -103,6 +103,7 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 			defer end()
 			c.SetRequest(c.Request().WithContext(ctx))
 		}
+		r.share.answerBy = limits.answerBy(s.config, r.started)
 		r.route(ctx, limits, s.logFields(ctx))
 		err := guarded(func(c echo.Context) error {
 			if answered, err := s.admit(c, r); answered || err != nil {

@@ -42,13 +42,14 @@ type Room struct {
 func NewRoom(ctx context.Context) *Room { return &Room{share: shareOf(ctx)} }
 
 // NewPatientRoom is [NewRoom] for answers that have begun, as streams and downloads, which
-// can't be answered with 503 any more: Read waits for as long as its ctx lasts.
+// can't be answered with 503 any more: Read waits for as long as its ctx lasts. On a route
+// with a WRITE_TIMEOUT it waits for three quarters of that.
 func NewPatientRoom(ctx context.Context) *Room { return &Room{share: shareOf(ctx), patient: true} }
 
 // Read calls read, which calls Add for each piece before it keeps it. If there is no room
 // for one, Read waits until there is room for all that were added, and calls read
 // again: read must begin anew each time, and hold no connection when it returns. Read
-// waits up to 10 seconds and until ctx ends; its error is then answered with 503 and
+// waits up to 10 seconds, for three quarters of WRITE_TIMEOUT, and until ctx ends; its error is then answered with 503 and
 // Retry-After. If read fails, its error is that of Read.
 func (r *Room) Read(ctx context.Context, read func() error) error {
 	r.Release()
@@ -90,11 +91,8 @@ func (r *Room) Add(size int) bool {
 func (r *Room) await(ctx context.Context) (err error) {
 	wanted := r.counted
 	r.Release()
-	if !r.patient {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, budgetWait)
-		defer cancel()
-	}
+	ctx, cancel := r.share.waits(ctx, r.patient)
+	defer cancel()
 	if r.taken, err = r.share.await(ctx, wanted); err != nil {
 		return noMemory(errors.Join(errNoMemory, err))
 	}
