@@ -12,8 +12,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// A piece of the cleaning ends after about cleanTime, and reads at most cleanRows events
-// of cleanBytes at a time: on SQLite nobody else writes meanwhile.
+// A piece of the cleaning ends after about cleanTime, and deletes at most cleanRows events
+// of cleanBytes at a time, or one that is larger: on SQLite nobody else writes meanwhile. To
+// delete a large event takes time even if it is not read, because all its pages become free.
 const (
 	cleanTime  = 25 * time.Millisecond
 	cleanRows  = 100
@@ -172,17 +173,14 @@ func (w *cleaningOf) next(ctx context.Context, db bun.IDB) (rows []*cleanRow, er
 	err = db.NewRaw(`SELECT seq, ts, id, kind, source, octet_length(payload) AS size FROM events
 WHERE conversation_id = ?0 AND kind = ?1 AND ts >= ?2 AND (ts > ?2 OR seq > ?3) ORDER BY ts, seq LIMIT ?4`,
 		w.Conversation, w.Kind, w.Time, w.Seq, cleanRows).Scan(ctx, &rows)
-	if err != nil || w.Kind == deltaKind {
-		return rows, err
-	}
 	size, n := int64(0), 0
 	for n < len(rows) && (n == 0 || size+rows[n].Size <= cleanBytes) {
 		size += rows[n].Size
 		n++
 	}
 	rows = rows[:n]
-	if n == 0 {
-		return nil, nil
+	if err != nil || w.Kind == deltaKind || n == 0 {
+		return rows, err
 	}
 	bySeq, seqs := make(map[int64]*cleanRow, n), make([]int64, n)
 	for i, r := range rows {
