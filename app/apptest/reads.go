@@ -44,22 +44,51 @@ func RowsRead(t testing.TB, s *Server, do func(db *dbmodule.Session)) int64 {
 	return counted() - before - (before - first) // to look at the counters reads some, too
 }
 
-// PagesRead is how many pages of tables and indexes PostgreSQL reads for a statement, in memory or not, with the plan
-// that it chooses by itself, and how many rows it expects. Unlike [RowsRead], it tells what is passed over within an index.
-func PagesRead(t testing.TB, s *Server, statement string) (pages, expected int64) {
+// Reading is what PostgreSQL reads for a statement with the plan that it chooses by itself, by other indexes and with a sort
+// if it takes that for cheaper.
+type Reading struct {
+	// Pages are those of tables and indexes, in memory or not. Unlike [RowsRead], they tell what is passed over within an index.
+	Pages int64
+	// Rows are those of tables and entries of indexes, also those that a condition leaves out.
+	Rows int64
+	// Expected is how many rows it expects as the result.
+	Expected int64
+}
+
+// Analyze has PostgreSQL run a statement, and returns what it reads.
+func Analyze(t testing.TB, s *Server, statement string) Reading {
 	t.Helper()
 	var text string
 	require.NoError(t, s.DB.DB().NewRaw("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+statement).Scan(t.Context(), &text))
-	var plans []struct {
-		Plan struct {
-			Hit  int64 `json:"Shared Hit Blocks"`
-			Read int64 `json:"Shared Read Blocks"`
-			Rows int64 `json:"Plan Rows"`
-		}
-	}
+	var plans []struct{ Plan planNode }
 	require.NoError(t, json.Unmarshal([]byte(text), &plans))
 	require.Len(t, plans, 1, text)
-	return plans[0].Plan.Hit + plans[0].Plan.Read, plans[0].Plan.Rows
+	top := plans[0].Plan
+	return Reading{Pages: top.Hit + top.Read, Rows: int64(top.rows()), Expected: top.Expected}
+}
+
+// planNode is a step of a plan.
+type planNode struct {
+	Relation string  `json:"Relation Name"`
+	Index    string  `json:"Index Name"`
+	Hit      int64   `json:"Shared Hit Blocks"`
+	Read     int64   `json:"Shared Read Blocks"`
+	Expected int64   `json:"Plan Rows"`
+	Loops    float64 `json:"Actual Loops"`
+	Actual   float64 `json:"Actual Rows"`            // in a loop
+	LeftOut  float64 `json:"Rows Removed by Filter"` // in a loop
+	Plans    []planNode
+}
+
+// rows are those that the step and those below it read.
+func (n planNode) rows() (sum float64) {
+	if n.Relation != "" || n.Index != "" {
+		sum = n.Loops * (n.Actual + n.LeftOut)
+	}
+	for _, below := range n.Plans {
+		sum += below.rows()
+	}
+	return sum
 }
 
 func readByMySQL(ctx context.Context, db bun.IDB) (sum int64, err error) {

@@ -199,15 +199,16 @@ func pageQuery(q *bun.SelectQuery, f Filter, w way, p place, limit int) *bun.Sel
 	q = p.begin(f, w, f.chosen(standingOnly(q), w, p).Limit(int64(limit)+1))
 	if p.cursor != nil {
 		column, id, key := p.columns(w)
-		// Spelled out, since MySQL finds no range in a comparison of rows.
-		q = q.Where("(? ? ? OR ? ? ?)", column, bun.Safe(p.after), key(*p.cursor), id, bun.Safe(p.after), p.cursor.ID)
+		// Spelled out, since MySQL finds no range in a comparison of rows. begin leaves nothing before the cursor's key; engines
+		// that take the two conditions for independent take what is unequal to it for nearly all.
+		q = q.Where("(? <> ? OR ? ? ?)", column, key(*p.cursor), id, bun.Safe(p.after), p.cursor.ID)
 	}
 	return q
 }
 
 // chosen leaves the conversations that the filter chooses, found by way of w.
 func (f Filter) chosen(q *bun.SelectQuery, w way, p place) *bun.SelectQuery {
-	q = p.without(f).apply(q, func(column string) bool { return w.finds(column, p.by) })
+	q = p.apply(q, f, w)
 	switch {
 	case w.tag != nil:
 		q = w.tag.first(q, p.by)
@@ -215,9 +216,6 @@ func (f Filter) chosen(q *bun.SelectQuery, w way, p place) *bun.SelectQuery {
 		q = q.ModelTableExpr("(?) AS found CROSS JOIN conversations AS conversation", f.titled(q.DB())).Where("conversation.id = found.id")
 	default:
 		q = q.ForceIndex(w.index(p.by))
-	}
-	if w.sorts() {
-		q = f.closed(q, w)
 	}
 	for i := range f.Tags {
 		if w.tag != &f.Tags[i] {
@@ -239,7 +237,7 @@ func (*Store) Count(ctx context.Context, db *dbmodule.Session, f Filter) (int64,
 		if err != nil {
 			return 0, err
 		}
-		all = f.chosen(all, w, p)
+		all = p.closed(f.chosen(all, w, p), f, w)
 	}
 	q := all
 	if f.Status == "" {

@@ -47,7 +47,7 @@ func (p place) columns(w way) (column, id schema.QueryAppender, key func(paging.
 	switch {
 	case w.tag != nil:
 		return bun.SafeQuery("tag.?", bun.Ident(p.by.tagColumn)), bun.Safe("tag.conversation_id"), p.by.tagKey
-	case w.sorts(): // by what is no column to an engine, which has no index for it then
+	case w.sorts() && w.column != p.by.column: // by what is no column to an engine, which has no index for it then
 		column = bun.SafeQuery("COALESCE(?, ?)", column, column)
 	}
 	return column, id, p.by.key
@@ -63,30 +63,48 @@ func (p place) begin(f Filter, w way, q *bun.SelectQuery) *bun.SelectQuery {
 			}
 		})
 	}
-	q = p.closed(q, w, column)
+	q = p.closed(q, f, w)
 	if p.cursor != nil {
 		q = q.Where("? ?= ?", column, bun.Safe(p.after), key(*p.cursor))
 	}
 	return q.OrderExpr("? ?, ? ?", column, bun.Safe(p.direction), id, bun.Safe(p.direction))
 }
 
-// closed gives PostgreSQL a range of all that the page is sorted by. As long as it has no statistics, it
-// takes what a condition leaves for few, and would read and sort them all; what is in a range with two ends as well
-// it takes for so few that the index that has the range is the cheapest.
-func (p place) closed(q *bun.SelectQuery, w way, column schema.QueryAppender) *bun.SelectQuery {
-	switch {
-	case q.Dialect().Name() != dialect.PG, w == (way{}), w.sorts():
+// closed gives PostgreSQL ranges that leave out nothing, where a condition for equality or a range of times is the way.
+// As long as it has no statistics, it takes one row in 200 for equal to anything and for in a range with two ends, and one in
+// three for behind one end, or behind one that is compared as a row. It expects so few of all these together that to read
+// them in the order of the index is the cheapest; but not so few that an index without the condition is as cheap. With
+// statistics it knows that the ranges leave out nothing, and how many rows the condition leaves.
+func (p place) closed(q *bun.SelectQuery, f Filter, w way) *bun.SelectQuery {
+	if q.Dialect().Name() != dialect.PG || w.column == titleColumn || !w.equals() && !w.sorts() {
 		return q
-	case w.tag != nil && p.cursor != nil: // with a third end it expects none, and joins and sorts all that have the tag
-		return q
-	case p.by.column == titleColumn && w.tag == nil: // which text is the last depends on the collation
-		return q.Where("? >= ''", column).Where("? <= (SELECT max(title_sort) FROM conversations)", column)
-	case p.by.column == titleColumn:
-		return q.Where("? >= ''", column)
-	case w.tag != nil: // one more below, and PostgreSQL reads no bigint but a numeric, for which it uses no index
-		return q.Where("? >= -9223372036854775807", column).Where("? <= 9223372036854775807", column)
 	}
-	return everyTime(q, column)
+	column, id, _ := p.columns(w)
+	byName, byTitle := w.tag != nil && w.tag.Value == nil, p.by.column == titleColumn
+	switch {
+	case w.sorts():
+		column = bun.SafeQuery("conversation.?", bun.Ident(w.column))
+		if s := f.only(w.column).spans()[0]; s.from != nil {
+			q = q.Where("(?, ?) >= (?, '')", column, id, *s.from)
+		} else {
+			q = q.Where("(?, ?) < (?, '')", column, id, *s.before)
+		}
+		q = everyTime(q, column)
+	case byTitle && byName && p.cursor != nil && p.after == ">": // if the row were before the page, it would begin there
+		q = q.Where("(?, ?) >= (?, '')", column, id, p.cursor.Text)
+	case byTitle && byName:
+		q = q.Where("? >= ''", column).Where("(?, ?) >= ('', '')", column, id)
+	case byTitle: // which is the last depends on the collation
+		q = q.Where("? >= ''", column)
+	case w.tag != nil: // one more below, and PostgreSQL reads no bigint but a numeric, for which it uses no index
+		q = q.Where("? >= -9223372036854775807", column).Where("? <= 9223372036854775807", column)
+	default:
+		q = everyTime(q, column)
+	}
+	if w.sorts() || byName || byTitle && w.tag == nil {
+		return everyID(q, id)
+	}
+	return q.Where("? >= ''", id)
 }
 
 // everyTime is a range that leaves out nothing, on PostgreSQL.
@@ -94,9 +112,45 @@ func everyTime(q *bun.SelectQuery, column schema.QueryAppender) *bun.SelectQuery
 	return q.Where("? >= '-infinity'", column).Where("? < 'infinity'", column)
 }
 
+// everyID is the same for ids, which are hexadecimal.
+func everyID(q *bun.SelectQuery, id schema.QueryAppender) *bun.SelectQuery {
+	return q.Where("? >= ''", id).Where("? < 'g'", id)
+}
+
 // span is the filter with nothing but the range of what the page is sorted by.
 func (p place) span(f Filter) Filter {
 	return p.without(f.only(p.by.column))
+}
+
+// apply adds the filter's conditions to a page that is read by way of w: see [Filter.apply].
+func (p place) apply(q *bun.SelectQuery, f Filter, w way) *bun.SelectQuery {
+	f = p.without(f)
+	if q.Dialect().Name() == dialect.PG && !w.equals() && !w.sorts() {
+		q = p.ended(q, &f)
+	}
+	return f.apply(q, func(column string) bool { return w.finds(column, p.by) })
+}
+
+// ended takes the end at which the page ends out of the filter's range, and compares it as a row. Without statistics,
+// PostgreSQL takes one row in 200 for in a range with two ends, and would sort what it takes for so few. It does not count
+// a row as one of two ends.
+func (p place) ended(q *bun.SelectQuery, f *Filter) *bun.SelectQuery {
+	end, comparison := &f.Created, "<"
+	switch {
+	case p.by.column == titleColumn:
+		return q
+	case p.by.column == createdColumn && p.after == "<":
+		end, comparison = &f.CreatedFrom, ">="
+	case p.by.column == updatedColumn && p.after == "<":
+		end, comparison = &f.UpdatedFrom, ">="
+	case p.by.column == updatedColumn:
+		end = &f.Updated
+	}
+	if *end != nil {
+		q = q.Where("(conversation.?, conversation.id) ? (?, '')", bun.Ident(p.by.column), bun.Safe(comparison), **end)
+		*end = nil
+	}
+	return q
 }
 
 // without leaves out the bound of a range behind which the page begins anyway: of two bounds
@@ -129,6 +183,15 @@ type sorting struct {
 	cursor            func(*Conversation) paging.Cursor
 	tagCursor         func(*Tag) paging.Cursor
 	key, tagKey       func(paging.Cursor) any
+}
+
+// byTime is from the beginning of all by a column that has times.
+func byTime(column string) place {
+	p := place{by: sortings[CreatedAt], direction: "ASC", after: ">"}
+	if column == updatedColumn {
+		p.by = sortings[UpdatedAt]
+	}
+	return p
 }
 
 // sortingOf is by creation for an order that is none.

@@ -141,7 +141,7 @@ func (s *Store) childrenOf(ctx context.Context, db *dbmodule.Session, parents []
 	}
 	q := onlyParents(db.NewSelect().Model(&rows)).Where("conversation.parent_conversation_id IN (?)", bun.List(parents))
 	if q.Dialect().Name() == dialect.PG { // it would take children of 20 for a tenth of all rows, and read all: see place.closed
-		q = everyTime(q, bun.Safe("conversation.created_at"))
+		q = everyID(q, bun.Safe("conversation.parent_conversation_id"))
 	}
 	return rows, q.Scan(ctx)
 }

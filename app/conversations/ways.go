@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect"
 
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
@@ -42,6 +41,11 @@ const (
 // and is sorted.
 func (w way) sorts() bool {
 	return w.column == createdColumn || w.column == updatedColumn || w.column == titleColumn
+}
+
+// equals says that the way's condition is for equality with one of many values.
+func (w way) equals() bool {
+	return w.tag != nil || w.column == statusColumn || w.column == sandboxColumn
 }
 
 // finds says that an index may be used for conditions on the column of conversations.
@@ -157,7 +161,7 @@ func (f Filter) way(ctx context.Context, db bun.IDB, p place) (way, error) {
 	if len(ways) > 1 || len(ways) == 1 && len(ranges) > 0 {
 		farthest, first := paging.Cursor{}, true
 		for _, w := range ways {
-			reached, more, err := f.reach(ctx, db, w, p)
+			reached, more, err := f.reach(ctx, db, w, p, near)
 			if err != nil || !more {
 				return w, err
 			}
@@ -167,33 +171,26 @@ func (f Filter) way(ctx context.Context, db bun.IDB, p place) (way, error) {
 		}
 	}
 	for _, w := range ranges {
-		q := db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("1").ForceIndex(w.index(p.by)).
-			OrderExpr("conversation.?, conversation.id", bun.Ident(w.column))
-		if ok, err := few(ctx, db, f.only(w.column).apply(q, anyIndex), fewInRange); err != nil || ok {
+		_, more, err := f.reach(ctx, db, w, byTime(w.column), fewInRange)
+		if err != nil || !more {
 			return w, err
 		}
 	}
 	if f.TitleContains != "" && f.SandboxID == "" {
-		if ok, err := few(ctx, db, f.titled(db), fewTitles); err != nil || ok {
-			return way{column: titleColumn}, err
+		found, err := db.NewSelect().TableExpr("(?) AS chosen", f.titled(db).Limit(fewTitles+1)).Count(ctx)
+		if err != nil {
+			return way{}, fmt.Errorf("conversations: look for few titles: %w", err)
+		}
+		if found <= fewTitles {
+			return way{column: titleColumn}, nil
 		}
 	}
 	return chosen, nil
 }
 
-// few looks whether there are at most so many rows.
-func few(ctx context.Context, db bun.IDB, rows *bun.SelectQuery, most int) (bool, error) {
-	var n int
-	err := db.NewSelect().TableExpr("(?) AS chosen", rows.Limit(int64(most)+1)).ColumnExpr("count(*)").Scan(ctx, &n)
-	if err != nil {
-		return false, fmt.Errorf("conversations: look for few: %w", err)
-	}
-	return n <= most, nil
-}
-
-// reach is the sort key and the id of the entry that comes after the next near ones in the way's index, if there are so
-// many.
-func (f Filter) reach(ctx context.Context, db bun.IDB, w way, p place) (key paging.Cursor, more bool, err error) {
+// reach is the sort key and the id of the entry that comes after the next n in the way's index, if there are more than
+// n. Of the filter, only what that index tells counts.
+func (f Filter) reach(ctx context.Context, db bun.IDB, w way, p place, n int64) (key paging.Cursor, more bool, err error) {
 	var rows []*Conversation
 	var tags []*Tag
 	q := db.NewSelect()
@@ -201,9 +198,12 @@ func (f Filter) reach(ctx context.Context, db bun.IDB, w way, p place) (key pagi
 		q = w.tag.here(q.Model(&tags).ModelTableExpr("?", w.tag.table(q, p.by)).Column(p.by.tagColumn, "conversation_id"))
 	} else {
 		q = q.Model(&rows).Column(p.by.column, "id").ForceIndex(w.index(p.by))
-		q = p.span(f).apply(f.only(w.column).apply(q, anyIndex), anyIndex)
+		q = f.only(w.column).apply(q, anyIndex)
+		if w.column != p.by.column {
+			q = p.apply(q, p.span(f), w)
+		}
 	}
-	if err := p.begin(f, w, q).Offset(near).Limit(1).Scan(ctx); err != nil {
+	if err := p.begin(f, w, q).Offset(n).Limit(1).Scan(ctx); err != nil {
 		return key, false, fmt.Errorf("conversations: look how far a condition reaches: %w", err)
 	}
 	switch {
@@ -225,21 +225,4 @@ func (f Filter) titled(db bun.IDB) *bun.SelectQuery {
 	const sort = "conversation.title_sort LIKE ? ESCAPE '!'"
 	return db.NewSelect().Model((*Conversation)(nil)).Column("id").
 		Where("("+sort+" OR "+sort+")", "%"+escapeLike(wire.Fold(f.TitleContains))+"%", strings.Repeat("_", maxTitle)+"%")
-}
-
-// closed gives PostgreSQL both ends of the range that is the way: it takes a range with one end
-// for a third of all rows, and one with two for few, as long as it has no statistics.
-func (f Filter) closed(q *bun.SelectQuery, w way) *bun.SelectQuery {
-	if q.Dialect().Name() != dialect.PG {
-		return q
-	}
-	for _, s := range f.only(w.column).spans() {
-		if s.from == nil {
-			q = q.Where("conversation.? >= '-infinity'", bun.Ident(s.column))
-		}
-		if s.before == nil {
-			q = q.Where("conversation.? < 'infinity'", bun.Ident(s.column))
-		}
-	}
-	return q
 }
