@@ -93,11 +93,21 @@ func listingsOn(cmd *cobra.Command, c contract.Config, o scale.Options, parent s
 	}
 	took := time.Since(began)
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d conversations are there after %s\n", c.Engine, o.Large, took.Round(time.Second)) // as above
-	figures, err := scale.MeasureListings(ctx, small, large, o, func(f scale.ListingFigures) {
+	tell := func(f scale.ListingFigures) {
 		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), f.Small, f.Large, f.Ratio, f.Probe) // as above
-	})
-	if err != nil {
-		return "", err
 	}
-	return scale.ListingsReport(e.Version, o, figures, every), nil
+	var reports []string
+	for _, state := range scale.ListedStates(c.Engine) {
+		for _, of := range []contract.Config{small, large} {
+			if err := state.Reach(ctx, of); err != nil {
+				return "", err
+			}
+		}
+		figures, err := scale.MeasureListings(ctx, small, large, o, tell)
+		if err != nil {
+			return "", err
+		}
+		reports = append(reports, scale.ListingsReport(e.Version+state.Name, o, figures, every))
+	}
+	return strings.Join(reports, "\n"), nil
 }

@@ -39,8 +39,45 @@ func listedID(n int64) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", 
 // perPiece is how many conversations a statement and its transaction insert.
 const perPiece = 20_000
 
+// ListedState is what a database that [LoadListed] has filled knows of its rows.
+type ListedState struct {
+	// Name comes behind the engine's in a report; it is empty where there is one state.
+	Name string
+	// statements lead to it from the state before.
+	statements []string
+}
+
+// ListedStates are those that are measured one after the other. PostgreSQL has no statistics right after rows came. Its
+// autovacuum, which makes them in a minute or so, waits until it is asked, so that it does not come in between. MariaDB
+// keeps statistics while rows come, and after ANALYZE TABLE has newer ones.
+func ListedStates(engine dbmodule.Engine) []ListedState {
+	switch engine {
+	case dbmodule.PostgreSQL:
+		return []ListedState{{", right after the rows came, without statistics", nil}, {", with statistics", []string{"VACUUM ANALYZE"}}}
+	case dbmodule.MySQL:
+		return []ListedState{{", right after the rows came", nil}, {", after ANALYZE TABLE", []string{"ANALYZE TABLE conversations, conversation_tags"}}}
+	default:
+		return []ListedState{{}}
+	}
+}
+
+// Reach brings a database from the state before into this one.
+func (s ListedState) Reach(ctx context.Context, c contract.Config) (err error) {
+	pools, err := contract.Open(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pools.Close()) }()
+	for _, statement := range s.statements {
+		if _, err := pools.Writer.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("scale: %s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
 // LoadListed makes the server's tables in an empty database and fills them with
-// conversations. Statistics are left as the engines make them by themselves.
+// conversations. The first of [ListedStates] is what it leaves.
 func LoadListed(ctx context.Context, c contract.Config, l Listed) (err error) {
 	c.Synchronous = "OFF"
 	db, err := openDatabase(ctx, c, nil)
@@ -54,6 +91,13 @@ func LoadListed(ctx context.Context, c contract.Config, l Listed) (err error) {
 	definitions, err := dropIndexes(ctx, db)
 	if err != nil {
 		return fmt.Errorf("scale: drop indexes: %w", err)
+	}
+	if db.Engine() == dbmodule.PostgreSQL {
+		for _, table := range []string{"conversations", "conversation_tags"} {
+			if err := execute(ctx, db, "ALTER TABLE "+table+" SET (autovacuum_enabled = off)"); err != nil {
+				return fmt.Errorf("scale: keep autovacuum away: %w", err)
+			}
+		}
 	}
 	if err := l.fill(ctx, db); err != nil {
 		return fmt.Errorf("scale: load conversations: %w", err)

@@ -89,3 +89,26 @@ func TestListed(t *testing.T) {
 		require.Equal(t, indexes, strings.Count(strings.Join(again, " "), "ix_"))
 	})
 }
+
+// PostgreSQL has no statistics at first, whatever autovacuum would like, and has them in the second state.
+func TestListedStates(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		c := contract.Config{Engine: cfg.URL.Engine(), Pool: 2, Synchronous: "NORMAL", URL: dbtest.URL(t, cfg.URL.Engine())}
+		require.NoError(t, LoadListed(t.Context(), c, 100))
+		db, err := openDatabase(t.Context(), c, nil)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		for i, state := range ListedStates(c.Engine) {
+			require.NoError(t, state.Reach(t.Context(), c))
+			if c.Engine != dbmodule.PostgreSQL {
+				continue
+			}
+			var known, kept int
+			require.NoError(t, db.DB().NewRaw("SELECT count(DISTINCT tablename) FROM pg_stats WHERE tablename LIKE 'conversation%'").Scan(t.Context(), &known))
+			require.Equal(t, 2*i, known, state.Name)
+			require.NoError(t, db.DB().NewRaw("SELECT count(*) FROM pg_class WHERE 'autovacuum_enabled=off' = ANY (reloptions)").Scan(t.Context(), &kept))
+			require.Equal(t, 2, kept)
+		}
+	})
+}
