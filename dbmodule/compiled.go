@@ -23,7 +23,9 @@ import (
 // query's parameters, by the names that Bun gives to fields. The query's text names a
 // parameter by ?name, like a field of a struct argument of Bun's. Some queries take
 // values of their model by themselves: WherePK does, and an UPDATE that names its
-// columns. Then the parameters of those names give these values. P can be M itself.
+// columns. Then the parameters of those names give these values. P can be M itself. In a
+// subquery over a model Bun takes a name for that model's own value if the model has a column
+// of the name: give such parameters other names.
 //
 // A run sends the same text that Bun's builder would have sent. So everything that
 // sessions guarantee for statements holds: transactions, limits, replicas, prepared

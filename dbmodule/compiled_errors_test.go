@@ -68,6 +68,11 @@ func TestCompiledQueriesAreCheckedWhenTheyAreMade(t *testing.T) {
 		"another model":           {compileError[Account, struct{}](s, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Model((*Song)(nil)) }), "the query has another model"},
 		"an error of Bun's":       {compileError[Account, struct{}](s, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Err(errors.New("set by build")) }), "set by build"},
 		"a panic":                 {compileError[Account, struct{}](s, func(*bun.SelectQuery) *bun.SelectQuery { panic("thrown by build") }), "thrown by build"},
+		"a name that a subquery's model has": {
+			compileError[Account, byID](s, func(q *bun.SelectQuery) *bun.SelectQuery {
+				return q.Where("EXISTS (?)", q.NewSelect().Model((*Song)(nil)).Where("id = ?id"))
+			}), "give the parameter another name",
+		},
 		"a soft delete": {func() error {
 			_, err := dbmodule.CompileDelete[logBook, byID](s, func(q *bun.DeleteQuery) *bun.DeleteQuery { return q.WherePK() })
 			return err

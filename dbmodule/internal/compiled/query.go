@@ -74,6 +74,9 @@ func New(db *bun.DB, d sqltext.Dialect, model, parameters reflect.Type, build Bu
 	defer func() {
 		if cause := recover(); cause != nil { // so Bun refuses models that it can't map
 			q, err = nil, fmt.Errorf("the query can't be written by Bun: %v", cause)
+			if _, ok := cause.(*reflect.ValueError); ok { // of a nil model's field
+				err = fmt.Errorf("%w: Bun takes a name in a subquery for the subquery's own model, if that has a column of the name: give the parameter another name", err)
+			}
 		}
 	}()
 	if model.Kind() != reflect.Struct {
