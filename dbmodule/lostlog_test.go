@@ -141,3 +141,21 @@ func TestLostLogThatCantBeStoredYet(t *testing.T) {
 	require.NoError(t, put(t, db, 3))
 	assert.Equal(t, []int{1, 2, 3}, numbers(t, copyOf(t, path)))
 }
+
+// If the file goes after its log, nobody is told that nothing is lost.
+func TestLogAndFileThatAreLost(t *testing.T) {
+	t.Parallel()
+	db, path, log := lostFile(t)
+	reader := db.Sessions().New(dbmodule.ReadOnly(), dbmodule.Snapshot())
+	defer func() { assert.NoError(t, reader.Close()) }()
+	_, err := reader.NewSelect().Table("t").Count(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(path+"-wal"))
+	require.ErrorIs(t, put(t, db, 2), dbmodule.ErrUnavailable)
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, reader.Close())
+	err = put(t, db, 2)
+	require.ErrorIs(t, err, dbmodule.ErrUnavailable)
+	assert.Contains(t, err.Error(), path+" is gone")
+	assert.Zero(t, log.FilterMessageSnippet("nothing is lost").Len())
+}

@@ -19,9 +19,9 @@ func TestWaitForMemoryEndsBeforeTheWriteTimeout(t *testing.T) {
 	t.Parallel()
 	const large = 1 << 20
 	reserve := func(ctx context.Context) error { return httpmodule.ReserveMemory(ctx, large) }
-	read := func(make func(context.Context) *httpmodule.Room) func(context.Context) error {
+	read := func(newRoom func(context.Context) *httpmodule.Room) func(context.Context) error {
 		return func(ctx context.Context) error {
-			room := make(ctx)
+			room := newRoom(ctx)
 			return room.Read(ctx, func() error {
 				room.Add(large)
 				return nil

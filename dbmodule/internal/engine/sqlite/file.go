@@ -72,7 +72,7 @@ func (f *file) watch(context.Context, *sql.DB) (stop func() error, err error) {
 	return func() error {
 		close(ended)
 		<-done
-		return nil
+		return f.end()
 	}, nil
 }
 

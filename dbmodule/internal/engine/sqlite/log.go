@@ -144,8 +144,13 @@ func (f *file) leave(c *conn) (stays bool) {
 }
 
 // stored moves what a lost log holds into the database's file, through the last connection
-// that has the log open, and reports whether all of it is there. If so a new log may begin.
+// that has the log open, and reports whether all of it is there. If so a new log may begin. If
+// the file is gone, too, there is nothing to store it in.
 func (f *file) stored(last *conn) bool {
+	if f.seen == nil || f.known == nil || !os.SameFile(f.seen, f.known) {
+		f.log = new(log)
+		return true
+	}
 	err := last.checkpoint()
 	if err == nil {
 		err = f.putLogAside(func(i int, info fs.FileInfo) bool { return !f.log.isSame(i, info) }, "of-another-process")
@@ -161,9 +166,23 @@ func (f *file) stored(last *conn) bool {
 	return true
 }
 
+// end closes the connection that stayed open because of a lost log.
+func (f *file) end() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last := f.log.last
+	if last == nil {
+		return nil
+	}
+	f.stored(last) // if not, the operator knows
+	f.log = new(log)
+	return last.DriverConn.Close()
+}
+
 // checkpoint moves all of the log into the database's file and empties the log.
 func (c *conn) checkpoint() (err error) {
-	ctx := context.Background()       //nolint:forbidigo // the busy timeout limits it
+	ctx := context.Background() //nolint:forbidigo // the busy timeout limits it
+
 	_, _ = c.Exec(ctx, rollback, nil) // there may be no transaction
 	rows, err := c.Query(ctx, "PRAGMA wal_checkpoint(TRUNCATE)", nil)
 	if err != nil {
