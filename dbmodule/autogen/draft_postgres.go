@@ -198,6 +198,8 @@ func postgresUsing(column string, from, to schema.Type) string {
 		return "convert_from(" + column + ", 'UTF8')"
 	case fromText && toBytes:
 		return "convert_to(" + column + ", 'UTF8')"
+	case toText && isAddress(from):
+		return "abbrev(" + column + ")"
 	case toText:
 		return ""
 	case isNumber(from) && isNumber(to):
@@ -212,6 +214,13 @@ func postgresUsing(column string, from, to schema.Type) string {
 		return postgresTime(column, from, to, target)
 	}
 	return column + "::text::" + target
+}
+
+// isAddress reports whether a cast of the type to text writes more than the type's own
+// text: 10.0.0.1 becomes 10.0.0.1/32.
+func isAddress(t schema.Type) bool {
+	address, ok := t.(*postgres.NetworkType)
+	return ok && address.T == postgres.TypeInet
 }
 
 // postgresTime converts between date, time and timestamp. It reads a value without a

@@ -36,6 +36,9 @@ type (
 	text struct {
 		V string `bun:"type:text"`
 	}
+	internet struct {
+		V string `bun:"type:inet"`
+	}
 	binary struct {
 		V []byte `bun:"type:blob"`
 	}
@@ -282,6 +285,14 @@ func columnChanges() []change {
 			rows: things2(`'a\b'`, "NULL"),
 			up:   []string{`things WHERE id = 1 AND v = convert_to('a\b', 'UTF8')`},
 			down: []string{`things WHERE id = 1 AND v = 'a\b'`},
+			only: []dbmodule.Engine{dbmodule.PostgreSQL},
+		},
+		{
+			name: "text to inet on PostgreSQL",
+			old:  thing[varchar50](), new: thing[internet](),
+			rows: things2("'10.0.0.1'", "'10.0.0.0/8'"),
+			up:   []string{"things WHERE id = 1 AND v = '10.0.0.1'", "things WHERE id = 2 AND v = '10.0.0.0/8'"},
+			down: []string{"things WHERE id = 1 AND v = '10.0.0.1'", "things WHERE id = 2 AND v = '10.0.0.0/8'"},
 			only: []dbmodule.Engine{dbmodule.PostgreSQL},
 		},
 		{

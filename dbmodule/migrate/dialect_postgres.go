@@ -197,7 +197,7 @@ func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int)
 			return err
 		}
 	}
-	return execute(ctx, tx, statement)
+	return d.retyped(ctx, tx, w, i)
 }
 
 // schemaIfNotExists is the name in CREATE SCHEMA IF NOT EXISTS name, or "".
@@ -234,7 +234,7 @@ func (d *postgresDialect) alone(ctx context.Context, w work, i int) error {
 			return err
 		}
 	}
-	return execute(ctx, d.run.conn, statement)
+	return d.retyped(ctx, d.run.conn, w, i)
 }
 
 // dropInvalid removes what an earlier attempt to build an index left: it is in

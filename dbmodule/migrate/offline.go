@@ -17,6 +17,12 @@ const mysqlNote = `-- MODIFY and CHANGE state a column whole. db upgrade reads t
 -- AUTO_INCREMENT, INVISIBLE. SQL can't: compare these statements with SHOW CREATE TABLE.
 `
 
+// retypeNote stands above a revision that gives columns of PostgreSQL another type.
+const retypeNote = `-- TYPE without COLLATE gives a column the collation of its new type. db upgrade
+-- keeps the collation that the column has, and lets a sequence of serial count as
+-- far as its column. SQL can't: look at the columns with \d+ first.
+`
+
 // WriteSQL writes the statements that a run of the steps would send, for somebody
 // else to run: those of the revisions, of the version table and of the
 // history, with their transactions. db says which engine; it need not be
@@ -85,6 +91,9 @@ func (o *offline) step(step Step) error {
 	}
 	if o.engine == dbmodule.SQLite {
 		o.statement("PRAGMA foreign_keys = off")
+	}
+	if len(w.retyped) > 0 {
+		o.text.WriteString(retypeNote)
 	}
 	before, after, note := settingsAround(o.engine, w.statements)
 	o.all(before)

@@ -12,6 +12,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
 	"github.com/openhands-go/server/dbmodule/migrate/internal/restate"
+	"github.com/openhands-go/server/dbmodule/migrate/internal/retype"
 )
 
 // work is what a step does on one engine.
@@ -29,6 +30,9 @@ type work struct {
 	rebuilds []rebuild.Rebuild
 	// restated are the statements that restate columns of MySQL, by index.
 	restated map[int]*restate.Statement
+	// retyped are the statements that give columns of PostgreSQL another type, by
+	// index.
+	retyped map[int]*retype.Statement
 }
 
 // workOf finds what a step does. Nothing has run when it fails.
@@ -67,6 +71,8 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 		w.rebuilds = rebuild.Find(texts(w.statements), texts(other))
 	case dbmodule.MySQL:
 		w.restated = restate.Find(texts(w.statements), texts(other))
+	case dbmodule.PostgreSQL:
+		w.retyped = retype.Find(texts(w.statements), texts(other))
 	}
 	return w, nil
 }

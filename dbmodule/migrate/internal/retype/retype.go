@@ -1,0 +1,194 @@
+// Package retype reads the statements by which a revision gives a column of
+// PostgreSQL another type (ALTER COLUMN … TYPE), and adds the collation that the
+// column has and that the revision does not know.
+//
+// It works on the text of statements alone and opens no database.
+package retype
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+)
+
+// Statement is an ALTER TABLE that gives columns another type.
+type Statement struct {
+	// Table is the table as the statement writes it.
+	Table string
+	// Columns are in the order of the statement.
+	Columns []Column
+
+	sql string
+}
+
+// Column is a column that gets another type.
+type Column struct {
+	// Name is the column's name as PostgreSQL stores it.
+	Name string
+	// Type is the new type as the statement writes it.
+	Type string
+	// Known says that the revision decides on the collation: one of its
+	// directions writes COLLATE, or the other direction does not change the type
+	// back, so that nothing says what the column was.
+	Known bool
+
+	end     int // of the type, in the statement
+	collate bool
+}
+
+// Find returns the statements that give columns another type, by their index.
+// other are the statements of the revision's other direction.
+func Find(statements, other []string) map[int]*Statement {
+	collates := map[string]bool{}
+	for _, sql := range other {
+		if s := read(sql); s != nil {
+			for _, c := range s.Columns {
+				collates[s.key(c)] = collates[s.key(c)] || c.collate
+			}
+		}
+	}
+	found := map[int]*Statement{}
+	for i, sql := range statements {
+		s := read(sql)
+		if s == nil {
+			continue
+		}
+		for n, c := range s.Columns {
+			otherCollates, back := collates[s.key(c)]
+			s.Columns[n].Known = c.collate || otherCollates || !back
+		}
+		found[i] = s
+	}
+	return found
+}
+
+func (s *Statement) key(c Column) string { return s.Table + "\x00" + c.Name }
+
+// With returns the statement with these collations, by the names of columns.
+// Collations are written as they are given.
+func (s *Statement) With(collations map[string]string) string {
+	sql := s.sql
+	for _, c := range slices.Backward(s.Columns) {
+		if collation := collations[c.Name]; collation != "" && !c.Known {
+			sql = sql[:c.end] + " COLLATE " + collation + sql[c.end:]
+		}
+	}
+	return sql
+}
+
+// read reads a statement. It returns nil if no column gets another type.
+func read(sql string) *Statement {
+	r := reader{tokens: sqlscan.PostgreSQL.Tokens(sql)}
+	if !r.comes("ALTER", "TABLE") {
+		return nil
+	}
+	r.comes("IF", "EXISTS")
+	r.comes("ONLY")
+	s := &Statement{sql: sql, Table: r.name()}
+	if r.symbol(".") {
+		s.Table += "." + r.name()
+	}
+	r.symbol("*")
+	for r.at < len(r.tokens) {
+		if c, ok := r.column(sql); ok {
+			s.Columns = append(s.Columns, c)
+		}
+		r.pastComma()
+	}
+	if len(s.Columns) == 0 {
+		return nil
+	}
+	return s
+}
+
+// reader reads the tokens of a statement, one after the other.
+type reader struct {
+	tokens []sqlscan.Token
+	at     int
+}
+
+// comes reads these words if they come next, and reports whether they did.
+func (r *reader) comes(words ...string) bool {
+	for i, word := range words {
+		if r.at+i >= len(r.tokens) || !r.tokens[r.at+i].Is(word) {
+			return false
+		}
+	}
+	r.at += len(words)
+	return true
+}
+
+func (r *reader) symbol(text string) bool {
+	if r.at >= len(r.tokens) || !r.tokens[r.at].IsSymbol(text) {
+		return false
+	}
+	r.at++
+	return true
+}
+
+// name reads one name, as the statement writes it.
+func (r *reader) name() string {
+	if r.at >= len(r.tokens) {
+		return ""
+	}
+	r.at++
+	return r.tokens[r.at-1].Text
+}
+
+// column reads ALTER [COLUMN] name [SET DATA] TYPE type [COLLATE collation].
+func (r *reader) column(sql string) (Column, bool) {
+	if !r.comes("ALTER") {
+		return Column{}, false
+	}
+	r.comes("COLUMN")
+	c := Column{Name: stored(r.name())}
+	r.comes("SET", "DATA")
+	if !r.comes("TYPE") || r.at == len(r.tokens) {
+		return Column{}, false
+	}
+	from := r.tokens[r.at].Pos
+	for depth := 0; r.at < len(r.tokens); r.at++ {
+		token := r.tokens[r.at]
+		if depth == 0 && (token.IsSymbol(",") || token.Is("COLLATE", "USING")) {
+			break
+		}
+		depth += nesting(token)
+		c.end = token.Pos + len(token.Text)
+	}
+	if c.end == 0 {
+		return Column{}, false
+	}
+	c.Type = sql[from:c.end]
+	c.collate = r.comes("COLLATE")
+	return c, true
+}
+
+// pastComma goes on behind the comma that ends a clause.
+func (r *reader) pastComma() {
+	for depth := 0; r.at < len(r.tokens); {
+		token := r.tokens[r.at]
+		r.at++
+		if depth += nesting(token); depth == 0 && token.IsSymbol(",") {
+			return
+		}
+	}
+}
+
+func nesting(token sqlscan.Token) int {
+	switch {
+	case token.IsSymbol("("), token.IsSymbol("["):
+		return 1
+	case token.IsSymbol(")"), token.IsSymbol("]"):
+		return -1
+	}
+	return 0
+}
+
+// stored is a name as PostgreSQL stores it: in small letters unless it is quoted.
+func stored(name string) string {
+	if len(name) > 1 && name[0] == '"' {
+		return strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
+	}
+	return strings.ToLower(name)
+}
