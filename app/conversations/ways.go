@@ -144,8 +144,9 @@ func (f Filter) only(column string) Filter {
 }
 
 const (
-	// near is how many entries of an index are looked at to see how far they reach.
-	near = 50
+	// near is how many entries of an index are looked at to see how far they reach: as many as a page has, if its client
+	// does not say how many.
+	near = 20
 	// fewInRange is so few in a range of times that they are read and sorted, rather than passed over in
 	// another order.
 	fewInRange = 1000
