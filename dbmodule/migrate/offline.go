@@ -15,6 +15,7 @@ import (
 const mysqlNote = `-- MODIFY and CHANGE state a column whole. db upgrade reads the live column first and
 -- keeps what the revision does not speak of: collation, comment, check, ON UPDATE,
 -- AUTO_INCREMENT, INVISIBLE. SQL can't: compare these statements with SHOW CREATE TABLE.
+-- db upgrade also refuses to remove a table or column that a view or trigger uses.
 `
 
 // retypeNote stands above a revision that gives columns of PostgreSQL another type.

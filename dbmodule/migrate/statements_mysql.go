@@ -95,6 +95,9 @@ func (d *mysqlDialect) alone(ctx context.Context, w work, i int) error {
 	if err != nil {
 		return err
 	}
+	if err := d.stillUsed(ctx, w, i); err != nil {
+		return err
+	}
 	err = execute(ctx, d.run.conn, statement)
 	if codeOf(err) == emptyStatement {
 		return nil // the server ran it: a comment for later versions, which is empty for this one

@@ -1,0 +1,124 @@
+package dependents
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+)
+
+// Object is a view or a trigger.
+type Object struct {
+	Name string
+	// Table is the table of a trigger. It is empty for a view.
+	Table string
+	// Definition is what information_schema has of it: view_definition, in which
+	// the server writes all names in full, or action_statement.
+	Definition string
+	// Schema is the one that the object is in.
+	Schema string
+}
+
+// String names it.
+func (o Object) String() string {
+	if o.Table == "" {
+		return "view " + o.Name
+	}
+	return "trigger " + o.Name + " of table " + o.Table
+}
+
+// Uses reports whether the object uses what is removed. For the text of a trigger it can
+// say yes too often: for a column that only another table of the text has.
+func (o Object) Uses(r Removal) bool {
+	if r.Schema == "" {
+		r.Schema = o.Schema
+	}
+	tokens := sqlscan.MySQL.Tokens(o.Definition)
+	if o.Table == "" {
+		return viewUses(tokens, r)
+	}
+	return o.triggerUses(tokens, r)
+}
+
+// viewUses looks for `schema`.`table`, with the alias that follows it in the list of
+// tables, and for the columns behind the two.
+func viewUses(tokens []sqlscan.Token, r Removal) bool {
+	var aliases []string
+	for i := range tokens {
+		if !named(tokens, i, r.Schema) || !named(tokens, i+2, r.Table) || !dotted(tokens, i+1) || dotted(tokens, i-1) {
+			continue
+		}
+		switch {
+		case r.Column == "":
+			return true
+		case dotted(tokens, i+3):
+			if named(tokens, i+4, r.Column) {
+				return true
+			}
+		case i+3 < len(tokens) && tokens[i+3].Kind == sqlscan.Name:
+			aliases = append(aliases, unquoted(tokens[i+3]))
+		}
+	}
+	for i := range tokens {
+		if named(tokens, i+2, r.Column) && dotted(tokens, i+1) && !dotted(tokens, i-1) && !dotted(tokens, i+3) &&
+			slices.ContainsFunc(aliases, func(alias string) bool { return named(tokens, i, alias) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// triggerUses looks for NEW.column and OLD.column of the trigger's own table, and for
+// statements on the table that use a column of that name.
+func (o Object) triggerUses(tokens []sqlscan.Token, r Removal) bool {
+	own := strings.EqualFold(o.Table, r.Table) && strings.EqualFold(o.Schema, r.Schema)
+	onTable, column := false, false
+	for i, token := range tokens {
+		if i > 0 && named(tokens, i, r.Table) && (dotted(tokens, i-1) && i > 1 && named(tokens, i-2, r.Schema) ||
+			tokens[i-1].Is("INTO", "UPDATE", "FROM", "JOIN", "INSERT", "REPLACE", "IGNORE")) {
+			onTable = true
+		}
+		if r.Column == "" || !named(tokens, i, r.Column) || token.Kind == sqlscan.String {
+			continue
+		}
+		ofRow := i > 1 && dotted(tokens, i-1) && tokens[i-2].Is("NEW", "OLD")
+		if ofRow && own {
+			return true
+		}
+		column = column || !ofRow && (i == 0 || !tokens[i-1].IsSymbol("@"))
+	}
+	return onTable && (r.Column == "" && !own || column)
+}
+
+func named(tokens []sqlscan.Token, i int, name string) bool {
+	return i >= 0 && i < len(tokens) && (tokens[i].Kind == sqlscan.Word || tokens[i].Kind == sqlscan.Name) && strings.EqualFold(unquoted(tokens[i]), name)
+}
+
+func dotted(tokens []sqlscan.Token, i int) bool {
+	return i >= 0 && i < len(tokens) && tokens[i].IsSymbol(".")
+}
+
+// Remade reports whether one of the statements drops the object or makes it anew.
+func (o Object) Remade(statements []string) bool {
+	kind := "VIEW"
+	if o.Table != "" {
+		kind = "TRIGGER"
+	}
+	const head = 20 // CREATE OR REPLACE ALGORITHM = … DEFINER = … SQL SECURITY … VIEW
+	return slices.ContainsFunc(statements, func(sql string) bool {
+		tokens := sqlscan.MySQL.Tokens(sql)
+		if len(tokens) == 0 || !tokens[0].Is("CREATE", "DROP", "ALTER") {
+			return false
+		}
+		at := slices.IndexFunc(tokens[:min(head, len(tokens))], func(t sqlscan.Token) bool { return t.Is(kind) })
+		if at < 0 {
+			return false
+		}
+		for i := at + 1; i < len(tokens) && (tokens[0].Is("DROP") || i < at+head && !tokens[i].Is("AS", "ON")); i++ {
+			if named(tokens, i, o.Name) {
+				return true
+			}
+		}
+		return false
+	})
+}
