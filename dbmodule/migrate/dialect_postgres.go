@@ -264,6 +264,8 @@ func (d *postgresDialect) hint(err error) string {
 	switch codeOf(err) {
 	case "25001":
 		return fmt.Sprintf("it can't run in a transaction: put the line %q right before it", directivePrefix+markNoTx)
+	case "55P04":
+		return fmt.Sprintf("put the line %q right before the ALTER TYPE that adds the value", directivePrefix+markNoTx)
 	case "55006":
 		if strings.Contains(err.Error(), "pending trigger events") {
 			return "rows of the table wait for a deferred constraint: put the line \"SET CONSTRAINTS ALL IMMEDIATE;\" before this statement, so that they are checked now"

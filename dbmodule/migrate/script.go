@@ -3,7 +3,6 @@ package migrate
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/openhands-go/server/dbmodule"
@@ -124,23 +123,57 @@ func splitStatements(engine dbmodule.Engine, s section) ([]Statement, error) {
 	return statements, errors.Join(unread, strayMarks(s, statements))
 }
 
-// The words of statements that begin or end a transaction, and more of them
-// than such a statement has.
-var (
-	endings     = []string{"BEGIN", "START", "COMMIT", "ROLLBACK", "END"}
-	endingWords = append(endings, "WORK", "TRANSACTION", "IMMEDIATE", "EXCLUSIVE", "DEFERRED")
-)
+// transactional reports whether a statement begins or ends a transaction. A ROLLBACK to a
+// savepoint does not, and neither does the end of a transaction that was prepared before.
+func transactional(engine dbmodule.Engine, first []sqlscan.Token) bool {
+	rest := first[1:]
+	for len(rest) > 0 && rest[0].Is("WORK", "TRANSACTION") {
+		rest = rest[1:]
+	}
+	next := func(words ...string) bool { return len(rest) > 0 && rest[0].Is(words...) }
+	switch {
+	case first[0].Is("COMMIT", "END"), first[0].Is("ABORT") && engine == dbmodule.PostgreSQL:
+		return !next("PREPARED")
+	case first[0].Is("ROLLBACK"):
+		return !next("TO", "PREPARED")
+	case first[0].Is("BEGIN"): // on MariaDB it can begin a block
+		return engine != dbmodule.MySQL || len(rest) == 0
+	case first[0].Is("START", "PREPARE"):
+		return len(first) > 1 && first[1].Is("TRANSACTION")
+	}
+	return false
+}
 
-const moreThanEnding = 5
+// leavesOpen reports whether settings have the server wait for a COMMIT after each
+// statement.
+func leavesOpen(setting []sqlscan.Token) bool {
+	for i, token := range setting {
+		if !token.Is("autocommit") {
+			continue
+		}
+		i++
+		for i < len(setting) && (setting[i].IsSymbol(":") || setting[i].IsSymbol("=")) {
+			i++
+		}
+		if i < len(setting) && (setting[i].Is("0", "OFF", "FALSE") || setting[i].Kind == sqlscan.String && strings.EqualFold(setting[i].Text, "'OFF'")) {
+			return true
+		}
+	}
+	return false
+}
+
+// enoughOfSettings are more tokens than a list of settings has.
+const enoughOfSettings = 200
 
 // refused reports why a statement can't stand in a revision.
 func refused(engine dbmodule.Engine, text string) error {
 	d := scanner(engine)
-	first := d.First(text, moreThanEnding)
+	const enough = 4 // ROLLBACK WORK TO …
+	first := d.First(text, enough)
 	switch {
 	case len(first) == 0:
 		return nil
-	case first[0].Is(endings...) && len(first) < moreThanEnding && !slices.ContainsFunc(first, func(t sqlscan.Token) bool { return !t.Is(endingWords...) }):
+	case transactional(engine, first), engine == dbmodule.MySQL && first[0].Is("SET") && leavesOpen(d.First(text, enoughOfSettings)):
 		return fmt.Errorf("transactions are begun and ended around revisions: remove it; mark a statement that can't run in one by %q", directivePrefix+markNoTx)
 	case engine == dbmodule.PostgreSQL && first[0].Is("COPY") && fromStdin(d.Tokens(text)):
 		return errors.New("its rows stand in the file for psql alone to send: write INSERTs instead, as pg_dump --inserts does")

@@ -75,6 +75,8 @@ type mysqlBlocks struct {
 	depth    int
 	last     Token
 	brackets int
+	// handler is true between HANDLER FOR and the statement that handles.
+	handler bool
 }
 
 func newMySQLBlocks() blocks { return &mysqlBlocks{} }
@@ -117,12 +119,17 @@ func (b *mysqlBlocks) follow(token Token, ahead lexer) {
 		b.brackets++
 	case token.IsSymbol(")"):
 		b.brackets--
+	case token.IsSymbol(";"):
+		b.handler = false
+	case token.Is("FOR") && b.last.Is("HANDLER"):
+		b.handler = true
 	case token.Is("END") && b.depth > 0:
 		b.depth--
 	case b.last.Is("END"):
 	case token.Is("CASE"), token.Is("BEGIN", "LOOP", "WHILE") && b.begins(), token.Is("IF") && b.begins() && !isFunction(ahead, 2),
 		token.Is("REPEAT") && b.begins() && !peek(ahead).IsSymbol("("), token.Is("FOR") && b.begins() && isLoop(ahead):
 		b.depth++
+		b.handler = false
 	}
 }
 
@@ -132,7 +139,7 @@ func (b *mysqlBlocks) begins() bool {
 	if b.depth == 0 {
 		return b.brackets == 0 && !b.last.Is(append(programs, "BODY")...)
 	}
-	return b.last.IsSymbol(";") || b.last.IsSymbol(":") || b.last.Is("BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ATOMIC")
+	return b.handler || b.last.IsSymbol(";") || b.last.IsSymbol(":") || b.last.Is("BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ATOMIC")
 }
 
 // peek returns the token that comes next, or an empty one.
