@@ -28,6 +28,10 @@ type postgresDialect struct {
 	run *run
 	// spanning is the transaction with the second lock.
 	spanning *bun.Tx
+	// watched are tables that may lose more than the revision knows, and names are
+	// those that the revision writes. They last one transaction.
+	watched []takeable
+	names   map[string]bool
 }
 
 // The advisory locks of whoever migrates a database, as numbers: "dbrevise" is
@@ -172,6 +176,7 @@ func (d *postgresDialect) keepLock(ctx context.Context, _ bun.Tx) error {
 }
 
 func (d *postgresDialect) prepare(ctx context.Context, tx bun.Tx, statements []Statement) error {
+	d.watched = nil
 	if err := d.lockFirst(ctx, tx, statements); err != nil {
 		return err
 	}
@@ -182,8 +187,8 @@ func (d *postgresDialect) prepare(ctx context.Context, tx bun.Tx, statements []S
 	return execute(ctx, tx, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(limit.Milliseconds(), 1)))
 }
 
-func (d *postgresDialect) around(_ context.Context, fn func(func(bun.Tx) error) error) error {
-	return fn(func(bun.Tx) error { return nil })
+func (d *postgresDialect) around(ctx context.Context, fn func(func(bun.Tx) error) error) error {
+	return fn(func(tx bun.Tx) error { return d.nothingTaken(ctx, tx) })
 }
 
 func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) error {
@@ -196,6 +201,9 @@ func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int)
 		if err != nil || there {
 			return err
 		}
+	}
+	if err := d.watch(ctx, tx, w, i); err != nil {
+		return err
 	}
 	return d.retyped(ctx, tx, w, i)
 }

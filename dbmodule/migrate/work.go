@@ -30,6 +30,10 @@ type work struct {
 	rebuilds []rebuild.Rebuild
 	// restated are the statements that restate columns of MySQL, by index.
 	restated map[int]*restate.Statement
+	// other are the statements of the other direction, and foreign says that this
+	// program does not have them.
+	other   []string
+	foreign bool
 	// retyped are the statements that give columns of PostgreSQL another type, by
 	// index.
 	retyped map[int]*retype.Statement
@@ -66,13 +70,14 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 		}
 		w.statements, other = script.Downgrade, script.Upgrade
 	}
+	w.other, w.foreign = texts(other), foreign
 	switch engine {
 	case dbmodule.SQLite:
-		w.rebuilds = rebuild.Find(texts(w.statements), texts(other))
+		w.rebuilds = rebuild.Find(texts(w.statements), w.other)
 	case dbmodule.MySQL:
-		w.restated = restate.Find(texts(w.statements), texts(other))
+		w.restated = restate.Find(texts(w.statements), w.other)
 	case dbmodule.PostgreSQL:
-		w.retyped = retype.Find(texts(w.statements), texts(other))
+		w.retyped = retype.Find(texts(w.statements), w.other)
 	}
 	return w, nil
 }

@@ -1,0 +1,100 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+)
+
+// PostgreSQL drops with a column whatever uses it together with other columns: a unique
+// index of two columns, one with the column in its WHERE, a check, a foreign key. A
+// revision that does not name such an object does not know it, and is refused.
+
+// takeable are the objects of a table that DROP COLUMN can take with it.
+type takeable struct {
+	table   string // as the statement writes it
+	oid     int64
+	objects []columnsUser
+}
+
+// columnsUser is an index, a constraint or statistics.
+type columnsUser struct {
+	Kind, Name string
+	// Columns are the numbers of its columns.
+	Columns []int64 `bun:",array"`
+}
+
+// watch remembers the objects of the table of which a statement drops something.
+func (d *postgresDialect) watch(ctx context.Context, tx bun.Tx, w work, i int) error {
+	text := strings.TrimSpace(reHidden.ReplaceAllString(w.statements[i].Text, " "))
+	m := reAlterTable.FindStringSubmatch(text)
+	if m == nil || !reDropsPart.MatchString(text) || w.foreign {
+		return nil
+	}
+	t := takeable{table: m[1]}
+	if err := tx.NewRaw("SELECT coalesce(pg_catalog.to_regclass(?)::oid::bigint, 0)", t.table).Scan(ctx, &t.oid); err != nil {
+		return fmt.Errorf("look for table %s: %w", t.table, err)
+	}
+	known := slices.ContainsFunc(d.watched, func(other takeable) bool { return other.oid == t.oid })
+	if t.oid == 0 || known {
+		return nil
+	}
+	var err error
+	if t.objects, err = columnsUsers(ctx, tx, t.oid); err != nil {
+		return fmt.Errorf("read what uses the columns of table %s: %w", t.table, err)
+	}
+	d.watched, d.names = append(d.watched, t), namesIn(slices.Concat(texts(w.statements), w.other))
+	return nil
+}
+
+func columnsUsers(ctx context.Context, tx bun.Tx, table int64) (objects []columnsUser, err error) {
+	err = tx.NewRaw(`SELECT CASE WHEN c.oid IS NOT NULL THEN 'index' WHEN k.oid IS NOT NULL THEN 'constraint' ELSE 'statistics' END AS kind,
+coalesce(c.relname, k.conname, s.stxname)::text AS name, pg_catalog.array_agg(DISTINCT d.refobjsubid::bigint) AS columns
+FROM pg_catalog.pg_depend AS d
+LEFT JOIN pg_catalog.pg_class AS c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid AND c.relkind IN ('i', 'I')
+LEFT JOIN pg_catalog.pg_constraint AS k ON d.classid = 'pg_catalog.pg_constraint'::regclass AND k.oid = d.objid AND k.conrelid = d.refobjid
+LEFT JOIN pg_catalog.pg_statistic_ext AS s ON d.classid = 'pg_catalog.pg_statistic_ext'::regclass AND s.oid = d.objid
+WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ?::oid AND d.refobjsubid > 0 AND d.deptype = 'a'
+AND coalesce(c.oid, k.oid, s.oid) IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2`, table).Scan(ctx, &objects)
+	return objects, err
+}
+
+// namesIn are the names in statements, in small letters and without quotes.
+func namesIn(statements []string) map[string]bool {
+	names := map[string]bool{}
+	for _, statement := range statements {
+		for _, token := range sqlscan.PostgreSQL.Tokens(statement) {
+			names[strings.ToLower(strings.Trim(token.Text, `"`))] = true
+		}
+	}
+	return names
+}
+
+// nothingTaken fails if an object is gone that the revision does not name, although the table
+// still has one of its columns.
+func (d *postgresDialect) nothingTaken(ctx context.Context, tx bun.Tx) error {
+	for _, t := range d.watched {
+		var columns []int64
+		if err := tx.NewRaw("SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = ?::oid AND NOT attisdropped", t.oid).Scan(ctx, &columns); err != nil {
+			return fmt.Errorf("read the columns of table %s: %w", t.table, err)
+		}
+		left, err := columnsUsers(ctx, tx, t.oid)
+		if err != nil {
+			return fmt.Errorf("read what uses the columns of table %s: %w", t.table, err)
+		}
+		for _, o := range t.objects {
+			stays := slices.ContainsFunc(left, func(other columnsUser) bool { return other.Kind == o.Kind && other.Name == o.Name })
+			needed := slices.ContainsFunc(o.Columns, func(column int64) bool { return slices.Contains(columns, column) })
+			if !stays && needed && !d.names[strings.ToLower(o.Name)] {
+				return fmt.Errorf("%s %s of table %s would be dropped with one of its columns, and the revision does not name it: "+
+					"drop it in the revision before, and make it as it should be after", o.Kind, o.Name, t.table)
+			}
+		}
+	}
+	return nil
+}
