@@ -70,8 +70,11 @@ func (p *Pattern) Recognise(text string, values []Span) *Statement {
 	if len(text) > longestText {
 		return nil
 	}
+	if len(values) > mostValues {
+		return Recognise(p.dialect, text)
+	}
 	parser, _ := parsers.Get().(*parser)
-	if len(values) > mostValues || !parser.kindsOf(p.dialect, text, values) {
+	if !parser.kindsOf(p.dialect, text, values) {
 		parser.Release()
 		return Recognise(p.dialect, text)
 	}

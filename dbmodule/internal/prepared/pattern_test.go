@@ -2,6 +2,7 @@ package prepared_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -78,6 +79,25 @@ func TestPatternsHaveABound(t *testing.T) {
 		short, long := "SELECT a FROM t WHERE b = 'x'", "SELECT a FROM t WHERE b = '"+strings.Repeat("x", 8<<10)+"'"
 		assert.NotNil(t, prepared.Recognised(pattern.Recognise(short, []prepared.Span{{26, 29}}))[0])
 		assert.Nil(t, pattern.Recognise(long, []prepared.Span{{26, len(long)}}))
+	}
+}
+
+// Whatever a text is like, it may be the first that is read after the collector took what others left.
+func TestPatternsReadAfterACollection(t *testing.T) {
+	t.Parallel()
+	for _, values := range []int{0, 1, 255, 256, 257, 500} {
+		text, places := "SELECT a FROM t WHERE b IN (0", []prepared.Span(nil)
+		for range values {
+			text += ", 5"
+			places = append(places, prepared.Span{From: len(text) - 1, To: len(text)})
+		}
+		text += ")"
+		for range 2 {
+			runtime.GC() // the second one takes what the first left
+			runtime.GC()
+			got := prepared.Recognised(prepared.NewPattern(lite).Recognise(text, places))
+			assert.Equal(t, prepared.Recognised(prepared.Recognise(lite, text)), got, "%d values", values)
+		}
 	}
 }
 
