@@ -80,8 +80,10 @@ var hostile = map[string]func(conn net.Conn){
 		_, _ = io.WriteString(conn, "POST /api/v1/webhooks/conversations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10000\r\n\r\n")
 		trickle(conn, strings.Repeat(" ", 10_000))
 	},
+	// Some of these are answered 503, as there is no memory for all of their pages: a short answer, after
+	// which the connection would be idle.
 	"slow reader": func(conn net.Conn) {
-		_, _ = io.WriteString(conn, "GET /api/conversations/"+largeConversation+"/events/search?limit=100 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		_, _ = io.WriteString(conn, "GET /api/conversations/"+largeConversation+"/events/search?limit=100 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 		time.Sleep(hostilePatience) // until the server has given up
 	},
 	"large header": func(conn net.Conn) {
