@@ -6,49 +6,16 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// reader reads the tokens of a statement, one after the other.
-type reader struct {
-	tokens []sqlscan.Token
-	at     int
-}
-
-// comes reads these words if they come next, and reports whether they did.
-func (r *reader) comes(words ...string) bool {
-	for i, word := range words {
-		if r.at+i >= len(r.tokens) || !r.tokens[r.at+i].Is(word) {
-			return false
-		}
-	}
-	r.at += len(words)
-	return true
-}
-
-// next reports whether one of the words comes next.
-func (r *reader) next(words ...string) bool {
-	return r.at < len(r.tokens) && r.tokens[r.at].Is(words...)
-}
-
-func (r *reader) symbol(text string) bool {
-	if r.at >= len(r.tokens) || !r.tokens[r.at].IsSymbol(text) {
-		return false
-	}
-	r.at++
-	return true
-}
+// reader reads the tokens of a statement.
+type reader struct{ sqlscan.Reader }
 
 // name reads one name, without its quotes.
-func (r *reader) name() string {
-	if r.at >= len(r.tokens) {
-		return ""
-	}
-	r.at++
-	return unquoted(r.tokens[r.at-1])
-}
+func (r *reader) name() string { return unquoted(r.Any()) }
 
 // table reads the name of a table, with or without its schema.
 func (r *reader) table() Removal {
 	name := r.name()
-	if r.symbol(".") {
+	if r.Symbol(".") {
 		return Removal{Schema: name, Table: r.name()}
 	}
 	return Removal{Table: name}
@@ -57,10 +24,8 @@ func (r *reader) table() Removal {
 // pastComma goes on behind the comma that ends a clause, or behind a parenthesis that
 // was opened before.
 func (r *reader) pastComma() {
-	for depth := 0; r.at < len(r.tokens); {
-		token := r.tokens[r.at]
-		r.at++
-		switch {
+	for depth := 0; !r.Ended(); {
+		switch token := r.Any(); {
 		case token.IsSymbol("("):
 			depth++
 		case token.IsSymbol(")"):

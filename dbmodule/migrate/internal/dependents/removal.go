@@ -86,26 +86,26 @@ func isBack(r Removal, changes []change) bool {
 
 // changesOf reads one statement.
 func changesOf(sql string) []change {
-	r := reader{tokens: sqlscan.MySQL.Tokens(sql)}
+	r := reader{sqlscan.Reader{Tokens: sqlscan.MySQL.Tokens(sql)}}
 	switch {
-	case r.comes("ALTER"):
+	case r.Comes("ALTER"):
 		return r.alter()
-	case r.comes("DROP", "TABLE"):
-		r.comes("IF", "EXISTS")
+	case r.Comes("DROP", "TABLE"):
+		r.Comes("IF", "EXISTS")
 		var changes []change
-		for r.at < len(r.tokens) {
+		for !r.Ended() {
 			changes = append(changes, change{Removal: r.table()})
-			if !r.symbol(",") {
+			if !r.Symbol(",") {
 				break
 			}
 		}
 		return changes
-	case r.comes("RENAME", "TABLE"), r.comes("RENAME", "TABLES"):
+	case r.Comes("RENAME", "TABLE"), r.Comes("RENAME", "TABLES"):
 		return r.renames()
-	case r.comes("CREATE"):
-		r.comes("OR", "REPLACE")
-		if r.comes("TABLE") {
-			r.comes("IF", "NOT", "EXISTS")
+	case r.Comes("CREATE"):
+		r.Comes("OR", "REPLACE")
+		if r.Comes("TABLE") {
+			r.Comes("IF", "NOT", "EXISTS")
 			return []change{{r.table(), true}}
 		}
 	}
@@ -113,15 +113,15 @@ func changesOf(sql string) []change {
 }
 
 func (r *reader) renames() []change {
-	r.comes("IF", "EXISTS")
+	r.Comes("IF", "EXISTS")
 	var changes []change
-	for r.at < len(r.tokens) {
+	for !r.Ended() {
 		changes = append(changes, change{Removal: r.table()})
-		for r.at < len(r.tokens) && !r.comes("TO") { // WAIT 5, NOWAIT
-			r.at++
+		for !r.Ended() && !r.Comes("TO") { // WAIT 5, NOWAIT
+			r.At++
 		}
 		changes = append(changes, change{r.table(), true})
-		if !r.symbol(",") {
+		if !r.Symbol(",") {
 			break
 		}
 	}
@@ -129,19 +129,19 @@ func (r *reader) renames() []change {
 }
 
 func (r *reader) alter() []change {
-	for r.comes("ONLINE") || r.comes("OFFLINE") || r.comes("IGNORE") {
+	for r.Comes("ONLINE") || r.Comes("OFFLINE") || r.Comes("IGNORE") {
 	}
-	if !r.comes("TABLE") {
+	if !r.Comes("TABLE") {
 		return nil
 	}
-	r.comes("IF", "EXISTS")
+	r.Comes("IF", "EXISTS")
 	table := r.table()
-	if r.comes("WAIT") {
-		r.at++
+	if r.Comes("WAIT") {
+		r.At++
 	}
-	r.comes("NOWAIT")
+	r.Comes("NOWAIT")
 	var changes []change
-	for r.at < len(r.tokens) {
+	for !r.Ended() {
 		changes = append(changes, r.clause(table)...)
 		r.pastComma()
 	}
@@ -151,40 +151,40 @@ func (r *reader) alter() []change {
 // clause reads one clause of ALTER TABLE.
 func (r *reader) clause(table Removal) []change {
 	column := func(brings bool) change {
-		r.comes("IF", "EXISTS")
-		r.comes("IF", "NOT", "EXISTS")
+		r.Comes("IF", "EXISTS")
+		r.Comes("IF", "NOT", "EXISTS")
 		return change{Removal{table.Schema, table.Table, r.name()}, brings}
 	}
 	switch {
-	case r.comes("DROP"):
-		if !r.comes("COLUMN") && r.next("INDEX", "KEY", "PRIMARY", "FOREIGN", "CONSTRAINT", "CHECK", "PARTITION", "SYSTEM", "PERIOD") {
+	case r.Comes("DROP"):
+		if !r.Comes("COLUMN") && r.Next("INDEX", "KEY", "PRIMARY", "FOREIGN", "CONSTRAINT", "CHECK", "PARTITION", "SYSTEM", "PERIOD") {
 			return nil
 		}
 		return []change{column(false)}
-	case r.comes("CHANGE"):
-		r.comes("COLUMN")
+	case r.Comes("CHANGE"):
+		r.Comes("COLUMN")
 		return []change{column(false), column(true)}
-	case r.comes("RENAME", "COLUMN"):
+	case r.Comes("RENAME", "COLUMN"):
 		from := column(false)
-		r.comes("TO")
+		r.Comes("TO")
 		return []change{from, column(true)}
-	case r.comes("RENAME"):
-		if r.next("INDEX", "KEY", "CONSTRAINT") {
+	case r.Comes("RENAME"):
+		if r.Next("INDEX", "KEY", "CONSTRAINT") {
 			return nil
 		}
-		if !r.comes("TO") && !r.comes("AS") {
-			r.symbol("=")
+		if !r.Comes("TO") && !r.Comes("AS") {
+			r.Symbol("=")
 		}
 		return []change{{table, false}, {r.table(), true}}
-	case r.comes("ADD"):
-		r.comes("COLUMN")
-		r.comes("IF", "NOT", "EXISTS")
-		if !r.symbol("(") {
+	case r.Comes("ADD"):
+		r.Comes("COLUMN")
+		r.Comes("IF", "NOT", "EXISTS")
+		if !r.Symbol("(") {
 			return []change{column(true)}
 		}
 		// The clause goes on in its parentheses, which hold a list of columns.
 		changes := []change{column(true)}
-		for r.pastComma(); r.at > 0 && r.at < len(r.tokens) && r.tokens[r.at-1].IsSymbol(","); r.pastComma() {
+		for r.pastComma(); r.At > 0 && !r.Ended() && r.Tokens[r.At-1].IsSymbol(","); r.pastComma() {
 			changes = append(changes, column(true))
 		}
 		return changes

@@ -79,18 +79,18 @@ func (s *Statement) With(collations map[string]string) string {
 
 // read reads a statement. It returns nil if no column gets another type.
 func read(sql string) *Statement {
-	r := reader{tokens: sqlscan.PostgreSQL.Tokens(sql)}
-	if !r.comes("ALTER", "TABLE") {
+	r := reader{sqlscan.Reader{Tokens: sqlscan.PostgreSQL.Tokens(sql)}}
+	if !r.Comes("ALTER", "TABLE") {
 		return nil
 	}
-	r.comes("IF", "EXISTS")
-	r.comes("ONLY")
+	r.Comes("IF", "EXISTS")
+	r.Comes("ONLY")
 	s := &Statement{sql: sql, Table: r.name()}
-	if r.symbol(".") {
+	if r.Symbol(".") {
 		s.Table += "." + r.name()
 	}
-	r.symbol("*")
-	for r.at < len(r.tokens) {
+	r.Symbol("*")
+	for !r.Ended() {
 		if c, ok := r.column(sql); ok {
 			s.Columns = append(s.Columns, c)
 		}
@@ -102,54 +102,26 @@ func read(sql string) *Statement {
 	return s
 }
 
-// reader reads the tokens of a statement, one after the other.
-type reader struct {
-	tokens []sqlscan.Token
-	at     int
-}
-
-// comes reads these words if they come next, and reports whether they did.
-func (r *reader) comes(words ...string) bool {
-	for i, word := range words {
-		if r.at+i >= len(r.tokens) || !r.tokens[r.at+i].Is(word) {
-			return false
-		}
-	}
-	r.at += len(words)
-	return true
-}
-
-func (r *reader) symbol(text string) bool {
-	if r.at >= len(r.tokens) || !r.tokens[r.at].IsSymbol(text) {
-		return false
-	}
-	r.at++
-	return true
-}
+// reader reads the tokens of a statement.
+type reader struct{ sqlscan.Reader }
 
 // name reads one name, as the statement writes it.
-func (r *reader) name() string {
-	if r.at >= len(r.tokens) {
-		return ""
-	}
-	r.at++
-	return r.tokens[r.at-1].Text
-}
+func (r *reader) name() string { return r.Any().Text }
 
 // column reads ALTER [COLUMN] name [SET DATA] TYPE type [COLLATE collation].
 func (r *reader) column(sql string) (Column, bool) {
-	if !r.comes("ALTER") {
+	if !r.Comes("ALTER") {
 		return Column{}, false
 	}
-	r.comes("COLUMN")
+	r.Comes("COLUMN")
 	c := Column{Name: stored(r.name())}
-	r.comes("SET", "DATA")
-	if !r.comes("TYPE") || r.at == len(r.tokens) {
+	r.Comes("SET", "DATA")
+	if !r.Comes("TYPE") || r.Ended() {
 		return Column{}, false
 	}
-	from := r.tokens[r.at].Pos
-	for depth := 0; r.at < len(r.tokens); r.at++ {
-		token := r.tokens[r.at]
+	from := r.Tokens[r.At].Pos
+	for depth := 0; !r.Ended(); r.At++ {
+		token := r.Tokens[r.At]
 		if depth == 0 && (token.IsSymbol(",") || token.Is("COLLATE", "USING")) {
 			break
 		}
@@ -160,15 +132,14 @@ func (r *reader) column(sql string) (Column, bool) {
 		return Column{}, false
 	}
 	c.Type = sql[from:c.end]
-	c.collate = r.comes("COLLATE")
+	c.collate = r.Comes("COLLATE")
 	return c, true
 }
 
 // pastComma goes on behind the comma that ends a clause.
 func (r *reader) pastComma() {
-	for depth := 0; r.at < len(r.tokens); {
-		token := r.tokens[r.at]
-		r.at++
+	for depth := 0; !r.Ended(); {
+		token := r.Any()
 		if depth += nesting(token); depth == 0 && token.IsSymbol(",") {
 			return
 		}
