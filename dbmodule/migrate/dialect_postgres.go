@@ -28,10 +28,10 @@ type postgresDialect struct {
 	run *run
 	// spanning is the transaction with the second lock.
 	spanning *bun.Tx
-	// watched are tables that may lose more than the revision knows, and names are
-	// those that the revision writes. They last one transaction.
+	// watched are tables that may lose more than the revision knows, and texts are
+	// the statements of both its directions. They last one transaction.
 	watched []takeable
-	names   map[string]bool
+	texts   []string
 }
 
 // The advisory locks of whoever migrates a database, as numbers: "dbrevise" is
@@ -188,7 +188,12 @@ func (d *postgresDialect) prepare(ctx context.Context, tx bun.Tx, statements []S
 }
 
 func (d *postgresDialect) around(ctx context.Context, fn func(func(bun.Tx) error) error) error {
-	return fn(func(tx bun.Tx) error { return d.nothingTaken(ctx, tx) })
+	return fn(func(tx bun.Tx) error {
+		if err := d.nothingTaken(ctx, tx); err != nil {
+			return err
+		}
+		return d.keysKept(ctx, tx)
+	})
 }
 
 func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) error {
@@ -215,10 +220,15 @@ func schemaIfNotExists(statement string) string {
 	if len(tokens) != words || !tokens[0].Is("CREATE") || !tokens[1].Is("SCHEMA") || !tokens[2].Is("IF") || !tokens[3].Is("NOT") || !tokens[4].Is("EXISTS") {
 		return ""
 	}
-	if name := tokens[5]; name.Kind == sqlscan.Name {
-		return strings.ReplaceAll(name.Text[1:len(name.Text)-1], `""`, `"`)
+	return storedName(tokens[5])
+}
+
+// storedName is a name as the server stores it: in small letters unless it is quoted.
+func storedName(token sqlscan.Token) string {
+	if token.Kind == sqlscan.Name {
+		return strings.ReplaceAll(token.Text[1:len(token.Text)-1], `""`, `"`)
 	}
-	return strings.ToLower(tokens[5].Text)
+	return strings.ToLower(token.Text)
 }
 
 func (d *postgresDialect) together(statements []Statement, from int) int {

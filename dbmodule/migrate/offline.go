@@ -21,7 +21,8 @@ const mysqlNote = `-- MODIFY and CHANGE state a column whole. db upgrade reads t
 // retypeNote stands above a revision that gives columns of PostgreSQL another type.
 const retypeNote = `-- TYPE without COLLATE gives a column the collation of its new type. db upgrade
 -- keeps the collation that the column has, and lets a sequence of serial count as
--- far as its column. SQL can't: look at the columns with \d+ first.
+-- far as its column. It keeps a foreign key DEFERRABLE that is dropped and added
+-- again. SQL can't: look at the table with \d+ first.
 `
 
 // WriteSQL writes the statements that a run of the steps would send, for somebody

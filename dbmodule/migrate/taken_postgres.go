@@ -20,6 +20,7 @@ type takeable struct {
 	table   string // as the statement writes it
 	oid     int64
 	objects []columnsUser
+	keys    []referring
 }
 
 // columnsUser is an index, a constraint or statistics.
@@ -29,7 +30,7 @@ type columnsUser struct {
 	Columns []int64 `bun:",array"`
 }
 
-// watch remembers the objects of the table of which a statement drops something.
+// watch remembers the objects and keys of the table of which a statement drops something.
 func (d *postgresDialect) watch(ctx context.Context, tx bun.Tx, w work, i int) error {
 	text := strings.TrimSpace(reHidden.ReplaceAllString(w.statements[i].Text, " "))
 	m := reAlterTable.FindStringSubmatch(text)
@@ -48,7 +49,10 @@ func (d *postgresDialect) watch(ctx context.Context, tx bun.Tx, w work, i int) e
 	if t.objects, err = columnsUsers(ctx, tx, t.oid); err != nil {
 		return fmt.Errorf("read what uses the columns of table %s: %w", t.table, err)
 	}
-	d.watched, d.names = append(d.watched, t), namesIn(slices.Concat(texts(w.statements), w.other))
+	if t.keys, err = foreignKeys(ctx, tx, t); err != nil {
+		return err
+	}
+	d.watched, d.texts = append(d.watched, t), slices.Concat(texts(w.statements), w.other)
 	return nil
 }
 
@@ -78,6 +82,10 @@ func namesIn(statements []string) map[string]bool {
 // nothingTaken fails if an object is gone that the revision does not name, although the table
 // still has one of its columns.
 func (d *postgresDialect) nothingTaken(ctx context.Context, tx bun.Tx) error {
+	if len(d.watched) == 0 {
+		return nil
+	}
+	names := namesIn(d.texts)
 	for _, t := range d.watched {
 		var columns []int64
 		if err := tx.NewRaw("SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = ?::oid AND NOT attisdropped", t.oid).Scan(ctx, &columns); err != nil {
@@ -90,7 +98,7 @@ func (d *postgresDialect) nothingTaken(ctx context.Context, tx bun.Tx) error {
 		for _, o := range t.objects {
 			stays := slices.ContainsFunc(left, func(other columnsUser) bool { return other.Kind == o.Kind && other.Name == o.Name })
 			needed := slices.ContainsFunc(o.Columns, func(column int64) bool { return slices.Contains(columns, column) })
-			if !stays && needed && !d.names[strings.ToLower(o.Name)] {
+			if !stays && needed && !names[strings.ToLower(o.Name)] {
 				return fmt.Errorf("%s %s of table %s would be dropped with one of its columns, and the revision does not name it: "+
 					"drop it in the revision before, and make it as it should be after", o.Kind, o.Name, t.table)
 			}

@@ -1,0 +1,105 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+)
+
+// A draft drops a foreign key and adds it again when one of its columns gets another
+// type. A model can't say that a key is DEFERRABLE, has MATCH FULL, or sets only some
+// columns to NULL, so the draft does not say it either. The runner makes the key
+// DEFERRABLE again. It refuses the revision where it can't give back what was there.
+
+// referring is a foreign key.
+type referring struct {
+	OID                  int64 `bun:"oid"`
+	Name                 string
+	Deferrable, Deferred bool
+	// Definition is the key as the server writes it.
+	Definition string
+}
+
+func foreignKeys(ctx context.Context, tx bun.Tx, t takeable) (keys []referring, err error) {
+	err = tx.NewRaw(`SELECT oid::bigint AS oid, conname AS name, condeferrable AS deferrable, condeferred AS deferred, pg_catalog.pg_get_constraintdef(oid) AS definition
+FROM pg_catalog.pg_constraint WHERE conrelid = ?::oid AND contype = 'f' ORDER BY conname`, t.oid).Scan(ctx, &keys)
+	if err != nil {
+		return nil, fmt.Errorf("read the foreign keys of table %s: %w", t.table, err)
+	}
+	return keys, nil
+}
+
+// keysKept looks at the foreign keys that were dropped and added again.
+func (d *postgresDialect) keysKept(ctx context.Context, tx bun.Tx) error {
+	for _, t := range d.watched {
+		now, err := foreignKeys(ctx, tx, t)
+		if err != nil {
+			return err
+		}
+		for _, old := range t.keys {
+			i := slices.IndexFunc(now, func(key referring) bool { return key.Name == old.Name && key.OID != old.OID })
+			if i < 0 {
+				continue
+			}
+			if err := old.restore(ctx, tx, t.table, now[i], d.texts); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reKeyClauses matches what a key has and no model can say, except DEFERRABLE.
+var reKeyClauses = regexp.MustCompile(`MATCH FULL|ON DELETE SET (?:NULL|DEFAULT) \([^)]*\)`)
+
+// restore gives the key that was added again what the old one had. The statements are
+// those of both directions of the revision: what one of them says is meant.
+func (old referring) restore(ctx context.Context, tx bun.Tx, table string, now referring, statements []string) error {
+	said := addedKey(statements, old.Name)
+	if clause := reKeyClauses.FindString(old.Definition); clause != "" && !strings.Contains(now.Definition, clause) && !reKeyClauses.MatchString(said) {
+		return fmt.Errorf("foreign key %s of table %s would lose %s, which the revision does not know: write that in both directions of the revision, where they add the key", old.Name, table, clause)
+	}
+	if !old.Deferrable || now.Deferrable || strings.Contains(said, "DEFERRABLE") {
+		return nil
+	}
+	initially := "IMMEDIATE"
+	if old.Deferred {
+		initially = "DEFERRED"
+	}
+	if _, err := tx.NewRaw("ALTER TABLE ? ALTER CONSTRAINT ? DEFERRABLE INITIALLY "+initially, bun.Safe(table), bun.Ident(old.Name)).Exec(ctx); err != nil {
+		return fmt.Errorf("keep foreign key %s of table %s deferrable: %w", old.Name, table, err)
+	}
+	return nil
+}
+
+// addedKey returns the clauses of statements that add a constraint of this name, in
+// capitals and with one space between two words.
+func addedKey(statements []string, name string) string {
+	var clauses strings.Builder
+	for _, statement := range statements {
+		tokens := sqlscan.PostgreSQL.Tokens(statement)
+		for i := 2; i < len(tokens); i++ {
+			if !tokens[i-2].Is("ADD") || !tokens[i-1].Is("CONSTRAINT") || storedName(tokens[i]) != name {
+				continue
+			}
+			depth := 0
+			for _, token := range tokens[i+1:] {
+				if token.IsSymbol("(") {
+					depth++
+				} else if token.IsSymbol(")") {
+					depth--
+				} else if depth == 0 && token.IsSymbol(",") {
+					break
+				}
+				clauses.WriteString(strings.ToUpper(token.Text) + " ")
+			}
+		}
+	}
+	return strings.NewReplacer("( ", "(", " )", ")", " ,", ",").Replace(clauses.String())
+}
