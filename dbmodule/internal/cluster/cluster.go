@@ -21,26 +21,25 @@ type Settings struct {
 	// the URLs of its replicas.
 	Primary  dburl.URL
 	Replicas []dburl.URL
-	// Replication is how the servers are asked how far they are.
+	// Replication asks the servers how far they are.
 	Replication engine.Replication
 	// Open returns a pool for the checks of one server. It does no I/O. The Cluster
 	// closes the pool, and never uses more than one connection of it.
 	Open func(dburl.URL) (Probe, error)
-	// Demoted is called when the server that was the primary takes no writes any
-	// more. nil does not look for that.
+	// Demoted is called when the primary has become read-only. nil does not check that.
 	Demoted func()
-	// MaxLag is how far a replica may be behind to be read from; 0 sets no limit.
+	// MaxLag is how far behind a replica may be to serve reads; 0 is no limit.
 	MaxLag time.Duration
 	// Interval is the time between two checks.
 	Interval time.Duration
 	Log      *zap.Logger
 }
 
-// Probe is a pool for the checks of one server. A pool of its own keeps a busy
-// program from making a server look ill.
+// Probe is a pool for the checks of one server. With a pool of its own, a check does not fail
+// because the program uses all connections.
 type Probe struct {
 	DB *sql.DB
-	// CloseIdle closes the connections that nobody uses, Close the pool.
+	// CloseIdle closes the idle connections, Close the pool.
 	CloseIdle, Close func() error
 }
 
@@ -56,8 +55,8 @@ type Cluster struct {
 	watch    watch
 
 	mu sync.Mutex // guards what follows, and changes of the replicas' states
-	// floor is the write that each replica must have replayed: the schema that the
-	// program started with. The zero mark is none.
+	// floor is the write that each replica must have replayed before it serves reads: that of
+	// the schema. The zero mark is none.
 	floor   mark
 	history history
 }
@@ -88,9 +87,9 @@ func (c *Cluster) Replicas() []*Replica {
 	return c.replicas
 }
 
-// Choose returns the replica for a read of a client that must see its writes, nil
-// for a client that wrote nothing. The replicas take turns. It returns nil when the
-// primary has to serve the read: no replica is fit, or none has the writes yet.
+// Choose returns a replica for a read that must see the writes of w; w is nil if there are
+// none. The replicas take turns. Choose returns nil if the primary has to serve the read,
+// because no replica is fit or none has the writes yet.
 func (c *Cluster) Choose(w *Writes) *Replica {
 	n := uint64(len(c.replicas))
 	must, wrote := w.of(c.id)
@@ -104,9 +103,9 @@ func (c *Cluster) Choose(w *Writes) *Replica {
 	return nil
 }
 
-// Wrote notes for a client that something was committed just now. conn, if not nil,
-// is the connection that committed: it is asked where in the log that is. Without an
-// answer the time has to do.
+// Wrote notes in w that something was committed just now. conn, if not nil, is the connection
+// that committed. Wrote asks it for the position in the primary's log. Without an answer, it
+// notes only the time.
 func (c *Cluster) Wrote(ctx context.Context, w *Writes, conn engine.Queryer) {
 	m := mark{when: time.Now()}
 	if conn != nil {
@@ -117,9 +116,8 @@ func (c *Cluster) Wrote(ctx context.Context, w *Writes, conn engine.Queryer) {
 	w.note(c.id, m)
 }
 
-// RequireNow keeps reads from each replica until it has replayed all that the
-// primary has by now: tables that were just made are not there before. primary is a
-// pool of the primary.
+// RequireNow keeps reads from each replica until it has replayed everything that the primary
+// has now, such as new tables. primary is a pool of the primary.
 func (c *Cluster) RequireNow(ctx context.Context, primary engine.Queryer) error {
 	asked := time.Now()
 	answer, err := c.settings.Replication.Primary(ctx, primary)

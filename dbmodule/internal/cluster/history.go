@@ -6,9 +6,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// history remembers where the primary was at what time. With it, a replica's lag is
-// measured by one clock, the one of this process, and an idle primary does not make
-// its replicas look late.
+// history remembers at what time the primary was at which position of its log. With it, a
+// replica's lag is measured by the clock of this process alone, and a replica of an idle
+// primary does not look late.
 type history struct {
 	moves []move // oldest first
 }
@@ -19,13 +19,12 @@ type move struct {
 	seen time.Time
 }
 
-// longestHistory limits how many moves are kept. Of the older half every second one
-// is dropped then, so that the history reaches further back than its length.
+// longestHistory limits how many moves are kept. When there are more, every second move of
+// the older half is dropped, so that the history reaches further back.
 const longestHistory = 512
 
-// add notes where the primary is. It reports whether this is another primary than
-// before: one whose log ends before the place that was seen. What was known of the
-// former primary is forgotten then.
+// add notes the primary's position. It reports whether this is another primary: its log ends
+// before a position that was seen. Then the history begins again.
 func (h *history) add(seen time.Time, at engine.Position) (another bool) {
 	last := len(h.moves) - 1
 	if last >= 0 && !at.Covers(h.moves[last].at) {
@@ -49,8 +48,8 @@ func (h *history) add(seen time.Time, at engine.Position) (another bool) {
 	return another
 }
 
-// before returns the last moment of which a server at that position has everything,
-// and whether that is the latest moment known. ok is false when none is known.
+// before returns the last known moment until which a server at that position has everything,
+// and whether it is the latest known moment. ok is false if none is known.
 func (h *history) before(at engine.Position) (seen time.Time, latest, ok bool) {
 	for i := len(h.moves) - 1; i >= 0; i-- {
 		if at.Covers(h.moves[i].at) {

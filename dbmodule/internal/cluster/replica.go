@@ -16,7 +16,7 @@ type Replica struct {
 	url     dburl.URL
 	probe   Probe
 	state   atomic.Pointer[state]
-	// told is what the log says of the replica. Only the check uses it.
+	// told is what was logged last about the replica. Only the check uses it.
 	told string
 }
 
@@ -25,16 +25,15 @@ type State struct {
 	// Fit reports whether reads may go to the replica. Reason says why not.
 	Fit    bool
 	Reason string
-	// Lag is how far behind the primary the replica was at most; 0 when it had
-	// everything.
+	// Lag is the most that the replica was behind the primary; 0 if it had everything.
 	Lag time.Duration
 }
 
-// state is not changed once it is stored.
+// state is immutable once it is stored.
 type state struct {
 	State
 	at engine.Position
-	// asOf is a moment before which everything committed has been replayed.
+	// asOf is a moment: everything that was committed before it has been replayed.
 	asOf time.Time
 }
 
@@ -58,8 +57,8 @@ func (r *Replica) URL() dburl.URL { return r.url }
 // State returns what the last check found.
 func (r *Replica) State() State { return r.state.Load().State }
 
-// Suspend keeps reads from the replica until a check finds that it answers. The next
-// check comes soon.
+// Suspend keeps reads from the replica until a check finds that it answers. It makes the next
+// check come soon.
 func (r *Replica) Suspend(cause error) {
 	r.cluster.mu.Lock()
 	r.suspend(cause.Error())
@@ -74,8 +73,8 @@ func (r *Replica) suspend(reason string) {
 	r.state.Store(&suspended)
 }
 
-// CheckSoon has the servers checked within a moment. It is for a caller whose
-// connection was lost after it had been idle: that says little of the server.
+// CheckSoon makes the next check come soon. It is for a caller that lost a connection after it
+// had been idle: the server itself may be well.
 func (r *Replica) CheckSoon() { r.cluster.watch.checkSoon() }
 
 // shows reports whether the replica has replayed a write, as far as its last check
@@ -85,14 +84,14 @@ func (s *state) shows(m mark, maxLag time.Duration) bool {
 		if s.at.Covers(m.at) {
 			return true
 		}
-		// A server that became the primary may count from an earlier position. So
-		// a write that is older than any lag is not waited for.
+		// After a failover, positions may count from an earlier one. So a write that is older
+		// than any allowed lag counts as replayed.
 		return maxLag > 0 && time.Since(m.when) > maxLag+clockSlack
 	}
 	return s.asOf.After(m.when.Add(clockSlack))
 }
 
-// judge makes a state of an answer. It is called with the cluster's mu held.
+// judge returns the state of a replica by its answer. The caller holds the cluster's mu.
 func (c *Cluster) judge(asked time.Time, a engine.ReplicaAnswer, err error) state {
 	if err != nil {
 		return unfit("it does not answer: %v", err)

@@ -15,8 +15,8 @@ import (
 // numbers of logs, each followed by the number of entries, all separated by ".".
 // Numbers are written to the base 36.
 //
-// A token comes back from a client, who may have made it up. All that it can do is
-// send the client's own reads to the primary.
+// A token comes back from a client, which may have made it up. A wrong token can only send
+// the client's own reads to the primary.
 
 const (
 	// longestToken limits a token, in bytes.
@@ -27,10 +27,10 @@ const (
 	base         = 36
 )
 
-// Token returns a token for Take, wherever the same client reads next; "" when
-// the client has written nothing in this process. It has letters, digits, dots,
-// dashes and tildes, at most 400 bytes. Of very many databases it leaves out those
-// that were written to first.
+// Token returns a token for Take in the process where the same client reads next; "" if the
+// client has written nothing in this process. A token has letters, digits, dots, dashes and
+// tildes, at most 400 bytes. If there are too many databases, it leaves out those with the
+// oldest writes.
 func (w *Writes) Token() string {
 	if w == nil {
 		return ""
@@ -66,7 +66,7 @@ func (w *Writes) read() {
 	if len(items) > maxDatabases {
 		return
 	}
-	// A write of the future would be waited for until then.
+	// No replica would serve reads before the time of a mark.
 	latest := time.Now().Add(clockSlack)
 	for _, item := range items {
 		id, m, ok := parseItem(item)
@@ -90,8 +90,8 @@ func parseItem(item string) (id string, m mark, ok bool) {
 	return parts[0], mark{at: at, when: time.UnixMilli(when)}, ok && err == nil
 }
 
-// formatPosition writes a position for a token. One of too many logs is left out: the
-// time of the write has to do then.
+// formatPosition writes a position for a token. A position in too many logs is left out: then
+// only the time of the write counts.
 func formatPosition(p engine.Position) string {
 	if len(p) > maxLogs {
 		return ""

@@ -12,7 +12,7 @@ import (
 
 // watch runs the checks in the background.
 type watch struct {
-	// checking keeps checks apart.
+	// checking lets one check run at a time.
 	checking sync.Mutex
 	wake     chan struct{}
 
@@ -33,8 +33,8 @@ func (w *watch) checkSoon() {
 	}
 }
 
-// start runs run in the background until stop. It reports false when that was done
-// before, or the watch is stopped.
+// start runs run in the background until stop. It reports false, and does nothing, if start
+// or stop was called before.
 func (w *watch) start(ctx context.Context, run func(context.Context)) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -79,7 +79,7 @@ func (c *Cluster) Start(ctx context.Context) {
 	c.Check(ctx)
 }
 
-// soonest limits how often a server is checked that fails in the hands of sessions.
+// soonest is the time until the check that checkSoon asks for.
 const soonest = 50 * time.Millisecond
 
 // run checks until ctx ends.
@@ -100,9 +100,9 @@ func (c *Cluster) run(ctx context.Context) {
 	}
 }
 
-// Check asks each server once: the primary first, because a replica's lag is counted
-// from there. It returns when all have answered, or had a second or one interval for
-// that.
+// Check asks each server once: the primary first, because a replica's lag is counted from its
+// position. It waits for each answer at most for one interval, or for a second if that is
+// more.
 func (c *Cluster) Check(ctx context.Context) {
 	if c == nil {
 		return
@@ -117,13 +117,13 @@ func (c *Cluster) Check(ctx context.Context) {
 	wg.Wait()
 }
 
-// limited bounds how long one server is waited for.
+// limited limits the wait for one server.
 func (c *Cluster) limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, max(c.settings.Interval, time.Second))
 }
 
-// checkPrimary changes nothing when the primary does not answer: whoever wants to
-// write will notice that, and readers can go on with the replicas.
+// checkPrimary does nothing if the primary does not answer: sessions that write notice it by
+// themselves, and replicas can still serve reads.
 func (c *Cluster) checkPrimary(ctx context.Context) {
 	ctx, cancel := c.limited(ctx)
 	defer cancel()
@@ -157,7 +157,7 @@ func (c *Cluster) checkReplica(ctx context.Context, r *Replica) {
 	r.tell(c.learn(r, asked, answer, err))
 }
 
-// learn stores what an answer means.
+// learn stores the state of a replica by its answer.
 func (c *Cluster) learn(r *Replica, asked time.Time, a engine.ReplicaAnswer, err error) State {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,31 +10,30 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// clockSlack is how far the clocks of a program's processes may be apart.
+// clockSlack is how much the clocks of a program's processes may differ.
 const clockSlack = 2 * time.Second
 
-// Writes are what one client has written, in each database: its reads must see that.
-// They are safe for concurrent use, but for Take. A nil Writes is a client that has
-// written nothing, and so is the zero value.
+// Writes are the last writes of one client, in each database. The client's reads must see
+// them. Except for Take, they are safe for concurrent use. A nil Writes and the zero value
+// have no writes.
 type Writes struct {
 	mu sync.Mutex
-	// token is what another process noted, and "" once it has been read.
+	// token is the token of another process, "" once it has been read.
 	token string
-	// marks are the last writes, by the database's id.
+	// marks are the last writes, keyed by the id of the database.
 	marks map[string]mark
 	// wrote is set once the client has written in this process.
 	wrote bool
 }
 
-// mark is a write that a reader must see: where it is in the primary's log, empty
-// when that is not known, and when it was made.
+// mark is a write: its position in the primary's log, empty if not known, and its time.
 type mark struct {
 	at   engine.Position
 	when time.Time
 }
 
-// Take adds what is in a token that Token has returned, maybe in another process, to
-// Writes that have nothing so far. "", and a text that is no token, stand for no writes.
+// Take adds the writes of a token, which Token has returned, maybe in another process. "" and
+// a text that is no token add nothing. It is called first.
 func (w *Writes) Take(token string) { w.token = token }
 
 // of returns the last write in a database. ok is false when there is none.
@@ -87,7 +86,7 @@ func databaseID(u dburl.URL) string {
 	return hex.EncodeToString(sum[:])[:idLength]
 }
 
-// isDatabaseID keeps what a client made up out of the tokens that are handed on.
+// isDatabaseID checks the id in a token, which a client may have made up.
 func isDatabaseID(id string) bool {
 	_, err := hex.DecodeString(id)
 	return err == nil && len(id) == idLength
