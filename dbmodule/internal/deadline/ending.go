@@ -7,33 +7,32 @@ import (
 	"time"
 )
 
-// ending is the context that a driver gets of a [Limit]: it ends with the caller's, or when
-// the limit ends it. Most answers come before either. So nobody waits for the end of the
-// caller's context at first: that would cost each statement a context of its own, and each
-// request a timer. Who asks by Err is told of it, and once an answer takes long the timer has
-// it watched.
+// ending is the context that a driver gets from a [Limit]. It ends when the caller's context
+// ends, or when the limit ends it. Most answers come before that. So at first nobody watches
+// the caller's context, which would cost a context for each statement and a timer for each
+// request: only Err looks at it. When an answer takes long, the [Timer] calls watch.
 type ending struct {
 	caller context.Context
 
 	mu sync.Mutex
-	// err is why it has ended, nil while it has not.
+	// err is why the context has ended, nil before.
 	err error
-	// done is nil until somebody wants to know when it ends.
+	// done is nil until Done is called.
 	done chan struct{}
-	// then is what is called when it ends; first has place for one.
+	// then are the functions to call when the context ends; first is memory for one.
 	then  []*func()
 	first [1]*func()
-	// unwatch ends the wait for the end of the caller's, nil while nobody waits.
+	// unwatch undoes watch, nil before.
 	unwatch func() bool
 }
 
-// Deadline is the caller's.
+// Deadline is the caller's deadline.
 func (e *ending) Deadline() (time.Time, bool) { return e.caller.Deadline() }
 
-// Value returns what the caller's context has.
+// Value returns the value of the caller's context.
 func (e *ending) Value(key any) any { return e.caller.Value(key) }
 
-// Done is closed when it ends.
+// Done returns a channel that is closed when the context ends.
 func (e *ending) Done() <-chan struct{} {
 	e.mu.Lock()
 	asked, made := e.done != nil, e.done
@@ -45,12 +44,12 @@ func (e *ending) Done() <-chan struct{} {
 	}
 	e.mu.Unlock()
 	if !asked {
-		_ = e.Err() // the caller's may have ended before
+		_ = e.Err() // the caller's context may have ended before
 	}
 	return made
 }
 
-// Err is why it has ended.
+// Err returns why the context has ended, nil before.
 func (e *ending) Err() error {
 	if err := e.ended(); err != nil {
 		return err
@@ -67,13 +66,13 @@ func (e *ending) ended() error {
 	return e.err
 }
 
-// AfterFunc has f called when it ends. Package context uses it for the contexts that are made
-// from this one, and calls f in a goroutine where that is needed.
+// AfterFunc has f called when the context ends. Package context calls this method for the
+// contexts that are made from this one.
 func (e *ending) AfterFunc(f func()) (stop func() bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.err != nil {
-		go f() // whoever asks may have a lock that f wants
+		go f() // the caller may hold a lock that f takes
 		return func() bool { return false }
 	}
 	if e.then == nil {
@@ -91,7 +90,7 @@ func (e *ending) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// watch waits for the end of the caller's context from now on.
+// watch ends the context as soon as the caller's context ends.
 func (e *ending) watch() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -100,7 +99,7 @@ func (e *ending) watch() {
 	}
 }
 
-// end ends it, unless it has ended.
+// end ends the context, unless it has ended.
 func (e *ending) end(why error) {
 	e.mu.Lock()
 	if e.err != nil {

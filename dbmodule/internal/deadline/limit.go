@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// Limit bounds how long the database may take for one answer: to a statement, to
-// a request for one more row, to COMMIT. The driver's connection keeps it, since
-// the contexts that arrive there often have no deadline, such as that of a COMMIT
-// through database/sql: a server that hangs would hold the connection for ever.
+// Limit limits how long the database may take for one answer: to a statement, to a request
+// for one more row, to COMMIT. The contexts that a driver gets often have no deadline, such
+// as the one of a COMMIT through database/sql: then a server that hangs would hold the
+// connection forever.
 //
-// One goroutine at a time uses a Limit. Only the timer ends its context from
-// another one.
+// One goroutine at a time uses a Limit. Only the timer ends its context from another
+// goroutine.
 type Limit struct {
 	caller context.Context
-	// own is the context for the driver, unless one is derived, which end ends.
-	own     ending
-	derived context.Context
-	end     context.CancelFunc
-	after   time.Duration
-	timer   *Timer
+	// own is the context for the driver, unless derived is set. cancelDerived ends derived.
+	own           ending
+	derived       context.Context
+	cancelDerived context.CancelFunc
+	after         time.Duration
+	timer         *Timer
 	// awaiting is set between Start and Stop; since is when Start was called, by the
 	// timer's clock. waited adds up the waits that have ended, if measured is set.
 	awaiting, measured bool
@@ -28,11 +28,9 @@ type Limit struct {
 	severed bool
 }
 
-// New makes the limit of a statement that is about to be sent with ctx, and
-// starts the time for its first answer. With after 0 there is no time limit.
-//
-// derive, if not nil, makes the context for the driver in a way of its own, with
-// a function that gives it up.
+// New makes the limit of a statement that is about to be sent, and starts the time for its
+// first answer. ctx is the context of the caller. after is the time limit, 0 for none.
+// derive, if not nil, makes the context for the driver and the function that ends it.
 func New(
 	ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc),
 	after time.Duration, timer *Timer,
@@ -42,14 +40,14 @@ func New(
 	return l
 }
 
-// Begin is New for a zero Limit that is a part of something else.
+// Begin is New for a Limit that the caller has allocated; l is zero.
 func (l *Limit) Begin(
 	ctx context.Context, derive func(context.Context) (context.Context, context.CancelFunc),
 	after time.Duration, timer *Timer,
 ) {
 	l.caller, l.own.caller, l.after, l.timer = ctx, ctx, after, timer
 	if derive != nil {
-		l.derived, l.end = derive(ctx)
+		l.derived, l.cancelDerived = derive(ctx)
 	}
 	l.Start(0)
 }
@@ -57,9 +55,9 @@ func (l *Limit) Begin(
 // Caller returns the context that the limit was made with.
 func (l *Limit) Caller() context.Context { return l.caller }
 
-// Context returns the context for the driver. It ends with the caller's, and
-// when an answer is late. That the caller's has ended is seen when an answer takes longer
-// than a few milliseconds, or when somebody asks for the context's error.
+// Context returns the context for the driver. It ends when the caller's context ends, and
+// when an answer is late. While an answer takes less than a few milliseconds, only its
+// method Err notices that the caller's context has ended.
 func (l *Limit) Context() context.Context {
 	if l.derived != nil {
 		return l.derived
@@ -70,25 +68,25 @@ func (l *Limit) Context() context.Context {
 // cancel ends the context for the driver.
 func (l *Limit) cancel() {
 	if l.derived != nil {
-		l.end()
+		l.cancelDerived()
 		return
 	}
 	l.own.end(context.Canceled)
 }
 
-// watch has the context for the driver end as soon as the caller's does. One that was derived
-// does so by itself.
+// watch has the context for the driver end as soon as the caller's context ends. A derived
+// context does that by itself.
 func (l *Limit) watch() {
 	if l.derived == nil {
 		l.own.watch()
 	}
 }
 
-// After returns how long an answer may take; 0 is no limit.
+// After returns the time limit for an answer; 0 is no limit.
 func (l *Limit) After() time.Duration { return max(l.after, 0) }
 
-// Start begins the time for another answer, of at most d if d is above 0. It may be called
-// without Stop before, where nothing is between two answers.
+// Start starts the time for the next answer. If d is above 0, it limits that answer, too.
+// Stop need not be called before, if the caller did nothing between the two answers.
 func (l *Limit) Start(d time.Duration) {
 	if l.measured {
 		l.waited = l.Waited()
@@ -101,7 +99,7 @@ func (l *Limit) Start(d time.Duration) {
 	l.awaiting, l.since = true, l.timer.start(d, l)
 }
 
-// Stop says that an answer came.
+// Stop stops the time: an answer came.
 func (l *Limit) Stop() {
 	l.timer.stop(l)
 	if l.measured {
@@ -110,12 +108,12 @@ func (l *Limit) Stop() {
 	l.awaiting = false
 }
 
-// Measure has the limit add up how long the database takes for its answers, from
-// the last Start on. Without it no clock is read when an answer comes.
+// Measure has the limit add up how long the database takes for its answers, from the last
+// Start on. Without Measure, no clock is read when an answer comes.
 func (l *Limit) Measure() { l.measured, l.waited = true, 0 }
 
-// Waited returns how long the database took for its answers since Measure. The time
-// from Stop to the next Start, which is the caller's, does not count.
+// Waited returns how long the database took for its answers since Measure. The time between
+// Stop and the next Start does not count.
 func (l *Limit) Waited() time.Duration {
 	if !l.awaiting {
 		return l.waited
@@ -123,13 +121,13 @@ func (l *Limit) Waited() time.Duration {
 	return l.waited + l.timer.now() - l.since
 }
 
-// End gives up the limit and its context.
+// End stops the time and ends the context for the driver.
 func (l *Limit) End() {
 	l.Stop()
 	l.cancel()
 }
 
-// forever is the time for an answer that has no limit.
+// forever is the time limit of an answer without a limit.
 const forever = 100 * 365 * 24 * time.Hour
 
 // Severed reports whether [Timer.Sever] ended a wait of this limit.
@@ -139,5 +137,5 @@ func (l *Limit) Severed() bool {
 	return l.severed
 }
 
-// Late reports whether the time, and not the caller, ended the wait.
+// Late reports whether the time limit, and not the caller, ended the wait.
 func (l *Limit) Late() bool { return l.Context().Err() != nil && l.caller.Err() == nil }

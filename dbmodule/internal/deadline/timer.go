@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// Timer is the one timer of a connection, which waits for one answer at a time.
-// Nearly all answers come in time, so the timer is not set anew for each of them.
-// It fires now and then, and looks at the answer that the connection waits for by then. If
-// that takes long, the timer has the end of the caller's context watched. If it is late, the
-// timer ends the [Limit]'s context.
+// Timer is the one timer of a connection, which waits for one answer at a time. Nearly all
+// answers come in time, so the timer is not set again for each of them. It fires now and
+// then, and looks at the answer that the connection waits for at that moment. If the answer
+// takes long, the timer has the caller's context watched. If it is late, the timer ends the
+// [Limit]'s context.
 //
 // The zero value is ready to use. It is safe for concurrent use.
 type Timer struct {
 	mu    sync.Mutex
 	timer *time.Timer
-	// fires is when the timer fires, in time since born; 0 when it is not set.
+	// fires is when the timer fires, in time since born; 0 if it is not set.
 	fires time.Duration
 	born  time.Time
-	// running is the limit whose answer is awaited, until due at most; nil if the
-	// connection waits for none. watches is when the caller's context is to be watched, 0
-	// once it is.
+	// running is the limit of the answer that the connection waits for; nil for none. due is
+	// when that answer is late. watches is when the caller's context will be watched, 0 once
+	// it is.
 	running      *Limit
 	due, watches time.Duration
-	// severed ends each wait at once.
+	// severed is set by Sever.
 	severed bool
 }
 
-// patience is how long an answer takes before the caller's context is watched meanwhile.
+// patience is how long an answer may take before the caller's context is watched.
 const patience = 5 * time.Millisecond
 
-// start begins the wait for an answer, and returns the time since born.
+// start starts the time for an answer, and returns the time since born.
 func (w *Timer) start(d time.Duration, l *Limit) (now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,8 +93,8 @@ func (w *Timer) fire() {
 	w.set(next, next-now)
 }
 
-// Sever ends the wait for an answer, if there is one, and each later one as it begins:
-// the connection is about to be closed by somebody else than its user.
+// Sever ends the wait for an answer, and each later wait at once. It is called before a
+// connection is closed that somebody uses.
 func (w *Timer) Sever() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
