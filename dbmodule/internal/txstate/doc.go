@@ -1,4 +1,3 @@
-// Package txstate follows the transaction of one connection: whether there is one,
-// which savepoints are open, and whether it may still be used and committed. It sends
-// nothing.
+// Package txstate follows the transaction of one connection: whether there is one, which
+// savepoints are open, and whether more statements and COMMIT may be sent. It sends nothing.
 package txstate

@@ -7,27 +7,27 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// State is what transaction a connection is in. The zero value is none. One goroutine
-// at a time uses it.
+// State is the state of a connection's transaction. The zero value is no transaction. One
+// goroutine at a time uses it.
 type State struct {
 	inTx    bool
 	touched bool
-	// lost is set when the server gave the whole transaction up by itself (a
-	// deadlock on MySQL, a full disk on SQLite). Statements sent after that
-	// would be stored one by one: none is let through.
+	// lost is the error after which the server rolled back the whole transaction by itself
+	// (a deadlock on MySQL, a full disk on SQLite). Each later statement would commit by
+	// itself, so none is admitted.
 	lost error
-	// levels[0] is the transaction, the others its open savepoints.
+	// levels[0] is the transaction, the others are its open savepoints.
 	levels []level
 	Mode
 }
 
-// Mode is what kind of transaction it is. Whoever begins one sets it.
+// Mode is the kind of a transaction. The caller that begins one sets it.
 type Mode struct {
-	// ReadOnly is set for one that refuses to write.
+	// ReadOnly is set for a transaction that refuses writes.
 	ReadOnly bool
-	// Strict is set for a session's transactions: any error outside a
-	// savepoint ends them, as SQLAlchemy's sessions and PostgreSQL do. Plain
-	// bun.DB transactions keep Bun's behaviour.
+	// Strict is set for the transaction of a session: after an error outside a savepoint, it
+	// can only be rolled back, as in SQLAlchemy and PostgreSQL. It is not set for the
+	// transaction of a bun.DB, which keeps Bun's behaviour.
 	Strict bool
 }
 
@@ -42,13 +42,13 @@ func (s *State) Begin() {
 	s.levels = append(s.levels[:0], level{})
 }
 
-// End notes that the transaction has ended, whatever came of it.
+// End notes that the transaction has ended, by COMMIT or ROLLBACK.
 func (s *State) End() {
 	s.inTx, s.ReadOnly, s.lost = false, false, nil
 	s.levels = s.levels[:0]
 }
 
-// Reset forgets everything: somebody else is going to use the connection.
+// Reset forgets everything, for the connection's next user.
 func (s *State) Reset() { *s = State{levels: s.levels[:0]} }
 
 // InTx reports whether there is a transaction.
@@ -57,12 +57,12 @@ func (s *State) InTx() bool { return s.inTx }
 // Touched reports whether a statement ran in the transaction.
 func (s *State) Touched() bool { return s.touched }
 
-// Fresh reports whether nothing ran in the transaction and no savepoint is open: it can
-// be begun anew.
+// Fresh reports whether nothing ran in the transaction and no savepoint is open, so that it
+// can be begun again.
 func (s *State) Fresh() bool { return !s.touched && len(s.levels) == 1 }
 
-// Pending is the error that keeps the transaction from being used or
-// committed, nil when there is none.
+// Pending returns the error because of which the transaction can only be rolled back, nil
+// for none.
 func (s *State) Pending() error {
 	if !s.inTx {
 		return nil
@@ -77,8 +77,8 @@ func (s *State) Pending() error {
 	return fmt.Errorf("%w: first error: %w", dberr.ErrPendingRollback, cause)
 }
 
-// Admits returns nil if a statement may be sent now, or the reason why not. What ends a
-// savepoint that failed may.
+// Admits returns nil if a statement may be sent now, or the reason why not. ROLLBACK TO the
+// savepoint in which a statement failed may be sent.
 func (s *State) Admits(d sqltext.Dialect, query string) error {
 	err := s.Pending()
 	if err == nil {
@@ -90,7 +90,7 @@ func (s *State) Admits(d sqltext.Dialect, query string) error {
 	return err
 }
 
-// Failed notes the error of a statement; whole is set if it cost the transaction.
+// Failed notes the error of a statement. whole is set if the whole transaction is lost.
 func (s *State) Failed(err error, whole bool) {
 	if !s.inTx {
 		return
@@ -103,7 +103,7 @@ func (s *State) Failed(err error, whole bool) {
 	}
 }
 
-// Succeeded notes a statement that ran, which may begin or end a savepoint.
+// Succeeded notes a statement that ran. It may have begun or ended a savepoint.
 func (s *State) Succeeded(d sqltext.Dialect, query string) {
 	if !s.inTx {
 		return
