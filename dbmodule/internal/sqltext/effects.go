@@ -2,26 +2,27 @@ package sqltext
 
 import "strings"
 
-// Effects is what a text changes for the statements that come after it.
+// Effects is what a text changes for later statements, besides rows.
 type Effects uint8
 
 const (
-	// Schema is set for DDL: what tables and types there are.
+	// Schema is set for DDL.
 	Schema Effects = 1 << iota
-	// Settings is set for what lasts as long as the connection and decides how later
-	// statements are read: SET, USE, PRAGMA, DISCARD, temporary tables.
+	// Settings is set for changes that last as long as the connection and change the meaning
+	// of later statements: SET, USE, PRAGMA, DISCARD, temporary tables.
 	Settings
-	// LocalSettings is set for what ends with the transaction, such as SET LOCAL.
+	// LocalSettings is set for changes that last until the transaction ends, such as SET
+	// LOCAL.
 	LocalSettings
-	// Unknown is set for what may do any of that out of sight: CALL, DO, and
-	// functions that are not the engine's own.
+	// Unknown is set for statements that may do any of that without showing it: CALL, DO,
+	// and functions that are not built in.
 	Unknown
 )
 
 // Has reports whether some of these are set.
 func (e Effects) Has(some Effects) bool { return e&some != 0 }
 
-// EffectsOf reads all statements of a text. What a trigger does is not seen.
+// EffectsOf reads all statements of a text. It does not know what triggers do.
 func EffectsOf(d Dialect, text string) (all Effects) {
 	for s := range segments(d, text) {
 		effects, last := s.effects(d)
@@ -32,8 +33,8 @@ func EffectsOf(d Dialect, text string) (all Effects) {
 	return all
 }
 
-// effects is what one statement changes. last is set when what follows is a part
-// of it, as the body of a trigger is.
+// effects returns what one statement changes. last is set if the rest of the text belongs to
+// the statement, as the body of a trigger does.
 func (s *segment) effects(d Dialect) (all Effects, last bool) {
 	switch {
 	case s.is(0, "CREATE"):
@@ -55,7 +56,8 @@ func (s *segment) effects(d Dialect) (all Effects, last bool) {
 	return s.calls(d), false
 }
 
-// hasBody tells CREATE TRIGGER and its like, in whose body are semicolons.
+// hasBody reports whether the statement is CREATE TRIGGER or the like, whose body contains
+// semicolons.
 func (s *segment) hasBody() bool {
 	for i := range s.n {
 		if s.isAny(i, "TRIGGER", "FUNCTION", "PROCEDURE", "EVENT", "PACKAGE") {
@@ -65,7 +67,7 @@ func (s *segment) hasBody() bool {
 	return false
 }
 
-// creates tells what is temporary from what is there for all.
+// creates reads CREATE: what is temporary is a setting of the connection, all else schema.
 func (s *segment) creates(d Dialect) Effects {
 	temporary := false
 	for i := 1; i < s.n; i++ {
@@ -99,11 +101,11 @@ func (s *segment) sets(d Dialect) Effects {
 	return Settings
 }
 
-// planCacheMode is PostgreSQL's setting by which prepared statements are planned.
-// It changes what none of them means.
+// planCacheMode is PostgreSQL's setting for the plans of prepared statements. It changes the
+// meaning of no statement.
 const planCacheMode = "plan_cache_mode"
 
-// readPragmas are those of SQLite whose argument changes nothing.
+// readPragmas are SQLite's pragmas whose argument changes nothing.
 var readPragmas = [...]string{
 	"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list", "foreign_key_check",
 	"integrity_check", "quick_check", "wal_checkpoint", "optimize", "incremental_vacuum", "user_version", "application_id",
@@ -121,12 +123,12 @@ func (s *segment) pragma() Effects {
 	return Settings
 }
 
-// calls looks for functions that change settings, or may, and for INTO.
+// calls looks for functions that may change settings, and for INTO.
 func (s *segment) calls(d Dialect) (all Effects) {
 	if d == SQLite {
 		return 0 // its functions change none
 	}
-	var before, last Token // a name, with those of its schema, and what stands before it
+	var before, last Token // a name with its schema, and the token before it
 	qualified := false
 	for t := range s.tokens() {
 		switch {
@@ -148,7 +150,7 @@ func (s *segment) calls(d Dialect) (all Effects) {
 	return all
 }
 
-// writes reports whether a word before INTO says that rows are written: behind WITH.
+// writes reports whether the word before INTO is INSERT or MERGE, as it can be after WITH.
 func (s *segment) writes(verb Token) bool {
 	return verb.Kind == Word && (strings.EqualFold(s.Text(verb), "INSERT") || strings.EqualFold(s.Text(verb), "MERGE"))
 }
@@ -164,7 +166,7 @@ func (s *segment) into(d Dialect) Effects {
 	return Schema | Settings // it may be a temporary one
 }
 
-// call reads what stands before an opening bracket.
+// call reads the name before an opening bracket, and the token before that.
 func (s *segment) call(before, name Token) Effects {
 	text := s.Text(name)
 	switch name.Kind {
@@ -194,7 +196,7 @@ func (s *segment) call(before, name Token) Effects {
 
 // setConfig reads the arguments of set_config(name, value, is_local).
 func (s *segment) setConfig() Effects {
-	// The head may have read them already, so a reader of its own looks for them.
+	// The segment's reader may be behind them already, so a new one reads from its beginning.
 	r := NewReader(PostgreSQL, s.text[s.head[0].From:])
 	depth, local, inside := 0, "", false
 	effects := LocalSettings

@@ -2,8 +2,8 @@ package sqltext
 
 import "strings"
 
-// harmless are the functions of the engines, and words that stand before a
-// bracket, of which it is known that they change no settings.
+// harmless are the built-in functions that change no settings, and keywords that can stand
+// before a bracket.
 var harmless = func() map[string]bool {
 	all := make(map[string]bool)
 	for _, name := range strings.Fields(harmlessNames) {

@@ -6,16 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// Masked replaces every value in a text by a question mark and leaves comments
-// out. Bun has put the arguments into the text by then, so the text is read as the
-// engine's own parser does.
+// Masked replaces every value in a text by a question mark and leaves comments out. The
+// result is cut after limit bytes.
 //
-// Bun can also render a builder a second time without its arguments
-// (schema.NewNopQueryGen), but relations, soft deletes, offsets, VALUES
-// lists and custom appenders still bring values along, and builders whose
-// model changed while the query ran can't be rendered again.
-//
-// A result longer than limit bytes is cut there.
+// Bun has written the arguments into the text. Bun could write a builder again without them
+// (schema.NewNopQueryGen), but then relations, soft deletes, offsets, VALUES lists and
+// custom appenders still contain values, and a builder whose model has changed can't be
+// written again. So the text is read as the engine's parser reads it.
 func Masked(d Dialect, text string, limit int) string {
 	m := masker{Reader: NewReader(d, text), out: make([]byte, 0, min(len(text), max(limit, 0)))}
 	for len(m.out) <= limit && m.next() {
@@ -26,8 +23,8 @@ func Masked(d Dialect, text string, limit int) string {
 	return string(m.out)
 }
 
-// Shortened returns a copy of a text, values included. A text longer than limit
-// bytes is cut there, and says how long it was.
+// Shortened returns a copy of a text, with its values. A text longer than limit bytes is cut
+// there, and its length is added.
 func Shortened(text string, limit int) string {
 	if len(text) <= limit {
 		return strings.Clone(text)
@@ -46,15 +43,15 @@ func cut(text string, limit int) string {
 type masker struct {
 	Reader
 	out []byte
-	// end is where the token before ended.
+	// end is where the previous token ended.
 	end int
-	// word is the token before if it is a word, part says that it is a point.
+	// word is the previous token if it is a word. part is set if it is a point.
 	word string
 	part bool
 }
 
-// unrenderable is how Bun says that it could not render an argument. What the
-// argument was can follow.
+// unrenderable is what Bun writes instead of an argument that it can't write. The argument
+// may follow.
 const unrenderable = "?!("
 
 // next copies a token, and reports whether there was one.
@@ -100,8 +97,8 @@ func (m *masker) comment() {
 	m.end = m.pos
 }
 
-// constant reports whether a word is a value. NULL is none in IS NULL, NOT NULL
-// and SET NULL.
+// constant reports whether a word is a value. In IS NULL, NOT NULL and SET NULL, NULL is not
+// one. before is the word before it.
 func constant(word, before string) bool {
 	switch len(word) {
 	case len("true"):

@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// longestHead is how many tokens of a statement say what it is.
+// longestHead is how many tokens at the beginning of a statement tell its kind.
 const longestHead = 8
 
-// segment is one of the statements of a text, and the reader behind its head.
+// segment is one of the statements of a text. The reader stands after the head.
 type segment struct {
 	*Reader
+	// head are the statement's first tokens.
 	head [longestHead]Token
 	// n is how many tokens the head has.
 	n int
@@ -18,8 +19,8 @@ type segment struct {
 	last Token
 }
 
-// segments splits a text at its semicolons. Comments are left out, and empty
-// statements. Those in the body of a trigger are taken for statements too.
+// segments splits a text at its semicolons, also at those in the body of a trigger. Comments
+// and empty statements are left out.
 func segments(d Dialect, text string) iter.Seq[*segment] {
 	return func(yield func(*segment) bool) {
 		r := NewReader(d, text)
@@ -31,7 +32,7 @@ func segments(d Dialect, text string) iter.Seq[*segment] {
 	}
 }
 
-// begin reads the head of the next statement; there is none behind the last.
+// begin reads the head of the next statement. It reports false after the last.
 func (s *segment) begin() bool {
 	t := s.Significant()
 	for t.Kind == Symbol && (s.text[t.From] == '(' || s.text[t.From] == ';') {
@@ -45,7 +46,7 @@ func (s *segment) begin() bool {
 	return t.Kind != End
 }
 
-// more reads another token of the statement; there is none behind the last.
+// more reads another token of the statement. It reports false after the last.
 func (s *segment) more() bool {
 	if s.ends(s.last) {
 		return false

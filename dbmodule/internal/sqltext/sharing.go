@@ -2,26 +2,26 @@ package sqltext
 
 import "strings"
 
-// Sharing is what a text may do to a transaction that other units of work
-// share.
+// Sharing is what a text may do to a transaction that several units of work share. It is
+// about SQLite alone.
 type Sharing uint8
 
 const (
-	// Harmless statements undo at most themselves.
+	// Harmless is for statements that roll back at most themselves.
 	Harmless Sharing = iota
-	// Defers is PRAGMA defer_foreign_keys, which holds until the transaction ends, for
-	// all who share it.
+	// Defers is for PRAGMA defer_foreign_keys, which lasts until the transaction ends, for
+	// all units of work.
 	Defers
-	// Overrules is INSERT OR ROLLBACK and UPDATE OR ROLLBACK, which undo the whole
-	// transaction when a constraint is violated; WithoutRollback takes that away.
+	// Overrules is for INSERT OR ROLLBACK and UPDATE OR ROLLBACK: they roll back the whole
+	// transaction if they violate a constraint. See WithoutRollback.
 	Overrules
-	// Undoes creates a constraint or a trigger that undoes the whole transaction, or
-	// is ATTACH, since such may be in what it attaches.
+	// Undoes is for statements that create a constraint or a trigger that rolls back the
+	// whole transaction. It is also for ATTACH: the attached database may have such ones.
 	Undoes
 )
 
-// SharingOf reads all statements of a text. What constraints and triggers do that are
-// there already is not seen.
+// SharingOf reads all statements of a text. It does not know the constraints and triggers of
+// the database.
 func SharingOf(d Dialect, text string) (worst Sharing) {
 	if !mentions(text, "ROLLBACK", "ATTACH", "defer_foreign_keys") {
 		return Harmless
@@ -43,8 +43,8 @@ func SharingOf(d Dialect, text string) (worst Sharing) {
 	return worst
 }
 
-// rollbacks looks for ROLLBACK, save where it is the verb, and tells found where it
-// follows OR.
+// rollbacks looks for the word ROLLBACK, except as the first word. It calls found, if not
+// nil, for each OR ROLLBACK.
 func (s *segment) rollbacks(found func(Token)) (worst Sharing) {
 	or, verb, creates := false, true, s.is(0, "CREATE")
 	for t := range s.tokens() {
@@ -63,8 +63,8 @@ func (s *segment) rollbacks(found func(Token)) (worst Sharing) {
 	return worst
 }
 
-// WithoutRollback returns a text that Overrules with ABORT in place of each ROLLBACK:
-// a violation undoes its statement, and whoever runs it is to undo the rest.
+// WithoutRollback replaces each OR ROLLBACK in a text by OR ABORT: a violation rolls back
+// only its statement, and the caller must roll back the rest.
 func WithoutRollback(d Dialect, text string) string {
 	var b strings.Builder
 	from := 0
@@ -79,19 +79,20 @@ func WithoutRollback(d Dialect, text string) string {
 	return b.String()
 }
 
-// mentions is a quick look: it is false for a text that has none of the words, not
-// even in a value.
+// mentions is a quick check: it is false if a text has none of the words, not even in a
+// value. The words begin with one of the letters in initials.
 func mentions(text string, words ...string) bool {
+	const initials = "acdefilr"
 	for i := range len(text) {
 		if i > 0 && wordByte(text[i-1]) && text[i-1] < 0x80 { // a byte order mark is space
 			continue
 		}
-		switch text[i] | 0x20 {
-		case 'a', 'd', 'r':
-			for _, word := range words {
-				if hasWord(text[i:], word) {
-					return true
-				}
+		if strings.IndexByte(initials, text[i]|0x20) < 0 {
+			continue
+		}
+		for _, word := range words {
+			if hasWord(text[i:], word) {
+				return true
 			}
 		}
 	}

@@ -2,9 +2,8 @@ package sqltext
 
 import "strings"
 
-// FirstWord returns the word with which a text begins. Comments and opening
-// brackets before it don't count. It is empty for a text that begins with
-// anything else.
+// FirstWord returns the first word of a text, after comments and opening brackets. It is
+// empty if something else comes first.
 func FirstWord(d Dialect, text string) string {
 	r := NewReader(d, text)
 	t := r.Significant()
@@ -17,37 +16,15 @@ func FirstWord(d Dialect, text string) string {
 	return r.Text(t)
 }
 
-// PlainSelect reports whether a text is one SELECT that takes no locks and stores
-// nothing by INTO. It is false for what it does not know, such as WITH, which can
-// hold anything.
+// PlainSelect reports whether a text is one SELECT that takes no locks and has no INTO. It is
+// false for texts that may be more, such as WITH.
 func PlainSelect(d Dialect, text string) bool {
 	const verb = "SELECT"
 	if len(text) <= len(verb) || !strings.EqualFold(text[:len(verb)], verb) || wordByte(text[len(verb)]) {
 		return false
 	}
-	return !mayLock(text) || !locks(d, text)
-}
-
-// mayLock is a quick look: it is false for most of the texts that take no locks.
-func mayLock(text string) bool {
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == ';':
-			return true
-		case wordByte(c):
-		default:
-			rest := text[i+1:]
-			if rest == "" || strings.IndexByte("fli", rest[0]|0x20) < 0 {
-				continue
-			}
-			for _, word := range [...]string{"for", "lock", "into"} {
-				if hasWord(rest, word) {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	mayLock := strings.IndexByte(text, ';') >= 0 || mentions(text, "FOR", "LOCK", "INTO")
+	return !mayLock || !locks(d, text)
 }
 
 // hasWord reports whether a text begins with a word.
@@ -87,8 +64,8 @@ const (
 	RollbackTo
 )
 
-// SavepointOf tells what a text does with a savepoint, and with which. Two names
-// that are equal for the engine are equal.
+// SavepointOf returns what a text does with a savepoint, and the savepoint's name. Names that
+// are equal for the engine are returned as equal.
 func SavepointOf(d Dialect, text string) (verb Savepoint, name string) {
 	r := NewReader(d, text)
 	first := r.Significant()
@@ -147,11 +124,10 @@ func nameOf(d Dialect, kind Kind, text string) string {
 	return ""
 }
 
-// EndsTransaction returns the word by which a statement in the text ends the
-// transaction, in upper case; "" for none. ROLLBACK TO does not, nor does the END
-// of a trigger.
+// EndsTransaction returns the word, in upper case, with which a statement in the text ends
+// the transaction; "" for none. ROLLBACK TO and the END of a trigger don't end it.
 func EndsTransaction(d Dialect, text string) string {
-	if !mayEnd(text) {
+	if !mentions(text, "COMMIT", "END", "ROLLBACK") {
 		return ""
 	}
 	trigger := false
@@ -168,21 +144,4 @@ func EndsTransaction(d Dialect, text string) string {
 		}
 	}
 	return ""
-}
-
-// mayEnd is a quick look: it is false for a text without the words of
-// EndsTransaction.
-func mayEnd(text string) bool {
-	for i := range len(text) {
-		if i > 0 && wordByte(text[i-1]) && text[i-1] < 0x80 { // a byte order mark is space
-			continue
-		}
-		switch text[i] | 0x20 {
-		case 'c', 'e', 'r':
-			if hasWord(text[i:], "COMMIT") || hasWord(text[i:], "END") || hasWord(text[i:], "ROLLBACK") {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -16,7 +16,7 @@ const (
 type Kind uint8
 
 const (
-	// End is behind the last token.
+	// End comes after the last token.
 	End Kind = iota
 	// Word is a keyword or a name without quotes.
 	Word
@@ -52,7 +52,7 @@ type Reader struct {
 	pos     int
 }
 
-// NewReader makes a reader that stands at the beginning of the text.
+// NewReader makes a reader of a text.
 func NewReader(d Dialect, text string) Reader { return Reader{dialect: d, text: text} }
 
 // Text returns a token's part of the text.
@@ -61,7 +61,7 @@ func (r *Reader) Text(t Token) string { return r.text[t.From:t.To] }
 // byteOrderMark is white space to SQLite.
 const byteOrderMark = "\ufeff"
 
-// Next returns the next token. Behind the last it goes on to return End.
+// Next returns the next token; after the last, End.
 func (r *Reader) Next() Token {
 	r.space()
 	from := r.pos
@@ -95,7 +95,7 @@ func (r *Reader) space() {
 	}
 }
 
-// at returns a byte beyond the current one, 0 beyond the end.
+// at returns the byte at an offset from the reader's place, 0 after the end.
 func (r *Reader) at(offset int) byte {
 	if r.pos+offset < len(r.text) {
 		return r.text[r.pos+offset]
@@ -207,9 +207,8 @@ func (r *Reader) dollar() (kind Kind, to int, open bool) {
 	return Variable, i, false
 }
 
-// number reads digits with all that is written together with them, such as an
-// exponent and its sign. What follows a point that follows a name is no number,
-// but no caller needs to know.
+// number reads digits and everything directly after them, such as an exponent with its sign.
+// It also takes the digits after a name and a point for a number; no caller minds.
 func (r *Reader) number() int {
 	hex := strings.HasPrefix(r.text[r.pos:], "0x") || strings.HasPrefix(r.text[r.pos:], "0X")
 	i := r.pos
