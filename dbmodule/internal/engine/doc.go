@@ -1,6 +1,5 @@
-// Package engine is the port between dbmodule's core and the database engines.
+// Package engine is the interface between dbmodule's core and the database engines.
 //
-// What only one engine knows stands in a package of its own below: sqlite,
-// postgres, mysql. The core asks them through the types of this package and
-// never looks at a driver's own types.
+// Code for one engine is in its package: sqlite, postgres or mysql. The core calls it through
+// the types of this package, and never uses a driver's types.
 package engine

@@ -14,29 +14,29 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// Target is a database that an engine is to open, and how.
+// Target says which database an engine opens, and how.
 type Target struct {
-	// URL has what its option service stands for.
+	// URL is the database. The settings of its option service are merged in.
 	URL dburl.URL
-	// ConnectTimeout bounds an attempt to connect to one host unless the URL has a
-	// limit of its own; 0 does not.
+	// ConnectTimeout limits an attempt to connect to one host, unless the URL has a limit of
+	// its own; 0 is no limit.
 	ConnectTimeout time.Duration
-	// Prepares is set when statements are to be prepared.
+	// Prepares is set if statements will be prepared.
 	Prepares bool
 	// CheckInterval is how often an engine looks at what may change under its connections.
 	CheckInterval time.Duration
-	// Notice, if not nil, tells an operator what happens to the database by itself. It is called
-	// once for each thing that happens, and returns at once.
+	// Notice, if not nil, tells an operator about an event that no statement caused, such as a
+	// deleted file. It returns at once.
 	Notice func(text string)
-	// CloseIdle, if not nil, closes the connections to the database that nobody uses. An
-	// engine calls it when all of them have to end.
+	// CloseIdle, if not nil, closes the idle connections to the database. An engine calls it
+	// when all connections have to end.
 	CloseIdle func()
-	// Password, if not nil, is asked for the password of each connection that is made.
+	// Password, if not nil, returns the password for each new connection.
 	Password credentials.Source
 }
 
-// AskPassword asks for the password of a connection that is about to be made. Its
-// errors have a type. It must not be called without a source.
+// AskPassword returns the password for a new connection. Password must not be nil. Its errors
+// have a type.
 func (t Target) AskPassword(ctx context.Context, judge Judge) (string, error) {
 	password, err := credentials.Ask(ctx, t.Password)
 	if err != nil {
@@ -45,35 +45,34 @@ func (t Target) AskPassword(ctx context.Context, judge Judge) (string, error) {
 	return password, nil
 }
 
-// Opened is what an engine has for one database. Nothing in it has done I/O.
+// Opened is what an engine returns for one database. It has done no I/O.
 type Opened struct {
 	Judge Judge
-	// Dialect is how Bun writes statements, Text how they are read.
+	// Dialect is Bun's dialect, which writes statements. Text is the dialect that reads them.
 	Dialect schema.Dialect
 	Text    sqltext.Dialect
-	// Open makes a connection. It tries up to Attempts times, on other hosts and with
-	// TLS or without, and each attempt may take as long as the limit of connecting.
+	// Open makes a connection. It tries up to Attempts times, on other hosts and with TLS or
+	// without. Each attempt may take as long as the connect timeout.
 	Open     OpenFunc
 	Attempts int
-	// OpenReader is set where one connection of Open's writes at a time. It makes
-	// connections that only read, and which the writer does not hold up. Such a database
-	// is no server's: it is opened by this process alone, and waiting does not make it
-	// available.
+	// OpenReader makes connections that only read. It is set if only one connection of Open
+	// may write at a time, as on SQLite, and nil otherwise. A database with OpenReader is a
+	// file, not a server: waiting does not make it available.
 	OpenReader OpenFunc
-	// KeepWriter is set when the connection that writes must not be replaced by age.
+	// KeepWriter is set if the writing connection must not be replaced because of its age.
 	KeepWriter bool
-	// GroupCommits is set when a COMMIT costs so much that several units of work
-	// should share one.
+	// GroupCommits is set if several units of work should share one COMMIT, because each
+	// COMMIT is slow.
 	GroupCommits bool
-	// Replication asks the servers how far they are; nil where there are none.
+	// Replication asks the servers how far they are; nil for an engine without servers.
 	Replication Replication
-	// Connected, if not nil, runs once after the first connection, for what needs the
-	// server; db leads to that. What it returns, if not nil, runs when all is closed.
+	// Connected, if not nil, runs once, after the first connection was made. db is the pool.
+	// The function that it returns, if not nil, runs when everything is closed.
 	Connected func(ctx context.Context, db *sql.DB) (closeFunc func() error, err error)
-	// Wait, if not nil, returns when the driver does nothing more for connections
-	// that are closed.
+	// Wait, if not nil, returns when the driver has finished its work for closed
+	// connections.
 	Wait func()
-	// Explain, if not nil, returns what else is known about an error of connecting,
-	// nil for nothing.
+	// Explain, if not nil, returns more about the error of an attempt to connect, nil for
+	// nothing.
 	Explain func(err error) error
 }

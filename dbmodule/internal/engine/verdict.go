@@ -17,32 +17,29 @@ import (
 	"github.com/openhands-go/server/dbmodule/dburl"
 )
 
-// Verdict is all that an error of a driver means. The zero value is an error
-// that the engine does not know: it has no kind and costs nothing.
+// Verdict is what an error of a driver means. The zero value is for an error that the engine
+// does not know.
 type Verdict struct {
-	// Kind is one of dberr's sentinels, nil for an error that is none of them.
+	// Kind is one of dberr's sentinels, nil for none.
 	Kind error
-	// Code is the engine's own code for the error, "" when no server said it.
+	// Code is the engine's code for the error, "" if the error does not come from a server.
 	Code string
-	// Constraint, Table and Column are filled as far as the engine names them.
+	// Constraint, Table and Column are set if the engine names them.
 	Constraint, Table, Column string
-	// Text is the driver's message without the values of rows. It is "" for
-	// errors that no database said.
+	// Text is the driver's message without the values of rows. It is "" if the error does not
+	// come from a database.
 	Text string
-	// LosesTransaction is set when the server has rolled the whole transaction
-	// back by itself, or may have: a statement that is sent after it would be
-	// stored by itself.
+	// LosesTransaction is set if the server has, or may have, rolled back the whole
+	// transaction by itself. A later statement would commit by itself.
 	LosesTransaction bool
-	// LosesConnection is set when the connection is no good: the server is gone,
-	// has closed it, or takes no more writes since it is the primary no longer.
-	// A caller in a read-only transaction keeps its connection when Kind is
-	// dberr.ErrReadOnly.
+	// LosesConnection is set if the connection must not be used again: the server is gone, has
+	// closed it, or refuses writes because it is no longer the primary. A read-only
+	// transaction keeps its connection if Kind is dberr.ErrReadOnly.
 	LosesConnection bool
-	// Answered is set when the database itself refused the statement. After a
-	// COMMIT that means that nothing is stored.
+	// Answered is set if the database itself refused the statement. After COMMIT it means
+	// that nothing is stored.
 	Answered bool
-	// Outdated says what the error tells of prepared statements, if the statement
-	// that failed was one.
+	// Outdated says which prepared statements are outdated, if a prepared statement failed.
 	Outdated Outdated
 }
 
@@ -50,24 +47,23 @@ type Verdict struct {
 type Outdated int
 
 const (
-	// NoneOutdated is for an error that preparing again does not mend.
+	// NoneOutdated means that preparing the statement again does not help.
 	NoneOutdated Outdated = iota
-	// OneOutdated is for a statement that may have failed because something changed
-	// since it was prepared, such as its table.
+	// OneOutdated means that the statement may have failed because its table, for example, has
+	// changed since it was prepared.
 	OneOutdated
-	// AllOutdated is for a connection whose server has none of its statements.
+	// AllOutdated means that the server has none of the connection's statements any more.
 	AllOutdated
 )
 
-// Judge is what each engine has: it says what an error of its driver means. It
-// also finds the driver's error inside an error that has its type already.
+// Judge says what an error of an engine's driver means. It also finds the driver's error
+// inside an error that has its type already.
 type Judge func(err error) Verdict
 
-// Typed gives a driver's error its type, together with the verdict on it. An
-// error without a kind, and one that was typed before, comes back unchanged.
+// Typed gives a driver's error its type, and returns the verdict on it. An error without a
+// kind, and one that has its type already, is returned as it is.
 //
-// driver.ErrBadConn does not survive: if database/sql saw it, it would send the
-// statement again.
+// driver.ErrBadConn is replaced: if database/sql saw it, it would send the statement again.
 func (judge Judge) Typed(of dburl.Engine, err error) (Verdict, error) {
 	if err == nil {
 		return Verdict{}, nil
@@ -80,8 +76,8 @@ func (judge Judge) Typed(of dburl.Engine, err error) (Verdict, error) {
 	return v, v.Error(of, WithoutBadConn(err))
 }
 
-// Error returns an error of that kind, caused by err. Its text repeats that of the
-// cause without the values of rows.
+// Error makes an error of that kind with err as its cause. Its text is that of err without
+// the values of rows.
 func (judge Judge) Error(of dburl.Engine, kind, err error) *dberr.Error {
 	return Verdict{Kind: kind, Text: judge(err).Text}.Error(of, err)
 }
@@ -97,8 +93,8 @@ func (v Verdict) Error(of dburl.Engine, cause error) *dberr.Error {
 	}, cause, text)
 }
 
-// TextWithoutValues is the text of any error, for a log that must not show
-// values. An error without a type, such as a failed conversion, quotes them.
+// TextWithoutValues returns the text of an error without the values of rows. An error without
+// a type, such as a failed conversion, may quote them.
 func (judge Judge) TextWithoutValues(err error) string {
 	var typed *dberr.Error
 	if errors.As(err, &typed) {
@@ -110,8 +106,8 @@ func (judge Judge) TextWithoutValues(err error) string {
 	return WithoutQuoted(err.Error())
 }
 
-// ErrConnLost stands in for driver.ErrBadConn once a statement was handed to
-// the driver: if database/sql saw the original, it would send the statement again.
+// ErrConnLost replaces driver.ErrBadConn once a statement was passed to the driver: if
+// database/sql saw driver.ErrBadConn, it would send the statement again.
 var ErrConnLost = errors.New("the connection was lost")
 
 // WithoutBadConn replaces driver.ErrBadConn by ErrConnLost.
@@ -122,8 +118,16 @@ func WithoutBadConn(err error) error {
 	return err
 }
 
-// Network judges an error that no server said: a connection that broke or could
-// not be made. lost are the errors by which the engine's driver says that too.
+// WithoutContext drops an error that only repeats that a context ended.
+func WithoutContext(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Network judges an error of the network: a connection broke or could not be made. lost are
+// the errors of the engine's driver that mean the same.
 func Network(err error, lost ...error) Verdict {
 	switch {
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, ErrConnLost), lostConnection(err, lost):
@@ -134,10 +138,9 @@ func Network(err error, lost ...error) Verdict {
 	return Verdict{}
 }
 
-// ByCaller corrects a verdict on an error that the caller's context caused: that
-// the caller went away says nothing about the database. The exception is an
-// attempt to connect that ran out of time (connecting is set), since the limit is
-// usually the driver's own.
+// ByCaller corrects the verdict on an error that the caller's context caused: such an error
+// says nothing about the database. connecting is set for an attempt to connect. If that ran
+// out of time, the verdict stays, because the time limit is usually the driver's own.
 func (v Verdict) ByCaller(err error, connecting bool) Verdict {
 	cancelled := errors.Is(err, context.Canceled)
 	if cancelled {
@@ -149,13 +152,13 @@ func (v Verdict) ByCaller(err error, connecting bool) Verdict {
 	return v
 }
 
-// Dialling tells the errors of an attempt to connect.
+// Dialling reports whether err is the error of an attempt to connect.
 func Dialling(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// lostConnection tells the errors of a connection that broke.
+// lostConnection reports whether err means that a connection broke.
 func lostConnection(err error, drivers []error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
@@ -173,8 +176,8 @@ func lostConnection(err error, drivers []error) bool {
 	return false
 }
 
-// RefusedTLS tells that client and server could not agree on TLS: trying again
-// does not help.
+// RefusedTLS reports whether client and server could not agree on TLS. Trying again does not
+// help.
 func RefusedTLS(err error) bool {
 	var (
 		verification *tls.CertificateVerificationError
@@ -188,10 +191,9 @@ func RefusedTLS(err error) bool {
 		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
 }
 
-// WithoutQuoted replaces everything from the first quotation mark to the last
-// one. What is quoted may hold quotation marks of its own, which no server
-// escapes, so nothing in between can be trusted. Servers that speak other
-// languages use other marks.
+// WithoutQuoted replaces everything from the first quotation mark to the last one. A quoted
+// value may contain quotation marks, which no server escapes, so all text in between may
+// belong to values. Servers use the quotation marks of their language.
 func WithoutQuoted(message string) string {
 	const marks = "'\"«»‹›„“”‘’「」"
 	start := strings.IndexAny(message, marks)
