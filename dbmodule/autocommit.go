@@ -39,17 +39,18 @@ func (o sessionOptions) autocommits() bool { return o.autocommit && !o.readOnly 
 // errAutocommit refuses what needs a transaction.
 var errAutocommit = errors.New("the session is made with Autocommit and has no transaction")
 
-// admitsAlone says whether an autocommitting session may run a statement now. Rows
-// that are open have the connection: on SQLite there is no other to write on.
-func (s *Session) admitsAlone(query string) error {
+// admitsAutocommit returns nil if a session with Autocommit may run a statement now. It
+// refuses statements while rows are open, even if another connection could run them: on
+// SQLite there is no other connection that writes.
+func (s *Session) admitsAutocommit(query string) error {
 	if s.results.open() {
 		return fmt.Errorf("dbmodule: run statement: %w", ErrRowsOpen)
 	}
 	return refusesControl(s.factory.dialect, query)
 }
 
-// refusesControl refuses statements that begin or end transactions: the next
-// that gets the connection would be inside.
+// refusesControl refuses statements that begin or end a transaction: the connection's next
+// user would be inside that transaction.
 func refusesControl(dialect sqltext.Dialect, query string) error {
 	word := sqltext.FirstWord(dialect, query)
 	for _, control := range [...]string{"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"} {
@@ -60,32 +61,41 @@ func refusesControl(dialect sqltext.Dialect, query string) error {
 	return nil
 }
 
-// execHeld runs a statement on the session's connection, which is given back then
-// unless the session had it already.
-func (s *Session) execHeld(ctx context.Context, query string, run func(context.Context, bun.Conn) (sql.Result, error)) (sql.Result, error) {
-	if err := s.admitsAlone(query); err != nil {
-		return nil, err
+// autocommitHeld runs a statement on the session's connection. If the session had none
+// before, the connection is released after the statement.
+func (s *Session) autocommitHeld(ctx context.Context, query string, run func(*sqlconn.Call) error) error {
+	if err := s.admitsAutocommit(query); err != nil {
+		return err
 	}
 	had := s.held != nil
-	if err := s.hold(ctx); err != nil {
-		return nil, err
+	if err := s.ensureConn(ctx); err != nil {
+		return err
 	}
-	result, err := run(&sqlconn.Call{Caller: ctx, On: s.held.raw, Alone: true}, s.held.conn)
+	err := run(&sqlconn.Call{Caller: ctx, On: s.held.raw, Autocommit: true})
 	if err == nil {
 		s.noteWrite(ctx)
 	}
 	if !had {
-		_ = s.release() // what it did is done
+		_ = s.release() // the statement is done; the pool drops a connection that fails
 	}
+	return err
+}
+
+// execHeld is autocommitHeld for a statement without a result.
+func (s *Session) execHeld(ctx context.Context, query string, run func(context.Context, bun.Conn) (sql.Result, error)) (result sql.Result, err error) {
+	err = s.autocommitHeld(ctx, query, func(call *sqlconn.Call) (err error) {
+		result, err = run(call, s.held.conn)
+		return err
+	})
 	return result, err
 }
 
-// queryText runs a query as text on the session's connection.
-func (s *Session) queryText(ctx context.Context, query string, run func() error) error {
-	if err := s.admitsAlone(query); err != nil {
+// readAutocommit runs a query on the session's connection, which the session then keeps.
+func (s *Session) readAutocommit(ctx context.Context, query string, run func() error) error {
+	if err := s.admitsAutocommit(query); err != nil {
 		return err
 	}
-	if err := s.hold(ctx); err != nil {
+	if err := s.ensureConn(ctx); err != nil {
 		return err
 	}
 	err := run()

@@ -12,72 +12,26 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
 
-// builder is the session as Bun's query builders see it: they have already
-// rendered the arguments and run the query hooks themselves.
+// builder is the session as Bun's query builders see it. They have already written the
+// arguments into the query, and call the query hooks themselves.
 type builder Session
 
 func (b *builder) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	s := (*Session)(b)
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	if s.options.autocommits() {
-		if s.held == nil && len(args) == 0 {
-			return s.execAlone(ctx, query, prepared.Made{})
-		}
-		return s.execHeld(ctx, query, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
-			return conn.Conn.ExecContext(ctx, query, args...)
-		})
-	}
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	return s.held.conn.Conn.ExecContext(ctx, query, args...)
+	return (*Session)(b).exec(ctx, query, prepared.Origin{}, len(args) == 0, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
+		return conn.Conn.ExecContext(ctx, query, args...)
+	})
 }
 
 func (b *builder) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s := (*Session)(b)
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	run := func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) {
+	return (*Session)(b).query(ctx, query, len(args) == 0, func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) {
 		return conn.Conn.QueryContext(ctx, query, args...)
-	}
-	switch {
-	case !s.autocommits(query):
-	case s.held == nil && len(args) == 0:
-		return s.queryAlone(ctx, query)
-	default: // on the connection that it has
-		return s.readRows(ctx, query, run)
-	}
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	return s.queryHeld(ctx, run)
+	})
 }
 
 func (b *builder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	s := (*Session)(b)
-	if err := s.enter(); err != nil {
-		return failedRow(ctx, err)
-	}
-	defer s.mu.Unlock()
-	run := func(ctx context.Context, conn bun.Conn) *sql.Row {
+	return (*Session)(b).queryRow(ctx, query, len(args) == 0, func(ctx context.Context, conn bun.Conn) *sql.Row {
 		return conn.Conn.QueryRowContext(ctx, query, args...)
-	}
-	switch {
-	case !s.autocommits(query):
-	case s.held == nil && len(args) == 0:
-		return s.queryRowAlone(ctx, query)
-	default:
-		return s.readRow(ctx, query, run)
-	}
-	if err := s.begin(ctx); err != nil {
-		return failedRow(ctx, err)
-	}
-	return s.queryRowHeld(ctx, run)
+	})
 }
 
 func (s *Session) bun() *bun.DB { return s.factory.writer.db }
@@ -139,8 +93,7 @@ func (s *Session) NewAddColumn() *bun.AddColumnQuery { return s.bun().NewAddColu
 // NewDropColumn builds an ALTER TABLE DROP COLUMN on this session.
 func (s *Session) NewDropColumn() *bun.DropColumnQuery { return s.bun().NewDropColumn().Conn(s.conn()) }
 
-// failedRow makes an *sql.Row whose Scan returns err. database/sql offers no
-// other way to make one than a query that fails.
+// failedRow makes an *sql.Row whose Scan returns err. Only a query that fails makes one.
 func failedRow(ctx context.Context, err error) *sql.Row {
 	db := sql.OpenDB(failingConnector{err})
 	row := db.QueryRowContext(ctx, "")

@@ -23,7 +23,7 @@ func (d *Database) close(ctx context.Context) error {
 		d.log.Warn("close: work in progress is ended: its transactions are rolled back",
 			zap.Int("connections", severed), zap.Duration("waited", d.config.CloseTimeout))
 	}
-	d.pools.connector.Queue.End()
+	d.pools.connector.Groups.End()
 	d.replicas.wait()
 	d.pools.wait()
 	if d.closeConnected != nil {

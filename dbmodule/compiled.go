@@ -87,7 +87,7 @@ func (c *Compiled[M, P]) One(ctx context.Context, s *Session, parameters P) (*M,
 	if err != nil {
 		return nil, err
 	}
-	result := &compiled.One[M]{From: c.query.Rows(), Row: new(M), Whole: text.Writes}
+	result := &compiled.One[M]{Rows: c.query.Rows(), Row: new(M), Whole: text.Writes}
 	n, err := s.scanText(ctx, &text, result)
 	if err == nil && n == 0 {
 		err = ErrNotFound
@@ -105,12 +105,12 @@ func (c *Compiled[M, P]) All(ctx context.Context, s *Session, parameters P) ([]M
 	if err != nil {
 		return nil, err
 	}
-	result := &compiled.Many[M]{From: c.query.Rows(), Rows: make([]M, 0, c.query.Expected())}
+	result := &compiled.Many[M]{Rows: c.query.Rows(), All: make([]M, 0, c.query.Expected())}
 	if _, err := s.scanText(ctx, &text, result); err != nil {
 		return nil, err
 	}
-	c.query.Expect(len(result.Rows))
-	return result.Rows, nil
+	c.query.Expect(len(result.All))
+	return result.All, nil
 }
 
 // Each runs the query and calls do with each row, until do returns false: so only one row is
@@ -119,7 +119,7 @@ func (c *Compiled[M, P]) All(ctx context.Context, s *Session, parameters P) ([]M
 func (c *Compiled[M, P]) Each(ctx context.Context, s *Session, parameters P, do func(row *M) (more bool)) error {
 	text, err := c.text(ctx, &parameters)
 	if err == nil {
-		_, err = s.scanText(ctx, &text, &compiled.Each[M]{From: c.query.Rows(), Do: do})
+		_, err = s.scanText(ctx, &text, &compiled.Each[M]{Rows: c.query.Rows(), Do: do})
 	}
 	return err
 }
@@ -134,7 +134,7 @@ func (c *Compiled[M, P]) Exec(ctx context.Context, s *Session, parameters P) (sq
 	if !text.Returns {
 		return s.execText(ctx, &text)
 	}
-	n, err := s.scanText(ctx, &text, &compiled.Many[M]{From: c.query.Rows()})
+	n, err := s.scanText(ctx, &text, &compiled.Many[M]{Rows: c.query.Rows()})
 	return driver.RowsAffected(n), err
 }
 
@@ -185,7 +185,7 @@ func (r *Reader[M]) Each(ctx context.Context, s *Session, q *bun.SelectQuery, do
 	}
 	text := compiled.Text{Query: string(query), Returns: true}
 	text.Plain = s.options.readOnly && sqltext.PlainSelect(s.factory.dialect, text.Query)
-	_, err = s.scanText(ctx, &text, &compiled.Each[M]{From: r.rows, Do: do})
+	_, err = s.scanText(ctx, &text, &compiled.Each[M]{Rows: r.rows, Do: do})
 	return err
 }
 
@@ -219,7 +219,7 @@ func (c *CompiledInsert[M]) Exec(ctx context.Context, s *Session, row *M) (sql.R
 		return nil, fmt.Errorf("dbmodule: write compiled insert: %w", err)
 	}
 	if text.Returns {
-		n, err := s.scanText(ctx, &text, &compiled.One[M]{From: c.query.Rows(), Row: row, Whole: true})
+		n, err := s.scanText(ctx, &text, &compiled.One[M]{Rows: c.query.Rows(), Row: row, Whole: true})
 		return driver.RowsAffected(n), err
 	}
 	result, err := s.execText(ctx, &text)
@@ -245,9 +245,9 @@ func (c *CompiledInsert[M]) ExecAll(ctx context.Context, s *Session, rows *[]M) 
 		return nil, fmt.Errorf("dbmodule: write compiled insert: %w", err)
 	}
 	if text.Returns {
-		result := &compiled.Many[M]{From: c.query.Rows(), Rows: *rows}
+		result := &compiled.Many[M]{Rows: c.query.Rows(), All: *rows}
 		n, err := s.scanText(ctx, &text, result)
-		*rows = result.Rows
+		*rows = result.All
 		return driver.RowsAffected(n), err
 	}
 	result, err := s.execText(ctx, &text)
@@ -272,12 +272,12 @@ func (c *CompiledInsert[M]) setInsertID(result sql.Result, rows ...reflect.Value
 	return c.query.SetInsertID(id, rows...)
 }
 
-// scanText runs a text that Bun has rendered, and reads its rows.
-func (s *Session) scanText(ctx context.Context, text *compiled.Text, into compiled.Reads) (n int, err error) {
+// scanText runs a compiled query, and reads its rows.
+func (s *Session) scanText(ctx context.Context, text *compiled.Text, into compiled.Into) (n int, err error) {
 	if s.hasHooks() {
-		counts := &counting{Model: into}
-		err := s.NewRaw("?", bun.Safe(text.Query)).Scan(ctx, counts)
-		return counts.rows, err
+		model := &hookedModel{Into: into}
+		err := s.NewRaw("?", bun.Safe(text.Query)).Scan(ctx, model)
+		return model.rows, err
 	}
 	if !into.HasHooks() {
 		return s.readText(ctx, text, into)
@@ -291,10 +291,10 @@ func (s *Session) scanText(ctx context.Context, text *compiled.Text, into compil
 			err = late
 		}
 	}()
-	return into.ScanRows(ctx, rows)
+	return into.Scan(ctx, compiled.FromSQL(rows))
 }
 
-// execText runs a text that Bun has rendered.
+// execText runs a compiled query without a result.
 func (s *Session) execText(ctx context.Context, text *compiled.Text) (sql.Result, error) {
 	if s.hasHooks() {
 		return s.NewRaw("?", bun.Safe(text.Query)).Exec(ctx)
@@ -302,26 +302,26 @@ func (s *Session) execText(ctx context.Context, text *compiled.Text) (sql.Result
 	return s.runText(ctx, text)
 }
 
-// hasHooks reports whether Bun has query hooks, such as BUNDEBUG's, which only its
-// builders call.
+// hasHooks reports whether the bun.DB has query hooks, such as BUNDEBUG's. Only Bun's builders
+// call them.
 func (s *Session) hasHooks() bool {
 	return reflect.ValueOf(s.bun()).Elem().FieldByIndex(queryHooks).Len() > 0
 }
 
-// queryHooks is where a bun.DB has its hooks, of which it does not tell.
+// queryHooks is the field of a bun.DB that has its hooks. It is not exported.
 var queryHooks = func() []int {
-	field, _ := reflect.TypeFor[bun.DB]().FieldByName("queryHooks") // TestCompiledQueriesCallHooks sees that it is there
+	field, _ := reflect.TypeFor[bun.DB]().FieldByName("queryHooks") // TestCompiledQueriesCallHooks fails if it is gone
 	return field.Index
 }()
 
-// counting is a model of Bun's that remembers how many rows it read.
-type counting struct {
-	bun.Model
+// hookedModel is a bun.Model that reads the rows of a compiled query, and counts them.
+type hookedModel struct {
+	compiled.Into
 	rows int
 }
 
-// ScanRows reads the rows.
-func (c *counting) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
-	c.rows, err = c.Model.ScanRows(ctx, rows)
-	return c.rows, err
+// ScanRows implements bun.Model.
+func (m *hookedModel) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
+	m.rows, err = m.Scan(ctx, compiled.FromSQL(rows))
+	return m.rows, err
 }

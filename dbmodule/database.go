@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule/internal/cluster"
+	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/querylog"
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
@@ -38,17 +39,16 @@ type Database struct {
 	// cluster is nil for one server, replicas where there are none.
 	cluster  *cluster.Cluster
 	replicas *replicas
-	// isUnwatched keeps both away.
+	// isUnwatched is set for a database without a cluster and replicas.
 	isUnwatched bool
-	// observers are told what the database does.
-	observers observe.Observers
-	// shapes are the statements that its connections prepare, revisions what the
-	// schema was the last time that somebody looked.
+	observers   observe.Observers
+	// shapes are the statements that connections prepare. revisions are those that the
+	// version table had when it was read last: if they change, the schema has changed.
 	shapes    *prepared.Shapes
 	revisions atomic.Pointer[[]string]
-	// open are the connections that are not closed.
+	// live are the open connections.
 	live *sqlconn.Live
-	// closeConnected undoes what the engine did when it was connected.
+	// closeConnected is what engine.Opened.Connected returned, nil before.
 	closeConnected func() error
 }
 
@@ -106,8 +106,8 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 
-	opened.writer.buildsWith(d.db)
-	opened.reader.buildsWith(d.db)
+	opened.writer.setDB(d.db)
+	opened.reader.setDB(d.db)
 	if err := d.openCluster(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -119,23 +119,21 @@ func Open(cfg Config, log *zap.Logger, opts ...Option) (*Database, error) {
 }
 
 func (d *Database) shared() shared {
-	tell := sqlconn.Listeners{ShowsValues: !d.config.EchoHideParameters, Observers: d.observers}
-	if log := querylog.New(d.log, querylog.Settings{
+	listeners := sqlconn.Listeners{ShowsValues: !d.config.EchoHideParameters, Observers: d.observers}
+	listeners.Log = querylog.New(d.log, querylog.Settings{
 		All: d.config.Echo == EchoOn || d.config.Echo == EchoDebug, Slow: d.config.SlowQuery, Fields: logFields,
-	}); log != nil {
-		tell.Log = log
-	}
+	})
 	if d.config.Echo == EchoDebug {
-		tell.Rows = querylog.Rows(d.log, d.config.EchoHideParameters)
+		listeners.Rows = querylog.Rows(d.log, d.config.EchoHideParameters)
 	}
 	return shared{
-		listeners: tell, shapes: d.shapes, live: d.live, gate: &d.gate,
+		listeners: listeners, shapes: d.shapes, live: d.live, gate: &d.gate,
 		notice: func(text string) { d.log.Warn(text) },
 	}
 }
 
-// registerModels makes the models known to Bun. A model with an m2m relation
-// needs its join table's model first, and value groups come in any order.
+// registerModels registers the models in Bun. Bun must know the model of a join table before
+// a model with an m2m relation, so these come last: fx gives the models in any order.
 func registerModels(db *bun.DB, models []any) (err error) {
 	var with, without []any
 	for _, model := range models {
@@ -189,7 +187,7 @@ func (d *Database) Connect(ctx context.Context) error {
 		}
 		where := fmt.Sprintf("dbmodule: connect to %s", d.config.URL)
 		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", where, errors.Join(context.Cause(ctx), withoutContext(err)))
+			return fmt.Errorf("%s: %w", where, errors.Join(context.Cause(ctx), engine.WithoutContext(err)))
 		}
 		if !d.mendedByWaiting(err) {
 			if d.pools.opened.Explain != nil {
@@ -315,14 +313,6 @@ func (d *Database) mendedByWaiting(err error) bool {
 
 func isUnavailable(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, driver.ErrBadConn)
-}
-
-// withoutContext drops an error that only repeats that a context ended.
-func withoutContext(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }
 
 // Dedicated opens a separate pool to the same database, of at most n connections.

@@ -11,35 +11,35 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
-// What a compiled query reads goes from the driver's rows into structs, without
-// database/sql's rows in between. These are for rows that their user may keep open: here
-// they are read and closed before the session is free again.
+// A compiled query reads the driver's rows into structs directly, without *sql.Rows. Those
+// are needed if a user may keep rows open. Here the rows are read and closed before the
+// session's method returns.
 
-// direct is one query that is read so.
+// direct is one compiled query that is read directly.
 type direct struct {
 	text *compiled.Text
-	into compiled.Reads
-	// rows is how many were read, and err why no more were, once the query ran.
+	into compiled.Into
+	// rows is how many rows were read, and err the error of reading. The error of the query
+	// itself is returned by run.
 	rows int
 	err  error
 }
 
-// readText runs a text that Bun has rendered, as QueryContext of builder does, and reads
-// its rows.
-func (s *Session) readText(ctx context.Context, text *compiled.Text, into compiled.Reads) (int, error) {
+// readText runs a compiled query, and reads its rows.
+func (s *Session) readText(ctx context.Context, text *compiled.Text, into compiled.Into) (int, error) {
 	if err := s.enter(); err != nil {
 		return 0, err
 	}
 	defer s.mu.Unlock()
 	d, err := &direct{text: text, into: into}, error(nil)
 	switch {
-	case !s.options.autocommits() && !(text.Plain && s.readsAlone()):
+	case !s.options.autocommits() && !(text.Plain && s.readsWithoutTx()):
 		if err = s.begin(ctx); err == nil {
 			err = s.readHeld(ctx, d)
 		}
 	case s.held == nil:
 		err = s.readAlone(ctx, d)
-	default: // on the connection that it has
+	default:
 		err = s.read(ctx, text.Query, func() error { return s.readHeld(ctx, d) })
 	}
 	if err == nil {
@@ -48,22 +48,21 @@ func (s *Session) readText(ctx context.Context, text *compiled.Text, into compil
 	return d.rows, err
 }
 
-// readHeld reads a query on the connection that the session has. The error is that of the
-// query alone: it may be run again elsewhere.
+// readHeld reads a query on the session's connection. It returns the error of the query, not
+// of reading: after it the query may run again on another connection.
 func (s *Session) readHeld(ctx context.Context, d *direct) error {
 	return d.run(s.held, s.follows(ctx, new(followed)))
 }
 
-// readAlone reads a query that needs no connection beyond its result, whose end gives that
-// back.
+// readAlone reads a query on a connection of its own; see runAlone.
 func (s *Session) readAlone(ctx context.Context, d *direct) error {
 	return s.runAlone(ctx, d.text.Query, func(one *lone) error { return d.run(&one.held, one.follows()) })
 }
 
-// run runs the query. database/sql lends its connection meanwhile: a savepoint's bun.Tx
-// waits, as it does for a statement.
+// run runs the query. Raw keeps database/sql from using the connection meanwhile, as a
+// statement would: the bun.Tx of a savepoint waits.
 func (d *direct) run(held *heldConn, call *sqlconn.Call) error {
-	call.Made, call.Straight = d.text.Made, true
+	call.Origin, call.ReadAtOnce = d.text.Origin, true
 	return held.conn.Raw(func(any) error {
 		rows, err := held.raw.QueryContext(call, d.text.Query, nil)
 		if err == nil {
@@ -73,8 +72,8 @@ func (d *direct) run(held *heldConn, call *sqlconn.Call) error {
 	})
 }
 
-// read reads the rows and closes them. database/sql closes a connection on which a field's
-// own Scan panics: nobody else is to get it.
+// read reads the rows and closes them. If the Scan method of a field panics, the connection
+// is closed, as database/sql does.
 func (d *direct) read(ctx context.Context, conn *sqlconn.Conn, rows driver.Rows) {
 	panics := true
 	defer func() {
@@ -85,28 +84,13 @@ func (d *direct) read(ctx context.Context, conn *sqlconn.Conn, rows driver.Rows)
 			d.err = late
 		}
 	}()
-	d.rows, d.err = d.into.ReadRows(ctx, rows)
+	d.rows, d.err = d.into.Scan(ctx, compiled.FromDriver(rows))
 	panics = false
 }
 
-// runText runs a text that Bun has rendered, as ExecContext of builder does.
+// runText runs a compiled query without a result.
 func (s *Session) runText(ctx context.Context, text *compiled.Text) (sql.Result, error) {
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	run := func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
+	return s.exec(ctx, text.Query, text.Origin, true, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
 		return conn.Conn.ExecContext(ctx, text.Query)
-	}
-	switch {
-	case !s.options.autocommits():
-		if err := s.begin(ctx); err != nil {
-			return nil, err
-		}
-		return run(&sqlconn.Call{Caller: ctx, On: s.held.raw, Made: text.Made}, s.held.conn)
-	case s.held == nil:
-		return s.execAlone(ctx, text.Query, text.Made)
-	default:
-		return s.execHeld(ctx, text.Query, run)
-	}
+	})
 }

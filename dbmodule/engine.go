@@ -28,22 +28,20 @@ const (
 	MySQL      = dburl.MySQL
 )
 
-// pools is what an engine opens for one URL. Nothing in it has done I/O.
+// pools are the pools for one URL. They are made without I/O.
 type pools struct {
-	// writer is the primary: every transaction that may write runs on it.
+	// writer serves every transaction that may write.
 	writer *connPool
-	// reader serves read-only sessions; it is writer itself where the engine
-	// has no reason to keep the two apart.
+	// reader serves read-only sessions. Except on SQLite it is writer itself.
 	reader *connPool
 	// db leases its connections from writer.
 	db *sql.DB
 	// connector makes the writer's connections.
 	connector *sqlconn.Connector
-	// opened is what the engine has for the database.
-	opened engine.Opened
+	opened    engine.Opened
 }
 
-// close closes the pools. Connections in use are closed when they are given back.
+// close closes the pools. Connections in use are closed when they are released.
 func (p pools) close() error {
 	errs := []error{p.writer.Close(), p.db.Close()}
 	if p.reader != p.writer {
@@ -52,7 +50,7 @@ func (p pools) close() error {
 	return errors.Join(errs...)
 }
 
-// closeIdle closes the connections that nobody uses.
+// closeIdle closes the idle connections.
 func (p pools) closeIdle() {
 	_ = p.writer.CloseIdle() // nobody needs them
 	if p.reader != p.writer {
@@ -60,22 +58,22 @@ func (p pools) closeIdle() {
 	}
 }
 
-// wait returns when the driver does nothing more for connections that are closed.
+// wait returns when the driver has finished its work for closed connections.
 func (p pools) wait() {
 	if p.opened.Wait != nil {
 		p.opened.Wait()
 	}
 }
 
-// shared is what all pools of a Database have in common; the zero value, for pools that
-// serve no sessions, is nothing.
+// shared is what all pools of a Database share. Pools that serve no sessions have the zero
+// value.
 type shared struct {
 	listeners sqlconn.Listeners
 	shapes    *prepared.Shapes
 	live      *sqlconn.Live
 	// gate keeps sessions out during a migration in the background.
 	gate *gate
-	// notice logs what happens to the database by itself.
+	// notice logs an event of the database that no statement caused; see engine.Target.
 	notice func(text string)
 }
 
@@ -90,7 +88,7 @@ func (c Config) connSettings(with shared, opened engine.Opened) sqlconn.Settings
 }
 
 // openEngine has the URL's engine open the database. It does no I/O. closeIdle closes the
-// connections of its pools that nobody uses.
+// idle connections of the database's pools.
 func (c Config) openEngine(notice func(text string), closeIdle func()) (engine.Opened, error) {
 	target := engine.Target{
 		URL: c.URL, ConnectTimeout: c.ConnectTimeout, Prepares: c.URL.StatementCache(c.StatementCache) > 0,
@@ -108,8 +106,8 @@ func (c Config) openEngine(notice func(text string), closeIdle func()) (engine.O
 	}
 }
 
-// openPools makes the pools for the URL of cfg, which is the primary's if replica is nil.
-// Where one connection writes, that and those that read have a pool each.
+// openPools makes the pools for the URL of cfg. replica is nil for the primary. If only one
+// connection may write at a time, the connections that read have a pool of their own.
 func openPools(cfg Config, with shared, replica *cluster.Replica) (pools, error) {
 	var p pools
 	opened, err := cfg.openEngine(with.notice, func() { p.closeIdle() })
@@ -121,7 +119,7 @@ func openPools(cfg Config, with shared, replica *cluster.Replica) (pools, error)
 	settings.Standby = replica != nil
 	settings.ConnectTimeout *= time.Duration(opened.Attempts) // each gets its time
 	if cfg.GroupCommit && opened.GroupCommits {
-		settings.Queue = groupcommit.NewQueue(settings.Dialect, func(kind, cause error) error {
+		settings.Groups = groupcommit.NewCoordinator(settings.Dialect, func(kind, cause error) error {
 			return opened.Judge.Error(settings.Engine, kind, cause)
 		})
 	}

@@ -20,7 +20,7 @@ const (
 // GroupedCommits returns how many COMMITs stored how many units of work of
 // sessions, both 0 where they don't share.
 func GroupedCommits(d *Database) (commits, units int64) {
-	return d.pools.connector.Queue.Committed()
+	return d.pools.connector.Groups.Committed()
 }
 
 // BreakConn marks the session's connection as one that the pool should not keep.

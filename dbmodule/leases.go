@@ -17,26 +17,24 @@ import (
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
-// connPool leases connections to sessions, and by the database/sql that [Database.DB]
-// stands on to everybody else.
+// connPool leases connections to sessions, and through database/sql to the users of
+// [Database.DB].
 type connPool struct {
 	*pool.Pool[*pooled]
-	// db is what sessions build their statements with. It leads to the writer; a
-	// session's connection is its own.
+	// db has the builders of the sessions' statements. Its own connections are those of the
+	// writer, but the statements of a session run on the session's connection.
 	db      *bun.DB
 	timeout time.Duration
 	// gate keeps sessions out during a migration in the background.
 	gate *gate
-	// replica is whose pool this is, nil for the primary.
-	replica *cluster.Replica
-	// name and observers are for those who watch.
+	// replica is the replica that the connections lead to, nil for the primary.
+	replica   *cluster.Replica
 	name      Pool
 	observers observe.Observers
 }
 
-// newConnPool makes a pool of a connector's connections, which are those of a replica
-// unless that is nil. It does no I/O. Sessions may use it once they can build statements:
-// see buildsWith.
+// newConnPool makes a pool of a connector's connections. replica is nil for the primary. It
+// does no I/O. setDB must be called before sessions use the pool.
 func newConnPool(name Pool, c *sqlconn.Connector, limits pool.Limits, timeout time.Duration, with shared, replica *cluster.Replica) *connPool {
 	p := &connPool{name: name, timeout: timeout, gate: with.gate, observers: with.listeners.Observers, replica: replica}
 	p.Pool = pool.New(limits, func(ctx context.Context) (*pooled, error) {
@@ -47,16 +45,15 @@ func newConnPool(name Pool, c *sqlconn.Connector, limits pool.Limits, timeout ti
 		return &pooled{Conn: made}, nil
 	})
 	c.WhenLost(p.Suspect)
-	if c.Queue != nil {
-		c.Queue.CountWaiting(p.Waiting)
-		p.WhenLeft(p.flush)
+	if c.Groups != nil {
+		c.Groups.CountWaiting(p.Waiting)
+		p.WhenWaitersGone(p.flush)
 	}
 	return p
 }
 
-// buildsWith says what sessions build their statements with. It is called before the
-// pool leases connections to them.
-func (p *connPool) buildsWith(db *bun.DB) { p.db = db }
+// setDB sets the bun.DB that has the builders of the sessions' statements.
+func (p *connPool) setDB(db *bun.DB) { p.db = db }
 
 // limitsOf are SQLAlchemy's pool settings: pool_size connections are kept,
 // max_overflow more may be open for as long as they are in use.
@@ -67,13 +64,13 @@ func limitsOf(cfg Config) pool.Limits {
 // pooled is a connection in a pool.
 type pooled struct {
 	*sqlconn.Conn
-	// pinned is the connection as Bun and database/sql know it for sessions, for as long
-	// as it lives. It is made for the first session, around handle.
+	// pinned is the connection as a bun.Conn, for all sessions that use it. It is made for the
+	// first session, and lasts as long as the connection. database/sql has handle in it.
 	pinned bun.Conn
 	handle *handle
 }
 
-// pin returns the connection for a session.
+// pin returns the connection as a bun.Conn.
 func (p *pooled) pin(ctx context.Context, db *bun.DB) (bun.Conn, error) {
 	if p.pinned.Conn != nil {
 		return p.pinned, nil
@@ -90,32 +87,32 @@ func (p *pooled) pin(ctx context.Context, db *bun.DB) (bun.Conn, error) {
 func (p *pooled) Close() error {
 	if p.pinned.Conn != nil {
 		p.handle.closed.Store(true)
-		// It may be database/sql that calls, with a lock that this would wait for.
-		go func() { _ = p.pinned.Close() }() // forgets the connection, no more
+		// If database/sql called Close, it holds a lock that pinned.Close waits for.
+		go func() { _ = p.pinned.Close() }() // only has database/sql forget the connection
 	}
 	return p.Conn.Close()
 }
 
-// handle is a connection in the hands of database/sql: a session's for as long as the
-// connection lives, or one that was leased for a statement or transaction of a bun.DB.
+// handle is the driver.Conn that database/sql gets. It is made once for all sessions that
+// use the connection (see pooled), or for one statement or transaction of a bun.DB.
 type handle struct {
 	*sqlconn.Conn
-	lease *pool.Lease[*pooled] // nil for a session's
-	// closed is set when the connection was closed already.
+	lease *pool.Lease[*pooled] // nil for sessions
+	// closed is set when the pool has closed the connection.
 	closed atomic.Bool
-	// returned is set when whoever had it gave it back in order.
+	// returned is set when the user of a bun.DB has released the connection as usable.
 	returned atomic.Bool
 }
 
-// IsValid is called by database/sql when a connection is given back, and not when its
-// user has called it bad (driver.ErrBadConn).
+// IsValid is called by database/sql when a connection is released, except after
+// driver.ErrBadConn.
 func (h *handle) IsValid() bool {
 	h.returned.Store(true)
 	return true
 }
 
-// Close gives a leased connection back. That of a session is closed: database/sql has
-// found it no good.
+// Close releases the connection of a bun.DB. It closes a connection of sessions: database/sql
+// calls it because the connection is broken.
 func (h *handle) Close() error {
 	switch {
 	case h.lease != nil:
@@ -130,20 +127,21 @@ func (h *handle) Close() error {
 	return h.Conn.Close()
 }
 
-// leasing is what database/sql gets its connections from. It keeps none: the pool does.
+// leasing is the driver.Connector of a *sql.DB that leases its connections from a pool.
 type leasing struct{ pool *connPool }
 
-// openDB returns a database/sql that leases its connections from a pool.
+// openDB makes a *sql.DB that leases its connections from a pool. It keeps no idle
+// connections itself.
 func openDB(from *connPool) *sql.DB {
 	db := sql.OpenDB(leasing{from})
 	db.SetMaxIdleConns(-1)
 	return db
 }
 
-// Connect leases a connection; that of a session it has already.
+// Connect leases a connection. For a session, the call in ctx has the connection already.
 func (l leasing) Connect(ctx context.Context) (driver.Conn, error) {
-	if of := sqlconn.CallOf(ctx); of != nil && of.Conn != nil {
-		return of.Conn, nil
+	if call := sqlconn.CallOf(ctx); call != nil && call.Conn != nil {
+		return call.Conn, nil
 	}
 	lease, err := l.pool.Acquire(ctx, 0, pool.User{})
 	if err != nil {
@@ -152,7 +150,7 @@ func (l leasing) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 		return nil, err
 	}
-	lease.Conn().LeavesGroup() // only sessions know how to join
+	lease.Conn().CommitGroup() // only sessions can join a group
 	return &handle{Conn: lease.Conn().Conn, lease: lease}, nil
 }
 
@@ -165,7 +163,7 @@ func (refusingDriver) Open(string) (driver.Conn, error) {
 	return nil, errors.New("dbmodule: connections are opened by their connector")
 }
 
-// heldConn is a connection in the hands of one session.
+// heldConn is the connection of a session, or of one of its statements (see lone).
 type heldConn struct {
 	lease pool.Lease[*pooled]
 	pool  *connPool
@@ -173,10 +171,10 @@ type heldConn struct {
 	conn  bun.Conn
 }
 
-// take waits for a connection that is in use, at most until ctx ends or
-// pool_timeout has passed; making a new one has the connect timeout instead.
-// The session gives it back.
-func (p *connPool) take(ctx context.Context, user pool.User, held *heldConn) (err error) {
+// acquire leases a connection into held, which is zero; the caller releases it. It waits
+// until ctx ends or pool_timeout has passed. A new connection is limited by the connect
+// timeout instead.
+func (p *connPool) acquire(ctx context.Context, user pool.User, held *heldConn) (err error) {
 	if err = p.AcquireInto(ctx, p.timeout, user, &held.lease); err != nil {
 		return fmt.Errorf("dbmodule: connect: %w", err)
 	}
@@ -188,22 +186,22 @@ func (p *connPool) take(ctx context.Context, user pool.User, held *heldConn) (er
 	return nil
 }
 
-func (h *heldConn) giveBack() error {
+func (h *heldConn) release() error {
 	if err := h.lease.Release(); err != nil {
 		return fmt.Errorf("dbmodule: give connection back: %w", err)
 	}
 	return nil
 }
 
-// ping asks the server for an answer. A connection that went stale in the pool is
-// replaced.
+// ping asks the server for an answer. If a connection had lost its server while it was idle,
+// ping uses another one.
 func (p *connPool) ping(ctx context.Context) error {
 	for {
 		lease, err := p.Acquire(ctx, 0, pool.User{})
 		if err != nil {
 			return err
 		}
-		lease.Conn().LeavesGroup()
+		lease.Conn().CommitGroup()
 		reused := lease.Reused()
 		err = errors.Join(lease.Conn().Ping(ctx), lease.Release())
 		if !errors.Is(err, driver.ErrBadConn) || !reused {
@@ -212,10 +210,11 @@ func (p *connPool) ping(ctx context.Context) error {
 	}
 }
 
-// flush makes sure that a transaction which was left open for a session
-// that went away is committed: the next to take the connection does that.
+// flush is called when no session waits for the writer any more. A group's transaction may
+// have been left open for a session that then gave up. To release the connection commits
+// that transaction.
 func (p *connPool) flush() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:forbidigo // whoever waited has gone, those who wait for the COMMIT have not
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:forbidigo // no caller is left; the group's members wait for COMMIT
 	defer cancel()
 	if lease, err := p.Acquire(ctx, 0, pool.User{}); err == nil {
 		_ = lease.Release() // the pool drops a connection that does not close

@@ -16,90 +16,130 @@ import (
 
 // ExecContext runs a statement with Bun's placeholders.
 func (s *Session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	if s.options.autocommits() {
-		return s.execHeld(ctx, query, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
-			return conn.ExecContext(ctx, query, args...)
-		})
-	}
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	return s.held.conn.ExecContext(ctx, query, args...)
+	return s.exec(ctx, query, prepared.Origin{}, false, func(ctx context.Context, conn bun.Conn) (sql.Result, error) {
+		return conn.ExecContext(ctx, query, args...)
+	})
 }
 
 // QueryContext runs a query with Bun's placeholders. The caller closes the
 // rows before the session's next statement.
 func (s *Session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	run := func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) {
+	return s.query(ctx, query, false, func(ctx context.Context, conn bun.Conn) (*sql.Rows, error) {
 		return conn.QueryContext(ctx, query, args...)
-	}
-	if s.autocommits(query) {
-		return s.readRows(ctx, query, run)
-	}
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	return s.queryHeld(ctx, run)
+	})
 }
 
 // QueryRowContext runs a query with Bun's placeholders that gives at most one
 // row. Errors, the session's own too, come from the row's Scan.
 func (s *Session) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return s.queryRow(ctx, query, false, func(ctx context.Context, conn bun.Conn) *sql.Row { return conn.QueryRowContext(ctx, query, args...) })
+}
+
+// exec runs a statement: it calls run with the context and the connection to use. complete is
+// set if query is the final text, without arguments and after Bun's query hooks. Without a
+// transaction such a statement runs on a connection of its own.
+func (s *Session) exec(
+	ctx context.Context, query string, origin prepared.Origin, complete bool, run func(context.Context, bun.Conn) (sql.Result, error),
+) (sql.Result, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	switch {
+	case !s.options.autocommits():
+		if err := s.begin(ctx); err != nil {
+			return nil, err
+		}
+		if origin.Pattern != nil {
+			ctx = &sqlconn.Call{Caller: ctx, On: s.held.raw, Origin: origin}
+		}
+		return run(ctx, s.held.conn)
+	case complete && s.held == nil:
+		return s.execAlone(ctx, query, origin)
+	default:
+		return s.execHeld(ctx, query, run)
+	}
+}
+
+// query is exec for a query.
+func (s *Session) query(ctx context.Context, query string, complete bool, run func(context.Context, bun.Conn) (*sql.Rows, error)) (*sql.Rows, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	switch {
+	case !s.runsWithoutTx(query):
+		if err := s.begin(ctx); err != nil {
+			return nil, err
+		}
+		return s.queryHeld(ctx, run)
+	case complete && s.held == nil:
+		return s.queryAlone(ctx, query)
+	default:
+		return s.readRows(ctx, query, run)
+	}
+}
+
+// queryRow is exec for a query of one row.
+func (s *Session) queryRow(ctx context.Context, query string, complete bool, run func(context.Context, bun.Conn) *sql.Row) *sql.Row {
 	if err := s.enter(); err != nil {
 		return failedRow(ctx, err)
 	}
 	defer s.mu.Unlock()
-	run := func(ctx context.Context, conn bun.Conn) *sql.Row { return conn.QueryRowContext(ctx, query, args...) }
-	if s.autocommits(query) {
+	switch {
+	case !s.runsWithoutTx(query):
+		if err := s.begin(ctx); err != nil {
+			return failedRow(ctx, err)
+		}
+		return s.queryRowHeld(ctx, run)
+	case complete && s.held == nil:
+		return s.queryRowAlone(ctx, query)
+	default:
 		return s.readRow(ctx, query, run)
 	}
-	if err := s.begin(ctx); err != nil {
-		return failedRow(ctx, err)
-	}
-	return s.queryRowHeld(ctx, run)
 }
 
-// autocommits tells a query that runs without a transaction: any of an
-// autocommitting session, and in a read-only one a SELECT that takes no locks.
-// Everything else runs in a read-only transaction there, where the database
-// refuses what writes.
-func (s *Session) autocommits(query string) bool {
-	return s.options.autocommits() || s.readsAlone() && sqltext.PlainSelect(s.factory.dialect, query)
+// runsWithoutTx reports whether a query runs without a transaction: each query of a session
+// with Autocommit, and in a read-only session a SELECT that takes no locks. Any other query
+// of a read-only session runs in a read-only transaction, in which the database refuses
+// writes.
+func (s *Session) runsWithoutTx(query string) bool {
+	return s.options.autocommits() || s.readsWithoutTx() && sqltext.PlainSelect(s.factory.dialect, query)
 }
 
-// readsAlone reports whether a SELECT that takes no locks runs without a transaction now.
-func (s *Session) readsAlone() bool { return s.options.readOnly && !s.options.snapshot && !s.inTx }
+// readsWithoutTx reports whether a SELECT that takes no locks runs without a transaction now.
+func (s *Session) readsWithoutTx() bool {
+	return s.options.readOnly && !s.options.snapshot && !s.inTx
+}
 
-// read runs a query outside a transaction, on a connection that the session keeps. A
-// SELECT of a read-only session is repeated on another connection when the one from the
-// pool turns out to be stale.
+// read runs a query outside a transaction, on a connection that the session keeps. In a
+// read-only session it runs the query again on another connection if the first had lost its
+// server while it was idle in the pool.
 func (s *Session) read(ctx context.Context, text string, query func() error) error {
 	if s.options.autocommits() {
-		return s.queryText(ctx, text, query)
+		return s.readAutocommit(ctx, text, query)
 	}
 	for {
-		if err := s.hold(ctx); err != nil {
+		if err := s.ensureConn(ctx); err != nil {
 			return err
 		}
 		err := query()
 		reused := s.held.lease.Reused()
-		elsewhere := err != nil && s.elsewhere(ctx, s.held.pool, reused, err)
-		if err == nil || !s.held.raw.Broken() && !elsewhere {
+		onPrimary := err != nil && s.retriesOnPrimary(ctx, s.held.pool, reused, err)
+		if err == nil || !s.held.raw.Broken() && !onPrimary {
 			return err
 		}
-		stale := elsewhere || reused && isUnavailable(err) && ctx.Err() == nil
-		if err = errors.Join(err, s.release()); !stale {
+		again := onPrimary || isStale(ctx, reused, err)
+		if err = errors.Join(err, s.release()); !again {
 			return err
 		}
 	}
+}
+
+// isStale reports whether a statement failed because its connection, which was reused, had
+// lost its server while it was idle in the pool.
+func isStale(ctx context.Context, reused bool, err error) bool {
+	return reused && isUnavailable(err) && ctx.Err() == nil
 }
 
 func (s *Session) readRows(ctx context.Context, text string, run func(context.Context, bun.Conn) (*sql.Rows, error)) (rows *sql.Rows, err error) {
@@ -115,24 +155,25 @@ func (s *Session) readRow(ctx context.Context, text string, run func(context.Con
 		row = s.queryRowHeld(ctx, run)
 		return row.Err()
 	}); err != nil {
-		return failedRow(ctx, err) // row may be one of an earlier attempt
+		return failedRow(ctx, err) // row may be the row of an earlier attempt
 	}
 	return row
 }
 
-// followed is a query whose result the session follows.
+// followed is a query whose result the session follows: it closes the result if it is still
+// open when the session ends.
 type followed struct {
 	openRows
 	call sqlconn.Call
 }
 
-// follows prepares a query on the connection that the session has.
+// follows makes the call of a query on the session's connection.
 func (s *Session) follows(ctx context.Context, f *followed) *sqlconn.Call {
-	f.call = sqlconn.Call{Caller: ctx, On: s.held.raw, Alone: s.options.autocommits(), Result: &f.Result}
+	f.call = sqlconn.Call{Caller: ctx, On: s.held.raw, Autocommit: s.options.autocommits(), Result: &f.Result}
 	return &f.call
 }
 
-// queryHeld runs a query on the connection that the session has.
+// queryHeld runs a query on the session's connection.
 func (s *Session) queryHeld(ctx context.Context, run func(context.Context, bun.Conn) (*sql.Rows, error)) (*sql.Rows, error) {
 	f := new(followed)
 	rows, err := run(s.follows(ctx, f), s.held.conn)
@@ -144,7 +185,7 @@ func (s *Session) queryHeld(ctx context.Context, run func(context.Context, bun.C
 	return rows, nil
 }
 
-// queryRowHeld runs a query for one row on the connection that the session has.
+// queryRowHeld runs a query for one row on the session's connection.
 func (s *Session) queryRowHeld(ctx context.Context, run func(context.Context, bun.Conn) *sql.Row) *sql.Row {
 	f := new(followed)
 	f.ForRow()
@@ -153,8 +194,7 @@ func (s *Session) queryRowHeld(ctx context.Context, run func(context.Context, bu
 	return row
 }
 
-// openRows is a result that its session follows: what is still open at its end
-// would keep the connection.
+// openRows is a result that its session follows.
 type openRows struct {
 	sqlconn.Result
 	rows *sql.Rows // nil for one row
@@ -167,18 +207,18 @@ func (o *openRows) close() {
 	case o.IsRow():
 		o.Stop()
 	default:
-		_ = o.rows.Close() // whoever reads on is told
+		_ = o.rows.Close() // a caller that reads on gets an error
 	}
 }
 
-// openResults are the results of a session that may be open. Most often there is one,
-// which has its place in first.
+// openResults are the results of a session that may be open. Most often there is one; first
+// is memory for it.
 type openResults struct {
 	all   []*openRows
 	first [1]*openRows
 }
 
-// follow remembers a result, and forgets those that are closed.
+// follow adds a result, and drops those that are closed.
 func (r *openResults) follow(result *openRows) {
 	kept := r.all[:0]
 	for _, one := range r.all {
@@ -203,8 +243,8 @@ func (r *openResults) open() bool {
 	return false
 }
 
-// close closes the results that are still open. One that another goroutine reads from
-// is waited for.
+// close closes the results that are still open. If another goroutine reads from one, it
+// waits for that.
 func (r *openResults) close() {
 	for i, one := range r.all {
 		one.close()
@@ -213,10 +253,9 @@ func (r *openResults) close() {
 	r.all = r.all[:0]
 }
 
-// lone is a statement that runs by itself, a SELECT of a read-only session
-// or any of an autocommitting one. The session has a connection for as long as the rows
-// are read, and no longer: whatever else it does meanwhile, such as encoding and sending
-// an answer, others need not wait for.
+// lone is a statement that runs without a transaction, on a connection of its own. It holds
+// the connection only until its rows are closed. So nobody waits while the session's user
+// does something else, such as sending a response.
 type lone struct {
 	followed
 	session *Session
@@ -225,30 +264,28 @@ type lone struct {
 	held    heldConn
 }
 
-// String is who has the connection, if nobody else is named.
+// String is the user of the connection in errors, if the session has no [Owner].
 func (one *lone) String() string {
 	return "the statement " + sqltext.Masked(one.session.factory.dialect, one.query, longestUser)
 }
 
-// longestUser bounds the statement in an error about a full pool, in bytes.
+// longestUser limits the statement in an error about a full pool, in bytes.
 const longestUser = 200
 
-// ResultClosed ends the statement with its result.
-func (one *lone) ResultClosed() { one.giveBack() }
+// ResultClosed releases the connection.
+func (one *lone) ResultClosed() { one.release() }
 
-// giveBack ends the statement.
-func (one *lone) giveBack() {
-	_ = one.held.giveBack() // the statement is done, whatever becomes of its connection
+func (one *lone) release() {
+	_ = one.held.release() // the statement is done; the pool drops a connection that fails
 	one.session.endUnit(&one.held, &one.unit)
 }
 
-// runAlone runs a statement that needs no connection beyond its result. One of a
-// read-only session is repeated when the connection from the pool turns out to be
-// stale. Whatever fails has given its connection back; otherwise run or the end of the
-// result does.
+// runAlone runs a statement on a connection of its own. In a read-only session it runs the
+// statement again if the connection had lost its server while it was idle in the pool. After
+// an error the connection is released. Otherwise run releases it, or the end of the result.
 func (s *Session) runAlone(ctx context.Context, query string, run func(*lone) error) error {
 	if s.options.autocommits() {
-		if err := s.admitsAlone(query); err != nil {
+		if err := s.admitsAutocommit(query); err != nil {
 			return err
 		}
 	}
@@ -258,42 +295,41 @@ func (s *Session) runAlone(ctx context.Context, query string, run func(*lone) er
 		if user == nil {
 			user = one
 		}
-		err := s.take(ctx, &one.unit, user, &one.held)
+		err := s.acquire(ctx, &one.unit, user, &one.held)
 		if err != nil {
 			return err
 		}
-		one.call = sqlconn.Call{Caller: ctx, On: one.held.raw, Alone: s.options.autocommits()}
+		one.call = sqlconn.Call{Caller: ctx, On: one.held.raw, Autocommit: s.options.autocommits()}
 		from, reused := one.held.pool, one.held.lease.Reused()
 		if err = run(one); err == nil {
 			s.noteWrite(ctx)
 			return nil
 		}
 		lost := one.held.raw.Broken()
-		one.giveBack()
+		one.release()
 		if s.options.autocommits() {
 			return err // it may be stored
 		}
-		stale := s.elsewhere(ctx, from, reused, err) || lost && reused && isUnavailable(err) && ctx.Err() == nil
-		if !stale {
+		if !s.retriesOnPrimary(ctx, from, reused, err) && !(lost && isStale(ctx, reused, err)) {
 			return err
 		}
 	}
 }
 
-// execAlone is runAlone for a statement without a result, whose text was made so.
-func (s *Session) execAlone(ctx context.Context, query string, made prepared.Made) (result sql.Result, err error) {
+// execAlone is runAlone for a statement without a result.
+func (s *Session) execAlone(ctx context.Context, query string, origin prepared.Origin) (result sql.Result, err error) {
 	err = s.runAlone(ctx, query, func(one *lone) (err error) {
-		one.call.Made = made
+		one.call.Origin = origin
 		result, err = one.held.conn.Conn.ExecContext(&one.call, query)
 		if err == nil {
-			one.giveBack()
+			one.release()
 		}
 		return err
 	})
 	return result, err
 }
 
-// follows has the end of the result give the connection back.
+// follows makes the call of a query, whose end releases the connection.
 func (one *lone) follows() *sqlconn.Call {
 	one.call.Result, one.User = &one.Result, one
 	return &one.call
@@ -371,19 +407,5 @@ func (s *Session) raw(ctx context.Context, fn func(ctx context.Context, conn any
 		}
 		return s.held.raw.Raw(ctx, nil, fn)
 	}
-	if err := s.admitsAlone(""); err != nil {
-		return err
-	}
-	had := s.held != nil
-	if err := s.hold(ctx); err != nil {
-		return err
-	}
-	err := s.held.raw.Raw(ctx, &sqlconn.Call{Caller: ctx, On: s.held.raw, Alone: true}, fn)
-	if err == nil {
-		s.noteWrite(ctx)
-	}
-	if !had {
-		_ = s.release() // what it did is done
-	}
-	return err
+	return s.autocommitHeld(ctx, "", func(call *sqlconn.Call) error { return s.held.raw.Raw(ctx, call, fn) })
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// replicas are the pools of the replicas, in the order of the cluster's.
+// replicas are the pools of the replicas, in the order of cluster.Replicas.
 type replicas struct {
 	cluster *cluster.Cluster
 	pools   []pools
 }
 
-// openCluster opens what a database of several servers has beyond its primary. It
-// does no I/O.
+// openCluster makes the cluster and the pools of the replicas, if there are any or if the
+// URL names several hosts. It does no I/O.
 func (d *Database) openCluster() error {
 	cfg := d.config
 	if d.isUnwatched || len(cfg.ReplicaURLs) == 0 && !cfg.URL.SeeksPrimary() {
@@ -69,7 +69,7 @@ func (d *Database) openReplica(one *cluster.Replica) error {
 	if err != nil {
 		return err
 	}
-	opened.writer.buildsWith(d.db)
+	opened.writer.setDB(d.db)
 	d.replicas.pools = append(d.replicas.pools, opened)
 	return nil
 }
@@ -85,7 +85,7 @@ func (r *replicas) close() error {
 	return errors.Join(errs...)
 }
 
-// wait returns when the driver does nothing more for connections that are closed.
+// wait returns when the driver has finished its work for closed connections.
 func (r *replicas) wait() {
 	if r == nil {
 		return
@@ -95,9 +95,9 @@ func (r *replicas) wait() {
 	}
 }
 
-// serving is the pool for a session's next connection. Of read-only sessions, those
-// that ask for serializable transactions need the primary: standbys have none.
-func (f *SessionFactory) serving(ctx context.Context, s *Session) *connPool {
+// poolFor returns the pool for a session's next connection. Serializable transactions, also
+// of read-only sessions, need the primary: standbys refuse them.
+func (f *SessionFactory) poolFor(ctx context.Context, s *Session) *connPool {
 	o := s.options
 	if f.replicas != nil && o.readOnly && !o.ungated && !s.fromPrimary && o.isolation != sql.LevelSerializable {
 		if chosen := f.replicas.cluster.Choose(writesOf(ctx)); chosen != nil {
@@ -107,9 +107,10 @@ func (f *SessionFactory) serving(ctx context.Context, s *Session) *connPool {
 	return f.pool(o.readOnly)
 }
 
-// unreached reports whether a session that got no connection is to try again, on the
-// primary. A replica that can't be reached is not used until a check finds it again.
-func (s *Session) unreached(ctx context.Context, from *connPool, err error) bool {
+// acquiresFromPrimary is called when a session got no connection to a server. If the server
+// is a replica, it reports true: the session tries the primary. The replica is not used
+// until a check can reach it.
+func (s *Session) acquiresFromPrimary(ctx context.Context, from *connPool, err error) bool {
 	if from.replica == nil || ctx.Err() != nil || errors.Is(err, ErrPoolTimeout) {
 		return false
 	}
@@ -118,12 +119,12 @@ func (s *Session) unreached(ctx context.Context, from *connPool, err error) bool
 	return true
 }
 
-// elsewhere reports whether a SELECT that failed on a replica is to be
-// repeated, on the primary. There it can only do better: a replica may be
-// gone, it cancels what conflicts with its replay, and a table may not have
-// come to it yet. What took too long is not done twice. reused is set for a
-// connection that was in the pool before: its loss says little of the server.
-func (s *Session) elsewhere(ctx context.Context, from *connPool, reused bool, err error) bool {
+// retriesOnPrimary is called when a SELECT has failed. If it failed on a replica, it reports
+// true: the session runs it again on the primary. A replica may be gone, may cancel a query
+// that conflicts with its replay, or may not have a new table yet. A SELECT that took too
+// long is not run again. reused is set if the connection was in the pool before: then its
+// loss does not mean that the replica is gone.
+func (s *Session) retriesOnPrimary(ctx context.Context, from *connPool, reused bool, err error) bool {
 	if from.replica == nil || ctx.Err() != nil || errors.Is(err, ErrTimeout) {
 		return false
 	}
@@ -138,8 +139,8 @@ func (s *Session) elsewhere(ctx context.Context, from *connPool, reused bool, er
 	return true
 }
 
-// needsSchema makes replicas wait for what the primary has by now: tables that
-// were just made are not there on them yet.
+// needsSchema keeps reads from each replica until it has replayed what the primary has now,
+// for example new tables.
 func (d *Database) needsSchema(ctx context.Context) error {
 	if d.replicas == nil {
 		return nil
@@ -147,11 +148,11 @@ func (d *Database) needsSchema(ctx context.Context) error {
 	return d.cluster.RequireNow(ctx, d.pools.db)
 }
 
-// unwatched makes a Database that opens no connections but those of its pool.
+// unwatched makes a Database without replicas and without checks of its servers.
 func unwatched() Option { return func(d *Database) { d.isUnwatched = true } }
 
-// demoted drops the connections to a server that is the primary no longer:
-// those that nobody uses now, the others when they are given back.
+// demoted closes the connections to a server that is no longer the primary: idle ones now,
+// the others when they are released.
 func (d *Database) demoted() {
 	d.pools.connector.Demoted()
 	_ = d.pools.writer.CloseIdle() // nobody needs them
@@ -185,7 +186,7 @@ func (d *Database) Replicas() []ReplicaStats {
 	return stats
 }
 
-// invalidReplicas is what is wrong with DATABASE_REPLICA_URLS.
+// invalidReplicas lists what is wrong with DATABASE_REPLICA_URLS.
 func (c Config) invalidReplicas() (errs []error) {
 	bad := func(i int, why error) {
 		errs = append(errs, fmt.Errorf("dbmodule: DATABASE_REPLICA_URLS: number %d: %w", i+1, why))
@@ -226,7 +227,7 @@ func ReadYourWrites(ctx context.Context, token string) context.Context {
 	return w
 }
 
-// withWrites is a context with what its user has written.
+// withWrites is the context of ReadYourWrites.
 type withWrites struct {
 	context.Context
 	writes cluster.Writes
@@ -247,14 +248,14 @@ func (w *withWrites) Value(key any) any {
 // DATABASE_REPLICA_MAX_LAG and a few seconds.
 func WriteToken(ctx context.Context) string { return writesOf(ctx).Token() }
 
-// writesOf returns what the user of ctx has written, nil when nobody asked for that.
+// writesOf returns the writes of a context of ReadYourWrites, nil for any other context.
 func writesOf(ctx context.Context) *cluster.Writes {
 	w, _ := ctx.Value(writesKey{}).(*cluster.Writes)
 	return w
 }
 
-// noteWrite notes that the session committed just now, for later reads with the same
-// context. A session that has given its connection back can only note the time.
+// noteWrite notes that the session has just committed, for later reads with the same
+// context. If the session has no connection any more, it can only note the time.
 func (s *Session) noteWrite(ctx context.Context) {
 	replicas := s.factory.replicas
 	if replicas == nil || s.options.readOnly {

@@ -15,11 +15,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
-const (
-	// lateSettle bounds it once the context of the last statement has ended:
-	// who waits beyond a deadline should not wait long.
-	lateSettle = 100 * time.Millisecond
-)
+// lateRollback limits a ROLLBACK after the context of the last statement has ended: a caller
+// past its deadline should not wait long.
+const lateRollback = 100 * time.Millisecond
 
 // Session is a unit of work over Bun, with the semantics of SQLAlchemy's
 // Session. It is a bun.IDB: every function that takes a bun.IDB takes a session.
@@ -63,27 +61,26 @@ type Session struct {
 	attempt int
 	unit    observedUnit
 
-	// mu is only ever tried: it detects use by two goroutines.
+	// mu is taken only by TryLock, to detect use by two goroutines.
 	mu     sync.Mutex
 	sealed error
 
 	held *heldConn // the connection, nil until the first statement
 	inTx bool
-	// adopted is the transaction as a bun.Tx, zero until it is wanted.
+	// adopted is the transaction as a bun.Tx, zero until a savepoint needs it.
 	adopted bun.Tx
-	last    context.Context // of the last statement in the transaction
+	last    context.Context // the context of the transaction's last statement
 	hooks   []func(ctx context.Context)
 	commits int
 	// unanswered is the last COMMIT that got no answer, nil for none.
 	unanswered *unansweredCommit
 	results    openResults
-	// fromPrimary is set once a replica could not answer a query, until the
-	// unit of work ends.
+	// fromPrimary is set when a replica could not answer a query: the rest of the unit of
+	// work reads from the primary.
 	fromPrimary bool
 }
 
-// unansweredCommit is a COMMIT whose outcome is not known, with the hooks that wait for
-// it.
+// unansweredCommit is a COMMIT that got no answer. hooks run if it turns out to be stored.
 type unansweredCommit struct{ hooks []func(ctx context.Context) }
 
 var _ bun.IDB = (*Session)(nil)
@@ -162,28 +159,26 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.rollback())
 	}
 
-	s.settle()
+	s.closeForEnd()
 	commit := &sqlconn.Call{Caller: ctx, On: s.held.raw, Does: sqlconn.Commits, Shares: true}
 	err := s.control(commit)
 	var seen *groupcommit.Acknowledgement
 	switch {
 	case err == nil && commit.Acknowledged != nil:
-		err = s.await(ctx, commit.Acknowledged)
+		err = s.awaitCommit(ctx, commit.Acknowledged)
 	default:
-		s.unit.settledBy(err)
+		s.unit.setOutcome(err)
 		seen = commit.Acknowledged
 	}
 	if err != nil {
 		if s.unanswered = nil; errors.Is(err, ErrCommitUnknown) {
 			s.unanswered = &unansweredCommit{hooks}
 		}
-		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release(), isStored(ctx, seen))
+		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release(), awaitSeen(ctx, seen))
 	}
 	s.commits++
 	s.noteWrite(ctx)
-	// The connection could not be given back: not a reason to report a
-	// stored transaction as failed. The pool drops such a connection.
-	_ = s.release()
+	_ = s.release() // the transaction is stored; the pool drops a connection that fails
 	return hooks, nil
 }
 
@@ -202,7 +197,7 @@ func (s *Session) Rollback(ctx context.Context) error {
 	}
 	defer s.mu.Unlock()
 	seen, err := s.undo(ctx)
-	return errors.Join(err, isStored(ctx, seen))
+	return errors.Join(err, awaitSeen(ctx, seen))
 }
 
 // Close rolls back what was not committed and releases the connection. It
@@ -303,15 +298,15 @@ func (s *Session) enter() error {
 	return nil
 }
 
-// begin makes sure that a transaction is open. A connection that went stale
-// in the pool is replaced: nothing has been sent on it yet.
+// begin begins a transaction, unless one is open. If the connection had lost its server while
+// it was idle in the pool, begin uses another one.
 func (s *Session) begin(ctx context.Context) error {
 	if s.inTx {
 		s.last = ctx
 		return nil
 	}
 	for {
-		if err := s.hold(ctx); err != nil {
+		if err := s.ensureConn(ctx); err != nil {
 			return err
 		}
 		err := s.control(&sqlconn.Call{
@@ -322,58 +317,56 @@ func (s *Session) begin(ctx context.Context) error {
 			s.inTx, s.last = true, ctx
 			return nil
 		}
-		reused := s.held.lease.Reused()
-		stale := isUnavailable(err) && s.elsewhere(ctx, s.held.pool, reused, err) || reused && isUnavailable(err) && ctx.Err() == nil
-		if errors.Is(err, ErrRowsOpen) { // its user still reads them
+		if errors.Is(err, ErrRowsOpen) { // the caller still reads them: the session keeps its connection
 			return fmt.Errorf("dbmodule: begin: %w", err)
 		}
+		reused := s.held.lease.Reused()
+		again := isUnavailable(err) && s.retriesOnPrimary(ctx, s.held.pool, reused, err) || isStale(ctx, reused, err)
 		s.unit.err = err
 		err = errors.Join(fmt.Errorf("dbmodule: begin: %w", err), s.release())
-		if !stale {
+		if !again {
 			return err
 		}
 	}
 }
 
-// whenDone is context.AfterFunc, for nothing where ctx can't end.
+// whenDone is context.AfterFunc. It costs nothing for a context that can't end.
 func whenDone(ctx context.Context, f func()) (stop func() bool) {
 	if ctx.Done() == nil {
-		return notStopped
+		return func() bool { return true }
 	}
 	return context.AfterFunc(ctx, f)
 }
 
-// notStopped is the stop of what never began, and so did not run.
-func notStopped() bool { return true }
-
-// rollback is Rollback for a caller without a context: it waits as long as the context of
-// the session's last statement lasts.
+// rollback is Rollback for a caller without a context: it waits until the context of the
+// session's last statement ends.
 func (s *Session) rollback() error {
 	last := s.last
 	seen, err := s.undo()
 	if seen == nil {
 		return err
 	}
-	if unstored := isStored(last, seen); last.Err() == nil {
+	unstored := awaitSeen(last, seen)
+	if last.Err() == nil { // otherwise the caller has left
 		err = errors.Join(err, unstored)
-	} // else the caller has left, and nobody hears what it saw
+	}
 	return err
 }
 
-// undo rolls back. It gives up at the latest when one of the contexts ends, and drops the
-// connection then. On SQLite, where the session shared a transaction with others, it
-// returns what tells whether what it saw of them is stored.
+// undo rolls back. If one of the contexts ends first, the connection is closed instead. If
+// the session shared a transaction with others, undo returns the acknowledgement for
+// awaitSeen.
 func (s *Session) undo(within ...context.Context) (*groupcommit.Acknowledgement, error) {
 	s.hooks, s.fromPrimary = nil, false
 	if !s.inTx {
 		return nil, s.release()
 	}
-	s.settle()
+	s.closeForEnd()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.last))
 	defer cancel()
 	timer := time.AfterFunc(sqlconn.RollbackTimeout, cancel)
 	defer timer.Stop()
-	stop := whenDone(s.last, func() { timer.Reset(lateSettle) })
+	stop := whenDone(s.last, func() { timer.Reset(lateRollback) })
 	defer stop()
 	for _, other := range within {
 		stop := whenDone(other, cancel)
@@ -383,7 +376,7 @@ func (s *Session) undo(within ...context.Context) (*groupcommit.Acknowledgement,
 	err := s.control(rollback)
 	s.unit.outcome = OutcomeRollback
 	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, sql.ErrConnDone) {
-		err = nil // what has no connection left is rolled back
+		err = nil // without its connection the transaction is rolled back
 	}
 	return rollback.Acknowledged, errors.Join(err, s.release())
 }

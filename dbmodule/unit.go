@@ -14,16 +14,15 @@ import (
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
-// observedUnit is a unit of work of a session. The zero value is none.
+// observedUnit is the session's present unit of work. The zero value is none.
 type observedUnit struct {
 	sqlconn.Unit
 	outcome Outcome
 	err     error
 }
 
-// takeFrom begins a unit of work with a connection of a pool, and tells how long the
-// wait for that was.
-func (s *Session) takeFrom(ctx context.Context, from *connPool, unit *observedUnit, user fmt.Stringer, held *heldConn) error {
+// acquireFrom begins a unit of work with a connection of a pool, and tells the observers.
+func (s *Session) acquireFrom(ctx context.Context, from *connPool, unit *observedUnit, user fmt.Stringer, held *heldConn) error {
 	*unit = observedUnit{outcome: OutcomeNone, Unit: sqlconn.Unit{UnitOfWork: UnitOfWork{
 		Engine: s.factory.engine, Pool: from.name, Session: s.id, Attempt: s.attempt, ReadOnly: s.options.readOnly,
 	}}}
@@ -34,7 +33,7 @@ func (s *Session) takeFrom(ctx context.Context, from *connPool, unit *observedUn
 		unit.Observed = from.observers.UnitBegan(ctx, unit.UnitOfWork)
 		began = time.Now()
 	}
-	err := from.take(ctx, pool.User{Session: s.id, Name: user}, held)
+	err := from.acquire(ctx, pool.User{Session: s.id, Name: user}, held)
 	if observed {
 		from.observers.Acquired(unit.Observed, Acquisition{Pool: from.name, Took: time.Since(began), Err: err})
 	}
@@ -49,7 +48,7 @@ func (s *Session) takeFrom(ctx context.Context, from *connPool, unit *observedUn
 	return err
 }
 
-// endUnit ends the unit of work that had a connection.
+// endUnit ends a unit of work, whose connection is released, and tells the observers.
 func (s *Session) endUnit(held *heldConn, unit *observedUnit) {
 	if unit.Observed != nil {
 		held.pool.observers.UnitEnded(unit.Observed, UnitEnd{
@@ -59,8 +58,8 @@ func (s *Session) endUnit(held *heldConn, unit *observedUnit) {
 	*unit = observedUnit{}
 }
 
-// settledBy notes what COMMIT returned.
-func (u *observedUnit) settledBy(err error) {
+// setOutcome notes the outcome of a transaction by the error of COMMIT.
+func (u *observedUnit) setOutcome(err error) {
 	u.err = err
 	switch {
 	case err == nil:
@@ -74,23 +73,23 @@ func (u *observedUnit) settledBy(err error) {
 	}
 }
 
-// hold makes sure that the session has a connection.
-func (s *Session) hold(ctx context.Context) error {
+// ensureConn acquires a connection for the session, unless it has one.
+func (s *Session) ensureConn(ctx context.Context) error {
 	if s.held != nil {
 		return nil
 	}
 	held := new(heldConn)
-	if err := s.take(ctx, &s.unit, s.options.owner, held); err != nil {
+	if err := s.acquire(ctx, &s.unit, s.options.owner, held); err != nil {
 		return err
 	}
 	s.held = held
 	return nil
 }
 
-// take acquires a connection for a unit of work.
-func (s *Session) take(ctx context.Context, unit *observedUnit, user fmt.Stringer, held *heldConn) error {
+// acquire acquires a connection for a unit of work, from the pool that serves the session.
+func (s *Session) acquire(ctx context.Context, unit *observedUnit, user fmt.Stringer, held *heldConn) error {
 	for {
-		from := s.factory.serving(ctx, s)
+		from := s.factory.poolFor(ctx, s)
 		if !s.options.ungated {
 			if err := from.gate.pass(); err != nil {
 				return err
@@ -99,27 +98,27 @@ func (s *Session) take(ctx context.Context, unit *observedUnit, user fmt.Stringe
 		if err := from.refusesOuter(ctx, s); err != nil {
 			return err
 		}
-		err := s.takeFrom(ctx, from, unit, user, held)
-		if err == nil || !s.unreached(ctx, from, err) {
+		err := s.acquireFrom(ctx, from, unit, user, held)
+		if err == nil || !s.acquiresFromPrimary(ctx, from, err) {
 			return err
 		}
 		*held = heldConn{}
 	}
 }
 
-// A session's transaction is not a sql.Tx, which costs a goroutine and several
-// contexts: it is begun and ended by statements on the session's connection, whose call
-// says that they are the session's own. So Bun's hooks see BEGIN, COMMIT and ROLLBACK
-// as they do with a bun.Tx, and each obeys the context of its own call.
+// A session's transaction is not a sql.Tx, which costs a goroutine and several contexts.
+// Statements on the session's connection begin and end it: their sqlconn.Call says so. So
+// Bun's hooks see BEGIN, COMMIT and ROLLBACK, as they do with a bun.Tx, and each obeys the
+// context of its own call.
 
 // control begins or ends the session's transaction.
-func (s *Session) control(of *sqlconn.Call) error {
-	_, err := s.held.conn.ExecContext(of, of.Does.Text())
+func (s *Session) control(call *sqlconn.Call) error {
+	_, err := s.held.conn.ExecContext(call, call.Does.Text())
 	return err
 }
 
-// adopt returns the session's transaction as a bun.Tx, for savepoints. It is made
-// once they are wanted.
+// adopt returns the session's transaction as a bun.Tx, which savepoints need. It makes the
+// bun.Tx at the first call.
 func (s *Session) adopt(ctx context.Context) (bun.Tx, error) {
 	if s.adopted.Tx != nil {
 		return s.adopted, nil
@@ -131,38 +130,38 @@ func (s *Session) adopt(ctx context.Context) (bun.Tx, error) {
 	return adopted, err
 }
 
-// letGo ends what adopt returned; the transaction goes on.
-func (s *Session) letGo() {
+// endAdopted ends the bun.Tx that adopt returned. The session's transaction goes on.
+func (s *Session) endAdopted() {
 	if s.adopted.Tx != nil {
-		_ = s.adopted.Tx.Rollback() // of an adoptedTx
+		_ = s.adopted.Tx.Rollback() // does nothing in the database
 	}
 	s.adopted = bun.Tx{}
 }
 
-// settle closes what stands in the way of the transaction's end.
-func (s *Session) settle() {
+// closeForEnd closes open results and the adopted bun.Tx, before COMMIT or ROLLBACK.
+func (s *Session) closeForEnd() {
 	s.results.close()
-	s.letGo()
+	s.endAdopted()
 }
 
-// await gives the connection back, so that others can share the transaction's
-// COMMIT, and waits for that.
-func (s *Session) await(ctx context.Context, shared *groupcommit.Acknowledgement) error {
+// awaitCommit releases the connection, so that others can share the transaction's COMMIT,
+// and waits for that COMMIT.
+func (s *Session) awaitCommit(ctx context.Context, shared *groupcommit.Acknowledgement) error {
 	held := s.held
-	_ = held.giveBack() // who waits for the COMMIT learns what matters
-	s.forget()
+	_ = held.release() // what matters is the result of COMMIT
+	s.detach()
 	err := shared.Wait(ctx)
-	s.unit.settledBy(err)
+	s.unit.setOutcome(err)
 	s.endUnit(held, &s.unit)
 	return err
 }
 
-// isStored waits until it is known whether what a session saw of others is stored, with
-// whom it shared a transaction and whose COMMIT was still to come. The session itself is
-// undone, and has given its connection back. Where the others' work is not stored, or not
-// known to be, what the session saw may never have been: that is [ErrConflict], and the
-// unit of work may run again. seen is nil for a session that saw what was stored.
-func isStored(ctx context.Context, seen *groupcommit.Acknowledgement) error {
+// awaitSeen is called after a session that shared a transaction with others has rolled back.
+// The session may have read changes of the others before their COMMIT. awaitSeen waits for
+// that COMMIT. If the changes are not stored, or nobody knows, what the session has read may
+// never have been true: that is [ErrConflict], and the unit of work may run again. seen is
+// nil for a session that shared nothing.
+func awaitSeen(ctx context.Context, seen *groupcommit.Acknowledgement) error {
 	if seen == nil {
 		return nil
 	}
@@ -172,26 +171,26 @@ func isStored(ctx context.Context, seen *groupcommit.Acknowledgement) error {
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("dbmodule: rollback: wait for what others store: %w", context.Cause(ctx))
-	default: // the others' error is not this one's: of this one nothing is stored
+	default: // errors.Is must not find the others' error: nothing of this session is stored
 		return fmt.Errorf("dbmodule: rollback: %w: it may have seen what others failed to store: %v", ErrConflict, err) //nolint:errorlint // see above
 	}
 }
 
-// release gives the connection back and forgets the transaction.
+// release releases the connection, and with it the transaction.
 func (s *Session) release() error {
 	s.results.close()
-	held := s.forget()
+	held := s.detach()
 	if held == nil {
 		return nil
 	}
-	err := held.giveBack()
-	s.endUnit(held, &s.unit) // only now has the last ended that may look at the unit
+	err := held.release()
+	s.endUnit(held, &s.unit) // the connection may use the unit until it is released
 	return err
 }
 
-// forget returns the connection, nil for none, that the session had.
-func (s *Session) forget() *heldConn {
-	s.letGo()
+// detach returns the session's connection, nil for none. The session has none after that.
+func (s *Session) detach() *heldConn {
+	s.endAdopted()
 	s.inTx, s.last = false, nil
 	held := s.held
 	s.held = nil

@@ -13,8 +13,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
 
-// refuses returns the error for what can't be written once: queries that a hook of the
-// model changes each time, and those that are more than one statement.
+// refuses returns an error for a query that can't be compiled: a hook of the model may change
+// it each time, or it is more than one statement.
 func refuses(table *schema.Table, query bun.Query) error {
 	hook := ""
 	switch model := table.ZeroIface; q := query.(type) {
@@ -54,19 +54,19 @@ func hookOf[Before, After any](model any, before, after string) string {
 	return ""
 }
 
-// check looks for names in the query that are nothing.
+// check returns an error if the query names a column or parameter that does not exist.
 func (q *Query) check(t *template) error {
 	if err := unsupported(t.fields); err != nil {
 		return err
 	}
-	if !q.own {
+	if !q.modelIsParameters {
 		if err := q.writer.parameters.unused(t.fields); err != nil {
 			return err
 		}
 	}
 	names, ok := prepared.NamesIn(q.dialect, t.sample())
 	if !ok || names.Tables != 1 {
-		return nil // whatever is wrong with it, the database says
+		return nil // the database reports wrong names
 	}
 	for _, name := range names.Columns {
 		if !q.knows(name) && !slices.ContainsFunc(names.Given, func(given string) bool { return strings.EqualFold(given, name) }) {
@@ -80,11 +80,11 @@ func (q *Query) check(t *template) error {
 	return nil
 }
 
-// builtIn are columns that tables have by themselves.
+// builtIn are columns that each table has.
 var builtIn = []string{"rowid", "oid", "_rowid_", "ctid", "xmin", "xmax", "tableoid"}
 
-// knows reports whether a name of a column, or of a table, is one: the model's, or that of
-// another model of the table. Names without quotes are the same in any case.
+// knows reports whether the table has a column of that name: in the model, in another model
+// of the same table, or built in. Case does not matter.
 func (q *Query) knows(name string) bool {
 	for _, table := range q.live.Dialect().Tables().All() {
 		if table.Name == q.table.Name && has(table, name) {
@@ -106,7 +106,7 @@ func has(table *schema.Table, name string) bool {
 	return false
 }
 
-// sample is the text with some value for each parameter.
+// sample returns the text with some value for each parameter.
 func (t *template) sample() string {
 	var b strings.Builder
 	for i, f := range t.fields {

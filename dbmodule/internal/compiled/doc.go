@@ -1,8 +1,8 @@
-// Package compiled renders a query of Bun's once and runs it many times. Bun's builder
-// writes the query with a mark in place of each value. What is between the marks is the
-// same each time and is kept; a run only writes the values, with Bun's own code, so that
-// the text is the one that Bun would have made. Rows are read into structs by a plan that
-// is made once for the columns of a result.
+// Package compiled renders a query of Bun's builders once, for many runs. When the query is
+// made, Bun writes it with a mark in place of each value. The parts between the marks are
+// kept. A run writes only the values, with Bun's own code, so that the text is the one that
+// Bun would have written. Rows are read into structs by a plan, which is made once for the
+// columns of a result.
 //
-// It sends nothing: sessions do.
+// The package sends nothing: sessions do.
 package compiled

@@ -5,17 +5,19 @@ import (
 )
 
 const (
-	// before stands before the values of an INSERT's first row, between those of two.
+	// before is the text before the values of an INSERT's first row, between the text between
+	// two rows.
 	before  = ") VALUES ("
 	between = "), ("
 )
 
-// split finds what an INSERT repeats for each row: by how much it is longer for two rows
-// than for one. Where that is not plain, it leaves the rows to Bun. mu is held.
+// split finds the part of an INSERT that is repeated for each row, by comparing the text for
+// two rows with the text for one. If it does not find it, Bun's builder writes an INSERT of
+// several rows. The caller holds mu.
 func (q *Query) split(f *form) error {
 	two, err := q.write(q.writer.samples(2))
 	if err != nil {
-		return nil //nolint:nilerr // what can't be written for two rows can be for one
+		return nil //nolint:nilerr // one row can be written
 	}
 	single, double := f.one.marked(), two.marked()
 	from := strings.Index(single, before)

@@ -9,15 +9,15 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-// mark stands on both sides of a parameter's name in a rendered query. No text that a
-// database takes has one.
+// mark stands before and after a parameter's name in a rendered query. No valid SQL text
+// contains it.
 const mark = "\x00"
 
 func appendMark(b []byte, name string) []byte {
 	return append(append(append(b, mark...), name...), mark...)
 }
 
-// marking is the database's dialect with tables of its own, whose fields write marks
+// marking is the database's dialect with copies of its tables, whose fields write marks
 // instead of values.
 type marking struct {
 	schema.Dialect
@@ -30,10 +30,10 @@ func newMarking(live schema.Dialect) *marking {
 	return d
 }
 
-// Init does nothing: the dialect is ready, or will be.
+// Init does nothing: it is called on the database's dialect itself.
 func (*marking) Init(*sql.DB) {}
 
-// Tables are its own.
+// Tables returns the copies.
 func (d *marking) Tables() *schema.Tables { return d.tables }
 
 // writer has Bun write queries over one model with marks. It is not safe for concurrent
@@ -42,9 +42,9 @@ type writer struct {
 	db     *bun.DB
 	table  *schema.Table
 	fields []*schema.Field
-	// zeros says which fields are taken for zero values, by their names.
+	// zeros has the names of the fields that count as zero.
 	zeros map[string]bool
-	// parameters are those that the query names in its text.
+	// parameters are the fields that the query may name.
 	parameters *Parameters
 	unknown    []string
 }
@@ -65,8 +65,7 @@ func newWriter(live schema.Dialect, model reflect.Type, parameters *Parameters) 
 	return w
 }
 
-// sample is a struct of the model, whose pointers are nil where their fields are taken
-// for zero.
+// sample makes a struct of the model. Its pointers are nil if their fields count as zero.
 func (w *writer) sample() reflect.Value {
 	made := reflect.New(w.table.Type)
 	for _, f := range w.fields {
@@ -78,7 +77,7 @@ func (w *writer) sample() reflect.Value {
 	return made
 }
 
-// samples is a slice of n structs of the model.
+// samples makes a slice of n structs of the model.
 func (w *writer) samples(n int) reflect.Value {
 	made := reflect.New(reflect.SliceOf(w.table.Type))
 	for range n {
@@ -87,8 +86,8 @@ func (w *writer) samples(n int) reflect.Value {
 	return made
 }
 
-// AppendNamedArg writes the mark of a parameter that the query names. Names that the
-// query's model has come to the model first, which writes the same mark.
+// AppendNamedArg writes the mark of a parameter that the query names. If the query's model
+// has a field of the name, Bun asks the model first, which writes the same mark.
 func (w *writer) AppendNamedArg(_ schema.QueryGen, b []byte, name string) ([]byte, bool) {
 	if w.parameters.field(name) == nil {
 		w.unknown = append(w.unknown, name)

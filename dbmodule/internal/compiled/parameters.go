@@ -9,7 +9,7 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-// Parameters are the fields of a struct, by the names that Bun has for them.
+// Parameters are the parameters of a query: the fields of a struct, by their names in Bun.
 type Parameters struct {
 	typ reflect.Type
 	// table is nil for a struct without fields.
@@ -48,7 +48,7 @@ func (p *Parameters) names() []string {
 	return names
 }
 
-// missing is the error for a name that is no parameter.
+// missing returns the error for a name that is no parameter.
 func (p *Parameters) missing(name string) error {
 	has := "it has no fields"
 	if names := p.names(); len(names) > 0 {
@@ -57,7 +57,7 @@ func (p *Parameters) missing(name string) error {
 	return fmt.Errorf("the query needs the parameter %q, which %s does not have: %s", name, p.typ, has)
 }
 
-// unsupported is the first of the fields that Bun can't write, or nil.
+// unsupported returns an error if Bun can't write one of the fields.
 func unsupported(fields []*schema.Field) error {
 	for _, f := range fields {
 		if f.Append == nil {
@@ -67,7 +67,7 @@ func unsupported(fields []*schema.Field) error {
 	return nil
 }
 
-// unused is the error for parameters that the query has no place for.
+// unused returns an error if the query does not use one of the parameters.
 func (p *Parameters) unused(used []*schema.Field) error {
 	if p.table == nil {
 		return nil

@@ -13,7 +13,8 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-// plan is how the columns of a result are read into a struct. It is made once.
+// plan says how the columns of a result are read into a struct. It is made once for each
+// list of columns.
 type plan struct {
 	typ     reflect.Type
 	names   []string
@@ -25,8 +26,8 @@ type plan struct {
 type column struct {
 	// field is nil for a column that is left out.
 	field *schema.Field
-	// as is how it is stored without reflection, if the driver gives a value of that
-	// very type; offset is where.
+	// as says how the column is stored without reflection, which works if the driver gives a
+	// value of that type. offset is the field's place in the struct.
 	as     stored
 	offset uintptr
 }
@@ -43,27 +44,39 @@ const (
 	asTime
 )
 
-// Rows tells how rows become structs of a model. It is safe for concurrent use.
+// Rows knows how to read rows into structs of a model. It is safe for concurrent use.
 type Rows struct {
 	table *schema.Table
-	// plans are those that were made, the newest last.
+	// hooks is set if Bun's hooks of the model are called with each row.
+	hooks bool
+	// plans are the newest plans, the newest last.
 	plans atomic.Pointer[[]*plan]
 }
 
-// mostPlans bounds what is kept for one model.
+// mostPlans limits the plans that are kept for one model.
 const mostPlans = 16
 
-// NewRows is for rows of a model, a struct.
+func newRows(table *schema.Table) *Rows {
+	model := reflect.PointerTo(table.Type)
+	hooks := model.Implements(reflect.TypeFor[schema.BeforeScanRowHook]()) || model.Implements(reflect.TypeFor[schema.AfterScanRowHook]())
+	return &Rows{table: table, hooks: hooks}
+}
+
+// HasHooks reports whether the model has hooks that are called with each row. They may use a
+// session.
+func (r *Rows) HasHooks() bool { return r.hooks }
+
+// NewRows makes Rows for a model, which is a struct.
 func NewRows(db *bun.DB, model reflect.Type) (r *Rows, err error) {
 	defer func() {
-		if cause := recover(); cause != nil { // so Bun refuses models that it can't map
+		if cause := recover(); cause != nil { // Bun panics on a model that it can't map
 			r, err = nil, fmt.Errorf("the model can't be mapped by Bun: %v", cause)
 		}
 	}()
 	if model.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("the model is %s: want a struct", model)
 	}
-	return &Rows{table: db.Table(model)}, nil
+	return newRows(db.Table(model)), nil
 }
 
 // planOf returns the plan for the columns of a result.
@@ -82,7 +95,7 @@ func (r *Rows) planOf(names []string) (*plan, error) {
 		return nil, err
 	}
 	kept := append(slices.Clone(known[max(len(known)-mostPlans+1, 0):]), p)
-	r.plans.Store(&kept) // if others made one at the same time, theirs is made again
+	r.plans.Store(&kept) // a plan that another goroutine stores at the same time may be lost, and is then made again
 	return p, nil
 }
 
@@ -113,7 +126,8 @@ func newPlan(table *schema.Table, names []string) (*plan, error) {
 
 var scanner = reflect.TypeFor[sql.Scanner]()
 
-// columnOf decides how a field is stored. What has a form of its own is left to Bun.
+// columnOf decides how a field is stored. Bun stores fields with a Scan method or a special
+// format.
 func columnOf(typ reflect.Type, field *schema.Field) column {
 	made := column{field: field}
 	for i, index := range field.Index {

@@ -17,22 +17,22 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// Build writes a query over a model, which is a pointer to a struct or to a slice.
+// Build makes a query with Bun's builders. model is a pointer to a struct or to a slice.
 type Build func(db *bun.DB, model any) bun.Query
 
-// Query is a query that is rendered. It is safe for concurrent use.
+// Query is a compiled query. It is safe for concurrent use.
 type Query struct {
 	live    *bun.DB
 	dialect sqltext.Dialect
 	table   *schema.Table
 	rows    *Rows
 	build   Build
-	// own is set when the model is the parameters: what is written then hangs on which
-	// fields are zero.
-	own bool
-	// writes is set unless it is a SELECT.
+	// modelIsParameters is set if the model and the parameters are one type. Then the text
+	// may depend on which fields are zero.
+	modelIsParameters bool
+	// writes is set unless the query is a SELECT.
 	writes bool
-	// hooked is what Bun's hooks of a model are given, which only look at its type.
+	// hooked is the query that the model's hooks get. They only look at its type.
 	hooked bun.Query
 
 	mu       sync.Mutex // of writer
@@ -41,38 +41,40 @@ type Query struct {
 	expected atomic.Int64
 }
 
-// rendering is a query in all forms that it was run in so far.
+// rendering is a query in all forms that were needed so far.
 type rendering struct {
-	// features are those of the server: MySQL's are known once it is connected.
+	// features are those of the server. MySQL's are known once it is connected.
 	features feature.Feature
-	// deciding are the fields on whose being zero the text hangs, the first at bit 0.
+	// deciding are the fields that change the text when they are zero. Each has a bit in a
+	// key of forms, the first bit 0.
 	deciding []*schema.Field
 	mu       sync.RWMutex
 	forms    map[uint64]*form
 }
 
-// form is the query for structs that are zero in the same fields.
+// form is the query for structs in which the same fields are zero.
 type form struct {
+	// one is the query for one struct.
 	one template
-	// row is what an INSERT repeats for each struct between head and tail; it is nil where
-	// that can't be told.
+	// head, row and tail are an INSERT of several structs: row is repeated for each. They are
+	// nil if that is not known.
 	head, row, tail *template
-	// pattern is that of one's texts, and ofAll that of those for several structs.
-	pattern, ofAll *prepared.Pattern
+	// pattern is the pattern of one's texts, allPattern that of the texts for several structs.
+	pattern, allPattern *prepared.Pattern
 }
 
-// mostDeciding and mostForms bound what is kept of one query. Beyond mostForms a form is
-// rendered each time.
+// mostDeciding limits rendering.deciding. mostForms limits the forms that are kept; others
+// are rendered each time.
 const (
 	mostDeciding = 64
 	mostForms    = 64
 )
 
-// New renders a query over a model and checks it. db is the one on which it is to run.
-// Errors say what is wrong with the query, and have no prefix.
+// New renders a query over a model and checks it. It will run on db. Errors say what is
+// wrong with the query, and have no prefix.
 func New(db *bun.DB, d sqltext.Dialect, model, parameters reflect.Type, build Build) (q *Query, err error) {
 	defer func() {
-		if cause := recover(); cause != nil { // so Bun refuses models that it can't map
+		if cause := recover(); cause != nil { // Bun panics on a model that it can't map
 			q, err = nil, fmt.Errorf("the query can't be written by Bun: %v", cause)
 			if _, ok := cause.(*reflect.ValueError); ok { // of a nil model's field
 				err = fmt.Errorf("%w: Bun takes a name in a subquery for the subquery's own model, if that has a column of the name: give the parameter another name", err)
@@ -87,7 +89,10 @@ func New(db *bun.DB, d sqltext.Dialect, model, parameters reflect.Type, build Bu
 		return nil, err
 	}
 	table := db.Table(model)
-	q = &Query{live: db, dialect: d, table: table, rows: &Rows{table: table}, build: build, own: model == parameters, writer: newWriter(db.Dialect(), model, p)}
+	q = &Query{
+		live: db, dialect: d, table: table, rows: newRows(table), build: build,
+		modelIsParameters: model == parameters, writer: newWriter(db.Dialect(), model, p),
+	}
 	rendered, err := q.render()
 	if err != nil {
 		return nil, err
@@ -98,7 +103,7 @@ func New(db *bun.DB, d sqltext.Dialect, model, parameters reflect.Type, build Bu
 	return q, nil
 }
 
-// errModel is for a query that is built over something else than it was given.
+// errModel is the error of a build function that gives the query another model.
 var errModel = errors.New("the query has another model: its model is set already, so leave Model out")
 
 // write renders the query over a model with marks.
@@ -126,7 +131,7 @@ func (q *Query) write(model reflect.Value) (template, error) {
 	return made, err
 }
 
-// returns reports whether a statement that writes has a result.
+// returns reports whether a statement that writes has RETURNING.
 func returns(d sqltext.Dialect, text string) bool {
 	r := sqltext.NewReader(d, text)
 	for {
@@ -140,8 +145,8 @@ func returns(d sqltext.Dialect, text string) bool {
 	}
 }
 
-// render renders the query for the server's features, with no field zero, and finds
-// which fields decide. mu is not held.
+// render renders the query for the server's features, with no field zero, and finds the
+// deciding fields. It takes mu.
 func (q *Query) render() (*rendering, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -151,7 +156,7 @@ func (q *Query) render() (*rendering, error) {
 		return nil, err
 	}
 	r.forms[0] = base
-	if q.own {
+	if q.modelIsParameters {
 		for _, f := range q.table.Fields {
 			other, err := q.writeFor([]*schema.Field{f})
 			if err == nil && reflect.DeepEqual(other, base.one) {
@@ -173,7 +178,7 @@ func (q *Query) form(zero []*schema.Field) (*form, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &form{one: one, pattern: prepared.NewPattern(q.dialect), ofAll: prepared.NewPattern(q.dialect)}
+	made := &form{one: one, pattern: prepared.NewPattern(q.dialect), allPattern: prepared.NewPattern(q.dialect)}
 	if _, inserts := q.hooked.(*bun.InsertQuery); inserts {
 		err = q.split(made)
 	}
@@ -189,7 +194,7 @@ func (q *Query) writeFor(zero []*schema.Field) (template, error) {
 	return q.write(q.writer.sample())
 }
 
-// current returns the rendering for the server as it is.
+// current returns the rendering for the server's present features.
 func (q *Query) current() (*rendering, error) {
 	if r := q.rendered.Load(); r.features == q.live.Dialect().Features() {
 		return r, nil
@@ -197,7 +202,7 @@ func (q *Query) current() (*rendering, error) {
 	return q.render()
 }
 
-// formOf returns the form for a struct with these values.
+// formOf returns the form for a struct in which the deciding fields with these bits are zero.
 func (q *Query) formOf(r *rendering, zero uint64) (*form, error) {
 	r.mu.RLock()
 	f := r.forms[zero]
@@ -223,7 +228,7 @@ func (q *Query) formOf(r *rendering, zero uint64) (*form, error) {
 	return f, nil
 }
 
-// zeroOf tells which of the deciding fields are zero, a bit each.
+// zeroOf returns which of the deciding fields are zero, one bit for each.
 func (r *rendering) zeroOf(values reflect.Value) (zero uint64) {
 	for i, f := range r.deciding {
 		if f.HasZeroValue(values) {
@@ -233,22 +238,21 @@ func (r *rendering) zeroOf(values reflect.Value) (zero uint64) {
 	return zero
 }
 
-// Text is a query with the values of one run.
+// Text is the text of a query with the values of one run.
 type Text struct {
-	Query string
-	// Made is how it was made.
-	Made prepared.Made
-	// Returns is set for a query with a result, Writes for one that is no SELECT, and Plain
-	// for a SELECT that takes no locks.
+	Query  string
+	Origin prepared.Origin
+	// Returns is set for a query with a result, Writes for a query that is no SELECT, and
+	// Plain for a SELECT that takes no locks.
 	Returns, Writes, Plain bool
 }
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// longestKept bounds the memory that is kept for the next text, in bytes.
+// longestKept limits the buffers that are used again, in bytes.
 const longestKept = 64 << 10
 
-// text makes a text in a buffer that is used again.
+// text writes a text into a buffer that is used again, and returns a copy.
 func text(write func(b []byte) []byte) string {
 	buffer, _ := buffers.Get().(*[]byte)
 	*buffer = write((*buffer)[:0])
@@ -266,7 +270,7 @@ func (q *Query) Text(parameters reflect.Value) (Text, error) {
 		return Text{}, err
 	}
 	zero := uint64(0)
-	if q.own {
+	if q.modelIsParameters {
 		zero = r.zeroOf(parameters)
 	}
 	f, err := q.formOf(r, zero)
@@ -276,11 +280,12 @@ func (q *Query) Text(parameters reflect.Value) (Text, error) {
 	gen := schema.NewQueryGen(q.live.Dialect())
 	places := make([]prepared.Span, 0, len(f.one.fields))
 	query := text(func(b []byte) []byte { return f.one.appendTo(b, gen, parameters, &places) })
-	return Text{query, prepared.Made{Pattern: f.pattern, Values: places}, f.one.returns, q.writes, f.one.plain}, nil
+	return Text{query, prepared.Origin{Pattern: f.pattern, Values: places}, f.one.returns, q.writes, f.one.plain}, nil
 }
 
-// TextOfAll writes an INSERT of all structs in a slice, which rows can address. Bun's own
-// builder writes it for structs that are zero in different fields. For none that is an error.
+// TextOfAll writes an INSERT of all structs in a slice. rows is addressable. If the structs
+// are not zero in the same fields, Bun's own builder writes the text. Without structs the
+// builder returns an error.
 func (q *Query) TextOfAll(rows reflect.Value) (Text, error) {
 	r, err := q.current()
 	if err != nil {
@@ -318,11 +323,11 @@ func (q *Query) textOfAll(f *form, rows reflect.Value) Text {
 		}
 		return append(b, f.tail.parts[0]...)
 	})
-	return Text{Query: query, Made: prepared.Made{Pattern: f.ofAll, Values: places}, Returns: f.one.returns, Writes: q.writes}
+	return Text{Query: query, Origin: prepared.Origin{Pattern: f.allPattern, Values: places}, Returns: f.one.returns, Writes: q.writes}
 }
 
-// byBuilder has Bun's builder write the query over these structs. It does not run it: that
-// would call the hooks of the structs again.
+// byBuilder has Bun's builder write the query over these structs. The builder does not run
+// it: that would call the hooks of the structs again.
 func (q *Query) byBuilder(rows reflect.Value) (Text, error) {
 	query, err := q.build(q.live, rows.Addr().Interface()).AppendQuery(schema.NewQueryGen(q.live.Dialect()), nil)
 	if err != nil {
@@ -331,20 +336,20 @@ func (q *Query) byBuilder(rows reflect.Value) (Text, error) {
 	return Text{Query: string(query), Returns: returns(q.dialect, string(query)), Writes: q.writes}, nil
 }
 
-// mostExpected bounds the memory that is made ready for rows.
+// mostExpected limits the memory that is allocated for rows in advance.
 const mostExpected = 256
 
-// Rows tells how rows of the query become structs.
+// Rows reads rows of the query into structs.
 func (q *Query) Rows() *Rows { return q.rows }
 
-// Expect remembers how many rows a result had, and Expected returns it: the next may have
+// Expect remembers how many rows a result had. Expected returns it: the next result may have
 // as many.
 func (q *Query) Expect(rows int) { q.expected.Store(int64(min(rows, mostExpected))) }
 
 // Expected is how many rows a result may have.
 func (q *Query) Expected() int { return int(q.expected.Load()) }
 
-// BeforeAppend calls the hook that a model may have for when it is written. value is a
+// BeforeAppend calls the BeforeAppendModel hook of a struct, if its model has one. value is a
 // pointer to the struct.
 func (q *Query) BeforeAppend(ctx context.Context, value any) error {
 	if hook, ok := value.(schema.BeforeAppendModelHook); ok {
@@ -353,15 +358,15 @@ func (q *Query) BeforeAppend(ctx context.Context, value any) error {
 	return nil
 }
 
-// TakesInsertID reports whether the key that the database gave to a row is the result's
-// LastInsertId, as Bun decides it for an INSERT without a result.
+// TakesInsertID reports whether the result's LastInsertId is the key that the database gave
+// to a row. Bun decides it in the same way, for an INSERT without RETURNING.
 func (q *Query) TakesInsertID() bool {
 	features := q.live.Dialect().Features()
 	return !features.Has(feature.Returning) && !features.Has(feature.Output) && len(q.table.PKs) == 1 && q.table.PKs[0].AutoIncrement
 }
 
-// SetInsertID stores the key that the database gave to the first of some rows, unless
-// it gave none. The next have the numbers that follow.
+// SetInsertID stores keys in structs. id is the key that the database gave to the first; the
+// others have the numbers that follow. id is 0 if the database gave no key.
 func (q *Query) SetInsertID(id int64, rows ...reflect.Value) error {
 	if id == 0 {
 		return nil

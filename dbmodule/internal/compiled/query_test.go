@@ -89,14 +89,14 @@ func TestTextIsBuns(t *testing.T) {
 				rows[1].Title = "other"
 				text, err := q.TextOfAll(reflect.ValueOf(&rows).Elem())
 				require.NoError(t, err)
-				require.NotNil(t, text.Made.Pattern, name)
+				require.NotNil(t, text.Origin.Pattern, name)
 				assert.Equal(t, build(db, &rows).(interface{ String() string }).String(), text.Query, name)
 				assert.Equal(t, strings.Contains(text.Query, "RETURNING"), text.Returns, text.Query)
 			}
 			rows := notes()
 			text, err := q.TextOfAll(reflect.ValueOf(&rows).Elem())
 			require.NoError(t, err)
-			assert.Nil(t, text.Made.Pattern, "structs that are zero in different fields")
+			assert.Nil(t, text.Origin.Pattern, "structs that are zero in different fields")
 			assert.Equal(t, build(db, &rows).(interface{ String() string }).String(), text.Query, name)
 			assert.Equal(t, strings.Contains(text.Query, "RETURNING"), text.Returns, text.Query)
 		}

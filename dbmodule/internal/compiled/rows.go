@@ -13,16 +13,17 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-// reader reads rows one after the other. It is what database/sql scans each column into.
+// reader reads rows one after the other. It is the sql.Scanner of all columns: dest has it
+// once for each column.
 type reader struct {
 	*plan
 	dest []any
-	// next is the column that comes next, to the struct that it goes to.
+	// next is the column that Scan stores next, and to the struct that it stores it in.
 	next int
 	to   unsafe.Pointer
 }
 
-// Scan stores a value. It is called for each column of a row, in their order.
+// Scan stores the value of a column. It is called for each column of a row, in their order.
 func (r *reader) Scan(value any) error {
 	c := &r.columns[r.next]
 	r.next++
@@ -73,42 +74,44 @@ func (r *reader) Scan(value any) error {
 	return c.field.ScanValue(reflect.NewAt(r.typ, r.to).Elem(), value)
 }
 
-// source is what rows are read from.
-type source interface {
+// Source is what rows are read from, once: see [FromSQL] and [FromDriver].
+type Source interface {
 	Columns() ([]string, error)
 	Next() bool
-	// read gives a reader the values of the row.
-	read(r *reader) error
 	Err() error
+	// read gives the values of the current row to r.
+	read(r *reader) error
 }
 
-// bySQL is a source of database/sql's.
-type bySQL struct{ *sql.Rows }
+// FromSQL reads the rows of database/sql.
+func FromSQL(rows *sql.Rows) Source { return sqlSource{rows} }
 
-func (s bySQL) read(r *reader) error { return s.Scan(r.dest...) }
+type sqlSource struct{ *sql.Rows }
 
-// byDriver is a source of a driver's. It may be read once.
-type byDriver struct {
-	driver.Rows
+func (s sqlSource) read(r *reader) error { return s.Scan(r.dest...) }
+
+// FromDriver reads the rows of a driver. The caller closes them.
+func FromDriver(rows driver.Rows) Source {
+	names := rows.Columns()
+	return &driverSource{rows: rows, names: names, values: make([]driver.Value, len(names))}
+}
+
+type driverSource struct {
+	rows   driver.Rows
 	names  []string
 	values []driver.Value
 	err    error
 }
 
-func newByDriver(rows driver.Rows) *byDriver {
-	names := rows.Columns()
-	return &byDriver{Rows: rows, names: names, values: make([]driver.Value, len(names))}
-}
+func (s *driverSource) Columns() ([]string, error) { return s.names, nil }
 
-func (s *byDriver) Columns() ([]string, error) { return s.names, nil }
-
-func (s *byDriver) Next() bool {
-	s.err = s.Rows.Next(s.values)
+func (s *driverSource) Next() bool {
+	s.err = s.rows.Next(s.values)
 	return s.err == nil
 }
 
-// read fails in database/sql's words.
-func (s *byDriver) read(r *reader) error {
+// read returns the same errors as database/sql.
+func (s *driverSource) read(r *reader) error {
 	for i, value := range s.values {
 		if err := r.Scan(value); err != nil {
 			return fmt.Errorf("sql: Scan error on column index %d, name %q: %w", i, s.names[i], err)
@@ -117,31 +120,25 @@ func (s *byDriver) read(r *reader) error {
 	return nil
 }
 
-func (s *byDriver) Err() error {
+func (s *driverSource) Err() error {
 	if s.err == io.EOF { //nolint:errorlint // the protocol of driver.Rows is io.EOF itself
 		return nil
 	}
 	return s.err
 }
 
-// Reads is a model of Bun's that reads the rows of a driver, too.
-type Reads interface {
-	schema.Model
-	// HasHooks reports whether the model has code of its own that is called with each
-	// row, and may use a session.
+// Into is a place for the rows of a result: [One], [Many] or [Each].
+type Into interface {
+	// Value is what Bun's query hooks see as the value of the model.
+	Value() any
+	// HasHooks is that of Rows.
 	HasHooks() bool
-	// ReadRows is ScanRows for rows of a driver. The caller closes them.
-	ReadRows(ctx context.Context, rows driver.Rows) (n int, err error)
-}
-
-func hasHooks(model any) bool {
-	_, before := model.(schema.BeforeScanRowHook)
-	_, after := model.(schema.AfterScanRowHook)
-	return before || after
+	// Scan reads the rows, and returns how many it read.
+	Scan(ctx context.Context, rows Source) (n int, err error)
 }
 
 // readRow reads a row into a struct of the model.
-func readRow[T any](ctx context.Context, r *reader, rows source, to *T) error {
+func readRow[T any](ctx context.Context, r *reader, rows Source, to *T) error {
 	if hook, ok := any(to).(schema.BeforeScanRowHook); ok {
 		if err := hook.BeforeScanRow(ctx); err != nil {
 			return err
@@ -157,35 +154,23 @@ func readRow[T any](ctx context.Context, r *reader, rows source, to *T) error {
 	return nil
 }
 
-// One reads a row into a struct: it is a model of Bun's.
+// One reads one row into a struct.
 type One[T any] struct {
-	From *Rows
-	Row  *T
-	// Whole reads the result to its end, where errors may come after the first row.
+	*Rows
+	Row *T
+	// Whole reads the result to its end, because an error may come after the first row.
 	Whole bool
 }
 
 // Value is the struct.
 func (o *One[T]) Value() any { return o.Row }
 
-// HasHooks implements Reads.
-func (o *One[T]) HasHooks() bool { return hasHooks(o.Row) }
-
-// ScanRows returns how many rows there were; without Whole, whether there was one.
-func (o *One[T]) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
-	return o.scan(ctx, bySQL{rows})
-}
-
-// ReadRows implements Reads.
-func (o *One[T]) ReadRows(ctx context.Context, rows driver.Rows) (n int, err error) {
-	return o.scan(ctx, newByDriver(rows))
-}
-
-func (o *One[T]) scan(ctx context.Context, rows source) (n int, err error) {
+// Scan returns how many rows there were; without Whole, whether there was one.
+func (o *One[T]) Scan(ctx context.Context, rows Source) (n int, err error) {
 	if !rows.Next() {
 		return 0, rows.Err()
 	}
-	if err := readRows(rows, o.From, func(r *reader) error { return readRow(ctx, r, rows, o.Row) }); err != nil {
+	if err := o.scan(rows, func(r *reader) error { return readRow(ctx, r, rows, o.Row) }); err != nil {
 		return 0, err
 	}
 	n = 1
@@ -198,38 +183,26 @@ func (o *One[T]) scan(ctx context.Context, rows source) (n int, err error) {
 	return n, rows.Err()
 }
 
-// Many reads all rows. Structs that are in the slice already are used again.
+// Many reads all rows into a slice. It overwrites the structs that the slice has.
 type Many[T any] struct {
-	From *Rows
-	Rows []T
+	*Rows
+	All []T
 }
 
 // Value is the slice.
-func (m *Many[T]) Value() any { return &m.Rows }
+func (m *Many[T]) Value() any { return &m.All }
 
-// HasHooks implements Reads.
-func (m *Many[T]) HasHooks() bool { return hasHooks(new(T)) }
-
-// ScanRows returns how many rows there were.
-func (m *Many[T]) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
-	return m.scan(ctx, bySQL{rows})
-}
-
-// ReadRows implements Reads.
-func (m *Many[T]) ReadRows(ctx context.Context, rows driver.Rows) (n int, err error) {
-	return m.scan(ctx, newByDriver(rows))
-}
-
-func (m *Many[T]) scan(ctx context.Context, rows source) (n int, err error) {
-	m.Rows = m.Rows[:0]
-	err = readRows(rows, m.From, func(r *reader) error {
+// Scan returns how many rows there were.
+func (m *Many[T]) Scan(ctx context.Context, rows Source) (n int, err error) {
+	m.All = m.All[:0]
+	err = m.scan(rows, func(r *reader) error {
 		for rows.Next() {
-			if len(m.Rows) < cap(m.Rows) {
-				m.Rows = m.Rows[:len(m.Rows)+1]
+			if len(m.All) < cap(m.All) {
+				m.All = m.All[:len(m.All)+1]
 			} else {
-				m.Rows = append(m.Rows, *new(T))
+				m.All = append(m.All, *new(T))
 			}
-			if err := readRow(ctx, r, rows, &m.Rows[len(m.Rows)-1]); err != nil {
+			if err := readRow(ctx, r, rows, &m.All[len(m.All)-1]); err != nil {
 				return err
 			}
 		}
@@ -238,34 +211,22 @@ func (m *Many[T]) scan(ctx context.Context, rows source) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return len(m.Rows), nil
+	return len(m.All), nil
 }
 
-// Each gives rows to Do one after the other, until that says false. They all come in one struct.
+// Each calls Do with each row, until Do returns false. All rows come in the same struct.
 type Each[T any] struct {
-	From *Rows
-	Do   func(row *T) (more bool)
+	*Rows
+	Do func(row *T) (more bool)
 }
 
-// Value is a struct as they come.
+// Value is an empty struct.
 func (*Each[T]) Value() any { return new(T) }
 
-// HasHooks implements Reads.
-func (*Each[T]) HasHooks() bool { return hasHooks(new(T)) }
-
-// ScanRows returns how many rows Do was given.
-func (e *Each[T]) ScanRows(ctx context.Context, rows *sql.Rows) (n int, err error) {
-	return e.scan(ctx, bySQL{rows})
-}
-
-// ReadRows implements Reads.
-func (e *Each[T]) ReadRows(ctx context.Context, rows driver.Rows) (n int, err error) {
-	return e.scan(ctx, newByDriver(rows))
-}
-
-func (e *Each[T]) scan(ctx context.Context, rows source) (n int, err error) {
+// Scan returns how many rows Do got.
+func (e *Each[T]) Scan(ctx context.Context, rows Source) (n int, err error) {
 	row := new(T)
-	err = readRows(rows, e.From, func(r *reader) error {
+	err = e.scan(rows, func(r *reader) error {
 		for rows.Next() {
 			*row = *new(T)
 			if err := readRow(ctx, r, rows, row); err != nil {
@@ -280,19 +241,19 @@ func (e *Each[T]) scan(ctx context.Context, rows source) (n int, err error) {
 	return n, err
 }
 
-// readRows lends a reader of the result's rows.
-func readRows(rows source, from *Rows, read func(*reader) error) error {
+// scan calls read with a reader for the columns of the rows.
+func (r *Rows) scan(rows Source, read func(*reader) error) error {
 	names, err := rows.Columns()
 	if err != nil {
 		return err
 	}
-	p, err := from.planOf(names)
+	p, err := r.planOf(names)
 	if err != nil {
 		return err
 	}
-	r, _ := p.readers.Get().(*reader)
-	defer p.readers.Put(r)
-	err = read(r)
-	r.to = nil
+	one, _ := p.readers.Get().(*reader)
+	defer p.readers.Put(one)
+	err = read(one)
+	one.to = nil
 	return err
 }

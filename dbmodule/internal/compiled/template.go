@@ -13,11 +13,11 @@ import (
 type template struct {
 	parts  []string
 	fields []*schema.Field
-	// returns is set for a query with a result, plain for a SELECT that takes no locks.
+	// returns and plain are those of Text.
 	returns, plain bool
 }
 
-// appendTo writes the text with the values of a struct, and adds where they stand to places.
+// appendTo appends the text with the values of a struct, and appends their places to places.
 func (t *template) appendTo(b []byte, gen schema.QueryGen, values reflect.Value, places *[]prepared.Span) []byte {
 	for i, f := range t.fields {
 		b = append(b, t.parts[i]...)

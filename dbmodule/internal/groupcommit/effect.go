@@ -9,34 +9,36 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// Effect is what a statement means for a unit of work that shares its transaction.
+// Effect says what must happen before a statement is sent in a shared transaction.
 type Effect int
 
 const (
-	// None is for a statement that may be sent.
+	// None means that the statement may be sent.
 	None Effect = iota
-	// Leaves is for a unit of work that has done nothing so far: it goes on in a
-	// transaction of its own. See [Group.Commit].
+	// Leaves means that the unit of work must first leave the group: the group is committed,
+	// and the unit goes on in a transaction of its own. It has done nothing so far.
 	Leaves
-	// Refused is for one that has done something: the statement might undo the others'
-	// work. The unit of work may run again, when it shares nothing.
+	// Refused means that the statement must not be sent: it might roll back the changes of
+	// others, and the unit of work has changes of its own already, so it can't leave. The
+	// unit of work may run again, and then shares nothing.
 	Refused
 )
 
-// Effect looks at a statement before it is sent. One that may undo a transaction as a
-// whole, or that holds until its end, ends the sharing. session says that a session sends
-// it, touched that its unit of work did something in the transaction before.
+// Effect looks at a statement before it is sent. After a statement that may roll back the
+// whole transaction, or that changes a setting of the whole transaction, nobody joins the
+// transaction any more. session is set if a session sends the statement. touched is set if
+// its unit of work ran a statement before.
 func (g *Group) Effect(query string, session, touched bool) Effect {
 	if g == nil {
 		return None
 	}
-	sharing := sqltext.SharingOf(g.queue.dialect, query)
-	if sharing == sqltext.Harmless || sharing == sqltext.Overrules && session { // see Spared
+	sharing := sqltext.SharingOf(g.coordinator.dialect, query)
+	if sharing == sqltext.Harmless || sharing == sqltext.Overrules && session { // see WithoutOrRollback
 		return None
 	}
-	g.last = true
+	g.full = true
 	if sharing == sqltext.Undoes {
-		g.queue.alone.Store(true)
+		g.coordinator.disabled.Store(true)
 	}
 	switch {
 	case !g.joined:
@@ -44,55 +46,58 @@ func (g *Group) Effect(query string, session, touched bool) Effect {
 	case !touched:
 		return Leaves
 	case sharing == sqltext.Defers:
-		return None // whoever ends the unit of work looks at what came of it
+		return None // the end of the unit of work checks the foreign keys
 	}
 	return Refused
 }
 
-// Unseen is Effect for what is done on the driver's own connection, where nobody reads
-// it. A unit of work that is Refused shares nothing when it runs again at once.
-func (g *Group) Unseen(touched bool) Effect {
+// RawEffect is Effect for a user of the driver's own connection, whose statements nobody
+// sees. If it returns Refused, no groups are formed for a moment, so that the unit of work
+// can run again at once.
+func (g *Group) RawEffect(touched bool) Effect {
 	if g == nil {
 		return None
 	}
-	g.last = true
+	g.full = true
 	switch {
 	case !g.joined:
 		return None
 	case !touched:
 		return Leaves
 	}
-	g.queue.aloneUntil.Store(time.Now().Add(Pause).UnixNano())
+	g.coordinator.pausedUntil.Store(time.Now().Add(Pause).UnixNano())
 	return Refused
 }
 
-// Shared is the error of a statement that was Refused.
-func (g *Group) Shared() error { return g.queue.failure(dberr.ErrConflict, errShared) }
+// RefusedError is the error of a statement that was Refused.
+func (g *Group) RefusedError() error { return g.coordinator.failure(dberr.ErrConflict, errShared) }
 
 var errShared = errors.New("the statement may roll back the whole transaction, which this unit of work shares with others: run the unit of work again, then it has a transaction of its own")
 
-// OwnEnd refuses a session's COMMIT or ROLLBACK as text: others may share the
-// transaction.
-func (g *Group) OwnEnd(query string) error {
+// RefusesEnd returns an error if a session's statement is COMMIT or ROLLBACK as text: it
+// would end the transaction of others, too.
+func (g *Group) RefusesEnd(query string) error {
 	if g == nil {
 		return nil
 	}
-	if word := sqltext.EndsTransaction(g.queue.dialect, query); word != "" {
+	if word := sqltext.EndsTransaction(g.coordinator.dialect, query); word != "" {
 		return fmt.Errorf("dbmodule: %s as a statement of a session: others may share its transaction (see DATABASE_GROUP_COMMIT): call the session's Commit or Rollback", word)
 	}
 	return nil
 }
 
-// Spared returns a session's statement as it is sent: its OR ROLLBACK is not left to the
-// engine, which would take along what others did. Overrules says that it has one.
-func (g *Group) Spared(query string) string {
-	if !g.Overrules(query) {
+// WithoutOrRollback returns a session's statement as it is sent: with OR ABORT instead of OR
+// ROLLBACK, which would also roll back the changes of others. The caller rolls back the
+// unit of work if the statement fails; see HasOrRollback.
+func (g *Group) WithoutOrRollback(query string) string {
+	if !g.HasOrRollback(query) {
 		return query
 	}
-	return sqltext.WithoutRollback(g.queue.dialect, query)
+	return sqltext.WithoutRollback(g.coordinator.dialect, query)
 }
 
-// Overrules reports whether a statement that fails undoes all that its unit of work did.
-func (g *Group) Overrules(query string) bool {
-	return g != nil && sqltext.SharingOf(g.queue.dialect, query) == sqltext.Overrules
+// HasOrRollback reports whether a statement has OR ROLLBACK: if it fails, its whole unit of
+// work is rolled back.
+func (g *Group) HasOrRollback(query string) bool {
+	return g != nil && sqltext.SharingOf(g.coordinator.dialect, query) == sqltext.Overrules
 }

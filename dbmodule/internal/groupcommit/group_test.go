@@ -18,9 +18,9 @@ import (
 
 // writer plays a connection that writes, and its transactions.
 type writer struct {
-	t     *testing.T
-	queue *groupcommit.Queue
-	group *groupcommit.Group
+	t           *testing.T
+	coordinator *groupcommit.Coordinator
+	group       *groupcommit.Group
 	// sent are the statements so far, COMMIT and ROLLBACK of the transaction included.
 	sent    []string
 	waiting int64
@@ -32,9 +32,9 @@ type writer struct {
 
 func newWriter(t *testing.T) *writer {
 	w := &writer{t: t, waiting: 1, fails: map[string]error{}}
-	w.queue = groupcommit.NewQueue(sqltext.SQLite, func(kind, cause error) error { return fmt.Errorf("%w: %w", kind, cause) })
-	w.queue.CountWaiting(func() int64 { return w.waiting })
-	w.group = w.queue.On(w)
+	w.coordinator = groupcommit.NewCoordinator(sqltext.SQLite, func(kind, cause error) error { return fmt.Errorf("%w: %w", kind, cause) })
+	w.coordinator.CountWaiting(func() int64 { return w.waiting })
+	w.group = w.coordinator.Group(w)
 	return w
 }
 
@@ -76,9 +76,9 @@ func (w *writer) begun(lasting time.Duration) *groupcommit.Acknowledgement {
 	w.group.Begin()
 	time.Sleep(lasting)
 	if w.group.Joined() {
-		require.NoError(w.t, w.group.EndPart(w.t.Context(), false))
+		require.NoError(w.t, w.group.EndSavepoint(w.t.Context(), false))
 	}
-	return w.group.Add(&transaction{writer: w})
+	return w.group.AddMember(&transaction{writer: w})
 }
 
 // outcome is what a member is told by now; errWaits if it still waits.
@@ -112,7 +112,7 @@ func TestMembersAreToldAfterTheirCommit(t *testing.T) {
 		assert.Equal(t, []string{
 			"SAVEPOINT openhands_unit", "RELEASE openhands_unit", "SAVEPOINT openhands_unit", "RELEASE openhands_unit", "COMMIT",
 		}, w.sent)
-		commits, units := w.queue.Committed()
+		commits, units := w.coordinator.Committed()
 		assert.Equal(t, [2]int64{1, 3}, [2]int64{commits, units})
 		assert.False(t, w.group.IsOpen())
 		w.group.HandOver(true)
@@ -134,11 +134,11 @@ func TestWhenNobodyShares(t *testing.T) {
 			}
 		},
 		"the unit of work is old": func(w *writer) {
-			w.group.Add(&transaction{writer: w})
+			w.group.AddMember(&transaction{writer: w})
 			time.Sleep(groupcommit.MaxAge + 1)
 		},
 		"a group failed a moment ago": func(w *writer) {
-			w.group.Add(&transaction{writer: w})
+			w.group.AddMember(&transaction{writer: w})
 			w.group.Close(true)
 			time.Sleep(groupcommit.Pause - 1)
 		},
@@ -151,7 +151,7 @@ func TestWhenNobodyShares(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(t *testing.T, w *writer) {
 				prepare(w)
-				w.group.Add(&transaction{writer: w})
+				w.group.AddMember(&transaction{writer: w})
 				w.group.HandOver(true)
 				assert.Equal(t, name == "somebody waits, and all is well", w.group.IsOpen())
 			})
@@ -173,7 +173,7 @@ func TestBounds(t *testing.T) {
 			w.unit(0)
 		}
 		assert.False(t, w.group.IsOpen(), "the group is full")
-		commits, units := w.queue.Committed()
+		commits, units := w.coordinator.Committed()
 		assert.Equal(t, [2]int64{1, groupcommit.MaxUnits}, [2]int64{commits, units})
 
 		w.unit(groupcommit.MaxAge) // slow, but alone in that
@@ -240,7 +240,7 @@ func TestAPartIsUndoneAlone(t *testing.T) {
 		first := w.unit(0)
 		require.NoError(t, w.group.Join(t.Context()))
 		assert.True(t, w.group.Joined())
-		require.NoError(t, w.group.EndPart(t.Context(), true))
+		require.NoError(t, w.group.EndSavepoint(t.Context(), true))
 		assert.False(t, w.group.Joined())
 		w.group.HandOver(false)
 		require.NoError(t, outcome(first))
@@ -257,7 +257,7 @@ func TestFailures(t *testing.T) {
 		"a part can't be undone": {func(w *writer) {
 			w.fails["ROLLBACK TO openhands_unit"] = assert.AnError
 			require.NoError(w.t, w.group.Join(w.t.Context()))
-			require.ErrorIs(w.t, w.group.EndPart(w.t.Context(), true), assert.AnError)
+			require.ErrorIs(w.t, w.group.EndSavepoint(w.t.Context(), true), assert.AnError)
 		}, dberr.ErrConflict},
 		"COMMIT fails": {func(w *writer) {
 			w.fails["COMMIT"] = assert.AnError
@@ -320,8 +320,8 @@ func TestWaitEnds(t *testing.T) {
 		require.ErrorIs(t, err, dberr.ErrCommitUnknown)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 
-		w.queue.End()
-		w.queue.End()
+		w.coordinator.End()
+		w.coordinator.End()
 		err = member.Wait(t.Context())
 		require.ErrorIs(t, err, dberr.ErrCommitUnknown)
 		require.ErrorIs(t, err, dberr.ErrDatabaseClosed)
@@ -382,7 +382,7 @@ func TestEffect(t *testing.T) {
 
 // What is done on the driver's connection nobody reads: it is as if it undid all. Whoever
 // is refused finds nobody to share with at once.
-func TestUnseen(t *testing.T) {
+func TestRawEffect(t *testing.T) {
 	for name, test := range map[string]struct {
 		joined, touched bool
 		want            groupcommit.Effect
@@ -397,11 +397,11 @@ func TestUnseen(t *testing.T) {
 					w.unit(0)
 					require.NoError(t, w.group.Join(t.Context()))
 				}
-				assert.Equal(t, test.want, w.group.Unseen(test.touched))
+				assert.Equal(t, test.want, w.group.RawEffect(test.touched))
 				if test.joined {
-					require.NoError(t, w.group.EndPart(t.Context(), false))
+					require.NoError(t, w.group.EndSavepoint(t.Context(), false))
 				}
-				w.group.Add(&transaction{writer: w})
+				w.group.AddMember(&transaction{writer: w})
 				w.group.HandOver(true)
 				assert.False(t, w.group.IsOpen(), "nobody joins")
 				again := outcome(w.unit(0))
@@ -414,23 +414,23 @@ func TestUnseen(t *testing.T) {
 func TestTexts(t *testing.T) {
 	run(t, func(t *testing.T, w *writer) {
 		const query = "INSERT OR ROLLBACK INTO t VALUES (1)"
-		assert.Equal(t, "INSERT OR ABORT INTO t VALUES (1)", w.group.Spared(query))
-		assert.True(t, w.group.Overrules(query))
-		assert.Equal(t, "SELECT 1", w.group.Spared("SELECT 1"))
-		require.ErrorContains(t, w.group.OwnEnd("commit"), "call the session's Commit or Rollback")
-		require.NoError(t, w.group.OwnEnd("SELECT 1"))
-		require.ErrorIs(t, w.group.Shared(), dberr.ErrConflict)
+		assert.Equal(t, "INSERT OR ABORT INTO t VALUES (1)", w.group.WithoutOrRollback(query))
+		assert.True(t, w.group.HasOrRollback(query))
+		assert.Equal(t, "SELECT 1", w.group.WithoutOrRollback("SELECT 1"))
+		require.ErrorContains(t, w.group.RefusesEnd("commit"), "call the session's Commit or Rollback")
+		require.NoError(t, w.group.RefusesEnd("SELECT 1"))
+		require.ErrorIs(t, w.group.RefusedError(), dberr.ErrConflict)
 	})
 }
 
-// Where nothing is shared there is no queue and no group.
+// Where nothing is shared there is no coordinator and no group.
 func TestNilSharesNothing(t *testing.T) {
 	t.Parallel()
-	var queue *groupcommit.Queue
-	group := queue.On(nil)
+	var coordinator *groupcommit.Coordinator
+	group := coordinator.Group(nil)
 	assert.Nil(t, group)
-	queue.End()
-	commits, units := queue.Committed()
+	coordinator.End()
+	commits, units := coordinator.Committed()
 	assert.Zero(t, commits+units)
 	group.Begin()
 	group.HandOver(true)
@@ -438,8 +438,8 @@ func TestNilSharesNothing(t *testing.T) {
 	group.Close(true)
 	assert.False(t, group.IsOpen() || group.Joined())
 	assert.Equal(t, groupcommit.None, group.Effect("ATTACH 'x' AS y", true, true))
-	assert.Equal(t, groupcommit.None, group.Unseen(true))
-	require.NoError(t, group.OwnEnd("COMMIT"))
+	assert.Equal(t, groupcommit.None, group.RawEffect(true))
+	require.NoError(t, group.RefusesEnd("COMMIT"))
 	const query = "INSERT OR ROLLBACK INTO t VALUES (1)"
-	assert.Equal(t, query, group.Spared(query))
+	assert.Equal(t, query, group.WithoutOrRollback(query))
 }

@@ -11,19 +11,17 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// What bounds groups.
+// The limits of groups.
 const (
-	// MaxUnits and MaxAge bound a group, and with it how long its first member waits for
-	// the others.
+	// MaxUnits and MaxAge limit a group, and so how long its first member waits for COMMIT.
 	MaxUnits = 64
 	MaxAge   = 10 * time.Millisecond
-	// Pause is how long units of work commit one by one after a group failed, so that
-	// the one that made it fail does so alone.
+	// Pause is how long units of work commit one by one after a group failed, so that the
+	// unit that made the group fail then fails alone.
 	Pause = time.Second
-	// QuickUnit is how long a unit of work may hold the writer, unless COMMIT takes
-	// longer, to count as quick. While most do not, no groups are formed: a member would
-	// wait for more than its sync. SlowUnits is how many more slow ones than quick ones
-	// are remembered at most.
+	// QuickUnit is how long a quick unit of work uses the writer, or as long as two COMMITs
+	// if that is more. While most units are slower, no groups are formed: a member would wait
+	// longer for the next unit than a sync takes. SlowUnits limits Group.slow.
 	QuickUnit = 5 * time.Millisecond
 	SlowUnits = 8
 )
@@ -31,69 +29,71 @@ const (
 // Failure makes an error of a kind, one of dberr's, with its cause.
 type Failure func(kind, cause error) error
 
-// Queue is what the groups of one database's writer share. It is safe for concurrent
-// use. A nil one has no groups.
-type Queue struct {
+// Coordinator is shared by the groups of a database's writing connections, of which there is
+// one at a time. It is safe for concurrent use. A nil Coordinator forms no groups.
+type Coordinator struct {
 	dialect sqltext.Dialect
 	failure Failure
-	// waiting tells how many sessions wait for the writer.
+	// waiting returns how many sessions wait for the writer.
 	waiting func() int64
-	// commits and units are how many COMMITs stored how many units of work.
+	// commits is how many COMMITs were sent, units how many units of work they stored.
 	commits, units atomic.Int64
-	// aloneUntil is the time, in Unix nanoseconds, until which units of work commit one
-	// by one. The connection on which a group failed is usually not kept.
-	aloneUntil atomic.Int64
-	// alone is set for good once a statement was seen that may undo a whole
-	// transaction: a program that has one will have it again.
-	alone atomic.Bool
-	// ended is closed when the database is, and nothing goes on.
+	// pausedUntil is the time, in Unix nanoseconds, until which no groups are formed. It
+	// is not in Group, because a connection on which a group failed is usually closed.
+	pausedUntil atomic.Int64
+	// disabled is set for good once the program has sent a statement that may roll back a
+	// whole transaction: it will probably send it again.
+	disabled atomic.Bool
+	// ended is closed when the database is closed.
 	ended   chan struct{}
 	endOnce sync.Once
 }
 
-// NewQueue makes a Queue whose statements are read in that dialect.
-func NewQueue(dialect sqltext.Dialect, failure Failure) *Queue {
-	return &Queue{dialect: dialect, failure: failure, waiting: func() int64 { return 0 }, ended: make(chan struct{})}
+// NewCoordinator makes a Coordinator for statements of that dialect.
+func NewCoordinator(dialect sqltext.Dialect, failure Failure) *Coordinator {
+	return &Coordinator{dialect: dialect, failure: failure, waiting: func() int64 { return 0 }, ended: make(chan struct{})}
 }
 
-// CountWaiting sets what tells how many sessions wait for the writer. It is called
-// before the Queue is used.
-func (q *Queue) CountWaiting(waiting func() int64) { q.waiting = waiting }
+// CountWaiting sets the function that returns how many sessions wait for the writer. Call it
+// before the Coordinator is used.
+func (c *Coordinator) CountWaiting(waiting func() int64) { c.waiting = waiting }
 
-// Committed returns how many COMMITs stored how many units of work so far.
-func (q *Queue) Committed() (commits, units int64) {
-	if q == nil {
+// Committed returns how many shared COMMITs were sent so far, and how many units of work
+// they stored.
+func (c *Coordinator) Committed() (commits, units int64) {
+	if c == nil {
 		return 0, 0
 	}
-	return q.commits.Load(), q.units.Load()
+	return c.commits.Load(), c.units.Load()
 }
 
-// End releases those who wait for a COMMIT that nobody is going to send.
-func (q *Queue) End() {
-	if q != nil {
-		q.endOnce.Do(func() { close(q.ended) })
+// End is called when the database is closed. It ends each Wait whose COMMIT will not be
+// sent any more.
+func (c *Coordinator) End() {
+	if c != nil {
+		c.endOnce.Do(func() { close(c.ended) })
 	}
 }
 
-// On makes the group of a connection; nil, which shares nothing, for a nil Queue.
-func (q *Queue) On(conn Conn) *Group {
-	if q == nil {
+// Group makes the group of a connection. It is nil for a nil Coordinator.
+func (c *Coordinator) Group(conn Conn) *Group {
+	if c == nil {
 		return nil
 	}
-	return &Group{queue: q, conn: conn}
+	return &Group{coordinator: c, conn: conn}
 }
 
-// Acknowledgement is what a unit of work waits for after its part in a group has ended:
-// a member, or one that was undone and saw what members did.
+// Acknowledgement tells a unit of work the result of the shared COMMIT. Members wait for it,
+// and so do watchers, which rolled back but may have read changes of members.
 type Acknowledgement struct {
-	queue *Queue
-	done  chan struct{}
-	err   error
+	coordinator *Coordinator
+	done        chan struct{}
+	err         error
 }
 
-// Wait returns the outcome of the group's COMMIT: after nil the member's work is stored,
-// after dberr.ErrConflict nothing of it is, and it may be done again. With
-// dberr.ErrCommitUnknown, as when ctx ends before, it may be stored or not.
+// Wait returns the result of the shared COMMIT. After nil, the members' work is stored.
+// After dberr.ErrConflict, nothing of it is stored, and each unit may run again. After
+// dberr.ErrCommitUnknown, as when ctx ends first, it may be stored or not.
 func (a *Acknowledgement) Wait(ctx context.Context) error {
 	select {
 	case <-a.done:
@@ -104,19 +104,19 @@ func (a *Acknowledgement) Wait(ctx context.Context) error {
 	case <-a.done:
 		return a.err
 	case <-ctx.Done():
-		return a.queue.failure(dberr.ErrCommitUnknown, fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err()))
-	case <-a.queue.ended:
-		return a.queue.failure(dberr.ErrCommitUnknown, fmt.Errorf("the commit is shared with others, who were ended: %w", dberr.ErrDatabaseClosed))
+		return a.coordinator.failure(dberr.ErrCommitUnknown, fmt.Errorf("the commit is shared with others and not done: %w", ctx.Err()))
+	case <-a.coordinator.ended:
+		return a.coordinator.failure(dberr.ErrCommitUnknown, fmt.Errorf("the commit is shared with others, who were ended: %w", dberr.ErrDatabaseClosed))
 	}
 }
 
-// grace is how long a statement in a shared transaction may go on when its caller has
-// left. SQLite rolls a whole transaction back when a statement that writes is
-// interrupted, the others' part included; most statements are done long before.
+// grace is how long a statement in a shared transaction may go on after its caller's context
+// has ended. SQLite rolls back the whole transaction, with the changes of others, when a
+// writing statement is interrupted. Most statements are done long before.
 const grace = 150 * time.Millisecond
 
-// WithGrace returns a context that ends a moment after ctx, for a statement in a
-// transaction that others share.
+// WithGrace returns a context that ends a moment after ctx, for a statement in a shared
+// transaction.
 func WithGrace(ctx context.Context) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

@@ -1,8 +1,8 @@
-// Package pool keeps connections and leases them. It knows how many there may be,
-// how long somebody waits for one, when one is too old, and who has which.
+// Package pool keeps connections and leases them to users. It limits how many connections
+// are open and how long a user waits for one, replaces old connections, and knows which
+// session has which connection.
 //
-// It stands in for database/sql's pool, whose waits have no limit but the context,
-// which does not know its users, and which hands connections over in ways that a
-// session can't follow. What a connection is, its pool learns from the three methods of
-// [Conn] alone.
+// It replaces the pool of database/sql. That has no time limit for waiting but the context,
+// does not know its users, and gives a session no control over when a connection is
+// released. A pool knows of its connections only the methods of [Conn].
 package pool

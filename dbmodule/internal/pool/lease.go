@@ -7,41 +7,41 @@ import (
 	"time"
 )
 
-// User is who leases a connection. The zero value is somebody without a session, who
-// is not named in errors.
+// User says who leases a connection. The zero value is a user without a session; errors
+// don't name it.
 type User struct {
 	// Session is the number of the session that the connection is for, 0 for none.
 	Session uint64
-	// Name says who uses the session; nil names the function that acquired the
-	// connection. It is asked by any goroutine, possibly just after the lease.
+	// Name is the user's name. If it is nil, errors name the function that acquired the
+	// connection. Any goroutine may call String, even just after the lease has ended.
 	Name fmt.Stringer
 }
 
-// Lease is a connection in the hands of one user.
+// Lease is the use of a connection by one user.
 type Lease[C Conn] struct {
 	pool   *Pool[C]
-	kept   *kept[C]
+	entry  *entry[C]
 	user   User
 	since  time.Time
 	reused bool
-	// taker is where the connection was acquired, for a user without a name.
-	taker stack
+	// caller is where the connection was acquired, for a user without a name.
+	caller stack
 	// older and newer are its neighbours in the pool's list.
 	older, newer *Lease[C]
 	released     bool
 }
 
 // Conn returns the connection.
-func (l *Lease[C]) Conn() C { return l.kept.conn }
+func (l *Lease[C]) Conn() C { return l.entry.conn }
 
 // Since is when the lease began.
 func (l *Lease[C]) Since() time.Time { return l.since }
 
-// Reused reports whether somebody had the connection before: it may have gone stale
-// meanwhile, which a new one can't have.
+// Reused reports whether the connection was in the pool before. Such a connection may have
+// lost its server while it was idle.
 func (l *Lease[C]) Reused() bool { return l.reused }
 
-// Release gives the connection back. It may be called again.
+// Release returns the connection to the pool. It may be called again.
 func (l *Lease[C]) Release() error {
 	if !l.pool.remove(l) {
 		return nil
@@ -49,12 +49,12 @@ func (l *Lease[C]) Release() error {
 	return l.pool.putBack(l)
 }
 
-// recordTaker remembers who acquires a connection, always, since those that leak are
-// the first that were taken, when the pool was still empty.
-func (l *Lease[C]) recordTaker() {
+// recordCaller records who acquires the connection. It does so for each lease, also while
+// the pool is not full: a connection that leaks was often one of the first.
+func (l *Lease[C]) recordCaller() {
 	if l.user.Session != 0 && l.user.Name == nil {
-		runtime.Callers(4, l.taker[:])
-		l.user.Name = &l.taker
+		runtime.Callers(4, l.caller[:])
+		l.user.Name = &l.caller
 	}
 }
 
@@ -74,7 +74,7 @@ func (p *Pool[C]) add(l *Lease[C], now time.Time) {
 	p.newest = l
 }
 
-// remove reports whether the lease was not released before.
+// remove reports false if the lease was released before.
 func (p *Pool[C]) remove(l *Lease[C]) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,17 +99,17 @@ func (p *Pool[C]) remove(l *Lease[C]) bool {
 	return true
 }
 
-// WaitError is the error of somebody who waited for a connection in vain: because of
-// the pool's limit ([dberr.ErrPoolTimeout]) or of a deadline of their own.
+// WaitError is the error of a caller who got no connection in time: within the pool's
+// timeout ([dberr.ErrPoolTimeout]), or within the caller's deadline.
 type WaitError struct {
 	Cause error
 	// InUse of MaxOpen connections are in use.
 	InUse, MaxOpen int
-	// Longest are the leases of sessions that began first, at most three.
+	// Longest are the three leases of sessions that are oldest.
 	Longest []Holder
 }
 
-// Holder is a lease of a session's.
+// Holder is a session that has a connection.
 type Holder struct {
 	Session uint64
 	Name    fmt.Stringer
@@ -131,8 +131,8 @@ func (e *WaitError) Error() string {
 // Unwrap returns the cause.
 func (e *WaitError) Unwrap() error { return e.Cause }
 
-// waited describes who was in front.
-func (p *Pool[C]) waited(cause error) error {
+// waitError makes a WaitError with the pool's present users.
+func (p *Pool[C]) waitError(cause error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := &WaitError{Cause: cause, InUse: p.leased, MaxOpen: p.limits.open()}
@@ -142,12 +142,11 @@ func (p *Pool[C]) waited(cause error) error {
 	return e
 }
 
-// stack is some frames of a goroutine's, the innermost first.
+// stack is the innermost frames of a goroutine's stack.
 type stack [12]uintptr
 
-// String names the innermost function outside this module's libraries and Bun
-// that was using the session when it took the connection, and who called it:
-// the first is often a store's, which many use.
+// String names the innermost function outside dbmodule and Bun, and its caller: the
+// innermost is often a method of a store, which many functions call.
 func (s *stack) String() string {
 	frames := runtime.CallersFrames(s[:])
 	var found []string

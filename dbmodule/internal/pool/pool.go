@@ -15,29 +15,29 @@ import (
 // Conn is a connection as its pool knows it. One goroutine at a time calls its methods.
 type Conn interface {
 	comparable
-	// Ready is called when somebody else is about to get the connection. idle is how
-	// long nobody had it. ask is set when its server may be gone, and wants an answer
-	// from that. An error says that the connection is no good.
-	Ready(ctx context.Context, idle time.Duration, ask bool) error
-	// Returned is called when whoever had the connection gives it back, and reports
-	// whether it may be used again.
-	Returned() bool
+	// Checkout is called before the connection gets its next user. idle is how long it was
+	// idle. ping is set if its server may be gone: then Checkout waits for an answer of the
+	// server. After an error the pool closes the connection.
+	Checkout(ctx context.Context, idle time.Duration, ping bool) error
+	// Checkin is called when the user releases the connection. It reports whether the
+	// connection may be used again.
+	Checkin() bool
 	// Close closes the connection.
 	Close() error
 }
 
-// Limits bound a pool.
+// Limits are the limits of a pool: SQLAlchemy's pool_size, max_overflow and pool_recycle.
 type Limits struct {
-	// Size is how many connections are kept when nobody uses them, 0 for all.
+	// Size is how many idle connections are kept, 0 for all.
 	Size int
-	// Overflow is how many more may be open, as long as they are in use. A negative
-	// one, and a Size of 0, bound nothing.
+	// Overflow is how many more connections may be in use. If Overflow is negative or Size
+	// is 0, there is no limit.
 	Overflow int
 	// Recycle is the age at which a connection is replaced, 0 for never.
 	Recycle time.Duration
 }
 
-// open is how many connections there may be, 0 for any number.
+// open is how many connections may be open, 0 for any number.
 func (l Limits) open() int {
 	if l.Size <= 0 || l.Overflow < 0 {
 		return 0
@@ -49,39 +49,38 @@ func (l Limits) open() int {
 type Pool[C Conn] struct {
 	limits Limits
 	open   func(context.Context) (C, error)
-	// slots has place for each connection that may be open; nil bounds nothing. Who has sent one
-	// may have a connection.
+	// slots limits how many connections are in use; nil is no limit. Sending to it takes a
+	// slot, receiving frees one.
 	slots chan struct{}
-	// waiting counts those who wait for a connection that is in use.
+	// waiting is how many callers wait for a slot.
 	waiting atomic.Int64
-	// ended is closed when the pool is.
+	// ended is closed when the pool is closed.
 	ended chan struct{}
-	// left, if not nil, is called when the last who waited went away without a
-	// connection.
-	left func()
+	// waitersGone, if not nil, is called when the last waiting caller has given up.
+	waitersGone func()
 
 	mu     sync.Mutex
 	closed bool
-	idle   []*kept[C]
+	idle   []*entry[C] // the one that was released last is at the end
 	leased int
-	// oldest and newest are the ends of the list of leases of sessions, in the order in
-	// which they began.
+	// oldest and newest are the ends of the list of the leases of sessions, in the order in
+	// which the leases began.
 	oldest, newest *Lease[C]
-	// suspected is when a server was found to be gone: connections that were made
-	// before it are asked first.
+	// suspected is when a connection was found to have lost its server. Connections whose
+	// server was seen last before that time are pinged at their next checkout.
 	suspected time.Time
 	stats     sql.DBStats
 }
 
-// kept is a connection of the pool's.
-type kept[C Conn] struct {
+// entry is a connection of the pool.
+type entry[C Conn] struct {
 	conn C
-	// made and given are when it was opened and when it was given back last; seen is
-	// when its server was known to be there.
-	made, given, seen time.Time
+	// opened is when the connection was opened, released when it was released last, and
+	// seen when its server answered last.
+	opened, released, seen time.Time
 }
 
-// New makes a pool of what open opens, within the context of whoever needs it.
+// New makes a pool of connections that open opens. open gets the context of Acquire.
 func New[C Conn](limits Limits, open func(context.Context) (C, error)) *Pool[C] {
 	p := &Pool[C]{limits: limits, open: open, ended: make(chan struct{})}
 	if n := limits.open(); n > 0 {
@@ -91,17 +90,16 @@ func New[C Conn](limits Limits, open func(context.Context) (C, error)) *Pool[C] 
 	return p
 }
 
-// WhenLeft has f called when the last of those who waited went away without a
-// connection. It is called before the pool is used.
-func (p *Pool[C]) WhenLeft(f func()) { p.left = f }
+// WhenWaitersGone sets the function that is called when the last waiting caller has given
+// up. Call it before the pool is used.
+func (p *Pool[C]) WhenWaitersGone(f func()) { p.waitersGone = f }
 
-// Waiting returns how many wait for a connection that is in use.
+// Waiting returns how many callers wait because all connections are in use.
 func (p *Pool[C]) Waiting() int64 { return p.waiting.Load() }
 
-// Acquire leases a connection to user: one that nobody uses, or else a new one. While
-// as many as may be are in use it waits, at most until ctx ends or wait has passed (0
-// for no limit of its own); the error then is a *[WaitError]. Whoever gets a lease
-// releases it.
+// Acquire leases a connection to user: an idle one, or else a new one. If all connections
+// are in use, it waits until ctx ends or wait has passed; wait 0 is no limit. The error is
+// then a *[WaitError]. The caller releases the lease.
 func (p *Pool[C]) Acquire(ctx context.Context, wait time.Duration, user User) (*Lease[C], error) {
 	l := new(Lease[C])
 	if err := p.AcquireInto(ctx, wait, user, l); err != nil {
@@ -110,17 +108,17 @@ func (p *Pool[C]) Acquire(ctx context.Context, wait time.Duration, user User) (*
 	return l, nil
 }
 
-// AcquireInto is Acquire for a lease that is a part of something else, and zero.
+// AcquireInto is Acquire for a lease that the caller has allocated; l is zero.
 func (p *Pool[C]) AcquireInto(ctx context.Context, wait time.Duration, user User, l *Lease[C]) error {
 	waited := !p.takeSlot()
 	if waited {
 		if err := p.wait(ctx, wait); err != nil {
-			p.tellLeft()
+			p.tellWaitersGone()
 			return err
 		}
 	}
 	l.pool, l.user = p, user
-	l.recordTaker()
+	l.recordCaller()
 	err := ctx.Err()
 	if err == nil {
 		err = p.lease(ctx, l)
@@ -128,13 +126,13 @@ func (p *Pool[C]) AcquireInto(ctx context.Context, wait time.Duration, user User
 	if err != nil {
 		p.freeSlot()
 		if waited {
-			p.tellLeft()
+			p.tellWaitersGone()
 		}
 	}
 	return err
 }
 
-// takeSlot reports whether there was a slot.
+// takeSlot takes a slot if one is free.
 func (p *Pool[C]) takeSlot() bool {
 	if p.slots == nil {
 		return true
@@ -163,15 +161,15 @@ func (p *Pool[C]) wait(ctx context.Context, limit time.Duration) error {
 	}
 	var err error
 	select {
-	case p.slots <- struct{}{}: // in the order in which they came
+	case p.slots <- struct{}{}: // first come, first served
 	case <-ctx.Done():
 		if err = ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
-			err = p.waited(err)
+			err = p.waitError(err)
 		}
 	case <-p.ended:
 		err = dberr.ErrDatabaseClosed
 	case <-late:
-		err = p.waited(fmt.Errorf("%w after %s", dberr.ErrPoolTimeout, limit))
+		err = p.waitError(fmt.Errorf("%w after %s", dberr.ErrPoolTimeout, limit))
 	}
 	p.mu.Lock()
 	p.stats.WaitDuration += time.Since(began)
@@ -180,10 +178,10 @@ func (p *Pool[C]) wait(ctx context.Context, limit time.Duration) error {
 	return err
 }
 
-// tellLeft is called when somebody who waited goes away.
-func (p *Pool[C]) tellLeft() {
-	if p.left != nil && p.Waiting() == 0 {
-		go p.left()
+// tellWaitersGone is called when a waiting caller has given up.
+func (p *Pool[C]) tellWaitersGone() {
+	if p.waitersGone != nil && p.Waiting() == 0 {
+		go p.waitersGone()
 	}
 }
 
@@ -191,24 +189,24 @@ func (p *Pool[C]) tellLeft() {
 func (p *Pool[C]) lease(ctx context.Context, l *Lease[C]) error {
 	now := time.Now()
 	for {
-		k, ask, err := p.pop(now)
+		e, ping, err := p.pop(now)
 		if err != nil {
 			return err
 		}
-		if k == nil {
+		if e == nil {
 			break
 		}
-		if err := k.conn.Ready(ctx, now.Sub(k.given), ask); err != nil {
-			_ = k.conn.Close() // it is no good, and another takes its place
+		if err := e.conn.Checkout(ctx, now.Sub(e.released), ping); err != nil {
+			_ = e.conn.Close() // another connection takes its place
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			continue
 		}
-		if ask {
-			k.seen = now
+		if ping {
+			e.seen = now
 		}
-		l.kept, l.reused = k, true
+		l.entry, l.reused = e, true
 		p.add(l, now)
 		return nil
 	}
@@ -216,36 +214,36 @@ func (p *Pool[C]) lease(ctx context.Context, l *Lease[C]) error {
 	if err != nil {
 		return err
 	}
-	made := time.Now()
-	l.kept = &kept[C]{conn: conn, made: made, seen: made}
-	p.add(l, made)
+	opened := time.Now()
+	l.entry = &entry[C]{conn: conn, opened: opened, seen: opened}
+	p.add(l, opened)
 	return nil
 }
 
-// pop takes the idle connection that was used last, nil for none, and closes those
-// that are too old.
-func (p *Pool[C]) pop(now time.Time) (k *kept[C], ask bool, err error) {
+// pop takes the idle connection that was used last, nil for none, and closes those that are
+// too old. ping is set if the connection has to be pinged.
+func (p *Pool[C]) pop(now time.Time) (e *entry[C], ping bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, false, dberr.ErrDatabaseClosed
 	}
 	for n := len(p.idle); n > 0; n = len(p.idle) {
-		k := p.idle[n-1]
+		e := p.idle[n-1]
 		p.idle[n-1], p.idle = nil, p.idle[:n-1]
-		if !p.tooOld(k, now) {
-			return k, k.seen.Before(p.suspected), nil
+		if !p.tooOld(e, now) {
+			return e, e.seen.Before(p.suspected), nil
 		}
 		p.stats.MaxLifetimeClosed++
 		p.mu.Unlock()
-		_ = k.conn.Close() // nobody needs it
+		_ = e.conn.Close() // nobody needs it
 		p.mu.Lock()
 	}
 	return nil, false, nil
 }
 
-func (p *Pool[C]) tooOld(k *kept[C], now time.Time) bool {
-	return p.limits.Recycle > 0 && now.Sub(k.made) > p.limits.Recycle
+func (p *Pool[C]) tooOld(e *entry[C], now time.Time) bool {
+	return p.limits.Recycle > 0 && now.Sub(e.opened) > p.limits.Recycle
 }
 
 func (p *Pool[C]) freeSlot() {
@@ -256,18 +254,18 @@ func (p *Pool[C]) freeSlot() {
 
 // putBack keeps a connection, or closes it.
 func (p *Pool[C]) putBack(l *Lease[C]) error {
-	k := l.kept
-	sound := k.conn.Returned()
+	e := l.entry
+	usable := e.conn.Checkin()
 	now := time.Now()
 	p.mu.Lock()
-	keep := sound && !p.closed && !p.tooOld(k, now)
+	keep := usable && !p.closed && !p.tooOld(e, now)
 	if keep && p.limits.Size > 0 && len(p.idle) >= p.limits.Size {
 		keep = false
 		p.stats.MaxIdleClosed++
 	}
 	if keep {
-		k.given = now
-		p.idle = append(p.idle, k)
+		e.released = now
+		p.idle = append(p.idle, e)
 	}
 	p.leased--
 	p.mu.Unlock()
@@ -275,11 +273,11 @@ func (p *Pool[C]) putBack(l *Lease[C]) error {
 	if keep {
 		return nil
 	}
-	return k.conn.Close()
+	return e.conn.Close()
 }
 
-// Suspect is told that the server of a connection is gone. Others that were made
-// before may have lost it too: their servers are asked before anybody gets them.
+// Suspect is called when a connection has lost its server. Other connections may have lost
+// theirs, too: each is pinged at its next checkout.
 func (p *Pool[C]) Suspect() {
 	now := time.Now()
 	p.mu.Lock()
@@ -287,22 +285,22 @@ func (p *Pool[C]) Suspect() {
 	p.suspected = now
 }
 
-// CloseIdle closes the connections that nobody uses.
+// CloseIdle closes the idle connections.
 func (p *Pool[C]) CloseIdle() error {
 	p.mu.Lock()
 	idle := p.idle
 	p.idle = nil
 	p.mu.Unlock()
 	var errs []error
-	for _, k := range idle {
-		errs = append(errs, k.conn.Close())
+	for _, e := range idle {
+		errs = append(errs, e.conn.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// Close closes the pool: idle connections at once, the others when they are
-// released. Who waits or comes later gets [dberr.ErrDatabaseClosed]. It may be called
-// again.
+// Close closes the pool: idle connections at once, the others when they are released.
+// Acquire then returns [dberr.ErrDatabaseClosed], also to callers that wait. It may be
+// called again.
 func (p *Pool[C]) Close() error {
 	p.mu.Lock()
 	again := p.closed

@@ -38,8 +38,8 @@ func (s *server) open(ctx context.Context) (*conn, error) {
 	return &conn{server: s, n: s.opened.Add(1)}, nil
 }
 
-func (c *conn) Ready(_ context.Context, _ time.Duration, ask bool) error {
-	if ask {
+func (c *conn) Checkout(_ context.Context, _ time.Duration, ping bool) error {
+	if ping {
 		c.asked.Add(1)
 	}
 	if c.stale {
@@ -48,7 +48,7 @@ func (c *conn) Ready(_ context.Context, _ time.Duration, ask bool) error {
 	return nil
 }
 
-func (c *conn) Returned() bool { return !c.unsound }
+func (c *conn) Checkin() bool { return !c.unsound }
 
 func (c *conn) Close() error {
 	if c.closings.Add(1) == 1 {
@@ -248,7 +248,7 @@ func TestWhoeverWaitedAndLeftIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, p := newPool(pool.Limits{Size: 1})
 		var left atomic.Int64
-		p.WhenLeft(func() { left.Add(1) })
+		p.WhenWaitersGone(func() { left.Add(1) })
 		l := acquire(t, p)
 		ctx, leave := context.WithCancel(t.Context())
 		done := make(chan error, 1)

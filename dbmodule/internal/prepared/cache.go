@@ -2,17 +2,16 @@ package prepared
 
 import "time"
 
-// Life is how long a prepared statement is used. A schema that somebody else changed
-// is noticed after that at the latest.
+// Life is how long a prepared statement is used. After that time at the latest, a change of
+// the schema by another process has an effect.
 const Life = 5 * time.Minute
 
-// Cache holds the prepared statements of one connection: the limit most recently
-// used. S is what the driver returns for one. It is not safe for concurrent use,
-// as a connection is not.
+// Cache holds the most recently used prepared statements of one connection, at most limit. S
+// is the driver's statement. Like the connection, it is not safe for concurrent use.
 type Cache[S any] struct {
 	limit   int
 	byShape map[*Shape]*Entry[S]
-	// schema is that in which all of them were prepared.
+	// schema is the number of the schema under which all of them were prepared.
 	schema uint64
 	// newest and oldest are the ends of the list in order of use.
 	newest, oldest *Entry[S]
@@ -23,7 +22,7 @@ type Entry[S any] struct {
 	Statement S
 	shape     *Shape
 	made      time.Time
-	// busy is set while its rows are read, dropped once the cache has it no more.
+	// busy is set while its rows are read. dropped is set once the cache has dropped it.
 	busy, dropped bool
 	newer, older  *Entry[S]
 }
@@ -33,8 +32,8 @@ func NewCache[S any](limit int) *Cache[S] {
 	return &Cache[S]{limit: limit, byShape: make(map[*Shape]*Entry[S])}
 }
 
-// Get returns a shape's statement, nil for none. One that is too old is dropped
-// and returned as expired, for the caller to close.
+// Get returns the statement of a shape, nil for none. A statement that is too old is dropped
+// and returned as expired; the caller closes it.
 func (c *Cache[S]) Get(shape *Shape, now time.Time) (found, expired *Entry[S]) {
 	e := c.byShape[shape]
 	switch {
@@ -51,8 +50,8 @@ func (c *Cache[S]) Get(shape *Shape, now time.Time) (found, expired *Entry[S]) {
 	return e, nil
 }
 
-// Put adds a statement, and returns the oldest if there are too many now, for the
-// caller to close.
+// Put adds a statement. If there are too many, it drops the least recently used one and
+// returns it as evicted; the caller closes it.
 func (c *Cache[S]) Put(shape *Shape, statement S, now time.Time) (e, evicted *Entry[S]) {
 	e = &Entry[S]{Statement: statement, shape: shape, made: now}
 	c.byShape[shape] = e
@@ -69,8 +68,8 @@ func (c *Cache[S]) Put(shape *Shape, statement S, now time.Time) (e, evicted *En
 	return e, nil
 }
 
-// Renew begins anew for a schema, and returns what was prepared for another.
-// Those whose rows are read are closed when that ends; see Entry.Free.
+// Renew drops the statements that were prepared under another schema. It returns them like
+// Clear.
 func (c *Cache[S]) Renew(schema uint64) (outdated []*Entry[S]) {
 	if c.schema == schema {
 		return nil
@@ -79,7 +78,8 @@ func (c *Cache[S]) Renew(schema uint64) (outdated []*Entry[S]) {
 	return c.Clear()
 }
 
-// Clear drops all and returns those that nobody reads from, for the caller to close.
+// Clear drops all statements. It returns those that are not busy; the caller closes them.
+// The others are closed when their rows are closed; see Entry.Free.
 func (c *Cache[S]) Clear() (all []*Entry[S]) {
 	for e := c.oldest; e != nil; {
 		next := e.newer
@@ -91,7 +91,7 @@ func (c *Cache[S]) Clear() (all []*Entry[S]) {
 	return all
 }
 
-// Drop forgets a statement.
+// Drop removes a statement.
 func (c *Cache[S]) Drop(e *Entry[S]) {
 	if e.dropped {
 		return
@@ -117,8 +117,7 @@ func (c *Cache[S]) All() (all []*Entry[S]) {
 	return all
 }
 
-// Use marks a statement as one whose rows are read. It reports false if that is so
-// already.
+// Use marks a statement as busy. It reports false if the statement is busy already.
 func (e *Entry[S]) Use() bool {
 	if e.busy {
 		return false
@@ -127,8 +126,8 @@ func (e *Entry[S]) Use() bool {
 	return true
 }
 
-// Free ends Use. It reports whether the caller has to close the statement, since
-// the cache has dropped it meanwhile.
+// Free ends Use. It reports whether the caller has to close the statement, because the cache
+// has dropped it in the meantime.
 func (e *Entry[S]) Free() (closes bool) {
 	e.busy = false
 	return e.dropped

@@ -2,7 +2,7 @@ package prepared
 
 import "github.com/openhands-go/server/dbmodule/internal/sqltext"
 
-// deepest bounds the brackets in a condition.
+// deepest limits how deep brackets are nested in a condition.
 const deepest = 32
 
 // condition is predicates with AND, OR and NOT.
@@ -32,7 +32,7 @@ func (p *parser) negated() bool {
 		p.depth--
 		return ok && p.symbol(")")
 	}
-	// A name, or several, can be the left side of what follows the bracket.
+	// The brackets may hold the left side of a comparison: a column, or several.
 	columns, ok := p.inBrackets()
 	p.depth--
 	if !ok || !p.symbol(")") {
@@ -48,16 +48,16 @@ func (p *parser) negated() bool {
 	return true
 }
 
-// subquery is what EXISTS looks into: only whether it has a row matters.
+// subquery is the subquery of EXISTS.
 func (p *parser) subquery() bool {
 	return p.take("SELECT") && p.columns() && p.take("FROM") && p.tables() && p.where()
 }
 
-// truth is a word behind IS. It stays in the text.
+// truth is TRUE or FALSE after IS. It stays in the text.
 func (p *parser) truth() bool { return p.take("TRUE") || p.take("FALSE") }
 
-// inBrackets reads a condition or a list of names. It returns how many names there
-// are, 0 for a condition.
+// inBrackets reads a condition or a list of columns. columns is the number of columns, 0 for
+// a condition.
 func (p *parser) inBrackets() (columns int, ok bool) {
 	if p.sees("NOT") || p.sees("EXISTS") || p.seesSymbol("(") {
 		return 0, p.condition()
@@ -91,7 +91,8 @@ func (p *parser) predicate() bool {
 	return ok && p.comparison(1)
 }
 
-// comparison is what follows one column or several, which can be nothing for one.
+// comparison is what follows the left side, of so many columns. One column alone can be a
+// condition.
 func (p *parser) comparison(columns int) bool {
 	if columns == 1 && p.operator() {
 		return p.side()
@@ -114,7 +115,7 @@ func (p *parser) comparison(columns int) bool {
 	return !not
 }
 
-// operator is a comparison that is the same for a literal and for a parameter.
+// operator is an operator with the same result for a literal and for a parameter.
 func (p *parser) operator() bool {
 	if p.token.Kind != sqltext.Symbol {
 		return false
@@ -163,19 +164,19 @@ func (p *parser) tuple(columns int) bool {
 	return p.symbol(")")
 }
 
-// operand is a name, or a function of names whose result hangs on nothing else.
-// star is set for name.*, which only columns allows.
-func (p *parser) operand(columns bool) (star, ok bool) {
+// operand is a column, or a function of columns whose result depends on nothing else. With
+// allowStar it can also be name.*; star is set then.
+func (p *parser) operand(allowStar bool) (star, ok bool) {
 	switch {
 	case p.seesCall():
 		return false, p.call()
 	case p.take("CURRENT_TIMESTAMP"):
 		return false, true
 	}
-	return p.path(columns)
+	return p.path(allowStar)
 }
 
-// seesCall looks for a bracket behind an unquoted word.
+// seesCall reports whether the current token is an unquoted word with a bracket after it.
 func (p *parser) seesCall() bool {
 	if p.token.Kind != sqltext.Word {
 		return false
@@ -185,7 +186,7 @@ func (p *parser) seesCall() bool {
 	return t.Kind == sqltext.Symbol && ahead.Text(t) == "("
 }
 
-// call is a function without values.
+// call is a call of a function without values.
 func (p *parser) call() bool {
 	switch {
 	case p.take("COUNT"):
@@ -209,23 +210,23 @@ func (p *parser) call() bool {
 	return p.symbol(")")
 }
 
-// name is an identifier with those of its table and schema.
+// name is an identifier, perhaps with the identifiers of its table and schema.
 func (p *parser) name() bool {
 	_, ok := p.path(false)
 	return ok
 }
 
-func (p *parser) path(columns bool) (star, ok bool) {
+func (p *parser) path(allowStar bool) (star, ok bool) {
 	for {
 		last := p.token
 		if !p.identifier() {
 			return false, false
 		}
 		if !p.symbol(".") {
-			p.notes(last)
+			p.noteColumn(last)
 			return false, true
 		}
-		if columns && p.symbol("*") {
+		if allowStar && p.symbol("*") {
 			return true, true
 		}
 	}
@@ -253,7 +254,7 @@ func (p *parser) identifier() bool {
 // longestReserved is the longest of the reserved words.
 const longestReserved = 17
 
-// reserved reports whether the token is a word that can't be a name by itself.
+// reserved reports whether the token is a word that can't be a name without quotes.
 func (p *parser) reserved() bool {
 	length := p.token.To - p.token.From
 	if length > longestReserved {

@@ -10,8 +10,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// kind is the type of a literal, as the engine reads it. The letter stands for it
-// in a statement's key.
+// kind is the type of a literal, as the engine reads it. A statement's key has this letter in
+// place of the literal.
 type kind byte
 
 const (
@@ -31,7 +31,7 @@ type literal struct {
 	kind       kind
 }
 
-// seesConstant reports whether the token begins a value or is a word for one.
+// seesConstant reports whether the token begins a value, or is NULL, TRUE or FALSE.
 func (p *parser) seesConstant() bool {
 	switch p.token.Kind {
 	case sqltext.String, sqltext.Prefixed, sqltext.Number:
@@ -44,7 +44,7 @@ func (p *parser) seesConstant() bool {
 	return false
 }
 
-// constant is a value, or NULL, CURRENT_TIMESTAMP and now() where one is stored.
+// constant is a value, NULL, CURRENT_TIMESTAMP or now().
 func (p *parser) constant() bool {
 	if p.take("NULL") {
 		return true
@@ -56,8 +56,8 @@ func (p *parser) constant() bool {
 	return p.value()
 }
 
-// value is a value that can be bound. What follows it must be able to follow a
-// parameter, which the rules see to: it is never a cast, a second string or COLLATE.
+// value is a value that can be bound. The rules of the language ensure that what follows it
+// can also follow a parameter: never a cast, a second string or COLLATE.
 func (p *parser) value() bool {
 	t := p.token
 	switch t.Kind {
@@ -78,9 +78,9 @@ func (p *parser) value() bool {
 	return false
 }
 
-// string is a string whose text all settings read alike. Backslashes are read by
-// MySQL's sql_mode, as are double quotes there; a NUL and what is no UTF-8 are
-// refused in other words as text than as a parameter.
+// string is a string that means the same under all settings. On MySQL, sql_mode decides what
+// a backslash and double quotes mean. A NUL or invalid UTF-8 gives another error in a
+// text than in a parameter.
 func (p *parser) string(t sqltext.Token) bool {
 	text := p.text[t.From:t.To]
 	if t.Open || text[0] != '\'' || strings.IndexByte(text, 0) >= 0 || !utf8.ValidString(text) {
@@ -106,7 +106,7 @@ func (p *parser) blob(t sqltext.Token) bool {
 	return p.bind(literal{start: t.From, end: t.To, kind: blobLiteral})
 }
 
-// boolean is TRUE or FALSE, which MySQL keeps apart from 1 and 0.
+// boolean is TRUE or FALSE. On MySQL they stay in the text: there they differ from 1 and 0.
 func (p *parser) boolean(t sqltext.Token) bool {
 	if !p.sees("TRUE") && !p.sees("FALSE") {
 		return false
@@ -118,7 +118,7 @@ func (p *parser) boolean(t sqltext.Token) bool {
 	return p.bind(literal{start: t.From, end: t.To, kind: boolLiteral})
 }
 
-// number reads the token as a number; from is where its sign is.
+// number reads the token as a number; from is the place of its sign.
 func (p *parser) number(from int) bool {
 	l := literal{start: from, end: p.token.To}
 	text := p.text[p.token.From:p.token.To]
@@ -141,9 +141,9 @@ func (p *parser) number(from int) bool {
 	}
 	switch {
 	case l.kind == int64Literal && p.dialect != sqltext.PostgreSQL:
-		l.kind = int32Literal // one type of whole numbers
+		l.kind = int32Literal // SQLite and MySQL have one type of whole numbers
 	case l.kind == decimalLiteral && p.dialect == sqltext.MySQL:
-		return false // an exact number, for which its protocol has no type
+		return false // an exact number, and MySQL's protocol has no type for one
 	case l.kind == decimalLiteral && p.dialect == sqltext.SQLite && (points == 0 || !float(text)):
 		return false
 	}
@@ -157,8 +157,8 @@ func float(text string) bool {
 	return 0 < len(digits) && len(digits) <= 15 && len(text) <= 20
 }
 
-// wholeKind is the smallest of PostgreSQL's types that holds a whole number, which
-// is the one that a literal has.
+// wholeKind is the type that PostgreSQL gives to a literal whole number: the smallest that
+// holds it.
 func wholeKind(text string) kind {
 	digits := strings.TrimLeft(strings.TrimPrefix(text, "-"), "0")
 	fits := func(most, least string) bool {
@@ -178,7 +178,7 @@ func wholeKind(text string) kind {
 	}
 }
 
-// bind notes a value and goes on behind it.
+// bind adds a value to the literals, and reads the token.
 func (p *parser) bind(l literal) bool {
 	if len(p.literals) == mostValues {
 		return false
@@ -190,8 +190,8 @@ func (p *parser) bind(l literal) bool {
 	return true
 }
 
-// casts give a parameter on PostgreSQL the type that the literal has. Strings have
-// none there, as parameters have none by themselves.
+// casts give a parameter on PostgreSQL the type that the literal has. A string literal has no
+// type there, and neither has a parameter.
 var casts = map[kind]string{boolLiteral: "::bool", int32Literal: "::int4", int64Literal: "::int8", decimalLiteral: "::numeric"}
 
 // prepared is the text with placeholders for the values.
@@ -214,8 +214,7 @@ func (s *Statement) prepared() string {
 	return text.String()
 }
 
-// Arguments appends the statement's values to args. The first has the number that
-// follows those in args.
+// Arguments appends the statement's values to args, which is empty or nil.
 func (s *Statement) Arguments(args []driver.NamedValue) []driver.NamedValue {
 	if args == nil && len(s.literals) > 0 {
 		args = make([]driver.NamedValue, 0, len(s.literals))
@@ -226,7 +225,7 @@ func (s *Statement) Arguments(args []driver.NamedValue) []driver.NamedValue {
 	return args
 }
 
-// value is what the engine would read.
+// value is the value that the engine reads for a literal.
 func (s *Statement) value(l literal) driver.Value {
 	text := s.text[l.start:l.end]
 	switch l.kind {

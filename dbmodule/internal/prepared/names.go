@@ -6,20 +6,20 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// Names are those in a statement, without their quotes.
+// Names are the names in a statement, without their quotes.
 type Names struct {
-	// Columns are names that are used: those of columns, and in a few places those of
-	// tables.
+	// Columns are the names of columns that the statement uses. In a few places they may
+	// also be names of tables.
 	Columns []string
-	// Given are the names of the tables that the statement reads or changes, and those
+	// Given are the names of the tables that the statement reads or changes, and the aliases
 	// that it gives to columns and tables.
 	Given []string
-	// Tables is how many tables that are.
+	// Tables is how many tables the statement reads or changes.
 	Tables int
 }
 
-// NamesIn returns the names in a text. It is not ok for one that would run as it is,
-// whose names nobody knows.
+// NamesIn returns the names in a text. ok is false for a text that is not in the language of
+// [Recognise].
 func NamesIn(d sqltext.Dialect, text string) (names Names, ok bool) {
 	p := new(parser)
 	p.Statement = Statement{dialect: d, text: text, owner: p}
@@ -28,22 +28,22 @@ func NamesIn(d sqltext.Dialect, text string) (names Names, ok bool) {
 	return names, p.statement()
 }
 
-// notes remembers a name that was read.
-func (p *parser) notes(name sqltext.Token) {
+// noteColumn notes the name of a column.
+func (p *parser) noteColumn(name sqltext.Token) {
 	if p.found != nil {
 		p.found.Columns = append(p.found.Columns, p.nameOf(name))
 	}
 }
 
-// gives remembers a name that the statement gives, which is read next.
-func (p *parser) gives() {
+// noteAlias notes the alias that is the current token.
+func (p *parser) noteAlias() {
 	if p.found != nil {
 		p.found.Given = append(p.found.Given, p.nameOf(p.token))
 	}
 }
 
-// countsTable takes the name that was read last for a table's.
-func (p *parser) countsTable() {
+// noteTable notes that the name that was read last is the name of a table, not of a column.
+func (p *parser) noteTable() {
 	if p.found == nil {
 		return
 	}

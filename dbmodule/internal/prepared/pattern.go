@@ -9,32 +9,32 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// Span is where a value stands in a text.
+// Span is the place of a value in a text.
 type Span struct{ From, To int }
 
-// Made is how a text was made: of a pattern, with values at these places, in their order. The
-// zero value says nothing of a text.
-type Made struct {
+// Origin says how a text was written: by the compiled query with this Pattern, which wrote
+// values at these places. The zero value is for any other text.
+type Origin struct {
 	Pattern *Pattern
 	Values  []Span
 }
 
-// Recognise is [Recognise] for a text that was made so.
-func (m Made) Recognise(d sqltext.Dialect, text string) *Statement {
-	if m.Pattern == nil {
+// Recognise is [Recognise] for a text of this origin.
+func (o Origin) Recognise(d sqltext.Dialect, text string) *Statement {
+	if o.Pattern == nil {
 		return Recognise(d, text)
 	}
-	return m.Pattern.Recognise(text, m.Values)
+	return o.Pattern.Recognise(text, o.Values)
 }
 
-// Pattern reads the texts of one query, in which only the values change, and of which it is
-// known where these stand. What it returns is what [Recognise] returns. A text with values of
-// the same kinds as another before is not read again, but for its values. It is safe for
+// Pattern recognises the texts of one compiled query, which differ only in their values. It
+// returns what [Recognise] returns, and is faster: after it has parsed one text, it only
+// reads the values of the others, as long as these have the same kinds. It is safe for
 // concurrent use.
 type Pattern struct {
 	dialect sqltext.Dialect
 	mu      sync.RWMutex
-	// readings are by the kinds of the values, a byte for each.
+	// readings is keyed by the kinds of the values, one byte for each.
 	readings map[string]*reading
 }
 
@@ -43,29 +43,31 @@ func NewPattern(d sqltext.Dialect) *Pattern {
 	return &Pattern{dialect: d, readings: make(map[string]*reading)}
 }
 
-// mostReadings bounds what one pattern keeps. Texts beyond it are read whole.
+// mostReadings limits how many readings a pattern keeps. Other texts are parsed each time.
 const mostReadings = 64
 
-// reading is what texts with values of certain kinds are.
+// reading is what parsing a text with values of certain kinds found.
 type reading struct {
-	// whole is set where the values' places do not tell the literals, and for texts that
-	// are not in the language: they are read whole.
-	whole       bool
+	// parses is set if each text has to be parsed: it is not in the language, or its literals
+	// can't be found by the places of the values.
+	parses      bool
 	key         []byte
 	returnsRows bool
 	places      []place
 }
 
-// place is where a literal is.
+// place says where a literal of the text is.
 type place struct {
 	kind kind
-	// value is the value that it is, -1 for a constant of the query. That is as far behind
-	// the end of a value, or for -1 behind the text's beginning, as from and to say.
-	value, behind int
-	from, to      int
+	// value is the index of the value that is this literal. It is -1 for a constant that
+	// stands in the query itself.
+	value int
+	// from and to are the bounds of a constant. They count from the end of the value with
+	// the index after, or from the beginning of the text if that is -1.
+	after, from, to int
 }
 
-// Recognise reads a text with values at these places, in their order.
+// Recognise reads a text with values at these places, in the order of the text.
 func (p *Pattern) Recognise(text string, values []Span) *Statement {
 	if len(text) > longestText {
 		return nil
@@ -84,15 +86,15 @@ func (p *Pattern) Recognise(text string, values []Span) *Statement {
 	switch {
 	case r == nil:
 		return p.learn(parser, text, values)
-	case r.whole:
+	case r.parses:
 		parser.Release()
 		return Recognise(p.dialect, text)
 	}
 	return parser.filled(p.dialect, text, values, r)
 }
 
-// learn reads a text whole, and remembers what it was. It releases the parser that has the
-// kinds of its values.
+// learn parses a text, and keeps what it found. parser has the kinds of the text's values;
+// learn releases it.
 func (p *Pattern) learn(parser *parser, text string, values []Span) *Statement {
 	kinds := string(parser.kinds)
 	parser.Release()
@@ -105,14 +107,15 @@ func (p *Pattern) learn(parser *parser, text string, values []Span) *Statement {
 	return st
 }
 
-// A kind is that of the literal, or the first letter of a word that stays in the text. Two
-// values of one kind differ in nothing that the language of statements looks at.
+// The kind of a value is the kind of its literal. For a word that stays in the text, it is
+// the word's first letter. The parser can't tell two values of one kind apart.
 const (
-	negative byte = 0x80 // beside that of a number
-	words         = "NTF"
+	negative byte = 0x80  // is added to the kind of a negative number
+	words         = "NTF" // NULL, TRUE and FALSE
 )
 
-// kindsOf reads the values alone, into p.kinds. It reports false for one that is no literal.
+// kindsOf reads the kinds of the values into p.kinds. It reports false if a value is no
+// literal.
 func (p *parser) kindsOf(d sqltext.Dialect, text string, values []Span) bool {
 	p.owner, p.kinds = p, p.kinds[:0]
 	for _, v := range values {
@@ -145,8 +148,8 @@ func (p *parser) kindOf(d sqltext.Dialect, value string) (k byte, ok bool) {
 	return k, l.start == 0 && l.end == len(value)
 }
 
-// isPlainString reports whether a value is a string in which no character means something
-// to the engine; see [parser.string]. Nobody need read those one by one.
+// isPlainString reports whether a value is a string without special characters, which needs
+// no parser; see [parser.string].
 func isPlainString(d sqltext.Dialect, value string) bool {
 	if len(value) < 2 || value[0] != '\'' || value[len(value)-1] != '\'' {
 		return false
@@ -156,40 +159,40 @@ func isPlainString(d sqltext.Dialect, value string) bool {
 		(d != sqltext.MySQL || strings.IndexByte(inner, '\\') < 0)
 }
 
-// readingOf finds the values, which have these kinds, among the literals of a statement. That
+// readingOf finds the values, which have these kinds, among the literals of a statement. st
 // is nil for a text that is not in the language.
 func readingOf(st *Statement, values []Span, kinds string) *reading {
 	if st == nil {
-		return &reading{whole: true}
+		return &reading{parses: true}
 	}
 	r := &reading{key: bytes.Clone(st.key), returnsRows: st.returnsRows}
-	missing := 0 // values that are literals by themselves
+	missing := 0 // values that must be among the literals, and were not found yet
 	for i := range kinds {
 		if strings.IndexByte(words, kinds[i]) < 0 {
 			missing++
 		}
 	}
-	next, behind, end := 0, -1, 0 // the value that comes next, and the one before with its end
+	next, before, end := 0, -1, 0 // the next value; the value before it, and where that ends
 	for _, l := range st.literals {
 		for next < len(values) && values[next].To <= l.start {
-			behind, end = next, values[next].To
+			before, end = next, values[next].To
 			next++
 		}
 		switch {
 		case next < len(values) && values[next] == Span{l.start, l.end}:
 			r.places = append(r.places, place{kind: l.kind, value: next})
 			missing--
-		case next < len(values) && values[next].From < l.end: // it is a part of something else
-			return &reading{whole: true}
+		case next < len(values) && values[next].From < l.end: // the value is only a part of the literal
+			return &reading{parses: true}
 		default:
-			r.places = append(r.places, place{kind: l.kind, value: -1, behind: behind, from: l.start - end, to: l.end - end})
+			r.places = append(r.places, place{kind: l.kind, value: -1, after: before, from: l.start - end, to: l.end - end})
 		}
 	}
-	r.whole = missing > 0 // one is a part of a name, say
+	r.parses = missing > 0 // a value is a part of a name, for example
 	return r
 }
 
-// filled is the statement of a text whose reading is known.
+// filled makes the statement of a text whose reading is known.
 func (p *parser) filled(d sqltext.Dialect, text string, values []Span, r *reading) *Statement {
 	p.Statement = Statement{
 		dialect: d, text: text, literals: p.literals[:0], key: append(p.key[:0], r.key...), returnsRows: r.returnsRows, owner: p,
@@ -199,8 +202,8 @@ func (p *parser) filled(d sqltext.Dialect, text string, values []Span, r *readin
 		switch {
 		case at.value >= 0:
 			l.start, l.end = values[at.value].From, values[at.value].To
-		case at.behind >= 0:
-			l.start, l.end = values[at.behind].To+at.from, values[at.behind].To+at.to
+		case at.after >= 0:
+			l.start, l.end = values[at.after].To+at.from, values[at.after].To+at.to
 		default:
 			l.start, l.end = at.from, at.to
 		}

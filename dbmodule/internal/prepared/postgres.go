@@ -2,10 +2,9 @@ package prepared
 
 import "github.com/jackc/pgx/v5/pgtype"
 
-// asLiterals are PostgreSQL's types for which a parameter is read as a literal in
-// the text is, whatever the session's settings are. Others are not on the list, such
-// as interval, whose literals are read in the unit of their column, money, enums and
-// types that somebody made. So are those of dates: see ISODate.
+// asLiterals are PostgreSQL's types for which a parameter and a literal mean the same under
+// all settings. Not on the list are interval (the column decides the unit of a literal),
+// money, enums and user-defined types. For the types of dates see Parameters.Admit.
 var asLiterals = func() map[uint32]bool {
 	types := make(map[uint32]bool)
 	for _, oid := range [...]uint32{
@@ -25,14 +24,14 @@ type Parameters struct {
 	dates []date
 }
 
-// date is a parameter whose text has to be looked at.
+// date is a parameter of a date or time type.
 type date struct {
 	index int
 	oid   uint32
 }
 
-// ParametersOf looks at the types. It is not ok when the statement has one with which
-// it must run as text.
+// ParametersOf takes the types that PostgreSQL inferred. ok is false if because of one of
+// them the statement must run as text.
 func ParametersOf(oids []uint32) (p Parameters, ok bool) {
 	for i, oid := range oids {
 		switch {
@@ -46,9 +45,9 @@ func ParametersOf(oids []uint32) (p Parameters, ok bool) {
 	return p, true
 }
 
-// Admit reports whether all values of a statement are read alike as parameters: a
-// time must be complete. 'now', and a day for a time with a zone, are read in the
-// time zone and at the time of whoever reads them.
+// Admit reports whether all values of a statement mean the same as parameters and as
+// literals. A time must be complete for that. What 'now' means, or a day for a time with a
+// zone, depends on the moment and on the session's time zone.
 func (p Parameters) Admit(s *Statement) bool {
 	for _, d := range p.dates {
 		l := s.literals[d.index]
@@ -59,8 +58,8 @@ func (p Parameters) Admit(s *Statement) bool {
 	return true
 }
 
-// complete reports whether a text is a time in ISO's form that no setting has a
-// say in.
+// complete reports whether a text is a complete date or time in ISO format, whose meaning
+// depends on no setting.
 func complete(text string, oid uint32) bool {
 	day, ok := digits(text, "####-##-##")
 	if !ok {
@@ -100,7 +99,8 @@ func complete(text string, oid uint32) bool {
 	return false
 }
 
-// digits takes a form from the front of a text, in which # is any digit.
+// digits reads a form at the beginning of a text, and returns the rest. # stands for any
+// digit.
 func digits(text, form string) (rest string, ok bool) {
 	if len(text) < len(form) {
 		return "", false

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// longestText and mostValues bound the statements that are prepared, in bytes
-	// and in values: beyond, sending the values costs more than parsing the text.
+	// longestText, in bytes, and mostValues limit the statements that are prepared. For larger
+	// ones sending the values costs more than parsing the text.
 	longestText = 8 << 10
 	mostValues  = 256
 )
@@ -32,8 +32,8 @@ func (s *Statement) ReturnsRows() bool { return s.returnsRows }
 
 var parsers = sync.Pool{New: func() any { return new(parser) }}
 
-// Recognise reads a text. It returns nil for one that must run as it is; the
-// caller releases any other.
+// Recognise reads a text. It returns nil for a text that is not in the language: it must run
+// as it is. The caller releases the Statement.
 func Recognise(d sqltext.Dialect, text string) *Statement {
 	if len(text) > longestText || len(text) == 0 {
 		return nil
@@ -51,7 +51,7 @@ func Recognise(d sqltext.Dialect, text string) *Statement {
 	return &p.Statement
 }
 
-// Release gives the statement's memory back. A nil one has none.
+// Release lets the next Statement use the memory of this one. s may be nil.
 func (s *Statement) Release() {
 	if s == nil {
 		return
@@ -61,24 +61,24 @@ func (s *Statement) Release() {
 	parsers.Put(p)
 }
 
-// parser reads the language of statements that may run prepared, from left to
-// right and without looking back. Its methods report whether the text is in the
-// language so far.
+// parser reads the language of statements that may run prepared, from left to right and
+// without backtracking. A method is named after the part of a statement that it reads, and
+// reports false if the text is not in the language.
 type parser struct {
 	Statement
 	reader sqltext.Reader
-	token  sqltext.Token
-	copied int    // up to where the key has the text
-	depth  int    // of brackets
-	found  *Names // nil unless somebody wants them
-	kinds  []byte // of a Pattern's values
+	token  sqltext.Token // the current token, which is not read yet
+	copied int           // how much of the text is in key
+	depth  int           // how many brackets are open
+	found  *Names        // nil unless the caller wants the names
+	kinds  []byte        // of a Pattern's values
 }
 
 func (p *parser) next() {
 	p.token = p.reader.Next() // a comment is a token that no rule takes
 }
 
-// take goes on if the token is this word.
+// take reads the token if it is this word.
 func (p *parser) take(word string) bool {
 	if !p.sees(word) {
 		return false
@@ -91,7 +91,7 @@ func (p *parser) sees(word string) bool {
 	return p.token.Kind == sqltext.Word && p.token.To-p.token.From == len(word) && strings.EqualFold(p.reader.Text(p.token), word)
 }
 
-// symbol goes on if the token is this symbol.
+// symbol reads the token if it is this symbol.
 func (p *parser) symbol(symbol string) bool {
 	if p.token.Kind != sqltext.Symbol || p.reader.Text(p.token) != symbol {
 		return false
@@ -145,7 +145,7 @@ func (p *parser) column() bool {
 		return ok
 	}
 	if p.take("AS") {
-		p.gives()
+		p.noteAlias()
 		return p.identifier()
 	}
 	return true
@@ -183,9 +183,9 @@ func (p *parser) table() bool {
 	if p.seesCall() || !p.name() {
 		return false
 	}
-	p.countsTable()
+	p.noteTable()
 	if p.take("AS") || p.token.Kind == sqltext.Quoted || p.token.Kind == sqltext.Word && !p.reserved() {
-		p.gives()
+		p.noteAlias()
 		if !p.identifier() {
 			return false
 		}
@@ -193,7 +193,7 @@ func (p *parser) table() bool {
 	return p.dialect != sqltext.MySQL || p.hint()
 }
 
-// hint names indexes to MySQL, which the text keeps.
+// hint is a list of indexes for MySQL's planner. It stays in the text.
 func (p *parser) hint() bool {
 	if !p.take("FORCE") && !p.take("USE") && !p.take("IGNORE") {
 		return true
@@ -265,8 +265,8 @@ func (p *parser) lock() bool {
 	return p.take("NOWAIT") || !p.take("SKIP") || p.take("LOCKED")
 }
 
-// insertModifier is INSERT IGNORE, and SQLite's INSERT OR IGNORE. OR ROLLBACK and
-// OR FAIL do more than a statement does.
+// insertModifier is INSERT IGNORE, and SQLite's INSERT OR IGNORE and OR REPLACE. OR ROLLBACK
+// and OR FAIL are not in the language: they affect more than the statement.
 func (p *parser) insertModifier() bool {
 	switch {
 	case p.dialect == sqltext.MySQL:
@@ -281,7 +281,7 @@ func (p *parser) inserts() bool {
 	if !p.take("INTO") || !p.name() || p.take("AS") && !p.identifier() {
 		return false
 	}
-	p.countsTable()
+	p.noteTable()
 	if p.symbol("(") && !(p.names() && p.symbol(")")) {
 		return false
 	}
@@ -317,8 +317,8 @@ func (p *parser) rows() bool {
 	}
 }
 
-// conflict is ON CONFLICT, or ON DUPLICATE KEY UPDATE. A condition of the target
-// names a partial index, which a bound value would not find.
+// conflict is ON CONFLICT, or ON DUPLICATE KEY UPDATE. WHERE after the conflict's columns is
+// not in the language: with a parameter in it the engine would not find the partial index.
 func (p *parser) conflict() bool {
 	if !p.take("ON") {
 		return true
@@ -348,8 +348,9 @@ func (p *parser) conflict() bool {
 	return p.take("UPDATE") && p.take("SET") && p.assignments(true) && p.where()
 }
 
-// assignments is what follows SET. A value is stored as it is. A whole number, or a column of
-// the row that was to be inserted, is added to a column.
+// assignments is what follows SET. Assigned are values, columns, and the sum of a column
+// with a whole number or with a column of the row that was to be inserted. conflict is set
+// after ON CONFLICT and ON DUPLICATE KEY.
 func (p *parser) assignments(conflict bool) bool {
 	for {
 		if !p.name() || !p.symbol("=") || !p.assigned(conflict) {

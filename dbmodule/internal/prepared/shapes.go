@@ -5,16 +5,16 @@ import (
 	"sync/atomic"
 )
 
-// Shapes are the statements that ran at least once on one database. It is shared
-// by all its connections, and safe for concurrent use. A statement that is seen for
-// the first time runs as text; from the second time on it is worth preparing.
+// Shapes is the set of statements that ran at least once on one database. All connections of
+// the database share it; it is safe for concurrent use. A statement that runs for the first
+// time runs as text; from the second time on it runs prepared.
 //
-// Shapes also knows when statements that were prepared before have to be prepared
-// again: when the schema has changed.
+// Shapes also counts the changes of the schema, after which all statements have to be
+// prepared again.
 type Shapes struct {
 	mu sync.RWMutex
-	// young and old hold the shapes; a full young generation becomes the old
-	// one, and what is used moves back.
+	// young and old hold the shapes. When young is full, it replaces old. A shape of old that
+	// is used goes back to young.
 	young, old map[string]*Shape
 	size       int // of young, in bytes
 
@@ -22,7 +22,7 @@ type Shapes struct {
 	changing atomic.Int64
 }
 
-// generationSize bounds what a generation of shapes holds, in bytes of text.
+// generationSize limits the size of young, in bytes of text.
 const generationSize = 512 << 10
 
 // NewShapes makes an empty set.
@@ -32,15 +32,16 @@ func NewShapes() *Shapes { return &Shapes{young: make(map[string]*Shape)} }
 type Shape struct {
 	// Text has placeholders in place of the values.
 	Text string
-	// ran is the schema, counted from 1, in which the statement last ran as text:
-	// what fails as text is never prepared, so that it fails in the same way.
+	// ran is the number of the schema, from 1, under which the statement last succeeded as
+	// text. A statement that fails as text is not prepared, so that its error stays the same.
 	ran atomic.Uint64
-	// refused is the schema, counted from 1, in which the statement was found to
-	// run as text only.
+	// refused is the number of the schema, from 1, under which the statement was found to
+	// run only as text.
 	refused atomic.Uint64
 }
 
-// Find returns the shape of a statement, nil if it is new under this schema.
+// Find returns the shape of a statement, nil if the statement has not run as text under the
+// present schema.
 func (s *Shapes) Find(st *Statement) *Shape {
 	if shape := s.find(st); shape != nil && shape.ran.Load() == s.schema.Load()+1 {
 		return shape
@@ -62,7 +63,7 @@ func (s *Shapes) find(st *Statement) *Shape {
 	return old
 }
 
-// Add remembers a statement that ran as text.
+// Add adds a statement that ran as text.
 func (s *Shapes) Add(st *Statement) {
 	schema := s.schema.Load() + 1
 	shape := s.find(st)
@@ -90,22 +91,22 @@ func (s *Shapes) Refuse(shape *Shape) { shape.refused.Store(s.schema.Load() + 1)
 // Refused reports whether the statement runs as text.
 func (s *Shapes) Refused(shape *Shape) bool { return shape.refused.Load() == s.schema.Load()+1 }
 
-// Schema is the number of the schema as this process knows it. What was prepared
-// under another is not to be used.
+// Schema is the number of changes of the schema that this process knows of. A statement that
+// was prepared under another number must not be used.
 func (s *Shapes) Schema() uint64 { return s.schema.Load() }
 
-// SchemaChanged ends what was prepared before.
+// SchemaChanged has all statements prepared again.
 func (s *Shapes) SchemaChanged() { s.schema.Add(1) }
 
-// BeginChange says that a statement is about to change the schema. Until EndChange,
-// which each needs, nothing runs prepared.
+// BeginChange is called when a statement is about to change the schema. Nothing runs prepared
+// until as many calls of EndChange have followed.
 func (s *Shapes) BeginChange() { s.changing.Add(1) }
 
-// EndChange says that the change is stored, or undone.
+// EndChange is called when the change is stored or rolled back.
 func (s *Shapes) EndChange() {
 	s.schema.Add(1)
 	s.changing.Add(-1)
 }
 
-// Changing reports whether the schema is about to change.
+// Changing reports whether a change of the schema is in progress.
 func (s *Shapes) Changing() bool { return s.changing.Load() > 0 }

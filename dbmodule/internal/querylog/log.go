@@ -15,26 +15,24 @@ const LongestStatement = 16 << 10
 
 // Settings say what is logged.
 type Settings struct {
-	// All has every statement logged, at Info.
+	// All logs every statement, at Info.
 	All bool
-	// Slow is the time from which on a statement is logged as slow, at Warn; 0
-	// logs none as slow. What counts is the database's time, not that of a caller
-	// who reads rows slowly.
+	// Slow is the time from which on a statement is logged as slow, at Warn; 0 logs none as
+	// slow. Only the time that the database takes counts, not that of a caller who reads
+	// rows slowly.
 	Slow time.Duration
-	// Fields returns what else a line has for the context of a statement. It is
-	// called when there is a line to write. Nil is nothing.
+	// Fields returns more fields for the line of a statement with that context. It is called
+	// only when there is a line to write. It may be nil.
 	Fields func(ctx context.Context) []zap.Field
 }
 
-// Log logs statements once they are answered. A statement that fails is no error
-// of this log: its line has a field for it, and whoever handles the error decides
-// what it is worth. A Log is safe for concurrent use.
+// Log logs statements when they are done. The line of a statement that failed has the error
+// in a field, at the usual level: the caller who handles the error decides how serious it
+// is. A Log is safe for concurrent use.
 type Log struct {
 	log *zap.Logger
 	Settings
 }
-
-var _ observe.Observer = (*Log)(nil)
 
 // New returns the log of statements, nil when there is nothing to log.
 func New(log *zap.Logger, settings Settings) *Log {
@@ -44,8 +42,7 @@ func New(log *zap.Logger, settings Settings) *Log {
 	return &Log{log: log, Settings: settings}
 }
 
-// Statement implements [observe.Observer]. It is told of each statement: what is
-// too fast to be logged costs two comparisons.
+// Statement is called for each statement. One that is not logged costs two comparisons.
 func (l *Log) Statement(ctx context.Context, statement observe.Statement) {
 	slow := l.Slow > 0 && statement.Waited >= l.Slow
 	if !l.All && !slow {
@@ -79,15 +76,3 @@ func (l *Log) Statement(ctx context.Context, statement observe.Statement) {
 	}
 	entry.Write(fields...)
 }
-
-// UnitBegan implements [observe.Observer]: units of work are not logged.
-func (*Log) UnitBegan(ctx context.Context, _ observe.UnitOfWork) context.Context { return ctx }
-
-// Acquired implements [observe.Observer]: waits are not logged.
-func (*Log) Acquired(context.Context, observe.Acquisition) {}
-
-// UnitEnded implements [observe.Observer]: units of work are not logged.
-func (*Log) UnitEnded(context.Context, observe.UnitEnd) {}
-
-// Retrying implements [observe.Observer]: retries are not logged.
-func (*Log) Retrying(context.Context, observe.Retry) {}

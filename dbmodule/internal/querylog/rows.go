@@ -16,12 +16,11 @@ import (
 // longestValue bounds each value of a logged row, in bytes.
 const longestValue = 256
 
-// RowFunc logs one row of a result. It keeps neither of what it gets.
+// RowFunc logs one row of a result. It must not keep its arguments.
 type RowFunc = func(columns []string, row []driver.Value)
 
-// Rows returns what logs the rows of results. They are logged at Info, so that
-// asking for them is enough to see them. With hide a line shows no values: it only
-// tells how many columns there are.
+// Rows returns the function that logs rows, at Info. With hide a line shows only how many
+// columns the row has.
 func Rows(log *zap.Logger, hide bool) RowFunc {
 	return func(columns []string, row []driver.Value) {
 		if entry := log.Check(zapcore.InfoLevel, "row"); entry != nil {

@@ -10,44 +10,44 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/prepared"
 )
 
-// Call is the one thing that passes from a session through database/sql to the
-// session's connection: the context of a statement, which says what the statement is to
-// the session, and brings back what the connection answers beyond a result. The
-// connection obeys the caller's context by itself.
-//
-// It is a context since database/sql hands on nothing else. Hooks of Bun may wrap it.
+// Call carries what a session tells its connection about one statement, and what the
+// connection tells the session besides the statement's result. It is the only thing that
+// passes between the two through database/sql. It is a context, because database/sql
+// passes on nothing else; hooks of Bun may wrap it.
 type Call struct {
-	// Caller is the context that counts.
+	// Caller is the context of the session's caller. The connection itself obeys it.
 	Caller context.Context //nolint:containedctx // see above
-	// On is the connection that it is for. Others, to which a hook of Bun's may pass it
-	// on, take it for any context.
+	// On is the connection that the call is for. If a hook of Bun passes the call to another
+	// connection, that one treats it as an ordinary context.
 	On *Conn
-	// Does is what the statement is to the session.
+	// Does says what the connection does: it runs a statement, or begins or ends the
+	// session's transaction.
 	Does Purpose
-	// Options are those of a transaction that begins.
+	// Options are the options of a transaction that begins.
 	Options engine.TxOptions
-	// Shares lets a COMMIT be one for several units of work. The connection answers with
-	// Acknowledged then, which the session waits for; it is nil for a COMMIT that was
-	// sent at once. With an error and after a ROLLBACK it is not nil where the session was
-	// a part of a transaction of others: it tells whether what it saw of them is stored.
+	// Shares allows the connection to share one COMMIT among several units of work. If it
+	// does, it sets Acknowledged, and the session waits for that. After an error or a
+	// ROLLBACK, Acknowledged is set if the session took part in a shared transaction: then
+	// it tells whether the changes of others that the session may have read are stored.
 	Shares       bool
 	Acknowledged *groupcommit.Acknowledgement
-	// Alone is set for a statement outside a transaction that may write: an error may
-	// leave open whether it is stored.
-	Alone bool
-	// Made is how the text of a compiled query was made: it need not be read again.
-	Made prepared.Made
-	// Straight is set for a query whose rows are read one right after the other, by code that
-	// does nothing else meanwhile: that is one wait for the database.
-	Straight bool
+	// Autocommit is set for a statement that commits by itself. If its connection is lost,
+	// nobody knows whether the statement is stored.
+	Autocommit bool
+	// Origin says how the text of a compiled query was written, so that nobody parses it
+	// again.
+	Origin prepared.Origin
+	// ReadAtOnce is set if the caller reads all rows one after the other and does nothing in
+	// between. The whole result then has one time limit, instead of one for each row.
+	ReadAtOnce bool
 	// Result, if not nil, follows the rows of a query.
 	Result *Result
-	// Conn, if not nil, is what database/sql gets when it asks for a connection for a
-	// session.
+	// Conn, if not nil, is the connection that database/sql gets when it asks the connector
+	// for one.
 	Conn driver.Conn
 }
 
-// Purpose is what a statement is to a session.
+// Purpose says what a [Call] is for.
 type Purpose int
 
 const (
@@ -55,15 +55,15 @@ const (
 	Runs Purpose = iota
 	// Begins is the session's BEGIN.
 	Begins
-	// Commits is its COMMIT.
+	// Commits is the session's COMMIT.
 	Commits
-	// RollsBack is its ROLLBACK.
+	// RollsBack is the session's ROLLBACK.
 	RollsBack
 	// Adopts makes the session's transaction a bun.Tx.
 	Adopts
 )
 
-// Text is the statement that stands for it.
+// Text is the statement that begins or ends the transaction.
 func (p Purpose) Text() string {
 	return [...]string{Begins: "BEGIN", Commits: "COMMIT", RollsBack: "ROLLBACK"}[p]
 }
@@ -72,32 +72,32 @@ type callKey struct{}
 
 // CallOf returns the call in a context, nil for none.
 func CallOf(ctx context.Context) *Call {
-	if of, ok := ctx.(*Call); ok {
-		return of
+	if call, ok := ctx.(*Call); ok {
+		return call
 	}
-	of, _ := ctx.Value(callKey{}).(*Call)
-	return of
+	call, _ := ctx.Value(callKey{}).(*Call)
+	return call
 }
 
 // callOf returns the call in a context that is for this connection, nil for none.
 func (c *Conn) callOf(ctx context.Context) *Call {
-	if of := CallOf(ctx); of != nil && of.On == c {
-		return of
+	if call := CallOf(ctx); call != nil && call.On == c {
+		return call
 	}
 	return nil
 }
 
-// madeOf is how a text was made that is about to be sent for a call, which may be nil. What is
-// sent instead of the call's own text was made by nobody.
-func madeOf(of *Call, query, sent string) prepared.Made {
-	if of == nil || query != sent {
-		return prepared.Made{}
+// originOf returns the origin of the text that is about to be sent. A text that differs
+// from the call's own text has none.
+func originOf(call *Call, query, sent string) prepared.Origin {
+	if call == nil || query != sent {
+		return prepared.Origin{}
 	}
-	return of.Made
+	return call.Origin
 }
 
-// Value returns the call itself for its key, and otherwise what the caller's context
-// has.
+// Value returns the call itself for callKey, and otherwise the value of the caller's
+// context.
 func (c *Call) Value(key any) any {
 	if key == (callKey{}) {
 		return c
@@ -105,12 +105,13 @@ func (c *Call) Value(key any) any {
 	return c.Caller.Value(key)
 }
 
-// Deadline is the caller's.
+// Deadline is the caller's deadline.
 func (c *Call) Deadline() (deadline time.Time, ok bool) { return c.Caller.Deadline() }
 
-// Done is the caller's, but for a query: database/sql would keep a goroutine and a
-// context for each result, to close it when its context ends. The session closes what is
-// left open; rows that only their user and database/sql can close end with stop.
+// Done is the caller's channel, except for a query. If a query's context could end,
+// database/sql would start a goroutine for each result, to close the result at that
+// moment. So Done is nil for rows, which the session closes by itself, and Result.stop for
+// a single row, which only its user and database/sql can close.
 func (c *Call) Done() <-chan struct{} {
 	if c.Result != nil {
 		return c.Result.stop

@@ -14,82 +14,72 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/txstate"
 )
 
-// longIdle is less than the second after which pgx asks the server whether it
-// is still there.
+// longIdle is a little less than one second. pgx pings the server when a connection was
+// idle for longer than a second.
 const longIdle = 900 * time.Millisecond
 
-// unrenderable starts what Bun puts into a statement in place of a value that
-// it can't write there, such as a string with a NUL for PostgreSQL.
+// unrenderable begins the text that Bun writes instead of a value that it can't write,
+// such as a string with a NUL for PostgreSQL.
 const unrenderable = "?!("
 
-// Conn is one connection, in the hands of one user at a time. What database/sql
-// calls, it serialises.
+// Conn is one connection. It has one user at a time; database/sql serialises its calls.
 type Conn struct {
 	inner     *severable
 	connector *Connector
 
-	// broken connections are not given back to the pool.
+	// broken is set when the connection must not be used again.
 	broken bool
-	// generation is its connector's when it was made.
+	// generation is the connector's generation at the time when the connection was made.
 	generation int64
-	// preparation decides which statements run prepared.
 	preparation
-	// group is nil unless sessions commit in groups here.
+	// group is nil unless sessions commit in groups on this connection.
 	group *groupcommit.Group
-	// unit is the unit of work that it is in the hands of, nil for none.
+	// unit is the unit of work that uses the connection, nil for none.
 	unit *Unit
-	// own is the transaction of the session that has the connection.
-	own *tx
-	// reading are the rows that were opened last and are not closed.
+	// sessionTx is the transaction of the session that uses the connection, nil for none.
+	sessionTx *tx
+	// reading is the result that was opened last, nil once it is closed.
 	reading *rows
-	// timer keeps the time of its statements.
+	// timer limits the statements of the connection.
 	timer deadline.Timer
-	// state is the transaction that it is in.
+	// state is the state of the connection's transaction.
 	state txstate.State
 }
 
-// outdated reports whether its server has turned out to be the primary no
-// longer since it was made.
+// outdated reports whether the server stopped being the primary after the connection was
+// made.
 func (c *Conn) outdated() bool { return c.generation != c.connector.generation.Current() }
 
-// sent gives an error that a driver returned for a statement its type, and
-// remembers what it means for the connection and its transaction.
-func (c *Conn) sent(query string, err error) error {
+// record notes what the result of a statement means for the connection and its
+// transaction. It returns the driver's error with its type.
+func (c *Conn) record(l *deadline.Limit, query string, err error) error {
 	if err == nil {
 		c.state.Succeeded(c.connector.Dialect, query)
 		return nil
 	}
-	if errors.Is(err, driver.ErrSkip) {
-		return err
-	}
-	verdict, err := c.typed(err)
-	if strings.Contains(query, unrenderable) {
-		err = c.connector.failure(dberr.ErrValue, err)
-	}
-	c.state.Failed(err, verdict.LosesTransaction || c.broken || c.overrules(query))
-	return err
-}
-
-// answered is sent for a statement that had a limit.
-func (c *Conn) answered(l *deadline.Limit, query string, err error) error {
-	if err == nil {
-		return c.sent(query, nil)
-	}
 	c.broken = c.broken || errors.Is(err, driver.ErrBadConn)
 	err = explain(l, c.connector, err)
 	if l.Late() {
-		// The driver gave the connection up; SQLite, which has none, may have
-		// rolled the transaction back.
+		// The driver has closed the connection. SQLite keeps it open, but may have rolled
+		// the transaction back.
 		c.broken = c.broken || !c.inner.Valid()
 		c.state.Failed(err, true)
 	}
-	c.abandoned(l)
-	return c.sent(query, err)
+	c.abandon(l)
+	if errors.Is(err, driver.ErrSkip) {
+		return err
+	}
+	verdict, err := c.judge(err)
+	if strings.Contains(query, unrenderable) {
+		err = c.connector.failure(dberr.ErrValue, err)
+	}
+	c.state.Failed(err, verdict.LosesTransaction || c.broken || c.hasOrRollback(query))
+	return err
 }
 
-// abandoned ends the work that the server still does for a caller who went
-// away. A connection that its driver kept open was not in the middle of any.
-func (c *Conn) abandoned(l *deadline.Limit) {
+// abandon has the server stop the statement of a caller who went away. If the driver kept
+// the connection open, no statement was running.
+func (c *Conn) abandon(l *deadline.Limit) {
 	if l.Context().Err() == nil || c.inner.Valid() {
 		return
 	}
@@ -97,9 +87,9 @@ func (c *Conn) abandoned(l *deadline.Limit) {
 	c.inner.Abandon(l.Caller())
 }
 
-// typed gives an error of the driver its type, and drops the connection if it is no
-// good after that.
-func (c *Conn) typed(err error) (engine.Verdict, error) {
+// judge gives an error of the driver its type. If the error costs the connection, judge
+// marks the connection as broken and tells the pool.
+func (c *Conn) judge(err error) (engine.Verdict, error) {
 	verdict, err := c.connector.typed(err)
 	refused := errors.Is(verdict.Kind, dberr.ErrReadOnly)
 	if refused && (c.state.ReadOnly || c.connector.Standby) {
@@ -116,8 +106,8 @@ func (c *Conn) typed(err error) (engine.Verdict, error) {
 	return verdict, err
 }
 
-// ofReadOnlySession tells a write that a session refused by its own nature from one
-// that the database refused.
+// ofReadOnlySession changes the kind of an error from ErrReadOnly to ErrReadOnlySession:
+// the session is read-only, the database accepts writes.
 func ofReadOnlySession(err error) error {
 	typed := (*dberr.Error)(nil)
 	if !errors.As(err, &typed) {
@@ -133,7 +123,7 @@ func (c *Conn) Close() error {
 	c.group.Close(c.broken)
 	defer c.connector.Live.remove(c)
 	defer c.timer.Close()
-	c.altered()
+	c.endSchemaChange()
 	_, err := c.connector.typed(c.inner.Close())
 	return err
 }
@@ -148,69 +138,69 @@ func (c *Conn) Prepare(query string) (driver.Stmt, error) {
 
 // PrepareContext prepares a statement for database/sql.
 func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if of := c.callOf(ctx); of != nil {
-		ctx = of.Caller
+	if call := c.callOf(ctx); call != nil {
+		ctx = call.Caller
 	}
 	if err := c.admits(ctx, query); err != nil {
 		return nil, err
 	}
-	l := c.limit(ctx)
+	l := c.newLimit(ctx)
 	defer l.End()
-	c.affects(query)
-	inner, err := c.inner.Prepare(l.Context(), c.spared(query))
+	c.noteEffects(query)
+	inner, err := c.inner.Prepare(l.Context(), c.withoutOrRollback(query))
 	if err != nil {
-		return nil, c.answered(l, query, err)
+		return nil, c.record(l, query, err)
 	}
 	return &stmt{Stmt: inner, conn: c, query: query}, nil
 }
 
 // ExecContext runs a statement without a result, or what a session's [Call] stands for.
 func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	of := c.callOf(ctx)
-	if of != nil && of.Does != Runs {
-		return driver.ResultNoRows, c.settle(of)
+	call := c.callOf(ctx)
+	if call != nil && call.Does != Runs {
+		return driver.ResultNoRows, c.beginOrEnd(call)
 	}
-	return c.exec(ctx, of, nil, query, args)
+	return c.exec(ctx, call, nil, query, args)
 }
 
-// told is the error of a session's statement. One by itself may have been stored for
-// all one knows.
-func (c *Conn) told(of *Call, err error) error {
-	if of != nil && of.Alone {
-		return c.unsettled(err)
+// orCommitUnknown returns the error of a statement. If the statement commits by itself and
+// got no answer, the error is [dberr.ErrCommitUnknown].
+func (c *Conn) orCommitUnknown(call *Call, err error) error {
+	if err == nil || call == nil || !call.Autocommit || !c.broken || c.connector.Judge(err).Answered {
+		return err
 	}
-	return err
+	return c.connector.failure(dberr.ErrCommitUnknown, err)
 }
 
-// exec runs a statement without a result, for a session if of is not nil: as it was
-// prepared by database/sql's user if by is not nil.
-func (c *Conn) exec(ctx context.Context, of *Call, by engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
-	if of != nil {
-		ctx = of.Caller
+// exec runs a statement without a result. call is nil for a statement that no session
+// sends. st is nil unless a user of database/sql prepared the statement.
+func (c *Conn) exec(ctx context.Context, call *Call, st engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
+	if call != nil {
+		ctx = call.Caller
 	}
 	if err := c.admits(ctx, query); err != nil {
-		return nil, c.told(of, err)
+		return nil, c.orCommitUnknown(call, err)
 	}
-	l := c.limit(ctx)
+	l := c.newLimit(ctx)
 	defer l.End()
 	m := c.measure(l, query)
-	result, err := c.execAdmitted(l, of, by, query, args)
-	return result, c.told(of, m.ran(result, c.answered(l, query, err)))
+	result, err := c.execAdmitted(l, call, st, query, args)
+	return result, c.orCommitUnknown(call, m.ran(result, c.record(l, query, err)))
 }
 
-func (c *Conn) execAdmitted(l *deadline.Limit, of *Call, by engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
-	if by != nil {
-		return by.Exec(l.Context(), args)
+func (c *Conn) execAdmitted(l *deadline.Limit, call *Call, st engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
+	if st != nil {
+		return st.Exec(l.Context(), args)
 	}
-	sent := c.spared(query)
-	run, err := c.plan(l.Context(), sent, madeOf(of, query, sent), len(args) > 0, true)
+	sent := c.withoutOrRollback(query)
+	run, err := c.plan(l.Context(), sent, originOf(call, query, sent), len(args) > 0, true)
 	if err != nil {
 		return nil, err
 	}
 	if run.entry != nil {
 		result, err := run.entry.Statement.Exec(l.Context(), run.args)
-		if !c.stale(l.Context(), run.entry, err) {
-			c.freed(run.entry)
+		if !c.runsAgainAsText(l.Context(), run.entry, err) {
+			c.freeStatement(run.entry)
 			return result, err
 		}
 	}
@@ -219,40 +209,42 @@ func (c *Conn) execAdmitted(l *deadline.Limit, of *Call, by engine.Stmt, query s
 	return result, err
 }
 
-// QueryContext runs a query. The rows are followed by the session whose [Call] it is.
+// QueryContext runs a query. If a session sends it, [Call.Result] follows its rows.
 func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	return c.query(ctx, c.callOf(ctx), nil, query, args)
 }
 
 // query is exec for a query.
-func (c *Conn) query(ctx context.Context, of *Call, by engine.Stmt, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if of != nil {
-		ctx = of.Caller
+func (c *Conn) query(ctx context.Context, call *Call, st engine.Stmt, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if call != nil {
+		ctx = call.Caller
 	}
 	if err := c.admits(ctx, query); err != nil {
-		return nil, c.told(of, err)
+		return nil, c.orCommitUnknown(call, err)
 	}
-	answer := &rows{conn: c, call: of}
-	c.begins(ctx, &answer.limit)
-	answer.measured = c.measure(&answer.limit, query)
-	inner, from, err := c.queryAdmitted(&answer.limit, of, by, query, args)
-	rows, err := answer.opened(inner, err, from)
-	return rows, c.told(of, err)
+	result := &rows{conn: c, call: call}
+	c.startLimit(ctx, &result.limit)
+	result.measured = c.measure(&result.limit, query)
+	inner, statement, err := c.queryAdmitted(&result.limit, call, st, query, args)
+	opened, err := result.opened(inner, err, statement)
+	return opened, c.orCommitUnknown(call, err)
 }
 
-func (c *Conn) queryAdmitted(l *deadline.Limit, of *Call, by engine.Stmt, query string, args []driver.NamedValue) (inner driver.Rows, from *entry, err error) {
-	if by != nil {
-		inner, err = by.Query(l.Context(), args)
+// queryAdmitted returns the driver's rows, and the prepared statement of this package that
+// gives them, nil for a query that ran as text.
+func (c *Conn) queryAdmitted(l *deadline.Limit, call *Call, st engine.Stmt, query string, args []driver.NamedValue) (inner driver.Rows, statement *entry, err error) {
+	if st != nil {
+		inner, err = st.Query(l.Context(), args)
 		return inner, nil, err
 	}
-	sent := c.spared(query)
-	run, err := c.plan(l.Context(), sent, madeOf(of, query, sent), len(args) > 0, false)
+	sent := c.withoutOrRollback(query)
+	run, err := c.plan(l.Context(), sent, originOf(call, query, sent), len(args) > 0, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	if run.entry != nil {
 		inner, err := run.entry.Statement.Query(l.Context(), run.args)
-		if !c.stale(l.Context(), run.entry, err) {
+		if !c.runsAgainAsText(l.Context(), run.entry, err) {
 			return inner, run.entry, err
 		}
 	}
@@ -265,10 +257,10 @@ func (c *Conn) queryAdmitted(l *deadline.Limit, of *Call, by engine.Stmt, query 
 	return inner, nil, err
 }
 
-// Ping asks the server for an answer. driver.ErrBadConn says that the connection is no
-// good, and another may be asked.
+// Ping asks the server for an answer. driver.ErrBadConn means that this connection is
+// broken and that the caller may ping another one.
 func (c *Conn) Ping(ctx context.Context) error {
-	l := c.limit(ctx)
+	l := c.newLimit(ctx)
 	defer l.End()
 	err := explain(l, c.connector, c.inner.Ping(l.Context()))
 	if err == nil {
@@ -276,67 +268,66 @@ func (c *Conn) Ping(ctx context.Context) error {
 	}
 	if errors.Is(err, driver.ErrBadConn) {
 		c.broken = true
-		return err // a ping may be repeated on another connection
+		return err
 	}
-	_, err = c.typed(err)
+	_, err = c.judge(err)
 	return err
 }
 
-// Ready makes the connection ready for its next user; see pool.Conn.
-func (c *Conn) Ready(ctx context.Context, idle time.Duration, ask bool) error {
-	if !c.sound() || c.changes.settings {
+// Checkout makes the connection ready for its next user; see pool.Conn.
+func (c *Conn) Checkout(ctx context.Context, idle time.Duration, ping bool) error {
+	if !c.usable() || c.changes.settings {
 		return driver.ErrBadConn
 	}
-	// pgx asks the server when the connection was idle for a second; everything
-	// else is done at once, and needs no limit.
+	// Only pgx, and only after a long idle time, waits for the server in Reset.
 	if idle > longIdle {
-		l := c.limit(ctx)
+		l := c.newLimit(ctx)
 		defer l.End()
 		ctx = l.Context()
 	}
 	if err := c.inner.Reset(ctx); err != nil {
 		return err
 	}
-	if c.changes.unknown && c.forget(ctx) != nil || (ask || c.connector.PrePing) && c.Ping(ctx) != nil {
+	if c.changes.unknown && c.forget(ctx) != nil || (ping || c.connector.PrePing) && c.Ping(ctx) != nil {
 		return driver.ErrBadConn
 	}
 	return nil
 }
 
-// forget ends what the unit of work before may have changed out of sight.
+// forget resets the settings that a function or procedure of the previous unit of work may
+// have changed.
 func (c *Conn) forget(ctx context.Context) error {
-	l := c.limit(ctx)
+	l := c.newLimit(ctx)
 	defer l.End()
 	err := c.inner.Forget(l.Context())
 	c.changes.unknown = err != nil
 	return err
 }
 
-// Returned ends what its user did with the connection, and reports whether it may be
-// used again; see pool.Conn.
-func (c *Conn) Returned() bool {
+// Checkin ends the connection's use, and reports whether it may be used again; see
+// pool.Conn.
+func (c *Conn) Checkin() bool {
 	c.group.HandOver(!c.broken)
-	c.unit, c.own, c.reading = nil, nil, nil
+	c.unit, c.sessionTx, c.reading = nil, nil, nil
 	c.endChanges()
 	c.state.Reset()
-	return c.sound() && !c.changes.settings
+	return c.usable() && !c.changes.settings
 }
 
-// Serves tells the connection for which unit of work it runs statements, until it is
-// returned.
+// Serves sets the unit of work whose statements the connection runs until Checkin.
 func (c *Conn) Serves(unit *Unit) { c.unit = unit }
 
-// Broken reports whether the connection is lost, or not to be used again.
+// Broken reports whether the connection is lost or must not be used again.
 func (c *Conn) Broken() bool { return c.broken }
 
-// Discard keeps the connection from being used again once it is returned.
+// Discard has Checkin refuse the connection.
 func (c *Conn) Discard() { c.broken = true }
 
-// LeavesGroup commits what units of work of sessions left open to share a COMMIT, for a
-// user who can't join them.
-func (c *Conn) LeavesGroup() { c.group.Commit() }
+// CommitGroup commits the transaction that sessions left open to share its COMMIT. Users
+// who are no sessions can't join it.
+func (c *Conn) CommitGroup() { c.group.Commit() }
 
-func (c *Conn) sound() bool {
+func (c *Conn) usable() bool {
 	if c.broken || c.outdated() {
 		return false
 	}
@@ -345,19 +336,19 @@ func (c *Conn) sound() bool {
 
 // CheckNamedValue prepares an argument that database/sql hands to the driver.
 func (c *Conn) CheckNamedValue(value *driver.NamedValue) error {
-	value.Value = momentOf(value.Value)
+	value.Value = inUTC(value.Value)
 	return c.inner.CheckValue(value)
 }
 
-// stmt is a prepared statement of a conn.
+// stmt is a statement that a user of database/sql prepared.
 type stmt struct {
 	engine.Stmt
 	conn  *Conn
 	query string
 }
 
-// errNoContext answers the calls without a context of an interface of
-// database/sql's, which does not make them.
+// errNoContext is the error of the methods without a context that driver.Stmt requires.
+// database/sql does not call them.
 var errNoContext = errors.New("dbmodule: run statement: there is no context")
 
 func (s *stmt) Exec([]driver.Value) (driver.Result, error) { return nil, errNoContext }

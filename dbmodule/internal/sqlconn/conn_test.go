@@ -126,7 +126,7 @@ func TestStatementsAreNeverRepeatedBehindTheCallersBack(t *testing.T) {
 		require.ErrorIs(t, err, dberr.ErrUnavailable)
 		require.NotErrorIs(t, err, driver.ErrBadConn)
 		assert.Equal(t, 1, f.execs)
-		assert.False(t, f.last.Returned(), "nobody gets the connection again")
+		assert.False(t, f.last.Checkin(), "nobody gets the connection again")
 	}
 }
 
@@ -155,7 +155,7 @@ func TestWhoWentAwayIsNotToldThatTheDatabaseIsGone(t *testing.T) {
 			require.ErrorIs(t, err, context.Canceled)
 			require.NotErrorIs(t, err, dberr.ErrUnavailable)
 			_ = conn.Close()
-			assert.False(t, f.last.Returned(), "nobody gets the connection again")
+			assert.False(t, f.last.Checkin(), "nobody gets the connection again")
 		})
 	}
 }
@@ -191,7 +191,7 @@ func TestCommitOutcomes(t *testing.T) {
 				assert.NotErrorIs(t, err, driver.ErrBadConn)
 				assert.Equal(t, 1, f.commits)
 				if test.unknown {
-					assert.False(t, f.last.Returned(), "nobody gets the connection again")
+					assert.False(t, f.last.Checkin(), "nobody gets the connection again")
 				}
 			}
 		})
@@ -267,7 +267,7 @@ func TestCallsBeginAndEndTransactions(t *testing.T) {
 	require.ErrorIs(t, s.run(t.Context()), dberr.ErrPendingRollback, "a session's transaction ends with its first error")
 	require.ErrorIs(t, s.call(sqlconn.Commits), dberr.ErrPendingRollback)
 	assert.Equal(t, 1, f.commits)
-	assert.True(t, s.conn.Returned())
+	assert.True(t, s.conn.Checkin())
 	require.NoError(t, s.run(t.Context()), "the next user has nothing to do with it")
 }
 
@@ -287,12 +287,12 @@ func TestACallForAnotherConnectionIsAnyContext(t *testing.T) {
 	require.NoError(t, one.call(sqlconn.Commits), "a context around a call is the call")
 }
 
-func TestAloneStatementsThatMayBeStoredSaySo(t *testing.T) {
+func TestAutocommittedStatementsThatMayBeStoredSaySo(t *testing.T) {
 	t.Parallel()
-	for alone, want := range map[bool]error{true: dberr.ErrCommitUnknown, false: dberr.ErrUnavailable} {
+	for autocommit, want := range map[bool]error{true: dberr.ErrCommitUnknown, false: dberr.ErrUnavailable} {
 		f := &fakeDriver{execErr: io.ErrUnexpectedEOF}
 		s := f.session(t, dburl.PostgreSQL)
-		require.ErrorIs(t, s.run(&sqlconn.Call{Caller: t.Context(), On: s.conn, Alone: alone}), want)
+		require.ErrorIs(t, s.run(&sqlconn.Call{Caller: t.Context(), On: s.conn, Autocommit: autocommit}), want)
 	}
 }
 

@@ -26,14 +26,14 @@ type Settings struct {
 	// ConnectTimeout bounds an attempt to connect, StatementTimeout a wait for an
 	// answer; 0 does not.
 	ConnectTimeout, StatementTimeout time.Duration
-	// Shapes are the statements that the database's connections prepare, each at most
-	// StatementCache of them. nil makes ones of the Connector's own.
+	// Shapes are the statements that the database's connections prepare; nil makes new ones.
+	// Each connection keeps at most StatementCache statements prepared.
 	Shapes         *prepared.Shapes
 	StatementCache int
-	// Standby is set for a server that takes no writes, as it should.
+	// Standby is set for a replica, which is expected to refuse writes.
 	Standby bool
-	// Queue, if not nil, lets units of work of sessions commit in groups.
-	Queue *groupcommit.Queue
+	// Groups, if not nil, lets units of work of sessions commit in groups.
+	Groups *groupcommit.Coordinator
 	// Live, if not nil, counts the connections that are open.
 	Live *Live
 	// Listeners are told what is done.
@@ -43,7 +43,7 @@ type Settings struct {
 // Connector makes connections to one server. It is safe for concurrent use.
 type Connector struct {
 	Settings
-	// generation is turned when the server is found to be the primary no longer.
+	// generation is turned when the server stops being the primary.
 	generation cluster.Generation
 	lost       func()
 }
@@ -56,15 +56,16 @@ func NewConnector(s Settings) *Connector {
 	return &Connector{Settings: s, lost: func() {}}
 }
 
-// WhenLost has f called when a connection turns out to have lost its server. It is
-// called before the first connection is made.
+// WhenLost sets the function that is called when a connection has lost its server. Call it
+// before the first connection is made.
 func (c *Connector) WhenLost(f func()) { c.lost = f }
 
-// Demoted condemns the connections made so far: their server is the primary no longer.
+// Demoted has no connection used again that was made so far: their server is no longer the
+// primary.
 func (c *Connector) Demoted() { c.generation.Turn() }
 
-// Connect makes a connection within the connect timeout. How long its caller
-// would wait for one that is in use does not count here.
+// Connect makes a connection within the connect timeout. That limit does not include the
+// caller's wait for a place in the pool.
 func (c *Connector) Connect(ctx context.Context) (*Conn, error) {
 	if c.ConnectTimeout > 0 {
 		var cancel context.CancelFunc
@@ -80,15 +81,15 @@ func (c *Connector) Connect(ctx context.Context) (*Conn, error) {
 		inner: &severable{Conn: inner}, connector: c, generation: generation,
 		preparation: preparation{statements: newStatements(c.Shapes, c.StatementCache, inner.ClosesLate())},
 	}
-	made.group = c.Queue.On(made.inner)
+	made.group = c.Groups.Group(made.inner)
 	if err := c.Live.add(made); err != nil {
 		return nil, errors.Join(err, made.Close())
 	}
 	return made, nil
 }
 
-// unconnected types the error of an attempt to connect. One that ran out of
-// time found the server unavailable, whoever set the time.
+// unconnected gives the error of an attempt to connect its type. After a timeout of the
+// caller or of the connect timeout the error is ErrUnavailable.
 func (c *Connector) unconnected(err error) error {
 	_, err = c.typed(err)
 	var typed *dberr.Error
@@ -98,8 +99,8 @@ func (c *Connector) unconnected(err error) error {
 	return err
 }
 
-// typed gives an error of the driver its type, and says what else it means.
+// typed gives an error of the driver its type, and returns the engine's verdict on it.
 func (c *Connector) typed(err error) (engine.Verdict, error) { return c.Judge.Typed(c.Engine, err) }
 
-// failure is an error of that kind, caused by err.
+// failure makes an error of that kind with err as its cause.
 func (c *Connector) failure(kind, err error) *dberr.Error { return c.Judge.Error(c.Engine, kind, err) }

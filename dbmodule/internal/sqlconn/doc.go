@@ -1,18 +1,20 @@
 // Package sqlconn has the one driver.Conn of the project. Every statement of every path
-// (sessions, bun.DB, bun.Tx, rows) passes a [Conn], so it is where
+// (sessions, bun.DB, bun.Tx, rows) passes a [Conn]. So this is the place that
 //
-//   - errors get their type,
-//   - a statement that reached the driver is never repeated behind the
-//     caller's back (database/sql repeats on driver.ErrBadConn, and pgx
-//     answers that for statements the server may have run),
-//   - a transaction that lost statements can't be committed,
-//   - a commit whose outcome is unknown is told apart from a failed one,
-//   - connections to a server that is gone or turned read-only are not used again,
-//   - no answer is waited for without a limit,
-//   - a statement whose caller went away ends on the server too,
-//   - statements run prepared where that means the same,
-//   - units of work share a COMMIT where package groupcommit says so.
+//   - gives errors their type,
+//   - never sends a statement twice behind the caller's back (database/sql sends it again
+//     after driver.ErrBadConn, and pgx returns that also for statements that the server
+//     may have run),
+//   - refuses to commit a transaction that lost statements,
+//   - reports a COMMIT without an answer as ErrCommitUnknown, not as failed,
+//   - drops connections whose server is gone or became read-only,
+//   - limits each wait for an answer,
+//   - cancels the statement of a caller who went away, also on the server,
+//   - runs statements prepared where the result is the same,
+//   - lets units of work share a COMMIT where package groupcommit allows it.
 //
-// A statement goes one way: it is admitted, gets its limit, is prepared or not, runs
-// on the engine's connection, its error is judged, and whoever listens is told.
+// A statement takes these steps: admits decides whether it may be sent now; newLimit starts
+// its time limit; plan decides whether it runs prepared; the engine's connection runs it;
+// record notes what the result means for the transaction and the connection; measured
+// tells the log and the observers.
 package sqlconn

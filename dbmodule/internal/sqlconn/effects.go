@@ -6,37 +6,34 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// changes is what the statements of the unit of work that has a connection have
-// changed besides rows. What is prepared was read before that, so the rest of the
-// unit runs as text.
+// changes says what the statements of the current unit of work have changed besides rows.
+// Statements were prepared before these changes, so the rest of the unit runs as text.
 type changes struct {
-	// asText is set for all of them.
+	// asText is set after any of these changes.
 	asText bool
-	// settings is set when a setting was changed for as long as the connection
-	// lives. It is closed when it is given back, so that whoever comes next has the
-	// settings that they expect.
+	// settings is set when a setting was changed for the rest of the connection's life. The
+	// connection is closed after the unit, so that its next user gets the usual settings.
 	settings bool
-	// unknown is set when a procedure or a function ran that may have changed
-	// anything. What was prepared before is prepared again after the unit, and the engine
-	// forgets settings before the next.
+	// unknown is set when a procedure or a function ran that may have changed anything. After
+	// the unit, all statements are prepared again and the engine resets settings.
 	unknown bool
-	// schema is set once a statement was DDL, altering until that is stored or
-	// undone.
+	// schema is set once a statement was DDL. altering is set from then on until the change
+	// is stored or rolled back.
 	schema, altering bool
 }
 
-// preparation is what decides whether a connection's statements run prepared.
+// preparation decides whether a connection's statements run prepared.
 type preparation struct {
-	// statements are prepared ones; nil when none are kept.
+	// statements are the prepared statements, nil if the connection keeps none.
 	statements *statements
-	// changes are the unit of work's.
+	// changes are those of the current unit of work.
 	changes changes
-	// learnt is set once the session behind the connection was asked.
-	learnt bool
+	// poolerChecked is set once it is known whether a pooler stands before the server.
+	poolerChecked bool
 }
 
-// affects notes what a text that is about to run changes.
-func (c *Conn) affects(query string) {
+// noteEffects notes what a text that is about to run changes.
+func (c *Conn) noteEffects(query string) {
 	effects := sqltext.EffectsOf(c.connector.Dialect, query)
 	if effects == 0 {
 		return
@@ -46,49 +43,49 @@ func (c *Conn) affects(query string) {
 	c.changes.unknown = c.changes.unknown || effects.Has(sqltext.Unknown)
 	if effects.Has(sqltext.Schema) {
 		c.changes.schema = true
-		c.beginsAltering()
+		c.beginSchemaChange()
 	}
 }
 
-func (c *Conn) beginsAltering() {
+func (c *Conn) beginSchemaChange() {
 	if !c.changes.altering {
 		c.changes.altering = true
 		c.connector.Shapes.BeginChange()
 	}
 }
 
-// altered is called when the schema that a unit of work changed is stored, or undone:
-// after the statement, or at the end of the transaction.
-func (c *Conn) altered() {
+// endSchemaChange is called when a change of the schema is stored or rolled back: after
+// the statement, or at the end of the transaction.
+func (c *Conn) endSchemaChange() {
 	if c.changes.altering {
 		c.changes.altering = false
 		c.connector.Shapes.EndChange()
 	}
 }
 
-// affected is called when a text has run. DDL outside a transaction that this
-// package knows is stored by then, or by a COMMIT as text.
-func (c *Conn) affected(query string) {
+// noteRan is called after a text has run. Outside a transaction DDL is stored by then. A
+// user of database/sql may also have sent BEGIN as text: then COMMIT as text stores the DDL.
+func (c *Conn) noteRan(query string) {
 	if !c.changes.schema || c.state.InTx() {
 		return
 	}
 	if !c.changes.altering && strings.EqualFold(sqltext.FirstWord(c.connector.Dialect, query), "COMMIT") {
-		c.beginsAltering()
+		c.beginSchemaChange()
 	}
-	c.altered()
+	c.endSchemaChange()
 }
 
-// end ends the transaction, whatever came of it.
-func (c *Conn) end() {
+// endTx notes that the transaction has ended, by COMMIT, ROLLBACK or a lost connection.
+func (c *Conn) endTx() {
 	c.state.End()
-	c.altered()
+	c.endSchemaChange()
 }
 
-// endChanges is called when the unit of work gives the connection back.
+// endChanges is called when the unit of work releases the connection.
 func (c *Conn) endChanges() {
-	c.altered()
+	c.endSchemaChange()
 	if c.changes.unknown {
-		c.statements.outdate()
+		c.statements.prepareAllAgain()
 	}
 	c.changes = changes{settings: c.changes.settings, unknown: c.changes.unknown}
 }

@@ -16,15 +16,14 @@ import (
 // statementTimeoutKey is the context's key for WithStatementTimeout.
 type statementTimeoutKey struct{}
 
-// WithStatementTimeout returns a context whose statements have a time limit of
-// their own instead of DATABASE_STATEMENT_TIMEOUT: a longer one for a report,
-// 0 for none. The context's own deadline holds beside it.
+// WithStatementTimeout returns a context whose statements have this time limit instead of
+// DATABASE_STATEMENT_TIMEOUT; 0 is no limit. The context's deadline still applies.
 func WithStatementTimeout(ctx context.Context, limit time.Duration) context.Context {
 	return context.WithValue(ctx, statementTimeoutKey{}, limit)
 }
 
-// statementTimeout is how long an answer to a statement with that context may take: the
-// context's own time, or else the connection's.
+// statementTimeout is the time limit of a statement with that context: the one of
+// WithStatementTimeout, or else the connection's.
 func (c *Conn) statementTimeout(ctx context.Context) time.Duration {
 	if after, ok := ctx.Value(statementTimeoutKey{}).(time.Duration); ok {
 		return after
@@ -32,20 +31,16 @@ func (c *Conn) statementTimeout(ctx context.Context) time.Duration {
 	return c.connector.StatementTimeout
 }
 
-// newLimit returns the limit of a statement with that context.
+// newLimit starts the limit of a statement.
 func (c *Conn) newLimit(ctx context.Context) *deadline.Limit {
-	return deadline.New(ctx, nil, c.statementTimeout(ctx), &c.timer)
-}
-
-// limit is newLimit for a statement in a transaction that others may share.
-func (c *Conn) limit(ctx context.Context) *deadline.Limit {
 	l := new(deadline.Limit)
-	c.begins(ctx, l)
+	c.startLimit(ctx, l)
 	return l
 }
 
-// begins is limit for one that is a part of something else.
-func (c *Conn) begins(ctx context.Context, l *deadline.Limit) {
+// startLimit is newLimit for a limit that the caller has allocated. In a transaction that
+// others share, a statement may go on a moment after its caller has left.
+func (c *Conn) startLimit(ctx context.Context, l *deadline.Limit) {
 	derive := groupcommit.WithGrace
 	if !c.group.IsOpen() || ctx.Done() == nil {
 		derive = nil
@@ -53,40 +48,27 @@ func (c *Conn) begins(ctx context.Context, l *deadline.Limit) {
 	l.Begin(ctx, derive, c.statementTimeout(ctx), &c.timer)
 }
 
-// kept stops a limit whose transaction goes on, and returns it for COMMIT or
-// ROLLBACK. A session's own transaction gives it up: the statement that ends it
-// brings a context of its own.
-func kept(l *deadline.Limit, own bool) *deadline.Limit {
-	if own {
-		l.End()
-		return nil
-	}
+// endLimit returns a limit for COMMIT or ROLLBACK, which starts when one of them is sent.
+func (c *Conn) endLimit(ctx context.Context) *deadline.Limit {
+	l := deadline.New(ctx, nil, c.statementTimeout(ctx), &c.timer)
 	l.Stop()
 	return l
 }
 
-// explain gives the error that a driver made of an ended context its reason: the
-// time is up, or the caller has gone. Of the latter, a driver that closed the
-// connection for it says no more than that it is closed.
-func explain(l *deadline.Limit, of *Connector, err error) error {
+// explain replaces the error that a driver returned because the limit's context ended, by
+// the reason: the time limit was over, the caller's context ended, or Close ended the
+// connection. Some drivers say only that the connection is closed.
+func explain(l *deadline.Limit, connector *Connector, err error) error {
 	switch {
 	case err == nil || l.Context().Err() == nil || errors.Is(err, dberr.ErrDatabaseClosed):
 		return err
 	case l.Severed():
 		return errSevered
 	case l.Late():
-		return of.failure(dberr.ErrTimeout, errors.Join(
-			fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.After()), engine.WithoutBadConn(withoutContext(err))))
+		return connector.failure(dberr.ErrTimeout, errors.Join(
+			fmt.Errorf("no answer within DATABASE_STATEMENT_TIMEOUT=%s", l.After()), engine.WithoutBadConn(engine.WithoutContext(err))))
 	case errors.Is(err, driver.ErrBadConn):
 		return l.Caller().Err()
-	}
-	return err
-}
-
-// withoutContext drops an error that only repeats that a context ended.
-func withoutContext(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return nil
 	}
 	return err
 }

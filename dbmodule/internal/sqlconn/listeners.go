@@ -7,10 +7,9 @@ import (
 
 // Listeners are told what connections do; the zero value is nobody.
 type Listeners struct {
-	// Log is the log of statements, nil for none. It is told of all statements, and
-	// sees the values in them if ShowsValues is set. Rows logs the rows of results,
-	// nil for none.
-	Log         observe.Observer
+	// Log is the statement log, nil for none. It gets every statement, with its values if
+	// ShowsValues is set. Rows logs the rows of results, nil for none.
+	Log         *querylog.Log
 	ShowsValues bool
 	Rows        querylog.RowFunc
 	Observers   observe.Observers

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Live are the connections of a Database that are open, those in use and those in
-// its pools. A nil one counts none.
+// Live is the set of open connections of a Database: those in use and those idle in its
+// pools. A nil Live counts none.
 type Live struct {
 	mu   sync.Mutex
 	live map[*Conn]struct{}
-	// closing is set once nobody should open another.
+	// closing is set once the Database is closed: no connection is added any more.
 	closing bool
-	// empty is closed when closing is set and the last has been closed.
+	// empty is closed when closing is set and the last connection has been closed.
 	empty chan struct{}
 }
 
@@ -25,7 +25,8 @@ func NewLive() *Live {
 	return &Live{live: make(map[*Conn]struct{}), empty: make(chan struct{})}
 }
 
-// add refuses a connection of a Database that is closed, which its caller closes.
+// add adds a connection. If the Database is closed, it returns an error, and the caller
+// closes the connection.
 func (o *Live) add(c *Conn) error {
 	if o == nil {
 		return nil
@@ -39,7 +40,7 @@ func (o *Live) add(c *Conn) error {
 	return nil
 }
 
-// remove forgets a connection that is closed. It may be called again.
+// remove removes a closed connection. It may be called again.
 func (o *Live) remove(c *Conn) {
 	if o == nil {
 		return
@@ -55,9 +56,9 @@ func (o *Live) remove(c *Conn) {
 	}
 }
 
-// End waits until all connections are closed, which those in use are when they are
-// given back. When limit has passed or ctx ends it severs the others, and returns how
-// many. It may be called again.
+// End waits until all connections are closed; those in use are closed when they are
+// released. When limit has passed or ctx ends, it closes the others under their users'
+// hands, and returns how many. It may be called again.
 func (o *Live) End(ctx context.Context, limit time.Duration) (severed int) {
 	o.mu.Lock()
 	if !o.closing && len(o.live) == 0 {
@@ -86,7 +87,7 @@ func (o *Live) End(ctx context.Context, limit time.Duration) (severed int) {
 
 var errCloseTimeout = errors.New("dbmodule: close: DATABASE_CLOSE_TIMEOUT is over")
 
-// sever closes the connection whoever uses it, and ends what is waited for on it.
+// sever closes the connection although somebody uses it. A statement that runs is ended.
 func (c *Conn) sever() {
 	c.timer.Sever()
 	c.inner.sever()

@@ -11,32 +11,32 @@ import (
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
-// measured is a statement that observers are told of once it is answered. It
-// keeps what it needs by itself: rows may be closed by another goroutine, when
-// the unit of work is over.
+// measured is a statement whose time is measured, and which the log and the observers are
+// told of when it is done. It does not refer to the unit of work: another goroutine may
+// close the rows after the unit has ended.
 type measured struct {
 	query string
-	// to are those who are told, nil when there is nobody or all were told.
-	to *Listeners
-	// caller is the context of the statement, for the log; observers get that of the
-	// unit of work, which is nil if they are not to be told.
+	// listeners is nil if nobody listens, or once they were told.
+	listeners *Listeners
+	// caller is the statement's context, for the log. unit is the context of the unit of
+	// work, for the observers; nil if they are not told.
 	caller, unit context.Context
-	of           *Connector
+	connector    *Connector
 	session      uint64
 	limit        *deadline.Limit // knows how long the database takes
 	began        time.Time
 	err          error
-	// rows is how many were read or changed; counted says that this is known.
+	// rows is how many rows were read or changed. It is known if counted is set.
 	rows    int64
 	counted bool
 }
 
-// measure begins to measure a statement that is about to be sent with that limit.
+// measure starts to measure a statement that is about to be sent with that limit.
 func (c *Conn) measure(l *deadline.Limit, query string) measured {
 	return c.measureFor(l, c.unit, query)
 }
 
-// measureFor is measure for a unit of work that may have ended; nil is none.
+// measureFor is measure for a unit of work that may have ended by now; nil is no unit.
 func (c *Conn) measureFor(l *deadline.Limit, unit *Unit, query string) measured {
 	m := c.logFor(l, unit, query)
 	if len(c.connector.Observers) == 0 {
@@ -48,16 +48,16 @@ func (c *Conn) measureFor(l *deadline.Limit, unit *Unit, query string) measured 
 	case !observe.IsUnobserved(l.Caller()):
 		m.unit = l.Caller()
 	}
-	if m.unit != nil && m.to == nil {
+	if m.unit != nil && m.listeners == nil {
 		m.begin(&c.connector.Listeners)
 	}
 	return m
 }
 
-// logFor is measureFor for what the log alone is told: that a unit of work begins
-// or ends which shares its transaction with others.
+// logFor is measureFor for what only the log is told: the BEGIN and the end of a unit of
+// work that shares its transaction with others.
 func (c *Conn) logFor(l *deadline.Limit, unit *Unit, query string) measured {
-	m := measured{query: query, caller: l.Caller(), of: c.connector, limit: l}
+	m := measured{query: query, caller: l.Caller(), connector: c.connector, limit: l}
 	if unit != nil {
 		m.session = unit.Session
 	}
@@ -67,13 +67,13 @@ func (c *Conn) logFor(l *deadline.Limit, unit *Unit, query string) measured {
 	return m
 }
 
-// begin takes the time, for those who are going to be told.
-func (m *measured) begin(to *Listeners) {
-	m.to, m.began = to, time.Now()
+// begin starts the clock.
+func (m *measured) begin(listeners *Listeners) {
+	m.listeners, m.began = listeners, time.Now()
 	m.limit.Measure()
 }
 
-// failed remembers the first error of a statement that goes on, and returns it.
+// failed remembers the statement's first error, and returns err.
 func (m *measured) failed(err error) error {
 	if m.err == nil {
 		m.err = err
@@ -81,35 +81,37 @@ func (m *measured) failed(err error) error {
 	return err
 }
 
-// done tells of the statement, with the error that a driver returned in the end
-// unless there was one before, and returns that of the driver.
+// done tells the listeners about the statement and its first error: err, unless there was
+// one before. It returns err.
 func (m *measured) done(err error) error {
-	if m.to == nil || errors.Is(err, driver.ErrSkip) {
+	if m.listeners == nil || errors.Is(err, driver.ErrSkip) {
 		return err
 	}
 	_ = m.failed(err)
-	statement := observe.Statement{Engine: m.of.Engine, Session: m.session, Began: m.began, Took: time.Since(m.began), Waited: m.limit.Waited(), Err: m.err}
+	statement := observe.Statement{
+		Engine: m.connector.Engine, Session: m.session, Began: m.began, Took: time.Since(m.began), Waited: m.limit.Waited(), Err: m.err,
+	}
 	if m.counted {
 		statement = statement.WithRows(m.rows)
 	}
-	m.to.answered(m.caller, m.unit, m.of.Judge, statement, m.query)
-	m.to = nil
+	m.listeners.tell(m.caller, m.unit, m.connector.Judge, statement, m.query)
+	m.listeners = nil
 	return err
 }
 
 // ran is done for a statement that returns no rows.
 func (m *measured) ran(result driver.Result, err error) error {
-	if m.to != nil && err == nil && result != nil {
+	if m.listeners != nil && err == nil && result != nil {
 		n, unknown := result.RowsAffected()
 		m.rows, m.counted = n, unknown == nil
 	}
 	return m.done(err)
 }
 
-// answered tells of a statement: the log with the statement's context, and with its
-// values if it may show them; the observers with their unit of work's context, unless
-// that is nil, and without values.
-func (l *Listeners) answered(caller, unit context.Context, judge engine.Judge, statement observe.Statement, query string) {
+// tell tells the log and the observers about a statement. The log gets the statement's
+// context, and the values if it may show them. The observers get the context of their unit
+// of work, and no values; nil tells them nothing.
+func (l *Listeners) tell(caller, unit context.Context, judge engine.Judge, statement observe.Statement, query string) {
 	var errorText func(error) string
 	if statement.Err != nil {
 		errorText = judge.TextWithoutValues
@@ -127,10 +129,11 @@ func (l *Listeners) answered(caller, unit context.Context, judge engine.Judge, s
 	}
 }
 
-// raw is done with an error that has no type yet, which it returns as it is.
-func (m *measured) raw(of *Connector, err error) error {
-	if m.to != nil {
-		_, typed := of.typed(err)
+// doneUntyped is done for an error that has no type yet. The listeners get the error with
+// its type.
+func (m *measured) doneUntyped(err error) error {
+	if m.listeners != nil {
+		_, typed := m.connector.typed(err)
 		_ = m.done(typed)
 	}
 	return err

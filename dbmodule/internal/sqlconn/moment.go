@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// momentOf returns a time as Bun writes it into a statement: in UTC, and cut to
-// microseconds. Drivers by themselves drop the zone (PostgreSQL's timestamp), keep it
-// in a text that compares by its digits (SQLite), or let the server round.
-func momentOf(value any) any {
+// inUTC returns a time as Bun writes it into a statement: in UTC, and truncated to
+// microseconds. Other values are returned as they are. Without this, a driver would drop
+// the zone (PostgreSQL's timestamp), store it in a text that SQLite compares by its digits,
+// or let the server round.
+func inUTC(value any) any {
 	switch t := value.(type) {
 	case time.Time:
 		return t.UTC().Truncate(time.Microsecond)

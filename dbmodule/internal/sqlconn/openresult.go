@@ -9,12 +9,12 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// A connection serves one result at a time. PostgreSQL's and MySQL's drivers give a
-// connection up when they are handed another statement meanwhile; SQLite would run
-// it. A session answers the same on all of them: it refuses the statement before
+// A connection serves one result at a time. If a statement is sent while rows are open,
+// the drivers of PostgreSQL and MySQL close the connection, and SQLite's runs the
+// statement. A session does the same on all engines: it refuses the statement before
 // anything is sent.
 
-// admits says whether a statement may be sent now.
+// admits returns nil if a statement may be sent now, or the reason why not.
 func (c *Conn) admits(ctx context.Context, query string) error {
 	if err := c.admitsBesideRows(query); err != nil {
 		return err
@@ -28,8 +28,8 @@ func (c *Conn) admits(ctx context.Context, query string) error {
 	return c.admitsReading(query)
 }
 
-// admitsReading refuses DDL in a read-only session's transaction on MySQL, which would commit
-// the transaction and run it. What else writes is refused by the database.
+// admitsReading refuses DDL in a read-only session's transaction on MySQL: MySQL would
+// commit the transaction and run the DDL. The database itself refuses other writes.
 func (c *Conn) admitsReading(query string) error {
 	d := c.connector.Dialect
 	if d != sqltext.MySQL || !c.state.ReadOnly || !c.state.Strict || !sqltext.EffectsOf(d, query).Has(sqltext.Schema) {
@@ -42,28 +42,29 @@ func (c *Conn) admitsReading(query string) error {
 
 var errCommitsFirst = errors.New("the statement changes the schema, and MySQL would end the read-only transaction to run it")
 
-// admitsBesideRows refuses a statement while rows are open. In a transaction that
-// counts as a failed statement: who ignores the error does not commit without it.
-// The end of a savepoint closes the rows instead, as COMMIT and ROLLBACK do.
+// admitsBesideRows refuses a statement while rows are open. In a transaction this counts as
+// a failed statement, so that a caller who ignores the error can't commit without the
+// statement. The end of a savepoint closes the rows instead, as COMMIT and ROLLBACK do.
+// Outside sessions the driver decides.
 func (c *Conn) admitsBesideRows(query string) error {
 	open := c.reading
-	if open == nil || c.unit == nil && !c.inner.OneResult() { // whoever uses no session may do what the driver lets them
+	if open == nil || c.unit == nil && !c.inner.OneResult() {
 		return nil
 	}
 	if verb, _ := sqltext.SavepointOf(c.connector.Dialect, query); verb == sqltext.Release || verb == sqltext.RollbackTo {
-		return open.cut(errSavepointEnded)
+		return open.closeEarly(errSavepointEnded)
 	}
 	err := fmt.Errorf("dbmodule: run statement: %w", dberr.ErrRowsOpen)
 	c.state.Failed(err, false)
 	return err
 }
 
-// errSavepointEnded is what rows say to whoever reads on.
+// errSavepointEnded is the error of rows that are read after their savepoint has ended.
 var errSavepointEnded = errors.New("dbmodule: read row: the savepoint in which the rows were opened has ended, and closed them")
 
-// cut closes rows that their user has not closed, who is told why.
-func (r *rows) cut(why error) error {
+// closeEarly closes rows that their user still has open. Reading on returns why.
+func (r *rows) closeEarly(why error) error {
 	err := r.Close()
-	r.over = why
+	r.closed = why
 	return err
 }

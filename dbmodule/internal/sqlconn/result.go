@@ -4,15 +4,16 @@ import (
 	"sync/atomic"
 )
 
-// Result is the result of a query, as the session knows it that follows it: what is
-// still open at its end would keep the connection.
+// Result lets a session follow the result of a query: a result that is still open when the
+// session ends would keep the connection.
 type Result struct {
 	// User, if not nil, is told when the result is closed.
 	User interface{ ResultClosed() }
 
 	open atomic.Bool
-	// A row can only be closed by its user, and by database/sql once stop is closed;
-	// closed tells when that is done. Both are nil for a result of many rows.
+	// stop and closed are for a *sql.Row, and nil for *sql.Rows. A session can't close a
+	// row itself. It closes stop, which ends the row's context; then database/sql closes
+	// the row, and the connection closes closed.
 	stop, closed chan struct{}
 }
 
@@ -25,14 +26,14 @@ func (r *Result) IsRow() bool { return r.stop != nil }
 // IsOpen reports whether the result was opened and is not closed.
 func (r *Result) IsOpen() bool { return r.open.Load() }
 
-// Stop has database/sql close a row, and waits until it has. It is called once, for a
-// row that is open.
+// Stop has database/sql close the row, and waits until it is closed. It is called once, and
+// only for an open row.
 func (r *Result) Stop() {
 	close(r.stop)
 	<-r.closed
 }
 
-// ended is called by the connection when the result is closed, once.
+// ended is called once, by the connection, when the result is closed.
 func (r *Result) ended() {
 	r.open.Store(false)
 	if r.User != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// severable is an engine's connection that can be closed under the hands of whoever
-// uses it, as the end of [Database.Close] does. An engine's connection takes one
-// caller at a time; this makes whoever closes it wait for the call in progress.
+// severable is an engine's connection that can be closed while somebody uses it, as
+// [Database.Close] does at its time limit. An engine's connection takes one call at a
+// time; mu makes sever wait for the call that runs.
 type severable struct {
 	engine.Conn
 
@@ -26,8 +26,8 @@ type severable struct {
 // errSevered is the error of every use after sever.
 var errSevered = fmt.Errorf("dbmodule: use connection: %w", dberr.ErrDatabaseClosed)
 
-// sever closes the connection, and with it its results. Its server, or SQLite, rolls
-// back what is not committed.
+// sever closes the connection and its results. The server, or SQLite, rolls back what is not
+// committed.
 func (s *severable) sever() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,7 +36,7 @@ func (s *severable) sever() {
 	}
 	s.severed = true
 	for _, rows := range s.open {
-		_ = rows.Close() // what is left of it nobody reads
+		_ = rows.Close() // nobody reads the rest
 	}
 	s.open = nil
 	_ = s.Conn.Close() // a server that could not be told notices by itself
@@ -52,6 +52,7 @@ func (s *severable) enter() error {
 	return nil
 }
 
+// call calls f unless the connection is severed.
 func (s *severable) call(f func() error) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -60,23 +61,25 @@ func (s *severable) call(f func() error) error {
 	return f()
 }
 
-func (s *severable) Begin(ctx context.Context, opts engine.TxOptions) error {
+// get is call for a function with a result. If the connection is severed, the result is the
+// zero value.
+func get[T any](s *severable, f func() (T, error)) (result T, err error) {
 	if err := s.enter(); err != nil {
-		return err
+		return result, err
 	}
 	defer s.mu.Unlock()
-	return s.Conn.Begin(ctx, opts)
+	return f()
+}
+
+func (s *severable) Begin(ctx context.Context, opts engine.TxOptions) error {
+	return s.call(func() error { return s.Conn.Begin(ctx, opts) })
 }
 
 func (s *severable) Commit(ctx context.Context) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	return s.Conn.Commit(ctx)
+	return s.call(func() error { return s.Conn.Commit(ctx) })
 }
 
-// Rollback of a severed connection is done.
+// Rollback does nothing on a severed connection, which is rolled back.
 func (s *severable) Rollback(ctx context.Context) error {
 	if s.enter() != nil {
 		return nil
@@ -86,20 +89,16 @@ func (s *severable) Rollback(ctx context.Context) error {
 }
 
 func (s *severable) Exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	return s.Conn.Exec(ctx, query, args)
+	return get(s, func() (driver.Result, error) { return s.Conn.Exec(ctx, query, args) })
 }
 
-// Query keeps the result in mind until closeRows.
+// Query adds the result to open, until closeRows.
 func (s *severable) Query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	return s.opened(s.Conn.Query(ctx, query, args))
+	return get(s, func() (driver.Rows, error) { return s.opened(s.Conn.Query(ctx, query, args)) })
+}
+
+func (s *severable) QueryAnySettings(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return get(s, func() (driver.Rows, error) { return s.opened(s.Conn.QueryAnySettings(ctx, query, args)) })
 }
 
 func (s *severable) opened(rows driver.Rows, err error) (driver.Rows, error) {
@@ -117,7 +116,7 @@ func (s *severable) next(rows driver.Rows, dest []driver.Value) error {
 	return rows.Next(dest)
 }
 
-// closeRows closes a result of the connection's.
+// closeRows closes a result of the connection.
 func (s *severable) closeRows(rows driver.Rows) error {
 	if s.enter() != nil {
 		return nil
@@ -130,36 +129,16 @@ func (s *severable) closeRows(rows driver.Rows) error {
 }
 
 func (s *severable) Prepare(ctx context.Context, query string) (engine.Stmt, error) {
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	return s.prepared(s.Conn.Prepare(ctx, query))
+	return get(s, func() (engine.Stmt, error) { return s.prepared(s.Conn.Prepare(ctx, query)) })
 }
 
 func (s *severable) PrepareOwn(ctx context.Context, query string) (st engine.Stmt, parameters []uint32, err error) {
-	err = s.call(func() (err error) {
-		st, parameters, err = s.Conn.PrepareOwn(ctx, query)
-		return err
+	st, err = get(s, func() (engine.Stmt, error) {
+		inner, types, err := s.Conn.PrepareOwn(ctx, query)
+		parameters = types
+		return s.prepared(inner, err)
 	})
-	st, err = s.prepared(st, err)
 	return st, parameters, err
-}
-
-func (s *severable) QueryAnySettings(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.enter(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	return s.opened(s.Conn.QueryAnySettings(ctx, query, args))
-}
-
-func (s *severable) SettingsChanged() (changed bool) {
-	_ = s.call(func() error {
-		changed = s.Conn.SettingsChanged()
-		return nil
-	})
-	return changed
 }
 
 func (s *severable) prepared(st engine.Stmt, err error) (engine.Stmt, error) {
@@ -169,12 +148,13 @@ func (s *severable) prepared(st engine.Stmt, err error) (engine.Stmt, error) {
 	return &severableStmt{Stmt: st, on: s}, nil
 }
 
-func (s *severable) KeepsStatements(ctx context.Context) (keeps bool, err error) {
-	err = s.call(func() (err error) {
-		keeps, err = s.Conn.KeepsStatements(ctx)
-		return err
-	})
-	return keeps, err
+func (s *severable) SettingsChanged() bool {
+	changed, _ := get(s, func() (bool, error) { return s.Conn.SettingsChanged(), nil }) // false for a severed one
+	return changed
+}
+
+func (s *severable) KeepsStatements(ctx context.Context) (bool, error) {
+	return get(s, func() (bool, error) { return s.Conn.KeepsStatements(ctx) })
 }
 
 func (s *severable) Restart(ctx context.Context) error {
@@ -185,20 +165,12 @@ func (s *severable) Forget(ctx context.Context) error {
 	return s.call(func() error { return s.Conn.Forget(ctx) })
 }
 
-func (s *severable) Native(ctx context.Context) (conn any, err error) {
-	err = s.call(func() (err error) {
-		conn, err = s.Conn.Native(ctx)
-		return err
-	})
-	return conn, err
+func (s *severable) Native(ctx context.Context) (any, error) {
+	return get(s, func() (any, error) { return s.Conn.Native(ctx) })
 }
 
 func (s *severable) Control(ctx context.Context, statement string) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	return s.Conn.Control(ctx, statement)
+	return s.call(func() error { return s.Conn.Control(ctx, statement) })
 }
 
 func (s *severable) Ping(ctx context.Context) error {
@@ -218,11 +190,8 @@ func (s *severable) Reset(ctx context.Context) error {
 }
 
 func (s *severable) Valid() bool {
-	if s.enter() != nil {
-		return false
-	}
-	defer s.mu.Unlock()
-	return s.Conn.Valid()
+	valid, _ := get(s, func() (bool, error) { return s.Conn.Valid(), nil }) // false for a severed one
+	return valid
 }
 
 // Close closes the connection, unless it is severed.
@@ -238,12 +207,8 @@ func (s *severable) Close() error {
 func (s *severable) CommitFails() error { return s.call(s.Conn.CommitFails) }
 
 func (s *severable) SchemaUndoes(ctx context.Context) bool {
-	undoes := true
-	_ = s.call(func() error {
-		undoes = s.Conn.SchemaUndoes(ctx)
-		return nil
-	})
-	return undoes
+	undoes, err := get(s, func() (bool, error) { return s.Conn.SchemaUndoes(ctx), nil })
+	return undoes || err != nil
 }
 
 // severableStmt is a prepared statement of a severable connection.
@@ -253,22 +218,14 @@ type severableStmt struct {
 }
 
 func (st *severableStmt) Exec(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if err := st.on.enter(); err != nil {
-		return nil, err
-	}
-	defer st.on.mu.Unlock()
-	return st.Stmt.Exec(ctx, args)
+	return get(st.on, func() (driver.Result, error) { return st.Stmt.Exec(ctx, args) })
 }
 
 func (st *severableStmt) Query(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := st.on.enter(); err != nil {
-		return nil, err
-	}
-	defer st.on.mu.Unlock()
-	return st.on.opened(st.Stmt.Query(ctx, args))
+	return get(st.on, func() (driver.Rows, error) { return st.on.opened(st.Stmt.Query(ctx, args)) })
 }
 
-// Close of a severed connection's statement is done.
+// Close does nothing on a severed connection.
 func (st *severableStmt) Close() error {
 	if st.on.enter() != nil {
 		return nil

@@ -10,11 +10,11 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 )
 
-// What a connection does where units of work share a COMMIT. Package groupcommit decides
-// who does.
+// What a connection does when units of work share a COMMIT. Package groupcommit decides
+// which units share one.
 
-// admitsShared prepares for a statement that is about to be sent. One outside a
-// transaction has nothing to do with the group's, which is committed first.
+// admitsShared prepares for a statement that is about to be sent. Before a statement
+// outside a transaction, the group's open transaction is committed.
 func (c *Conn) admitsShared(ctx context.Context, query string) error {
 	if c.group.IsOpen() && !c.state.InTx() {
 		if c.group.Commit(); c.broken {
@@ -22,30 +22,30 @@ func (c *Conn) admitsShared(ctx context.Context, query string) error {
 		}
 	}
 	if c.state.Strict {
-		if err := c.group.OwnEnd(query); err != nil {
+		if err := c.group.RefusesEnd(query); err != nil {
 			return err
 		}
 	}
 	return c.admitsEffect(ctx, c.group.Effect(query, c.state.Strict, c.state.Touched()))
 }
 
-// admitsEffect prepares for what may concern others who share the transaction.
+// admitsEffect prepares for a statement that may affect other members of the group.
 func (c *Conn) admitsEffect(ctx context.Context, effect groupcommit.Effect) error {
 	switch effect {
 	case groupcommit.Leaves:
 		return c.leaveGroup(context.WithoutCancel(ctx))
 	case groupcommit.Refused:
-		err := c.group.Shared()
+		err := c.group.RefusedError()
 		c.state.Failed(err, false)
 		return err
 	}
 	return nil
 }
 
-// leaveGroup commits what others did in the transaction, and begins another for the
-// unit of work that has joined it and done nothing so far.
+// leaveGroup is for a unit of work that has joined a group and done nothing so far. It
+// commits the group's transaction, and begins another one for this unit alone.
 func (c *Conn) leaveGroup(ctx context.Context) error {
-	if err := c.group.EndPart(ctx, false); err != nil {
+	if err := c.group.EndSavepoint(ctx, false); err != nil {
 		c.state.Failed(err, true)
 		return c.connector.failure(dberr.ErrConflict, err)
 	}
@@ -63,14 +63,17 @@ func (c *Conn) leaveGroup(ctx context.Context) error {
 	return nil
 }
 
-// spared returns a statement as it is sent: OR ROLLBACK of a session does not undo what
-// others did in the transaction.
-func (c *Conn) spared(query string) string {
+// withoutOrRollback returns a statement as it is sent. In a session's statement OR ROLLBACK
+// is replaced, because SQLite would roll back the changes of others, too.
+func (c *Conn) withoutOrRollback(query string) string {
 	if !c.state.Strict {
 		return query
 	}
-	return c.group.Spared(query)
+	return c.group.WithoutOrRollback(query)
 }
 
-// overrules reports whether a statement that failed undoes all that its session did.
-func (c *Conn) overrules(query string) bool { return c.state.Strict && c.group.Overrules(query) }
+// hasOrRollback reports whether a failure of the statement rolls back its whole unit of
+// work.
+func (c *Conn) hasOrRollback(query string) bool {
+	return c.state.Strict && c.group.HasOrRollback(query)
+}

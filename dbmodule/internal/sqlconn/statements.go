@@ -15,44 +15,45 @@ import (
 type statements struct {
 	shapes *prepared.Shapes
 	cache  *prepared.Cache[preparedStatement]
-	// outdated is set when all are to be prepared again.
+	// outdated is set when all statements have to be prepared again.
 	outdated bool
-	// retired are to be closed, one whenever another is prepared, where that costs
-	// a trip to the server.
-	retired []*entry
-	late    bool
+	// closesLate is set if closing a statement costs a round trip to the server. Statements
+	// to close then wait in retired, and one of them is closed with each that is prepared.
+	closesLate bool
+	retired    []*entry
 }
 
 // preparedStatement is a statement that the engine keeps for a connection.
 type preparedStatement struct {
 	engine.Stmt
-	// parameters are those of PostgreSQL.
+	// parameters are the types of its parameters on PostgreSQL.
 	parameters prepared.Parameters
 	// args is memory for the values of the next run.
 	args []driver.NamedValue
 }
 
-// mostKept is how many values' memory a statement keeps.
-const mostKept = 32
+// mostArgs bounds the memory for values that a statement keeps.
+const mostArgs = 32
 
 type entry = prepared.Entry[preparedStatement]
 
-// newStatements returns nil if a connection is to keep none.
-func newStatements(shapes *prepared.Shapes, limit int, late bool) *statements {
+// newStatements returns nil for limit 0: the connection keeps no statements.
+func newStatements(shapes *prepared.Shapes, limit int, closesLate bool) *statements {
 	if limit <= 0 {
 		return nil
 	}
-	return &statements{shapes: shapes, cache: prepared.NewCache[preparedStatement](limit), late: late}
+	return &statements{shapes: shapes, cache: prepared.NewCache[preparedStatement](limit), closesLate: closesLate}
 }
 
-func (s *statements) outdate() {
+// prepareAllAgain has all statements prepared again before they run.
+func (s *statements) prepareAllAgain() {
 	if s != nil {
 		s.outdated = true
 	}
 }
 
-// renew forgets what was prepared for another schema or other settings.
-func (s *statements) renew() {
+// dropOutdated drops the statements that were prepared for another schema or other settings.
+func (s *statements) dropOutdated() {
 	s.close(s.cache.Renew(s.shapes.Schema())...)
 	if s.outdated {
 		s.outdated = false
@@ -60,11 +61,10 @@ func (s *statements) renew() {
 	}
 }
 
-// close closes statements. A server that answers to that is told when there is
-// something else to tell.
+// close closes statements, or retires them.
 func (s *statements) close(all ...*entry) {
 	for _, e := range all {
-		if s.late {
+		if s.closesLate {
 			s.retired = append(s.retired, e)
 			continue
 		}
@@ -72,7 +72,7 @@ func (s *statements) close(all ...*entry) {
 	}
 }
 
-// closeRetired closes one of those that wait.
+// closeRetired closes one retired statement.
 func (s *statements) closeRetired() {
 	if n := len(s.retired); n > 0 {
 		e := s.retired[n-1]
@@ -85,38 +85,39 @@ func (s *statements) closeRetired() {
 type execution struct {
 	conn  *Conn
 	query string
-	// entry is nil for one that runs as text.
+	// entry is the prepared statement, and args its values. entry is nil for a statement
+	// that runs as text.
 	entry *entry
 	args  []driver.NamedValue
-	// recognised is set for one that is to be prepared the next time.
+	// recognised is set for a statement that runs as text now and may be prepared the next
+	// time.
 	recognised *prepared.Statement
 }
 
-// plan decides how a statement is run, whose text was made so. with is set for one that has arguments, exec
-// for one whose rows nobody wants. An error is the statement's own. Otherwise the
-// caller calls ranAsText if it ran so.
-func (c *Conn) plan(ctx context.Context, query string, made prepared.Made, with, exec bool) (run execution, err error) {
+// plan decides how a statement is run. origin says how its text was written, hasArgs whether
+// it has arguments, and exec whether its rows are not wanted. An error is the statement's
+// error. Otherwise the caller runs the statement, and calls ranAsText if it ran as text.
+func (c *Conn) plan(ctx context.Context, query string, origin prepared.Origin, hasArgs, exec bool) (run execution, err error) {
 	run = execution{conn: c, query: query}
 	var st *prepared.Statement
-	if !with {
-		st = made.Recognise(c.connector.Dialect, query)
+	if !hasArgs {
+		st = origin.Recognise(c.connector.Dialect, query)
 	}
 	if st == nil {
-		c.affects(query)
+		c.noteEffects(query)
 		if !exec {
-			c.learn(ctx)
+			c.checkPooler(ctx)
 		}
 		return run, nil
 	}
 	if exec && st.ReturnsRows() && !c.inner.DiscardsRows() {
-		// MySQL's driver waits for descriptions of columns that MariaDB sends
-		// only once. PostgreSQL keeps the result that nobody reads, and its
-		// snapshot, until the transaction's next statement, which others wait
-		// for, such as CREATE INDEX CONCURRENTLY.
+		// MySQL's driver waits for descriptions of columns that MariaDB sends only once.
+		// PostgreSQL keeps the unread result and its snapshot until the transaction's next
+		// statement, and CREATE INDEX CONCURRENTLY of others waits for that.
 		st.Release()
 		return run, nil
 	}
-	c.learn(ctx)
+	c.checkPooler(ctx)
 	shapes := c.connector.Shapes
 	if c.statements == nil || !c.readsAlike() || shapes.Changing() {
 		st.Release()
@@ -136,13 +137,13 @@ func (c *Conn) plan(ctx context.Context, query string, made prepared.Made, with,
 		return run, err
 	}
 	run.entry, run.args = e, st.Arguments(e.Statement.args)
-	if len(run.args) <= mostKept {
+	if len(run.args) <= mostArgs {
 		e.Statement.args = run.args[:0]
 	}
 	return run, nil
 }
 
-// ranAsText notes what came of it.
+// ranAsText notes the result of a statement that ran as text.
 func (run *execution) ranAsText(err error) {
 	if run.recognised != nil {
 		if err == nil {
@@ -151,11 +152,12 @@ func (run *execution) ranAsText(err error) {
 		run.recognised.Release()
 		return
 	}
-	run.conn.affected(run.query)
+	run.conn.noteRan(run.query)
 }
 
-// freed is called when the rows of a prepared statement are closed.
-func (c *Conn) freed(e *entry) {
+// freeStatement is called when a prepared statement has run and its rows are closed; nil is
+// none.
+func (c *Conn) freeStatement(e *entry) {
 	if e == nil {
 		return
 	}
@@ -166,23 +168,24 @@ func (c *Conn) freed(e *entry) {
 	}
 }
 
-// learn asks for the session behind the connection before its first query. Where a
-// pooler hands sessions around, nothing is prepared.
-func (c *Conn) learn(ctx context.Context) {
-	if c.learnt {
+// checkPooler asks once, before the connection's first query, whether a pooler stands
+// before the server. A pooler may run the next transaction in another server session, which
+// does not have the prepared statements: then nothing is prepared.
+func (c *Conn) checkPooler(ctx context.Context) {
+	if c.poolerChecked {
 		return
 	}
 	keeps, err := c.inner.KeepsStatements(ctx)
-	if err != nil && !c.refused(err) {
-		return // it is asked again
+	if err != nil && !c.isLasting(err) {
+		return // the next query asks again
 	}
-	if c.learnt = true; !keeps {
+	if c.poolerChecked = true; !keeps {
 		c.statements = nil
 	}
 }
 
-// readsAlike reports whether values are read as they were when statements were
-// prepared. A setting that changed out of sight, in a function say, is noticed here.
+// readsAlike reports whether the session still reads values as it did when its statements
+// were prepared. Here it is noticed if a function has changed a setting.
 func (c *Conn) readsAlike() bool {
 	if !c.changes.asText && c.inner.SettingsChanged() {
 		c.changes.asText, c.changes.settings = true, true
@@ -190,11 +193,11 @@ func (c *Conn) readsAlike() bool {
 	return !c.changes.asText
 }
 
-// prepared returns the statement of a shape, nil when there is none to be had.
-// An error has cost the transaction.
+// prepared returns the prepared statement of a shape, or prepares it. It returns nil if the
+// statement can't be prepared, and an error if that has cost the transaction.
 func (c *Conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, error) {
 	s, now := c.statements, time.Now()
-	s.renew()
+	s.dropOutdated()
 	e, expired := s.cache.Get(shape, now)
 	if e != nil {
 		return e, nil
@@ -205,11 +208,11 @@ func (c *Conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, err
 	s.closeRetired()
 	inner, types, err := c.inner.PrepareOwn(ctx, shape.Text)
 	if err != nil {
-		if c.refused(err) {
+		if c.isLasting(err) {
 			s.shapes.Refuse(shape)
 		}
 		if c.inner.AbortsOnError() && c.state.InTx() {
-			return nil, err // as text it would have failed too
+			return nil, err // the text would have failed, too
 		}
 		return nil, nil
 	}
@@ -227,10 +230,9 @@ func (c *Conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, err
 	return e, nil
 }
 
-// refused tells what an engine says about a statement from what it says about
-// the moment, such as a lock that it waited for or a transaction that failed
-// before, and from a lost connection.
-func (c *Conn) refused(err error) bool {
+// isLasting reports whether the engine would return the error each time: not if the cause
+// passes, such as a lock, a transaction that failed before or a lost connection.
+func (c *Conn) isLasting(err error) bool {
 	verdict := c.connector.Judge(err)
 	for _, momentary := range [...]error{dberr.ErrConflict, dberr.ErrTimeout, dberr.ErrUnavailable, dberr.ErrPendingRollback} {
 		if errors.Is(verdict.Kind, momentary) {
@@ -240,11 +242,12 @@ func (c *Conn) refused(err error) bool {
 	return verdict.Code != ""
 }
 
-// stale tells the errors by which a server may refuse a statement that it once
-// prepared because its table changed or somebody threw it away. It is prepared anew
-// the next time. stale reports that the statement can run as text instead, which it
-// can't when the error cost a transaction in which something was done already.
-func (c *Conn) stale(ctx context.Context, e *entry, err error) bool {
+// runsAgainAsText handles the error of a prepared statement that the server may refuse
+// because the statement is outdated: its table has changed, or somebody has deallocated it.
+// Such a statement is dropped and prepared again the next time. runsAgainAsText reports
+// whether the caller should run the statement as text now. It does not if the error has cost
+// a transaction in which something was done before.
+func (c *Conn) runsAgainAsText(ctx context.Context, e *entry, err error) bool {
 	if err == nil {
 		return false
 	}
@@ -262,14 +265,14 @@ func (c *Conn) stale(ctx context.Context, e *entry, err error) bool {
 	return !c.state.InTx() || !c.inner.AbortsOnError() || c.beginAgain(ctx) == nil
 }
 
-// beginAgain begins a transaction anew in which nothing was done so far.
+// beginAgain begins the transaction again if nothing was done in it so far.
 func (c *Conn) beginAgain(ctx context.Context) error {
 	if !c.state.Fresh() {
 		return errBegun
 	}
 	err := c.inner.Restart(ctx)
 	if err != nil {
-		c.broken = true // who knows what it is in now
+		c.broken = true // the state of its transaction is not known
 		c.state.Failed(err, true)
 	}
 	return err

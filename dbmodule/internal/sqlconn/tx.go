@@ -13,34 +13,33 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
 )
 
-// RollbackTimeout bounds a ROLLBACK; past it the connection is dropped, which rolls back
-// as well.
+// RollbackTimeout limits a ROLLBACK. After it the connection is closed, which rolls back,
+// too.
 const RollbackTimeout = 5 * time.Second
 
 // tx is a transaction of a connection.
 type tx struct {
 	conn *Conn
-	// limit bounds COMMIT and ROLLBACK; its caller is the context that BeginTx
-	// was given, or for a session's own that of the statement.
+	// limit limits COMMIT and ROLLBACK. Its caller is the context of BeginTx, or for a
+	// session the context of the statement that ends the transaction.
 	limit *deadline.Limit
-	// outlives says that it is committed when its own unit of work has ended,
-	// and with that the context that it was begun with.
+	// outlives is set when the transaction stays open after its unit of work has ended, for
+	// others to join. unit is then a copy of that unit.
 	outlives bool
-	// unit is its unit of work, if it outlives that.
-	unit *Unit
+	unit     *Unit
 }
 
-// Commit answers nil only for a transaction that is stored whole. A
-// transaction that lost statements is rolled back instead; a commit whose
-// reply did not arrive is [dberr.ErrCommitUnknown], or [dberr.ErrUnavailable] when the
-// transaction could not write.
+// Commit returns nil only if the whole transaction is stored. A transaction that lost
+// statements is rolled back instead. A COMMIT that got no answer is
+// [dberr.ErrCommitUnknown], or [dberr.ErrUnavailable] if the transaction was read-only.
 func (t *tx) Commit() error {
 	_, err := t.commit(false)
 	return err
 }
 
-// commit is Commit for a session. Where that lets others share it, and they do, it
-// returns what the session waits for. With an error that is what undo returns.
+// commit is Commit for a session. If shares is set and others may share the COMMIT, it
+// returns the acknowledgement that the session waits for. With an error it returns what undo
+// returns.
 func (t *tx) commit(shares bool) (*groupcommit.Acknowledgement, error) {
 	if pending := t.conn.state.Pending(); pending != nil {
 		seen, err := t.undo()
@@ -56,15 +55,15 @@ func (t *tx) commit(shares bool) (*groupcommit.Acknowledgement, error) {
 	return nil, t.Store()
 }
 
-// share ends a unit of work that is committed together with others, or may be.
+// share ends a unit of work whose COMMIT others share, or may share.
 func (t *tx) share(g *groupcommit.Group) (*groupcommit.Acknowledgement, error) {
-	defer t.conn.end()
+	defer t.conn.endTx()
 	if g.Joined() {
 		defer t.limit.End()
 		t.limit.Start(0)
-		fails := t.conn.inner.CommitFails() // for all who share it
+		fails := t.conn.inner.CommitFails() // the shared COMMIT would fail for all members
 		m := t.conn.logFor(t.limit, t.conn.unit, "COMMIT")
-		if err := g.EndPart(context.WithoutCancel(t.limit.Context()), fails != nil); err != nil {
+		if err := g.EndSavepoint(context.WithoutCancel(t.limit.Context()), fails != nil); err != nil {
 			return nil, m.done(t.conn.connector.failure(dberr.ErrConflict, err))
 		}
 		_, fails = t.conn.connector.typed(fails)
@@ -72,11 +71,11 @@ func (t *tx) share(g *groupcommit.Group) (*groupcommit.Acknowledgement, error) {
 			return nil, fails
 		}
 	}
-	return g.Add(t), nil
+	return g.AddMember(t), nil
 }
 
-// Caller is the context of the statement that ends it, without its cancellation once it
-// outlives its unit of work. A session's own has one from then on.
+// Caller returns the context of the statement that ends the transaction. Once the
+// transaction outlives its unit of work, that context is not cancelled any more.
 func (t *tx) Caller() context.Context { return t.limit.Caller() }
 
 // Store sends COMMIT.
@@ -85,20 +84,20 @@ func (t *tx) Store() error {
 	t.limit.Start(0)
 	err := t.send("COMMIT", t.conn.inner.Commit)
 	if err == nil {
-		t.conn.end()
+		t.conn.endTx()
 		return nil
 	}
-	verdict, typed := t.conn.typed(err)
-	if verdict.Answered || errors.Is(err, errSevered) { // or it was not sent
-		t.conn.end()
+	verdict, typed := t.conn.judge(err)
+	if verdict.Answered || errors.Is(err, errSevered) { // errSevered: COMMIT was not sent
+		t.conn.endTx()
 		return typed
 	}
 	kind := dberr.ErrCommitUnknown
 	if t.conn.state.ReadOnly {
-		kind = dberr.ErrUnavailable // whatever came of it, nothing is stored
+		kind = dberr.ErrUnavailable // there was nothing to store
 	}
 	t.conn.broken = true
-	t.conn.end()
+	t.conn.endTx()
 	cause := engine.WithoutBadConn(err)
 	if t.limit.Late() {
 		cause = explain(t.limit, t.conn.connector, err)
@@ -106,28 +105,29 @@ func (t *tx) Store() error {
 	return t.conn.connector.failure(kind, cause)
 }
 
-// send ends the transaction by a method of the engine's.
+// send sends COMMIT or ROLLBACK by a method of the engine's connection.
 func (t *tx) send(statement string, method func(context.Context) error) error {
 	m := t.conn.measureFor(t.limit, cmp.Or(t.unit, t.conn.unit), statement)
-	return m.raw(t.conn.connector, method(t.limit.Context()))
+	return m.doneUntyped(method(t.limit.Context()))
 }
 
-// Rollback ends the transaction. A connection on which that fails is dropped,
-// which makes the server roll back; the error is only worth telling where the
-// connection seemed healthy.
+// Rollback rolls the transaction back. If ROLLBACK fails, the connection is closed, which
+// makes the server roll back. The error is returned only if the connection was not lost
+// before.
 func (t *tx) Rollback() error {
 	_, err := t.undo()
 	return err
 }
 
-// undo is Rollback for a session. If it was a part of a transaction that others share, it
-// returns what tells whether what it saw of them is stored.
+// undo is Rollback for a session. If the session took part in a shared transaction, undo
+// returns the acknowledgement that tells whether the changes of others, which the session
+// may have read, are stored.
 func (t *tx) undo() (*groupcommit.Acknowledgement, error) {
 	if seen := t.conn.group.Watch(); seen != nil {
-		defer t.conn.end()
+		defer t.conn.endTx()
 		defer t.limit.End()
 		m := t.conn.logFor(t.limit, t.conn.unit, "ROLLBACK")
-		_ = m.raw(t.conn.connector, t.conn.group.EndPart(context.WithoutCancel(t.limit.Context()), true)) // what could not be undone is gone with the transaction
+		_ = m.doneUntyped(t.conn.group.EndSavepoint(context.WithoutCancel(t.limit.Context()), true)) // after an error the whole transaction is rolled back
 		return seen, nil
 	}
 	return nil, t.undoAlone()
@@ -136,14 +136,14 @@ func (t *tx) undo() (*groupcommit.Acknowledgement, error) {
 // undoAlone sends ROLLBACK.
 func (t *tx) undoAlone() error {
 	gone := t.conn.broken
-	defer t.conn.end()
+	defer t.conn.endTx()
 	defer t.limit.End()
 	t.limit.Start(RollbackTimeout)
 	err := t.send("ROLLBACK", t.conn.inner.Rollback)
 	if err == nil {
 		return nil
 	}
-	gone = gone || !t.conn.sound() || t.limit.Context().Err() != nil
+	gone = gone || !t.conn.usable() || t.limit.Context().Err() != nil
 	t.conn.broken = true
 	_, err = t.conn.connector.typed(err)
 	if gone || errors.Is(err, dberr.ErrUnavailable) {
@@ -152,14 +152,13 @@ func (t *tx) undoAlone() error {
 	return fmt.Errorf("dbmodule: rollback: %w", err)
 }
 
-// Outlive keeps the transaction open beyond its own unit of work.
+// Outlive keeps the transaction open after its unit of work has ended, for others to join.
 func (t *tx) Outlive() {
 	if t.outlives {
 		return
 	}
 	t.limit.End()
-	t.limit = t.conn.newLimit(context.WithoutCancel(t.limit.Caller()))
-	t.limit.Stop()
+	t.limit = t.conn.endLimit(context.WithoutCancel(t.limit.Caller()))
 	t.outlives = true
 	if t.conn.unit != nil {
 		unit := *t.conn.unit
@@ -167,7 +166,8 @@ func (t *tx) Outlive() {
 	}
 }
 
-// Drop rolls back what the connection still has open, if anything.
+// Drop rolls back the transaction, if it is still open. If that fails, the connection is not
+// used again.
 func (t *tx) Drop() {
 	t.limit.End()
 	if t.conn.inner.Rollback(t.limit.Context()) != nil {

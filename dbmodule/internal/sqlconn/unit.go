@@ -6,11 +6,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/observe"
 )
 
-// Unit is the unit of work that has a connection, as those know it who are told of its
-// statements. The zero value is none.
+// Unit is the unit of work that uses a connection, as the log and the observers see it.
 type Unit struct {
 	observe.UnitOfWork
-	// Observed is what observers made of the first statement's context; nil without
-	// observers.
-	Observed context.Context //nolint:containedctx // it is handed to observers with each statement
+	// Observed is the context that Observer.UnitBegan returned; nil without observers.
+	Observed context.Context //nolint:containedctx // observers get it with each statement
 }
