@@ -72,13 +72,24 @@ func (h *hand) prepared(ctx context.Context, pool *sql.DB, text string) (*sql.St
 	if err != nil {
 		return nil, fmt.Errorf("own: prepare %s: %w", text, err)
 	}
+	kept := h.keep(text, st)
+	if kept == st {
+		return st, nil
+	}
+	// Not while the lock is held. Close waits for a query that runs on the statement's connection. Such
+	// a query may wait for a row that another request has locked, and that request for the lock.
+	return kept, st.Close()
+}
+
+// keep remembers a statement, unless one with its text is known, and returns the one that is known then.
+func (h *hand) keep(text string, st *sql.Stmt) *sql.Stmt {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if known := h.statements[text]; known != nil {
-		return known, st.Close()
+		return known
 	}
 	h.statements[text] = st
-	return st, nil
+	return st
 }
 
 // work is a transaction of a hand's. Its statements were prepared before, since there may be

@@ -102,7 +102,7 @@ func ask(client *fasthttp.HostClient, addr string, data scale.Data, route Route,
 			break
 		}
 		if err := client.Do(request, response); err != nil {
-			return waits, fmt.Errorf("own: %s: %w", route, err)
+			return waits, fmt.Errorf("%s: %w", route, err)
 		}
 		if err := check(data, route, response); err != nil {
 			return waits, err
@@ -123,7 +123,7 @@ func check(data scale.Data, route Route, response *fasthttp.Response) error {
 	case route == Events && count >= pageSize, route == Conversations && int64(count) >= min(pageSize, data.Conversations()):
 		return nil
 	}
-	return fmt.Errorf("own: %s: status %d, %d items: %.300s", route, response.StatusCode(), count, body)
+	return fmt.Errorf("%s: status %d, %d items: %.300s", route, response.StatusCode(), count, body)
 }
 
 // batch is what an agent server sends of a turn: a message and two steps.

@@ -59,6 +59,7 @@ func Programs() []string { return programs[:] }
 
 // side is one of them at work.
 type side struct {
+	name  string
 	child *gauge.Child
 	rates map[Route][]float64
 	cpus  map[Route][]time.Duration
@@ -147,7 +148,7 @@ func launch(ctx context.Context, e *engine.Engine, o Options, name string, argv 
 	if err != nil {
 		return nil, err
 	}
-	return &side{child: child, rates: map[Route][]float64{}, cpus: map[Route][]time.Duration{}, waits: map[Route][]time.Duration{}}, nil
+	return &side{name: name, child: child, rates: map[Route][]float64{}, cpus: map[Route][]time.Duration{}, waits: map[Route][]time.Duration{}}, nil
 }
 
 func command(programs, name string, c contract.Config) []string {
@@ -166,7 +167,7 @@ func (s *side) turn(ctx context.Context, o Options, route Route, d time.Duration
 	}
 	result, err := run(s.child.Addr, scale.Data{Rows: o.Rows}, route, o.Clients, d)
 	if err != nil {
-		return err
+		return fmt.Errorf("own: %s: %w", s.name, err)
 	}
 	after, err := s.child.Usage(ctx)
 	if err != nil || !counts {
