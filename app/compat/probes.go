@@ -1,5 +1,5 @@
-// Package compat is what OpenHands' clients ask of a server before and besides its
-// conversations: who it is, and what only a server with an agent can do.
+// Package compat has the other routes that OpenHands' clients call: information about the
+// server, and 501 for everything that needs an agent.
 package compat
 
 import (

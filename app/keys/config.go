@@ -1,4 +1,4 @@
-// Package keys knows which keys the server takes and what the holder of each may ask.
+// Package keys knows the server's API keys, and which requests each key allows.
 package keys
 
 import (

@@ -1,11 +1,11 @@
-// Package live shows clients what happens in a conversation as it is stored: by OpenHands' two
-// websockets, /sockets/events/{id} and /sockets/session/{id}, and by a stream of server-sent
-// events.
+// Package live sends the events of a conversation to clients as they are stored: by OpenHands'
+// two websockets, /sockets/events/{id} and /sockets/session/{id}, and by a stream of
+// server-sent events.
 //
-// A room is a conversation that somebody listens to in this process. It gets hints from the feed
-// (dbmodule/feed), reads what is stored after the last event that it gave, once for all
-// listeners, and puts it into a queue for each of them. A listener that begins further back reads
-// what came before by itself, in pages. So each sees every event once, in the order of the
-// numbers. Pieces of messages and repetitions of the whole state, which are not stored, are
-// handed on in the process that got them.
+// A room is a conversation that has listeners in this process. The feed (dbmodule/feed) notifies
+// it of new events. The room then reads the events after the last one that it sent, once for
+// all listeners, and puts them into the queue of each listener. A listener that begins at an
+// older event first reads the older ones itself, in pages. So each listener gets every event
+// once, in the order of their numbers. Token deltas and full-state snapshots are not stored:
+// only the listeners of the process that received them get them.
 package live

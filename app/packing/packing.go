@@ -1,5 +1,5 @@
-// Package packing makes large texts small for the database, and gives them back byte for
-// byte.
+// Package packing compresses large texts for the database, and decompresses them to the same
+// bytes.
 package packing
 
 import (

@@ -1,4 +1,5 @@
-// Package paging is the page_id of keyset pages: where a listing goes on.
+// Package paging writes and reads page_id, the cursor at which the next page of a listing
+// begins.
 package paging
 
 import (

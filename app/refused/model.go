@@ -1,5 +1,5 @@
-// Package refused keeps what a writer delivered and the store could not take, until a
-// person has it tried again or drops it.
+// Package refused keeps deliveries of agent servers that the store refused, until a person
+// retries or drops them.
 package refused
 
 import (

@@ -1,4 +1,4 @@
-// Package slow limits how often an address may ask what needs no key.
+// Package slow is a rate limit for each client address, for requests that need no key.
 package slow
 
 import (

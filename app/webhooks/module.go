@@ -1,5 +1,5 @@
-// Package webhooks takes what agent servers push: their OH_WEBHOOKS_0_BASE_URL
-// is this server's address followed by /api/v1/webhooks.
+// Package webhooks stores the conversations and events that agent servers push. Their
+// OH_WEBHOOKS_0_BASE_URL is this server's address followed by /api/v1/webhooks.
 package webhooks
 
 import (
