@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// smallBody is what a body may have without counting: many small requests must not
-	// wait for few large ones.
+	// smallBody is the size up to which a body does not count: many small requests must not
+	// wait for a few large ones.
 	smallBody = 64 << 10
-	// budgetStep is what a body of unknown length takes at a time.
+	// budgetStep is how much a body of unknown length takes from the budget at a time.
 	budgetStep = 1 << 20
-	// budgetWait is how long a request waits for its share.
+	// budgetWait is how long a request waits for memory.
 	budgetWait = 10 * time.Second
 	// budgetWithoutLimit is the budget of a process without a memory limit.
 	budgetWithoutLimit = 64 << 20
-	// workingFactor is how many times its own size a body or an answer takes while it
-	// is read, parsed, written and sent, as measured.
+	// workingFactor is how much memory a body or an answer needs while it is read, parsed,
+	// written and sent, as a multiple of its size. It was measured.
 	workingFactor = 16
 )
 
-// errNoMemory is why a body is not read on.
+// errNoMemory is the error of reading a body if the budget is used up.
 var errNoMemory = errors.New("httpmodule: the memory for bodies and answers is in use")
 
 func noMemory(cause error) *HTTPError {
@@ -44,7 +44,8 @@ type budget struct {
 	free *semaphore.Weighted
 }
 
-// newBudget makes one of size bytes; 0 takes what fits the process's memory limit.
+// newBudget makes a budget of size bytes; 0 derives the size from the memory limit of the
+// process.
 func newBudget(size int64) *budget {
 	if size == 0 {
 		size = budgetWithoutLimit
@@ -55,17 +56,16 @@ func newBudget(size int64) *budget {
 	return &budget{size: size, free: semaphore.NewWeighted(size)}
 }
 
-// share is the part of a budget that one request has, or what it has detached.
+// share is the part of the budget that one request has taken, or the work that it has detached.
 type share struct {
 	budget *budget
 	held   atomic.Int64
-	// answerBy is when the request must be answered although it still waits for memory: later,
-	// WRITE_TIMEOUT would cut the answer off. It is zero for a request without that limit.
+	// answerBy is when the request must stop waiting for memory and send its answer, before
+	// WRITE_TIMEOUT closes the connection. It is zero for a request without that limit.
 	answerBy time.Time
 }
 
-// waits returns a context with the end of a wait for memory: after budgetWait unless who waits is
-// patient, and in time for an answer.
+// waits returns a context that ends at answerBy, and after budgetWait unless patient is set.
 func (s *share) waits(ctx context.Context, patient bool) (context.Context, context.CancelFunc) {
 	until := s.answerBy
 	if most := time.Now().Add(budgetWait); !patient && (until.IsZero() || most.Before(until)) {
@@ -77,8 +77,8 @@ func (s *share) waits(ctx context.Context, patient bool) (context.Context, conte
 	return context.WithDeadline(ctx, until)
 }
 
-// take adds to the share, waiting for others if it must. A request that needs more than
-// there is takes all, and works alone.
+// take adds n bytes to the share, and waits for other requests if necessary. A request that
+// needs more than the whole budget takes all of it.
 func (s *share) take(ctx context.Context, n int64) error {
 	ctx, cancel := s.waits(ctx, false)
 	defer cancel()
@@ -101,8 +101,8 @@ func (s *share) await(ctx context.Context, n int64) (int64, error) {
 	return n, nil
 }
 
-// tryTake is take without waiting: a request that waits with a part of what it needs
-// may wait for another that does the same. It returns how much it has taken.
+// tryTake is take without waiting. Two requests that each have a part of what they need could
+// wait for one another forever. It returns how much it has taken.
 func (s *share) tryTake(n int64) (taken int64, ok bool) {
 	n = min(n, s.budget.size-s.held.Load())
 	if n <= 0 {
@@ -115,7 +115,7 @@ func (s *share) tryTake(n int64) (taken int64, ok bool) {
 	return n, true
 }
 
-// release gives back a part of the share, if it has not ended.
+// release returns a part of the share to the budget.
 func (s *share) release(n int64) {
 	for {
 		held := s.held.Load()
@@ -129,7 +129,7 @@ func (s *share) release(n int64) {
 	}
 }
 
-// giveBack ends the share.
+// giveBack returns the whole share to the budget.
 func (s *share) giveBack() {
 	if held := s.held.Swap(0); held > 0 {
 		s.budget.free.Release(held)
@@ -162,11 +162,11 @@ func shareOf(ctx context.Context) *share {
 	return s
 }
 
-// countedBody takes from the budget as a body of unknown length comes in.
+// countedBody is a body of unknown length. It takes memory from the budget as it is read.
 type countedBody struct {
 	io.ReadCloser
 	share *share
-	// read is what came, paid what of it is taken for.
+	// read is how many bytes were read, paid how many were taken from the budget.
 	read, paid int64
 }
 

@@ -14,11 +14,10 @@ const (
 	freshTimeout = 50 * time.Millisecond
 )
 
-// drain stops accepting and returns when every request has been answered.
+// drain stops accepting connections, and returns when every request has been answered.
 //
-// http.Server.Shutdown alone looks ever less often, in the end twice a second,
-// and grants connections that never sent anything five seconds: most of a
-// stop would be waiting for nothing.
+// http.Server.Shutdown alone would be slow: it checks less and less often, in the end twice a
+// second, and gives connections that never sent anything five seconds.
 func (s *Server) drain(ctx context.Context, r *running) error {
 	firstCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -32,14 +31,14 @@ func (s *Server) drain(ctx context.Context, r *running) error {
 	for s.inFlight.Load() > 0 {
 		select {
 		case err := <-first:
-			return err // in flight is only what handlers took over
+			return err // the requests that are left have taken over their connections
 		case <-tick.C:
 		}
 	}
 	r.fresh.hurry()
-	err := r.server.Shutdown(ctx) // looks anew, often at first
+	err := r.server.Shutdown(ctx) // a new call checks often again
 	cancel()
-	for range first { // its end; what it says of being cancelled is no news
+	for range first { // wait until the first call has ended
 	}
 	return err
 }
@@ -63,11 +62,11 @@ func (f *fresh) follow(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// hurry ends those that stay silent. A request that is on its way arrives.
+// hurry gives the connections a short time to send a request that is on its way.
 func (f *fresh) hurry() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for conn := range f.conns {
-		_ = conn.SetReadDeadline(time.Now().Add(freshTimeout)) // one that is closed is no concern
+		_ = conn.SetReadDeadline(time.Now().Add(freshTimeout)) // a closed connection returns an error
 	}
 }

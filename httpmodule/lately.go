@@ -8,19 +8,19 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// lately is how long a write that failed tells about the next ones. A server that is
-// not ready gets no requests, so that none could show that writes succeed again.
+// lately is how long after a failed write the server is not ready. It must end by itself: a
+// server that is not ready gets no requests, so no write could succeed.
 const lately = 30 * time.Second
 
-// writeFailures remembers what kept requests from writing. /ready asks it instead of trying
-// a write: that would wait for SQLite's one writer, and fill a disk that is nearly full.
+// writeFailures remembers why the last write of a request failed. /ready uses it instead of a
+// write of its own, which would wait for SQLite's writer and use space on a full disk.
 type writeFailures struct {
 	mu     sync.Mutex
 	at     time.Time
 	reason string
 }
 
-// note looks at the cause of an answer.
+// note notes the error that a request was answered with.
 func (f *writeFailures) note(err error) {
 	reason := ""
 	switch {
@@ -38,7 +38,7 @@ func (f *writeFailures) note(err error) {
 	f.at, f.reason = time.Now(), reason
 }
 
-// recent is why writes failed lately, "" if they did not.
+// recent returns why writes failed lately, "" if none failed.
 func (f *writeFailures) recent() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

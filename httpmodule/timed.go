@@ -6,26 +6,24 @@ import (
 	"time"
 )
 
-// timed is the context of a request: it ends with the one that the request came with, by
-// its deadline once it has one, or when the request is over. The deadline is a time. It
-// becomes a timer once somebody waits for the context's end. Most requests have their
-// answer without that.
+// timed is the context of a request. It ends when the context of net/http ends, at the
+// request's deadline, or when the request is over. It has no timer until somebody calls Done:
+// most requests are answered without that.
 type timed struct {
-	context.Context // the one that the request came with
+	context.Context // of net/http
 
 	mu sync.Mutex
 	// deadline is zero for none.
 	deadline time.Time
-	// ended is why it has ended, nil while it has not.
+	// ended is why the context has ended, nil before.
 	ended error
-	// awaited is the same context as context makes it, nil until somebody waits, and
-	// cancel ends it.
+	// awaited is a context of package context with the same end. It is nil until somebody
+	// calls Done. cancel ends it.
 	awaited context.Context
 	cancel  context.CancelFunc
 }
 
-// within gives it a deadline, unless its parent's is earlier. It reports false, and does
-// nothing, when somebody waits already.
+// within sets the deadline. It reports false, and does nothing, if somebody has called Done.
 func (t *timed) within(after time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -36,7 +34,7 @@ func (t *timed) within(after time.Duration) bool {
 	return true
 }
 
-// Deadline is when it ends.
+// Deadline returns the earlier of the request's deadline and net/http's.
 func (t *timed) Deadline() (time.Time, bool) {
 	t.mu.Lock()
 	own := t.deadline
@@ -48,13 +46,13 @@ func (t *timed) Deadline() (time.Time, bool) {
 	return own, true
 }
 
-// Done is closed when it ends.
+// Done returns a channel that is closed when the context ends.
 func (t *timed) Done() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.awaited != nil:
-	case t.ended == context.Canceled || t.deadline.IsZero(): //nolint:errorlint // it is what Err answered: a deadline that passed since changes nothing
+	case t.ended == context.Canceled || t.deadline.IsZero(): //nolint:errorlint // Err has returned it, so a deadline that passed since then changes nothing
 		t.awaited, t.cancel = context.WithCancel(t.Context)
 		if t.ended != nil {
 			t.cancel()
@@ -65,7 +63,7 @@ func (t *timed) Done() <-chan struct{} {
 	return t.awaited.Done()
 }
 
-// Err is why it has ended.
+// Err returns why the context has ended, nil before.
 func (t *timed) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -81,8 +79,9 @@ func (t *timed) Err() error {
 	return t.ended
 }
 
-// Value returns what the context has. Once somebody waits, contexts that are made from
-// this one find context's own in it, to which they attach themselves.
+// Value returns the value of net/http's context. Once somebody has called Done, it asks
+// awaited: there package context finds its own type, and needs no goroutine for contexts
+// that are made from this one.
 func (t *timed) Value(key any) any {
 	t.mu.Lock()
 	of := t.awaited
@@ -93,9 +92,9 @@ func (t *timed) Value(key any) any {
 	return of.Value(key)
 }
 
-// end ends it, unless it has ended.
+// end ends the context, unless it has ended.
 func (t *timed) end() {
-	_ = t.Err() // which may have ended it before
+	_ = t.Err() // the deadline may have passed before
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended == nil {
