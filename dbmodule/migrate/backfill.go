@@ -39,55 +39,55 @@ type Piece struct {
 	Done bool
 }
 
-// positionPrefix tells a backfill's position from hashes of statements.
+// positionPrefix distinguishes the position of a backfill from hashes of statements.
 const positionPrefix = "from "
 
-// backfill runs a step piece by piece. Its entry stands in the history from
-// before it begins, with the position of the next piece.
+// backfill runs a step piece by piece. The history has an entry for the step before it begins,
+// with the position of the next piece.
 func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
-	release, err := r.dialect.span(ctx)
+	release, err := r.dialect.lockRevision(ctx)
 	if err != nil {
-		return r.named(err, p.Step)
+		return r.wrapped(err, p.Step)
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	entry, err := r.resume(ctx, p, w)
 	if err != nil {
-		return r.named(err, p.Step)
+		return r.wrapped(err, p.Step)
 	}
 	began := time.Now()
 	for done := false; !done; {
 		var piece Piece
 		var held time.Duration
-		err := r.persist(ctx, p, func() (err error) {
-			piece, held, err = r.piecemeal(ctx, p, w, entry)
+		err := r.retryConflicts(ctx, p, func() (err error) {
+			piece, held, err = r.onePiece(ctx, p, w, entry)
 			return err
 		})
 		if err != nil {
-			return r.named(r.noted(ctx, p, entry, err), p.Step)
+			return r.wrapped(r.recordFailure(ctx, p, entry, err), p.Step)
 		}
 		done = piece.Done
 		p.Phase, p.Statement, p.Rows, p.Elapsed = PhaseStatement, entry.StatementsDone, p.Rows+piece.Rows, time.Since(began)
 		r.m.report(p)
 		if !done && r.engine == dbmodule.SQLite {
-			// Those who wait for the file ask for it now and then: they need time
-			// in which it is free, as much as the piece held it.
+			// Other processes try to lock the file now and then. To let them succeed, leave it
+			// unlocked for as long as the piece had it locked.
 			if err := sleep(ctx, held); err != nil {
-				return r.named(err, p.Step)
+				return r.wrapped(err, p.Step)
 			}
 		}
 	}
 	return nil
 }
 
-// piecemeal runs one piece and stores where the next one begins. The position
-// is read in the same transaction: on SQLite another process may be at it, too. held is
-// how long that lasted, without the wait before it.
-func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (piece Piece, held time.Duration, err error) {
+// onePiece runs one piece and stores the position of the next one. It reads the position in
+// the same transaction, because on SQLite another process may run the same step. held is how
+// long the transaction lasted, without the wait before it.
+func (r *run) onePiece(ctx context.Context, p Progress, w work, entry *Entry) (piece Piece, held time.Duration, err error) {
 	after := *entry
 	var began time.Time
 	err = r.transactionOn(ctx, r.conn, sql.LevelReadCommitted, func(tx bun.Tx) error {
 		began = time.Now()
-		if err := r.dialect.keepLock(ctx, tx); err != nil {
+		if err := r.dialect.checkLock(ctx, tx); err != nil {
 			return err
 		}
 		if err := r.dialect.prepare(ctx, tx, nil); err != nil {
@@ -124,8 +124,8 @@ func (r *run) piecemeal(ctx context.Context, p Progress, w work, entry *Entry) (
 	return piece, time.Since(began), err
 }
 
-// backfillMatches refuses to go on where an earlier run did something else than
-// a backfill.
+// backfillMatches returns an error if an earlier run of the step ran something else than a
+// backfill.
 func (e *Entry) backfillMatches(step graph.Step) error {
 	if e.DoneHashes == "" || strings.HasPrefix(e.DoneHashes, positionPrefix) {
 		return nil

@@ -10,13 +10,13 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// connections is how many a run may have: one works, one keeps the books where
-// the first can't, one holds a lock.
+// connections is how many connections a run may have: one for revisions, one for records if
+// needsRecordConn, and one that holds a lock.
 const connections = 3
 
-// connect opens the connection for the next revision. Each has one of its own,
-// in the settings that connections come with: what the revision before made of
-// its session (settings, roles, variables, temporary tables, locks) is gone.
+// connect opens the connection for the next revision. Each revision has a new one, so that it
+// gets none of the settings, roles, variables, temporary tables and locks of the revision
+// before.
 func (r *run) connect(ctx context.Context) error {
 	if err := r.disconnect(ctx); err != nil {
 		return err
@@ -26,20 +26,20 @@ func (r *run) connect(ctx context.Context) error {
 		return fmt.Errorf("migrate: connect: %w", err)
 	}
 	r.conn, r.connected = conn, true
-	if err := r.dialect.enter(ctx); err != nil {
+	if err := r.dialect.setUpConn(ctx); err != nil {
 		return fmt.Errorf("migrate: wait for the lock on revisions: %w", err)
 	}
 	return nil
 }
 
-// disconnect ends the working connection for good: no pool gets it back as a
-// revision left it.
+// disconnect closes the working connection. It does not go back to the pool with the changes
+// of a revision.
 func (r *run) disconnect(ctx context.Context) error {
 	if !r.connected {
 		return nil
 	}
 	r.connected = false
-	r.dialect.leave(ctx)
+	r.dialect.releaseConn(ctx)
 	err := r.conn.Raw(func(any) error { return driver.ErrBadConn })
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
 		err = nil
@@ -47,30 +47,29 @@ func (r *run) disconnect(ctx context.Context) error {
 	return errors.Join(err, giveBack(r.conn))
 }
 
-// keepBooks opens the connection for records where the working one does not
-// do for them.
-func (r *run) keepBooks(ctx context.Context) (release func() error, err error) {
-	if !r.dialect.separateBooks() {
+// openRecordConn opens the connection for records, if they need one.
+func (r *run) openRecordConn(ctx context.Context) (release func() error, err error) {
+	if !r.dialect.needsRecordConn() {
 		return func() error { return nil }, nil
 	}
 	conn, err := r.db.DB().Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("migrate: connect: %w", err)
 	}
-	r.books = &conn
+	r.records = &conn
 	return func() error { return giveBack(conn) }, nil
 }
 
-// bookConn is what records are written on.
-func (r *run) bookConn() bun.Conn {
-	if r.books != nil {
-		return *r.books
+// recordConn is the connection for records.
+func (r *run) recordConn() bun.Conn {
+	if r.records != nil {
+		return *r.records
 	}
 	return r.conn
 }
 
-// giveBack returns a connection. database/sql closed it already when its
-// context ended.
+// giveBack returns a connection to the pool. If its context has ended, database/sql has closed
+// it already.
 func giveBack(conn bun.Conn) error {
 	if err := conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
 		return fmt.Errorf("migrate: give connection back: %w", err)

@@ -9,65 +9,67 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// dialect is what the engines do differently about running revisions.
+// dialect is the part of running revisions that differs between the engines.
 type dialect interface {
-	// lock waits until no other process migrates the database, where one lock
-	// lasts the whole run.
+	// lock takes the lock that lasts the whole run, on engines with such a lock. It waits
+	// until no other process migrates the database.
 	lock(ctx context.Context) (unlock func() error, err error)
-	// enter prepares the run's new working connection, and waits for the lock
-	// that lasts as long as it, where there is such.
-	enter(ctx context.Context) error
-	// leave lets go of what enter took, before the connection ends.
-	leave(ctx context.Context)
-	// separateBooks says that records need another connection than the one
-	// that revisions work on.
-	separateBooks() bool
-	// claim takes the lock that lasts one transaction, where there is such; it
-	// reports false, and who has it, if another process is in one.
-	claim(ctx context.Context, tx bun.Tx) (got bool, holder string, err error)
-	// span keeps other processes out between the transactions of one revision.
-	span(ctx context.Context) (release func() error, err error)
-	// keepLock fails once the lock is lost.
-	keepLock(ctx context.Context, tx bun.Tx) error
-	// atomic says that DDL can be rolled back.
-	atomic() bool
+	// setUpConn prepares the run's new working connection. It takes the lock that lasts as
+	// long as the connection, on engines with such a lock.
+	setUpConn(ctx context.Context) error
+	// releaseConn releases the lock of setUpConn, before the connection is closed.
+	releaseConn(ctx context.Context)
+	// needsRecordConn reports whether the version table and the history are written on another
+	// connection than the one that revisions run on.
+	needsRecordConn() bool
+	// lockTx takes the lock that lasts one transaction, on engines with such a lock. If
+	// another process has it, got is false and holder describes that process.
+	lockTx(ctx context.Context, tx bun.Tx) (got bool, holder string, err error)
+	// lockRevision takes the lock for a revision of several transactions: it keeps other
+	// processes out between them.
+	lockRevision(ctx context.Context) (release func() error, err error)
+	// checkLock returns an error if the lock is lost.
+	checkLock(ctx context.Context, tx bun.Tx) error
+	// transactionalDDL reports whether DDL can be rolled back: Alembic's transactional_ddl.
+	transactionalDDL() bool
 	isolation() sql.IsolationLevel
-	// prepare gets a transaction ready for its statements: it locks their
-	// tables, and bounds how long the statements wait for other locks.
+	// prepare prepares a transaction for its statements: it locks their tables, and limits how
+	// long the statements wait for other locks.
 	prepare(ctx context.Context, tx bun.Tx, statements []Statement) error
-	// around prepares the connection for a transaction with DDL, in fn, which
-	// calls check before it commits.
-	around(ctx context.Context, fn func(check func(tx bun.Tx) error) error) error
-	// ownSettings puts the transaction into the settings that the connection
-	// came with, so that records can be written whatever the revision has set:
-	// to the end of the transaction, or for good.
-	ownSettings(ctx context.Context, tx bun.Tx, forGood bool) error
+	// aroundTx prepares the connection, calls fn, and restores the connection. fn runs a
+	// transaction with DDL, and calls check before it commits.
+	aroundTx(ctx context.Context, fn func(check func(tx bun.Tx) error) error) error
+	// resetSettings restores the settings of a new connection, so that records can be written
+	// whatever the revision has set: until the transaction ends, or for good.
+	resetSettings(ctx context.Context, tx bun.Tx, forGood bool) error
 	// execute runs the i-th statement of the work in a transaction.
 	execute(ctx context.Context, tx bun.Tx, w work, i int) error
-	// together returns where the statements end that can run in one
-	// transaction with the one at from: from itself if not even that one can.
-	together(statements []Statement, from int) int
-	// plain says that a statement needs neither a transaction nor a record of
-	// its own.
-	plain(statement Statement) bool
-	// settles says that a plain statement is to be recorded at once.
-	settles(text string) bool
-	// programs says that the database may have triggers or routines.
-	programs(ctx context.Context) (bool, error)
-	// repeatable fails if some of the statements from one up to another, which ran
-	// in a transaction that was not committed, may have left rows behind.
-	repeatable(ctx context.Context, w work, from, to int) error
-	// alone runs the i-th statement of the work outside a transaction.
-	alone(ctx context.Context, w work, i int) error
-	// fingerprint describes what a statement can change in the schema, or is ""
-	// where nothing needs it.
+	// groupEnd returns the end of the statements that can run in one transaction with the one
+	// at from. It returns from if that statement can't run in a transaction.
+	groupEnd(statements []Statement, from int) int
+	// needsNoRecord reports whether a statement needs neither a transaction nor a record of
+	// its own, because its effect ends with the session. Between LOCK TABLES and UNLOCK TABLES
+	// no statement has one: a run that stops there can't be resumed.
+	needsNoRecord(statement Statement) bool
+	// recordsAtOnce reports whether such a statement is recorded at once all the same.
+	recordsAtOnce(text string) bool
+	// hasTriggersOrRoutines reports whether the database may have triggers or routines.
+	hasTriggersOrRoutines(ctx context.Context) (bool, error)
+	// checkNoRowsLeft returns an error if the statements from one to another may have left
+	// rows behind. They ran in a transaction that was not committed; tables without
+	// transactions keep its rows.
+	checkNoRowsLeft(ctx context.Context, w work, from, to int) error
+	// executeAlone runs the i-th statement of the work outside a transaction.
+	executeAlone(ctx context.Context, w work, i int) error
+	// fingerprint describes the part of the schema that a statement can change. It is "" on
+	// engines that don't need it.
 	fingerprint(ctx context.Context, statement string) (string, error)
-	// exists tells errors that say that what a statement makes is there
-	// already, or that what it removes is not.
-	exists(err error) bool
-	// taken tells errors that say that what a statement makes is there already.
-	taken(err error) bool
-	// hint helps with failures that have a usual cause.
+	// saysDone reports whether an error says that the effect of the statement is there: what
+	// it creates exists, or what it drops does not.
+	saysDone(err error) bool
+	// saysExists reports whether an error says that the table that the statement creates exists.
+	saysExists(err error) bool
+	// hint returns advice for an error with a usual cause, "" for others.
 	hint(err error) string
 }
 
@@ -82,9 +84,26 @@ func dialectOf(r *run) dialect {
 	}
 }
 
-// untilMarked returns the end of the statements from from on that are not
-// marked no-transaction.
-func untilMarked(statements []Statement, from int) int {
+// transactionalDialect is the part of a dialect that engines with transactional DDL share.
+type transactionalDialect struct{}
+
+func (transactionalDialect) lock(context.Context) (func() error, error) {
+	return func() error { return nil }, nil
+}
+
+func (transactionalDialect) setUpConn(context.Context) error                       { return nil }
+func (transactionalDialect) releaseConn(context.Context)                           {}
+func (transactionalDialect) needsRecordConn() bool                                 { return false }
+func (transactionalDialect) transactionalDDL() bool                                { return true }
+func (transactionalDialect) needsNoRecord(Statement) bool                          { return false }
+func (transactionalDialect) recordsAtOnce(string) bool                             { return false }
+func (transactionalDialect) hasTriggersOrRoutines(context.Context) (bool, error)   { return true, nil }
+func (transactionalDialect) checkNoRowsLeft(context.Context, work, int, int) error { return nil }
+func (transactionalDialect) fingerprint(context.Context, string) (string, error)   { return "", nil }
+
+// groupEnd returns the index of the next statement, from from on, that is marked
+// no-transaction.
+func (transactionalDialect) groupEnd(statements []Statement, from int) int {
 	for from < len(statements) && !statements[from].NoTransaction {
 		from++
 	}

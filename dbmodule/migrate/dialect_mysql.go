@@ -11,10 +11,10 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// mysqlDialect holds a named lock on the very connection that works: the
-// server lets it go when that connection's last statement has ended, so that
-// no other process begins while a killed one's ALTER TABLE still runs. On a
-// Galera cluster, whose named locks belong to one node, it holds a [lease] too.
+// mysqlDialect has a named lock, on the connection that revisions run on. If the process is
+// killed, the server releases the lock only when the connection's last statement has ended:
+// no other process begins while an ALTER TABLE still runs. On a Galera cluster a named lock is
+// known to one node only, so there it has a [lease], too.
 type mysqlDialect struct {
 	run       *run
 	clustered bool
@@ -22,54 +22,52 @@ type mysqlDialect struct {
 	// id is the working connection's, and name that of the lock it holds.
 	id   int64
 	name string
-	// locking says that the working connection has LOCK TABLES: a transaction
-	// would end that.
+	// locking is set while the working connection has LOCK TABLES, which a transaction would
+	// end.
 	locking bool
 }
 
-// mysqlLock names the lock for the connection's database; names of locks
-// belong to the server and have at most 64 characters.
+// mysqlLock is the name of the lock for the connection's database. All databases of a server
+// share the names of locks, which have at most 64 characters.
 const mysqlLock = "CONCAT('dbmodule.revisions.', SHA1(DATABASE()))"
 
-func (d *mysqlDialect) atomic() bool                  { return false }
+func (d *mysqlDialect) transactionalDDL() bool        { return false }
 func (d *mysqlDialect) isolation() sql.IsolationLevel { return sql.LevelDefault }
 
-// leave lets the named lock go at once: the server takes a moment to see that a
+// releaseConn lets the named lock go at once: the server takes a moment to see that a
 // connection ended.
-func (d *mysqlDialect) leave(ctx context.Context) {
+func (d *mysqlDialect) releaseConn(ctx context.Context) {
 	_ = execute(ctx, d.run.conn, "DO RELEASE_ALL_LOCKS()") // it ends with the connection anyway
 }
 
-func (d *mysqlDialect) separateBooks() bool                             { return true }
-func (d *mysqlDialect) ownSettings(context.Context, bun.Tx, bool) error { return nil }
+func (d *mysqlDialect) needsRecordConn() bool                             { return true }
+func (d *mysqlDialect) resetSettings(context.Context, bun.Tx, bool) error { return nil }
 
-// lock takes the lease of a cluster, which comes before the named lock: whoever
-// has that one needs no other.
+// lock takes the lease of a cluster, before any named lock.
 func (d *mysqlDialect) lock(ctx context.Context) (unlock func() error, err error) {
 	if d.run.ledger.schema == "" {
 		return nil, errors.New("no database is selected")
 	}
-	if d.clustered, err = isClustered(ctx, d.run.bookConn()); err != nil || !d.clustered && !d.run.m.alwaysLease {
+	if d.clustered, err = isClustered(ctx, d.run.recordConn()); err != nil || !d.clustered && !d.run.m.alwaysLease {
 		return func() error { return nil }, err
 	}
 	if d.lease, err = acquireLease(ctx, d.run); err != nil {
 		return nil, err
 	}
 	if d.clustered {
-		if err := execute(ctx, d.run.bookConn(), syncWait); err != nil {
+		if err := execute(ctx, d.run.recordConn(), syncWait); err != nil {
 			return nil, errors.Join(err, d.lease.release())
 		}
 	}
 	return d.lease.release, nil
 }
 
-// syncWait has a connection see what the last holder did: its work may have yet
-// to reach this connection's node, which a proxy may make another than the one
-// that gave the lease.
+// syncWait makes a connection wait until its node has the work of the last holder of the
+// lease. Behind a proxy it may be another node than the one that granted the lease.
 const syncWait = "SET SESSION wsrep_sync_wait = 15"
 
-// enter takes the named lock, which ends with the connection.
-func (d *mysqlDialect) enter(ctx context.Context) error {
+// setUpConn takes the named lock, which ends with the connection.
+func (d *mysqlDialect) setUpConn(ctx context.Context) error {
 	d.locking = false
 	if err := d.run.conn.NewRaw("SELECT CONNECTION_ID(), "+mysqlLock).Scan(ctx, &d.id, &d.name); err != nil {
 		return err
@@ -133,13 +131,13 @@ func (d *mysqlDialect) limitSession(ctx context.Context) error {
 	return nil
 }
 
-func (d *mysqlDialect) claim(context.Context, bun.Tx) (bool, string, error) { return true, "", nil }
+func (d *mysqlDialect) lockTx(context.Context, bun.Tx) (bool, string, error) { return true, "", nil }
 
-func (d *mysqlDialect) span(context.Context) (func() error, error) {
+func (d *mysqlDialect) lockRevision(context.Context) (func() error, error) {
 	return func() error { return nil }, nil
 }
 
-func (d *mysqlDialect) keepLock(ctx context.Context, tx bun.Tx) error {
+func (d *mysqlDialect) checkLock(ctx context.Context, tx bun.Tx) error {
 	if d.lease != nil {
 		return d.lease.pass(ctx, tx)
 	}
@@ -155,7 +153,7 @@ func (d *mysqlDialect) keepLock(ctx context.Context, tx bun.Tx) error {
 
 func (d *mysqlDialect) prepare(context.Context, bun.Tx, []Statement) error { return nil }
 
-func (d *mysqlDialect) around(_ context.Context, fn func(func(bun.Tx) error) error) error {
+func (d *mysqlDialect) aroundTx(_ context.Context, fn func(func(bun.Tx) error) error) error {
 	return fn(func(bun.Tx) error { return nil })
 }
 
@@ -163,7 +161,7 @@ func (d *mysqlDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) er
 	return execute(ctx, tx, w.statements[i].Text)
 }
 
-func (d *mysqlDialect) exists(err error) bool {
+func (d *mysqlDialect) saysDone(err error) bool {
 	switch codeOf(err) {
 	case "1050", "1060", "1061", "1068", "1304", "1359", "1826", "1005", // there already
 		"1051", "1054", "1091", "1146", "1305", "1360": // not there
@@ -172,7 +170,7 @@ func (d *mysqlDialect) exists(err error) bool {
 	return false
 }
 
-func (d *mysqlDialect) taken(err error) bool { return codeOf(err) == "1050" }
+func (d *mysqlDialect) saysExists(err error) bool { return codeOf(err) == "1050" }
 
 func (d *mysqlDialect) hint(err error) string {
 	if codeOf(err) == "1205" {

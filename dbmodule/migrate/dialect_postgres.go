@@ -15,16 +15,17 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// postgresDialect takes an advisory lock in each transaction, which ends with
-// it: a revision and its lock can't part, not even behind a pooler that shares
-// connections between transactions, or when the process dies while the server
-// still works for it. Whoever waits asks again and again, in a transaction of
-// its own: a statement that waits would have a snapshot, which CREATE INDEX
-// CONCURRENTLY waits for in turn.
+// postgresDialect takes an advisory lock in each transaction, which the server releases with
+// the transaction. So a revision never runs without its lock, also behind a pooler, or while
+// the server still works for a process that died. A process that waits for the lock tries
+// again and again, each time in a new transaction: a statement that waits would have a
+// snapshot, and CREATE INDEX CONCURRENTLY waits for snapshots.
 //
-// A revision of several transactions also holds a second lock, in a
-// transaction on a second connection, that has no snapshot.
+// A revision of several transactions also takes a second lock, in a transaction without a
+// snapshot on a second connection.
 type postgresDialect struct {
+	transactionalDialect
+
 	run *run
 	// spanning is the transaction with the second lock.
 	spanning *bun.Tx
@@ -34,26 +35,17 @@ type postgresDialect struct {
 	texts   []string
 }
 
-// The advisory locks of whoever migrates a database, as numbers: "dbrevise" is
-// held exclusively in each transaction, "dbrevisf" by a revision of several.
-// All others' transactions share the second.
+// The numbers of the two advisory locks: the letters "dbrevise" and "dbrevisf". Each
+// transaction of a revision takes the first exclusively. A revision of several transactions
+// takes the second exclusively, and the transactions of other revisions share it.
 const (
 	postgresLock = 0x6462726576697365
 	postgresSpan = 0x6462726576697366
 )
 
-func (d *postgresDialect) atomic() bool                  { return true }
 func (d *postgresDialect) isolation() sql.IsolationLevel { return sql.LevelReadCommitted }
 
-func (d *postgresDialect) lock(context.Context) (func() error, error) {
-	return func() error { return nil }, nil
-}
-
-func (d *postgresDialect) enter(context.Context) error { return nil }
-func (d *postgresDialect) leave(context.Context)       {}
-func (d *postgresDialect) separateBooks() bool         { return false }
-
-func (d *postgresDialect) ownSettings(ctx context.Context, tx bun.Tx, forGood bool) error {
+func (d *postgresDialect) resetSettings(ctx context.Context, tx bun.Tx, forGood bool) error {
 	for _, statement := range postgresOwnSettings(forGood) {
 		if err := execute(ctx, tx, statement); err != nil {
 			return fmt.Errorf("go back to the connection's own settings: %w", err)
@@ -78,7 +70,7 @@ WHERE source = 'session' AND setting IS DISTINCT FROM reset_val AND name NOT LIK
 	}
 }
 
-func (d *postgresDialect) claim(ctx context.Context, tx bun.Tx) (got bool, holder string, err error) {
+func (d *postgresDialect) lockTx(ctx context.Context, tx bun.Tx) (got bool, holder string, err error) {
 	if d.spanning == nil {
 		if got, err = tryLock(ctx, tx, "pg_try_advisory_xact_lock_shared", postgresSpan); !got || err != nil {
 			return false, d.holder(ctx, tx, postgresSpan), err
@@ -95,7 +87,7 @@ func tryLock(ctx context.Context, tx bun.Tx, function string, key int64) (got bo
 	return got, err
 }
 
-func (d *postgresDialect) span(ctx context.Context) (release func() error, err error) {
+func (d *postgresDialect) lockRevision(ctx context.Context) (release func() error, err error) {
 	conn, err := d.run.db.DB().Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -165,7 +157,7 @@ AND l.classid = ? AND l.objid = ? LIMIT 1`, key>>32, key&0xffffffff).Scan(ctx, &
 	return strings.TrimSpace(fmt.Sprintf("%s: server process %d of a client on %s %s", unknown, pid, address, name))
 }
 
-func (d *postgresDialect) keepLock(ctx context.Context, _ bun.Tx) error {
+func (d *postgresDialect) checkLock(ctx context.Context, _ bun.Tx) error {
 	if d.spanning == nil {
 		return nil
 	}
@@ -187,7 +179,7 @@ func (d *postgresDialect) prepare(ctx context.Context, tx bun.Tx, statements []S
 	return execute(ctx, tx, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(limit.Milliseconds(), 1)))
 }
 
-func (d *postgresDialect) around(ctx context.Context, fn func(func(bun.Tx) error) error) error {
+func (d *postgresDialect) aroundTx(ctx context.Context, fn func(func(bun.Tx) error) error) error {
 	return fn(func(tx bun.Tx) error {
 		if err := d.nothingTaken(ctx, tx); err != nil {
 			return err
@@ -231,21 +223,10 @@ func storedName(token sqlscan.Token) string {
 	return strings.ToLower(token.Text)
 }
 
-func (d *postgresDialect) together(statements []Statement, from int) int {
-	return untilMarked(statements, from)
-}
-
-func (d *postgresDialect) plain(Statement) bool                             { return false }
-func (d *postgresDialect) settles(string) bool                              { return false }
-func (d *postgresDialect) programs(context.Context) (bool, error)           { return true, nil }
-func (d *postgresDialect) repeatable(context.Context, work, int, int) error { return nil }
-
-func (d *postgresDialect) fingerprint(context.Context, string) (string, error) { return "", nil }
-
 // reConcurrently finds the name of an index that is built beside writers.
 var reConcurrently = regexp.MustCompile(`(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")+"|[\w$]+)\s+ON\s`)
 
-func (d *postgresDialect) alone(ctx context.Context, w work, i int) error {
+func (d *postgresDialect) executeAlone(ctx context.Context, w work, i int) error {
 	statement := w.statements[i].Text
 	if m := reConcurrently.FindStringSubmatch(statement); m != nil {
 		if err := d.dropInvalid(ctx, m[1]); err != nil {
@@ -267,7 +248,7 @@ WHERE NOT i.indisvalid AND c.oid = to_regclass(?)`, quoted).Scan(ctx, &names)
 	return err
 }
 
-func (d *postgresDialect) exists(err error) bool {
+func (d *postgresDialect) saysDone(err error) bool {
 	switch codeOf(err) {
 	case "42P07", "42710", "42701", "42P06", // there already
 		"42P01", "42704", "42703": // not there
@@ -276,7 +257,7 @@ func (d *postgresDialect) exists(err error) bool {
 	return false
 }
 
-func (d *postgresDialect) taken(err error) bool { return codeOf(err) == "42P07" }
+func (d *postgresDialect) saysExists(err error) bool { return codeOf(err) == "42P07" }
 
 func (d *postgresDialect) hint(err error) string {
 	switch codeOf(err) {

@@ -12,78 +12,60 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
 )
 
-// sqliteDialect has no lock beyond BEGIN IMMEDIATE: each revision looks again,
-// inside its transaction, whether it is still to be done.
+// sqliteDialect has no lock but BEGIN IMMEDIATE. So each revision checks inside its
+// transaction whether another process has run it.
 //
-// SQLite changes most of a table by making a new one, copying the rows,
-// dropping the old one and renaming. Foreign keys must not be enforced
-// meanwhile, which can only be switched outside a transaction; they are
-// checked before the commit. Columns, constraints and options of the old table
-// that the revision does not know are those of the new one too (see rebuilt),
-// and indexes and triggers that go with the old table come back (see
-// attachments). What can't be kept so is refused.
+// On SQLite most changes of a table are a rebuild: a new table is created, the rows are
+// copied, the old table is dropped, and the new one renamed. Foreign keys must be off during
+// that, which only works outside a transaction; they are checked before COMMIT. Columns,
+// constraints and options that the revision does not know are kept in the new table (see
+// rebuilt). Indexes and triggers of the old table are created again (see attachments). A
+// rebuild that can't keep everything is refused.
 type sqliteDialect struct {
+	transactionalDialect
+
 	run *run
-	// dropped went with tables in this transaction.
+	// dropped are the attachments of the tables that this transaction has dropped.
 	dropped attachments
-	// plans are those of the rebuilds that this transaction began, by the
-	// index of their first statement.
+	// plans are the plans of the rebuilds that this transaction has begun, by the index of
+	// their first statement.
 	plans map[int]*rebuild.Plan
-	// numbers are the last numbers of AUTOINCREMENT tables that went before
-	// they are made again, by their folded names.
+	// numbers are the last numbers of AUTOINCREMENT tables that were dropped before they are
+	// created again, by their folded names.
 	numbers map[string]int64
-	// usable is what was, before the first rebuild, so that it still must be.
+	// usable is what was usable before the first rebuild, and must be usable after it.
 	usable *usable
-	// allowed are the violations that were there before.
+	// allowed are the violations of foreign keys that existed before.
 	allowed map[violation]bool
 }
 
-func (d *sqliteDialect) lock(context.Context) (func() error, error) {
+func (d *sqliteDialect) resetSettings(context.Context, bun.Tx, bool) error { return nil }
+
+func (d *sqliteDialect) lockTx(context.Context, bun.Tx) (bool, string, error) { return true, "", nil }
+
+// lockRevision does nothing: SQLite has no lock that lasts longer than a transaction and is
+// released by a crash. So two processes that migrate at once may both run a statement that is
+// marked no-transaction.
+func (d *sqliteDialect) lockRevision(context.Context) (func() error, error) {
 	return func() error { return nil }, nil
 }
 
-func (d *sqliteDialect) enter(context.Context) error                     { return nil }
-func (d *sqliteDialect) leave(context.Context)                           {}
-func (d *sqliteDialect) separateBooks() bool                             { return false }
-func (d *sqliteDialect) ownSettings(context.Context, bun.Tx, bool) error { return nil }
-
-func (d *sqliteDialect) claim(context.Context, bun.Tx) (bool, string, error) { return true, "", nil }
-
-// span does nothing: SQLite has no lock that lasts longer than a transaction
-// and that a crash frees. A statement marked no-transaction may therefore run
-// in two processes that migrate at once.
-func (d *sqliteDialect) span(context.Context) (func() error, error) {
-	return func() error { return nil }, nil
-}
-
-func (d *sqliteDialect) keepLock(context.Context, bun.Tx) error             { return nil }
-func (d *sqliteDialect) atomic() bool                                       { return true }
+func (d *sqliteDialect) checkLock(context.Context, bun.Tx) error            { return nil }
 func (d *sqliteDialect) isolation() sql.IsolationLevel                      { return sql.LevelDefault }
 func (d *sqliteDialect) prepare(context.Context, bun.Tx, []Statement) error { return nil }
 
-func (d *sqliteDialect) together(statements []Statement, from int) int {
-	return untilMarked(statements, from)
-}
-
-func (d *sqliteDialect) plain(Statement) bool                             { return false }
-func (d *sqliteDialect) settles(string) bool                              { return false }
-func (d *sqliteDialect) programs(context.Context) (bool, error)           { return true, nil }
-func (d *sqliteDialect) repeatable(context.Context, work, int, int) error { return nil }
-
-func (d *sqliteDialect) fingerprint(context.Context, string) (string, error) { return "", nil }
-
-func (d *sqliteDialect) alone(ctx context.Context, w work, i int) error {
+func (d *sqliteDialect) executeAlone(ctx context.Context, w work, i int) error {
 	return execute(ctx, d.run.conn, w.statements[i].Text)
 }
 
-func (d *sqliteDialect) around(ctx context.Context, fn func(check func(bun.Tx) error) error) error {
+func (d *sqliteDialect) aroundTx(ctx context.Context, fn func(check func(bun.Tx) error) error) error {
 	d.allowed = nil
 	err := d.unenforced(ctx, fn)
 	var violated *violationError
 	if !errors.As(err, &violated) {
 		return err
 	}
-	// Rows that broke a rule before are no reason to refuse the revision.
+	// Violations that existed before the revision are no reason to refuse it.
 	before, checkErr := violations(ctx, d.run.conn)
 	if checkErr != nil {
 		return errors.Join(err, checkErr)
@@ -95,7 +77,7 @@ func (d *sqliteDialect) around(ctx context.Context, fn func(check func(bun.Tx) e
 	return d.unenforced(ctx, fn)
 }
 
-// unenforced runs fn while foreign keys are not enforced.
+// unenforced runs fn with foreign keys off.
 func (d *sqliteDialect) unenforced(ctx context.Context, fn func(check func(bun.Tx) error) error) (err error) {
 	if err := execute(ctx, d.run.conn, "PRAGMA foreign_keys = off"); err != nil {
 		return err
@@ -113,7 +95,7 @@ func (d *sqliteDialect) unenforced(ctx context.Context, fn func(check func(bun.T
 	return fn(func(tx bun.Tx) error { return d.check(ctx, tx) })
 }
 
-// check puts back what went with rebuilt tables, and looks at foreign keys.
+// check creates the attachments of rebuilt tables again, and checks foreign keys.
 func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
 	if err := d.dropped.restore(ctx, tx); err != nil {
 		return err
@@ -135,7 +117,7 @@ func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// violation is a row whose foreign key leads nowhere.
+// violation is a row that refers to a row that does not exist.
 type violation struct {
 	table, parent string
 	row           int64
@@ -163,7 +145,7 @@ func violations(ctx context.Context, db bun.IDB) (map[violation]bool, error) {
 	return found, nil
 }
 
-// violationError says that rows would refer to nothing.
+// violationError is the error of a revision that would violate foreign keys.
 type violationError struct{ found map[violation]bool }
 
 func (e *violationError) beyond(allowed map[violation]bool) []violation {
@@ -189,12 +171,12 @@ func (e *violationError) Error() string {
 	return "foreign keys would be broken: " + strings.Join(parts, ", ") + ": correct the rows, or delete them in the revision"
 }
 
-func (d *sqliteDialect) exists(err error) bool {
+func (d *sqliteDialect) saysDone(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "already exists") || strings.Contains(text, "duplicate column name")
 }
 
-func (d *sqliteDialect) taken(err error) bool { return d.exists(err) }
+func (d *sqliteDialect) saysExists(err error) bool { return d.saysDone(err) }
 
 func (d *sqliteDialect) hint(err error) string {
 	text := err.Error()

@@ -6,14 +6,13 @@ import (
 	"strings"
 )
 
-// What is done of a revision is recorded as the hashes of its statements. Of a
-// long one they are put together, so that a record stays small: "128:" and the
-// hash of so many statements.
+// The history records the hashes of the statements that are done. To keep the record of a
+// long revision small, each 128 hashes are replaced by "128:" and one hash of all of them.
 
-// doneTogether is how many statements one hash stands for.
+// doneTogether is how many statements such a hash stands for.
 const doneTogether = 128
 
-// complete notes a statement that is done.
+// complete adds a statement that is done.
 func (e *Entry) complete(text string) {
 	e.StatementsDone++
 	e.InDoubt, e.Error = "", ""
@@ -28,11 +27,12 @@ func (e *Entry) complete(text string) {
 	e.DoneHashes = strings.Join(hashes, " ")
 }
 
-// matches checks that what is done are the first statements of the work.
+// matches returns an error if the statements that are done are not the first statements of
+// the work: somebody has edited the revision.
 func (e *Entry) matches(step Step, w work) error {
 	hashes := strings.Fields(e.DoneHashes)
 	if slices.Contains(step.Revision.Replaces, e.Checksum) && len(hashes) == e.StatementsDone && len(hashes) > len(w.statements) {
-		// It had more statements once. What they did is there, and in nobody's way.
+		// The revision had more statements before, and they are done. That does no harm.
 		hashes = hashes[:len(w.statements)]
 		e.StatementsDone, e.DoneHashes = len(hashes), strings.Join(hashes, " ")
 	}
@@ -54,7 +54,7 @@ func (e *Entry) matches(step Step, w work) error {
 	return nil
 }
 
-// hashOf is what stands for statements that are done.
+// hashOf is the hash that stands for these statements.
 func hashOf(statements []Statement) string {
 	hashes := make([]string, len(statements))
 	for i, statement := range statements {

@@ -60,7 +60,7 @@ func (d *mysqlDialect) concerned(ctx context.Context, statement string) (tables 
 	}
 	if kinds == 0 || !tokens[0].Is("CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE") {
 		table := d.run.m.table
-		err = d.run.bookConn().NewRaw("SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_name NOT IN (?, ?, ?) ORDER BY table_name",
+		err = d.run.recordConn().NewRaw("SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_name NOT IN (?, ?, ?) ORDER BY table_name",
 			d.run.ledger.schema, table.name(), table.history(), table.lease()).Scan(ctx, &tables)
 		if err != nil {
 			return nil, false, fmt.Errorf("list tables: %w", err)
@@ -87,7 +87,7 @@ var reAutoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
 // digest adds the result of a query, or the refusal of the server, to sum.
 func (d *mysqlDialect) digest(ctx context.Context, sum io.Writer, query string, args ...any) error {
 	var rows []map[string]any
-	err := d.run.bookConn().NewRaw(query, args...).Scan(ctx, &rows)
+	err := d.run.recordConn().NewRaw(query, args...).Scan(ctx, &rows)
 	if isDefinite(err) {
 		_, err = io.WriteString(sum, codeOf(err)+";")
 	}

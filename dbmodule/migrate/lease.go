@@ -13,31 +13,29 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// table says in row 1 who migrates, and until when that counts: inserting
-// a unique row is what has one winner across the nodes of a cluster. Row 2 is
-// the fence. Its holder's records of progress write to it, and whoever takes
-// the lease, so that certification lets only one of the two pass. It is apart
-// from row 1, so that renewals don't wait for a long transaction of the holder
-// and don't make it fail.
+// table is the table of the lease. Row 1 says which process migrates, and until when. Of
+// several processes that insert it on different nodes, only one succeeds. Row 2 is the fence:
+// each record of progress writes to it, and so does each process that takes the lease. If
+// both do at once, the cluster commits only one of the two transactions. It is not row 1,
+// because renewals would wait for a long transaction of the holder, or make it fail.
 func (l *lease) table() string {
 	return l.run.ledger.quoted(l.run.ledger.schema, l.run.m.table.lease())
 }
 
-// leaseTerm is how long a lease outlives its holder. It is renewed a few times
+// leaseTerm is how long a lease lasts after its last renewal. The holder renews it a few times
 // in that time.
 const leaseTerm = 30 * time.Second
 
-// errLeaseLost says that another process took over since this one seemed gone.
+// errLeaseLost means that another process may have taken the lease.
 var errLeaseLost = errors.New("the lock on revisions was lost: it was not renewed in time, and another process may have taken it")
 
-// lease is the lock of a cluster. A holder that dies frees it by not renewing
-// it. Every record of progress passes the fence in the same transaction, so
-// that a holder that was too slow finds out before it records anything.
+// lease is the lock of a cluster. If its holder dies, nobody renews it, and it ends. Every
+// record of progress writes to the fence in the same transaction, so that a holder that was
+// too slow to renew fails before it records anything.
 //
-// Whoever waits goes by its own clock: a row that stays the same for a whole
-// term has no holder. What the row says about time is for people only: the
-// nodes' clocks may differ, and a renewal that waited for DDL, as each
-// commit of the cluster does, says a time that is past.
+// A process that waits uses only its own clock: if row 1 does not change for a whole term, the
+// lease has no holder. The time in the row is only for people. The clocks of the nodes may
+// differ, and a renewal may have waited for DDL, so that its time has passed.
 type lease struct {
 	run   *run
 	owner string
@@ -96,8 +94,8 @@ func (l *lease) wait(ctx context.Context) error {
 	}
 }
 
-// ensureTable makes the table only where it is not: even one that changes
-// nothing, DDL makes the holder's transactions fail certification.
+// ensureTable creates the table if it does not exist. It looks first, because even CREATE
+// TABLE IF NOT EXISTS makes the transactions of the holder fail.
 func (l *lease) ensureTable(ctx context.Context) error {
 	var n int
 	err := l.db().NewRaw("SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", l.run.ledger.schema, l.run.m.table.lease()).Scan(ctx, &n)
@@ -107,7 +105,7 @@ func (l *lease) ensureTable(ctx context.Context) error {
 	return execute(ctx, l.db(), "CREATE TABLE IF NOT EXISTS "+l.table()+" (id INTEGER PRIMARY KEY, owner VARCHAR(64) NOT NULL, expires_at DATETIME(6) NOT NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
 }
 
-// leaseEnd is when a lease that is taken now ends, by the server's clock.
+// leaseEnd is the time at which a lease that is taken now ends, by the server's clock.
 const leaseEnd = "UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND"
 
 // take inserts the row and moves the fence.
@@ -125,7 +123,7 @@ func (l *lease) take(ctx context.Context) error {
 // leaseRow is different after each renewal.
 const leaseRow = "CONCAT(owner, ' ', expires_at)"
 
-// look returns the row, or "" when there is none.
+// look returns row 1, "" for none.
 func (l *lease) look(ctx context.Context) (row string, err error) {
 	err = l.db().NewRaw("SELECT "+leaseRow+" FROM "+l.table()+" WHERE id = 1").Scan(ctx, &row)
 	if errors.Is(err, dbmodule.ErrNotFound) {
@@ -134,8 +132,8 @@ func (l *lease) look(ctx context.Context) (row string, err error) {
 	return row, err
 }
 
-// evict removes a row unless it has changed. A renewal that this node has yet
-// to see fails it at certification.
+// evict deletes row 1 unless it has changed. If the holder renews it on another node at the
+// same time, the deletion fails with a conflict.
 func (l *lease) evict(ctx context.Context, row string) error {
 	_, err := l.db().NewRaw("DELETE FROM "+l.table()+" WHERE id = 1 AND "+leaseRow+" = ?", row).Exec(ctx)
 	if errors.Is(err, dbmodule.ErrConflict) {
@@ -144,10 +142,11 @@ func (l *lease) evict(ctx context.Context, row string) error {
 	return err
 }
 
-// pass fails in a transaction of the run once another process has the lease.
+// pass writes to the fence, in a transaction of the run. It fails if another process has taken
+// the lease.
 func (l *lease) pass(ctx context.Context, tx bun.Tx) error { return l.write(ctx, tx, 2) }
 
-// write puts the time into a row that is still the owner's.
+// write writes the time into a row. It fails if the row belongs to another owner.
 func (l *lease) write(ctx context.Context, db bun.IDB, id int) error {
 	result, err := db.NewRaw("UPDATE "+l.table()+" SET expires_at = "+leaseEnd+" WHERE id = ? AND owner = ?", l.term().Microseconds(), id, l.owner).Exec(ctx)
 	if err != nil {
@@ -159,8 +158,8 @@ func (l *lease) write(ctx context.Context, db bun.IDB, id int) error {
 	return nil
 }
 
-// keep renews the lease. When that fails for long enough for another process to
-// take it, the fence shows it.
+// keep renews the lease. It ignores errors: if another process takes the lease because of
+// them, the fence reports it.
 func (l *lease) keep(ctx context.Context) {
 	ticker := time.NewTicker(l.term() / 6)
 	defer ticker.Stop()

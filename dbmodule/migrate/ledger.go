@@ -51,19 +51,19 @@ func (t VersionTable) history() string {
 // lease is the table of the lock of a cluster.
 func (t VersionTable) lease() string { return t.name() + "_lease" }
 
-// ledger is the two tables of one database. Once located, they are named with
-// their schema: whatever a revision makes of its session, they are the same.
+// ledger is the version table and the history of one database. Once located, they are named
+// with their schema, so that a revision that changes search_path does not matter.
 type ledger struct {
 	table  VersionTable
 	engine dbmodule.Engine
 	// version and historic are the quoted names.
 	version, historic string
-	// schema is where tables are made that are not there.
+	// schema is the schema in which missing tables are created.
 	schema                 string
 	hasVersion, hasHistory bool
 }
 
-// unlocated is the ledger by the names that are configured.
+// unlocated is the ledger with the configured names, before locate.
 func unlocated(table VersionTable, engine dbmodule.Engine) *ledger {
 	l := &ledger{table: table, engine: engine, schema: table.Schema}
 	l.version, l.historic = l.quoted(table.Schema, table.name()), l.quoted(table.Schema, table.history())
@@ -89,7 +89,7 @@ func (l *ledger) quoted(schemaName, name string) string {
 
 var alembicName = regexp.MustCompile(`^alembic_[a-z_]+$`)
 
-// locate finds the tables that are there, and where those go that are not.
+// locate finds the tables that exist, and the schema for those that do not.
 func locate(ctx context.Context, db bun.IDB, table VersionTable) (*ledger, error) {
 	engine, err := engineOf(db)
 	if err != nil {
@@ -152,7 +152,7 @@ func engineOf(db bun.IDB) (dbmodule.Engine, error) {
 	}
 }
 
-// create are the statements that make the tables where they are not.
+// create returns the statements that create the missing tables.
 func (l *ledger) create() []string {
 	var statements []string
 	if !l.hasVersion {
@@ -174,12 +174,11 @@ func (l *ledger) heads(ctx context.Context, db bun.IDB) ([]string, error) {
 	return heads, nil
 }
 
-// errMoved says that the version table no longer holds what a step was
-// planned on.
+// errMoved means that the version table has changed since the step was planned.
 var errMoved = errors.New("another process changed the version table meanwhile: nothing was recorded, run the command again")
 
-// moves are the row operations of a step, each of which changes exactly one
-// row. They are Alembic's.
+// moves returns the statements that record a step in the version table, the same as
+// Alembic's. Each changes exactly one row.
 func (l *ledger) moves(d schema.Dialect, step Step) []string {
 	var statements []string
 	add := func(format string, args ...any) {
@@ -220,13 +219,12 @@ func (l *ledger) empty(ctx context.Context, db bun.IDB) error {
 	return nil
 }
 
-// history returns all entries, oldest first, without what only the run of a
-// revision needs.
+// history returns all entries, oldest first, without the SQL of downgrades.
 func (l *ledger) history(ctx context.Context, db bun.IDB) ([]Entry, error) {
 	return l.entries(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery { return q.ExcludeColumn("down_sql") })
 }
 
-// entries returns what the query is narrowed to, oldest first.
+// entries returns the entries that narrow selects, oldest first.
 func (l *ledger) entries(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery) ([]Entry, error) {
 	var entries []Entry
 	err := db.NewSelect().Model(&entries).ModelTableExpr("? AS entry", bun.Safe(l.historic)).Apply(narrow).Order("id").Scan(ctx)
@@ -248,7 +246,7 @@ func (l *ledger) unfinished(ctx context.Context, db bun.IDB, revision string, di
 	return &entries[0], nil
 }
 
-// reread gets an entry as it is stored now.
+// reread reads an entry again.
 func (l *ledger) reread(ctx context.Context, db bun.IDB, e *Entry) error {
 	if err := db.NewSelect().Model(e).ModelTableExpr("? AS entry", bun.Safe(l.historic)).WherePK().Scan(ctx); err != nil {
 		return fmt.Errorf("read %s: %w", l.historic, err)
@@ -268,7 +266,7 @@ func (l *ledger) update(ctx context.Context, db bun.IDB, e *Entry) error {
 	return l.updated(ctx, db.NewUpdate().Model(e), e)
 }
 
-// progress writes only how far an entry is.
+// progress writes only the columns for the progress of an entry.
 func (l *ledger) progress(ctx context.Context, db bun.IDB, e *Entry) error {
 	return l.updated(ctx, db.NewUpdate().Model(e).Column("statements_done", "done_hashes", "in_doubt", "error"), e)
 }
@@ -285,7 +283,7 @@ func (l *ledger) updated(ctx context.Context, q *bun.UpdateQuery, e *Entry) erro
 	return nil
 }
 
-// giveUp settles entries that are not complete.
+// giveUp marks unfinished entries as given up.
 func (l *ledger) giveUp(ctx context.Context, db bun.IDB, ids []int64) error {
 	if len(ids) == 0 {
 		return nil

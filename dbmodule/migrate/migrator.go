@@ -277,7 +277,7 @@ func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn fu
 	if r.ledger, err = locate(ctx, dedicated.DB(), m.table); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	release, err := r.keepBooks(ctx)
+	release, err := r.openRecordConn(ctx)
 	if err != nil {
 		return err
 	}

@@ -102,12 +102,12 @@ func (o *offline) step(step Step) error {
 	w.statements = o.guarded(w)
 	from := 0
 	for from < len(w.statements) {
-		to := o.dialect.together(w.statements, from)
+		to := o.dialect.groupEnd(w.statements, from)
 		switch {
 		case to == from:
 			o.statement(w.statements[from].Text)
 			to++
-		case o.dialect.atomic() && to == len(w.statements):
+		case o.dialect.transactionalDDL() && to == len(w.statements):
 			// The rest shares its transaction with the version row.
 			o.transaction(w.statements[from:to], after, step, w)
 			o.text.WriteString(note)

@@ -13,22 +13,22 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/held"
 )
 
-// piecewise runs a step whose statements can't share a transaction, and
-// records each one's completion, so that the next run goes on after it.
-func (r *run) piecewise(ctx context.Context, p Progress, w work) (err error) {
-	release, err := r.dialect.span(ctx)
+// statementByStatement runs a step whose statements can't share one transaction. It records
+// the completion of each statement, so that a later run continues after it.
+func (r *run) statementByStatement(ctx context.Context, p Progress, w work) (err error) {
+	release, err := r.dialect.lockRevision(ctx)
 	if err != nil {
-		return r.named(err, p.Step)
+		return r.wrapped(err, p.Step)
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	entry, err := r.resume(ctx, p, w)
 	if err != nil {
-		return r.named(err, p.Step)
+		return r.wrapped(err, p.Step)
 	}
 	p.Statement = entry.StatementsDone
 	for entry.StatementsDone < len(w.statements) {
-		if err := r.piece(ctx, p, w, entry); err != nil {
-			return r.named(r.noted(ctx, p, entry, err), p.Step)
+		if err := r.nextStatements(ctx, p, w, entry); err != nil {
+			return r.wrapped(r.recordFailure(ctx, p, entry, err), p.Step)
 		}
 		for p.Phase = PhaseStatement; p.Statement < entry.StatementsDone; {
 			p.Statement++
@@ -42,20 +42,20 @@ func (r *run) piecewise(ctx context.Context, p Progress, w work) (err error) {
 		entry.finish(w)
 		return r.ledger.update(ctx, tx, entry)
 	})
-	return r.named(err, p.Step)
+	return r.wrapped(err, p.Step)
 }
 
-// guarded runs Go code where DDL has no transactions. Its entry stands in the
-// history from before it begins until it is complete.
-func (r *run) guarded(ctx context.Context, p Progress, w work) error {
+// codeWithRecord runs the Go code of a step on an engine without transactional DDL. The
+// history has an entry for the step before it begins, which is completed with the step.
+func (r *run) codeWithRecord(ctx context.Context, p Progress, w work) error {
 	entry, err := r.resume(ctx, p, w)
 	if err != nil {
-		return r.named(err, p.Step)
+		return r.wrapped(err, p.Step)
 	}
-	err = r.persist(ctx, p, func() error {
+	err = r.retryConflicts(ctx, p, func() error {
 		after := *entry
 		return r.lockedOn(ctx, r.conn, func(tx bun.Tx) error {
-			if err := r.carryOut(ctx, tx, p, w); err != nil {
+			if err := r.executeAll(ctx, tx, p, w); err != nil {
 				return err
 			}
 			if err := r.ledger.move(ctx, tx, p.Step); err != nil {
@@ -66,12 +66,13 @@ func (r *run) guarded(ctx context.Context, p Progress, w work) error {
 		})
 	})
 	if err != nil {
-		err = r.noted(ctx, p, entry, err)
+		err = r.recordFailure(ctx, p, entry, err)
 	}
-	return r.named(err, p.Step)
+	return r.wrapped(err, p.Step)
 }
 
-// resume finds how far an earlier run of the step came, or begins it.
+// resume returns the history's entry of a step that an earlier run did not finish, or inserts
+// a new one.
 func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err error) {
 	step, begun := p.Step, false
 	err = r.record(ctx, p, func(tx bun.Tx) error {
@@ -96,7 +97,7 @@ func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err
 	}
 	if !begun {
 		if entry.Error == "" || entry.InDoubt == rowsInDoubt {
-			if err := r.dialect.repeatable(ctx, w, entry.StatementsDone, len(w.statements)); err != nil {
+			if err := r.dialect.checkNoRowsLeft(ctx, w, entry.StatementsDone, len(w.statements)); err != nil {
 				return nil, err
 			}
 		}
@@ -107,14 +108,13 @@ func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err
 	return entry, r.restoreSession(ctx, step, w, entry)
 }
 
-// restoreSession repeats the settings of an earlier run's session. It refuses to
-// go on where the rest may need something of that session which can't be had
-// again.
+// restoreSession repeats the settings of the session of an earlier run. It returns an error if
+// the remaining statements may need something of that session that can't be restored.
 func (r *run) restoreSession(ctx context.Context, step Step, w work, entry *Entry) error {
 	if entry.StatementsDone == 0 {
 		return nil
 	}
-	programs, err := r.dialect.programs(ctx)
+	programs, err := r.dialect.hasTriggersOrRoutines(ctx)
 	if err != nil {
 		return err
 	}
@@ -137,22 +137,23 @@ func (r *run) restoreSession(ctx context.Context, step Step, w work, entry *Entr
 	return nil
 }
 
-// piece runs the next statement, or those that one transaction can hold.
-func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error {
+// nextStatements runs the next statement, or the next group of statements that can share a
+// transaction.
+func (r *run) nextStatements(ctx context.Context, p Progress, w work, entry *Entry) error {
 	from := entry.StatementsDone
-	if r.dialect.plain(w.statements[from]) {
-		return r.plain(ctx, p, w, entry)
+	if r.dialect.needsNoRecord(w.statements[from]) {
+		return r.sessionStatement(ctx, p, w, entry)
 	}
-	to := r.dialect.together(w.statements, from)
+	to := r.dialect.groupEnd(w.statements, from)
 	if to == from {
-		return r.alone(ctx, p, w, entry)
+		return r.statementAlone(ctx, p, w, entry)
 	}
 	reached := from
-	err := r.persist(ctx, p, func() error {
-		if err := r.dialect.repeatable(ctx, w, from, reached); err != nil {
+	err := r.retryConflicts(ctx, p, func() error {
+		if err := r.dialect.checkNoRowsLeft(ctx, w, from, reached); err != nil {
 			return err
 		}
-		return r.dialect.around(ctx, func(check func(bun.Tx) error) error {
+		return r.dialect.aroundTx(ctx, func(check func(bun.Tx) error) error {
 			after := *entry
 			var failed error
 			err := r.lockedOn(ctx, r.conn, func(tx bun.Tx) (err error) {
@@ -167,7 +168,7 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 				if err := check(tx); err != nil {
 					return err
 				}
-				if err := r.dialect.ownSettings(ctx, tx, false); err != nil {
+				if err := r.dialect.resetSettings(ctx, tx, false); err != nil {
 					return err
 				}
 				return r.ledger.progress(ctx, tx, &after)
@@ -185,26 +186,25 @@ func (r *run) piece(ctx context.Context, p Progress, w work, entry *Entry) error
 	return err
 }
 
-// rowsInDoubt stands where a group of statements was rolled back or its outcome
-// was not heard of: rows of tables without transactions may be there.
+// rowsInDoubt is the Entry.InDoubt of a step of which a group of statements was rolled back, or
+// its COMMIT got no answer: tables without transactions may have kept rows.
 const rowsInDoubt = "rows"
 
-// groupTime bounds how long a group of statements keeps the locks of its first.
+// groupTime limits how long a group of statements holds its locks.
 const groupTime = time.Second
 
-// group runs statements in one transaction. Where each can be kept without
-// those after it, as on MySQL, one that fails leaves the ones before done: then
-// failed says why, and err is nil.
+// group runs statements in one transaction. On MySQL, the statements before one that fails
+// are kept: then failed is the error, and err is nil.
 func (r *run) group(ctx context.Context, tx bun.Tx, p Progress, w work, after *Entry, to int) (failed, err error) {
 	began, from := time.Now(), after.StatementsDone
 	for i := from; i < to; i++ {
 		text := w.statements[i].Text
-		if !r.dialect.atomic() && time.Since(began) > groupTime && !tellsOfLast(text) {
+		if !r.dialect.transactionalDDL() && time.Since(began) > groupTime && !tellsOfLast(text) {
 			return nil, nil
 		}
 		if err := r.dialect.execute(ctx, tx, w, i); err != nil {
 			failure := r.failed(p.Step, w, i, err, i > 0)
-			if r.dialect.atomic() || i == from || !isDefinite(err) || errors.Is(err, dbmodule.ErrConflict) {
+			if r.dialect.transactionalDDL() || i == from || !isDefinite(err) || errors.Is(err, dbmodule.ErrConflict) {
 				return nil, failure
 			}
 			return failure, nil
@@ -214,27 +214,27 @@ func (r *run) group(ctx context.Context, tx bun.Tx, p Progress, w work, after *E
 	return nil, nil
 }
 
-// plain runs a statement of which nothing is left once its session ended, or
-// that no other run may go on after. It is recorded with the next one that is.
-func (r *run) plain(ctx context.Context, p Progress, w work, entry *Entry) error {
+// sessionStatement runs a statement whose effect ends with the session. It is recorded
+// together with the next statement that has a record of its own.
+func (r *run) sessionStatement(ctx context.Context, p Progress, w work, entry *Entry) error {
 	i := entry.StatementsDone
 	text := w.statements[i].Text
-	if err := r.persist(ctx, p, func() error { return r.dialect.alone(ctx, w, i) }); err != nil {
+	if err := r.retryConflicts(ctx, p, func() error { return r.dialect.executeAlone(ctx, w, i) }); err != nil {
 		return r.failed(p.Step, w, i, err, i > 0)
 	}
 	entry.complete(text)
-	if r.dialect.settles(text) {
+	if r.dialect.recordsAtOnce(text) {
 		return r.store(ctx, p, entry)
 	}
 	return nil
 }
 
-// alone runs a statement that no transaction can hold. Whether it took effect
-// is in doubt from the moment it is sent until its completion is recorded: a
-// process that dies between the two leaves that to the next one. Each of the
-// three is tried again by itself: a record that met another transaction must
-// not have the statement run twice.
-func (r *run) alone(ctx context.Context, p Progress, w work, entry *Entry) error {
+// statementAlone runs a statement that can't run in a transaction. It records that the
+// statement is in doubt, runs it, and records that it is complete. If the process dies before
+// the last record, the next run finds out whether the statement took effect. After a conflict
+// each of the three is repeated alone: the statement must not run twice because its record
+// failed.
+func (r *run) statementAlone(ctx context.Context, p Progress, w work, entry *Entry) error {
 	step, i := p.Step, entry.StatementsDone
 	text := w.statements[i].Text
 	before, err := r.dialect.fingerprint(ctx, text)
@@ -242,7 +242,7 @@ func (r *run) alone(ctx context.Context, p Progress, w work, entry *Entry) error
 		return err
 	}
 	doubted, was, doubt := strings.Cut(entry.InDoubt, " ")
-	// Unsure: it was sent once, and the schema is not what it was then.
+	// unsure: an earlier run sent the statement, and the schema has changed since then.
 	unsure := doubt && (before == "" || before != was)
 	if unsure && doubted != hash(text) {
 		return &EditedError{Revision: step.Revision, Direction: step.Direction, File: w.file, Index: i + 1, Done: i}
@@ -254,16 +254,16 @@ func (r *run) alone(ctx context.Context, p Progress, w work, entry *Entry) error
 			}
 		}
 	}
-	err = r.persist(ctx, p, func() error { return r.dialect.alone(ctx, w, i) })
-	if unsure && err != nil && r.dialect.exists(err) {
-		err = nil // its effect is there: it was the earlier run's
+	err = r.retryConflicts(ctx, p, func() error { return r.dialect.executeAlone(ctx, w, i) })
+	if unsure && err != nil && r.dialect.saysDone(err) {
+		err = nil // the earlier run's statement took effect
 	}
 	if err == nil {
 		entry.complete(text)
 		return r.store(ctx, p, entry)
 	}
 	if isDefinite(err) || r.engine == dbmodule.SQLite && ctx.Err() == nil {
-		// The engine refused it: nothing is in doubt.
+		// The engine refused the statement: nothing is in doubt.
 		entry.InDoubt = ""
 	}
 	return r.failed(step, w, i, err, true)
@@ -274,9 +274,8 @@ func (r *run) store(ctx context.Context, p Progress, entry *Entry) error {
 	return r.record(ctx, p, func(tx bun.Tx) error { return r.ledger.update(ctx, tx, entry) })
 }
 
-// noted records why a step stopped, as far as the database still answers, and
-// returns err.
-func (r *run) noted(ctx context.Context, p Progress, entry *Entry, err error) error {
+// recordFailure records why a step stopped, if the database still answers. It returns err.
+func (r *run) recordFailure(ctx context.Context, p Progress, entry *Entry, err error) error {
 	entry.Error = err.Error()
 	if noteErr := r.store(context.WithoutCancel(ctx), p, entry); noteErr != nil && isDefinite(noteErr) {
 		return errors.Join(err, noteErr)
@@ -284,12 +283,12 @@ func (r *run) noted(ctx context.Context, p Progress, entry *Entry, err error) er
 	return err
 }
 
-// record is bookkeeping that is tried again while others' locks are in its way.
-// On a Galera cluster they show at COMMIT.
+// record runs fn in a transaction for records, and again after a conflict with others' locks.
+// On a Galera cluster COMMIT reports the conflict.
 func (r *run) record(ctx context.Context, p Progress, fn func(tx bun.Tx) error) error {
-	return r.persist(ctx, p, func() error {
-		return r.bookkeeping(ctx, func(tx bun.Tx) error {
-			if err := r.dialect.ownSettings(ctx, tx, false); err != nil {
+	return r.retryConflicts(ctx, p, func() error {
+		return r.recordTx(ctx, func(tx bun.Tx) error {
+			if err := r.dialect.resetSettings(ctx, tx, false); err != nil {
 				return err
 			}
 			return fn(tx)
@@ -297,14 +296,15 @@ func (r *run) record(ctx context.Context, p Progress, fn func(tx bun.Tx) error) 
 	})
 }
 
-// bookkeeping runs fn in a transaction that fails once the lock is lost.
-func (r *run) bookkeeping(ctx context.Context, fn func(tx bun.Tx) error) error {
-	return r.lockedOn(ctx, r.bookConn(), fn)
+// recordTx runs fn in a transaction on the connection for records. It fails if the lock is
+// lost.
+func (r *run) recordTx(ctx context.Context, fn func(tx bun.Tx) error) error {
+	return r.lockedOn(ctx, r.recordConn(), fn)
 }
 
 func (r *run) lockedOn(ctx context.Context, conn bun.Conn, fn func(tx bun.Tx) error) error {
 	return r.transactionOn(ctx, conn, r.dialect.isolation(), func(tx bun.Tx) error {
-		if err := r.dialect.keepLock(ctx, tx); err != nil {
+		if err := r.dialect.checkLock(ctx, tx); err != nil {
 			return err
 		}
 		return fn(tx)

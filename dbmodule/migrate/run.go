@@ -14,27 +14,27 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// run is one use of a Migrator on one database, while it holds the lock.
+// run is one run of a Migrator on one database. It has the lock.
 type run struct {
 	m      *Migrator
 	db     *dbmodule.Database
 	engine dbmodule.Engine
-	// conn is what the revision of the moment runs on, if connected.
+	// conn is the connection of the present revision, if connected.
 	conn      bun.Conn
 	connected bool
-	// books is what records are written on, nil for conn.
-	books    *bun.Conn
+	// records is the connection for the version table and the history, nil for conn.
+	records  *bun.Conn
 	dialect  dialect
 	ledger   *ledger
 	standing *standing
 }
 
-// errAlreadyDone says that another process ran a step meanwhile: the lock lasts
-// a revision.
+// errAlreadyDone means that another process has run the step: the lock lasts only for one
+// revision, so that others may run between two.
 var errAlreadyDone = errors.New("already done")
 
-// steps runs steps and returns those that are done. What each does is known
-// before the first begins.
+// steps runs steps and returns those that are done. Before the first one begins, the
+// statements of all are read.
 func (r *run) steps(ctx context.Context, steps []Step) (done []Step, err error) {
 	works := make([]work, len(steps))
 	for i, step := range steps {
@@ -65,31 +65,31 @@ func (r *run) steps(ctx context.Context, steps []Step) (done []Step, err error) 
 	return done, nil
 }
 
-// step runs one step: whole in a transaction where that is possible.
+// step runs one step, in one transaction if that is possible.
 func (r *run) step(ctx context.Context, p Progress, w work) error {
 	switch {
 	case w.backfill != nil:
 		return r.backfill(ctx, p, w)
-	case r.dialect.atomic() && !w.marked():
-		return r.whole(ctx, p, w)
+	case r.dialect.transactionalDDL() && !w.marked():
+		return r.inOneTransaction(ctx, p, w)
 	case w.code != nil:
-		return r.guarded(ctx, p, w)
+		return r.codeWithRecord(ctx, p, w)
 	}
-	return r.piecewise(ctx, p, w)
+	return r.statementByStatement(ctx, p, w)
 }
 
 const (
-	// maxAttempts bounds how often a revision, or on MySQL a statement, is
-	// tried when others' locks are in its way.
+	// maxAttempts limits how often a revision, or on MySQL a statement, runs again because of
+	// locks of others.
 	maxAttempts = 5
-	// lockPause is the wait between two looks at a lock.
+	// lockPause is the wait between two attempts to take a lock.
 	lockPause = 200 * time.Millisecond
 	// reportEvery is how often waiting is reported.
 	reportEvery = 2 * time.Second
 )
 
-// persist calls attempt again while others' locks are in its way.
-func (r *run) persist(ctx context.Context, p Progress, attempt func() error) error {
+// retryConflicts calls attempt, and calls it again after a conflict with others' locks.
+func (r *run) retryConflicts(ctx context.Context, p Progress, attempt func() error) error {
 	for n := 1; ; n++ {
 		err := attempt()
 		if n == maxAttempts || !errors.Is(err, dbmodule.ErrConflict) || errors.Is(err, dbmodule.ErrCommitUnknown) {
@@ -103,7 +103,7 @@ func (r *run) persist(ctx context.Context, p Progress, attempt func() error) err
 	}
 }
 
-// reasonOf is an error in short, for those who wait and see it more than once.
+// reasonOf is the short text of an error, for progress reports.
 func reasonOf(err error) string {
 	var statement *StatementError
 	if errors.As(err, &statement) {
@@ -116,8 +116,8 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// transaction runs fn in a transaction of the working connection. SQLite's
-// transactions wait for the one writer for as long as ctx lasts.
+// transaction runs fn in a transaction of the working connection. On SQLite it waits for the
+// writer until ctx ends.
 func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) error {
 	return r.transactionOn(ctx, r.conn, r.dialect.isolation(), fn)
 }
@@ -132,7 +132,7 @@ func (r *run) transactionOn(ctx context.Context, conn bun.Conn, level sql.Isolat
 		if committed {
 			return
 		}
-		// An error, or a panic on its way. A context that ended has rolled back.
+		// fn returned an error or panicked. If ctx has ended, database/sql has rolled back.
 		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
 			err = errors.Join(err, fmt.Errorf("roll back: %w", undo))
 		}
@@ -147,7 +147,7 @@ func (r *run) transactionOn(ctx context.Context, conn bun.Conn, level sql.Isolat
 	return nil
 }
 
-// begin begins a transaction that has the lock.
+// begin begins a transaction and takes the lock that lasts as long as it.
 func (r *run) begin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (bun.Tx, error) {
 	w := r.waiting()
 	for {
@@ -164,8 +164,7 @@ func (r *run) begin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel
 	}
 }
 
-// tryBegin begins a transaction unless another process holds the lock: then it
-// says who.
+// tryBegin is begin without waiting: if another process has the lock, holder describes it.
 func (r *run) tryBegin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (tx bun.Tx, holder string, err error) {
 	tx, err = conn.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 	if err != nil {
@@ -174,7 +173,7 @@ func (r *run) tryBegin(ctx context.Context, conn bun.Conn, level sql.IsolationLe
 		}
 		return tx, "", err
 	}
-	got, holder, err := r.dialect.claim(ctx, tx)
+	got, holder, err := r.dialect.lockTx(ctx, tx)
 	if got {
 		return tx, "", nil
 	}
@@ -184,7 +183,7 @@ func (r *run) tryBegin(ctx context.Context, conn bun.Conn, level sql.IsolationLe
 	return tx, holder, err
 }
 
-// lockWait is a wait for another process, reported now and then.
+// lockWait is a wait for another process, which is reported now and then.
 type lockWait struct {
 	run             *run
 	since, reported time.Time
@@ -212,7 +211,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// execute sends a statement as it stands; Bun's placeholders mean nothing in it.
+// execute sends a statement unchanged: Bun does not replace placeholders in it.
 func execute(ctx context.Context, db bun.IDB, statement string) error {
 	_, err := db.ExecContext(ctx, "?", bun.Safe(statement))
 	return err

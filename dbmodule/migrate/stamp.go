@@ -22,7 +22,7 @@ func (r *run) stamp(ctx context.Context, purge bool, targets []string) (steps []
 	for _, entry := range r.standing.running() {
 		unfinished = append(unfinished, entry.ID)
 	}
-	err = r.bookkeeping(ctx, func(tx bun.Tx) error {
+	err = r.recordTx(ctx, func(tx bun.Tx) error {
 		if purge {
 			if err := r.ledger.empty(ctx, tx); err != nil {
 				return err

@@ -12,23 +12,23 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// standing is what a database says about its revisions.
+// standing is what the version table and the history of a database say about its revisions.
 type standing struct {
 	ledger  *ledger
 	heads   []string
 	entries []Entry
-	// graph has this build's revisions, and those that only the history knows.
+	// graph has the revisions of this build, and those that only the history knows.
 	graph    *graph.Graph
 	contents contents
-	// foreign are the ids of the latter.
+	// foreign are the ids of the revisions that only the history knows.
 	foreign []string
-	// unknown are heads that neither has.
+	// unknown are the heads that graph does not have.
 	unknown []string
-	// own is what is this program's of all that.
+	// own is the part of this program; see lineage.
 	own lineage
 }
 
-// read looks where a database stands; tables that are not there are empty.
+// read reads the version table and the history. A table that does not exist counts as empty.
 func (m *Migrator) read(ctx context.Context, db bun.IDB) (*standing, error) {
 	l, err := locate(ctx, db, m.table)
 	if err != nil {
@@ -57,7 +57,7 @@ func (m *Migrator) read(ctx context.Context, db bun.IDB) (*standing, error) {
 	return s, err
 }
 
-// addForeign adds the revisions that are applied and that this build lacks.
+// addForeign adds the applied revisions that this build does not have.
 func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *graph.Graph) error {
 	var ids []int64
 	latest := s.latest()
@@ -109,7 +109,7 @@ func (s *standing) latest() map[string]*Entry {
 	return latest
 }
 
-// applied reports whether the revision was applied once the entry stood there.
+// applied reports whether the revision is applied according to the entry.
 func (e *Entry) applied() bool {
 	if e.Status == StatusDone {
 		return e.Direction != graph.Downgrade
@@ -117,8 +117,7 @@ func (e *Entry) applied() bool {
 	return e.Direction == graph.Downgrade
 }
 
-// running returns the entries of work that was begun and is not complete, but
-// for that of other programs.
+// running returns the entries of this program's steps that have begun and are not complete.
 func (s *standing) running() []*Entry {
 	var running []*Entry
 	for i := range s.entries {
@@ -144,7 +143,7 @@ func (e *UnknownVersionError) Error() string {
 		strings.Join(e.Revisions, ", "))
 }
 
-// known returns an error if the database stands where nobody here has been.
+// known returns an error if the version table has revisions that nobody here knows.
 func (s *standing) known() error {
 	if len(s.unknown) > 0 {
 		return &UnknownVersionError{Revisions: s.unknown}
@@ -152,7 +151,7 @@ func (s *standing) known() error {
 	return nil
 }
 
-// state is the standing for people and probes.
+// state returns the standing for commands and health checks.
 func (s *standing) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.RevisionState, error) {
 	state := dbmodule.RevisionState{Current: s.heads, Unknown: s.unknown}
 	for _, head := range own.Heads() {
@@ -186,7 +185,7 @@ func (s *standing) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.Rev
 	return state, nil
 }
 
-// drifted reports whether the SQL of an applied revision has changed since.
+// drifted reports whether the SQL of an applied revision was changed after it was applied.
 func (s *standing) drifted(r *Revision, entry *Entry, engine dbmodule.Engine) bool {
 	if entry == nil || entry.Checksum == "" || !entry.applied() {
 		return false

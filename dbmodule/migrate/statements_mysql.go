@@ -15,17 +15,17 @@ import (
 type mysqlKind int
 
 const (
-	// mysqlAlone commits by itself, or may: its completion is recorded, and
-	// before it that it is under way.
+	// mysqlAlone commits, or may commit, by itself. It is recorded before it runs, and again
+	// when it is complete.
 	mysqlAlone mysqlKind = iota
-	// mysqlRows changes rows and nothing else: a transaction holds it, with
-	// others of its kind and the record of them.
+	// mysqlRows changes only rows. It runs in a transaction with others of its kind, and with
+	// their record.
 	mysqlRows
-	// mysqlSession changes the session and nothing else.
+	// mysqlSession changes only the session.
 	mysqlSession
 )
 
-// mysqlKindOf looks at how a statement begins.
+// mysqlKindOf returns the kind of a statement by its first words.
 func mysqlKindOf(text string) mysqlKind {
 	first := sqlscan.MySQL.First(text, 2)
 	switch {
@@ -44,8 +44,8 @@ func mysqlKindOf(text string) mysqlKind {
 	return mysqlAlone
 }
 
-// tellsOfLast reports whether a statement asks for what the session tells about
-// the one right before it.
+// tellsOfLast reports whether a statement uses a result of the statement right before it, such
+// as ROW_COUNT().
 func tellsOfLast(text string) bool {
 	const longest = 2000 // a longer statement is rows
 	if len(text) > longest {
@@ -60,13 +60,13 @@ func tellsOfLast(text string) bool {
 	return false
 }
 
-// A group is bounded, for the server's undo log and the locks that it holds.
+// The limits of a group, because of the server's undo log and of the locks that it holds.
 const (
 	groupStatements = 1000
 	groupBytes      = 4 << 20
 )
 
-func (d *mysqlDialect) together(statements []Statement, from int) int {
+func (d *mysqlDialect) groupEnd(statements []Statement, from int) int {
 	to, size := from, 0
 	for to < len(statements) && !statements[to].NoTransaction && mysqlKindOf(statements[to].Text) == mysqlRows {
 		if (to-from >= groupStatements || size > groupBytes) && !tellsOfLast(statements[to].Text) {
@@ -78,8 +78,8 @@ func (d *mysqlDialect) together(statements []Statement, from int) int {
 	return to
 }
 
-// plain is so for settings, and while tables are locked, which nobody resumes.
-func (d *mysqlDialect) plain(statement Statement) bool {
+// needsNoRecord is true for settings, and while tables are locked.
+func (d *mysqlDialect) needsNoRecord(statement Statement) bool {
 	return d.locking || mysqlKindOf(statement.Text) == mysqlSession || locks(statement.Text)
 }
 
@@ -88,9 +88,9 @@ func locks(text string) bool {
 	return len(first) > 1 && first[0].Is("LOCK", "UNLOCK") && first[1].Is("TABLE", "TABLES")
 }
 
-func (d *mysqlDialect) settles(text string) bool { return locks(text) }
+func (d *mysqlDialect) recordsAtOnce(text string) bool { return locks(text) }
 
-func (d *mysqlDialect) alone(ctx context.Context, w work, i int) error {
+func (d *mysqlDialect) executeAlone(ctx context.Context, w work, i int) error {
 	statement, err := d.keeping(ctx, w, i)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (d *mysqlDialect) alone(ctx context.Context, w work, i int) error {
 	}
 	err = execute(ctx, d.run.conn, statement)
 	if codeOf(err) == emptyStatement {
-		return nil // the server ran it: a comment for later versions, which is empty for this one
+		return nil // a comment with SQL for later versions of the server
 	}
 	if err == nil && locks(statement) {
 		d.locking = sqlscan.MySQL.First(statement, 1)[0].Is("LOCK")
@@ -111,9 +111,9 @@ func (d *mysqlDialect) alone(ctx context.Context, w work, i int) error {
 // emptyStatement is the server's code for a statement without words.
 const emptyStatement = "1065"
 
-func (d *mysqlDialect) programs(ctx context.Context) (bool, error) {
+func (d *mysqlDialect) hasTriggersOrRoutines(ctx context.Context) (bool, error) {
 	var n int
-	err := d.run.bookConn().NewRaw("SELECT (SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = ?0) + "+
+	err := d.run.recordConn().NewRaw("SELECT (SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = ?0) + "+
 		"(SELECT count(*) FROM information_schema.routines WHERE routine_schema = ?0)", d.run.ledger.schema).Scan(ctx, &n)
 	if err != nil {
 		return false, fmt.Errorf("look for triggers and routines: %w", err)
@@ -121,19 +121,19 @@ func (d *mysqlDialect) programs(ctx context.Context) (bool, error) {
 	return n > 0, nil
 }
 
-// repeatable looks for tables without transactions among what the statements
-// name: those of one group at most.
-func (d *mysqlDialect) repeatable(ctx context.Context, w work, from, to int) error {
+// checkNoRowsLeft looks for tables without transactions among the names in the statements, of
+// one group at most.
+func (d *mysqlDialect) checkNoRowsLeft(ctx context.Context, w work, from, to int) error {
 	if from >= to || mysqlKindOf(w.statements[from].Text) != mysqlRows {
 		return nil
 	}
 	var tables []string
-	err := d.run.bookConn().NewRaw("SELECT t.table_name FROM information_schema.tables AS t JOIN information_schema.engines AS e ON e.engine = t.engine "+
+	err := d.run.recordConn().NewRaw("SELECT t.table_name FROM information_schema.tables AS t JOIN information_schema.engines AS e ON e.engine = t.engine "+
 		"WHERE t.table_schema = ? AND t.table_type = 'BASE TABLE' AND e.transactions <> 'YES'", d.run.ledger.schema).Scan(ctx, &tables)
 	if err != nil {
 		return fmt.Errorf("look for tables without transactions: %w", err)
 	}
-	for i := from; i < min(to, d.together(w.statements, from)); i++ {
+	for i := from; i < min(to, d.groupEnd(w.statements, from)); i++ {
 		for _, token := range sqlscan.MySQL.Tokens(w.statements[i].Text) {
 			name := strings.Trim(token.Text, "`")
 			if token.Kind != sqlscan.String && slices.Contains(tables, name) {
@@ -145,8 +145,8 @@ func (d *mysqlDialect) repeatable(ctx context.Context, w work, from, to int) err
 	return nil
 }
 
-// keeping returns a statement that, if it restates a column, gives it what the
-// column has beyond what the revision knows: MODIFY would take that away.
+// keeping returns the statement to run. If MODIFY or CHANGE would take away something of a
+// column that the revision does not know, keeping adds it to the statement.
 func (d *mysqlDialect) keeping(ctx context.Context, w work, i int) (string, error) {
 	restated := w.restated[i]
 	if restated == nil {
@@ -154,8 +154,8 @@ func (d *mysqlDialect) keeping(ctx context.Context, w work, i int) (string, erro
 	}
 	var table, created string
 	err := d.run.conn.QueryRowContext(ctx, "?", bun.Safe("SHOW CREATE TABLE "+restated.Table)).Scan(&table, &created)
-	if err != nil && d.exists(err) {
-		return w.statements[i].Text, nil // it is not there, which the statement itself says best
+	if err != nil && d.saysDone(err) {
+		return w.statements[i].Text, nil // the table does not exist: the statement itself fails with a better error
 	}
 	if err != nil {
 		return "", fmt.Errorf("read table %s: %w", restated.Table, err)

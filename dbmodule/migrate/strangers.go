@@ -7,20 +7,22 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// A database can have the revisions of several programs. Those that this
-// program lacks and that follow its own, a newer build of it has run. All
-// others are strangers: nothing is planned for them unless they are named.
+// A database can have the revisions of several programs. A foreign revision is one that only
+// the history knows. If it follows a revision of this program, a newer build of this program
+// has run it: it is kin. All other foreign revisions are strangers, of another program:
+// no step is planned for them unless a target names one.
 
-// lineage is the part of a standing that is this program's.
+// lineage is this program's part of a standing.
 type lineage struct {
+	// graph has the program's revisions and their kin.
 	graph *graph.Graph
-	// rows are what the version table would hold without the strangers.
+	// rows are the rows that the version table would have without the strangers.
 	rows []string
 	// strangers are the ids of applied revisions of other programs.
 	strangers []string
 }
 
-// ownLineage finds what is this program's.
+// ownLineage finds this program's part.
 func (s *standing) ownLineage(own *graph.Graph) (lineage, error) {
 	kin, strangers := s.kin(own)
 	if len(strangers) == 0 {
@@ -44,8 +46,7 @@ func (s *standing) ownLineage(own *graph.Graph) (lineage, error) {
 	return lineage{graph: near, rows: rows, strangers: strangers}, err
 }
 
-// kin tells the revisions that only the history knows and that follow own ones
-// from the others.
+// kin divides the foreign revisions into kin and strangers.
 func (s *standing) kin(own *graph.Graph) (kin []*Revision, strangers []string) {
 	follows := map[string]bool{}
 	for _, r := range s.graph.Revisions() { // each after its parents
@@ -62,13 +63,13 @@ func (s *standing) kin(own *graph.Graph) (kin []*Revision, strangers []string) {
 	return kin, strangers
 }
 
-// knownHeads are the rows of the version table that have a revision.
+// knownHeads are the rows of the version table whose revision is known.
 func (s *standing) knownHeads() []string {
 	return slices.DeleteFunc(slices.Clone(s.heads), func(head string) bool { return slices.Contains(s.unknown, head) })
 }
 
-// steps finds the steps of a plan: among the own revisions, or with the
-// strangers if it names one of them.
+// steps returns the steps of a plan: among the program's own revisions, or among all if the
+// plan names a stranger.
 func (s *standing) steps(plan planFunc) ([]Step, error) {
 	l := s.own
 	steps, err := plan(l.graph, l.rows)
@@ -85,8 +86,8 @@ func (s *standing) steps(plan planFunc) ([]Step, error) {
 	return s.graph.Restate(steps, s.heads)
 }
 
-// isOurs reports whether an entry of the history is about an own revision, or
-// one that follows an own one.
+// isOurs reports whether an entry of the history belongs to a revision of this program, or to
+// one that follows such a revision.
 func (s *standing) isOurs(e *Entry) bool {
 	return s.own.graph.Has(e.Revision) || slices.ContainsFunc(splitList(e.DownRevisions), s.own.graph.Has)
 }

@@ -14,35 +14,36 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// whole runs a step in one transaction, with its version row and its history:
-// all of it is stored or nothing. On MySQL that is so for Go code without DDL.
-func (r *run) whole(ctx context.Context, p Progress, w work) error {
-	return r.persist(ctx, p, func() error {
-		return r.dialect.around(ctx, func(check func(tx bun.Tx) error) error {
+// inOneTransaction runs a step in one transaction, with its version row and its entry in the
+// history: all of it is stored, or nothing.
+func (r *run) inOneTransaction(ctx context.Context, p Progress, w work) error {
+	return r.retryConflicts(ctx, p, func() error {
+		return r.dialect.aroundTx(ctx, func(check func(tx bun.Tx) error) error {
 			entry := newEntry(p.Step, w, r.m.build)
 			err := r.transaction(ctx, func(tx bun.Tx) error {
-				return r.inside(ctx, tx, p, w, entry, check)
+				return r.insideTransaction(ctx, tx, p, w, entry, check)
 			})
-			return r.named(err, p.Step)
+			return r.wrapped(err, p.Step)
 		})
 	})
 }
 
-// inside is what happens in the transaction. check is the engine's last look.
-func (r *run) inside(ctx context.Context, tx bun.Tx, p Progress, w work, entry *Entry, check func(bun.Tx) error) error {
+// insideTransaction runs the step inside its transaction. check is the engine's check before
+// COMMIT, see aroundTx.
+func (r *run) insideTransaction(ctx context.Context, tx bun.Tx, p Progress, w work, entry *Entry, check func(bun.Tx) error) error {
 	if err := r.dialect.prepare(ctx, tx, w.statements); err != nil {
 		return err
 	}
 	if err := r.stillDue(ctx, tx, p.Step); err != nil {
 		return err
 	}
-	if err := r.carryOut(ctx, tx, p, w); err != nil {
+	if err := r.executeAll(ctx, tx, p, w); err != nil {
 		return err
 	}
 	if err := check(tx); err != nil {
 		return err
 	}
-	if err := r.dialect.ownSettings(ctx, tx, true); err != nil {
+	if err := r.dialect.resetSettings(ctx, tx, true); err != nil {
 		return err
 	}
 	if err := r.ledger.move(ctx, tx, p.Step); err != nil {
@@ -52,7 +53,8 @@ func (r *run) inside(ctx context.Context, tx bun.Tx, p Progress, w work, entry *
 	return r.ledger.insert(ctx, tx, entry)
 }
 
-// stillDue looks again, inside the transaction, whether a step is to be done.
+// stillDue reads the version table again, inside the transaction. If another process has run
+// the step, it returns errAlreadyDone.
 func (r *run) stillDue(ctx context.Context, db bun.IDB, step Step) error {
 	heads, err := r.ledger.heads(ctx, db)
 	if err != nil {
@@ -72,11 +74,11 @@ func (r *run) stillDue(ctx context.Context, db bun.IDB, step Step) error {
 	return nil
 }
 
-// carryOut runs the code or the statements.
-func (r *run) carryOut(ctx context.Context, tx bun.Tx, p Progress, w work) error {
+// executeAll runs the step's Go code, or all its statements.
+func (r *run) executeAll(ctx context.Context, tx bun.Tx, p Progress, w work) error {
 	if w.code != nil {
 		if err := w.code(ctx, tx); err != nil {
-			return &StatementError{Revision: p.Step.Revision, Direction: p.Step.Direction, Kept: !r.dialect.atomic(), cause: err}
+			return &StatementError{Revision: p.Step.Revision, Direction: p.Step.Direction, Kept: !r.dialect.transactionalDDL(), cause: err}
 		}
 		return nil
 	}
@@ -100,13 +102,13 @@ func (r *run) failed(step Step, w work, i int, err error, kept bool) error {
 	}
 }
 
-// hint helps with failures that have a usual cause: here, that the last of the
-// statements makes what was there before any revision.
+// hint returns advice for an error with a usual cause. Here that is a table that existed
+// before the first revision, which the last of the statements creates.
 func (r *run) hint(step Step, statements []Statement, err error) string {
 	last := len(statements) - 1
 	made := r.created(statements[last])
 	madeBefore := slices.ContainsFunc(statements[:last], func(s Statement) bool { return r.created(s) == made })
-	if len(r.standing.heads) == 0 && step.Direction == graph.Upgrade && step.Revision.IsBase() && made != "" && !madeBefore && r.dialect.taken(err) {
+	if len(r.standing.heads) == 0 && step.Direction == graph.Upgrade && step.Revision.IsBase() && made != "" && !madeBefore && r.dialect.saysExists(err) {
 		return fmt.Sprintf("%s was there before the first revision. If another tool made the whole schema, compare the two first (check --live tells how they differ); "+
 			"only where the database has all that revision %s makes, record that by stamp %s", made, step.Revision.ID, step.Revision.ID)
 	}
@@ -132,8 +134,8 @@ func (r *run) created(s Statement) string {
 	return name
 }
 
-// named wraps what is not about one statement.
-func (r *run) named(err error, step Step) error {
+// wrapped adds the revision to an error that does not name it.
+func (r *run) wrapped(err error, step Step) error {
 	var statement *StatementError
 	var edited *EditedError
 	var lost *LostSessionError

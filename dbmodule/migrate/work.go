@@ -15,31 +15,31 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/retype"
 )
 
-// work is what a step does on one engine.
+// work is what a step runs on one engine.
 type work struct {
 	// code and backfill are nil for SQL.
 	code       func(ctx context.Context, db bun.IDB) error
 	backfill   BackfillFunc
 	statements []Statement
 	file       string
-	// checksum is that of the upgrade, whichever direction this is.
+	// checksum is the checksum of the upgrade, also for a downgrade.
 	checksum string
-	// downSQL takes the revision back; nil if nothing does.
+	// downSQL is the SQL of the downgrade; nil if there is none.
 	downSQL *string
 	// rebuilds are the tables of SQLite that the statements rebuild.
 	rebuilds []rebuild.Rebuild
-	// restated are the statements that restate columns of MySQL, by index.
+	// restated are the statements on MySQL that write a column's whole definition again
+	// (MODIFY, CHANGE), by index.
 	restated map[int]*restate.Statement
-	// other are the statements of the other direction, and foreign says that this
-	// program does not have them.
+	// other are the statements of the other direction. foreign is set if this program does not
+	// have the revision: other is empty then.
 	other   []string
 	foreign bool
-	// retyped are the statements that give columns of PostgreSQL another type, by
-	// index.
+	// retyped are the statements on PostgreSQL that change the type of columns, by index.
 	retyped map[int]*retype.Statement
 }
 
-// workOf finds what a step does. Nothing has run when it fails.
+// workOf reads what a step runs. It runs nothing.
 func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work, error) {
 	r := step.Revision
 	if code := all[r.ID].code; code != nil {
@@ -82,8 +82,8 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 	return w, nil
 }
 
-// storable is the way down for builds that don't have the way up, from which
-// SQLite's rebuilds learn what a revision knows of a table.
+// storable returns the downgrade for the history, for builds that don't have the revision. On
+// SQLite it includes what the upgrade knows of the tables that the downgrade rebuilds.
 func storable(script Script, engine dbmodule.Engine) []Statement {
 	if engine != dbmodule.SQLite {
 		return script.Downgrade
