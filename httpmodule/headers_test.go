@@ -26,6 +26,13 @@ func TestHeadersOfAllResponses(t *testing.T) {
 				}
 				return c.JSON(200, "kept")
 			})
+			e.GET("/added", func(c echo.Context) error {
+				c.Response().Header().Add("Cache-Control", "max-age=60") // as proxies do with what they were answered
+				c.Response().Header().Add("Cache-Control", "public")
+				c.Response().Header().Add("X-Content-Type-Options", "nosniff")
+				return c.JSON(200, "kept")
+			})
+			e.GET("/nothing", func(echo.Context) error { return nil })
 			e.POST("/unstored", func(c echo.Context) error {
 				ctx := c.Request().Context()
 				if err := insertOrphan(ctx, httpmodule.Session(ctx, f.db.Sessions()), "x"); err != nil {
@@ -37,11 +44,12 @@ func TestHeadersOfAllResponses(t *testing.T) {
 	})
 	for path, want := range map[string]string{
 		"/data": "no-store", "/kept": "max-age=60", "/kept?fails=1": "no-store", "/nowhere": "no-store", "/alive": "no-store",
+		"/added": "max-age=60, public", "/nothing": "no-store",
 		"/docs": "no-cache", "/openapi.json": "no-cache", "/docs/swagger-ui.css": "no-cache",
 	} {
 		a := f.do(http.MethodGet, path, "")
-		assert.Equal(t, want, a.header.Get("Cache-Control"), path)
-		assert.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"), path)
+		assert.Equal(t, want, strings.Join(a.header["Cache-Control"], ", "), path)
+		assert.Equal(t, []string{"nosniff"}, a.header["X-Content-Type-Options"], path)
 	}
 	a := f.do(http.MethodPost, "/unstored", "")
 	assert.Equal(t, 409, a.status)

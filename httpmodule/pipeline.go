@@ -34,10 +34,6 @@ func (s *Server) begin(w http.ResponseWriter, sent *http.Request) *request {
 	header := w.Header()
 	r.idHeader[0] = r.id
 	header[canonicalRequestID] = r.idHeader[:]
-	// What a handler sets takes the place of these.
-	r.nosniff[0], r.noStore[0] = "nosniff", "no-store"
-	header["X-Content-Type-Options"] = r.nosniff[:]
-	header["Cache-Control"] = r.noStore[:]
 	if s.draining.Load() {
 		header.Set("Connection", "close")
 	}

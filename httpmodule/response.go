@@ -30,7 +30,7 @@ type request struct {
 	// idHeader and idSent are the identifier as the headers of response and request
 	// want it, which anybody may write into.
 	idHeader, idSent [1]string
-	// nosniff and noStore are other headers' values.
+	// nosniff and noStore are other headers' values, see setDefaults.
 	nosniff, noStore [1]string
 	http             *http.Request
 	// outer is the scope of the context that it came with, nil for none.
@@ -140,8 +140,23 @@ func (w *response) WriteHeader(status int) {
 	}
 }
 
+// setDefaults sets the headers of all responses that have no others of these names. That is
+// done last: a handler may also add to a header, as proxies do with those of their answers.
+func (w *response) setDefaults() {
+	header, r := w.Header(), w.request
+	if _, set := header["X-Content-Type-Options"]; !set {
+		r.nosniff[0] = "nosniff"
+		header["X-Content-Type-Options"] = r.nosniff[:]
+	}
+	if _, set := header["Cache-Control"]; !set {
+		r.noStore[0] = "no-store"
+		header["Cache-Control"] = r.noStore[:]
+	}
+}
+
 // send sends the header; it is where every status but an implicit 200 goes.
 func (w *response) send(status int) {
+	w.setDefaults()
 	if status >= 400 {
 		discardRest(w.request.http, w.request.body, w.ResponseWriter)
 	}
@@ -241,6 +256,7 @@ func (w *response) finish() {
 		w.echo.Committed = true // an error that comes later comes too late
 		if w.settle(http.StatusOK) {
 			w.status = http.StatusOK
+			w.setDefaults()
 			if w.head != nil {
 				w.head.status = http.StatusOK
 			}
