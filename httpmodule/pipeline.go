@@ -136,9 +136,10 @@ func (s *Server) admit(c echo.Context, r *request) (answered bool, err error) {
 }
 
 // lastCheck is the innermost of the middleware for all routes. By now the program's own
-// has said which origins it allows.
+// has said which origins it allows. What comes out of the route, an error or a panic, has
+// failed the unit of work, whatever that middleware makes of it.
 func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
+	return func(c echo.Context) (err error) {
 		if isPreflight(c.Request()) {
 			if err := s.authenticate(c); err != nil {
 				return err
@@ -147,7 +148,19 @@ func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := s.refuseCrossOrigin(c); err != nil {
 			return err
 		}
-		return next(c)
+		r := requestOf(c.Request().Context())
+		if r == nil { // middleware has put a request in its place that has nothing of it
+			return next(c)
+		}
+		returned := false
+		defer func() {
+			if !returned || err != nil {
+				r.work.fail()
+			}
+		}()
+		err = next(c)
+		returned = true
+		return err
 	}
 }
 

@@ -33,9 +33,10 @@ var ErrNoRequest = errors.New("httpmodule: session: the context belongs to no re
 // also while a response is streamed, and is then closed. For all other
 // methods it ends before the first byte of the response is sent. It is
 // committed if the status is below 400. It is rolled back if the status is 400
-// or above, if the handler returned an error or panicked (whatever Echo's
-// HTTPErrorHandler answers), if [SetRollbackOnly] was called, and if the
-// client has gone. If the commit fails, the error's response replaces the handler's.
+// or above, if the route returned an error or panicked (whatever Echo's
+// HTTPErrorHandler and middleware of Echo.Use answer), if [SetRollbackOnly] was
+// called, and if the client has gone. If the commit fails, the error's response
+// replaces the handler's.
 // Sessions of several factories are committed one after the other, in the
 // order of first use: if one fails, it and the later ones are rolled back; the
 // earlier ones stay committed.
@@ -50,9 +51,9 @@ func Session(ctx context.Context, sessions *dbmodule.SessionFactory) *dbmodule.S
 }
 
 // SetRollbackOnly makes the request of ctx roll its sessions back, whatever its
-// response. It is for middleware that hides an error from this package, because it
-// answers the error with a status below 400 and returns nil. It has no effect once the
-// response has begun, and does nothing outside a request.
+// response. It is for middleware of a route or a group that hides an error from this
+// package, because it answers the error with a status below 400 and returns nil. It has
+// no effect once the response has begun, and does nothing outside a request.
 func SetRollbackOnly(ctx context.Context) {
 	if r := requestOf(ctx); r != nil {
 		r.work.fail()
