@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
 
 	"github.com/openhands-go/server/dbmodule"
 )
@@ -62,6 +63,10 @@ func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 			r.timed.end() // ends rows that were not closed
 			r.work.end()
 			r.share.giveBack()
+			r.uploads.note(c.Request())
+			if err := r.uploads.end(); err != nil {
+				s.log.Warn("temporary files of an upload were not removed", append(r.fields(), zap.Error(err))...)
+			}
 			s.logAccess(c, r, &r.response, r.started)
 		}()
 		err := error(nil)
@@ -156,6 +161,11 @@ func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
 		defer func() {
 			if !returned || err != nil {
 				r.work.fail()
+			}
+			// Middleware may take back the request that it made. One of another is there if this handler
+			// was left behind by its request, and c is in use again.
+			if requestOf(c.Request().Context()) == r {
+				r.uploads.note(c.Request())
 			}
 		}()
 		err = next(c)

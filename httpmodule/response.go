@@ -56,7 +56,8 @@ type request struct {
 	sessions     sessionsUsed
 	failure      *HTTPError
 	// body is the request's body without a limit.
-	body io.Reader
+	body    io.Reader
+	uploads uploads
 }
 
 type requestKey struct{}
