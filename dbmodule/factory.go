@@ -188,8 +188,8 @@ func (o sessionOptions) attempts() int {
 // ReadOnly makes a session that refuses to write, with [ErrReadOnlySession]. On SQLite
 // it uses the reader connections. If DATABASE_REPLICA_URLS names replicas, it
 // uses one of those and may see the database as it was a moment ago, see
-// [ReadYourWrites]. A SELECT without locks runs by itself,
-// without a transaction, and sees what is committed at that moment; use
+// [ReadYourWrites]. A SELECT that neither locks nor sets anything (set_config) runs by
+// itself, without a transaction, and sees what is committed at that moment; use
 // [Snapshot] for one consistent view over several. A query of Bun's builders holds a
 // connection only until its rows are closed, so the next query may use another. On
 // PostgreSQL and MySQL the session does not detect a SELECT that calls a function

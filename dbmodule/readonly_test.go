@@ -1,6 +1,7 @@
 package dbmodule_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -134,5 +135,50 @@ func TestReadOnlySelectNeedsNoTransaction(t *testing.T) {
 		assert.False(t, one("select\n1"))
 		assert.True(t, one("WITH x AS (SELECT 1) SELECT * FROM x"))
 		assert.True(t, begins("SELECT 1"), "Exec can't be told from a write")
+	})
+}
+
+// A SELECT that sets something for the statements after it, such as the tenant of a request, is in a
+// transaction with them.
+func TestReadOnlySessionKeepsWhatASelectSets(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		ctx := t.Context()
+		set, get := "SELECT set_config('my.tenant', 'blue', true)", "SELECT coalesce(current_setting('my.tenant', true), '')"
+		switch db.Engine() {
+		case dbmodule.SQLite:
+			t.Skip("no SELECT sets anything there")
+		case dbmodule.MySQL:
+			set, get = "SELECT @tenant := 'blue'", "SELECT coalesce(@tenant, '')"
+		}
+		value := func(s *dbmodule.Session, query string) (value string, err error) {
+			err = s.NewRaw(query).Scan(ctx, &value)
+			return value, err
+		}
+		for name, change := range map[string]func(s *dbmodule.Session) error{
+			"a builder's": func(s *dbmodule.Session) error { _, err := value(s, set); return err },
+			"a row": func(s *dbmodule.Session) error {
+				var blue string
+				return s.QueryRowContext(ctx, set).Scan(&blue)
+			},
+			"rows": func(s *dbmodule.Session) error {
+				rows, err := s.QueryContext(ctx, set)
+				if err != nil {
+					return err
+				}
+				return errors.Join(rows.Err(), rows.Close())
+			},
+			"no result": func(s *dbmodule.Session) error { _, err := s.ExecContext(ctx, set); return err },
+		} {
+			s := db.Sessions().New(dbmodule.ReadOnly())
+			before, err := value(s, get)
+			require.NoError(t, err, name)
+			require.NoError(t, change(s), name)
+			after, err := value(s, get)
+			require.NoError(t, err, name)
+			require.NoError(t, s.Close())
+			assert.Equal(t, []string{"", "blue"}, []string{before, after}, name)
+		}
+		assert.Zero(t, db.Stats().InUse)
 	})
 }

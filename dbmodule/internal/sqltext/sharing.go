@@ -82,7 +82,7 @@ func WithoutRollback(d Dialect, text string) string {
 // mentions is a quick check: it is false if a text has none of the words, not even in a
 // value. The words begin with one of the letters in initials.
 func mentions(text string, words ...string) bool {
-	const initials = "acdefilr"
+	const initials = "acdefilrs"
 	for i := range len(text) {
 		if i > 0 && wordByte(text[i-1]) && text[i-1] < 0x80 { // a byte order mark is space
 			continue

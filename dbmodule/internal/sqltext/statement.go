@@ -16,15 +16,16 @@ func FirstWord(d Dialect, text string) string {
 	return r.Text(t)
 }
 
-// PlainSelect reports whether a text is one SELECT that takes no locks and has no INTO. It is
-// false for texts that may be more, such as WITH.
+// PlainSelect reports whether a text is one SELECT that takes no locks, has no INTO and changes
+// no setting for the statements after it, as set_config does. It is false for texts that may be
+// more, such as WITH.
 func PlainSelect(d Dialect, text string) bool {
 	const verb = "SELECT"
 	if len(text) <= len(verb) || !strings.EqualFold(text[:len(verb)], verb) || wordByte(text[len(verb)]) {
 		return false
 	}
-	mayLock := strings.IndexByte(text, ';') >= 0 || mentions(text, "FOR", "LOCK", "INTO")
-	return !mayLock || !locks(d, text)
+	more := strings.IndexByte(text, ';') >= 0 || mentions(text, "FOR", "LOCK", "INTO", "SET_CONFIG") || d == MySQL && strings.Contains(text, ":=")
+	return !more || !locks(d, text) && !EffectsOf(d, text).Has(Settings|LocalSettings)
 }
 
 // hasWord reports whether a text begins with a word.

@@ -39,6 +39,13 @@ func TestPlainSelect(t *testing.T) {
 			assert.Equal(t, want, sqltext.PlainSelect(d, text), "%d: %s", d, text)
 		}
 	}
+	for text, where := range map[string]sqltext.Dialect{
+		"SELECT set_config('a', 'b', true)": sqltext.PostgreSQL, "select a, pg_catalog.SET_CONFIG('a', 'b', false)": sqltext.PostgreSQL,
+		`SELECT "set_config"('a', 'b', false)`: sqltext.PostgreSQL, "SELECT @a := 1": sqltext.MySQL, "SELECT @a:=1": sqltext.MySQL,
+	} {
+		assert.False(t, sqltext.PlainSelect(where, text), text)
+	}
+	assert.True(t, sqltext.PlainSelect(sqltext.PostgreSQL, "SELECT set_config FROM t"))
 }
 
 func TestSavepointOf(t *testing.T) {
