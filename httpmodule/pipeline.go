@@ -76,12 +76,22 @@ func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 		if err == nil {
 			err = guarded(next, c)
 		}
-		if err != nil {
-			c.Error(err)
-		}
-		r.response.finish()
+		s.end(c, r, err)
 		return nil
 	}
+}
+
+// end answers what came out of the middleware inside, if that is an error, and completes the response.
+func (s *Server) end(c echo.Context, r *request, err error) {
+	if own := c.Response(); err != nil && !r.response.wrote && (own.Committed || own != r.response.echo) {
+		// The handler, or an error handler, wrote to middleware that has ended without sending it.
+		r.response.echo = echo.NewResponse(&r.response, s.echo)
+		c.SetResponse(r.response.echo)
+	}
+	if err != nil {
+		c.Error(err)
+	}
+	r.response.finish()
 }
 
 // pipeline is what every request passes once its route is known, whether there is one
@@ -112,10 +122,7 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			return next(c)
 		}, c)
-		if err != nil {
-			c.Error(err)
-		}
-		r.response.finish()
+		s.end(c, r, err)
 		return nil
 	}
 }
@@ -141,8 +148,8 @@ func (s *Server) admit(c echo.Context, r *request) (answered bool, err error) {
 }
 
 // lastCheck is the innermost of the middleware for all routes. By now the program's own
-// has said which origins it allows. What comes out of the route, an error or a panic, has
-// failed the unit of work, whatever that middleware makes of it.
+// has said which origins it allows. An error or a panic that comes out of the route without
+// an answer has failed the unit of work, whatever that middleware makes of it.
 func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		if isPreflight(c.Request()) {
@@ -159,7 +166,7 @@ func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		returned := false
 		defer func() {
-			if !returned || err != nil {
+			if (!returned || err != nil) && !c.Response().Committed {
 				r.work.fail()
 			}
 			// Middleware may take back the request that it made. One of another is there if this handler

@@ -177,8 +177,11 @@ func (s *Server) finishRoutes() {
 	answer := s.echo.HTTPErrorHandler
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
 		// An error that reaches a handler of the program's own has failed the unit of
-		// work, whatever that answers. Middleware may call it, too.
-		SetRollbackOnly(c.Request().Context())
+		// work, whatever that answers. Middleware may call it, too. It comes too late once
+		// there is an answer, which middleware may still hold back.
+		if !c.Response().Committed {
+			SetRollbackOnly(c.Request().Context())
+		}
 		answer(err, c)
 	}
 }
