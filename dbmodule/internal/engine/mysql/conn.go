@@ -14,15 +14,15 @@ type conn struct {
 	engine.DriverConn
 	beginner driver.ConnBeginTx
 	killer   *killer
-	// thread is what the server calls the connection; nil for a server or proxy
-	// that does not tell.
+	// thread is the connection as the server knows it, nil if the server or a proxy does not
+	// tell.
 	thread *thread
 }
 
 var _ engine.Conn = (*conn)(nil)
 
-// newConn wraps a driver's connection. It asks the server for the connection's
-// number, by which killer ends what a caller leaves behind.
+// newConn wraps a driver's connection. It asks the server for the connection's number, which
+// killer needs.
 func newConn(ctx context.Context, inner driver.Conn, k *killer) (engine.Conn, error) {
 	c, err := wrap(ctx, inner, k)
 	if err != nil {
@@ -45,34 +45,32 @@ func wrap(ctx context.Context, inner driver.Conn, k *killer) (*conn, error) {
 	return c, err
 }
 
-// Begin implements engine.Conn. The driver forgets the context of BEGIN.
+// Begin implements engine.Conn. The transaction does not end with ctx.
 func (c *conn) Begin(ctx context.Context, opts engine.TxOptions) error {
 	_, err := c.beginner.BeginTx(ctx, driver.TxOptions{Isolation: driver.IsolationLevel(opts.Isolation), ReadOnly: opts.ReadOnly})
 	return err
 }
 
-// Commit implements engine.Conn. The driver's own way takes no context, so a
-// stalled server would hold it for ever.
+// Commit implements engine.Conn. It sends COMMIT as a statement: the driver's own Commit has no
+// context, and would wait forever for a server that hangs.
 func (c *conn) Commit(ctx context.Context) error {
 	_, err := c.Exec(ctx, "COMMIT", nil)
 	return err
 }
 
-// Rollback implements engine.Conn, with a context as Commit.
+// Rollback implements engine.Conn. Like Commit, it sends a statement.
 func (c *conn) Rollback(ctx context.Context) error {
 	_, err := c.Exec(ctx, "ROLLBACK", nil)
 	return err
 }
 
-// Close implements engine.Conn. The server is told so as a courtesy: that it could
-// not be told, since it was gone already, is not worth an error.
+// Close implements engine.Conn. It ignores the error of a server that is gone.
 func (c *conn) Close() error {
 	_ = c.DriverConn.Close()
 	return nil
 }
 
-// Abandon implements engine.Conn: the driver only closes the connection, which the
-// server notices when it wants to answer.
+// Abandon implements engine.Conn; see killer.
 func (c *conn) Abandon(ctx context.Context) {
 	if c.thread != nil {
 		c.killer.kill(ctx, *c.thread)

@@ -13,26 +13,24 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// killTimeout bounds the side connection that ends abandoned statements.
+// killTimeout limits the use of the side connection that sends KILL.
 const killTimeout = 5 * time.Second
 
-// killer ends statements on a MySQL or MariaDB server whose callers went away.
-// The driver then only closes the connection, which the server notices when it
-// wants to answer: until that it computes, with its rows locked. One side
-// connection at a time is opened for all that there is to end.
+// killer sends KILL for statements whose callers went away. The driver only closes the
+// connection. The server notices that when it sends the answer: until then it goes on, and
+// holds its locks. killer opens at most one side connection at a time.
 type killer struct {
 	open func(context.Context) (driver.Conn, error)
 
 	mu      sync.Mutex
 	victims []thread
-	// busy is set while a goroutine ends victims; idle tells that it is not any more.
+	// busy is set while a goroutine kills victims; idle is signalled when it has ended.
 	busy bool
 	idle *sync.Cond
 }
 
-// thread is a connection as the server knows it. Behind a proxy the side
-// connection may lead to another server, on which the number is somebody
-// else's.
+// thread is a connection as the server knows it. server identifies the server: behind a proxy
+// the side connection may lead to another one, where the number is another client's.
 type thread struct {
 	id     int64
 	server string
@@ -44,8 +42,8 @@ func newKiller(open func(context.Context) (driver.Conn, error)) *killer {
 	return k
 }
 
-// threadOf asks a new connection for its number. It is nil for a server or proxy
-// that does not tell: there is nothing to end by then.
+// threadOf returns the thread of a new connection. It is nil if the server or a proxy refuses
+// the question: then the connection's statements can't be killed.
 func (k *killer) threadOf(ctx context.Context, inner driver.Conn) (*thread, error) {
 	found, err := readThread(ctx, inner)
 	if refused := (*mysql.MySQLError)(nil); errors.As(err, &refused) {
@@ -57,7 +55,7 @@ func (k *killer) threadOf(ctx context.Context, inner driver.Conn) (*thread, erro
 	return &found, nil
 }
 
-// kill returns at once.
+// kill sends KILL for a connection in the background, and returns at once.
 func (k *killer) kill(ctx context.Context, victim thread) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -70,7 +68,7 @@ func (k *killer) kill(ctx context.Context, victim thread) {
 	go k.work(ctx)
 }
 
-// work ends what is to be ended until nothing is left.
+// work kills victims until none is left.
 func (k *killer) work(ctx context.Context) {
 	for {
 		k.mu.Lock()
@@ -83,8 +81,7 @@ func (k *killer) work(ctx context.Context) {
 		if len(victims) == 0 {
 			return
 		}
-		// Best effort: the server ends them later by itself, and when it can't
-		// be reached it has other troubles.
+		// An error is ignored: the server ends the statements later by itself.
 		_ = k.killAll(ctx, victims)
 	}
 }
@@ -106,8 +103,8 @@ func (k *killer) killAll(ctx context.Context, victims []thread) (err error) {
 		return errors.New("dbmodule: end statement: the driver takes no context")
 	}
 	for _, victim := range victims {
-		// Numbers grow for as long as a server runs: a higher one than this
-		// connection's is from before a restart, and may be somebody else's.
+		// Numbers grow until the server restarts. A number above this connection's is from
+		// before a restart, and may now be another client's.
 		if victim.server != self.server || victim.id >= self.id {
 			continue
 		}
@@ -118,8 +115,8 @@ func (k *killer) killAll(ctx context.Context, victims []thread) (err error) {
 	return err
 }
 
-// wait returns when nothing is being ended any more. Others may call kill meanwhile, which
-// a WaitGroup would not allow.
+// wait returns when no kill is in progress. Others may call kill meanwhile, which a WaitGroup
+// does not allow.
 func (k *killer) wait() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -140,7 +137,7 @@ func readThread(ctx context.Context, conn driver.Conn) (found thread, err error)
 	return found, nil
 }
 
-// readRow runs a query that gives one row, and returns its columns as text.
+// readRow runs a query for one row, and returns its columns as text.
 func readRow(ctx context.Context, conn driver.Conn, query string, columns int) (row []string, err error) {
 	queryer, ok := conn.(driver.QueryerContext)
 	if !ok {

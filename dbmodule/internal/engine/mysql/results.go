@@ -18,7 +18,7 @@ func (c *conn) PrepareOwn(ctx context.Context, query string) (engine.Stmt, []uin
 	return readAsText{st}, nil, nil
 }
 
-// readAsText is a prepared statement whose result is that of a text.
+// readAsText is a prepared statement that returns the same values as its text does.
 type readAsText struct{ engine.Stmt }
 
 func (s readAsText) Query(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -37,7 +37,7 @@ func (s readAsText) Query(ctx context.Context, args []driver.NamedValue) (driver
 	return &textRows{inner, differ}, nil
 }
 
-// driverRows is what the driver's results can do.
+// driverRows are the methods of the driver's rows.
 type driverRows interface {
 	driver.Rows
 	driver.RowsNextResultSet
@@ -63,12 +63,12 @@ func (r *textRows) Next(dest []driver.Value) error {
 	return nil
 }
 
-// asInText gives a value that MySQL returned for a prepared statement the type and
-// the digits that the same value has in the result of a text.
+// asInText converts a value of a prepared statement's result to the type and the digits that
+// the value has in the result of a text.
 type asInText struct {
 	column int
-	// decimals is how many a FLOAT has by its definition, -1 for one without, and
-	// unsigned what an UNSIGNED BIGINT has.
+	// decimals is the number of decimals in the definition of a FLOAT, anyDecimals if it has
+	// none, and unsigned for an UNSIGNED BIGINT.
 	decimals int
 }
 
@@ -79,7 +79,7 @@ const (
 	floatDigits = 6
 )
 
-// differences are the columns of a prepared statement's result that need it.
+// differences returns the columns of a prepared statement's result that need a conversion.
 func differences(rows driverRows) (all []asInText) {
 	for i := range rows.Columns() {
 		switch rows.ColumnTypeDatabaseTypeName(i) {

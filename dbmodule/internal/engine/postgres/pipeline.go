@@ -16,24 +16,23 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// pipeline sends a PostgreSQL transaction's BEGIN together with its first
-// statement, which saves one of the three trips of a unit of work that is one
-// statement. pgx sends BEGIN by itself; so this stands between pgx and the
-// connection, puts the messages of BEGIN in front of those of the statement, and
-// takes the answers to them away again.
+// pipeline sends the BEGIN of a transaction together with the first statement, which saves one
+// of three round trips for a unit of work with one statement. pgx can't do that. So pipeline
+// stands between pgx and the network connection: it writes the messages of BEGIN before those
+// of the statement, and removes the answers to them.
 //
-// No Sync follows BEGIN: should that fail, the server skips the statement, and
-// pgx is given the error as the statement's.
+// No Sync message follows BEGIN. So if BEGIN fails, the server skips the statement, and pgx
+// gets the error as the statement's.
 type pipeline struct {
 	w io.Writer
 	r *bufio.Reader
-	// ahead are the messages that go in front of what pgx writes next.
+	// ahead are the messages of BEGIN, which are written before the next message of pgx.
 	ahead []byte
-	// answers are still to be taken away.
+	// answers is how many answers to BEGIN are not removed yet.
 	answers int
-	// through is how much of a message goes to pgx that no answer is.
+	// through is how many bytes are left of a message that is passed on to pgx.
 	through int
-	// raw and look tell whether something has arrived.
+	// raw and look are for idle.
 	raw   syscall.RawConn
 	look  func(fd uintptr)
 	quiet bool
@@ -41,20 +40,21 @@ type pipeline struct {
 
 const (
 	pipelineKey = "dbmodule.pipeline"
-	// answerBuffer has room for the answers to BEGIN and to a short statement. It
-	// is not used for longer ones, or without BEGIN.
+	// answerBuffer is large enough for the answers to BEGIN and to a short statement. Longer
+	// answers are read without the buffer.
 	answerBuffer = 1 << 10
-	// keptAhead bounds what is kept of a long statement's memory.
+	// keptAhead limits the memory that ahead keeps after a long statement.
 	keptAhead = 64 << 10
-	// beginAnswers are those to Parse, Bind and Execute.
+	// beginAnswers is the number of answers to BEGIN: to Parse, Bind and Execute.
 	beginAnswers = 3
-	// messageHeader is a message's type and its length, which counts itself.
+	// messageHeader is the length of a message's type and length. The length includes itself,
+	// but not the type.
 	messageHeader, messageType = 5, 1
 )
 
-// withPipeline gives the connection that is made from a configuration one.
+// withPipeline makes the connection of a configuration use a pipeline.
 func withPipeline(config *pgx.ConnConfig) {
-	var last *pipeline // of the hosts that are tried, one after the other
+	var last *pipeline // pgx tries several hosts, one after the other
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		last = newPipeline(r, w)
 		return pgproto3.NewFrontend(last, last)
@@ -70,13 +70,13 @@ func newPipeline(r io.Reader, w io.Writer) *pipeline {
 	return &pipeline{w: w, r: bufio.NewReaderSize(r, answerBuffer)}
 }
 
-// pipelineOf returns a connection's, nil if it has none.
+// pipelineOf returns the pipeline of a connection, nil for none.
 func pipelineOf(pg *pgx.Conn) *pipeline {
 	found, _ := pg.PgConn().CustomData()[pipelineKey].(*pipeline)
 	return found
 }
 
-// lookAt prepares idle, which looks at the connection's socket.
+// lookAt gives idle the connection's socket.
 func (p *pipeline) lookAt(conn net.Conn) {
 	if encrypted, ok := conn.(*tls.Conn); ok {
 		conn = encrypted.NetConn()
@@ -87,19 +87,18 @@ func (p *pipeline) lookAt(conn net.Conn) {
 	p.look = func(fd uintptr) { p.quiet = nothingToRead(fd) }
 }
 
-// idle reports whether the server has said nothing since the last answer, such as
-// that it closes the connection. It sends nothing, and is false if it can't know.
+// idle reports whether the server has sent nothing since the last answer, for example that it
+// closes the connection. It sends nothing, and is false if it can't know.
 func (p *pipeline) idle() bool {
 	p.quiet = false
-	// Not by Read, which would wait for the reader that pgx may have left behind
-	// after a slow write.
+	// It does not call Read: after a slow write, pgx may have left a goroutine that reads.
 	if p.raw == nil || p.raw.Control(p.look) != nil {
 		return false
 	}
 	return p.quiet
 }
 
-// put prepares BEGIN to be sent with what pgx sends next, which must be a prepared
+// put has BEGIN sent together with the next message of pgx, which must be that of a prepared
 // statement.
 func (p *pipeline) put(begin string) (err error) {
 	ahead := p.ahead[:0]
@@ -114,18 +113,18 @@ func (p *pipeline) put(begin string) (err error) {
 	return nil
 }
 
-// took reports whether BEGIN was sent; if not, it is not going to be.
+// took reports whether BEGIN was sent. If not, it will not be sent any more.
 func (p *pipeline) took() bool {
 	sent := len(p.ahead) == 0
 	p.ahead = p.ahead[:0]
 	return sent
 }
 
-// errNotPipelined is what pgx is told instead of having a statement sent that
-// would not be skipped when BEGIN fails. It gives up the connection.
+// errNotPipelined is the error of a statement that the server would run even if BEGIN fails.
+// pgx closes the connection then.
 var errNotPipelined = errors.New("dbmodule: begin: the statement after it is not a prepared one")
 
-// Write is what pgx writes its messages to.
+// Write implements io.Writer for pgx.
 func (p *pipeline) Write(messages []byte) (int, error) {
 	before := len(p.ahead)
 	if before == 0 {
@@ -143,7 +142,7 @@ func (p *pipeline) Write(messages []byte) (int, error) {
 	return max(n-before, 0), err
 }
 
-// Read is what pgx reads the server's messages from.
+// Read implements io.Reader for pgx.
 func (p *pipeline) Read(to []byte) (int, error) {
 	if p.answers > 0 && p.through == 0 {
 		if err := p.takeAway(); err != nil {
@@ -158,8 +157,8 @@ func (p *pipeline) Read(to []byte) (int, error) {
 	return p.r.Read(to)
 }
 
-// takeAway removes the answers to BEGIN. What the server may say at any time goes
-// through, and so does all that follows an error.
+// takeAway removes the answers to BEGIN. It passes on messages that the server may send at any
+// time, and everything after an error.
 func (p *pipeline) takeAway() error {
 	for p.answers > 0 {
 		header, err := p.r.Peek(messageHeader)
@@ -184,9 +183,10 @@ func (p *pipeline) takeAway() error {
 }
 
 var (
-	// beginAnswer are the types of the answers: ParseComplete, BindComplete and
+	// beginAnswer are the types of the answers to BEGIN: ParseComplete, BindComplete and
 	// CommandComplete.
 	beginAnswer = [beginAnswers]byte{'1', '2', 'C'}
-	// anyTime are those of NoticeResponse, ParameterStatus and NotificationResponse.
+	// anyTime are the types of messages that the server may send at any time: NoticeResponse,
+	// ParameterStatus and NotificationResponse.
 	anyTime = []byte{'N', 'S', 'A'}
 )

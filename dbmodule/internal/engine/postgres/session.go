@@ -17,24 +17,24 @@ import (
 // session is what is known about the server session behind a connection.
 type session struct {
 	known bool
-	// direct is set where the connection leads to one session, and not to a pooler
-	// that changes sessions between transactions.
+	// direct is set if the connection leads to one session, and not to a pooler that changes
+	// sessions between transactions.
 	direct bool
-	// usual is set when pgx reads results in text as they are meant.
+	// usual is set if the session's settings let pgx read results in text format correctly.
 	usual bool
-	// text is set when pgx asks for results in text.
+	// text is set if pgx asks for results in text format.
 	text bool
-	// reported are the settings that the server reports when they change, statements
-	// how many were prepared.
-	reported   [len(reportedSettings)]string
+	// reported are the values of reportedSettings when the session was asked.
+	reported [len(reportedSettings)]string
+	// statements is how many statements were prepared.
 	statements int
 }
 
-// unusual reports whether results in text would be misread.
+// unusual reports whether pgx would misread results in text format.
 func (s *session) unusual() bool { return s.known && s.text && !s.usual }
 
-// reportedSettings are those that decide how values are read, among the settings
-// that the server reports.
+// reportedSettings are settings that decide how values are read. The server reports when they
+// change.
 var reportedSettings = [...]string{"DateStyle", "TimeZone", "standard_conforming_strings", "client_encoding"}
 
 const standardStrings = 2 // of reportedSettings
@@ -49,10 +49,10 @@ func (c *conn) reported() (all [len(reportedSettings)]string) {
 // SettingsChanged implements engine.Conn.
 func (c *conn) SettingsChanged() bool { return c.session.known && c.reported() != c.session.reported }
 
-// KeepsStatements implements engine.Conn. It tells a PostgreSQL server from a
-// pooler in front of it by the number of the process behind the connection: a pooler
-// that hands sessions around has none to tell. The server is asked once, outside of a
-// transaction whose BEGIN waits.
+// KeepsStatements implements engine.Conn. It recognises a pooler by the number of the server
+// process: at the start of a connection a pooler can't report the number of the process that
+// later runs the statements. It asks the server once, and not in a transaction whose BEGIN
+// still waits.
 func (c *conn) KeepsStatements(ctx context.Context) (bool, error) {
 	if c.session.known {
 		return c.session.direct, nil
@@ -67,7 +67,7 @@ func (c *conn) KeepsStatements(ctx context.Context) (bool, error) {
 	}
 	made.direct = pid == int64(c.pg.PgConn().PID()) && made.reported[standardStrings] != "off"
 	if c.session = made; !made.direct {
-		c.pipeline = nil // nothing will be prepared that BEGIN could travel with
+		c.pipeline = nil // BEGIN is sent only together with a prepared statement
 	}
 	return made.direct, nil
 }
@@ -86,7 +86,7 @@ func (c *conn) askSession(ctx context.Context) (row []driver.Value, err error) {
 	return row, nil
 }
 
-// usualResults looks at the settings that askSession asks for.
+// usualResults checks the settings that askSession returned.
 func usualResults(row []driver.Value) bool {
 	dates, _ := row[1].(string)
 	bytes, _ := row[2].(string)
@@ -111,12 +111,13 @@ func (c *conn) QueryAnySettings(ctx context.Context, query string, args []driver
 	return c.DriverConn.Query(ctx, query, args)
 }
 
-// forget is DISCARD ALL without what the connection keeps by itself: its prepared statements,
-// and locks that whoever took them releases. RESET ROLE is for servers before 15.9, where the
-// role that a database or an account begins with would be lost otherwise.
+// forget is DISCARD ALL, except that it keeps prepared statements and advisory locks, which
+// their users release. RESET ROLE is for servers before 15.9: there the role that ALTER ROLE
+// or ALTER DATABASE sets would be lost.
 const forget = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES"
 
-// Forget implements engine.Conn. Behind a pooler the session is another one by now.
+// Forget implements engine.Conn. Behind a pooler it does nothing: the next transaction may run
+// in another session.
 func (c *conn) Forget(ctx context.Context) error {
 	if c.session.known && !c.session.direct {
 		return nil
@@ -128,8 +129,8 @@ func (c *conn) Forget(ctx context.Context) error {
 // ClosesLate implements engine.Conn.
 func (c *conn) ClosesLate() bool { return true }
 
-// PrepareOwn implements engine.Conn. The statement has a name of its own: pgx would
-// name it by its text, and then run that text prepared too.
+// PrepareOwn implements engine.Conn. It gives the statement a name. pgx would name it after
+// its text, and would then run each query with the same text as this prepared statement.
 func (c *conn) PrepareOwn(ctx context.Context, query string) (engine.Stmt, []uint32, error) {
 	if err := c.sendBegin(ctx); err != nil {
 		return nil, nil, err
@@ -144,10 +145,10 @@ func (c *conn) PrepareOwn(ctx context.Context, query string) (engine.Stmt, []uin
 	return st, description.ParamOIDs, nil
 }
 
-// closeTimeout bounds how long a server may take to forget a statement.
+// closeTimeout limits the wait for the server when a statement is closed.
 const closeTimeout = 5 * time.Second
 
-// named is a statement that the server keeps under a name.
+// named is a prepared statement that the server knows by a name.
 type named struct {
 	conn   *conn
 	name   string

@@ -12,20 +12,20 @@ import (
 // conn is a connection to a SQLite database.
 type conn struct {
 	engine.DriverConn
-	// begin is what begins a transaction that may write.
+	// begin is the statement that begins a transaction that may write.
 	begin string
-	// control are the statements about transactions, prepared: SQLite compiles
-	// BEGIN and COMMIT like any other statement.
+	// control are prepared statements about transactions: SQLite compiles BEGIN and COMMIT
+	// like any other statement.
 	control map[string]engine.Stmt
-	// open are the statements that were prepared and not closed so far.
+	// open are the prepared statements that are not closed.
 	open map[*stmt]struct{}
-	// undoes is what is known of the schema.
+	// undoes is the last answer of SchemaUndoes.
 	undoes schemaUndoes
-	// waits is set where COMMIT may have to wait for readers: without a write-ahead
-	// log, in memory.
+	// waits is set if COMMIT may wait for readers, as it does in memory, without a
+	// write-ahead log.
 	waits bool
-	// file is the database's, opened what stood at its path when the connection was made,
-	// and log that one's.
+	// file is the database's file, nil in memory. opened is the file that was at its path
+	// when the connection was made, and log the write-ahead log of that one.
 	file   *file
 	opened fs.FileInfo
 	log    *log
@@ -34,8 +34,7 @@ type conn struct {
 
 var _ engine.Conn = (*conn)(nil)
 
-// newConn wraps a driver's connection. One that takes the write lock when it
-// begins is a writer.
+// newConn wraps a driver's connection. A writer takes the write lock at BEGIN.
 func newConn(inner driver.Conn, writer bool, s Settings) (*conn, error) {
 	base, err := engine.NewDriverConn(inner)
 	if err != nil {
@@ -53,8 +52,8 @@ func newConn(inner driver.Conn, writer bool, s Settings) (*conn, error) {
 
 const (
 	begin = "BEGIN"
-	// beginImmediate takes the write lock at once. A transaction that reads first
-	// and writes later could not be upgraded once another wrote in between.
+	// beginImmediate takes the write lock at once. A transaction that reads first and writes
+	// later would fail if another one wrote in between.
 	beginImmediate = "BEGIN IMMEDIATE"
 	commit         = "COMMIT"
 	rollback       = "ROLLBACK"
@@ -63,7 +62,7 @@ const (
 // DiscardsRows implements engine.Conn.
 func (c *conn) DiscardsRows() bool { return true }
 
-// OneResult implements engine.Conn: SQLite reads and writes in turn.
+// OneResult implements engine.Conn: SQLite runs statements while rows are open.
 func (c *conn) OneResult() bool { return false }
 
 // Begin implements engine.Conn. SQLite has one isolation level, serializable.
@@ -74,19 +73,18 @@ func (c *conn) Begin(ctx context.Context, opts engine.TxOptions) error {
 	}
 	err := c.Control(ctx, statement)
 	if err != nil && ctx.Err() != nil {
-		// The driver may say that the context ended of a transaction that began.
-		_ = c.Control(context.WithoutCancel(ctx), rollback) // there may be none
+		// The driver may return the context's error although the transaction has begun.
+		_ = c.Control(context.WithoutCancel(ctx), rollback) // fails if it has not
 	}
 	return err
 }
 
-// Commit implements engine.Conn. With a write-ahead log no context's end
-// interrupts it: COMMIT then waits for the disk alone, which can't be interrupted,
-// and the driver would say of a transaction that was stored meanwhile that it was
-// cancelled. SQLite keeps a transaction open whose COMMIT it refused, so that is
-// rolled back.
+// Commit implements engine.Conn. With a write-ahead log it does not obey ctx: COMMIT waits
+// only for the disk, which can't be interrupted, and the driver might return the context's
+// error for a transaction that is stored. If SQLite refuses COMMIT, it keeps the transaction
+// open, so Commit rolls it back.
 //
-// What would be stored in a file that is gone is not stored.
+// If the file is gone, Commit rolls back and returns an error.
 func (c *conn) Commit(ctx context.Context) error {
 	if !c.waits {
 		ctx = context.WithoutCancel(ctx)
@@ -99,13 +97,13 @@ func (c *conn) Commit(ctx context.Context) error {
 		err = c.Control(ctx, commit)
 	}
 	if err != nil {
-		// SQLite says "no transaction is active" where it did not keep it.
+		// SQLite returns "no transaction is active" if it has rolled back itself.
 		_ = c.Control(context.WithoutCancel(ctx), rollback)
 	}
 	return err
 }
 
-// Reset implements engine.Conn. A connection whose file is gone has no next user.
+// Reset implements engine.Conn. It returns an error if the file is gone.
 func (c *conn) Reset(ctx context.Context) error {
 	if err := c.file.check(c.opened, c.writes); err != nil {
 		return err
@@ -113,8 +111,8 @@ func (c *conn) Reset(ctx context.Context) error {
 	return c.DriverConn.Reset(ctx)
 }
 
-// Rollback implements engine.Conn. SQLite may have rolled back by itself, and says
-// then that no transaction is active: that is what was wanted.
+// Rollback implements engine.Conn. If SQLite has rolled back by itself, it returns that no
+// transaction is active; this is no error here.
 func (c *conn) Rollback(ctx context.Context) error {
 	err := c.Control(context.WithoutCancel(ctx), rollback)
 	if lite := driverError(nil); errors.As(err, &lite) && losesTransaction(lite) {
@@ -165,8 +163,9 @@ func (c *conn) Control(ctx context.Context, statement string) error {
 	return err
 }
 
-// Close implements engine.Conn. Without the statements' end SQLite would keep the
-// connection open. The file keeps one that alone can store what a lost log holds.
+// Close implements engine.Conn. It closes the statements first, because SQLite keeps a
+// connection with open statements. If the write-ahead log is lost, the file may keep the last
+// connection open; see file.leave.
 func (c *conn) Close() error {
 	for st := range c.open {
 		_ = st.Close() // the connection's own error is what counts

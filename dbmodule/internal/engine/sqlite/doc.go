@@ -1,4 +1,4 @@
-// Package sqlite is the engine of SQLite: how connections are opened, that a writer
-// takes the lock when it begins, that COMMIT is not interrupted, and what the errors
-// of the modernc driver mean.
+// Package sqlite is the engine of SQLite: it opens connections, takes the write lock when a
+// writer begins, does not interrupt COMMIT, watches the file, and knows what the errors of the
+// modernc driver mean.
 package sqlite

@@ -14,26 +14,27 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// file is the file of a database, as all connections to it know it. SQLite itself goes on
-// with a file that was deleted, moved or replaced: it would store what nobody can read any
-// more. A file in memory is nil.
+// file is the file of a database; all connections share it. It notices if the file is
+// deleted, moved or replaced. SQLite itself would go on writing to a file that nobody can
+// read any more. It is nil for a database in memory.
 type file struct {
 	path string
-	// every is how long what was seen of the file holds for a connection that only reads.
+	// every is how old the last look at the file may be for a connection that only reads.
 	every time.Duration
 	// notice tells an operator; nil for nobody.
 	notice func(text string)
-	// closeIdle closes the connections that nobody uses; nil for nothing.
+	// closeIdle closes the idle connections; nil for nothing.
 	closeIdle func()
-	// stores is set unless the file is only read: what a lost log holds is stored then.
+	// stores is set unless the file is opened read-only: then the content of a lost log is
+	// stored in the file.
 	stores bool
 
 	mu sync.Mutex
-	// known is the file that was opened last, nil before the first connection, and log
-	// is its write-ahead log.
+	// known is the file that was opened last, nil before the first connection. log is its
+	// write-ahead log.
 	known fs.FileInfo
 	log   *log
-	// seen is what stands at the path, nil for nothing, as of looked.
+	// seen is the file that was at the path at the time looked, nil for none.
 	seen   fs.FileInfo
 	looked time.Time
 	// missing is set while the operator knows that the file is gone.
@@ -48,11 +49,11 @@ func newFile(target engine.Target) *file {
 	}
 }
 
-// shortestWatch is the least time between two looks of watch.
+// shortestWatch is the shortest pause of watch.
 const shortestWatch = 10 * time.Millisecond
 
-// watch looks at the file and its log all the time, so that what a lost log holds is stored even
-// if nobody uses the database. The caller calls stop in the end. It has the type of
+// watch checks the file and its log regularly until stop is called, so that the content of a
+// lost log is stored even if nobody uses the database. It has the type of
 // engine.Opened.Connected.
 func (f *file) watch(context.Context, *sql.DB) (stop func() error, err error) {
 	ended, done := make(chan struct{}), make(chan struct{})
@@ -65,7 +66,7 @@ func (f *file) watch(context.Context, *sql.DB) (stop func() error, err error) {
 			case <-ended:
 				return
 			case <-ticker.C:
-				_ = f.leaveLog() // it has told the operator
+				_ = f.storeLostLog() // it tells the operator
 			}
 		}
 	}()
@@ -76,11 +77,11 @@ func (f *file) watch(context.Context, *sql.DB) (stop func() error, err error) {
 	}, nil
 }
 
-// goneError says that connections lead to a file which has no name any more, or another one.
+// goneError is the error of connections whose file was moved, deleted or replaced.
 type goneError struct {
 	path     string
 	replaced bool
-	// log is set if that is so of the write-ahead log or its index, which path names then.
+	// log is set if that happened to the write-ahead log or its index; path is its path then.
 	log bool
 }
 
@@ -111,8 +112,7 @@ func (f *file) check(opened fs.FileInfo, writes bool) error {
 	return f.log.gone()
 }
 
-// look sees what stands at the path. An error other than that there is nothing says nothing
-// about the file.
+// look looks for the file at the path. It ignores errors other than that there is no file.
 func (f *file) look() {
 	info, err := os.Stat(f.path)
 	switch {
@@ -142,18 +142,18 @@ func (f *file) tell(text string) {
 	}
 }
 
-// open calls connect for a connection, and returns the file that it leads to and that one's log.
-// exists is set once there was a file: then none is to be made in its place. The log counts the
-// connection until leave.
+// open calls connect to make a connection, and returns the file that it has opened and that
+// file's log. exists is set if the file was opened before: then connect must not create one.
+// The log counts the connection until leave.
 func (f *file) open(connect func(exists bool) error) (fs.FileInfo, *log, error) {
 	if f == nil {
 		return nil, nil, connect(false)
 	}
-	exists, l, err := f.arrive()
+	exists, l, err := f.prepare()
 	if err != nil {
 		return nil, nil, err
 	}
-	// Without the lock: it may wait for another process, and others only want to look.
+	// Without the lock: connect may wait for another process.
 	err = connect(exists)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -170,17 +170,17 @@ func (f *file) open(connect func(exists bool) error) (fs.FileInfo, *log, error) 
 	return f.known, l, nil
 }
 
-// create makes an empty file that only its owner may read and write, since SQLite itself would ask
-// for one that everybody may read. The write-ahead log gets the file's rights from SQLite. Why it
-// can't be made, SQLite tells better.
+// create makes an empty file that only its owner may read and write; SQLite would create one
+// that everybody may read. SQLite gives the same permissions to the write-ahead log. Errors
+// are ignored: SQLite then returns a better one.
 func (f *file) create() {
 	if made, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 		_ = made.Close() // nothing was written
 	}
 }
 
-// warn tells who can read the file, unless that is its owner alone or its group. Elsewhere than on
-// Unix the rights say nothing.
+// warn tells the operator if every user of the machine can read the file. On Windows the mode
+// does not say that.
 func (f *file) warn() {
 	const everybody = 0o004
 	if runtime.GOOS != "windows" && f.known != nil && f.known.Mode().Perm()&everybody != 0 {
@@ -188,10 +188,10 @@ func (f *file) warn() {
 	}
 }
 
-// arrive looks before a connection is made, reports whether there has been a file, and counts
-// the connection in its log.
-func (f *file) arrive() (exists bool, l *log, err error) {
-	if err := f.leaveLog(); err != nil {
+// prepare is called before a connection is made. It checks the file, reports whether it was
+// opened before, and counts the connection in its log.
+func (f *file) prepare() (exists bool, l *log, err error) {
+	if err := f.storeLostLog(); err != nil {
 		return true, nil, err
 	}
 	f.mu.Lock()
@@ -208,7 +208,7 @@ func (f *file) arrive() (exists bool, l *log, err error) {
 		f.known, f.missing, f.log = f.seen, false, new(log)
 	}
 	if f.log.open == 0 {
-		f.log = new(log) // the last connection that was closed removed the one before
+		f.log = new(log) // SQLite removed the old log with its last connection
 	}
 	f.log.open++
 	return f.known != nil, f.log, nil

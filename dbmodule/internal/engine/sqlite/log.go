@@ -10,26 +10,25 @@ import (
 	"time"
 )
 
-// logNames end the names of a database's write-ahead log and of its index.
+// logNames are the suffixes of the names of a write-ahead log and of its index.
 var logNames = [2]string{"-wal", "-shm"}
 
-// log is the write-ahead log of a file and its index, as the connections have them that are
-// open at the same time. SQLite itself removes neither before the last connection is closed.
-// Its file's lock guards it.
+// log is the write-ahead log of a file and the log's index, which the open connections share.
+// SQLite removes both with the last connection. file.mu guards it.
 type log struct {
-	// files are nil until a connection is known to have opened them.
+	// files are the log and its index, nil until a connection has opened them.
 	files [2]fs.FileInfo
-	// open counts the connections that are open or being opened.
+	// open is the number of connections that are open or being opened.
 	open int
-	// lost is set when the connections have a log that is at its path no longer. What
-	// they would write to it, nobody else would ever read.
+	// lost is set if the log or its index is not at its path any more. Nobody else could read
+	// what the connections would write to it.
 	lost *goneError
-	// last is the one connection that still has a lost log whose content could not be
-	// stored; nil for none.
+	// last is the last open connection with a lost log whose content could not be stored yet;
+	// nil for none.
 	last *conn
 }
 
-// gone returns why no connection may be used that has this log, nil if all may.
+// gone returns why the connections with this log must not be used, nil if they may be.
 func (l *log) gone() error {
 	if l.lost == nil {
 		return nil
@@ -42,8 +41,9 @@ func (l *log) isSame(i int, info fs.FileInfo) bool {
 	return l.files[i] != nil && os.SameFile(info, l.files[i])
 }
 
-// logOpened remembers the log that a connection has. SQLite opens it when it first reads. A file
-// without a log has another journal mode, and an error comes again with the first statement.
+// logOpened notes the log that a new connection has opened. It reads first, because SQLite
+// opens the log when it first reads. It does nothing for a file with another journal mode, and
+// ignores errors: the first statement returns them again.
 func (f *file) logOpened(c *conn) {
 	if f == nil {
 		return
@@ -67,14 +67,14 @@ func (f *file) logOpened(c *conn) {
 		case err == nil:
 			f.log.files[i] = info
 		case errors.Is(err, fs.ErrNotExist):
-			// SQLite has it open still for a connection that somebody else in this process has.
+			// Other code in this process has a connection for which SQLite keeps the log open.
 			f.loseLog(f.path + name)
 		}
 	}
 }
 
-// lookAtLog sees whether the log is still what the connections have. An error other than that
-// there is nothing says nothing about it.
+// lookAtLog checks whether the log and its index are still at their paths. It ignores errors
+// other than that there is no file.
 func (f *file) lookAtLog() {
 	if f.log.open == 0 {
 		return
@@ -88,7 +88,7 @@ func (f *file) lookAtLog() {
 	}
 }
 
-// loseLog notes that the log or its index, at path, is lost.
+// loseLog notes that the log or its index, whose path was path, is lost.
 func (f *file) loseLog(path string) {
 	if f.log.lost != nil {
 		return
@@ -98,10 +98,10 @@ func (f *file) loseLog(path string) {
 		"What the write-ahead log holds is stored in %s as soon as the connections in use are free; until then there are no new ones", path, f.path))
 }
 
-// leaveLog looks at the file and its log. If the log is lost, it closes the connections that
-// nobody uses. The last one that is closed stores what the log holds, and then a new log may
-// begin. Until then it returns an error.
-func (f *file) leaveLog() error {
+// storeLostLog checks the file and its log. If the log is lost, it closes the idle
+// connections. The last connection that is closed stores the content of the log in the file,
+// and then a new log may begin. Until then storeLostLog returns an error.
+func (f *file) storeLostLog() error {
 	f.mu.Lock()
 	f.look()
 	lost := f.log.lost != nil
@@ -115,13 +115,13 @@ func (f *file) leaveLog() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if last := f.log.last; last != nil && f.stored(last) {
-		_ = last.DriverConn.Close() // all is stored
+		_ = last.DriverConn.Close() // everything is stored
 	}
 	return f.log.gone()
 }
 
-// leave is called before a connection is closed. It reports whether the connection is to stay
-// open: the last one that has a lost log does, as long as what the log holds is not stored.
+// leave is called before a connection is closed. It reports whether the connection must stay
+// open: the last connection with a lost log, until the content of the log is stored.
 func (f *file) leave(c *conn) (stays bool) {
 	if f == nil {
 		return false
@@ -143,9 +143,9 @@ func (f *file) leave(c *conn) (stays bool) {
 	return true
 }
 
-// stored moves what a lost log holds into the database's file, through the last connection
-// that has the log open, and reports whether all of it is there. If so a new log may begin. If
-// the file is gone, too, there is nothing to store it in.
+// stored stores the content of a lost log in the database's file, through the last connection
+// that has the log open. It reports whether that succeeded, so that a new log may begin. If the
+// file is gone, too, there is nothing to do.
 func (f *file) stored(last *conn) bool {
 	if f.seen == nil || f.known == nil || !os.SameFile(f.seen, f.known) {
 		f.log = new(log)
@@ -174,12 +174,12 @@ func (f *file) end() error {
 	if last == nil {
 		return nil
 	}
-	f.stored(last) // if not, the operator knows
+	f.stored(last) // it tells the operator if that fails
 	f.log = new(log)
 	return last.DriverConn.Close()
 }
 
-// checkpoint moves all of the log into the database's file and empties the log.
+// checkpoint writes the whole log into the database's file, and empties the log.
 func (c *conn) checkpoint() (err error) {
 	ctx := context.Background() //nolint:forbidigo // the busy timeout limits it
 
@@ -199,8 +199,8 @@ func (c *conn) checkpoint() (err error) {
 	return nil
 }
 
-// putLogAside renames the log at the path if which says so, and removes such an index: SQLite
-// would take them for those of the file. What only that log has is kept in it.
+// putLogAside renames the log, and removes the index, that which chooses: SQLite would take
+// them for those of the file. The renamed log keeps its content.
 func (f *file) putLogAside(which func(i int, info fs.FileInfo) bool, why string) error {
 	for i, name := range logNames {
 		info, err := os.Stat(f.path + name)

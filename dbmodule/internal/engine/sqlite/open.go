@@ -16,14 +16,14 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
-// memorySerial keeps the in-memory databases of one process apart: each that is
-// opened is its own, shared by all of its connections.
+// memorySerial numbers the databases in memory of this process. All connections of one
+// Database share one.
 var memorySerial atomic.Int64
 
 // Open opens a file or a database in memory. It does no I/O.
 //
-// One connection writes, so that writers queue for it instead of meeting SQLITE_BUSY,
-// and query-only connections read, which WAL lets proceed beside it.
+// One connection writes: writers wait for it in the pool, and don't get SQLITE_BUSY. Others
+// only read (query_only), which WAL allows at the same time.
 func Open(target engine.Target) (engine.Opened, error) {
 	options := target.URL.SQLite()
 	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: options.Path}).EscapedPath()}).String()
@@ -53,8 +53,8 @@ func Open(target engine.Target) (engine.Opened, error) {
 	return opened, nil
 }
 
-// anchor makes a connection that keeps a database in memory, which ends with its last
-// connection. It is in no pool that could drop it.
+// anchor makes a connection that keeps a database in memory alive, which ends with its last
+// connection. It is in no pool, so that nobody closes it.
 func anchor(open engine.OpenFunc) func(context.Context, *sql.DB) (func() error, error) {
 	return func(ctx context.Context, _ *sql.DB) (func() error, error) {
 		conn, err := open(ctx)
@@ -72,21 +72,21 @@ type Settings struct {
 	Name string
 	// Memory is set for a database in memory, which ends with its last connection.
 	Memory bool
-	// ReadOnly opens a file that is not to be changed. Reader makes connections
-	// that refuse to write, to a database that others write to.
+	// ReadOnly opens a file that must not be changed. Reader makes connections that refuse
+	// to write, to a database that others write to.
 	ReadOnly, Reader bool
-	// MustExist opens a file that is there and creates none.
+	// MustExist opens an existing file and creates none.
 	MustExist bool
 	// BusyTimeout is how long a statement waits for another process's lock.
 	BusyTimeout time.Duration
 	// Synchronous is the value of SQLite's pragma of that name.
 	Synchronous string
 
-	// file is what all connections know of the database's file, nil in memory.
+	// file is the database's file, nil in memory.
 	file *file
 }
 
-// Opener returns what makes connections.
+// Opener returns the function that makes connections.
 func Opener(s Settings) engine.OpenFunc {
 	there := s
 	there.MustExist = true
@@ -114,13 +114,12 @@ func Opener(s Settings) engine.OpenFunc {
 	}
 }
 
-// logLimit is the size in bytes to which SQLite cuts the write-ahead log when it
-// begins it anew. Without a limit the log keeps the size of the largest
-// transaction for ever. What is written between two checkpoints usually fits.
+// logLimit is the size in bytes to which SQLite truncates the write-ahead log when it starts
+// it again. Without a limit the log would keep the size of the largest transaction. What is
+// written between two checkpoints usually fits.
 const logLimit = 64 << 20
 
-// query renders the settings as the driver's parameters. They stand in the name
-// since a PRAGMA that is sent as a statement would reach one connection only.
+// query renders the settings as the driver's parameters, which it sets on each connection.
 func (s Settings) query() url.Values {
 	q := url.Values{}
 	pragma := func(name, value string) { q.Add("_pragma", name+"("+value+")") }

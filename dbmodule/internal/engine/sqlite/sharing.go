@@ -28,7 +28,7 @@ func (c *conn) CommitFails() error {
 	return err
 }
 
-// violatedKeys is what COMMIT says of them.
+// violatedKeys is the error that COMMIT returns for violated foreign keys.
 type violatedKeys struct{}
 
 func (violatedKeys) Code() int { return sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY }
@@ -37,13 +37,13 @@ func (v violatedKeys) Error() string {
 	return "FOREIGN KEY constraint failed (" + strconv.Itoa(v.Code()) + ")"
 }
 
-// schemaUndoes is what SchemaUndoes answers for one version of the schema.
+// schemaUndoes is the answer of SchemaUndoes for one version of the schema.
 type schemaUndoes struct {
 	version driver.Value
 	answer  bool
 }
 
-// SchemaUndoes implements engine.Conn. It looks again when the schema has changed.
+// SchemaUndoes implements engine.Conn. It reads the schema again when that has changed.
 func (c *conn) SchemaUndoes(ctx context.Context) bool {
 	version, err := c.column(ctx, "PRAGMA schema_version")
 	if err != nil || len(version) != 1 {

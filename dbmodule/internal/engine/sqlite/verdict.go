@@ -13,7 +13,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 )
 
-// driverError is what of the driver's *sqlite.Error is needed here.
+// driverError is the driver's *sqlite.Error.
 type driverError interface {
 	error
 	// Code is SQLite's extended result code.
@@ -34,13 +34,13 @@ func Judge(err error) engine.Verdict {
 		v = engine.Verdict{Kind: dberr.ErrUnavailable, LosesConnection: true}
 	}
 	v = v.ByCaller(err, false)
-	// A context that ends interrupts the statement, and SQLite then rolls back the
-	// whole transaction of one that writes.
+	// The end of a context interrupts the statement. If the statement writes, SQLite then
+	// rolls back the whole transaction.
 	v.LosesTransaction = v.LosesTransaction || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	return v
 }
 
-// judgeSQLite judges what SQLite said.
+// judgeSQLite judges an error of SQLite itself.
 func judgeSQLite(lite driverError) engine.Verdict {
 	message := lite.Error()
 	e := engine.Verdict{Kind: kind(lite.Code(), message), Code: strconv.Itoa(lite.Code())}
@@ -115,9 +115,8 @@ func kind(code int, message string) error {
 	return nil
 }
 
-// losesTransaction errs on the careful side: SQLite rolls the whole
-// transaction back for some of these only, depending on what the statement
-// had done.
+// losesTransaction reports whether SQLite may have rolled back the whole transaction. For some
+// of these errors it does so only depending on what the statement has done.
 func losesTransaction(lite driverError) bool {
 	switch lite.Code() {
 	case sqlite3.SQLITE_ABORT_ROLLBACK, sqlite3.SQLITE_CONSTRAINT_TRIGGER: // the latter for RAISE(ROLLBACK) too
@@ -137,8 +136,8 @@ func losesTransaction(lite driverError) bool {
 	return false
 }
 
-// text is the message without values: those of errors about values, of
-// the ones that SQLite has no code for, and of an application's own triggers.
+// text returns the message without values. Messages about values, messages without a code of
+// their own, and those of an application's triggers may contain them.
 func text(lite driverError) string {
 	message := lite.Error()
 	if lite.Code() == sqlite3.SQLITE_CONSTRAINT_TRIGGER {
@@ -160,8 +159,8 @@ func losesConnection(lite driverError) bool {
 	return false
 }
 
-// names returns what follows prefix, without the code that the driver
-// adds: "…: UNIQUE constraint failed: t.a, t.b (2067)".
+// names returns the text after prefix, without the code that the driver adds: "…: UNIQUE
+// constraint failed: t.a, t.b (2067)".
 func names(message, prefix string) string {
 	_, names, found := strings.Cut(message, prefix)
 	if !found {
@@ -173,7 +172,7 @@ func names(message, prefix string) string {
 	return names
 }
 
-// columns takes "t.a, t.b" apart into "t" and "a, b".
+// columns splits "t.a, t.b" into "t" and "a, b".
 func columns(names string) (table, joined string) {
 	var list []string
 	for name := range strings.SplitSeq(names, ", ") {
