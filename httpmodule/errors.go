@@ -287,12 +287,14 @@ func fromEchoError(e *echo.HTTPError) *HTTPError {
 // handleError is Echo's error handler.
 func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
-	if r := requestOf(ctx); r != nil {
+	r := requestOf(ctx)
+	if r != nil {
 		ctx = r.working() // a handler may have shortened its own
 	}
 	answer := s.resolve(ctx, err)
 	if c.Response().Committed {
-		if answer.Status >= 500 && !errors.Is(err, errReplaced) {
+		answered := r != nil && r.failure != nil && errors.Is(r.failure, err) // some middleware has it answered, and returns it too
+		if answer.Status >= 500 && !answered && !errors.Is(err, errReplaced) {
 			s.log.Warn("error after the response had begun", append(requestFields(ctx), zap.Error(err))...)
 		}
 		return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -322,5 +323,30 @@ func TestBodyLimit(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Some of Echo's middleware has an error answered, and returns it too.
+func TestFailureIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	quiet := func(echo.Context, middleware.RequestLoggerValues) error { return nil }
+	for name, m := range map[string]echo.MiddlewareFunc{
+		"RequestLogger": middleware.RequestLoggerWithConfig(middleware.RequestLoggerConfig{HandleError: true, LogValuesFunc: quiet}),
+		"BodyDump":      middleware.BodyDump(func(echo.Context, []byte, []byte) {}),
+	} {
+		f := serve(t, testConfig(), func(*fixture) httpmodule.Routes {
+			return func(e *echo.Echo, _ huma.API) {
+				e.GET("/x", func(echo.Context) error { return errors.New("no") }, m)
+				e.GET("/late", func(c echo.Context) error { return errors.Join(c.NoContent(http.StatusOK), errors.New("no")) }, m)
+			}
+		})
+		const late = "error after the response had begun"
+		assert.Equal(t, http.StatusInternalServerError, f.do(http.MethodGet, "/x", "").status, name)
+		require.Eventually(t, func() bool { return len(f.logged("request")) == 1 }, patience, time.Millisecond)
+		assert.Len(t, f.logged("request failed"), 1, name)
+		assert.Empty(t, f.logged(late), name)
+		assert.Equal(t, http.StatusOK, f.do(http.MethodGet, "/late", "").status, name)
+		require.Eventually(t, func() bool { return len(f.logged("request")) == 2 }, patience, time.Millisecond)
+		assert.NotEmpty(t, f.logged(late), name)
 	}
 }
