@@ -146,7 +146,7 @@ func (c Config) validateNames() error {
 	}
 	for _, host := range c.AllowedHosts {
 		if !validHost(host) {
-			bad("ALLOWED_HOSTS", host, "takes * or names of hosts without a port")
+			bad("ALLOWED_HOSTS", host, "takes * or names of hosts without a port, in their ASCII form as browsers send them")
 		}
 	}
 	for _, origin := range c.CORSOrigins {

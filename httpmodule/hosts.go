@@ -54,7 +54,8 @@ func hostName(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// validHost tells what ALLOWED_HOSTS takes.
+// validHost tells what ALLOWED_HOSTS takes: names as clients send them, in ASCII.
 func validHost(host string) bool {
-	return host == "*" || host != "" && !strings.ContainsAny(host, "*/:@?# \t")
+	const inNames = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+	return host == "*" || host != "" && !strings.ContainsFunc(host, func(r rune) bool { return !strings.ContainsRune(inNames, r) })
 }

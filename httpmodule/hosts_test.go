@@ -69,7 +69,7 @@ func TestDNSRebinding(t *testing.T) {
 		f.server.ServeHTTP(w, r)
 		assert.Equal(t, 204, w.Code, "somebody else's socket: a test, or a server around this one")
 	}
-	for _, host := range []string{"a:80", "http://a", "a/b", "", "*.a"} {
+	for _, host := range []string{"a:80", "http://a", "a/b", "", "*.a", "bücher.example", "'a'", `"a"`, "a;b", "a\x01"} {
 		cfg := testConfig()
 		cfg.AllowedHosts = []string{host}
 		require.ErrorContains(t, cfg.Validate(), "ALLOWED_HOSTS", host)
