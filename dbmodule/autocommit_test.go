@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 )
 
 func TestAutocommitStoresEachStatement(t *testing.T) {
@@ -248,6 +249,44 @@ func TestAutocommitIsNotRepeated(t *testing.T) {
 		require.NoError(t, s.Close())
 		assert.Empty(t, names(t, db))
 	})
+}
+
+// Whoever does not wait for the answer can't know what came of the statement.
+func TestAutocommitWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	byBun := func(ctx context.Context, s *dbmodule.Session) error { return insert(ctx, s, "a") }
+	asRow := func(ctx context.Context, s *dbmodule.Session) error {
+		return s.QueryRowContext(ctx, rawInsert("a")).Scan(new(int))
+	}
+	for name, test := range map[string]struct {
+		run   func(ctx context.Context, s *dbmodule.Session) error
+		limit time.Duration
+		want  error
+	}{
+		"the caller leaves":                   {byBun, time.Minute, context.DeadlineExceeded},
+		"the caller leaves a row":             {asRow, time.Minute, context.DeadlineExceeded},
+		"the database takes longer":           {byBun, 100 * time.Millisecond, dbmodule.ErrTimeout},
+		"the database takes longer for a row": {asRow, 100 * time.Millisecond, dbmodule.ErrTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			behindProxy(t, func(t *testing.T, db *dbmodule.Database, proxy *dbtest.Proxy) {
+				ctx := dbmodule.WithStatementTimeout(t.Context(), test.limit)
+				if test.limit == time.Minute {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
+					defer cancel()
+				}
+				s := db.Sessions().New(dbmodule.Autocommit())
+				proxy.Stall()
+				err := test.run(ctx, s)
+				proxy.Resume()
+				require.ErrorIs(t, err, dbmodule.ErrCommitUnknown)
+				require.ErrorIs(t, err, test.want)
+				require.NoError(t, s.Close())
+			})
+		})
+	}
 }
 
 // A connection that a query as text keeps serves what follows, and Bun's hooks see

@@ -96,8 +96,8 @@ func (s *Session) NewDropColumn() *bun.DropColumnQuery { return s.bun().NewDropC
 // failedRow makes an *sql.Row whose Scan returns err. Only a query that fails makes one.
 func failedRow(ctx context.Context, err error) *sql.Row {
 	db := sql.OpenDB(failingConnector{err})
-	row := db.QueryRowContext(ctx, "")
-	_ = db.Close() // nothing was opened
+	row := db.QueryRowContext(context.WithoutCancel(ctx), "") // else the end of ctx would be the error
+	_ = db.Close()                                            // nothing was opened
 	return row
 }
 

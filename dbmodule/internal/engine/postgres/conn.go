@@ -204,6 +204,9 @@ func (c *conn) Native(ctx context.Context) (any, error) {
 	return c.pg, nil
 }
 
+// Valid implements engine.Conn: pgx closes a connection whose statement was not waited for.
+func (c *conn) Valid() bool { return !c.pg.IsClosed() }
+
 // AbortsOnError implements engine.Conn.
 func (c *conn) AbortsOnError() bool { return true }
 
