@@ -98,10 +98,17 @@ func (h *Hosts) openPrimary(ctx context.Context, of *host) (engine.Conn, error) 
 func (of *host) connect(ctx context.Context) (engine.Conn, error) {
 	inner, err := of.open(ctx)
 	if err != nil {
+		if err.Error() == lostInHandshake {
+			err = engine.ErrConnLost
+		}
 		return nil, err
 	}
 	return newConn(ctx, inner, of.killer)
 }
+
+// lostInHandshake is the text of the driver's error for a server that went away while the driver
+// answered its greeting. The error has no name.
+const lostInHandshake = "bad connection"
 
 // Wait returns when nothing is being ended any more that a caller left behind.
 func (h *Hosts) Wait() {
