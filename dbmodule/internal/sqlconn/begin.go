@@ -40,7 +40,7 @@ func (c *Conn) beginTx(ctx context.Context, opts engine.TxOptions, session bool)
 		defer l.End()
 		if errors.Is(err, driver.ErrBadConn) {
 			c.broken = true
-			if l.Context().Err() == nil {
+			if l.Context().Err() == nil && !session {
 				return nil, err // nothing has begun: database/sql may use another connection
 			}
 		}

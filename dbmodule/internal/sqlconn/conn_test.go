@@ -33,6 +33,8 @@ type fakeDriver struct {
 	interrupt      func() // what happens meanwhile, nil for nothing
 	commitErr      error
 	queryErr       error
+	// keepsErr has cost the connection.
+	keepsErr error
 	// last is the connection that was made last.
 	last *sqlconn.Conn
 }
@@ -79,7 +81,7 @@ type fakeConn struct {
 }
 
 func (c *fakeConn) Close() error                { return nil }
-func (c *fakeConn) Valid() bool                 { return true }
+func (c *fakeConn) Valid() bool                 { return c.f.keepsErr == nil }
 func (c *fakeConn) Reset(context.Context) error { return nil }
 func (c *fakeConn) Abandon(context.Context)     {}
 func (c *fakeConn) ClosesLate() bool            { return false }
@@ -87,7 +89,7 @@ func (c *fakeConn) DiscardsRows() bool          { return false }
 func (c *fakeConn) OneResult() bool             { return true }
 func (c *fakeConn) SettingsChanged() bool       { return false }
 func (c *fakeConn) KeepsStatements(context.Context) (bool, error) {
-	return true, nil
+	return true, c.f.keepsErr
 }
 
 func (c *fakeConn) Begin(context.Context, engine.TxOptions) error {
@@ -343,3 +345,40 @@ func TestEndSeversWhatIsInUse(t *testing.T) {
 type resultUser func()
 
 func (u resultUser) ResultClosed() { u() }
+
+// MySQL's driver says of a connection that it closed for an ended context only that it is closed.
+func TestCallerWhoLeavesWhileAConnectionIsMade(t *testing.T) {
+	t.Parallel()
+	ctx, leave := context.WithCancel(t.Context())
+	settings := engines[dburl.MySQL]
+	settings.ConnectTimeout = time.Minute
+	settings.Open = func(context.Context) (engine.Conn, error) {
+		leave()
+		return nil, driver.ErrBadConn
+	}
+	_, err := sqlconn.NewConnector(settings).Connect(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, dberr.ErrUnavailable)
+}
+
+// database/sql takes another connection then; a session that has a new one can't.
+func TestSessionsBeginOnALostConnection(t *testing.T) {
+	t.Parallel()
+	f := &fakeDriver{beginErr: driver.ErrBadConn, interrupt: func() {}}
+	conn, err := f.connector(dburl.MySQL).Connect(t.Context())
+	require.NoError(t, err)
+	_, err = conn.ExecContext(&sqlconn.Call{Caller: t.Context(), On: conn, Does: sqlconn.Begins}, "BEGIN", nil)
+	require.ErrorIs(t, err, dberr.ErrUnavailable)
+	require.NotErrorIs(t, err, driver.ErrBadConn)
+	assert.True(t, conn.Broken())
+}
+
+// What comes after it says no more than that the connection is closed.
+func TestCallerWhoLeavesBeforeTheFirstQuery(t *testing.T) {
+	t.Parallel()
+	f := &fakeDriver{keepsErr: context.Canceled, queryErr: pgconn.ErrConnClosed}
+	conn, err := f.connector(dburl.PostgreSQL).Connect(t.Context())
+	require.NoError(t, err)
+	_, err = conn.QueryContext(t.Context(), "SELECT 1", nil)
+	require.ErrorIs(t, err, context.Canceled)
+}

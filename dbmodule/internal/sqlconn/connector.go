@@ -2,6 +2,7 @@ package sqlconn
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -67,6 +68,7 @@ func (c *Connector) Demoted() { c.generation.Turn() }
 // Connect makes a connection within the connect timeout. That limit does not include the
 // caller's wait for a place in the pool.
 func (c *Connector) Connect(ctx context.Context) (*Conn, error) {
+	caller := ctx
 	if c.ConnectTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.ConnectTimeout)
@@ -75,6 +77,9 @@ func (c *Connector) Connect(ctx context.Context) (*Conn, error) {
 	generation := c.generation.Current()
 	inner, err := c.Open(ctx)
 	if err != nil {
+		if left := caller.Err(); left != nil && errors.Is(err, driver.ErrBadConn) { // the driver closed it for that
+			err = left
+		}
 		return nil, c.unconnected(err)
 	}
 	made := &Conn{

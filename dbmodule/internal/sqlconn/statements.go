@@ -106,9 +106,9 @@ func (c *Conn) plan(ctx context.Context, query string, origin prepared.Origin, h
 	if st == nil {
 		c.noteEffects(query)
 		if !exec {
-			c.checkPooler(ctx)
+			err = c.checkPooler(ctx)
 		}
-		return run, nil
+		return run, err
 	}
 	if exec && st.ReturnsRows() && !c.inner.DiscardsRows() {
 		// MySQL's driver waits for descriptions of columns that MariaDB sends only once.
@@ -117,7 +117,10 @@ func (c *Conn) plan(ctx context.Context, query string, origin prepared.Origin, h
 		st.Release()
 		return run, nil
 	}
-	c.checkPooler(ctx)
+	if err := c.checkPooler(ctx); err != nil {
+		st.Release()
+		return run, err
+	}
 	shapes := c.connector.Shapes
 	if c.statements == nil || !c.readsAlike() || shapes.Changing() {
 		st.Release()
@@ -170,18 +173,23 @@ func (c *Conn) freeStatement(e *entry) {
 
 // checkPooler asks once, before the connection's first query, whether a pooler stands
 // before the server. A pooler may run the next transaction in another server session, which
-// does not have the prepared statements: then nothing is prepared.
-func (c *Conn) checkPooler(ctx context.Context) {
+// does not have the prepared statements: then nothing is prepared. An error has cost the
+// connection.
+func (c *Conn) checkPooler(ctx context.Context) error {
 	if c.poolerChecked {
-		return
+		return nil
 	}
 	keeps, err := c.inner.KeepsStatements(ctx)
 	if err != nil && !c.isLasting(err) {
-		return // the next query asks again
+		if c.inner.Valid() {
+			return nil // the next query asks again
+		}
+		return err
 	}
 	if c.poolerChecked = true; !keeps {
 		c.statements = nil
 	}
+	return nil
 }
 
 // readsAlike reports whether the session still reads values as it did when its statements
