@@ -303,3 +303,24 @@ func TestRawExamples(t *testing.T) {
 		}))
 	})
 }
+
+// Whoever recovers from a panic of fn can't commit the half of its work.
+func TestRawThatPanics(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		ctx := t.Context()
+		s := db.Sessions().New()
+		require.NoError(t, insert(ctx, s, "before"))
+		assert.PanicsWithValue(t, "boom", func() {
+			_ = onDriver(ctx, s, func(ctx context.Context, conn anyConn) error {
+				assert.NoError(t, conn.exec(ctx, rawInsert("half")))
+				panic("boom")
+			})
+		})
+		require.ErrorIs(t, insert(ctx, s, "after"), dbmodule.ErrPendingRollback)
+		require.ErrorIs(t, s.Commit(ctx), dbmodule.ErrPendingRollback)
+		require.NoError(t, s.Close())
+		assert.Empty(t, names(t, db))
+		assert.Zero(t, db.Stats().InUse)
+	})
+}

@@ -34,12 +34,27 @@ func (c *Conn) Raw(ctx context.Context, call *Call, fn func(ctx context.Context,
 	m := c.measure(l, rawText)
 	conn, err := c.inner.Native(l.Context())
 	if err == nil {
-		err = c.inSavepoint(l.Context(), func(ctx context.Context) error {
-			return c.inner.call(func() error { return fn(ctx, conn) })
-		})
+		err = c.inSavepoint(l.Context(), func(ctx context.Context) error { return c.callNative(ctx, conn, fn) })
 	}
 	return c.orCommitUnknown(call, m.done(c.record(l, rawText, err)))
 }
+
+// callNative calls fn. If fn panics, nothing that it wrote can be committed, and the
+// connection is not used again.
+func (c *Conn) callNative(ctx context.Context, conn any, fn func(ctx context.Context, conn any) error) error {
+	panics := true
+	defer func() {
+		if panics {
+			c.broken = true
+			c.state.Failed(errRawPanicked, true)
+		}
+	}()
+	err := c.inner.call(func() error { return fn(ctx, conn) })
+	panics = false
+	return err
+}
+
+var errRawPanicked = errors.New("dbmodule: raw: the function panicked")
 
 // errRawEnded is the error if fn has ended the transaction.
 var errRawEnded = errors.New("the function ended the transaction on the driver's connection, or made it fail: only the session ends it")
