@@ -30,7 +30,7 @@ func (s *Session) readText(ctx context.Context, text *compiled.Text, into compil
 	if err := s.enter(); err != nil {
 		return 0, err
 	}
-	defer s.mu.Unlock()
+	defer s.leave()
 	d, err := &direct{text: text, into: into}, error(nil)
 	switch {
 	case !s.options.autocommits() && !(text.Plain && s.readsWithoutTx()):

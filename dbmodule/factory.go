@@ -63,6 +63,9 @@ func (f *SessionFactory) New(opts ...SessionOption) *Session {
 // ([ErrCommitUnknown]) is never repeated without an [IdempotencyKey]. If fn has
 // committed by itself, nothing is repeated.
 //
+// s is closed for good when fn and its after-commit hooks have returned, also if fn left
+// behind a goroutine that uses s: its later uses return [ErrSessionClosed].
+//
 // InTx inside fn, with fn's context and on the same database, returns [ErrNestedUnit]
 // if both write: the two would not be stored together. Use s, or [Join]. If a unit of
 // work must be stored even if the outer one fails, run it before or after the outer
@@ -71,7 +74,7 @@ func (f *SessionFactory) New(opts ...SessionOption) *Session {
 func (f *SessionFactory) InTx(
 	ctx context.Context, fn func(ctx context.Context, s *Session) error, opts ...SessionOption,
 ) error {
-	var unanswered []func(context.Context)
+	var doubtful *Session // the last attempt whose COMMIT got no answer
 	if outer := f.outerUnit(ctx); outer != nil {
 		o := f.defaults.with(opts)
 		if o.join {
@@ -90,28 +93,27 @@ func (f *SessionFactory) InTx(
 		began := time.Now()
 		err := runInTx(ctx, s, fn)
 		if errors.Is(err, errStored) {
-			runHooks(ctx, unanswered)
-			return nil
-		}
-		if err == nil || s.commits > 0 || !s.repeatable(err) {
-			return err
+			return doubtful.wasStored(ctx)
 		}
 		if s.unanswered != nil {
-			unanswered = s.unanswered.hooks // if the key is found, that attempt stored it
+			doubtful = s
+		}
+		if err == nil || s.commits > 0 || !s.repeatable(err) {
+			return doubtful.mayBeStored(err)
 		}
 		if attempt >= s.options.attempts() {
-			return fmt.Errorf("dbmodule: gave up after %d attempts: %w", attempt, err)
+			return doubtful.mayBeStored(fmt.Errorf("dbmodule: gave up after %d attempts: %w", attempt, err))
 		}
 		f.writer.observers.Retrying(ctx, Retry{Attempt: attempt, Err: err})
 		if !retry.Pause(ctx, attempt, time.Since(began)) {
-			return errors.Join(err, ctx.Err())
+			return doubtful.mayBeStored(errors.Join(err, ctx.Err()))
 		}
 	}
 }
 
 func runInTx(ctx context.Context, s *Session, fn func(ctx context.Context, s *Session) error) (err error) {
 	// Runs on a panic too, which then goes on.
-	defer func() { err = errors.Join(err, s.Close()) }()
+	defer func() { err = errors.Join(err, s.finish()) }()
 	if err := s.claim(ctx); err != nil {
 		return err
 	}

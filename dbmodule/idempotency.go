@@ -35,7 +35,8 @@ func (*WorkKey) Indexes() []Index { return []Index{{Columns: []string{"stored_at
 //   - If the key exists already, fn does not run, and InTx returns nil once the key is
 //     stored: read the result of the work after InTx.
 //   - If COMMIT gets no answer, InTx looks for the key instead of returning
-//     [ErrCommitUnknown]: it either finds the key, or runs fn once more.
+//     [ErrCommitUnknown]: it either finds the key, or runs fn once more. If it can do neither, such
+//     as when ctx ends, its error matches ErrCommitUnknown too.
 //
 // After-commit hooks of an attempt whose COMMIT got no answer run when the key
 // is found. Two concurrent calls with one key run one after the other.
@@ -86,6 +87,39 @@ func (s *Session) claim(ctx context.Context) error {
 	default:
 		return fmt.Errorf("dbmodule: idempotency key: insert into the table of dbmodule.WorkKey: %w", err)
 	}
+}
+
+// finish ends the session of an attempt of InTx for good, unless hooks may still use it: those of
+// a COMMIT without an answer, if the key turns out to be stored.
+func (s *Session) finish() error {
+	if s.unanswered != nil && s.options.key != nil {
+		return s.Close()
+	}
+	return s.Seal(nil)
+}
+
+// wasStored runs the hooks of an attempt whose COMMIT got no answer, since its key is stored. s is
+// nil if there was none.
+func (s *Session) wasStored(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	defer func() { _ = s.Seal(nil) }() // what hooks did without Commit is rolled back
+	runHooks(ctx, s.unanswered.hooks)
+	return nil
+}
+
+// mayBeStored returns the error with which InTx ends after an attempt whose COMMIT got no answer,
+// unless s is nil. A later attempt that failed did not find out what came of that.
+func (s *Session) mayBeStored(err error) error {
+	if s == nil {
+		return err
+	}
+	_ = s.Seal(nil) // it is closed
+	if err == nil || errors.Is(err, ErrCommitUnknown) {
+		return err
+	}
+	return fmt.Errorf("%w; an earlier attempt may be stored: %w", err, s.unanswered.err)
 }
 
 // ForgetWorkKeys deletes the keys of units of work that began before a given time,

@@ -156,3 +156,26 @@ func TestLostCommitReplies(t *testing.T) {
 		assert.Equal(t, losses, hooks, "hooks run once each")
 	})
 }
+
+// What came of the first attempt is not known until the key is looked for.
+func TestKeyThatCantBeLookedFor(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []dbmodule.Engine{dbmodule.PostgreSQL, dbmodule.MySQL} {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			server := dbtest.URL(t, engine)
+			proxy := dbtest.StartProxy(t, server)
+			db := openAccounts(t, proxy.Config(t))
+			createKeys(t, db)
+			proxy.SwallowCommits(1)
+			err := db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+				require.NoError(t, proxy.Retarget("nowhere://127.0.0.1:1")) // for the second attempt
+				return insert(ctx, s, "stored")
+			}, dbmodule.IdempotencyKey("a"), dbmodule.MaxAttempts(2))
+			require.NoError(t, proxy.Retarget(server))
+			require.ErrorIs(t, err, dbmodule.ErrUnavailable)
+			require.ErrorIs(t, err, dbmodule.ErrCommitUnknown)
+			assert.Equal(t, []string{"stored"}, names(t, db))
+		})
+	}
+}

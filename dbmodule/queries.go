@@ -44,7 +44,7 @@ func (s *Session) exec(
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
+	defer s.leave()
 	switch {
 	case !s.options.autocommits():
 		if err := s.begin(ctx); err != nil {
@@ -66,7 +66,7 @@ func (s *Session) query(ctx context.Context, query string, complete bool, run fu
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
+	defer s.leave()
 	switch {
 	case !s.runsWithoutTx(query):
 		if err := s.begin(ctx); err != nil {
@@ -85,7 +85,7 @@ func (s *Session) queryRow(ctx context.Context, query string, complete bool, run
 	if err := s.enter(); err != nil {
 		return failedRow(ctx, err)
 	}
-	defer s.mu.Unlock()
+	defer s.leave()
 	switch {
 	case !s.runsWithoutTx(query):
 		if err := s.begin(ctx); err != nil {
@@ -400,7 +400,7 @@ func (s *Session) raw(ctx context.Context, fn func(ctx context.Context, conn any
 	if err := s.enter(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.leave()
 	if !s.options.autocommits() {
 		if err := s.begin(ctx); err != nil {
 			return err

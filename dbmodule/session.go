@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -62,15 +63,16 @@ type Session struct {
 	unit    observedUnit
 
 	// mu is taken only by TryLock, to detect use by two goroutines.
-	mu     sync.Mutex
-	sealed error
+	mu sync.Mutex
+	// sealed is set for good by Seal, also while somebody uses the session.
+	sealed atomic.Pointer[sealing]
 
 	held *heldConn // the connection, nil until the first statement
 	inTx bool
 	// adopted is the transaction as a bun.Tx, zero until a savepoint needs it.
 	adopted bun.Tx
 	last    context.Context // the context of the transaction's last statement
-	hooks   []func(ctx context.Context)
+	hooks   afterCommit
 	commits int
 	// unanswered is the last COMMIT that got no answer, nil for none.
 	unanswered *unansweredCommit
@@ -81,7 +83,10 @@ type Session struct {
 }
 
 // unansweredCommit is a COMMIT that got no answer. hooks run if it turns out to be stored.
-type unansweredCommit struct{ hooks []func(ctx context.Context) }
+type unansweredCommit struct {
+	err   error
+	hooks []hook
+}
 
 var _ bun.IDB = (*Session)(nil)
 
@@ -91,39 +96,6 @@ func (s *Session) ID() uint64 { return s.id }
 
 // ReadOnly reports whether the session refuses to write.
 func (s *Session) ReadOnly() bool { return s.options.readOnly }
-
-// Active reports whether the session holds a connection: whether a statement
-// ran since it was made, committed or rolled back, or for SELECTs that run by
-// themselves (see [ReadOnly]), whether rows are open.
-func (s *Session) Active() bool {
-	if !s.mu.TryLock() {
-		return true // in use at this moment
-	}
-	defer s.mu.Unlock()
-	return s.held != nil || s.results.open()
-}
-
-// AfterCommit registers fn to run after the next commit that succeeds, with
-// Commit's context, in the order of registration. Hooks registered inside a
-// savepoint that is rolled back, and all hooks at Rollback and Close, are
-// dropped. A hook may use the session. It must not be called concurrently
-// with other methods.
-func (s *Session) AfterCommit(fn func(ctx context.Context)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hooks = append(s.hooks, fn)
-}
-
-// keepHooks drops the hooks beyond the first n, none when n is negative, and
-// returns how many there are.
-func (s *Session) keepHooks(n int) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n >= 0 && n < len(s.hooks) {
-		s.hooks = s.hooks[:n]
-	}
-	return len(s.hooks)
-}
 
 // Commit stores the session's changes, releases its connection and runs the
 // after-commit hooks. Without a transaction it only runs the hooks.
@@ -137,20 +109,14 @@ func (s *Session) Commit(ctx context.Context) error {
 	return err
 }
 
-func runHooks(ctx context.Context, hooks []func(context.Context)) {
-	for _, hook := range hooks {
-		hook(ctx)
-	}
-}
-
-func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
+func (s *Session) commit(ctx context.Context) ([]hook, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
+	defer s.leave()
 
-	hooks := s.hooks
-	s.hooks, s.fromPrimary = nil, false
+	hooks := s.hooks.take(s.keeps)
+	s.fromPrimary = false
 	if !s.inTx {
 		return hooks, s.release()
 	}
@@ -172,7 +138,7 @@ func (s *Session) commit(ctx context.Context) ([]func(context.Context), error) {
 	}
 	if err != nil {
 		if s.unanswered = nil; errors.Is(err, ErrCommitUnknown) {
-			s.unanswered = &unansweredCommit{hooks}
+			s.unanswered = &unansweredCommit{err, hooks}
 		}
 		return nil, errors.Join(fmt.Errorf("dbmodule: commit: %w", err), s.release(), awaitSeen(ctx, seen))
 	}
@@ -195,34 +161,9 @@ func (s *Session) Rollback(ctx context.Context) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.leave()
 	seen, err := s.undo(ctx)
 	return errors.Join(err, awaitSeen(ctx, seen))
-}
-
-// Close rolls back what was not committed and releases the connection. It
-// may be called any number of times; a closed session can be used again.
-func (s *Session) Close() error {
-	if !s.mu.TryLock() {
-		return fmt.Errorf("dbmodule: close: %w", ErrConcurrentUse)
-	}
-	defer s.mu.Unlock()
-	return s.rollback()
-}
-
-// Seal closes the session for good: every later use returns reason. It is for
-// owners whose unit of work has ended while others may still hold the
-// session, such as an HTTP response that has begun.
-func (s *Session) Seal(reason error) error {
-	if reason == nil {
-		reason = ErrSessionClosed
-	}
-	if !s.mu.TryLock() {
-		return fmt.Errorf("dbmodule: seal: %w", ErrConcurrentUse)
-	}
-	defer s.mu.Unlock()
-	s.sealed = reason
-	return s.rollback()
 }
 
 // InNested runs fn inside a savepoint: SQLAlchemy's begin_nested. On nil the
@@ -243,13 +184,11 @@ func (s *Session) RunInTx(
 	if err != nil {
 		return err
 	}
-	hooks := s.keepHooks(-1)
 	done := false
 	defer func() {
 		if done {
 			return
 		}
-		s.keepHooks(hooks)
 		if undo := savepoint.Rollback(); undo != nil {
 			err = errors.Join(err, fmt.Errorf("dbmodule: roll back to savepoint: %w", undo))
 		}
@@ -270,7 +209,7 @@ func (s *Session) BeginTx(ctx context.Context, _ *sql.TxOptions) (bun.Tx, error)
 	if err := s.enter(); err != nil {
 		return bun.Tx{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.leave()
 	if s.options.autocommits() {
 		return bun.Tx{}, fmt.Errorf("dbmodule: begin savepoint: %w", errAutocommit)
 	}
@@ -284,18 +223,6 @@ func (s *Session) BeginTx(ctx context.Context, _ *sql.TxOptions) (bun.Tx, error)
 	// The savepoint keeps ctx for its own RELEASE: one that may end earlier
 	// than the transaction must not take that along.
 	return adopted.BeginTx(context.WithoutCancel(ctx), nil)
-}
-
-// enter admits one goroutine; the caller unlocks mu.
-func (s *Session) enter() error {
-	if !s.mu.TryLock() {
-		return fmt.Errorf("dbmodule: session: %w", ErrConcurrentUse)
-	}
-	if s.sealed != nil {
-		s.mu.Unlock()
-		return s.sealed
-	}
-	return nil
 }
 
 // begin begins a transaction, unless one is open. If the connection had lost its server while
@@ -357,7 +284,8 @@ func (s *Session) rollback() error {
 // the session shared a transaction with others, undo returns the acknowledgement for
 // awaitSeen.
 func (s *Session) undo(within ...context.Context) (*groupcommit.Acknowledgement, error) {
-	s.hooks, s.fromPrimary = nil, false
+	s.hooks.take(s.keeps)
+	s.fromPrimary = false
 	if !s.inTx {
 		return nil, s.release()
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -158,7 +157,7 @@ func (u *unitOfWork) settle(ctx context.Context, status int) error {
 			// What the response tells of the database may never have been stored.
 			err = errors.Join(err, sealErr)
 		default:
-			u.sealLater(s.session, sealErr)
+			u.sealFailed(sealErr)
 		}
 	}
 	return err
@@ -202,34 +201,17 @@ func (u *unitOfWork) end() {
 	u.mu.Unlock()
 	for _, s := range sessions {
 		if err := s.session.Seal(ErrResponseBegun); err != nil {
-			u.sealLater(s.session, err)
+			u.sealFailed(err)
 		}
 	}
 }
 
-const (
-	sealPause    = 10 * time.Millisecond
-	sealAttempts = 1000
-)
-
-// sealLater copes with a session that could not be sealed. A goroutine that
-// the handler left behind may still be inside a statement; the context of
-// that is about to end.
-func (u *unitOfWork) sealLater(s *dbmodule.Session, err error) {
-	if !errors.Is(err, dbmodule.ErrConcurrentUse) {
-		// The connection was dropped instead, which rolls back too.
-		u.log.Warn("session did not close cleanly", append(u.request.fields(), zap.Error(err))...)
-		return
+// sealFailed tells of a session that could not be closed at once. A goroutine that the handler
+// left behind may still be inside a statement; the session closes when that returns.
+func (u *unitOfWork) sealFailed(err error) {
+	text := "session did not close cleanly" // the connection was dropped instead, which rolls back too
+	if errors.Is(err, dbmodule.ErrConcurrentUse) {
+		text = "session in use after its request"
 	}
-	fields := u.request.fields()
-	u.log.Warn("session in use after its request", append(fields, zap.Error(err))...)
-	go func() {
-		for range sealAttempts {
-			time.Sleep(sealPause)
-			if err := s.Seal(ErrResponseBegun); !errors.Is(err, dbmodule.ErrConcurrentUse) {
-				return
-			}
-		}
-		u.log.Error("session still in use long after its request: its connection is lost to the pool", fields...)
-	}()
+	u.log.Warn(text, append(u.request.fields(), zap.Error(err))...)
 }

@@ -80,7 +80,8 @@ var (
 	// ErrDatabaseClosed: the Database was closed, by Database.Close. It is the error
 	// that database/sql itself returns then, so that Bun's methods return it too.
 	ErrDatabaseClosed = closedError()
-	// ErrSessionClosed: the session was closed for good by Session.Seal.
+	// ErrSessionClosed: the session was closed for good, by Session.Seal or because its
+	// SessionFactory.InTx has returned.
 	ErrSessionClosed = errors.New("session closed")
 )
 

@@ -320,6 +320,13 @@ func (c *Conn) Serves(unit *Unit) { c.unit = unit }
 // Broken reports whether the connection is lost or must not be used again.
 func (c *Conn) Broken() bool { return c.broken }
 
+// Step is how many statements ran in the transaction so far, for Undid.
+func (c *Conn) Step() int { return c.state.Step() }
+
+// Undid reports whether what was done at a step of the transaction was rolled back to a
+// savepoint since.
+func (c *Conn) Undid(step int) bool { return c.state.Undid(step) }
+
 // Discard has Checkin refuse the connection.
 func (c *Conn) Discard() { c.broken = true }
 

@@ -2,6 +2,7 @@ package txstate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
@@ -18,8 +19,15 @@ type State struct {
 	lost error
 	// levels[0] is the transaction, the others are its open savepoints.
 	levels []level
+	// step counts the statements that ran in the transaction. undone are those of them that
+	// were rolled back to a savepoint.
+	step   int
+	undone []span
 	Mode
 }
+
+// span is the steps from one up to another, which is not among them.
+type span struct{ from, to int }
 
 // Mode is the kind of a transaction. The caller that begins one sets it.
 type Mode struct {
@@ -34,12 +42,15 @@ type Mode struct {
 type level struct {
 	name   string
 	failed error
+	// began is the step of a savepoint.
+	began int
 }
 
 // Begin notes that a transaction has begun.
 func (s *State) Begin() {
 	s.inTx, s.touched, s.lost = true, false, nil
 	s.levels = append(s.levels[:0], level{})
+	s.step, s.undone = 0, s.undone[:0]
 }
 
 // End notes that the transaction has ended, by COMMIT or ROLLBACK.
@@ -49,7 +60,7 @@ func (s *State) End() {
 }
 
 // Reset forgets everything, for the connection's next user.
-func (s *State) Reset() { *s = State{levels: s.levels[:0]} }
+func (s *State) Reset() { *s = State{levels: s.levels[:0], undone: s.undone[:0]} }
 
 // InTx reports whether there is a transaction.
 func (s *State) InTx() bool { return s.inTx }
@@ -109,9 +120,10 @@ func (s *State) Succeeded(d sqltext.Dialect, query string) {
 		return
 	}
 	s.touched = true
+	s.step++
 	switch verb, name := sqltext.SavepointOf(d, query); verb {
 	case sqltext.Set:
-		s.levels = append(s.levels, level{name: name})
+		s.levels = append(s.levels, level{name: name, began: s.step})
 	case sqltext.Release:
 		if i := s.find(name); i >= 0 {
 			s.levels = s.levels[:i]
@@ -120,8 +132,17 @@ func (s *State) Succeeded(d sqltext.Dialect, query string) {
 		if i := s.find(name); i >= 0 {
 			s.levels = s.levels[:i+1]
 			s.levels[i].failed = nil
+			s.undone = append(s.undone, span{s.levels[i].began, s.step})
 		}
 	}
+}
+
+// Step is how many statements ran in the transaction so far.
+func (s *State) Step() int { return s.step }
+
+// Undid reports whether what was done at a step was rolled back to a savepoint since.
+func (s *State) Undid(step int) bool {
+	return slices.ContainsFunc(s.undone, func(undone span) bool { return undone.from <= step && step < undone.to })
 }
 
 // find returns the index of the innermost savepoint of that name, or -1.

@@ -104,3 +104,37 @@ func TestReset(t *testing.T) {
 	assert.Equal(t, txstate.Mode{}, s.Mode)
 	require.NoError(t, s.Pending())
 }
+
+func TestUndid(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		steps  string
+		undone []int
+	}{
+		"nothing":                         {"INSERT; INSERT", nil},
+		"a savepoint":                     {"INSERT; SAVEPOINT a; INSERT; ROLLBACK TO a; INSERT", []int{2, 3}},
+		"another":                         {"SAVEPOINT a; ROLLBACK TO a; INSERT; ROLLBACK TO SAVEPOINT a", []int{1, 2, 3}},
+		"one that was released":           {"SAVEPOINT a; INSERT; RELEASE a", nil},
+		"one inside another":              {"SAVEPOINT a; SAVEPOINT b; RELEASE b; ROLLBACK TO a", []int{1, 2, 3}},
+		"the inner of two":                {"SAVEPOINT a; SAVEPOINT b; INSERT; ROLLBACK TO b; RELEASE a", []int{2, 3}},
+		"what is no savepoint of its own": {"SAVEPOINT a; ROLLBACK TO b", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var s txstate.State
+			s.Begin()
+			for step := range strings.SplitSeq(test.steps, "; ") {
+				s.Succeeded(sqltext.PostgreSQL, step)
+			}
+			var undone []int
+			for step := range s.Step() + 1 {
+				if s.Undid(step) {
+					undone = append(undone, step)
+				}
+			}
+			assert.Equal(t, test.undone, undone)
+			s.Begin()
+			assert.False(t, s.Undid(0), "another transaction")
+		})
+	}
+}
