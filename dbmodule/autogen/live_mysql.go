@@ -16,9 +16,11 @@ import (
 )
 
 // mysqlCatalog quotes a string so that it is one under ANSI_QUOTES, too, and removes
-// from a column's EXTRA what atlas does not know.
+// from a column's EXTRA what atlas does not know. It also keeps tables whose collation
+// is not in COLLATIONS: MariaDB lists utf8mb4_uca1400_ai_ci without its character set.
 var mysqlCatalog = strings.NewReplacer(
 	`"YES" AS ENFORCED`, `'YES' AS ENFORCED`,
+	"\tJOIN INFORMATION_SCHEMA.COLLATIONS AS", "\tLEFT JOIN INFORMATION_SCHEMA.COLLATIONS AS",
 	"`COLUMN_DEFAULT`, `EXTRA`,", "`COLUMN_DEFAULT`, REGEXP_REPLACE(`EXTRA`, ',? ?(INVISIBLE|WITHOUT SYSTEM VERSIONING)', ''),",
 )
 
