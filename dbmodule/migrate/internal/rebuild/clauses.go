@@ -80,7 +80,7 @@ func (p *parser) columnClause(column string) (clause, error) {
 		}
 	case p.comes("REFERENCES"):
 		c.kind = foreignKey
-		c.key, err = p.references("foreign key" + on)
+		c.key, c.deferred, err = p.references("foreign key" + on)
 	case p.accept("GENERATED", "ALWAYS", "AS"), p.accept("AS"):
 		c.kind = generated
 		if c.key, err = p.expression("generated"); p.accept("STORED") {
@@ -120,35 +120,45 @@ func (p *parser) defaultValue() (string, error) {
 	return "default " + normal(p.list[from:p.at]), nil
 }
 
-// references reads REFERENCES and all that belongs to it.
-func (p *parser) references(key string) (string, error) {
+// references reads REFERENCES and all that belongs to it. That the key is deferred is
+// no part of what it means.
+func (p *parser) references(key string) (meaning string, deferred bool, err error) {
 	from := p.at
 	if !p.accept("REFERENCES") {
-		return "", p.unexpected("REFERENCES")
+		return "", false, p.unexpected("REFERENCES")
 	}
 	if _, err := p.name(); err != nil {
-		return "", err
+		return "", false, err
 	}
 	if p.comes("(") {
 		if _, err := p.group(); err != nil {
-			return "", err
+			return "", false, err
 		}
 	}
+	list := slices.Clone(p.list[from:p.at])
+	deferrable := false
 	for {
+		from := p.at
 		switch {
+		case p.accept("NOT", "DEFERRABLE"):
+		case p.accept("DEFERRABLE"):
+			deferrable = true
+		case p.accept("INITIALLY", "DEFERRED"):
+			deferred = deferrable
+		case p.accept("INITIALLY", "IMMEDIATE"):
 		case p.accept("ON", "DELETE", "SET"), p.accept("ON", "UPDATE", "SET"), p.accept("ON", "DELETE", "NO"), p.accept("ON", "UPDATE", "NO"),
-			p.accept("ON", "DELETE"), p.accept("ON", "UPDATE"), p.accept("MATCH"), p.accept("INITIALLY"):
+			p.accept("ON", "DELETE"), p.accept("ON", "UPDATE"), p.accept("MATCH"):
 			if !p.more() {
-				return "", p.unexpected("an action")
+				return "", false, p.unexpected("an action")
 			}
 			p.at++
-		case p.accept("NOT", "DEFERRABLE"), p.accept("DEFERRABLE"):
+			list = append(list, p.list[from:p.at]...)
 		default:
-			key += " " + normal(p.list[from:p.at])
-			for _, nothing := range []string{" on delete no action", " on update no action", " not deferrable", " match simple"} {
+			key += " " + normal(list)
+			for _, nothing := range []string{" on delete no action", " on update no action", " match simple"} {
 				key = strings.ReplaceAll(key, nothing, "")
 			}
-			return key, nil
+			return key, deferred, nil
 		}
 	}
 }
@@ -175,7 +185,7 @@ func (p *parser) tableRule() (clause, error) {
 		c.kind = foreignKey
 		var list []token
 		if list, err = p.group(); err == nil {
-			c.key, err = p.references("foreign key " + normal(list))
+			c.key, c.deferred, err = p.references("foreign key " + normal(list))
 		}
 	default:
 		return clause{}, p.unexpected("a constraint")

@@ -39,7 +39,7 @@ func merge(base, to, live *Table) (*Table, error) {
 	}
 	for _, rule := range to.rules {
 		if m.adds(rule) {
-			m.merged.rules = append(m.merged.rules, rule)
+			m.merged.rules = append(m.merged.rules, m.stillDeferred(rule))
 		}
 	}
 	m.merged.strict, m.merged.withoutRowid = live.strict, live.withoutRowid
@@ -85,7 +85,7 @@ func (m *merger) column(to column) (column, error) {
 	}
 	for _, c := range to.clauses {
 		if c.constraint() && m.adds(c) {
-			merged.clauses = append(merged.clauses, c)
+			merged.clauses = append(merged.clauses, m.stillDeferred(c))
 		}
 	}
 	return merged, nil
@@ -116,7 +116,35 @@ func (m *merger) keeps(c clause) bool {
 		return !m.newPrimaryKey()
 	}
 	gone := m.base.find(c)
-	return gone == nil || m.to.has(*gone)
+	return gone == nil || m.to.has(*gone) || m.to.has(c)
+}
+
+// stillDeferred defers a foreign key that takes the place of a deferred one, such as
+// one with another action, if the revision does not know of that.
+func (m *merger) stillDeferred(c clause) clause {
+	if c.kind != foreignKey || c.deferred {
+		return c
+	}
+	for _, old := range m.base.constraints() {
+		if old.kind != foreignKey || old.refers() != c.refers() || old.deferred || m.to.has(old) {
+			continue
+		}
+		if live := m.live.find(old); live != nil && live.deferred {
+			c.deferred = true
+			c.text += " DEFERRABLE INITIALLY DEFERRED"
+			return c
+		}
+	}
+	return c
+}
+
+// refers is what a foreign key means without its actions.
+func (c clause) refers() string {
+	key := c.key
+	for _, action := range []string{" on delete ", " on update ", " match "} {
+		key, _, _ = strings.Cut(key, action)
+	}
+	return key
 }
 
 // adds says that a constraint of the wanted table is new to the live one.
@@ -151,7 +179,9 @@ func (t *Table) constraints() []clause {
 
 // has says that the table has the constraint under the same name.
 func (t *Table) has(c clause) bool {
-	return slices.ContainsFunc(t.constraints(), func(other clause) bool { return other.key == c.key && other.name == c.name })
+	return slices.ContainsFunc(t.constraints(), func(other clause) bool {
+		return other.key == c.key && other.name == c.name && other.deferred == c.deferred
+	})
 }
 
 // find returns the constraint that is the same one, whatever its name; that of

@@ -25,6 +25,18 @@ const (
 	is  = "`id` integer NOT NULL, `a` text NOT NULL DEFAULT 'x', `b` varchar NULL, PRIMARY KEY (`id`)"
 )
 
+// deferred is the table with a key as Django makes it.
+const deferred = "CREATE TABLE t (id integer NOT NULL PRIMARY KEY, a varchar, b varchar REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED)"
+
+// keyed is drafted with a key that ends so.
+func keyed(body, end string) []string {
+	value := "`a`"
+	if body == is {
+		value = "IFNULL(`a`, 'x')"
+	}
+	return drafted(body+", CONSTRAINT `fk` FOREIGN KEY (`b`) REFERENCES `p` (`id`)"+end, "`id`, `a`, `b`", "`id`, "+value+", `b`")
+}
+
 // remade makes a table t of the columns id and a anew.
 func remade(body string) []string {
 	return []string{"CREATE TABLE new_t " + body, "INSERT INTO new_t (id, a) SELECT id, a FROM t", "DROP TABLE t", "ALTER TABLE new_t RENAME TO t"}
@@ -63,6 +75,24 @@ func TestOn(t *testing.T) {
 				"CONSTRAINT odd CHECK (a <> b), FOREIGN KEY (a, b) REFERENCES p (a, b)) STRICT",
 			create: "CREATE TABLE `new_t` (`id` integer NOT NULL PRIMARY KEY AUTOINCREMENT, `a` text NOT NULL DEFAULT 'x' COLLATE NOCASE UNIQUE, `b` TEXT DEFAULT 'q' REFERENCES o (x) ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED, " +
 				"CONSTRAINT odd CHECK (a <> b), FOREIGN KEY (a, b) REFERENCES p (a, b)) STRICT",
+		},
+		"a deferred key": {
+			up: keyed(is, ""), down: keyed(was, ""), live: deferred,
+			create: "CREATE TABLE `new_t` (`id` integer NOT NULL PRIMARY KEY, `a` text NOT NULL DEFAULT 'x', `b` varchar REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED)",
+		},
+		"a deferred key that the revision drops": {
+			up: up, down: keyed(was, ""), live: deferred,
+		},
+		"a deferred key that gets an action": {
+			up: keyed(is, " ON DELETE CASCADE"), down: keyed(was, ""), live: deferred,
+			create: "CREATE TABLE `new_t` (`id` integer NOT NULL PRIMARY KEY, `a` text NOT NULL DEFAULT 'x', `b` varchar, " +
+				"CONSTRAINT `fk` FOREIGN KEY (`b`) REFERENCES `p` (`id`) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED)",
+		},
+		"a key that is deferred no longer": {
+			up: keyed(is, ""), down: keyed(was, " DEFERRABLE INITIALLY DEFERRED"), live: deferred,
+		},
+		"a key that is deferred already": {
+			up: keyed(is, " DEFERRABLE INITIALLY DEFERRED"), down: keyed(was, ""), live: "CREATE TABLE t (" + was + ", CONSTRAINT fk FOREIGN KEY (b) REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED)",
 		},
 		"a column that the revision drops": {
 			up: without, down: down, live: "CREATE TABLE t (" + was + ")",

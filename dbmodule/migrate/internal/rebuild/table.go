@@ -45,6 +45,8 @@ type clause struct {
 	name string // of the constraint, folded
 	key  string // equal for what means the same, wherever it stands
 	text string // as it stands in the statement
+	// deferred says of a foreign key that it is checked at the end of a transaction.
+	deferred bool
 }
 
 // ParseTable reads a CREATE TABLE. It fails where there is more in it than it
