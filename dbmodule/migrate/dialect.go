@@ -67,6 +67,9 @@ type dialect interface {
 	// saysDone reports whether an error says that the effect of the statement is there: what
 	// it creates exists, or what it drops does not.
 	saysDone(err error) bool
+	// doneTwice reports whether a statement that was done can be done once more, with another
+	// result.
+	doneTwice(text string) bool
 	// saysExists reports whether an error says that the table that the statement creates exists.
 	saysExists(err error) bool
 	// hint returns advice for an error with a usual cause, "" for others.

@@ -170,6 +170,8 @@ func (d *mysqlDialect) saysDone(err error) bool {
 	return false
 }
 
+func (d *mysqlDialect) doneTwice(text string) bool { return doneTwice(text) }
+
 func (d *mysqlDialect) saysExists(err error) bool { return codeOf(err) == "1050" }
 
 func (d *mysqlDialect) hint(err error) string {

@@ -257,6 +257,12 @@ func (d *postgresDialect) saysDone(err error) bool {
 	return false
 }
 
+// reUnnamedIndex matches an index that is built beside writers and gets its name from
+// the server.
+var reUnnamedIndex = regexp.MustCompile(`(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+ON\s`)
+
+func (d *postgresDialect) doneTwice(text string) bool { return reUnnamedIndex.MatchString(text) }
+
 func (d *postgresDialect) saysExists(err error) bool { return codeOf(err) == "42P07" }
 
 func (d *postgresDialect) hint(err error) string {

@@ -176,6 +176,8 @@ func (d *sqliteDialect) saysDone(err error) bool {
 	return strings.Contains(text, "already exists") || strings.Contains(text, "duplicate column name")
 }
 
+func (d *sqliteDialect) doneTwice(string) bool { return false }
+
 func (d *sqliteDialect) saysExists(err error) bool { return d.saysDone(err) }
 
 func (d *sqliteDialect) hint(err error) string {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
 	"github.com/openhands-go/server/dbmodule/migrate"
@@ -133,6 +135,64 @@ func TestStatementInDoubt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A statement that may be done, and would then be done twice, is not run again.
+func TestStatementInDoubtIsNotDoneTwice(t *testing.T) {
+	t.Parallel()
+	for text, refused := range map[string]bool{
+		"ALTER TABLE t ADD INDEX (a)":                                       true,
+		"ALTER TABLE t ADD INDEX ix (a)":                                    false,
+		"ALTER TABLE t ADD COLUMN d int, ADD UNIQUE (a)":                    true,
+		"ALTER TABLE `t` ADD UNIQUE KEY (a)":                                true,
+		"ALTER TABLE t ADD CONSTRAINT CHECK (a > 0)":                        true,
+		"ALTER TABLE t ADD CONSTRAINT ck CHECK (a > 0)":                     false,
+		"ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (id)":               true,
+		"ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES u (id)": false,
+		"ALTER TABLE t CHANGE a b int, CHANGE COLUMN `b` `a` int":           true,
+		"ALTER TABLE t RENAME COLUMN a TO b, RENAME COLUMN b TO a":          true,
+		"ALTER TABLE t CHANGE a c int, CHANGE b a int":                      false,
+		"ALTER TABLE t CHANGE a a bigint":                                   false,
+		"ALTER TABLE t MODIFY a bigint":                                     false,
+		"RENAME TABLE t TO x, u TO t, x TO u":                               true,
+		"RENAME TABLE t TO old_t, u TO t":                                   false,
+		"ALTER TABLE t DROP COLUMN a":                                       false,
+		"CREATE INDEX ix ON t (a)":                                          false,
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
+			const tables = "CREATE TABLE u (id int PRIMARY KEY, b int);\nCREATE TABLE t (id int PRIMARY KEY, a int, b int);\n"
+			if err := applied(t, db, tables+text+";\nDROP TABLE nothing;"); err == nil {
+				t.Fatal("it was applied")
+			}
+			// As if the process had died before it recorded that the statement is done.
+			run(t, db, "UPDATE alembic_version_history SET in_doubt = CONCAT(SUBSTRING_INDEX(done_hashes, ' ', -1), ' before'), "+
+				"statements_done = 2, error = '', done_hashes = SUBSTRING_INDEX(done_hashes, ' ', 2)")
+			before := shown(t, db)
+			err := applied(t, db, tables+text+";\nDROP TABLE IF EXISTS nothing;")
+			if after := shown(t, db); after != before {
+				t.Errorf("it was done twice: %s, before %s", after, before)
+			}
+			if refused != (err != nil) || refused && !strings.Contains(err.Error(), "done twice") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// shown describes the tables t and u.
+func shown(t *testing.T, db *dbmodule.Database) string {
+	t.Helper()
+	var text strings.Builder
+	for _, name := range []string{"t", "u"} {
+		var table, create string
+		if err := db.DB().QueryRowContext(t.Context(), "SHOW CREATE TABLE ?", bun.Ident(name)).Scan(&table, &create); err != nil {
+			text.WriteString(name + " is gone\n")
+		}
+		text.WriteString(create + "\n")
+	}
+	return text.String()
 }
 
 // The lock of a cluster: one at a time, freed by its holder's death, and lost

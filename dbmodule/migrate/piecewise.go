@@ -247,6 +247,10 @@ func (r *run) statementAlone(ctx context.Context, p Progress, w work, entry *Ent
 	if unsure && doubted != hash(text) {
 		return &EditedError{Revision: step.Revision, Direction: step.Direction, File: w.file, Index: i + 1, Done: i}
 	}
+	if unsure && r.dialect.doneTwice(text) {
+		return fmt.Errorf("%s line %d: a run broke off while statement %d of %d ran, %s: it may be done, and then it would be done twice, since it gives what it adds no name or swaps names: "+
+			"look whether it is done, complete the revision by hand, and stamp it", w.file, w.statements[i].Line, i+1, len(w.statements), firstWords(text))
+	}
 	if !doubt || !unsure {
 		if entry.InDoubt = hash(text) + " " + before; entry.InDoubt != doubted+" "+was {
 			if err := r.store(ctx, p, entry); err != nil {

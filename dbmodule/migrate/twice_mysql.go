@@ -1,0 +1,132 @@
+package migrate
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+)
+
+// A run can break off while an ALTER TABLE runs, which the server then completes. The
+// next run can't know that, and runs the statement again: usually the server answers that
+// the column or the index is there already. Not all statements are refused so.
+
+// doneTwice reports whether a statement that was done can be done once more, with another
+// result: it adds an index or a constraint without a name, or it swaps names.
+func doneTwice(text string) bool {
+	tokens := sqlscan.MySQL.Tokens(text)
+	at := slices.IndexFunc(tokens[:min(len(tokens), 4)], func(t sqlscan.Token) bool { return t.Is("TABLE", "TABLES") })
+	switch {
+	case at < 1:
+		return false
+	case tokens[0].Is("RENAME"):
+		return swapsTables(tokens[at+1:])
+	case tokens[0].Is("ALTER"):
+		return alteredTwice(tokens[at+1:])
+	}
+	return false
+}
+
+// clausesOf splits tokens at the commas outside parentheses.
+func clausesOf(tokens []sqlscan.Token) [][]sqlscan.Token {
+	clauses := [][]sqlscan.Token{nil}
+	depth := 0
+	for _, token := range tokens {
+		switch {
+		case token.IsSymbol("("):
+			depth++
+		case token.IsSymbol(")"):
+			depth--
+		case token.IsSymbol(",") && depth == 0:
+			clauses = append(clauses, nil)
+			continue
+		}
+		last := len(clauses) - 1
+		clauses[last] = append(clauses[last], token)
+	}
+	return clauses
+}
+
+// swapsTables reports whether the pairs of RENAME TABLE can be renamed once more.
+func swapsTables(tokens []sqlscan.Token) bool {
+	there := map[string]bool{}
+	var pairs [][2]string
+	for _, clause := range clausesOf(tokens) {
+		to := slices.IndexFunc(clause, func(t sqlscan.Token) bool { return t.Is("TO") })
+		if to < 1 || to == len(clause)-1 {
+			return false
+		}
+		pairs = append(pairs, [2]string{folded(clause[to-1]), folded(clause[len(clause)-1])})
+	}
+	made := map[string]bool{}
+	for _, pair := range pairs {
+		there[pair[0]] = there[pair[0]] || !made[pair[0]]
+		made[pair[1]] = true
+	}
+	for range 2 {
+		for _, pair := range pairs {
+			if !there[pair[0]] || there[pair[1]] {
+				return false
+			}
+			there[pair[0]], there[pair[1]] = false, true
+		}
+	}
+	return true
+}
+
+// alteredTwice looks at the clauses of ALTER TABLE, with the table's name before the
+// first one.
+func alteredTwice(tokens []sqlscan.Token) bool {
+	from, to := map[string]bool{}, map[string]bool{}
+	for i, clause := range clausesOf(tokens) {
+		if begins := slices.IndexFunc(clause, func(t sqlscan.Token) bool { return t.Is("ADD", "CHANGE", "RENAME", "EXCHANGE") }); i == 0 && begins > 0 {
+			clause = clause[begins:]
+		}
+		if len(clause) < 2 {
+			continue
+		}
+		rest := clause[1:]
+		for len(rest) > 0 && rest[0].Is("COLUMN", "IF", "EXISTS") {
+			rest = rest[1:]
+		}
+		switch {
+		case clause[0].Is("ADD") && isUnnamed(clause[1:]):
+			return true
+		case clause[0].Is("CHANGE") && len(rest) > 1 && folded(rest[0]) != folded(rest[1]):
+			from[folded(rest[0])], to[folded(rest[1])] = true, true
+		case clause[0].Is("RENAME") && clause[1].Is("COLUMN") && len(rest) > 2:
+			from[folded(rest[0])], to[folded(rest[2])] = true, true
+		}
+	}
+	return len(from) > 0 && maps.Equal(from, to)
+}
+
+// isUnnamed reports whether what follows ADD is an index or a constraint without a name.
+func isUnnamed(tokens []sqlscan.Token) bool {
+	if len(tokens) > 0 && tokens[0].Is("CONSTRAINT") {
+		tokens = tokens[1:]
+	}
+	if len(tokens) == 0 || !tokens[0].Is("INDEX", "KEY", "UNIQUE", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK") {
+		return false
+	}
+	for i, token := range tokens {
+		switch {
+		case token.IsSymbol("("):
+			return true
+		case token.Is("INDEX", "KEY", "UNIQUE", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK", "IF", "NOT", "EXISTS", "USING"), i > 0 && tokens[i-1].Is("USING"):
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// folded is a name without its quotes, in small letters.
+func folded(token sqlscan.Token) string {
+	text := token.Text
+	if token.Kind == sqlscan.Name && len(text) > 1 {
+		text = strings.ReplaceAll(text[1:len(text)-1], "``", "`")
+	}
+	return strings.ToLower(text)
+}
