@@ -269,3 +269,29 @@ func TestUnmanagedTable(t *testing.T) {
 		}
 	})
 }
+
+type besideKey struct {
+	bun.BaseModel `bun:"table:keyed"`
+	A             int64  `bun:",pk"`
+	B             string `bun:"type:varchar(9),pk"`
+	C             int64  `bun:",notnull"`
+}
+
+func (*besideKey) Checks() []dbmodule.Check {
+	return []dbmodule.Check{{Name: "ck_c", Expression: "c > 0"}}
+}
+
+// The order of a primary key's columns, and NO INHERIT, are the database's.
+func TestBesideKeysAndChecks(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, d database) {
+		inherited := ""
+		if d.engine == dbmodule.PostgreSQL {
+			inherited = " NO INHERIT"
+		}
+		migrateEach(t, d, []string{"CREATE TABLE keyed (a bigint NOT NULL, b varchar(9) NOT NULL, c bigint NOT NULL, PRIMARY KEY (b, a), CONSTRAINT ck_c CHECK (c > 0)" + inherited + ")"})
+		if got := compareLive(t, d, nil, nil, []any{(*besideKey)(nil)}); !got.Empty() {
+			t.Errorf("drafted %q", got.Up)
+		}
+	})
+}

@@ -75,6 +75,7 @@ func (t settling) leave(object, reason string) {
 func (t settling) settle() {
 	t.attrs()
 	t.columns()
+	t.primaryKey()
 	t.indexes()
 	t.checks()
 	t.foreignKeys()
@@ -174,6 +175,14 @@ func (t settling) adopt(want, live *schema.Column) {
 	want.Type, want.Default, want.Attrs = live.Type, live.Default, slices.Clone(live.Attrs)
 }
 
+// primaryKey keeps the order of the key's columns: in a model it is that of the fields.
+func (t settling) primaryKey() {
+	live, want := t.live.PrimaryKey, t.want.PrimaryKey
+	if live != nil && want != nil && slices.Equal(slices.Sorted(slices.Values(partNames(live))), slices.Sorted(slices.Values(partNames(want)))) {
+		want.Parts = t.wantedParts(live)
+	}
+}
+
 func (t settling) indexes() {
 	for _, live := range slices.Clone(t.live.Indexes) {
 		want, ok := t.want.Index(live.Name)
@@ -247,6 +256,7 @@ func without[T comparable](all []T, one T) []T {
 func (t settling) checks() {
 	for _, live := range checksOf(t.live) {
 		if !matches(t.unmanaged.Checks, live.Name) {
+			t.check(live)
 			continue
 		}
 		t.want.Attrs = slices.DeleteFunc(t.want.Attrs, func(attr schema.Attr) bool {
@@ -254,6 +264,15 @@ func (t settling) checks() {
 			return ok && check.Name == live.Name
 		})
 		t.want.AddChecks(live)
+	}
+}
+
+// check keeps what a check has beside its expression: NO INHERIT.
+func (t settling) check(live *schema.Check) {
+	for _, want := range checksOf(t.want) {
+		if want.Name == live.Name {
+			want.Attrs = live.Attrs
+		}
 	}
 }
 
