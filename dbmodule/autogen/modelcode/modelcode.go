@@ -33,12 +33,14 @@ func Write(engine dbmodule.Engine, found autogen.Inspection, packageName string)
 	}
 	slices.SortFunc(tables, func(a, b *schema.Table) int { return cmp.Compare(a.Name, b.Name) })
 	for _, table := range tables {
-		w.models[table] = &model{engine: engine, table: table, name: w.names.model(table.Name), fields: map[string]bool{}}
+		w.models[table] = &model{engine: engine, table: table, name: w.names.model(table.Name), fields: map[string]bool{}, left: map[string]bool{}}
+	}
+	for _, table := range tables {
+		w.columns(w.models[table])
 	}
 	var models []*model
 	for _, table := range tables {
 		m := w.models[table]
-		w.columns(m)
 		w.relations(m)
 		w.indexes(m)
 		w.checks(m)
@@ -78,6 +80,8 @@ type model struct {
 	// columnTypes are the types that columns have on the tables' engine alone.
 	columnTypes map[string]string
 	unmanaged   dbmodule.Unmanaged
+	// left are the columns on which a model can have no index, key or comment.
+	left map[string]bool
 }
 
 // field is a field of a model's struct.
@@ -92,6 +96,11 @@ type field struct {
 
 func (w writer) columns(m *model) {
 	for _, column := range m.table.Columns {
+		if !w.named(m.table, column) {
+			m.left[column.Name] = true
+			m.unmanaged.Columns = append(m.unmanaged.Columns, pattern(column.Name))
+			continue
+		}
 		f := field{name: w.names.field(m.fields, column.Name), column: column.Name}
 		choice, ok := w.choose(m.table, column)
 		f.goType, f.tag = choice.goType, choice.tag()
@@ -103,10 +112,11 @@ func (w writer) columns(m *model) {
 		}
 		if !ok {
 			f.remark = "left to the database: " + describe(column)
-			m.unmanaged.Columns = append(m.unmanaged.Columns, column.Name)
+			m.unmanaged.Columns = append(m.unmanaged.Columns, pattern(column.Name))
 		}
 		if generated, ok := attr[*schema.GeneratedExpr](column.Attrs); ok {
 			f.remark = "left to the database: generated as " + oneLine(generated.Expr)
+			m.left[column.Name] = true
 		}
 		m.columns = append(m.columns, f)
 	}
@@ -129,11 +139,11 @@ func (w writer) relations(m *model) {
 	m.keyNames = map[string]string{}
 	for _, key := range m.table.ForeignKeys {
 		parent, ok := w.models[key.RefTable]
-		if !ok || !sayable(key, parent.table) || m.keyNames[columnsOf(key)] != "" {
+		if !ok || !sayable(key, parent.table) || m.keyNames[columnsOf(key)] != "" || m.leaves(key.Columns) || parent.leaves(key.RefColumns) {
 			if !named(key) {
 				continue
 			}
-			m.unmanaged.ForeignKeys = append(m.unmanaged.ForeignKeys, key.Symbol)
+			m.unmanaged.ForeignKeys = append(m.unmanaged.ForeignKeys, pattern(key.Symbol))
 			continue
 		}
 		tag := []string{"rel:belongs-to"}
@@ -155,6 +165,16 @@ func (w writer) relations(m *model) {
 			m.keyNames[columnsOf(key)] = key.Symbol
 		}
 	}
+}
+
+// leaves reports whether one of the columns is left to the database.
+func (m *model) leaves(columns []*schema.Column) bool {
+	return slices.ContainsFunc(columns, func(c *schema.Column) bool { return m.left[c.Name] })
+}
+
+// pattern returns the pattern of Unmanaged that matches only this name.
+func pattern(name string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(name)
 }
 
 // named reports whether a foreign key has a name. Without one, SQLite gives it a number.
@@ -193,13 +213,19 @@ func (w writer) indexes(m *model) {
 		if hasKey && m.keyNames[columnsOf(key)] == key.Symbol && columnsOf(key) == strings.Join(partNames(index), ",") {
 			continue
 		}
-		if autogen.WhyUnmanaged(w.engine, index) != "" {
-			m.unmanaged.Indexes = append(m.unmanaged.Indexes, index.Name)
+		origin, ok := attr[*sqlite.IndexOrigin](index.Attrs)
+		inline := ok && origin.O == "u" // the name is SQLite's own
+		if autogen.WhyUnmanaged(w.engine, index) != "" || slices.ContainsFunc(partNames(index), func(name string) bool { return m.left[name] }) {
+			name := index.Name
+			if inline {
+				name = "uq_" + m.table.Name + "_" + strings.Join(partNames(index), "_") // as a comparison calls it
+			}
+			m.unmanaged.Indexes = append(m.unmanaged.Indexes, pattern(name))
 			continue
 		}
 		asked := dbmodule.Index{Name: index.Name, Unique: index.Unique, Where: condition(index)}
-		if origin, ok := attr[*sqlite.IndexOrigin](index.Attrs); ok && origin.O == "u" {
-			asked.Name = "" // the name is SQLite's own
+		if inline {
+			asked.Name = ""
 		}
 		for _, part := range index.Parts {
 			text := part.C.Name
@@ -229,7 +255,7 @@ func (w writer) comments(m *model) {
 	}
 	m.comments = map[string]string{}
 	for _, column := range m.table.Columns {
-		if comment, ok := attr[*schema.Comment](column.Attrs); ok {
+		if comment, ok := attr[*schema.Comment](column.Attrs); ok && !m.left[column.Name] {
 			m.comments[column.Name] = comment.Text
 		}
 	}

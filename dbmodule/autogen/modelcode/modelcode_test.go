@@ -21,6 +21,8 @@ var odd = []string{
 	"CREATE TABLE \"2fast\" (x varchar(9) PRIMARY KEY, type_id integer REFERENCES type_2s (id), other_type_id integer CONSTRAINT fk_other REFERENCES type_2s (id))",
 	"CREATE TABLE people (id integer PRIMARY KEY, person_id integer REFERENCES people (id), CHECK (id <> '\"`'))",
 	"CREATE TABLE models (id integer PRIMARY KEY)",
+	"CREATE TABLE made (id integer PRIMARY KEY, \"type\" integer, \"it's [one]\" integer REFERENCES models (id), \"c,d\" integer, e integer AS (id * 2) STORED UNIQUE, f integer AS (id + 1) CONSTRAINT fk_f REFERENCES models (id))",
+	"CREATE INDEX ix_f ON made (f, id)",
 }
 
 func TestWriteOddNames(t *testing.T) {
@@ -61,6 +63,8 @@ func TestWriteOddNames(t *testing.T) {
 	}
 	for _, want := range []string{
 		"package store", "type X2fast struct", "type Type2 struct", "type Person struct", "type Model struct",
+		`Columns:     []string{"it's \\[one]", "e", "f"},`, `Indexes:     []string{"uq_made_e", "ix_f"},`, `ForeignKeys: []string{"fk_f"},`,
+		"`bun:\"column:type\"`", "`bun:\"column:\\\"c,d\\\"\"`", "`bun:\"e,type:integer,scanonly\"`",
 		"\tBaseModel2 ", "\tIndexes2 ", "\tAB ", "\tAB2 ", "\tURL ",
 		"\tType ", "\tOtherType ", "rel:belongs-to,join:other_type_id=id", "\tPerson ", `"other_type_id": "fk_other"`,
 	} {

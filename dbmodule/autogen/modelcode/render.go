@@ -64,7 +64,7 @@ func header(b *bytes.Buffer, models []*model) {
 		others = append(others, "github.com/uptrace/bun")
 	}
 	ours := slices.ContainsFunc(models, func(m *model) bool {
-		return len(m.indexes) > 0 || len(m.checks) > 0 || len(m.columnTypes) > 0 || m.leaves()
+		return len(m.indexes) > 0 || len(m.checks) > 0 || len(m.columnTypes) > 0 || m.declares()
 	})
 	groups := [][]string{used, others}
 	if ours {
@@ -82,8 +82,8 @@ func header(b *bytes.Buffer, models []*model) {
 	b.WriteString(")\n\n")
 }
 
-// leaves reports whether the model has something to declare as unmanaged.
-func (m *model) leaves() bool {
+// declares reports whether the model has something to declare as unmanaged.
+func (m *model) declares() bool {
 	u := m.unmanaged
 	return len(u.Columns)+len(u.Indexes)+len(u.Checks)+len(u.ForeignKeys) > 0
 }
@@ -169,7 +169,7 @@ func (m *model) writeColumnTypes(b *bytes.Buffer) {
 }
 
 func (m *model) writeUnmanaged(b *bytes.Buffer) {
-	if !m.leaves() {
+	if !m.declares() {
 		return
 	}
 	fmt.Fprintf(b, "\n// Unmanaged lists what models can't express: no revision touches it.\nfunc (*%s) Unmanaged() dbmodule.Unmanaged {\n\treturn dbmodule.Unmanaged{\n", m.name)

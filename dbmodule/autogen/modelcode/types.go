@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ type choice struct {
 }
 
 func (c choice) tag() string {
-	parts := []string{c.column}
+	parts := []string{columnTag(c.column)}
 	if c.declared != "" {
 		parts = append(parts, "type:"+option(c.declared))
 	}
@@ -44,6 +45,15 @@ func (c choice) tag() string {
 		parts = append(parts, "default:"+option(c.defaults))
 	}
 	return strings.Join(parts, ",")
+}
+
+// columnTag begins a tag. Bun would take some names for options, and warns of others.
+func columnTag(name string) string {
+	options := []string{"alt", "type", "array", "default", "unique", "rel", "join", "identity", "column", "composite", "polymorphic"}
+	if strings.ContainsAny(name, `,:"\`) || slices.Contains(options, name) {
+		return "column:" + option(name)
+	}
+	return name
 }
 
 // option returns the value of an option of a tag, in double quotes if it has a comma
@@ -179,6 +189,11 @@ func withDefault(column *schema.Column, chosen string) *schema.Column {
 	copied := *column
 	copied.Default = &schema.Literal{V: chosen}
 	return &copied
+}
+
+// named reports whether a model can have a column of this name.
+func (w writer) named(table *schema.Table, column *schema.Column) bool {
+	return w.converts(table, goInt64, choice{goType: goInt64.plain, column: column.Name})
 }
 
 func (w writer) goType(column *schema.Column) goType {
