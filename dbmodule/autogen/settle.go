@@ -175,11 +175,12 @@ func (t settling) adopt(want, live *schema.Column) {
 	want.Type, want.Default, want.Attrs = live.Type, live.Default, slices.Clone(live.Attrs)
 }
 
-// primaryKey keeps the order of the key's columns: in a model it is that of the fields.
+// primaryKey keeps the order of the key's columns, which in a model is that of the
+// fields, and what else the key has.
 func (t settling) primaryKey() {
 	live, want := t.live.PrimaryKey, t.want.PrimaryKey
 	if live != nil && want != nil && slices.Equal(slices.Sorted(slices.Values(partNames(live))), slices.Sorted(slices.Values(partNames(want)))) {
-		want.Parts = t.wantedParts(live)
+		want.Parts, want.Attrs = t.wantedParts(live), slices.Clone(live.Attrs)
 	}
 }
 
