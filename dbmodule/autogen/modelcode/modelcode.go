@@ -95,7 +95,7 @@ type field struct {
 }
 
 func (w writer) columns(m *model) {
-	for _, column := range m.table.Columns {
+	for _, column := range inKeyOrder(m.table) {
 		if !w.named(m.table, column) {
 			m.left[column.Name] = true
 			m.unmanaged.Columns = append(m.unmanaged.Columns, pattern(column.Name))
@@ -120,6 +120,27 @@ func (w writer) columns(m *model) {
 		}
 		m.columns = append(m.columns, f)
 	}
+}
+
+// inKeyOrder returns the columns, those of the primary key in the order of the key: a
+// model has no other way to say it.
+func inKeyOrder(table *schema.Table) []*schema.Column {
+	columns := slices.Clone(table.Columns)
+	if table.PrimaryKey == nil {
+		return columns
+	}
+	key := partNames(table.PrimaryKey)
+	at := 0
+	for i, column := range columns {
+		if !slices.Contains(key, column.Name) {
+			continue
+		}
+		if part, ok := table.Column(key[at]); ok {
+			columns[i] = part
+		}
+		at++
+	}
+	return columns
 }
 
 // describe returns a column as SQL, as far as it is known.

@@ -98,6 +98,9 @@ func TestWriteTypesOfMySQL(t *testing.T) {
 		"seen timestamp NULL, weight float NOT NULL DEFAULT 1.5, title varchar(40) NOT NULL)"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := conn.ExecContext(t.Context(), "CREATE TABLE pairs (a int NOT NULL, n int, b int NOT NULL, PRIMARY KEY (b, a))"); err != nil {
+		t.Fatal(err)
+	}
 	found, err := autogen.InspectTables(t.Context(), conn)
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +112,7 @@ func TestWriteTypesOfMySQL(t *testing.T) {
 	for _, want := range []string{
 		"func (*Note) ColumnTypes(engine dbmodule.Engine) map[string]string {\n\tif engine != dbmodule.MySQL {",
 		`"body":   "text",`, `"seen":   "timestamp",`, `"weight": "float",`, "`bun:\"body,notnull\"`",
+		"\tB int32  `bun:\"b,pk\"`\n\tN *int32 `bun:\"n\"`\n\tA int32  `bun:\"a,pk\"`\n", // in the key's order
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is not in\n%s", want, text)
