@@ -121,7 +121,7 @@ func (p *parser) defaultValue() (string, error) {
 }
 
 // references reads REFERENCES and all that belongs to it. That the key is deferred is
-// no part of what it means.
+// no part of what it means, and neither is MATCH, which SQLite reads and ignores.
 func (p *parser) references(key string) (meaning string, deferred bool, err error) {
 	from := p.at
 	if !p.accept("REFERENCES") {
@@ -152,10 +152,12 @@ func (p *parser) references(key string) (meaning string, deferred bool, err erro
 				return "", false, p.unexpected("an action")
 			}
 			p.at++
-			list = append(list, p.list[from:p.at]...)
+			if !p.list[from].is("MATCH") {
+				list = append(list, p.list[from:p.at]...)
+			}
 		default:
 			key += " " + normal(list)
-			for _, nothing := range []string{" on delete no action", " on update no action", " match simple"} {
+			for _, nothing := range []string{" on delete no action", " on update no action"} {
 				key = strings.ReplaceAll(key, nothing, "")
 			}
 			return key, deferred, nil

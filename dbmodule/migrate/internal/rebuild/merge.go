@@ -141,7 +141,7 @@ func (m *merger) stillDeferred(c clause) clause {
 // refers is what a foreign key means without its actions.
 func (c clause) refers() string {
 	key := c.key
-	for _, action := range []string{" on delete ", " on update ", " match "} {
+	for _, action := range []string{" on delete ", " on update "} {
 		key, _, _ = strings.Cut(key, action)
 	}
 	return key

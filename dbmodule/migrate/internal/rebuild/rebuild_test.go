@@ -83,6 +83,9 @@ func TestOn(t *testing.T) {
 		"a deferred key that the revision drops": {
 			up: up, down: keyed(was, ""), live: deferred,
 		},
+		"a key with MATCH that the revision drops": {
+			up: up, down: keyed(was, ""), live: strings.Replace(deferred, " DEFERRABLE", " MATCH FULL DEFERRABLE", 1),
+		},
 		"a deferred key that gets an action": {
 			up: keyed(is, " ON DELETE CASCADE"), down: keyed(was, ""), live: deferred,
 			create: "CREATE TABLE `new_t` (`id` integer NOT NULL PRIMARY KEY, `a` text NOT NULL DEFAULT 'x', `b` varchar, " +
