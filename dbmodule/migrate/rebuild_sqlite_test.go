@@ -204,6 +204,7 @@ func TestSQLiteRebuildRefuses(t *testing.T) {
 			[]string{"CREATE TRIGGER tr AFTER UPDATE OF b ON t BEGIN SELECT 1; END"}, "trigger tr is on column b, which table t has no longer",
 		},
 		"a view":              {[]string{"CREATE VIEW v AS SELECT b FROM t"}, "view v would fail from now on: "},
+		"a view's trigger":    {[]string{"CREATE VIEW v AS SELECT b FROM t", "CREATE TRIGGER tr INSTEAD OF INSERT ON v BEGIN SELECT 1; END"}, "v would fail from now on: "},
 		"an index":            {[]string{"CREATE INDEX ix ON t (a, b)"}, "index ix is on column b, which table t has no longer"},
 		"an expression index": {[]string{"CREATE INDEX ix ON t (lower(b))"}, "put index ix back on the rebuilt table t"},
 	} {
