@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -212,12 +213,25 @@ func (b *sizedBody) WriteTo(w io.Writer) (int64, error) {
 // announces.
 const announced = 64 << 10
 
-// readBody is io.ReadAll, for most bodies without growing.
+// readBody is io.ReadAll, for most bodies without growing. A body may be longer than its client
+// announced: middleware decompresses it.
 func readBody(r *http.Request) ([]byte, error) {
-	var body bytes.Buffer
+	size := int64(bytes.MinRead)
 	if r.ContentLength > 0 && r.ContentLength <= announced {
-		body.Grow(int(r.ContentLength) + bytes.MinRead)
+		size = r.ContentLength + 1 // one more, in which the end is found
 	}
-	_, err := body.ReadFrom(r.Body)
-	return body.Bytes(), err
+	body := make([]byte, 0, size)
+	for {
+		if len(body) == cap(body) {
+			body = slices.Grow(body, len(body))
+		}
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case err == io.EOF: //nolint:errorlint // as io.ReadAll
+			return body, nil
+		case err != nil:
+			return body, err
+		}
+	}
 }

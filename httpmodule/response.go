@@ -108,8 +108,8 @@ type response struct {
 
 	request *request
 	echo    *echo.Response
-	// baseline is the header before the handler touched it.
-	baseline headerCopy
+	// baseline is the header before the handler touched it, nil if the request stores nothing.
+	baseline *headerCopy
 
 	wrote    bool
 	replaced bool
@@ -244,9 +244,13 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // keepHeader notes what stays of the header when an error replaces the handler's
 // response. That only happens where there is something to store.
 func (w *response) keepHeader() {
-	if !w.request.work.readOnly {
-		w.baseline.take(w.Header())
+	if w.request.work.readOnly {
+		return
 	}
+	if w.baseline == nil {
+		w.baseline = new(headerCopy)
+	}
+	w.baseline.take(w.Header())
 }
 
 // finish settles the unit of work of a handler that wrote nothing; net/http
