@@ -32,7 +32,7 @@ func compile(sessions *dbmodule.SessionFactory) (compiled, error) {
 	var c compiled
 	var errs [7]error
 	c.get, errs[0] = dbmodule.CompileSelect[Conversation, key](sessions, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return standingOnly(q.ExcludeColumn(unshown...).Where("conversation.id = ?id"))
+		return withoutMarked(q.ExcludeColumn(unshown...).Where("conversation.id = ?id"))
 	})
 	c.children, errs[1] = dbmodule.CompileSelect[Conversation, key](sessions, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return onlyParents(q).Where("conversation.parent_conversation_id = ?id")

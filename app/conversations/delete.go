@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// erasedAtOnce is how many events a transaction deletes: others write between two of
-	// them.
-	erasedAtOnce = 500
-	// condemned is the execution_status of a conversation whose events are being deleted. It
-	// is the mark by which a deletion that was cut off goes on, and by which readers leave the
-	// conversation out. Nobody else can set it: see parsePatch.
-	condemned = "deletion asked"
-	// sweptAtOnce bounds how many conversations are looked for at a time.
-	sweptAtOnce = 100
-	// retryDeleted is how many seconds later one tries again who writes to a conversation that
-	// is being deleted.
+	// pieceSize is how many events one transaction deletes. Others can write between two
+	// transactions.
+	pieceSize = 500
+	// deletionMark is the execution_status of a conversation whose events are being deleted.
+	// By this mark Sweep finds deletions that were interrupted, and readers leave the
+	// conversation out. Clients can't set it: see parsePatch.
+	deletionMark = "deletion asked"
+	// mostMarked limits how many marked conversations Sweep reads at a time.
+	mostMarked = 100
+	// retryDeleted is the Retry-After, in seconds, for writes to a conversation that is being
+	// deleted.
 	retryDeleted = "5"
 )
 
@@ -40,11 +40,11 @@ func NewDeleter(sessions *dbmodule.SessionFactory, store *Store, recorder Record
 	return &Deleter{sessions: sessions, store: store, recorder: recorder}
 }
 
-// Delete deletes a conversation with its events: one with few in one transaction. One with many is
-// marked first, and then its events are deleted in pieces, so that others can write meanwhile. From the
-// mark on, readers do not find it, and what is sent for it is answered with 503. When
-// ctx ends before all is deleted, the mark stays and [Deleter.Sweep] goes on. A missing
-// conversation is dbmodule.ErrNotFound.
+// Delete deletes a conversation with its events. If there are few, it does so in one
+// transaction. Otherwise it marks the conversation, and deletes its events in pieces, so that
+// others can write meanwhile. Readers do not find a marked conversation, and writes to it are
+// answered with 503. If ctx ends before everything is deleted, the mark stays, and
+// [Deleter.Sweep] continues. The error for a missing conversation is dbmodule.ErrNotFound.
 func (d *Deleter) Delete(ctx context.Context, id string) error {
 	large := false
 	err := d.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
@@ -52,8 +52,8 @@ func (d *Deleter) Delete(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if large = n > erasedAtOnce; large {
-			return d.store.condemn(ctx, s, id)
+		if large = n > pieceSize; large {
+			return d.store.markForDeletion(ctx, s, id)
 		}
 		return d.store.Delete(ctx, s, id)
 	})
@@ -67,20 +67,21 @@ func (d *Deleter) Delete(ctx context.Context, id string) error {
 func (d *Deleter) erase(ctx context.Context, id string) error {
 	for gone := false; !gone; {
 		err := d.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
-			// As writers of events do, so that nobody waits for another in a circle.
+			// Lock the conversation first, as writers of events do: this prevents deadlocks.
 			c, err := lockExisting(ctx, s, id, d.store.compiled.lockLean)
 			if err != nil {
 				return err
 			}
-			// Another process was faster, and what has the id now was begun since.
-			if gone = c.ExecutionStatus != condemned; gone {
+			// Without the mark, another process has deleted the conversation, and this is a new one
+			// with the same id.
+			if gone = c.ExecutionStatus != deletionMark; gone {
 				return nil
 			}
-			n, err := d.recorder.ErasePiece(ctx, s, id, erasedAtOnce)
-			if err != nil || n == erasedAtOnce {
+			n, err := d.recorder.ErasePiece(ctx, s, id, pieceSize)
+			if err != nil || n == pieceSize {
 				return err
 			}
-			gone = true // InTx may run this again, which begins by looking
+			gone = true // if InTx runs this again, the check above sets it again
 			return d.store.Delete(ctx, s, id)
 		})
 		switch {
@@ -93,7 +94,7 @@ func (d *Deleter) erase(ctx context.Context, id string) error {
 	return nil
 }
 
-// Sweep goes on with deletions that were cut off.
+// Sweep continues the deletions that were interrupted.
 func (d *Deleter) Sweep(ctx context.Context) (err error) {
 	ids, err := d.marked(ctx)
 	for _, id := range ids {
@@ -105,34 +106,34 @@ func (d *Deleter) Sweep(ctx context.Context) (err error) {
 func (d *Deleter) marked(ctx context.Context) (ids []string, err error) {
 	session := d.sessions.New(dbmodule.ReadOnly())
 	defer func() { err = errors.Join(err, session.Close()) }()
-	err = session.NewSelect().Model((*Conversation)(nil)).Column("id").Where("execution_status = ?", condemned).
-		Limit(sweptAtOnce).Scan(ctx, &ids)
+	err = session.NewSelect().Model((*Conversation)(nil)).Column("id").Where("execution_status = ?", deletionMark).
+		Limit(mostMarked).Scan(ctx, &ids)
 	if err != nil {
 		err = fmt.Errorf("conversations: look for deletions that were cut off: %w", err)
 	}
 	return ids, err
 }
 
-// condemn marks a conversation as one that is being deleted.
-func (s *Store) condemn(ctx context.Context, db *dbmodule.Session, id string) error {
-	_, err := db.NewUpdate().Model((*Conversation)(nil)).Set("execution_status = ?", condemned).Where("id = ?", id).Exec(ctx)
+// markForDeletion marks a conversation as one that is being deleted.
+func (s *Store) markForDeletion(ctx context.Context, db *dbmodule.Session, id string) error {
+	_, err := db.NewUpdate().Model((*Conversation)(nil)).Set("execution_status = ?", deletionMark).Where("id = ?", id).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("conversations: mark %s for deletion: %w", id, err)
 	}
 	return s.changed(ctx, db, id)
 }
 
-// standingOnly leaves out conversations that are being deleted: for readers they are gone. No index
-// is used for it, since nearly all rows remain.
-func standingOnly(q *bun.SelectQuery) *bun.SelectQuery {
-	return q.Where("(conversation.execution_status <> ?) IS TRUE", condemned)
+// withoutMarked leaves out conversations that are being deleted. The condition is written so
+// that no index is used for it, because nearly all rows match.
+func withoutMarked(q *bun.SelectQuery) *bun.SelectQuery {
+	return q.Where("(conversation.execution_status <> ?) IS TRUE", deletionMark)
 }
 
-// refuseCondemned is err, or the error for a locked conversation that is being deleted. What an agent
-// server sends for it is not stored, as it would be deleted after its sender was told that it is
-// stored. The sender tries again, and then it begins the conversation anew.
-func refuseCondemned(c *Conversation, err error) error {
-	if err != nil || c.ExecutionStatus != condemned {
+// refuseMarked returns err, or an error if the locked conversation is being deleted. What an
+// agent server sends for it must not be stored: it would be deleted, although the sender was
+// told that it is stored. The sender tries again later, which begins a new conversation.
+func refuseMarked(c *Conversation, err error) error {
+	if err != nil || c.ExecutionStatus != deletionMark {
 		return err
 	}
 	return beingDeleted(c.ID)

@@ -196,7 +196,7 @@ func pageAfter(order string, c *Conversation) (string, error) {
 // have a tag, has each order wanted, also with a filter for equality, so that no page reads more
 // than its rows and those between them that other conditions leave out; or all of few.
 func pageQuery(q *bun.SelectQuery, f Filter, w way, p place, limit int) *bun.SelectQuery {
-	q = p.begin(f, w, f.chosen(standingOnly(q), w, p).Limit(int64(limit)+1))
+	q = p.begin(f, w, f.chosen(withoutMarked(q), w, p).Limit(int64(limit)+1))
 	if p.cursor != nil {
 		column, id, key := p.columns(w)
 		// Spelled out, since MySQL finds no range in a comparison of rows. begin leaves nothing before the cursor's key; engines
@@ -241,7 +241,7 @@ func (*Store) Count(ctx context.Context, db *dbmodule.Session, f Filter) (int64,
 	}
 	q := all
 	if f.Status == "" {
-		q = db.NewSelect().ColumnExpr("(?) - (?)", all, f.condemned(db))
+		q = db.NewSelect().ColumnExpr("(?) - (?)", all, f.countMarked(db))
 	}
 	var n int64
 	if err := q.Scan(ctx, &n); err != nil {
@@ -250,10 +250,10 @@ func (*Store) Count(ctx context.Context, db *dbmodule.Session, f Filter) (int64,
 	return n, nil
 }
 
-// condemned counts those that the filter leaves although they are being deleted. They are few, and
+// countMarked counts the conversations that match the filter and are being deleted. They are few, and
 // are found by their status: to leave them out one by one, Count would have to read all rows.
-func (f Filter) condemned(db bun.IDB) *bun.SelectQuery {
-	f.Status = condemned
+func (f Filter) countMarked(db bun.IDB) *bun.SelectQuery {
+	f.Status = deletionMark
 	q := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)"), func(column string) bool { return column == statusColumn })
 	for i := range f.Tags {
 		q = f.Tags[i].probe(q)

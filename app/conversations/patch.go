@@ -140,7 +140,7 @@ func parsePatch(o wire.Object) (*Patch, error) {
 	if p.Status != nil && *p.Status == "" {
 		r.fail(wire.NewInvalid("string_too_short", "String should have at least 1 character", "execution_status"))
 	}
-	if p.Status != nil && *p.Status == condemned {
+	if p.Status != nil && *p.Status == deletionMark {
 		r.fail(wire.NewInvalid("value_error", "The server uses this text for conversations that it deletes: send another one", "execution_status"))
 	}
 	for _, name := range kept {

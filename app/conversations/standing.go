@@ -32,7 +32,7 @@ func (s Standing) Version() int64 {
 }
 
 func standings(db bun.IDB) *bun.SelectQuery {
-	return standingOnly(db.NewSelect().Model((*Conversation)(nil)).Column("id", "numbered", "info_digest", "created_at", "updated_at"))
+	return withoutMarked(db.NewSelect().Model((*Conversation)(nil)).Column("id", "numbered", "info_digest", "created_at", "updated_at"))
 }
 
 // Standings reads how far some conversations are; those that are not there are left out.

@@ -70,7 +70,7 @@ func (*Store) Exists(ctx context.Context, db *dbmodule.Session, id string) error
 // Found makes q a query that has a row if Get finds the conversation, for EXISTS in queries of
 // what belongs to it. id is a text, or how a compiled query names it.
 func Found(q *bun.SelectQuery, id any) *bun.SelectQuery {
-	return standingOnly(q.Model((*Conversation)(nil)).Column("event_count").Where("conversation.id = ?", id))
+	return withoutMarked(q.Model((*Conversation)(nil)).Column("event_count").Where("conversation.id = ?", id))
 }
 
 // EventCount is how many events a conversation has.
@@ -94,7 +94,7 @@ func (s *Store) Batch(ctx context.Context, db *dbmodule.Session, room *httpmodul
 		return nil, nil
 	}
 	q := db.NewSelect().Model((*Conversation)(nil)).ExcludeColumn(unshown...).Where("conversation.id IN (?)", bun.List(ids))
-	rows, more, err := s.gather(ctx, db, standingOnly(q), room, len(ids), maxBatchBytes)
+	rows, more, err := s.gather(ctx, db, withoutMarked(q), room, len(ids), maxBatchBytes)
 	if err != nil {
 		return nil, fmt.Errorf("conversations: get %d: %w", len(ids), err)
 	}
@@ -147,7 +147,7 @@ func (s *Store) childrenOf(ctx context.Context, db *dbmodule.Session, parents []
 }
 
 func onlyParents(q *bun.SelectQuery) *bun.SelectQuery {
-	return standingOnly(q.Column("id", "parent_conversation_id")).Order("conversation.created_at", "conversation.id")
+	return withoutMarked(q.Column("id", "parent_conversation_id")).Order("conversation.created_at", "conversation.id")
 }
 
 // Insert writes a new conversation. One that exists already is
@@ -214,7 +214,7 @@ func (s *Store) Put(ctx context.Context, db *dbmodule.Session, p *Patch) error {
 // Update changes what a client may: title, tags, public.
 func (s *Store) Update(ctx context.Context, db *dbmodule.Session, id string, p *Patch) (*Conversation, error) {
 	c, err := lockExisting(ctx, db, id, s.compiled.lockAll)
-	if err == nil && c.ExecutionStatus == condemned {
+	if err == nil && c.ExecutionStatus == deletionMark {
 		err = fmt.Errorf("conversations: update %s, which is being deleted: %w", id, sql.ErrNoRows)
 	}
 	if err != nil {
@@ -265,7 +265,7 @@ func (s *Store) lock(
 	if db.Dialect().Name() != dialect.MySQL {
 		c, err = lockExisting(ctx, db, id, existing)
 		if !errors.Is(err, sql.ErrNoRows) {
-			return c, false, refuseCondemned(c, err)
+			return c, false, refuseMarked(c, err)
 		}
 	}
 	// On MySQL this comes first even if the row is there: to look for a missing
@@ -277,7 +277,7 @@ func (s *Store) lock(
 		return nil, false, fmt.Errorf("conversations: insert %s: %w", id, err)
 	}
 	if c, err = lockExisting(ctx, db, id, existing); err != nil || c.AgentKind != placeholder {
-		return c, false, refuseCondemned(c, err)
+		return c, false, refuseMarked(c, err)
 	}
 	fresh := blank(id, wire.Now())
 	if p.CreatedAt != nil {

@@ -20,23 +20,23 @@ import (
 const (
 	// page is how many events are read at once.
 	page = 100
-	// readers is how many streams read from the database at once: they must leave
-	// connections for others.
+	// readers limits how many streams read from the database at once, so that connections are
+	// left for requests.
 	readers = 3
-	// queueItems and queueBytes are what waits for one client at most.
+	// queueItems and queueBytes limit the queue of one client.
 	queueItems, queueBytes = 1024, 8 << 20
 	firstPause, mostPause  = 50 * time.Millisecond, 2 * time.Second
 )
 
-// item is what is sent to those who listen to a conversation.
+// item is sent to the listeners of a conversation.
 type item struct {
-	// number is -1 for what is not stored.
+	// number is the event's number, -1 for an item that is not stored.
 	number  int64
 	payload []byte
 }
 
-// Rooms know who listens to which conversation in this process. What is stored is read once for
-// all of a conversation's listeners.
+// Rooms are the rooms of this process: one for each conversation that has listeners. A room
+// reads stored events once for all its listeners.
 type Rooms struct {
 	feed          *feed.Feed
 	sessions      *dbmodule.SessionFactory
@@ -59,7 +59,7 @@ func NewRooms(f *feed.Feed, e *events.Store, c *conversations.Store, log *zap.Lo
 	}
 }
 
-// read runs fn with a session that sees what is committed, when it is its turn.
+// read runs fn with a session that sees committed data. It waits if too many streams read.
 func (r *Rooms) read(ctx context.Context, fn func(s *dbmodule.Session) error) error {
 	select {
 	case r.reading <- struct{}{}:
@@ -67,7 +67,8 @@ func (r *Rooms) read(ctx context.Context, fn func(s *dbmodule.Session) error) er
 		return ctx.Err()
 	}
 	defer func() { <-r.reading }()
-	// A query needs a large stack, and a goroutine keeps its stack: those of open streams stay small.
+	// A query needs a large stack, and a goroutine keeps its stack. So a query runs in another
+	// goroutine than an open stream.
 	done := make(chan error, 1)
 	go func() { done <- r.readNow(fn) }()
 	return <-done
@@ -88,8 +89,8 @@ func (r *Rooms) readNow(fn func(s *dbmodule.Session) error) (err error) {
 	return fn(s)
 }
 
-// after reads the next events, which count in memory; nil counts nothing. What was read with it
-// before counts no longer.
+// after reads the events after a number. They count in memory instead of those that were read
+// with it before; memory may be nil.
 func (r *Rooms) after(ctx context.Context, memory *httpmodule.Room, id string, after int64) (found []events.Numbered, err error) {
 	most := events.Most{Events: page, Bytes: events.PieceBytes, Room: memory}
 	err = memory.Read(ctx, func() error {
@@ -101,7 +102,8 @@ func (r *Rooms) after(ctx context.Context, memory *httpmodule.Room, id string, a
 	return found, err
 }
 
-// standing reads how far a conversation is. One that is not there is dbmodule.ErrNotFound.
+// standing reads the number of a conversation's events, and its state. The error for a missing
+// conversation is dbmodule.ErrNotFound.
 func (r *Rooms) standing(ctx context.Context, id string) (standing conversations.Standing, err error) {
 	err = r.read(ctx, func(s *dbmodule.Session) error {
 		found, err := conversations.Standings(ctx, s, []string{id})
@@ -114,38 +116,39 @@ func (r *Rooms) standing(ctx context.Context, id string) (standing conversations
 	return standing, err
 }
 
-// room is a conversation that somebody listens to.
+// room is a conversation that has listeners.
 type room struct {
 	rooms *Rooms
 	id    string
 	sub   *feed.Subscription
 	end   context.CancelFunc
-	// users counts members and those who are about to be; it is guarded by Rooms.mu.
+	// users counts the members and those that are joining. Rooms.mu guards it.
 	users int
-	// begun is closed when through is known, or failed is.
+	// begun is closed when through or failed is set.
 	begun  chan struct{}
 	failed error
-	// passing is what is not stored. It is given after what was stored before it.
+	// passing are items that are not stored. They are sent after the events that were stored
+	// before them.
 	passing *httpstream.Queue[item]
 	// gone is closed when the conversation is deleted.
 	gone chan struct{}
-	// told is what members know of the state.
+	// told is the digest of the state that members got last.
 	told string
 
 	mu      sync.Mutex
 	members map[*member]struct{}
-	// through is the number of the last event that members have been given.
+	// through is the number of the last event that members got.
 	through int64
 }
 
-// member is one listener.
+// member is a listener.
 type member struct {
 	room  *room
 	queue *httpstream.Queue[item]
 }
 
-// join makes a listener, which the caller ends by leave, and returns the number of the last event
-// before those that it will be given.
+// join adds a listener to a room; the caller ends it by leave. It returns the number of the last
+// event that the listener will not get.
 func (r *Rooms) join(ctx context.Context, id string) (*member, int64, error) {
 	m := &member{room: r.enter(ctx, id), queue: httpstream.NewQueue[item](queueItems, queueBytes)}
 	select {
@@ -164,7 +167,7 @@ func (r *Rooms) join(ctx context.Context, id string) (*member, int64, error) {
 	return m, m.room.through, nil
 }
 
-// enter finds the room, or opens it.
+// enter returns the room of a conversation, and opens it if necessary.
 func (r *Rooms) enter(ctx context.Context, id string) *room {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,7 +175,7 @@ func (r *Rooms) enter(ctx context.Context, id string) *room {
 		found.users++
 		return found
 	}
-	// It ends with its last member.
+	// The room lasts until its last member leaves.
 	ctx, end := context.WithCancel(dbmodule.Unobserved(context.WithoutCancel(ctx)))
 	opened := &room{
 		rooms: r, id: id, end: end, users: 1,
@@ -187,7 +190,7 @@ func (r *Rooms) enter(ctx context.Context, id string) *room {
 	return opened
 }
 
-// leave ends a listener.
+// leave removes a listener from its room.
 func (m *member) leave() {
 	m.room.mu.Lock()
 	delete(m.room.members, m)
@@ -209,15 +212,15 @@ func (r *Rooms) drop(closed *room) {
 	}
 }
 
-// behind reports whether the member's queue has lost something.
+// behind reports whether the member's queue was full, and items were lost.
 func (m *member) behind() bool {
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()
 	return m.queue.Overflowed()
 }
 
-// resume empties the queue of a member that has fallen behind while it was reading what is
-// stored, and returns up to where it has to read now.
+// resume empties the queue of a member that has fallen behind. It returns the number of the
+// event up to which the member must read by itself.
 func (m *member) resume() int64 {
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()
@@ -225,7 +228,7 @@ func (m *member) resume() int64 {
 	return m.room.through
 }
 
-// give hands items to all members.
+// give puts items into the queues of all members.
 func (r *room) give(items ...item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -239,11 +242,11 @@ func (r *room) give(items ...item) {
 	}
 }
 
-// run reads what is stored after each hint, until the room is closed.
+// run reads new events after each hint, until the room is closed.
 func (r *room) run(ctx context.Context) {
 	standing, err := r.rooms.standing(ctx, r.id)
 	if err != nil {
-		// The next who comes tries anew.
+		// The next listener opens the room again.
 		r.rooms.mu.Lock()
 		r.rooms.drop(r)
 		r.rooms.mu.Unlock()
@@ -267,7 +270,7 @@ func (r *room) run(ctx context.Context) {
 		case <-r.passing.Ready():
 			hinted = false
 		}
-		// In this order: what was stored before it has left its hint.
+		// Take passing before the hints: the hints of events that were stored before it are then there.
 		passing, _ := r.passing.Take()
 		select {
 		case <-r.sub.Hints():
@@ -291,7 +294,7 @@ func (r *room) run(ctx context.Context) {
 		case !hinted:
 		case err == nil:
 			pause = firstPause
-		default: // the database is away: those who listen wait
+		default: // the database can't be reached
 			if pause == firstPause {
 				r.rooms.log.Warn("live streams can't read what is stored: they try again", zap.Error(err))
 			}
@@ -301,17 +304,17 @@ func (r *room) run(ctx context.Context) {
 	}
 }
 
-// catchUp gives members what is stored by now, and then the state if it was told anew. It reports
-// whether the conversation is gone.
+// catchUp gives members the new events, and then the state if it has changed. It reports whether
+// the conversation is gone.
 func (r *room) catchUp(ctx context.Context) (gone bool, err error) {
 	standing, err := r.rooms.standing(ctx, r.id)
 	if err != nil {
 		return errors.Is(err, dbmodule.ErrNotFound), err
 	}
 	for r.through < standing.Numbered-1 {
-		// Without counting: it goes into the members' queues at once, which have bounds of their own.
+		// Not counted in memory: the events go into the members' queues, which have their own limits.
 		found, err := r.rooms.after(ctx, nil, r.id, r.through)
-		if err != nil || len(found) == 0 { // deleted meanwhile: there will be a hint
+		if err != nil || len(found) == 0 { // the conversation was deleted meanwhile: a hint will follow
 			return false, err
 		}
 		items := make([]item, len(found))
