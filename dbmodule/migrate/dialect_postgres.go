@@ -199,10 +199,34 @@ func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int)
 			return err
 		}
 	}
+	if m := reDropIndex.FindStringSubmatch(statement); m != nil {
+		drops, err := dropsUnique(ctx, tx, m[1])
+		if err != nil {
+			return err
+		}
+		if drops != "" {
+			return execute(ctx, tx, drops)
+		}
+	}
 	if err := d.watch(ctx, tx, w, i); err != nil {
 		return err
 	}
 	return d.retyped(ctx, tx, w, i)
+}
+
+// reDropIndex matches a statement that drops one index.
+var reDropIndex = regexp.MustCompile(`(?is)^DROP\s+INDEX\s+(?:IF\s+EXISTS\s+)?` + sqlName + `$`)
+
+// dropsUnique returns the statement that drops a unique constraint, if its index has this
+// name, or "". Models have unique indexes only, while other tools make constraints, whose
+// index can't be dropped by itself.
+func dropsUnique(ctx context.Context, tx bun.Tx, index string) (statement string, err error) {
+	err = tx.NewRaw(`SELECT coalesce(max(pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)), '')
+FROM pg_catalog.pg_constraint WHERE contype = 'u' AND conindid = pg_catalog.to_regclass(?)`, index).Scan(ctx, &statement)
+	if err != nil {
+		return "", fmt.Errorf("look for the constraint of index %s: %w", index, err)
+	}
+	return statement, nil
 }
 
 // schemaIfNotExists is the name in CREATE SCHEMA IF NOT EXISTS name, or "".

@@ -82,3 +82,29 @@ func TestPostgresKeyMadeAgainKeepsWhatNoModelSays(t *testing.T) {
 		})
 	}
 }
+
+// A unique constraint that another tool made goes where a revision drops its index, as
+// drafts do for models.
+func TestPostgresUniqueConstraintIsDroppedAsAnIndex(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.PostgreSQL))
+	m := newMigrator(t, source(
+		folder{id: "a1", up: `CREATE TABLE "T" (a bigint PRIMARY KEY, b bigint);`, down: `DROP TABLE "T";`},
+		folder{id: "b2", revises: "a1", up: `DROP INDEX "Uq";`, down: `CREATE UNIQUE INDEX "Uq" ON "T" (b);`},
+	))
+	if _, err := m.Upgrade(t.Context(), db, "a1"); err != nil {
+		t.Fatal(err)
+	}
+	run(t, db, `ALTER TABLE "T" ADD CONSTRAINT "Uq" UNIQUE (b)`)
+	for _, form := range []string{"a constraint", "an index"} {
+		if _, err := m.Upgrade(t.Context(), db, "b2"); err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+		if n := count(t, db, "SELECT count(*) FROM pg_class WHERE relname = 'Uq'"); n != 0 {
+			t.Errorf("%s: it is still there", form)
+		}
+		if _, err := m.Downgrade(t.Context(), db, "a1"); err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+	}
+}
