@@ -228,7 +228,7 @@ func readBody(r *http.Request) ([]byte, error) {
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
-		case err == io.EOF: //nolint:errorlint // as io.ReadAll
+		case err == io.EOF:
 			return body, nil
 		case err != nil:
 			return body, err
