@@ -80,14 +80,15 @@ func WithoutRollback(d Dialect, text string) string {
 }
 
 // mentions is a quick check: it is false if a text has none of the words, not even in a
-// value. The words begin with one of the letters in initials.
+// value. Each of the words begins with one of the letters of its switch.
 func mentions(text string, words ...string) bool {
-	const initials = "acdefilrs"
 	for i := range len(text) {
-		if i > 0 && wordByte(text[i-1]) && text[i-1] < 0x80 { // a byte order mark is space
+		switch text[i] | 0x20 {
+		case 'a', 'c', 'd', 'e', 'f', 'i', 'l', 'r', 's':
+		default:
 			continue
 		}
-		if strings.IndexByte(initials, text[i]|0x20) < 0 {
+		if i > 0 && wordByte(text[i-1]) && text[i-1] < 0x80 { // a byte order mark is space
 			continue
 		}
 		for _, word := range words {
