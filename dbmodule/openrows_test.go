@@ -135,32 +135,3 @@ func TestASavepointIsNoSecondBegin(t *testing.T) {
 		assert.Equal(t, map[string]int{"BEGIN": 1, "SAVEPOINT": 1, "SELECT": 1, "RELEASE": 1, "COMMIT": 1}, count)
 	})
 }
-
-// database/sql holds a connection for rows until they are closed there too.
-func TestRowsOfSavepointsAreClosedWithTheirSession(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, db *dbmodule.Database) {
-		fillAccounts(t.Context(), t, db, 3)
-		var left []*sql.Rows
-		require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
-			for range 2 {
-				if err := s.InNested(ctx, func(context.Context) error {
-					left = append(left, openRows(ctx, t, s))
-					return nil
-				}); err != nil {
-					return err
-				}
-				if err := s.InNested(ctx, func(context.Context) error {
-					return s.QueryRowContext(ctx, "SELECT 1").Err() // nobody scans it
-				}); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
-		for _, rows := range left {
-			_, err := rows.Columns()
-			require.ErrorContains(t, err, "Rows are closed")
-		}
-	})
-}

@@ -200,14 +200,15 @@ type openRows struct {
 	rows *sql.Rows // nil for one row
 }
 
-// close closes the result, also if the end of a savepoint has closed it on the connection:
-// database/sql holds the connection for it until then. It is called once.
+// close closes the result if it is open. It may be called again.
 func (o *openRows) close() {
-	if o.IsRow() {
+	switch {
+	case !o.IsOpen():
+	case o.IsRow():
 		o.Stop()
-		return
+	default:
+		_ = o.rows.Close() // a caller that reads on gets an error
 	}
-	_ = o.rows.Close() // a caller that reads on gets an error
 }
 
 // openResults are the results of a session that may be open. Most often there is one; first
@@ -217,15 +218,13 @@ type openResults struct {
 	first [1]*openRows
 }
 
-// follow adds a result, and closes and drops those that the connection has closed.
+// follow adds a result, and drops those that are closed.
 func (r *openResults) follow(result *openRows) {
 	kept := r.all[:0]
 	for _, one := range r.all {
 		if one.IsOpen() {
 			kept = append(kept, one)
-			continue
 		}
-		one.close()
 	}
 	clear(r.all[len(kept):])
 	if kept == nil {

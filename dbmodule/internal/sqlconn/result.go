@@ -11,8 +11,6 @@ type Result struct {
 	User interface{ ResultClosed() }
 
 	open atomic.Bool
-	// opened is set for good once the result was opened.
-	opened bool
 	// stop and closed are for a *sql.Row, and nil for *sql.Rows. A session can't close a
 	// row itself. It closes stop, which ends the row's context; then database/sql closes
 	// the row, and the connection closes closed.
@@ -28,19 +26,11 @@ func (r *Result) IsRow() bool { return r.stop != nil }
 // IsOpen reports whether the result was opened and is not closed.
 func (r *Result) IsOpen() bool { return r.open.Load() }
 
-// Stop has database/sql close the row, and waits until it is closed. It is called once. If
-// the query failed, there is nothing to close.
+// Stop has database/sql close the row, and waits until it is closed. It is called once, and
+// only for an open row.
 func (r *Result) Stop() {
-	if r.opened {
-		close(r.stop)
-		<-r.closed
-	}
-}
-
-// opens is called once, by the connection, when the query has a result.
-func (r *Result) opens() {
-	r.opened = true
-	r.open.Store(true)
+	close(r.stop)
+	<-r.closed
 }
 
 // ended is called once, by the connection, when the result is closed.

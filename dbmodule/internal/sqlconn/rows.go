@@ -23,7 +23,7 @@ func (r *rows) opened(inner driver.Rows, err error, statement *entry) (driver.Ro
 	}
 	r.Rows, r.statement = inner, statement
 	if r.call != nil && r.call.Result != nil {
-		r.call.Result.opens()
+		r.call.Result.open.Store(true)
 	}
 	r.conn.reading = r
 	return r, nil
