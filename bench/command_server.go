@@ -71,6 +71,7 @@ func serverCommand() *cobra.Command {
 	flags.DurationVar(&o.Duration, "duration", time.Second, "length of a turn on one route")
 	flags.IntVar(&pool, "pool", 8, "connections of each side")
 	flags.StringSliceVar(&engines, "engines", []string{"sqlite", "postgresql", "mysql"}, "databases to run on")
+	flags.StringVar(&o.Profiles, "profiles", "", "folder for a CPU profile of the server and of by hand on each route, of one more turn")
 	writeFlag(flags, &write)
 	return command
 }

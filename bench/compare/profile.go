@@ -2,9 +2,7 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/openhands-go/server/bench/engine"
@@ -20,30 +18,17 @@ func profileAll(ctx context.Context, e *engine.Engine, o Options, all []*contend
 		if c.child.Control == "" {
 			continue
 		}
+		target := load.Target{Addr: c.child.Addr, Rows: o.Rows, Connections: o.Connections}
 		for _, route := range load.Routes() {
 			name := fmt.Sprintf("%s-%s-%s.pprof", e.Config().Engine, c.peer.Name, route)
-			if err := c.profile(ctx, o, route, filepath.Join(o.Profiles, name)); err != nil {
+			if err := c.child.Profile(ctx, o.Duration, filepath.Join(o.Profiles, name), func() error {
+				_, err := target.Run(route, o.Duration)
+				return err
+			}); err != nil {
 				return err
 			}
 			_, _ = fmt.Fprintln(o.Progress, "profiled:", name)
 		}
 	}
 	return nil
-}
-
-// profile writes what the contender does under load into a file.
-func (c *contender) profile(ctx context.Context, o Options, route load.Route, path string) (err error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("compare: profile: %w", err)
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	loaded := make(chan error, 1)
-	target := load.Target{Addr: c.child.Addr, Rows: o.Rows, Connections: o.Connections}
-	go func() {
-		_, err := target.Run(route, o.Duration)
-		loaded <- err
-	}()
-	err = c.child.Profile(ctx, o.Duration, file)
-	return errors.Join(err, <-loaded)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"time"
 
@@ -149,9 +150,21 @@ func (c *Child) Usage(ctx context.Context) (Usage, error) {
 	return u, nil
 }
 
-// Profile has the process profile its use of the CPU for whole seconds, at
-// least one, and writes what comes of it, for `go tool pprof`.
-func (c *Child) Profile(ctx context.Context, d time.Duration, to io.Writer) error {
+// Profile writes a CPU profile of the process under a load into the file at path, for `go tool pprof`. It
+// takes d, in whole seconds and one at least; load should take as long.
+func (c *Child) Profile(ctx context.Context, d time.Duration, path string, load func() error) (err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("gauge: profile: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	loaded := make(chan error, 1)
+	go func() { loaded <- load() }()
+	err = c.profile(ctx, d, file)
+	return errors.Join(err, <-loaded)
+}
+
+func (c *Child) profile(ctx context.Context, d time.Duration, to io.Writer) error {
 	seconds := max(int(d/time.Second), 1)
 	url := fmt.Sprintf("http://%s/profile?seconds=%d", c.Control, seconds)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -26,6 +26,9 @@ const (
 	Conversations Route = "a page of 100 conversations"
 )
 
+// file is the route's part of a file's name.
+func (r Route) file() string { return strings.ReplaceAll(string(r), " ", "-") }
+
 const (
 	batchSize = 5
 	pageSize  = 100

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/openhands-go/server/bench/contract"
@@ -30,6 +31,9 @@ type Options struct {
 	// Rounds is how often each side gets its turn, each for Duration a route.
 	Rounds   int
 	Duration time.Duration
+	// Profiles, if not empty, is a folder that gets a CPU profile of each side in Go on each
+	// route, of one more turn.
+	Profiles string
 	// Progress gets a line now and then; Stderr what the sides complain of.
 	Progress, Stderr io.Writer
 }
@@ -114,11 +118,34 @@ func Run(ctx context.Context, e *engine.Engine, o Options, routes ...Route) (_ [
 		}
 		_, _ = fmt.Fprintf(o.Progress, "%s: round %d of %d\n", e.Version, round+1, o.Rounds) // only progress: a failed write changes nothing
 	}
+	if err := profileAll(ctx, e, o, sides[:len(programs)], routes); err != nil {
+		return nil, "", err
+	}
 	var all []Figures
 	for _, route := range routes {
 		all = append(all, figuresOf(route, sides))
 	}
 	return all, versions, nil
+}
+
+// profileAll profiles the sides one after the other, if that is asked for.
+func profileAll(ctx context.Context, e *engine.Engine, o Options, sides []*side, routes []Route) error {
+	if o.Profiles == "" {
+		return nil
+	}
+	for _, s := range sides {
+		for _, route := range routes {
+			name := fmt.Sprintf("%s-%s-%s-%s.pprof", e.Config().Engine, strings.ToLower(e.Config().Synchronous), s.name, route.file())
+			if err := s.child.Profile(ctx, o.Duration, filepath.Join(o.Profiles, name), func() error {
+				_, err := run(s.child.Addr, scale.Data{Rows: o.Rows}, route, o.Clients, o.Duration)
+				return err
+			}); err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintln(o.Progress, "profiled:", name) // only progress: a failed write changes nothing
+		}
+	}
+	return nil
 }
 
 func figuresOf(route Route, sides []*side) Figures {
