@@ -153,3 +153,49 @@ func TestAUnitOfWorkLeavesTheGroup(t *testing.T) {
 		require.NoError(t, errors.Join(errs...))
 	}
 }
+
+// A unit of work that has left the group is a transaction like any other: a statement that fails
+// ends it, and hooks of savepoints that are rolled back don't run.
+func TestAUnitOfWorkThatLeftTheGroup(t *testing.T) {
+	t.Parallel()
+	leaves := map[string]func(ctx context.Context, s *dbmodule.Session) error{
+		"PRAGMA": func(ctx context.Context, s *dbmodule.Session) error {
+			_, err := s.ExecContext(ctx, "PRAGMA defer_foreign_keys = ON")
+			return err
+		},
+		"Raw": func(ctx context.Context, s *dbmodule.Session) error {
+			return dbmodule.Raw(ctx, s, func(context.Context, any) error { return nil })
+		},
+	}
+	for what, leave := range leaves {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			inOwnTime(t, groupedConfig(t), func(t *testing.T, db *dbmodule.Database) {
+				require.NoError(t, insert(t.Context(), db.DB(), "taken"))
+				var ran []string
+				hook := func(name string) func(context.Context) {
+					return func(context.Context) { ran = append(ran, name) }
+				}
+				undone := errors.New("undone")
+				require.NoError(t, meet(t, db, func(ctx context.Context, s *dbmodule.Session) error {
+					require.NoError(t, leave(ctx, s))
+					require.ErrorIs(t, s.InNested(ctx, func(ctx context.Context) error {
+						s.AfterCommit(hook("undone"))
+						return errors.Join(insert(ctx, s, "undone"), undone)
+					}), undone)
+					s.AfterCommit(hook("kept"))
+					return insert(ctx, s, "kept")
+				}))
+				assert.Equal(t, []string{"kept"}, ran)
+				err := meet(t, db, func(ctx context.Context, s *dbmodule.Session) error {
+					require.NoError(t, leave(ctx, s))
+					require.ErrorIs(t, insert(ctx, s, "taken"), dbmodule.ErrUnique)
+					assert.ErrorIs(t, insert(ctx, s, "after"), dbmodule.ErrPendingRollback)
+					return nil
+				})
+				require.ErrorIs(t, err, dbmodule.ErrPendingRollback)
+				assert.NotContains(t, storedNames(t, db), "after")
+			})
+		})
+	}
+}

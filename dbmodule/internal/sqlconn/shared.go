@@ -49,7 +49,11 @@ func (c *Conn) leaveGroup(ctx context.Context) error {
 		c.state.Failed(err, true)
 		return c.connector.failure(dberr.ErrConflict, err)
 	}
+	mode := c.state.Mode
 	c.group.Commit()
+	// The COMMIT has ended what the connection knew of a transaction. This unit has one from here on.
+	c.state.Begin()
+	c.state.Mode = mode
 	err := error(nil)
 	if !c.broken {
 		err = c.inner.Begin(ctx, engine.TxOptions{}) // a unit of work with options would not have joined
