@@ -30,6 +30,7 @@ func TestHeadersOfAllResponses(t *testing.T) {
 				c.Response().Header().Add("Cache-Control", "max-age=60") // as proxies do with what they were answered
 				c.Response().Header().Add("Cache-Control", "public")
 				c.Response().Header().Add("X-Content-Type-Options", "nosniff")
+				c.Response().Header().Add("X-Request-ID", "of-the-answer")
 				return c.JSON(200, "kept")
 			})
 			e.GET("/nothing", func(echo.Context) error { return nil })
@@ -50,6 +51,8 @@ func TestHeadersOfAllResponses(t *testing.T) {
 		a := f.do(http.MethodGet, path, "")
 		assert.Equal(t, want, strings.Join(a.header["Cache-Control"], ", "), path)
 		assert.Equal(t, []string{"nosniff"}, a.header["X-Content-Type-Options"], path)
+		assert.Len(t, a.header["X-Request-Id"], 1, path)
+		assert.NotEqual(t, "of-the-answer", a.header.Get("X-Request-ID"), path)
 	}
 	a := f.do(http.MethodPost, "/unstored", "")
 	assert.Equal(t, 409, a.status)

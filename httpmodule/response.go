@@ -153,6 +153,9 @@ func (w *response) setDefaults() {
 		r.noStore[0] = "no-store"
 		header["Cache-Control"] = r.noStore[:]
 	}
+	if ids := header[canonicalRequestID]; len(ids) > 1 { // a proxy adds that of its answer: the log has ours
+		header[canonicalRequestID] = ids[:1]
+	}
 }
 
 // send sends the header; it is where every status but an implicit 200 goes.
