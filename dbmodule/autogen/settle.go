@@ -176,11 +176,15 @@ func (t settling) adopt(want, live *schema.Column) {
 }
 
 // primaryKey keeps the order of the key's columns, which in a model is that of the
-// fields, and what else the key has.
+// fields, and what else the key has. Only AUTOINCREMENT is the model's.
 func (t settling) primaryKey() {
 	live, want := t.live.PrimaryKey, t.want.PrimaryKey
 	if live != nil && want != nil && slices.Equal(slices.Sorted(slices.Values(partNames(live))), slices.Sorted(slices.Values(partNames(want)))) {
-		want.Parts, want.Attrs = t.wantedParts(live), slices.Clone(live.Attrs)
+		attrs := schema.RemoveAttr[*sqlite.AutoIncrement](slices.Clone(live.Attrs))
+		if numbered, ok := attrOf[*sqlite.AutoIncrement](want.Attrs); ok {
+			attrs = append(attrs, numbered)
+		}
+		want.Parts, want.Attrs = t.wantedParts(live), attrs
 	}
 }
 
