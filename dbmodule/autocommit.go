@@ -9,6 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/openhands-go/server/dbmodule/internal/prepared"
 	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
@@ -104,4 +105,115 @@ func (s *Session) readAutocommit(ctx context.Context, query string, run func() e
 		s.noteWrite(ctx)
 	}
 	return err
+}
+
+// lone is a statement that runs without a transaction, on a connection of its own. It holds
+// the connection only until its rows are closed. So nobody waits while the session's user
+// does something else, such as sending a response.
+type lone struct {
+	followed
+	session *Session
+	unit    observedUnit
+	query   string
+	held    heldConn
+}
+
+// String is the user of the connection in errors, if the session has no [Owner].
+func (one *lone) String() string {
+	return "the statement " + sqltext.Masked(one.session.factory.dialect, one.query, longestUser)
+}
+
+// longestUser limits the statement in an error about a full pool, in bytes.
+const longestUser = 200
+
+// ResultClosed releases the connection.
+func (one *lone) ResultClosed() { one.release() }
+
+func (one *lone) release() {
+	_ = one.held.release() // the statement is done; the pool drops a connection that fails
+	one.session.endUnit(&one.held, &one.unit)
+}
+
+// runAlone runs a statement on a connection of its own. In a read-only session it runs the
+// statement again if the connection had lost its server while it was idle in the pool. After
+// an error the connection is released. Otherwise run releases it, or the end of the result.
+func (s *Session) runAlone(ctx context.Context, query string, run func(*lone) error) error {
+	if s.options.autocommits() {
+		if err := s.admitsAutocommit(query); err != nil {
+			return err
+		}
+	}
+	for {
+		one := &lone{session: s, query: query}
+		user := s.options.owner
+		if user == nil {
+			user = one
+		}
+		err := s.acquire(ctx, &one.unit, user, &one.held)
+		if err != nil {
+			return err
+		}
+		one.call = sqlconn.Call{Caller: ctx, On: one.held.raw, Autocommit: s.options.autocommits()}
+		from, reused := one.held.pool, one.held.lease.Reused()
+		if err = run(one); err == nil {
+			s.noteWrite(ctx)
+			return nil
+		}
+		lost := one.held.raw.Broken()
+		one.release()
+		if s.options.autocommits() {
+			return err // it may be stored
+		}
+		if !s.retriesOnPrimary(ctx, from, reused, err) && !(lost && isStale(ctx, reused, err)) {
+			return err
+		}
+	}
+}
+
+// execAlone is runAlone for a statement without a result.
+func (s *Session) execAlone(ctx context.Context, query string, origin prepared.Origin) (result sql.Result, err error) {
+	err = s.runAlone(ctx, query, func(one *lone) (err error) {
+		one.call.Origin = origin
+		result, err = one.held.conn.Conn.ExecContext(&one.call, query)
+		if err == nil {
+			one.release()
+		}
+		return err
+	})
+	return result, err
+}
+
+// follows makes the call of a query, whose end releases the connection.
+func (one *lone) follows() *sqlconn.Call {
+	one.call.Result, one.User = &one.Result, one
+	return &one.call
+}
+
+// queryAlone is runAlone for a result of rows.
+func (s *Session) queryAlone(ctx context.Context, query string) (rows *sql.Rows, err error) {
+	err = s.runAlone(ctx, query, func(one *lone) (err error) {
+		rows, err = one.held.conn.Conn.QueryContext(one.follows(), query) //nolint:sqlclosecheck // whoever asked closes it, and the session does
+		if err == nil {
+			one.rows = rows
+			s.results.follow(&one.openRows)
+		}
+		return err
+	})
+	return rows, err
+}
+
+// queryRowAlone is runAlone for one row, which its Scan closes.
+func (s *Session) queryRowAlone(ctx context.Context, query string) (row *sql.Row) {
+	if err := s.runAlone(ctx, query, func(one *lone) error {
+		one.ForRow()
+		row = one.held.conn.Conn.QueryRowContext(one.follows(), query)
+		if err := row.Err(); err != nil {
+			return err
+		}
+		s.results.follow(&one.openRows)
+		return nil
+	}); err != nil {
+		return failedRow(ctx, err) // row may be one of an earlier attempt
+	}
+	return row
 }
