@@ -135,7 +135,8 @@ func profileAll(ctx context.Context, e *engine.Engine, o Options, sides []*side,
 	}
 	for _, s := range sides {
 		for _, route := range routes {
-			name := fmt.Sprintf("%s-%s-%s-%s.pprof", e.Config().Engine, strings.ToLower(e.Config().Synchronous), s.name, route.file())
+			database := strings.TrimSuffix(fmt.Sprintf("%s-%s", e.Config().Engine, strings.ToLower(e.Config().Synchronous)), "-")
+			name := fmt.Sprintf("%s-%s-%s.pprof", database, s.name, route.file())
 			if err := s.child.Profile(ctx, o.Duration, filepath.Join(o.Profiles, name), func() error {
 				_, err := run(s.child.Addr, scale.Data{Rows: o.Rows}, route, o.Clients, o.Duration)
 				return err
