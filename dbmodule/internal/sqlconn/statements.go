@@ -219,8 +219,10 @@ func (c *Conn) prepared(ctx context.Context, shape *prepared.Shape) (*entry, err
 		if c.isLasting(err) {
 			s.shapes.Refuse(shape)
 		}
-		if c.inner.AbortsOnError() && c.state.InTx() {
-			return nil, err // the text would have failed, too
+		if c.state.InTx() && (c.inner.AbortsOnError() || c.connector.Judge(err).LosesTransaction) {
+			// The text would have failed, too. Or the database has rolled the transaction back, as Galera
+			// does for another node: then the text would be stored by itself.
+			return nil, err
 		}
 		return nil, nil
 	}
