@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
 	"github.com/openhands-go/server/dbmodule/dbtest"
@@ -162,4 +163,32 @@ func TestLostCommitOfAReadOnlyTransaction(t *testing.T) {
 			assert.Equal(t, 2, attempts)
 		})
 	}
+}
+
+// A database may roll the transaction back before a statement of it is prepared, as Galera does for
+// another node. Sent as text, the statement would be stored by itself.
+func TestTransactionThatIsLostWhileAStatementIsPrepared(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		bun.BaseModel `bun:"table:t"`
+		ID            int64 `bun:",pk"`
+	}
+	s := &script{failures: map[string][]failure{}, seen: map[string]int{}}
+	db := fakeServer(t, fakeMySQLURL, s)
+	attempts := 0
+	run := func() error {
+		return db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+			attempts++
+			_, err := s.NewInsert().Model(&row{ID: 1}).Exec(ctx)
+			return err
+		})
+	}
+	require.NoError(t, run(), "as text")
+	s.mu.Lock()
+	s.failures["PREPARE"] = []failure{{"1213", "Deadlock found when trying to get lock; try restarting transaction"}}
+	s.mu.Unlock()
+	require.NoError(t, run())
+	assert.Equal(t, 2, s.count("PREPARE"), "the statement is prepared when it comes again")
+	assert.Equal(t, 3, attempts, "the lost transaction is done again")
+	assert.Equal(t, 2, s.count("INSERT"))
 }

@@ -33,7 +33,11 @@ func fakeMySQL(t *testing.T, conn net.Conn, script *script) {
 			err = s.query(text, script)
 		case 22: // prepare
 			prepared = text
-			err = s.prepared(strings.Count(text, "?"))
+			if f := script.next("PREPARE"); f != nil {
+				err = s.answer(f)
+			} else {
+				err = s.prepared(strings.Count(text, "?"))
+			}
 		case 23: // execute
 			err = s.query(prepared, script)
 		case 25: // close a statement: no answer
@@ -122,10 +126,14 @@ func (s *fakeMySQLConn) query(query string, script *script) error {
 	case verbOf(query) == "SELECT":
 		return s.fail(1193, "Unknown system variable")
 	}
-	f := script.next(query)
-	if f == nil {
-		return s.ok()
+	if f := script.next(query); f != nil {
+		return s.answer(f)
 	}
+	return s.ok()
+}
+
+// answer is what the script has instead of a result.
+func (s *fakeMySQLConn) answer(f *failure) error {
 	code, err := strconv.ParseUint(f.code, 10, 16)
 	if err != nil { // the connection breaks
 		return errors.New(f.message)
