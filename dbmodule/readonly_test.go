@@ -147,7 +147,7 @@ func TestReadOnlySessionKeepsWhatASelectSets(t *testing.T) {
 		set, get := "SELECT set_config('my.tenant', 'blue', true)", "SELECT coalesce(current_setting('my.tenant', true), '')"
 		switch db.Engine() {
 		case dbmodule.SQLite:
-			t.Skip("no SELECT sets anything there")
+			return // no SELECT sets anything there
 		case dbmodule.MySQL:
 			set, get = "SELECT @tenant := 'blue'", "SELECT coalesce(@tenant, '')"
 		}

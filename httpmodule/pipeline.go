@@ -76,13 +76,13 @@ func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 		if err == nil {
 			err = guarded(next, c)
 		}
-		s.end(c, r, err)
+		s.conclude(c, r, err)
 		return nil
 	}
 }
 
-// end answers what came out of the middleware inside, if that is an error, and completes the response.
-func (s *Server) end(c echo.Context, r *request, err error) {
+// conclude answers what came out of the middleware inside, if that is an error, and completes the response.
+func (s *Server) conclude(c echo.Context, r *request, err error) {
 	if own := c.Response(); err != nil && !r.response.wrote && (own.Committed || own != r.response.echo) {
 		// The handler, or an error handler, wrote to middleware that has ended without sending it.
 		r.response.echo = echo.NewResponse(&r.response, s.echo)
@@ -122,7 +122,7 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			return next(c)
 		}, c)
-		s.end(c, r, err)
+		s.conclude(c, r, err)
 		return nil
 	}
 }

@@ -80,19 +80,17 @@ func WithoutRollback(d Dialect, text string) string {
 }
 
 // mentions is a quick check: it is false if a text has none of the words, not even in a
-// value. Each of the words begins with one of the letters of its switch.
+// value.
 func mentions(text string, words ...string) bool {
+	inWord := false
 	for i := range len(text) {
-		switch text[i] | 0x20 {
-		case 'a', 'c', 'd', 'e', 'f', 'i', 'l', 'r', 's':
-		default:
-			continue
-		}
-		if i > 0 && wordByte(text[i-1]) && text[i-1] < 0x80 { // a byte order mark is space
+		begins := !inWord
+		inWord = text[i] < 0x80 && wordByte(text[i]) // a byte order mark is space
+		if !begins || !inWord {
 			continue
 		}
 		for _, word := range words {
-			if hasWord(text[i:], word) {
+			if text[i]|0x20 == word[0]|0x20 && hasWord(text[i:], word) {
 				return true
 			}
 		}
