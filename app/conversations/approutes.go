@@ -55,17 +55,22 @@ type appUpdateBody struct {
 	Public bool              `json:"public,omitempty"`
 }
 
-// AppFilter is the filter that search and count share, sub-conversations included.
-type AppFilter struct {
+// ShownFilter is by what anybody sees of a conversation that is shared.
+type ShownFilter struct {
 	TitleContains string `query:"title__contains" doc:"In the title, whatever the case"`
 	CreatedFrom   string `query:"created_at__gte" doc:"Created at or after this ISO 8601 time; without an offset it is UTC"`
 	Created       string `query:"created_at__lt" doc:"Created before this time"`
 	UpdatedFrom   string `query:"updated_at__gte" doc:"Changed at or after this time"`
 	Updated       string `query:"updated_at__lt" doc:"Changed before this time"`
-	SandboxID     string `query:"sandbox_id__eq"`
 	IncludeSub    bool   `query:"include_sub_conversations" doc:"Also conversations that have a parent"`
-	TagsInput
 	wire.StrictQuery
+}
+
+// AppFilter is the filter that search and count share, sub-conversations included.
+type AppFilter struct {
+	ShownFilter
+	SandboxID string `query:"sandbox_id__eq"`
+	TagsInput
 }
 
 // TagsInput filters by tags.
@@ -83,8 +88,8 @@ func (in *TagsInput) filters() ([]TagFilter, error) {
 	return append(first, second...), err
 }
 
-func (in *AppFilter) filter() (Filter, error) {
-	f := Filter{TitleContains: in.TitleContains, SandboxID: in.SandboxID, TopLevel: !in.IncludeSub}
+func (in *ShownFilter) filter() (Filter, error) {
+	f := Filter{TitleContains: in.TitleContains, TopLevel: !in.IncludeSub}
 	var err error
 	if f.CreatedFrom, err = wire.QueryTime(in.CreatedFrom, "created_at__gte"); err != nil {
 		return f, err
@@ -98,19 +103,30 @@ func (in *AppFilter) filter() (Filter, error) {
 	if f.Updated, err = wire.QueryTime(in.Updated, "updated_at__lt"); err != nil {
 		return f, err
 	}
-	if f.Tags, err = in.filters(); err != nil {
+	return f, wire.QueryText(in.TitleContains, "title__contains")
+}
+
+func (in *AppFilter) filter() (Filter, error) {
+	f, err := in.ShownFilter.filter()
+	if err != nil {
 		return f, err
 	}
-	if err := wire.QueryText(in.TitleContains, "title__contains"); err != nil {
+	f.SandboxID = in.SandboxID
+	if f.Tags, err = in.filters(); err != nil {
 		return f, err
 	}
 	return f, wire.QueryText(in.SandboxID, "sandbox_id__eq")
 }
 
-type appSearchInput struct {
-	AppFilter
+// AppPageInput chooses a page and its order.
+type AppPageInput struct {
 	Order string `query:"sort_order" enum:"CREATED_AT,CREATED_AT_DESC,UPDATED_AT,UPDATED_AT_DESC,TITLE,TITLE_DESC" default:"CREATED_AT_DESC"`
 	PageInput
+}
+
+type appSearchInput struct {
+	AppFilter
+	AppPageInput
 }
 
 type appPage struct {
@@ -126,7 +142,7 @@ func (h *handlers) appSearch(ctx context.Context, in *appSearchInput) (*appPageO
 		return nil, err
 	}
 	s := httpmodule.Session(ctx, h.sessions)
-	rows, next, err := h.appPage(ctx, s, f, in)
+	rows, next, err := h.appPage(ctx, s, f, in.AppPageInput)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +154,7 @@ func (h *handlers) appSearch(ctx context.Context, in *appSearchInput) (*appPageO
 }
 
 // appPage reads a page, for which there is memory.
-func (h *handlers) appPage(ctx context.Context, s *dbmodule.Session, f Filter, in *appSearchInput) (rows []*Conversation, next string, err error) {
+func (h *handlers) appPage(ctx context.Context, s *dbmodule.Session, f Filter, in AppPageInput) (rows []*Conversation, next string, err error) {
 	room := httpmodule.NewRoom(ctx)
 	err = room.Read(ctx, func() (err error) {
 		rows, next, err = h.store.AppPage(ctx, s, room, f, in.Order, in.PageID, in.Limit)

@@ -50,13 +50,19 @@ func (c *Conversation) sharedInfo([]string) *AppInfo {
 	return info
 }
 
-func (h *handlers) sharedSearch(ctx context.Context, in *appSearchInput) (*appPageOutput, error) {
+// sharedSearchInput filters by nothing that sharedInfo hides: whoever may ask for it can guess it.
+type sharedSearchInput struct {
+	ShownFilter
+	AppPageInput
+}
+
+func (h *handlers) sharedSearch(ctx context.Context, in *sharedSearchInput) (*appPageOutput, error) {
 	f, err := in.filter()
 	if err != nil {
 		return nil, err
 	}
 	f.Public = true
-	rows, next, err := h.appPage(ctx, httpmodule.Session(ctx, h.sessions), f, in)
+	rows, next, err := h.appPage(ctx, httpmodule.Session(ctx, h.sessions), f, in.AppPageInput)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +73,7 @@ func (h *handlers) sharedSearch(ctx context.Context, in *appSearchInput) (*appPa
 	return &appPageOutput{Body: page}, nil
 }
 
-func (h *handlers) sharedCount(ctx context.Context, in *AppFilter) (*countOutput, error) {
+func (h *handlers) sharedCount(ctx context.Context, in *ShownFilter) (*countOutput, error) {
 	f, err := in.filter()
 	if err != nil {
 		return nil, err

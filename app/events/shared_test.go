@@ -32,6 +32,11 @@ func TestOnlyPublicIsShared(t *testing.T) {
 			assert.NotContains(t, page, private)
 		}
 		assert.Equal(t, "1", s.Do(t, http.MethodGet, shared+"/count", "").Body)
+		for _, hidden := range []string{"tag=a", "tag=a:b", "tags__contains=a:b", "sandbox_id__eq=box"} {
+			for _, path := range []string{"/search?", "/count?"} {
+				assert.Equal(t, 422, s.Do(t, http.MethodGet, shared+path+hidden, "").Status, "%s can be guessed", hidden)
+			}
+		}
 		both := apptest.JSON[[]*map[string]any](t, s, http.MethodGet, shared+"?ids="+closed+"&ids="+open, "", 200)
 		require.Len(t, both, 2)
 		assert.True(t, both[0] == nil && both[1] != nil)
