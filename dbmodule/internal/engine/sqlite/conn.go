@@ -138,17 +138,6 @@ func (c *conn) PrepareOwn(ctx context.Context, query string) (engine.Stmt, []uin
 	return st, nil, err
 }
 
-// stmt is a prepared statement.
-type stmt struct {
-	engine.Stmt
-	conn *conn
-}
-
-func (s *stmt) Close() error {
-	delete(s.conn.open, s)
-	return s.Stmt.Close()
-}
-
 // Control implements engine.Conn: it keeps the statement prepared.
 func (c *conn) Control(ctx context.Context, statement string) error {
 	st := c.control[statement]

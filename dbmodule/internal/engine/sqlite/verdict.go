@@ -119,8 +119,11 @@ func kind(code int, message string) error {
 // of these errors it does so only depending on what the statement has done.
 func losesTransaction(lite driverError) bool {
 	switch lite.Code() {
-	case sqlite3.SQLITE_ABORT_ROLLBACK, sqlite3.SQLITE_CONSTRAINT_TRIGGER: // the latter for RAISE(ROLLBACK) too
+	case sqlite3.SQLITE_ABORT_ROLLBACK:
 		return true
+	case sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+		_, open := lite.(raised)
+		return !open
 	}
 	switch lite.Code() & 0xff {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY,
