@@ -106,6 +106,41 @@ func TestRawThatEndsTheTransactionIsTold(t *testing.T) {
 	})
 }
 
+// A connection that is lost while fn uses it is not the fault of fn: the unit of work runs again.
+func TestRawWhoseConnectionIsLost(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *dbmodule.Database) {
+		if db.Engine() == dbmodule.SQLite {
+			return // no server ends its connections
+		}
+		identify, kill := "SELECT pg_backend_pid()", "SELECT pg_terminate_backend(?, 5000)"
+		if db.Engine() == dbmodule.MySQL {
+			identify, kill = "SELECT CONNECTION_ID()", "KILL ?"
+		}
+		runs := 0
+		require.NoError(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+			runs++
+			var id int64
+			require.NoError(t, s.QueryRowContext(ctx, identify).Scan(&id))
+			err := onDriver(ctx, s, func(ctx context.Context, conn anyConn) error {
+				if err := conn.exec(ctx, rawInsert("once")); err != nil || runs > 1 {
+					return err
+				}
+				_, err := db.DB().ExecContext(ctx, kill, id)
+				return err
+			})
+			if runs == 1 {
+				require.ErrorIs(t, err, dbmodule.ErrUnavailable)
+				require.NotErrorIs(t, err, dbmodule.ErrPendingRollback)
+				require.NotErrorIs(t, err, driver.ErrBadConn)
+			}
+			return err
+		}))
+		assert.Equal(t, 2, runs)
+		assert.Equal(t, []string{"once"}, names(t, db))
+	})
+}
+
 // A statement that failed on PostgreSQL costs the transaction, also when fn keeps that for
 // itself. Elsewhere it costs itself only, and who ignores it goes on.
 func TestRawThatHidesAnError(t *testing.T) {

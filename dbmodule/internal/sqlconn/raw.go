@@ -70,11 +70,19 @@ func (c *Conn) inSavepoint(ctx context.Context, fn func(context.Context) error) 
 	if err := fn(ctx); err != nil {
 		return err
 	}
-	if err := c.inner.Control(ctx, "RELEASE SAVEPOINT "+rawSavepoint); err != nil {
+	err := c.inner.Control(ctx, "RELEASE SAVEPOINT "+rawSavepoint)
+	if err != nil && c.misses(err) {
 		c.broken = true // a later statement would commit by itself
 		err = fmt.Errorf("dbmodule: raw: %w: %w: %w", dberr.ErrPendingRollback, errRawEnded, err)
 		c.state.Failed(err, true)
-		return err
 	}
-	return nil
+	return err
+}
+
+// misses reports whether by its error the database does not have rawSavepoint, or can't release
+// it since the transaction has failed. Otherwise RELEASE itself failed, for example because the
+// connection was lost.
+func (c *Conn) misses(err error) bool {
+	verdict := c.connector.Judge(err)
+	return verdict.Code != "" && !verdict.LosesConnection && (verdict.Kind == nil || errors.Is(verdict.Kind, dberr.ErrPendingRollback))
 }
