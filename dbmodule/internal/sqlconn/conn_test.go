@@ -35,6 +35,9 @@ type fakeDriver struct {
 	queryErr       error
 	// keepsErr has cost the connection.
 	keepsErr error
+	// askErr is the error of a connection that lives on when it is asked for a pooler.
+	askErr   error
+	prepares int
 	// last is the connection that was made last.
 	last *sqlconn.Conn
 }
@@ -89,7 +92,12 @@ func (c *fakeConn) DiscardsRows() bool          { return false }
 func (c *fakeConn) OneResult() bool             { return true }
 func (c *fakeConn) SettingsChanged() bool       { return false }
 func (c *fakeConn) KeepsStatements(context.Context) (bool, error) {
-	return true, c.f.keepsErr
+	return true, errors.Join(c.f.keepsErr, c.f.askErr)
+}
+
+func (c *fakeConn) PrepareOwn(context.Context, string) (engine.Stmt, []uint32, error) {
+	c.f.prepares++
+	return nil, nil, &pgconn.PgError{Code: "42P01"}
 }
 
 func (c *fakeConn) Begin(context.Context, engine.TxOptions) error {

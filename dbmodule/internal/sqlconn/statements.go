@@ -122,7 +122,7 @@ func (c *Conn) plan(ctx context.Context, query string, origin prepared.Origin, h
 		return run, err
 	}
 	shapes := c.connector.Shapes
-	if c.statements == nil || !c.readsAlike() || shapes.Changing() {
+	if c.statements == nil || !c.poolerChecked || !c.readsAlike() || shapes.Changing() {
 		st.Release()
 		return run, nil
 	}
@@ -173,8 +173,9 @@ func (c *Conn) freeStatement(e *entry) {
 
 // checkPooler asks once, before the connection's first query, whether a pooler stands
 // before the server. A pooler may run the next transaction in another server session, which
-// does not have the prepared statements: then nothing is prepared. An error has cost the
-// connection.
+// does not have the prepared statements: then nothing is prepared. If the answer fails for a
+// cause that passes, the next query asks again, and nothing is prepared until then. An error
+// has cost the connection.
 func (c *Conn) checkPooler(ctx context.Context) error {
 	if c.poolerChecked {
 		return nil
@@ -182,7 +183,7 @@ func (c *Conn) checkPooler(ctx context.Context) error {
 	keeps, err := c.inner.KeepsStatements(ctx)
 	if err != nil && !c.isLasting(err) {
 		if c.inner.Valid() {
-			return nil // the next query asks again
+			return nil
 		}
 		return err
 	}
