@@ -60,7 +60,7 @@ func (e mysqlEngine) complete(ctx context.Context, conn bun.Conn, tables []*sche
 		case err != nil:
 			return unread{}, fmt.Errorf("autogen: read table %s: %w", name, err)
 		default:
-			completeJSON(table, columns)
+			completeJSON(table, columns, text)
 			found.constraints = append(found.constraints, hiddenConstraints(table, text)...)
 		}
 	}
@@ -68,18 +68,30 @@ func (e mysqlEngine) complete(ctx context.Context, conn bun.Conn, tables []*sche
 }
 
 // completeJSON turns a LONGTEXT of MariaDB into JSON if a check of the column requires
-// JSON.
-func completeJSON(table *schema.Table, shown map[string]string) {
+// JSON. RENAME COLUMN leaves that check with the column's old name.
+func completeJSON(table *schema.Table, columns map[string]string, statement string) {
 	for _, column := range table.Columns {
-		definition := strings.ReplaceAll(shown[column.Name], `"`, "`")
-		if column.Type.Raw == mysql.TypeLongText && strings.HasSuffix(definition, " CHECK (json_valid(`"+column.Name+"`))") {
-			column.Type.Raw, column.Type.Type = mysql.TypeJSON, &schema.JSONType{T: mysql.TypeJSON}
-			column.UnsetCharset().UnsetCollation()
+		definition := strings.ReplaceAll(columns[column.Name], `"`, "`")
+		valid := "(json_valid(`" + column.Name + "`))"
+		if column.Type.Raw != mysql.TypeLongText || !strings.HasSuffix(definition, " CHECK "+valid) {
+			continue
 		}
+		column.Type.Raw, column.Type.Type = mysql.TypeJSON, &schema.JSONType{T: mysql.TypeJSON}
+		column.UnsetCharset().UnsetCollation()
+		table.Attrs = slices.DeleteFunc(table.Attrs, func(attr schema.Attr) bool {
+			check, ok := attr.(*schema.Check)
+			return ok && wrap(check.Expr) == valid && !isShownConstraint(statement, check.Name)
+		})
 	}
 }
 
 var reShownConstraint = regexp.MustCompile("(?m)^\\s*CONSTRAINT [`\"](.+?)[`\"] (FOREIGN KEY|CHECK) ")
+
+// isShownConstraint reports whether a table's statement has a constraint of the table
+// with this name. Checks of columns are not shown with their names.
+func isShownConstraint(statement, name string) bool {
+	return slices.ContainsFunc(reShownConstraint.FindAllStringSubmatch(statement, -1), func(m []string) bool { return m[1] == name })
+}
 
 // hiddenConstraints returns the constraints in a table's statement that the catalog
 // did not show.

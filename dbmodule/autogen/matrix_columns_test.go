@@ -96,6 +96,9 @@ type (
 	renamedNumber struct {
 		Amount int64
 	}
+	renamedDocument struct {
+		Amount json.RawMessage
+	}
 )
 
 func things2(first, second string) []string {
@@ -190,6 +193,14 @@ func columnChanges() []change {
 			rows:    things2("1", "2"),
 			up:      []string{"things WHERE id = 1 AND amount = 1"},
 			down:    []string{"things WHERE id = 1 AND v = 1"},
+		},
+		{
+			name: "JSON column renamed",
+			old:  thing[document](), new: thing[renamedDocument](),
+			renames: []string{"things.v=amount"},
+			rows:    things2("'[1]'", "NULL"),
+			up:      []string{"things WHERE id = 1 AND amount IS NOT NULL", "things WHERE id = 2 AND amount IS NULL"},
+			down:    []string{"things WHERE id = 1 AND v IS NOT NULL"},
 		},
 		{
 			name: "varchar widened, width",
