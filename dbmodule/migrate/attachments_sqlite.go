@@ -86,6 +86,30 @@ func (all attachments) restore(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
+// restoreBefore creates the attachments of a rebuilt table again before a statement
+// renames the table or a column, so that SQLite renames it in them, too. It leaves those
+// whose names stand in a later statement to that statement.
+func (d *sqliteDialect) restoreBefore(ctx context.Context, tx bun.Tx, w work, i int) error {
+	table := rebuild.Renames(w.statements[i].Text)
+	if table == "" || len(d.dropped) == 0 {
+		return nil
+	}
+	var later []string
+	for _, statement := range w.statements[i+1:] {
+		later = append(later, rebuild.NamesIndexOrTrigger(statement.Text))
+	}
+	var due, others attachments
+	for _, a := range d.dropped {
+		if rebuild.Fold(a.Table) == table && !slices.Contains(later, rebuild.Fold(a.Name)) {
+			due = append(due, a)
+		} else {
+			others = append(others, a)
+		}
+	}
+	d.dropped = others
+	return due.restore(ctx, tx)
+}
+
 // columnsOf lists the columns of a table or view, folded; none if there is no
 // such.
 func columnsOf(ctx context.Context, tx bun.Tx, table string) ([]string, error) {

@@ -35,6 +35,9 @@ func (d *sqliteDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) e
 	if reDropTable.MatchString(statement) {
 		return d.drop(ctx, tx, statement, w, nil)
 	}
+	if err := d.restoreBefore(ctx, tx, w, i); err != nil {
+		return err
+	}
 	err := execute(ctx, tx, statement)
 	for _, r := range w.rebuilds {
 		if plan := d.plans[r.Create]; err != nil && r.Aside && i > r.Create && plan != nil {

@@ -331,6 +331,15 @@ func TriggerColumns(sql string) []string {
 	}
 }
 
+// Renames returns the table, folded, that a statement renames, or in which it renames a
+// column; "" if it does neither.
+func Renames(sql string) string {
+	if s := readStep(sql); s.kind == renameTable || s.kind == renameColumn {
+		return s.table
+	}
+	return ""
+}
+
 // NamesIndexOrTrigger returns the name of the index or trigger that a statement
 // makes or drops, folded; "" if it does neither.
 func NamesIndexOrTrigger(sql string) string {
