@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/openhands-go/server/app/paging"
 	"github.com/openhands-go/server/app/wire"
@@ -108,7 +109,16 @@ func Contains(q *bun.SelectQuery, column, text string) *bun.SelectQuery {
 	if q.Dialect().Name() == dialect.MySQL {
 		column += " COLLATE utf8mb4_bin"
 	}
-	return q.Where("? LIKE ? ESCAPE '!'", bun.Safe(column), "%"+escapeLike(wire.Fold(text))+"%")
+	return q.Where("?", contains(q.Dialect().Name(), column, text))
+}
+
+// contains is the condition of [Contains]. SQLite's LIKE takes no pattern above 50,000 bytes.
+func contains(engine dialect.Name, column, text string) schema.QueryAppender {
+	text = wire.Fold(text)
+	if engine == dialect.SQLite {
+		return bun.SafeQuery("instr(?, ?) > 0", bun.Safe(column), text)
+	}
+	return bun.SafeQuery("? LIKE ? ESCAPE '!'", bun.Safe(column), "%"+escapeLike(text)+"%")
 }
 
 // escapeLike makes text match itself in LIKE … ESCAPE '!'. The backslash will

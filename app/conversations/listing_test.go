@@ -114,6 +114,7 @@ func TestTitlesAreSearched(t *testing.T) {
 		}
 		for text, want := range map[string][]int{
 			"needle": {2, 1, 0}, "nEEdle": {2, 1, 0}, "long": {3, 2}, "%": {4}, "f_": {4}, "é": {5}, "none": nil, "g needle": {2},
+			strings.Repeat("a", 60_000): nil,
 		} {
 			hex := make([]string, len(want))
 			for i, n := range want {

@@ -9,7 +9,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/app/paging"
-	"github.com/openhands-go/server/app/wire"
 	"github.com/openhands-go/server/dbmodule"
 )
 
@@ -223,7 +222,7 @@ func (f Filter) reach(ctx context.Context, db bun.IDB, w way, p place, n int64) 
 // titled are the conversations with a title that has the text in its beginning, and those
 // whose title has more than that: what an index tells without the rows.
 func (f Filter) titled(db bun.IDB) *bun.SelectQuery {
-	const sort = "conversation.title_sort LIKE ? ESCAPE '!'"
+	const sort = "conversation.title_sort"
 	return db.NewSelect().Model((*Conversation)(nil)).Column("id").
-		Where("("+sort+" OR "+sort+")", "%"+escapeLike(wire.Fold(f.TitleContains))+"%", strings.Repeat("_", maxTitle)+"%")
+		Where("(? OR ? LIKE ?)", contains(db.Dialect().Name(), sort, f.TitleContains), bun.Safe(sort), strings.Repeat("_", maxTitle)+"%")
 }
