@@ -62,9 +62,7 @@ func (s *Store) Add(ctx context.Context, db *dbmodule.Session, conversationID st
 	progress := progressOf(fresh)
 	progress.Numbered = numbered
 	if c.Title == nil {
-		if progress.Title, err = s.titleFor(ctx, db, conversationID, added); err != nil {
-			return 0, err
-		}
+		progress.Title = titleFor(added)
 	}
 	if err := s.conversations.Advance(ctx, db, c, progress); err != nil {
 		return 0, err
@@ -103,15 +101,24 @@ func (s *Store) news(
 			return nil, nil, err
 		}
 	}
-	isNew := make(map[*Incoming]bool, len(added))
+	isNew, newIDs := make(map[*Incoming]bool, len(added)), make(map[string]bool, len(added))
 	for _, e := range added {
-		isNew[e] = true
+		isNew[e], newIDs[e.ID] = true, true
 	}
-	for _, e := range batch {
-		if isNew[e] || e.Transient && !c.Heard(e.ID) {
+	// Senders send in order: what is not stored and stands before something that came before did
+	// so, too, even if there were more of them than are remembered.
+	before := false
+	for _, e := range slices.Backward(batch) {
+		if e.Transient {
+			before = before || c.Heard(e.ID)
+		} else {
+			before = before || !newIDs[e.ID]
+		}
+		if isNew[e] || e.Transient && !before {
 			fresh = append(fresh, e)
 		}
 	}
+	slices.Reverse(fresh)
 	return fresh, added, nil
 }
 
@@ -163,28 +170,6 @@ func (s *Store) pack(batch []*Incoming) (err error) {
 		}
 	}
 	return nil
-}
-
-// titleFor makes a title of the conversation's first message of a user's, if one is
-// among the events that were added. Agent servers make titles too, but do not always
-// push them.
-func (s *Store) titleFor(ctx context.Context, db *dbmodule.Session, conversationID string, added []*Incoming) (*string, error) {
-	if !slices.ContainsFunc(added, func(e *Incoming) bool { return e.Kind == kindMessage && e.Source == sourceUser }) {
-		return nil, nil
-	}
-	var first []Event
-	err := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).
-		Where("event.conversation_id = ?", conversationID).
-		Where("event.kind = ?", kindMessage).Where("event.source = ?", sourceUser).ForceIndex(kindIndex).
-		Order("event.ts", "event.seq").Limit(1).Scan(ctx, &first)
-	if err != nil {
-		return nil, fmt.Errorf("events: find the first message: %w", err)
-	}
-	if len(first) == 0 {
-		return nil, nil
-	}
-	payload, err := s.text(&first[0])
-	return titleOf(payload), err
 }
 
 // chunk is how many ids a statement asks for.

@@ -162,15 +162,15 @@ func head(text string, n int) string {
 func searchable(message wire.Object) string {
 	var parts []string
 	if m, err := message.Object("llm_message"); err == nil && m != nil {
-		parts = append(parts, texts(m["content"])...)
-		parts = append(parts, texts(message["extended_content"])...)
+		parts = append(parts, texts(m["content"], true)...)
+		parts = append(parts, texts(message["extended_content"], true)...)
 		parts = append(parts, looseText(m["reasoning_content"]))
 	}
 	return strings.TrimSpace(strings.Join(parts, " "))
 }
 
-// texts are the parts of a message's content; an image counts its URLs.
-func texts(content []byte) []string {
+// texts are the parts of a message's content; an image, if images are wanted, counts its URLs.
+func texts(content []byte, images bool) []string {
 	if wire.Kind(content) == '"' {
 		return []string{looseText(content)}
 	}
@@ -185,7 +185,9 @@ func texts(content []byte) []string {
 			continue
 		}
 		if urls, err := wire.Elements(object["image_urls"]); err == nil {
-			parts = append(parts, fmt.Sprintf("[Image: %d URLs]", len(urls)))
+			if images {
+				parts = append(parts, fmt.Sprintf("[Image: %d URLs]", len(urls)))
+			}
 			continue
 		}
 		parts = append(parts, looseText(object["text"]))
@@ -231,5 +233,5 @@ func FinalResponse(payload string) string {
 	if err != nil || message == nil {
 		return ""
 	}
-	return strings.Join(texts(message["content"]), "")
+	return strings.Join(texts(message["content"], true), "")
 }

@@ -10,6 +10,23 @@ import (
 // titleLength is about how many characters of a message become a title.
 const titleLength = 50
 
+// titleFor makes a title of the first message of a user's that has a text, for a conversation
+// without a title: no message that came before these had a text. Agent servers make titles,
+// too, but do not always push them.
+func titleFor(added []*Incoming) *string {
+	var first *Incoming
+	var title *string
+	for _, e := range added {
+		if e.Kind != kindMessage || e.Source != sourceUser || first != nil && e.Micros >= first.Micros {
+			continue
+		}
+		if words := titleOf(e.Payload); words != nil {
+			first, title = e, words
+		}
+	}
+	return title
+}
+
 // titleOf makes a title of a message's text: its first words. It is nil for a
 // message without text.
 func titleOf(payload string) *string {
@@ -22,7 +39,7 @@ func titleOf(payload string) *string {
 		return nil
 	}
 	var title string
-	for word := range strings.FieldsSeq(strings.Join(texts(message["content"]), " ")) {
+	for word := range strings.FieldsSeq(strings.Join(texts(message["content"], false), " ")) {
 		longer := strings.TrimSpace(title + " " + word)
 		if utf8.RuneCountInString(longer) > titleLength {
 			if title == "" { // one long word

@@ -1,6 +1,7 @@
 package webhooks_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -111,6 +112,34 @@ func TestLeafOfTheWholeState(t *testing.T) {
 		} {
 			apptest.JSON[wire.Success](t, s, http.MethodPost, push, step.batch, http.StatusOK)
 			assert.Contains(t, s.Do(t, http.MethodGet, info, "").Body, `"leaf_event_id":"`+step.leaf+`"`, step.batch)
+		}
+	})
+}
+
+// A batch that comes again may have more repetitions of the whole state than are remembered.
+func TestManyFullStatesThatComeAgain(t *testing.T) {
+	t.Parallel()
+	full := func(n int) string {
+		return fmt.Sprintf(`{"id":"f%d","kind":"ConversationStateUpdateEvent","key":"full_state","value":{"max_iterations":%d}}`, n, n)
+	}
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		var batch []string
+		for n := 1; n <= 20; n++ {
+			batch = append(batch, full(n))
+		}
+		const twice = `{"id":"2","kind":"ActionEvent"}`
+		for i, step := range []struct {
+			batch string
+			want  int
+		}{
+			{strings.Join(batch, ","), 20},
+			{strings.Join(batch, ","), 20},
+			{strings.Join(batch, ",") + `,{"id":"1","kind":"ActionEvent"}`, 20},
+			{strings.Join(batch, ",") + `,{"id":"1","kind":"ActionEvent"},` + full(21) + "," + twice, 21},
+			{full(22) + `,{"id":"3","kind":"ActionEvent"},` + full(23) + `,{"id":"3","kind":"ActionEvent"}`, 23}, // once more in one batch
+		} {
+			apptest.JSON[wire.Success](t, s, http.MethodPost, push, "["+step.batch+"]", http.StatusOK)
+			assert.Contains(t, s.Do(t, http.MethodGet, info, "").Body, fmt.Sprintf(`"max_iterations":%d,`, step.want), i)
 		}
 	})
 }

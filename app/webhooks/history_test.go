@@ -120,7 +120,10 @@ func TestTitleOfTheFirstMessage(t *testing.T) {
 			return *got.Title
 		}
 		send(message("1", "agent", "I am an agent"), `{"id":"2","kind":"MessageEvent","source":"user","llm_message":{"content":[{"type":"image","image_urls":[]}]}}`)
-		assert.Equal(t, "[Image: 0 URLs]", title())
+		assert.Equal(t, "none", title(), "a picture is no title")
+		send(message("4", "user", "second in time"), `{"id":"3","kind":"MessageEvent","source":"user","timestamp":"2001-01-01T00:00:00","llm_message":{"content":[
+			{"type":"image","image_urls":["x"]},{"type":"text","text":"What is this?"}]}}`)
+		assert.Equal(t, "What is this?", title())
 
 		other := strings.Replace(dashed, "0d3e", "4d3e", 1)
 		apptest.JSON[wire.Success](t, s, http.MethodPost, "/api/v1/webhooks/events/"+other,
