@@ -27,7 +27,7 @@ func (p *Patch) fill(c *Conversation) {
 	if p.Tags != nil && p.replaceTags {
 		c.Tags = string(p.Tags)
 	} else if p.Tags != nil {
-		c.Tags = string(c.mergedTags(p.Tags))
+		c.Tags = string(mergeTags([]byte(c.Tags), p.Tags))
 	}
 	setText(&c.PRNumbers, p.PRNumbers)
 	if p.Stats != nil {
@@ -45,6 +45,7 @@ func (p *Patch) fill(c *Conversation) {
 			details = map[string]json.RawMessage{}
 		}
 		maps.Copy(details, p.Details)
+		maps.DeleteFunc(details, func(_ string, value json.RawMessage) bool { return wire.Kind(value) == 'n' })
 		if text, err := json.Marshal(details); err == nil {
 			c.Details = string(text)
 		}

@@ -267,12 +267,15 @@ func (d details) get(name, fallback string) json.RawMessage {
 	return json.RawMessage(fallback)
 }
 
-func (c *Conversation) tags() map[string]string {
+func (c *Conversation) tags() map[string]string { return readTags(c.Tags) }
+
+// readTags reads a JSON object of texts; of anything else, and of nothing, none.
+func readTags(stored string) map[string]string {
 	tags := map[string]string{}
-	if c.Tags == emptyObject { // as most are
+	if stored == emptyObject { // as most are
 		return tags
 	}
-	if json.Unmarshal([]byte(c.Tags), &tags) != nil || tags == nil {
+	if json.Unmarshal([]byte(stored), &tags) != nil || tags == nil {
 		return map[string]string{}
 	}
 	return tags

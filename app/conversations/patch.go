@@ -30,6 +30,13 @@ var kept = [...]string{
 	"selected_repository", "selected_branch", "git_provider", "trigger",
 }
 
+// cleared are those of kept that an agent server unsets by null, and those of them that are no
+// part of the whole state if they are null.
+var (
+	cleared   = [...]string{"security_analyzer", "hook_config", "last_user_message_id", "current_model_id", "launched_agent_profile"}
+	notInFull = cleared[:3]
+)
+
 // Patch is what a writer says of a conversation: nil members are not mentioned.
 type Patch struct {
 	ID       string
@@ -38,7 +45,7 @@ type Patch struct {
 	Status   *string
 
 	Agent, Workspace, ConfirmationPolicy, Stats, Tags, PRNumbers []byte
-	// Details are members to set in the conversation's details.
+	// Details are members to set in the conversation's details, or to unset by null.
 	Details map[string]json.RawMessage
 
 	MaxIterations   *int64
@@ -144,7 +151,7 @@ func parsePatch(o wire.Object) (*Patch, error) {
 		r.fail(wire.NewInvalid("value_error", "The server uses this text for conversations that it deletes: send another one", "execution_status"))
 	}
 	for _, name := range kept {
-		if !o.Has(name) {
+		if _, named := o[name]; !named || !o.Has(name) && !slices.Contains(cleared[:], name) {
 			continue
 		}
 		if p.Details == nil {
@@ -310,7 +317,8 @@ var stateMembers = [...]string{
 // ParseState reads the value of a ConversationStateUpdateEvent: key names one
 // member, or the whole state (see [IsFullState]), whose value is an object of all.
 // A member of an unexpected shape is left out, and so is what the store does not
-// keep; nil if nothing is left. Refusing the event would lose it.
+// keep; nil if nothing is left. Refusing the event would lose it. The whole state does not
+// have what is null: see notInFull.
 func ParseState(key string, value []byte) *Patch {
 	object := wire.Object{key: value}
 	if IsFullState(key) {
@@ -319,6 +327,11 @@ func ParseState(key string, value []byte) *Patch {
 			return nil
 		}
 		object = full
+		for _, name := range notInFull {
+			if _, named := object[name]; !named {
+				object[name] = json.RawMessage("null")
+			}
+		}
 	}
 	p, told := &Patch{}, false
 	for _, name := range slices.Concat(stateMembers[:], kept[:]) {
@@ -350,11 +363,13 @@ func (p *Patch) Merge(part *Patch) {
 		{&p.Agent, &part.Agent},
 		{&p.Workspace, &part.Workspace},
 		{&p.ConfirmationPolicy, &part.ConfirmationPolicy},
-		{&p.Tags, &part.Tags},
 	} {
 		if to, from := document[0], document[1]; *from != nil {
 			*to = *from
 		}
+	}
+	if part.Tags != nil {
+		p.Tags = mergeTags(p.Tags, part.Tags)
 	}
 	if len(part.Details) > 0 && p.Details == nil {
 		p.Details = map[string]json.RawMessage{}

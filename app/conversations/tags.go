@@ -81,13 +81,13 @@ func (*Store) writeTags(ctx context.Context, db *dbmodule.Session, c *Conversati
 	return nil
 }
 
-// mergedTags are the tags that c has and those that are told, which win.
-func (c *Conversation) mergedTags(told []byte) []byte {
+// mergeTags are the tags that were told before and those that are told now, which win.
+func mergeTags(before, told []byte) []byte {
 	var more map[string]string
 	if json.Unmarshal(told, &more) != nil {
 		return told
 	}
-	tags := c.tags()
+	tags := readTags(string(before))
 	maps.Copy(tags, more)
 	text, err := json.Marshal(tags)
 	if err != nil {

@@ -171,3 +171,49 @@ func TestStateBehindARepeatedBatchCounts(t *testing.T) {
 		assert.Equal(t, 2, apptest.JSON[int](t, s, http.MethodGet, list+"/count", "", 200))
 	})
 }
+
+// An agent server that unsets a field says null; in a repetition of the whole state, it leaves the field out.
+func TestNullUnsetsAField(t *testing.T) {
+	t.Parallel()
+	state := func(id, key, value string) string {
+		return `[{"id":"` + id + `","kind":"ConversationStateUpdateEvent","key":"` + key + `","value":` + value + `}]`
+	}
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		analyzer := map[string]any{"kind": "LLMSecurityAnalyzer"}
+		for i, step := range []struct {
+			path, body string
+			want       any
+		}{
+			{push, state("1", "security_analyzer", `{"kind":"LLMSecurityAnalyzer"}`), analyzer},
+			{push, state("2", "max_iterations", `null`), analyzer},
+			{push, state("3", "security_analyzer", `null`), nil},
+			{push, state("4", "full_state", `{"security_analyzer":{"kind":"LLMSecurityAnalyzer"},"hook_config":{"stop":[]},"persistence_dir":"there"}`), analyzer},
+			{push, state("5", "full_state", `{"max_iterations":7}`), nil},
+			{pushInfo, `{"id":"` + dashed + `","security_analyzer":{"kind":"LLMSecurityAnalyzer"},"selected_branch":"main"}`, analyzer},
+			{pushInfo, `{"id":"` + dashed + `","title":"not mentioned"}`, analyzer},
+			{pushInfo, `{"id":"` + dashed + `","security_analyzer":null,"selected_branch":null}`, nil},
+		} {
+			apptest.JSON[wire.Success](t, s, http.MethodPost, step.path, step.body, http.StatusOK)
+			got := apptest.JSON[map[string]any](t, s, http.MethodGet, info, "", 200)
+			assert.Equal(t, step.want, got["security_analyzer"], "%d: %s", i, step.body)
+		}
+		got := apptest.JSON[map[string]any](t, s, http.MethodGet, info, "", 200)
+		assert.Nil(t, got["hook_config"])
+		assert.Equal(t, "there", got["persistence_dir"])
+		app := s.Do(t, http.MethodGet, "/api/v1/app-conversations?ids="+dashed, "").Body
+		assert.Contains(t, app, `"selected_branch":"main"`, "it is the client's to unset")
+	})
+}
+
+// Tags that two events of one batch tell are those that two batches tell.
+func TestTagsOfABatch(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		apptest.JSON[wire.Success](t, s, http.MethodPost, push, `[
+			{"id":"1","kind":"ConversationStateUpdateEvent","key":"tags","value":{"a":"1","b":"1"}},
+			{"id":"2","kind":"ConversationStateUpdateEvent","key":"tags","value":{"b":"2"}},
+			{"id":"3","kind":"ConversationStateUpdateEvent","key":"full_state","value":{"tags":{"c":"3"}}}]`, http.StatusOK)
+		assert.Contains(t, s.Do(t, http.MethodGet, info, "").Body, `"tags":{"a":"1","b":"2","c":"3"}`)
+		assert.Equal(t, "1", s.Do(t, http.MethodGet, "/api/conversations/count?tag=a:1&tag=b:2&tag=c", "").Body)
+	})
+}
