@@ -93,8 +93,7 @@ func listings() []listing {
 		}},
 		{"/api/v1/app-conversations/search", byAll, app},
 		{"/api/shared-conversations/search", byAll, map[string]func(Listed) url.Values{
-			"": plain(), "all": app["all"], "sandbox": app["sandbox"], "tag of 90 %": app["tag of 90 %"],
-			"tag of 5 %": app["tag of 5 %"], "created: half": app["created: half"],
+			"": plain(), "all": app["all"], "created: half": app["created: half"], "updated: half": app["updated: half"],
 		}},
 	}
 }
