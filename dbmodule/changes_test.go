@@ -190,7 +190,10 @@ func TestProceduresLeaveNothing(t *testing.T) {
 	t.Parallel()
 	onOneConnectionOf(t, dbmodule.MySQL, 10, func(t *testing.T, db *dbmodule.Database) {
 		inUnit(t, db, "CREATE TABLE notes (id INTEGER)", "CREATE PROCEDURE use_mode() BEGIN SET SESSION lock_wait_timeout = 123, @left = 1; END")
-		for _, statement := range []string{"CALL use_mode()", "EXECUTE IMMEDIATE 'SET @left = 1'", "SELECT 1 INTO @left", "LOCK TABLES notes READ"} {
+		for _, statement := range []string{
+			"CALL use_mode()", "EXECUTE IMMEDIATE 'SET @left = 1'", "SELECT 1 INTO @left", "LOCK TABLES notes READ", "/*!40101 SET SESSION lock_wait_timeout = 123 */",
+			"SET STATEMENT max_statement_time = 5 FOR CALL use_mode()", "BEGIN NOT ATOMIC SET SESSION lock_wait_timeout = 123, @left = 1; END", "IF 1 THEN SET @left = 1; END IF",
+		} {
 			inUnit(t, db, statement)
 			_, err := db.DB().ExecContext(t.Context(), "INSERT INTO notes (id) VALUES (1)")
 			require.NoError(t, err, statement)

@@ -55,9 +55,14 @@ func TestReadOnlySessionRefusesDDL(t *testing.T) {
 	each(t, func(t *testing.T, db *dbmodule.Database) {
 		require.NoError(t, insert(t.Context(), db.DB(), "a"))
 		for name, options := range map[string][]dbmodule.SessionOption{"read-only": {dbmodule.ReadOnly()}, "snapshot": {dbmodule.Snapshot()}} {
-			for _, statement := range []string{
+			statements := []string{
 				"CREATE TABLE others (id INTEGER)", "/* all */ DROP TABLE accounts", "ALTER TABLE accounts ADD COLUMN more INTEGER", "CREATE INDEX by_balance ON accounts (balance)",
-			} {
+			}
+			if db.Engine() == dbmodule.MySQL {
+				statements = append(statements, "/*!40101 CREATE TABLE others (id INTEGER) */", "SET STATEMENT max_statement_time = 5 FOR CREATE TABLE others (id INTEGER)",
+					"BEGIN NOT ATOMIC CREATE TABLE others (id INTEGER); END")
+			}
+			for _, statement := range statements {
 				s := db.Sessions().New(options...)
 				_, err := s.ExecContext(t.Context(), statement)
 				require.ErrorIs(t, err, dbmodule.ErrReadOnlySession, "%s: %s", name, statement)

@@ -1,6 +1,9 @@
 package sqltext
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Effects is what a text changes for later statements, besides rows.
 type Effects uint8
@@ -39,8 +42,10 @@ func (s *segment) effects(d Dialect) (all Effects, last bool) {
 	switch {
 	case s.is(0, "CREATE"):
 		return s.creates(d), s.hasBody()
-	case s.isAny(0, "ALTER", "DROP", "TRUNCATE", "RENAME", "COMMENT", "GRANT", "REVOKE", "REINDEX", "IMPORT", "SECURITY", "REASSIGN"):
+	case s.isAny(0, alters[:]...):
 		return Schema, false
+	case d == MySQL && s.is(0, "SET") && s.is(1, "STATEMENT"):
+		return s.setsFor(d), true
 	case s.is(0, "SET"):
 		return s.sets(d), false
 	case s.is(0, "PRAGMA"):
@@ -48,12 +53,44 @@ func (s *segment) effects(d Dialect) (all Effects, last bool) {
 	case s.isAny(0, "RESET", "DISCARD", "DEALLOCATE", "PREPARE", "USE", "LISTEN", "UNLISTEN", "ATTACH", "DETACH"),
 		s.is(0, "LOAD") && !s.isAny(1, "DATA", "XML"):
 		return Settings, false
+	case d == MySQL && (s.is(0, "BEGIN") && s.is(1, "NOT") || s.isAny(0, "IF", "CASE", "FOR", "LOOP", "REPEAT", "WHILE")):
+		return Unknown | Settings | s.alters(), false // MariaDB runs what else stands in a procedure
 	case d == MySQL && s.isAny(0, "CALL", "EXECUTE", "HANDLER", "LOCK", "FLUSH"):
 		return Unknown | Settings, false // variables, cursors and locks outlive it, and nothing resets them
 	case s.isAny(0, "CALL", "DO", "EXECUTE"):
 		return Unknown | s.calls(d), false
 	}
 	return s.calls(d), false
+}
+
+// alters are the words, besides CREATE, that begin a change of the schema.
+var alters = [...]string{"ALTER", "DROP", "TRUNCATE", "RENAME", "COMMENT", "GRANT", "REVOKE", "REINDEX", "IMPORT", "SECURITY", "REASSIGN"}
+
+// alters looks for a change of the schema inside a compound statement.
+func (s *segment) alters() Effects {
+	for t := range s.tokens() {
+		if word := s.Text(t); t.Kind == Word && (strings.EqualFold(word, "CREATE") || slices.ContainsFunc(alters[:], func(other string) bool { return strings.EqualFold(word, other) })) {
+			return Schema
+		}
+	}
+	return 0
+}
+
+// setsFor reads MariaDB's SET STATEMENT name = value FOR statement. The settings end with the
+// statement.
+func (s *segment) setsFor(d Dialect) Effects {
+	depth := 0
+	for t := range s.tokens() {
+		switch text := s.Text(t); {
+		case text == "(":
+			depth++
+		case text == ")":
+			depth--
+		case depth == 0 && t.Kind == Word && strings.EqualFold(text, "FOR"):
+			return EffectsOf(d, s.text[t.To:])
+		}
+	}
+	return 0
 }
 
 // hasBody reports whether the statement is CREATE TRIGGER or the like, whose body contains
@@ -89,8 +126,6 @@ func (s *segment) creates(d Dialect) Effects {
 // sets reads SET.
 func (s *segment) sets(d Dialect) Effects {
 	switch {
-	case d == MySQL && s.is(1, "STATEMENT"): // MariaDB's, which is about the statement behind FOR
-		return 0
 	case d != PostgreSQL:
 		return Settings
 	case s.is(1, "LOCAL") && s.is(2, planCacheMode):

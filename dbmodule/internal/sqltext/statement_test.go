@@ -135,7 +135,23 @@ func TestEffectsOf(t *testing.T) {
 			"CALL p()", "EXECUTE a", "EXECUTE IMMEDIATE 'SET @a = 1'", "SELECT a INTO @a FROM t", "HANDLER t OPEN", "LOCK TABLES t WRITE", "FLUSH TABLES WITH READ LOCK", "DO f(@a := 1)",
 		}},
 		{settings, []sqltext.Dialect{my}, []string{"SET x = 1", "SET SESSION x = 1", "SET @a = 1", "SET NAMES utf8", "USE d", "SELECT @a := 1", "SET LOCAL x = 1"}},
-		{0, []sqltext.Dialect{my}, []string{"SET STATEMENT max_statement_time = 1 FOR SELECT 1", "LOAD DATA INFILE 'x' INTO TABLE t"}},
+		{0, []sqltext.Dialect{my}, []string{
+			"SET STATEMENT max_statement_time = 1 FOR SELECT 1", "LOAD DATA INFILE 'x' INTO TABLE t", "SELECT /*! SQL_NO_CACHE */ 1", "SELECT 1 /* SET x = 1 */",
+			"SET STATEMENT max_statement_time = length(substring('a' FROM 1 FOR 1)) FOR SELECT 1",
+		}},
+		{settings, []sqltext.Dialect{my}, []string{
+			"/*!40101 SET NAMES utf8 */", "/*M!100100 SET x = 1 */;", "/*! SET x=1*/", "SELECT 1; /*!40101 SET /* in it */ x = 1 */", "SELECT 1*/*!40101 2*/; SET x = 1",
+			"SET STATEMENT max_statement_time = 1 FOR SET x = 1",
+		}},
+		{ddl, []sqltext.Dialect{my}, []string{
+			"SET STATEMENT a = 1, b = 'FOR' FOR ALTER TABLE t ADD COLUMN a INTEGER", "CREATE /*!50013 DEFINER=a@b */ VIEW v AS SELECT 1",
+			"/*!50001 CREATE*/ /*!50013 DEFINER=a@b */ /*!50001 VIEW v AS SELECT 1*/",
+		}},
+		{unknown | settings, []sqltext.Dialect{my}, []string{
+			"SET STATEMENT a = 1 FOR CALL p()", "BEGIN NOT ATOMIC SET x = 1; END", "IF 1 THEN SET x = 1; END IF", "CASE 1 WHEN 1 THEN SET x = 1; END CASE",
+			"WHILE @a DO SET x = 1; END WHILE", "FOR i IN 1..2 DO SET x = 1; END FOR", "REPEAT SET x = 1; UNTIL 1 END REPEAT", "LOOP SET x = 1; END LOOP",
+		}},
+		{ddl | unknown | settings, []sqltext.Dialect{my}, []string{"IF 1 THEN CREATE TABLE t (a INTEGER); END IF", "BEGIN NOT ATOMIC DROP TABLE t; END"}},
 	} {
 		for _, d := range test.dialects {
 			for _, text := range test.texts {
@@ -147,7 +163,7 @@ func TestEffectsOf(t *testing.T) {
 
 // Whatever a text is, reading it ends, and its tokens are its parts in order.
 func FuzzReader(f *testing.F) {
-	for _, text := range []string{"SELECT 'a' -- b\n", "$a$ x $a$ $1 /* /* */", "[x] `y` \"z\" E'\\'' 1e+5 .5 @v :w ::t", "\ufeffa\x00"} {
+	for _, text := range []string{"SELECT 'a' -- b\n", "$a$ x $a$ $1 /* /* */", "[x] `y` \"z\" E'\\'' 1e+5 .5 @v :w ::t", "\ufeffa\x00", "/*!40101 a */ b */* /* c */ */"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

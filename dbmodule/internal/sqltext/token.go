@@ -50,6 +50,8 @@ type Reader struct {
 	dialect Dialect
 	text    string
 	pos     int
+	// runs is set inside a comment that MySQL runs, see executable.
+	runs bool
 }
 
 // NewReader makes a reader of a text.
@@ -69,6 +71,9 @@ func (r *Reader) Next() Token {
 		return Token{Kind: End, From: from, To: from}
 	}
 	kind, to, open := r.read()
+	if kind == Comment {
+		r.runs = r.runs && !r.ends() || r.executable() > 0
+	}
 	r.pos = to
 	return Token{Kind: kind, From: from, To: to, Open: open}
 }
@@ -115,7 +120,7 @@ func (r *Reader) read() (kind Kind, to int, open bool) {
 		return r.quoted(Quoted, r.pos, false)
 	case c == '[' && r.dialect == SQLite:
 		return r.until(Quoted, "]", r.pos)
-	case r.comments():
+	case r.comments(), r.ends():
 		return r.comment()
 	case c == '$' && r.dialect == PostgreSQL:
 		return r.dollar()
@@ -143,7 +148,36 @@ func (r *Reader) comments() bool {
 	return false
 }
 
+// executable returns the length of the mark of a comment that MySQL runs, such as /*!50001 or
+// MariaDB's /*M!100100; 0 for any other. The mark and the end of such a comment are comments,
+// and what stands between them is part of the text.
+func (r *Reader) executable() int {
+	if r.dialect != MySQL || r.runs {
+		return 0
+	}
+	mark := 0
+	for _, begin := range [...]string{"/*!", "/*M!"} {
+		if strings.HasPrefix(r.text[r.pos:], begin) {
+			mark = len(begin)
+		}
+	}
+	const longestVersion = 6
+	for i := 0; i < longestVersion && mark > 0 && digit(r.at(mark)); i++ {
+		mark++
+	}
+	return mark
+}
+
+// ends reports whether a comment that MySQL runs ends here.
+func (r *Reader) ends() bool { return r.runs && r.at(0) == '*' && r.at(1) == '/' }
+
 func (r *Reader) comment() (kind Kind, to int, open bool) {
+	if r.ends() {
+		return Comment, r.pos + 2, false
+	}
+	if mark := r.executable(); mark > 0 {
+		return Comment, r.pos + mark, false
+	}
 	if r.text[r.pos] != '/' {
 		kind, to, _ = r.until(Comment, "\n", r.pos)
 		return kind, to, false
@@ -246,7 +280,7 @@ func (r *Reader) symbol() int {
 	i, unusual := r.pos, false
 	for i < len(r.text) && strings.IndexByte(operators, r.text[i]) >= 0 {
 		rest := r.text[i:]
-		if i > r.pos && (strings.HasPrefix(rest, "/*") || strings.HasPrefix(rest, "--") && r.dialect != MySQL) {
+		if i > r.pos && (r.runs && strings.HasPrefix(rest, "*/") || strings.HasPrefix(rest, "/*") || strings.HasPrefix(rest, "--") && r.dialect != MySQL) {
 			break
 		}
 		unusual = unusual || strings.IndexByte("~!@#%^&|?", rest[0]) >= 0
