@@ -8,8 +8,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// logAccess writes a line per request. It has no query string, no header and
-// no body: keys and what people search for stay out of the log.
+// logAccess logs one line per request. The line has no query string, header or
+// body, because these may hold keys and search terms.
 func (s *Server) logAccess(c echo.Context, r *request, w *response, started time.Time) {
 	level := zapcore.InfoLevel
 	switch {

@@ -14,8 +14,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// newAPI puts a huma API on the router. Nothing is added to responses, and
-// errors have this package's shape.
+// newAPI puts a huma API on the router. It turns off what huma adds to responses by
+// default (links to schemas), and gives huma's errors this package's shape.
 func (s *Server) newAPI(e *echo.Echo) huma.API {
 	config := huma.Config{
 		OpenAPI:       s.newDocument(),
@@ -23,14 +23,14 @@ func (s *Server) newAPI(e *echo.Echo) huma.API {
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{s.transform},
 	}
-	// FastAPI ignores what it does not know, and clients send such things.
+	// Unknown members of a body are ignored, as FastAPI does: clients send some.
 	config.AllowAdditionalPropertiesByDefault = true
 	inner := humaecho.New(e, huma.Config{OpenAPI: &huma.OpenAPI{}}).Adapter()
 	return huma.NewAPI(config, &adapter{Adapter: inner, server: s})
 }
 
-// transform sees every value that huma encodes as a response. Errors get
-// their shape and are logged here, the only place that all of huma's pass.
+// transform is called for every value that huma encodes as a response. It converts
+// errors to [HTTPError] and logs them: all errors of typed operations pass here.
 func (s *Server) transform(hc huma.Context, _ string, v any) (any, error) {
 	failure, ok := v.(huma.StatusError)
 	if !ok {
@@ -48,38 +48,37 @@ func (s *Server) transform(hc huma.Context, _ string, v any) (any, error) {
 	return answer, nil
 }
 
-// huma has one hook for the errors that handlers return and for those it
-// finds itself, and it is a variable of its package. The replacement concerns
-// requests of this package's servers only; all others get what was there
-// before. It stands in init because at no later time would it be safe from
-// data races.
+// huma calls one function for the errors that handlers return and for the errors that it
+// finds itself. That function is a package variable of huma's. This replacement handles only
+// requests of this package's servers, and calls the previous function for all others. It is
+// set in init, because a later write could race with a request.
 func init() {
-	others := huma.NewErrorWithContext
+	previous := huma.NewErrorWithContext
 	huma.NewErrorWithContext = func(hc huma.Context, status int, message string, errs ...error) huma.StatusError {
 		if hc != nil {
 			if r := requestOf(hc.Context()); r != nil {
-				return r.server.fromHuma(r, hc, status, message, errs)
+				return r.server.answerHuma(r, hc, status, message, errs)
 			}
 		}
-		return others(hc, status, message, errs...)
+		return previous(hc, status, message, errs...)
 	}
 }
 
-// Texts by which huma's hook tells what happened.
+// Messages of huma's errors, by which answerHuma recognises them.
 const (
 	humaHandlerFailed = "unexpected error occurred"
 	humaBodyUnread    = "cannot read request body"
 	humaBodyMissing   = "request body is required"
 )
 
-// fromHuma gives an error of huma's its answer.
-func (s *Server) fromHuma(ctx context.Context, hc huma.Context, status int, message string, errs []error) *HTTPError {
+// answerHuma returns the answer to an error that huma reports.
+func (s *Server) answerHuma(ctx context.Context, hc huma.Context, status int, message string, errs []error) *HTTPError {
 	var answer *HTTPError
 	switch {
 	case message == humaHandlerFailed && len(errs) == 1:
 		answer = s.resolve(ctx, errs[0])
 	case message == humaBodyUnread && len(errs) == 1:
-		answer = bodyUnread(errs[0])
+		answer = bodyReadFailed(errs[0])
 	case message == humaBodyMissing:
 		answer = invalid(missingBody())
 	case status == http.StatusUnsupportedMediaType:
@@ -123,13 +122,14 @@ func findings(status int, errs []error) []FieldError {
 	return fields
 }
 
-// adapter is huma's adapter for Echo, with this package's rules.
+// adapter is huma's adapter for Echo. It applies this package's limits and open routes.
 type adapter struct {
 	huma.Adapter
 	server *Server
 }
 
-// Defaults that huma gives every operation. The server has its own limits.
+// Huma's default limits of an operation. An operation that still has them gets the
+// server's limits instead.
 const (
 	humaMaxBodyBytes    = 1 << 20
 	humaBodyReadTimeout = 5 * time.Second
@@ -147,29 +147,29 @@ func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	a.Adapter.Handle(op, func(hc huma.Context) {
 		typed := &typedContext{humaContext: hc}
 		handler(typed)
-		typed.body().finish()
+		typed.body().sendHeader()
 	})
 	if op.Security != nil && len(op.Security) == 0 {
 		a.server.openRoute(op.Method, echoPath(op.Path))
 	}
 }
 
-// typedContext is huma's context with a response whose header leaves together
-// with the first byte of the body: until then the response can change.
+// typedContext is huma's context. It delays the response's header until the first byte of
+// the body is written, so that an error can still replace the response.
 type typedContext struct {
 	humaContext
 	writer *typedBody
 }
 
-// humaContext is an embedding of huma.Context that leaves its method Context
-// visible.
+// humaContext is an alias, so that the embedded field does not hide huma.Context's method
+// Context.
 type humaContext = huma.Context
 
 // Unwrap returns Echo's huma context; humaecho.Unwrap asks for it.
 func (c *typedContext) Unwrap() huma.Context { return c.humaContext }
 
-// Param returns a path parameter, unescaped: Echo leaves it escaped when the
-// path as a whole has unusual escapes.
+// Param returns a path parameter, unescaped. Echo leaves it escaped if the request has a
+// URL.RawPath.
 func (c *typedContext) Param(name string) string {
 	value := c.humaContext.Param(name)
 	if u := c.URL(); u.RawPath != "" {
@@ -180,19 +180,19 @@ func (c *typedContext) Param(name string) string {
 	return value
 }
 
-// BodyReader returns the request's body, which knows how long it will be.
+// BodyReader returns the request's body. A long body of known length is a sizedBody.
 func (c *typedContext) BodyReader() io.Reader {
 	r := humaecho.Unwrap(c.humaContext).Request()
-	if r.Body == nil || r.ContentLength <= announced {
+	if r.Body == nil || r.ContentLength <= maxPreallocated {
 		return c.humaContext.BodyReader()
 	}
 	return &sizedBody{ReadCloser: r.Body, length: r.ContentLength}
 }
 
-// SetStatus decides the status.
+// SetStatus sets the status that sendHeader sends.
 func (c *typedContext) SetStatus(status int) { c.body().status = status }
 
-// Status returns what was decided, 0 when nothing was.
+// Status returns the status that was set, or 0.
 func (c *typedContext) Status() int { return c.body().status }
 
 // BodyWriter returns the writer of the body; it is an http.ResponseWriter and
@@ -206,8 +206,7 @@ func (c *typedContext) body() *typedBody {
 	return c.writer
 }
 
-// typedBody is Echo's response, with a status that is decided before it is
-// sent.
+// typedBody is Echo's response. It keeps the status until sendHeader sends it.
 type typedBody struct {
 	*echo.Response
 	ctx    context.Context
@@ -216,38 +215,38 @@ type typedBody struct {
 
 // Write sends part of the body, after the header.
 func (b *typedBody) Write(p []byte) (int, error) {
-	b.finish()
+	b.sendHeader()
 	return b.Response.Write(p)
 }
 
 // Flush sends what is buffered.
 func (b *typedBody) Flush() {
-	b.finish()
+	b.sendHeader()
 	b.Response.Flush()
 }
 
-// finish sends the header if a status was decided and nothing was sent.
-func (b *typedBody) finish() {
+// sendHeader sends the header if a status was set and the header was not sent yet.
+func (b *typedBody) sendHeader() {
 	if b.status != 0 && !b.Committed {
 		b.WriteHeader(b.status)
 	}
 }
 
-// complete says that the whole body is known: it needs no database any more.
-func (b *typedBody) complete() {
+// releaseSessions closes the request's read-only sessions, because the whole body is encoded.
+func (b *typedBody) releaseSessions() {
 	if r := requestOf(b.ctx); r != nil {
 		r.work.release()
 	}
 }
 
-// fail answers a value that does not encode.
+// fail answers with an error, because the response's value could not be encoded.
 func (b *typedBody) fail(err error) {
 	r := requestOf(b.ctx)
 	if r == nil || b.Committed {
 		return
 	}
 	r.work.fail()
-	answer := r.server.resolve(r.working(), err)
+	answer := r.server.resolve(r.workContext(), err)
 	r.server.logAnswer(r, answer)
 	answer.writeTo(b.Response)
 }

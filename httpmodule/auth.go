@@ -10,11 +10,11 @@ import (
 
 const headerAPIKey = "X-Session-API-Key"
 
-// canonicalAPIKey is how http.Header files it.
+// canonicalAPIKey is the same name in the form of http.CanonicalHeaderKey.
 const canonicalAPIKey = "X-Session-Api-Key"
 
-// authenticate asks for the key on every route that is not open, unknown
-// ones included.
+// authenticate checks the key, unless the route is open. It also checks requests that match
+// no route.
 func (s *Server) authenticate(c echo.Context) error {
 	if s.gate == nil || s.isOpen(c) {
 		return nil
@@ -23,23 +23,23 @@ func (s *Server) authenticate(c echo.Context) error {
 }
 
 // Authenticate returns nil if the server's [Gate] admits the request, or if the server has
-// neither a gate nor a key. Otherwise it returns the error to answer with: 401 without a known
-// key. It is for routes that were opened with [Server.Open] and have some answers only for
-// clients with a key. From then on the request's log lines name the key.
+// neither a gate nor a key. Otherwise it returns the error to answer with, for example 401. It
+// is for routes that were opened with [Server.Open] and give some answers only to clients with
+// a key. After a success, the request's log lines name the key.
 func (s *Server) Authenticate(r *http.Request) error {
 	if s.gate == nil {
 		return nil
 	}
 	own := requestOf(r.Context())
-	name, err := s.gate.Admit(s.attempt(r, own))
+	name, err := s.gate.Admit(s.newAttempt(r, own))
 	if err == nil && own != nil {
 		own.keyName = name
 	}
 	return err
 }
 
-// attempt is what a gate is told of a request. own is nil outside of a request of a server's.
-func (s *Server) attempt(r *http.Request, own *request) Attempt {
+// newAttempt describes a request to the gate. own is nil if no server of this package serves r.
+func (s *Server) newAttempt(r *http.Request, own *request) Attempt {
 	attempt := Attempt{Keys: keysOf(r.Header), Method: r.Method, Client: s.echo.IPExtractor(r)}
 	if own != nil {
 		attempt.Route = own.pattern
@@ -47,21 +47,22 @@ func (s *Server) attempt(r *http.Request, own *request) Attempt {
 	return attempt
 }
 
-// Caller is who sent a request. A stream keeps it after its request is over, to ask again for what
-// the caller's key allows. It holds nothing of the request but the key, the route and the
-// client's address, and is safe for concurrent use.
+// Caller identifies the client of a request. A stream keeps it after its request has ended, to
+// ask the gate again what the client's key allows. It holds only the key, the route and the
+// client's address. It is safe for concurrent use.
 type Caller struct {
 	gate    Gate
 	attempt Attempt
 }
 
-// CallerOf returns who sent a request. The request must belong to a server of this package, or an error is returned.
+// CallerOf returns the caller of a request. It returns an error if no server of this package
+// serves the request.
 func CallerOf(r *http.Request) (Caller, error) {
 	own := requestOf(r.Context())
 	if own == nil {
 		return Caller{}, errors.New("httpmodule: caller: the request belongs to no server of this package")
 	}
-	return Caller{gate: own.server.gate, attempt: own.server.attempt(r, own)}, nil
+	return Caller{gate: own.server.gate, attempt: own.server.newAttempt(r, own)}, nil
 }
 
 // WithKey returns the same caller with another key, for a client that sends its key in a
@@ -86,12 +87,12 @@ func (c Caller) Admit(method string) error {
 	return err
 }
 
-// queryAPIKey is where a browser puts the key that opens a websocket or an EventSource: it lets pages set
-// no header there.
+// queryAPIKey is the URL parameter with which a web page sends the key when it opens a websocket
+// or an EventSource: browsers let it set no header there.
 const queryAPIKey = "session_api_key"
 
-// withoutKeyInURL moves the key of a stream's request from the URL into the header.
-// A URL ends up in traces and in logs of others.
+// withoutKeyInURL moves the key of a stream's request from the URL into the header, because
+// traces and other programs' logs contain URLs.
 func withoutKeyInURL(r *http.Request) *http.Request {
 	if !isStream(r) || !strings.Contains(r.URL.RawQuery, queryAPIKey) {
 		return r
@@ -108,8 +109,8 @@ func withoutKeyInURL(r *http.Request) *http.Request {
 	return moved
 }
 
-// isOpen reports whether a request's route needs no key. HEAD follows GET. A route
-// of a host's own ([echo.Echo.Host]) is none of the open ones, whatever its path.
+// isOpen reports whether a request's route needs no key. A HEAD route is open if the GET route
+// is. Routes of [echo.Echo.Host] are never open.
 func (s *Server) isOpen(c echo.Context) bool {
 	r := c.Request()
 	if s.echo.Routers()[r.Host] != nil {
@@ -122,7 +123,7 @@ func (s *Server) isOpen(c echo.Context) bool {
 	return s.open[method+" "+c.Path()]
 }
 
-// openRoute lets a route be called without a key.
+// openRoute lets clients call a route without a key.
 func (s *Server) openRoute(method, path string) { s.open[method+" "+path] = true }
 
 // echoPath turns huma's notation of a path into Echo's.

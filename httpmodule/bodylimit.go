@@ -18,8 +18,8 @@ func bodyTooLarge(limit int64) *HTTPError {
 	}
 }
 
-// bodyUnread is the answer when reading the body fails.
-func bodyUnread(err error) *HTTPError {
+// bodyReadFailed is the answer when reading the body fails.
+func bodyReadFailed(err error) *HTTPError {
 	var tooLarge *http.MaxBytesError
 	var netError net.Error
 	switch {
@@ -34,9 +34,9 @@ func bodyUnread(err error) *HTTPError {
 	}
 }
 
-// limitBody refuses bodies beyond the limit: at once when the length is
-// announced, else where the handler reads past the limit.
-// What is larger than small comes out of the server's budget.
+// limitBody refuses a body above the limit: at once if its Content-Length is too large, or
+// else when the handler reads past the limit. It reserves memory in the server's budget for a
+// body above smallBody.
 func limitBody(c echo.Context, limits Limits, share *share) error {
 	r, limit := c.Request(), limits.BodyLimit
 	if r.Body == nil || r.Body == http.NoBody {
@@ -52,9 +52,9 @@ func limitBody(c echo.Context, limits Limits, share *share) error {
 	switch {
 	case limits.BodyStreams:
 	case r.ContentLength < 0:
-		body = &countedBody{ReadCloser: body, share: share, paid: smallBody}
+		body = &countedBody{ReadCloser: body, share: share, reserved: smallBody}
 	case r.ContentLength > smallBody:
-		if err := share.take(r.Context(), r.ContentLength); err != nil {
+		if err := share.reserve(r.Context(), r.ContentLength); err != nil {
 			return err
 		}
 	}
@@ -62,7 +62,8 @@ func limitBody(c echo.Context, limits Limits, share *share) error {
 	return nil
 }
 
-// clientBody marks its errors as the client's, wherever a handler reads it.
+// clientBody wraps read errors in bodyError, so that they are answered as the client's fault
+// and not as a 500.
 type clientBody struct{ io.ReadCloser }
 
 func (b clientBody) Read(p []byte) (int, error) {
@@ -79,26 +80,25 @@ func (e *bodyError) Error() string { return "httpmodule: read the request's body
 func (e *bodyError) Unwrap() error { return e.cause }
 
 const (
-	// net/http swallows this much of a body that nobody read.
-	swallowed = 256 << 10
-	// restLimit and restTimeout bound what is read to be thrown away.
-	restLimit   = 32 << 20
-	restTimeout = 5 * time.Second
+	// discardedByNetHTTP is how much of an unread body net/http itself reads and discards.
+	discardedByNetHTTP = 256 << 10
+	// discardLimit and discardTimeout bound what discardRest reads.
+	discardLimit   = 32 << 20
+	discardTimeout = 5 * time.Second
 )
 
-// discardRest reads what a client still sends of a large body before it is
-// answered an error: one that is busy sending may see its connection reset
-// and never learn the reason.
+// discardRest reads and discards the rest of a large body before an error is sent. Otherwise
+// a client that is still sending could see its connection reset, and not the error.
 func discardRest(r *http.Request, body io.Reader, w http.ResponseWriter) {
-	if body == nil || body == http.NoBody || r.ContentLength >= 0 && r.ContentLength <= swallowed {
+	if body == nil || body == http.NoBody || r.ContentLength >= 0 && r.ContentLength <= discardedByNetHTTP {
 		return
 	}
 	if r.Header.Get("Expect") != "" {
-		return // such a client waits for the answer before it sends
+		return // the client sends no body before it gets an answer
 	}
 	// net/http sets the deadline anew for the connection's next request.
-	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(restTimeout)); err != nil {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(discardTimeout)); err != nil {
 		return
 	}
-	_, _ = io.CopyN(io.Discard, body, restLimit) // best effort
+	_, _ = io.CopyN(io.Discard, body, discardLimit) // best effort
 }

@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// smallBody is the size up to which a body does not count: many small requests must not
-	// wait for a few large ones.
+	// smallBody is the size up to which a body reserves no memory, so that many small requests
+	// do not wait for a few large ones.
 	smallBody = 64 << 10
-	// budgetStep is how much a body of unknown length takes from the budget at a time.
+	// budgetStep is how much memory a body of unknown length reserves at a time.
 	budgetStep = 1 << 20
-	// budgetWait is how long a request waits for memory.
+	// budgetWait is how long a request waits for memory, at most.
 	budgetWait = 10 * time.Second
 	// budgetWithoutLimit is the budget of a process without a memory limit.
 	budgetWithoutLimit = 64 << 20
@@ -34,7 +34,7 @@ var errNoMemory = errors.New("httpmodule: the memory for bodies and answers is i
 func noMemory(cause error) *HTTPError {
 	return &HTTPError{
 		Status: http.StatusServiceUnavailable, Detail: "The server has no memory left for so much at once; try again",
-		Header: retryAfter(soon), Cause: cause,
+		Header: retryAfter(retrySoon), Cause: cause,
 	}
 }
 
@@ -56,7 +56,8 @@ func newBudget(size int64) *budget {
 	return &budget{size: size, free: semaphore.NewWeighted(size)}
 }
 
-// share is the part of the budget that one request has taken, or the work that it has detached.
+// share is the memory that one request, or work that was detached from a request, has reserved
+// in the budget.
 type share struct {
 	budget *budget
 	held   atomic.Int64
@@ -65,8 +66,8 @@ type share struct {
 	answerBy time.Time
 }
 
-// waits returns a context that ends at answerBy, and after budgetWait unless patient is set.
-func (s *share) waits(ctx context.Context, patient bool) (context.Context, context.CancelFunc) {
+// waitContext returns a context that ends at answerBy, and after budgetWait unless patient is set.
+func (s *share) waitContext(ctx context.Context, patient bool) (context.Context, context.CancelFunc) {
 	until := s.answerBy
 	if most := time.Now().Add(budgetWait); !patient && (until.IsZero() || most.Before(until)) {
 		until = most
@@ -77,19 +78,20 @@ func (s *share) waits(ctx context.Context, patient bool) (context.Context, conte
 	return context.WithDeadline(ctx, until)
 }
 
-// take adds n bytes to the share, and waits for other requests if necessary. A request that
-// needs more than the whole budget takes all of it.
-func (s *share) take(ctx context.Context, n int64) error {
-	ctx, cancel := s.waits(ctx, false)
+// reserve adds n bytes to the share, and waits for other requests if necessary. A request that
+// needs more than the whole budget gets all of it.
+func (s *share) reserve(ctx context.Context, n int64) error {
+	ctx, cancel := s.waitContext(ctx, false)
 	defer cancel()
-	if _, err := s.await(ctx, n); err != nil {
+	if _, err := s.acquire(ctx, n); err != nil {
 		return noMemory(errors.Join(errNoMemory, err))
 	}
 	return nil
 }
 
-// await is take until ctx ends. It returns how much it has taken.
-func (s *share) await(ctx context.Context, n int64) (int64, error) {
+// acquire adds n bytes to the share, and waits for them until ctx ends. It returns how many it
+// has added.
+func (s *share) acquire(ctx context.Context, n int64) (int64, error) {
 	n = min(n, s.budget.size-s.held.Load())
 	if n <= 0 {
 		return 0, nil
@@ -101,9 +103,10 @@ func (s *share) await(ctx context.Context, n int64) (int64, error) {
 	return n, nil
 }
 
-// tryTake is take without waiting. Two requests that each have a part of what they need could
-// wait for one another forever. It returns how much it has taken.
-func (s *share) tryTake(n int64) (taken int64, ok bool) {
+// tryReserve adds n bytes to the share if they are free now. It does not wait: two requests that
+// each hold a part of what they need could wait for one another forever. It returns how many
+// bytes it has added.
+func (s *share) tryReserve(n int64) (added int64, ok bool) {
 	n = min(n, s.budget.size-s.held.Load())
 	if n <= 0 {
 		return 0, true
@@ -129,25 +132,24 @@ func (s *share) release(n int64) {
 	}
 }
 
-// giveBack returns the whole share to the budget.
-func (s *share) giveBack() {
+// releaseAll returns the whole share to the budget.
+func (s *share) releaseAll() {
 	if held := s.held.Swap(0); held > 0 {
 		s.budget.free.Release(held)
 	}
 }
 
 // ReserveMemory reserves bytes of MEMORY_BUDGET for the request of ctx, until the request
-// ends. Call it in a handler before it makes a large answer, or anything else of that
-// size. It waits for other requests to end, up to 10 seconds, for three quarters of
-// WRITE_TIMEOUT, and until ctx ends. Its error
-// is answered with 503 and Retry-After. A request body larger than 64 KiB is counted
-// already. A request that asks for more than the whole budget gets all of it.
-// With the context of [Detach] it reserves them until done is called. Outside a request
-// ReserveMemory does nothing. For what is read from a database, and whose size is not
-// known before, there is [NewRoom].
+// ends. A handler calls it before it makes a large answer or another large value. It waits for
+// other requests to release memory: up to 10 seconds, three quarters of WRITE_TIMEOUT, or until
+// ctx ends, whichever is first. If a handler returns its error, the server answers 503 with
+// Retry-After. The server has reserved memory for a request body above 64 KiB already. A request
+// that asks for more than the whole budget gets all of it. With the context of [Detach] the
+// memory is reserved until done is called. Outside a request ReserveMemory does nothing. If the
+// size is not known in advance, as for rows of a database, use [NewRoom].
 func ReserveMemory(ctx context.Context, bytes int64) error {
 	if s := shareOf(ctx); s != nil {
-		return s.take(ctx, bytes)
+		return s.reserve(ctx, bytes)
 	}
 	return nil
 }
@@ -155,28 +157,28 @@ func ReserveMemory(ctx context.Context, bytes int64) error {
 // shareKey is the key of the share in a context.
 type shareKey struct{}
 
-// shareOf returns the share of the request that ctx belongs to, or of what was detached
-// from it; nil for neither.
+// shareOf returns the share of the request, or of the detached work, that ctx belongs to. It
+// returns nil if ctx belongs to neither.
 func shareOf(ctx context.Context) *share {
 	s, _ := ctx.Value(shareKey{}).(*share)
 	return s
 }
 
-// countedBody is a body of unknown length. It takes memory from the budget as it is read.
+// countedBody is a body of unknown length. It reserves memory as it is read.
 type countedBody struct {
 	io.ReadCloser
 	share *share
-	// read is how many bytes were read, paid how many were taken from the budget.
-	read, paid int64
+	// read is how many bytes were read, reserved how many bytes of memory were reserved.
+	read, reserved int64
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if b.read += int64(n); b.read > b.paid {
-		if _, ok := b.share.tryTake(budgetStep); !ok {
+	if b.read += int64(n); b.read > b.reserved {
+		if _, ok := b.share.tryReserve(budgetStep); !ok {
 			return 0, errNoMemory
 		}
-		b.paid += budgetStep
+		b.reserved += budgetStep
 	}
 	return n, err
 }

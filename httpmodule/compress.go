@@ -10,34 +10,35 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// smallestCompressed is what is worth the work.
-const smallestCompressed = 1 << 10
+// minCompressed is the size of the smallest body that is compressed.
+const minCompressed = 1 << 10
 
-// compressedTypes are text. A stream of events is none of them: it is sent as it comes.
-var compressedTypes = []string{
+// compressibleTypes are the media types that are compressed. text/event-stream is not among them,
+// because each event must be sent at once.
+var compressibleTypes = []string{
 	"application/json", "application/problem+json", "application/x-ndjson", "application/javascript",
 	"text/html", "text/css", "text/plain", "text/csv", "text/javascript", "image/svg+xml",
 }
 
-// gzipWriters are writers to use again: each has some 800 KiB.
+// gzipWriters is a pool, because each writer has buffers of some 800 KiB.
 var gzipWriters = sync.Pool{New: func() any {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is one of those that there are
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails only for an unknown level
 	return w
 }}
 
-// compression is what a response has while its body is compressed, or may be yet.
+// compression is the state of a response's compression.
 type compression struct {
-	// held is the status of a header that waits for the first KiB of the body, 0
-	// for none.
-	held    int
-	pending []byte
-	writer  *gzip.Writer
+	// heldStatus is the status of a header that is held back until the first KiB of the body
+	// is written. It is 0 if no header is held back.
+	heldStatus int
+	pending    []byte
+	writer     *gzip.Writer
 }
 
-// hold keeps the header back if the body may be compressed.
+// hold holds the header back if the body may be compressed, and reports whether it does.
 func (w *response) hold(status int) bool {
 	header := w.Header()
-	if !w.request.server.config.Compress || w.head != nil || !hasText(status, header) {
+	if !w.request.server.config.Compress || w.head != nil || !compressible(status, header) {
 		return false
 	}
 	switch vary := header["Vary"]; {
@@ -47,18 +48,18 @@ func (w *response) hold(status int) bool {
 	case !slices.Contains(vary, "Accept-Encoding"):
 		header.Add("Vary", "Accept-Encoding")
 	}
-	if !takesGzip(w.request.http.Header) || guessable(w.request.http) {
+	if !acceptsGzip(w.request.http.Header) || lengthLeaks(w.request.http) {
 		return false
 	}
-	w.gzip.held = status
+	w.gzip.heldStatus = status
 	return true
 }
 
-// writeHeld writes a part of a body whose header is held, and compresses once it is
-// long enough.
+// writeHeld buffers a part of a body whose header is held back. Once the buffer reaches
+// minCompressed, it sends the header and begins to compress.
 func (w *response) writeHeld(b []byte) (int, error) {
 	w.gzip.pending = append(w.gzip.pending, b...)
-	if len(w.gzip.pending) < smallestCompressed {
+	if len(w.gzip.pending) < minCompressed {
 		return len(b), nil
 	}
 	header := w.Header()
@@ -68,27 +69,27 @@ func (w *response) writeHeld(b []byte) (int, error) {
 	w.gzip.writer = gzipWriters.Get().(*gzip.Writer)
 	w.gzip.writer.Reset(w.ResponseWriter)
 	pending := w.gzip.pending
-	w.ResponseWriter.WriteHeader(w.gzip.held)
-	w.gzip.held, w.gzip.pending = 0, nil
+	w.ResponseWriter.WriteHeader(w.gzip.heldStatus)
+	w.gzip.heldStatus, w.gzip.pending = 0, nil
 	if _, err := w.gzip.writer.Write(pending); err != nil {
 		return 0, err
 	}
 	return len(b), nil
 }
 
-// releaseHeld sends what is held as it is.
+// releaseHeld sends a header that is held back, and the buffered body without compression.
 func (w *response) releaseHeld() {
-	if w.gzip.held == 0 {
+	if w.gzip.heldStatus == 0 {
 		return
 	}
-	w.ResponseWriter.WriteHeader(w.gzip.held)
+	w.ResponseWriter.WriteHeader(w.gzip.heldStatus)
 	if len(w.gzip.pending) > 0 {
 		_, _ = w.ResponseWriter.Write(w.gzip.pending) // a client that is gone needs no answer
 	}
-	w.gzip.held, w.gzip.pending = 0, nil
+	w.gzip.heldStatus, w.gzip.pending = 0, nil
 }
 
-// finishGzip ends the body.
+// finishGzip sends the rest of the body.
 func (w *response) finishGzip() {
 	w.releaseHeld()
 	if w.gzip.writer == nil {
@@ -100,8 +101,8 @@ func (w *response) finishGzip() {
 	w.gzip.writer = nil
 }
 
-// hasText tells the responses that are worth compressing.
-func hasText(status int, header http.Header) bool {
+// compressible reports whether a response with this status and header may be compressed.
+func compressible(status int, header http.Header) bool {
 	switch status {
 	case http.StatusNoContent, http.StatusNotModified, http.StatusPartialContent, http.StatusSwitchingProtocols:
 		return false
@@ -114,11 +115,11 @@ func hasText(status int, header http.Header) bool {
 		return true // most answers
 	}
 	kind, _, err := mime.ParseMediaType(sent)
-	return err == nil && slices.Contains(compressedTypes, kind)
+	return err == nil && slices.Contains(compressibleTypes, kind)
 }
 
-// takesGzip tells the clients that say so.
-func takesGzip(header http.Header) bool {
+// acceptsGzip reports whether the client's Accept-Encoding allows gzip.
+func acceptsGzip(header http.Header) bool {
 	for _, values := range header.Values("Accept-Encoding") {
 		for coding := range strings.SplitSeq(values, ",") {
 			name, quality, _ := strings.Cut(strings.TrimSpace(coding), ";")
@@ -130,12 +131,12 @@ func takesGzip(header http.Header) bool {
 	return false
 }
 
-// guessable tells the requests whose answers' lengths others could learn from. The length
-// of a compressed answer tells something about what is in it (the attacks are called CRIME
-// and BREACH): an attacker has the victim's browser ask again and again, with other
-// guesses in the request, and watches the lengths. That takes requests of other sites,
-// or such to which the browser adds by itself what proves who the victim is: cookies.
-func guessable(r *http.Request) bool {
+// lengthLeaks reports whether the length of a compressed answer could tell an attacker something
+// about its content. In such an attack (CRIME, BREACH) a page of the attacker's makes the
+// victim's browser send many requests with different guesses, and the attacker watches the
+// lengths of the answers. This takes requests from other sites, or requests that the browser
+// authenticates by itself, with cookies.
+func lengthLeaks(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
 		return true
 	}

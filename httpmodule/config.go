@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// Config has all settings of the server. The
-// tags name the environment variables for a reader such as envconfig; this
-// package reads no environment itself. The zero value is not usable: start
-// from [DefaultConfig].
+// Config has all settings of the server. The tags name environment variables for a package
+// such as envconfig; this package does not read the environment. The zero value is not usable:
+// start from [DefaultConfig].
 type Config struct {
 	// Host is the address to listen on; empty means every address.
 	Host string `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on"`
@@ -24,11 +23,11 @@ type Config struct {
 	SessionAPIKey Secret `envconfig:"SESSION_API_KEY" desc:"key that clients send as X-Session-API-Key or bearer token (empty = none needed)"`
 	// Gate accepts several keys, instead of SessionAPIKey: both at once are an error.
 	Gate Gate `ignored:"true" json:"-"`
-	// AllowInsecure permits a Host that others can reach without a key.
+	// AllowInsecure allows a Host that other machines can reach, without a key.
 	AllowInsecure bool `envconfig:"ALLOW_INSECURE" default:"false" desc:"allow to listen beyond this machine without SESSION_API_KEY"`
-	// AllowedHosts are names by which clients may call a server that has no key, besides
-	// Host, the names of the loopback interface and addresses. A request for another
-	// host is answered with 421.
+	// AllowedHosts are host names by which clients may call a server that has no key. Host,
+	// localhost and IP addresses are always allowed. A request for another host is answered
+	// with 421.
 	AllowedHosts []string `envconfig:"ALLOWED_HOSTS" desc:"names besides HOST and localhost by which a server without SESSION_API_KEY may be called, separated by commas (* = any)"`
 	// CORSOrigins are the web origins that browsers may call from: exact ones,
 	// such as https://app.example.com, or * for all. Empty turns CORS off.
@@ -106,7 +105,7 @@ func (c Config) Validate() error {
 		bad("BODY_LIMIT", c.BodyLimit, "takes a number of bytes above 0")
 	}
 	if c.MemoryBudget < 0 {
-		bad("MEMORY_BUDGET", c.MemoryBudget, "takes a number of bytes, or 0 for what fits the memory limit")
+		bad("MEMORY_BUDGET", c.MemoryBudget, "takes a number of bytes, or 0 to derive it from the memory limit")
 	}
 	if c.HeaderLimit <= 0 {
 		bad("HEADER_LIMIT", c.HeaderLimit, "takes a number of bytes above 0")
@@ -133,7 +132,7 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// validateNames looks at the lists of addresses, hosts and origins.
+// validateNames checks the lists of addresses, hosts and origins.
 func (c Config) validateNames() error {
 	var errs []error
 	bad := func(name, value, takes string) {
@@ -141,7 +140,7 @@ func (c Config) validateNames() error {
 	}
 	for _, proxy := range c.TrustedProxies {
 		if _, err := parseNetwork(proxy); err != nil {
-			bad("TRUSTED_PROXIES", proxy, "takes addresses and networks, as 10.0.0.7 or 10.0.0.0/8")
+			bad("TRUSTED_PROXIES", proxy, "takes addresses and networks, for example 10.0.0.7 or 10.0.0.0/8")
 		}
 	}
 	for _, host := range c.AllowedHosts {
@@ -155,26 +154,26 @@ func (c Config) validateNames() error {
 		case !validOrigin(origin):
 			bad("CORS_ORIGINS", origin, "takes * or scheme://host[:port] without a path")
 		case strings.Contains(origin, "*"):
-			bad("CORS_ORIGINS", origin, "matches nothing: a * stands alone, for all origins, and for no part of one")
+			bad("CORS_ORIGINS", origin, "matches nothing: * can't be a part of an origin; * alone allows all origins")
 		case origin != strings.ToLower(origin):
 			bad("CORS_ORIGINS", origin, "matches nothing: browsers write origins in lower case")
 		case strings.HasPrefix(origin, "https://") && strings.HasSuffix(origin, ":443"), strings.HasPrefix(origin, "http://") && strings.HasSuffix(origin, ":80"):
-			bad("CORS_ORIGINS", origin, "matches nothing: browsers leave out the port that the scheme has anyway")
+			bad("CORS_ORIGINS", origin, "matches nothing: browsers leave out the scheme's default port")
 		case strings.ContainsFunc(origin, func(c rune) bool { return c > '~' }):
-			bad("CORS_ORIGINS", origin, "matches nothing: browsers write such names in their ASCII form, as xn--…")
+			bad("CORS_ORIGINS", origin, "matches nothing: browsers write host names in their ASCII form, xn--…")
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// validateKey looks at who may reach the server.
+// validateKey checks the key, and that a server without one listens on the loopback interface.
 func (c Config) validateKey() error {
 	var errs []error
 	if !Sendable(string(c.SessionAPIKey)) {
-		errs = append(errs, errors.New("httpmodule: SESSION_API_KEY: no header can carry it: it takes ASCII characters without control characters, and no space at its ends"))
+		errs = append(errs, errors.New("httpmodule: SESSION_API_KEY: an HTTP header can't carry it: takes ASCII characters without control characters, and no space at its ends"))
 	}
 	if c.SessionAPIKey != "" && c.Gate != nil {
-		errs = append(errs, errors.New("httpmodule: SESSION_API_KEY: there is a Gate as well, which decides about keys: leave one of the two out"))
+		errs = append(errs, errors.New("httpmodule: SESSION_API_KEY: Config.Gate is set too, and decides about keys: set only one of the two"))
 	}
 	if c.SessionAPIKey == "" && c.Gate == nil && !c.AllowInsecure && !loopback(c.Host) {
 		errs = append(errs, fmt.Errorf(
@@ -184,18 +183,18 @@ func (c Config) validateKey() error {
 	return errors.Join(errs...)
 }
 
-// StopTimeout is how long stopping the server may take in all: give
-// [Server.Stop] at least this time. An fx application needs more for the
-// rest of its hooks; fx's default of 15s is less: see fx.StopTimeout.
+// StopTimeout is how long [Server.Stop] may take: give its context at least this time. An fx
+// application needs more, for its other stop hooks, and fx's default of 15s is too short: set
+// fx.StopTimeout.
 func (c Config) StopTimeout() time.Duration {
 	return c.ShutdownDelay + c.ShutdownTimeout + cutOffTimeout
 }
 
-// address is what the server is asked to listen on.
+// address is the host:port to listen on.
 func (c Config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
-// loopback tells hosts that only this machine reaches. Names other than
-// localhost count as reachable: what they resolve to may change.
+// loopback reports whether only this machine can reach a server that listens on host. A name
+// other than localhost is not loopback, because what it resolves to may change.
 func loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

@@ -8,16 +8,14 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// corsMaxAge is how long a browser may remember a preflight's answer, in
-// seconds.
+// corsMaxAge is how long a browser may cache the answer to a preflight, in seconds.
 const corsMaxAge = "600"
 
-// exposedHeaders are those of our answers that pages may read.
+// exposedHeaders are the response headers that pages of other origins may read.
 var exposedHeaders = strings.Join([]string{headerRequestID, "Retry-After", headerWriteToken}, ", ")
 
-// cors answers browsers that call from the configured origins, and reports
-// whether that was the whole answer. Cookies are never part of it: clients
-// authenticate by header.
+// cors sets the CORS headers for the configured origins. It answers a preflight itself, and
+// then reports true. It never allows credentials (cookies): clients authenticate with a header.
 func (s *Server) cors(c echo.Context) (answered bool, err error) {
 	if len(s.config.CORSOrigins) == 0 {
 		return false, nil

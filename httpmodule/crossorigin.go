@@ -7,14 +7,14 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// refuseCrossOrigin answers 403 to a write, or to the begin of a websocket, from a page
-// of an origin that is neither this server's nor allowed by CORS_ORIGINS or middleware: a
-// browser sends "simple" requests without asking first, and a server without a key would
-// carry them out. Only browsers send what it looks at.
+// refuseCrossOrigin returns a 403 for a write, or a websocket handshake, from a web page of an
+// origin that is neither this server's nor allowed by CORS_ORIGINS or by middleware. A browser
+// sends "simple" requests without a preflight, and a server without a key would execute them.
+// Clients that are not browsers pass: they send neither Origin nor Sec-Fetch-Site.
 func (s *Server) refuseCrossOrigin(c echo.Context) error {
 	r := c.Request()
 	if isWebSocket(r) {
-		// Browsers let any page open one and read all that comes.
+		// Browsers let a page of any origin open a websocket and read its messages.
 		unsafe := *r
 		unsafe.Method, r = http.MethodPost, &unsafe
 	}
@@ -29,18 +29,19 @@ func (s *Server) refuseCrossOrigin(c echo.Context) error {
 	}
 }
 
-// allowsOrigin tells whether the response says to the browser that its page may read it.
+// allowsOrigin reports whether the response's CORS headers allow this origin.
 func allowsOrigin(header http.Header, origin string) bool {
 	allowed := header.Get("Access-Control-Allow-Origin")
 	return allowed == "*" || allowed != "" && allowed == origin
 }
 
-// isWebSocket tells the request that begins a websocket.
+// isWebSocket reports whether a request is a websocket handshake.
 func isWebSocket(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
-// isPreflight tells the question of a browser whether a page may send a request.
+// isPreflight reports whether a request is a CORS preflight: a browser asks whether a page may
+// send a request.
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }

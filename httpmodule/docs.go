@@ -22,7 +22,7 @@ const (
 	pathOpenAPI = "/openapi.json"
 )
 
-// docs is Swagger UI from the binary itself: no network, no other host.
+// docs serves Swagger UI from files in the binary: the page loads nothing from other hosts.
 type docs struct {
 	page   []byte
 	policy string
@@ -35,8 +35,8 @@ func newDocs(title string) (*docs, error) {
 		SwaggerJSON: pathOpenAPI,
 		BasePath:    pathDocs,
 		SettingsUI: map[string]string{
-			// The key stays in the tab: Swagger UI would keep it in the browser's
-			// storage for all tabs and for ever.
+			// Only the open tab keeps the key. By default, Swagger UI would keep it in the
+			// browser's storage, for all tabs and forever.
 			"persistAuthorization": "false",
 			"tryItOutEnabled":      "true",
 		},
@@ -50,10 +50,11 @@ func newDocs(title string) (*docs, error) {
 	return &docs{page: text, policy: contentPolicy(text), assets: handler}, nil
 }
 
-// docsStyle fits the page to narrow windows, and to the dark mode of a browser: Swagger UI has
-// none, so all colours are inverted and their hues turned back. Code is dark already. The
-// filter is the root element's, since below one of another element a dialog that is fixed is not.
-// It inverts the root's own background, too, and so what stands here in dark mode is the opposite of what is seen.
+// docsStyle adapts the page to narrow windows and to a browser's dark mode. Swagger UI has no dark
+// mode, so a filter inverts all colours and turns their hues back. Code samples are dark already
+// and are inverted twice. The filter is on the root element: on another element it would break
+// dialogs with position: fixed. It also inverts the root's own background, so a colour below is
+// the opposite of the colour that the reader sees.
 const docsStyle = `<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 .swagger-ui .opblock .opblock-summary-path { word-break: break-word; }
@@ -81,12 +82,12 @@ const docsStyle = `<meta name="viewport" content="width=device-width, initial-sc
 </style>
 `
 
-// inlineScript finds the scripts that stand in the page itself.
+// inlineScript matches the page's inline scripts.
 var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
 
-// contentPolicy allows what the page needs and nothing else: files of this
-// server and the very scripts that are in the page. Swagger UI sets styles
-// and uses images as data URLs.
+// contentPolicy returns a Content-Security-Policy that allows only files of this server and the
+// page's own inline scripts, by their hashes. Swagger UI also needs inline styles and data: URLs
+// for images and fonts.
 func contentPolicy(page []byte) string {
 	scripts := "script-src 'self'"
 	for _, match := range inlineScript.FindAllSubmatch(page, -1) {
@@ -104,12 +105,12 @@ func (d *docs) servePage(c echo.Context) error {
 	return document(c, echo.MIMETextHTMLCharsetUTF8, d.page)
 }
 
-// document answers with what stays the same as long as the server runs. A client asks
-// for it again with its ETag, and gets 304 when it has it.
+// document sends a text that does not change while the server runs. A client revalidates its copy
+// with the ETag, and gets 304 if the copy is current.
 func document(c echo.Context, contentType string, text []byte) error {
 	sum := sha256.Sum256(text)
 	header := c.Response().Header()
-	header.Set("Cache-Control", "no-cache") // kept, and asked for again
+	header.Set("Cache-Control", "no-cache") // the client may keep a copy, and must revalidate it
 	header.Set("ETag", `W/"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
 	header.Set("Content-Type", contentType)
 	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(text))

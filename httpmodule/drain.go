@@ -10,8 +10,8 @@ import (
 
 const (
 	drainTick = 2 * time.Millisecond
-	// freshTimeout is what a connection without a request gets to send one.
-	freshTimeout = 50 * time.Millisecond
+	// newConnTimeout is how long a new connection may take to send its first request.
+	newConnTimeout = 50 * time.Millisecond
 )
 
 // drain stops accepting connections, and returns when every request has been answered.
@@ -31,11 +31,11 @@ func (s *Server) drain(ctx context.Context, r *running) error {
 	for s.inFlight.Load() > 0 {
 		select {
 		case err := <-first:
-			return err // the requests that are left have taken over their connections
+			return err // handlers have hijacked the connections of the remaining requests
 		case <-tick.C:
 		}
 	}
-	r.fresh.hurry()
+	r.newConns.limitReads()
 	err := r.server.Shutdown(ctx) // a new call checks often again
 	cancel()
 	for range first { // wait until the first call has ended
@@ -43,16 +43,14 @@ func (s *Server) drain(ctx context.Context, r *running) error {
 	return err
 }
 
-// fresh holds the connections that have not sent a request yet.
-type fresh struct {
+// newConnections are the connections that have not sent a request yet.
+type newConnections struct {
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 }
 
-func newFresh() *fresh { return &fresh{conns: make(map[net.Conn]struct{})} }
-
-// follow is an http.Server's ConnState.
-func (f *fresh) follow(conn net.Conn, state http.ConnState) {
+// track is the http.Server's ConnState.
+func (f *newConnections) track(conn net.Conn, state http.ConnState) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if state == http.StateNew {
@@ -62,11 +60,11 @@ func (f *fresh) follow(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// hurry gives the connections a short time to send a request that is on its way.
-func (f *fresh) hurry() {
+// limitReads gives the connections newConnTimeout to send a request.
+func (f *newConnections) limitReads() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for conn := range f.conns {
-		_ = conn.SetReadDeadline(time.Now().Add(freshTimeout)) // a closed connection returns an error
+		_ = conn.SetReadDeadline(time.Now().Add(newConnTimeout)) // a closed connection returns an error
 	}
 }

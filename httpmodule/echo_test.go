@@ -68,10 +68,10 @@ func TestOrdinaryGroupsAndHostsOfEcho(t *testing.T) {
 		})
 	}
 	for says, routes := range map[string][]func(e *echo.Echo){
-		"RouteNotFound /* is there twice": {func(e *echo.Echo) { e.RouteNotFound("/*", noContent) }, func(e *echo.Echo) { e.RouteNotFound("/*", noContent) }},
-		"GET a/x is there twice":          {func(e *echo.Echo) { e.Host("a").GET("/x", noContent) }, func(e *echo.Echo) { e.Host("a").GET("/x", noContent) }},
-		"POST /x is there twice":          {func(e *echo.Echo) { e.Any("/x", noContent) }, func(e *echo.Echo) { e.POST("/x", noContent) }},
-		"GET /docs is there twice":        {func(e *echo.Echo) { e.GET("/docs", noContent) }, func(e *echo.Echo) { e.GET("/docs", noContent) }},
+		"two constructors register the route RouteNotFound /*": {func(e *echo.Echo) { e.RouteNotFound("/*", noContent) }, func(e *echo.Echo) { e.RouteNotFound("/*", noContent) }},
+		"two constructors register the route GET a/x":          {func(e *echo.Echo) { e.Host("a").GET("/x", noContent) }, func(e *echo.Echo) { e.Host("a").GET("/x", noContent) }},
+		"two constructors register the route POST /x":          {func(e *echo.Echo) { e.Any("/x", noContent) }, func(e *echo.Echo) { e.POST("/x", noContent) }},
+		"two constructors register the route GET /docs":        {func(e *echo.Echo) { e.GET("/docs", noContent) }, func(e *echo.Echo) { e.GET("/docs", noContent) }},
 	} {
 		_, err := plain(t, db, nil, routes...)
 		require.ErrorContains(t, err, says)

@@ -11,9 +11,8 @@ import (
 	"go.uber.org/zap/zapio"
 )
 
-// echoLogger is the server's log as Echo's Logger, which handlers get from
-// c.Logger(). The level is the log's own, and so are its form and its place: what
-// sets them through Echo does nothing.
+// echoLogger is the server's zap log as an echo.Logger, which handlers get from c.Logger(). The
+// zap log decides about level, format and output: the Set methods do nothing.
 type echoLogger struct {
 	zap    *zap.SugaredLogger
 	output io.Writer
@@ -57,13 +56,13 @@ func (l *echoLogger) Warnf(format string, args ...any)  { l.zap.Warnf(format, ar
 func (l *echoLogger) Errorf(format string, args ...any) { l.zap.Errorf(format, args...) }
 func (l *echoLogger) Panicf(format string, args ...any) { l.zap.Panicf(format, args...) }
 
-// The Fatal methods panic instead of ending the process: a request's panic is
-// answered 500, and the server goes on and can be stopped in order.
+// The Fatal methods panic instead of ending the process. The request is answered with 500, and
+// the server keeps running.
 func (l *echoLogger) Fatal(args ...any)                 { l.zap.Panic(args...) }
 func (l *echoLogger) Fatalj(j gommon.JSON)              { l.zap.Panicw("message", pairs(j)...) }
 func (l *echoLogger) Fatalf(format string, args ...any) { l.zap.Panicf(format, args...) }
 
-// pairs turns names and values into zap's keys and values.
+// pairs converts a map to zap's alternating keys and values.
 func pairs(j gommon.JSON) []any {
 	all := make([]any, 0, 2*len(j))
 	for name, value := range j {

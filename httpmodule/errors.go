@@ -18,9 +18,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// HTTPError is an error with the answer for the client. A handler of
-// either kind, or a function that it calls, may return one, wrapped or not. The
-// body is {"detail": Detail}.
+// HTTPError is an error with the answer that the client gets. Plain and typed handlers, and the
+// functions that they call, may return one, wrapped or not. The body is {"detail": Detail}.
 type HTTPError struct {
 	// Status is the response's status.
 	Status int
@@ -50,7 +49,7 @@ func (e *HTTPError) Error() string {
 	return text
 }
 
-// text is the detail for people: its findings in words.
+// text returns the detail as a sentence.
 func (e *HTTPError) text() string {
 	findings, ok := e.Detail.([]FieldError)
 	if !ok {
@@ -89,7 +88,7 @@ func (e *HTTPError) MarshalJSON() ([]byte, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
-// body is the encoded error; a detail that does not encode is left out.
+// body returns the encoded error. If the detail can't be encoded, it is the status's text.
 func (e *HTTPError) body() []byte {
 	b, err := e.MarshalJSON()
 	if err != nil {
@@ -98,7 +97,7 @@ func (e *HTTPError) body() []byte {
 	return b
 }
 
-// writeTo sends the error with the headers that are set so far.
+// writeTo sends the error. It keeps the response's headers, except those about another body.
 func (e *HTTPError) writeTo(w http.ResponseWriter) {
 	body := e.body()
 	header := w.Header()
@@ -106,7 +105,7 @@ func (e *HTTPError) writeTo(w http.ResponseWriter) {
 		header[http.CanonicalHeaderKey(name)] = values
 	}
 	for _, name := range [...]string{"Content-Encoding", "Etag", "Last-Modified"} {
-		header.Del(name) // of the body that is not to be
+		header.Del(name) // they described the body that the error replaces
 	}
 	if e.Header.Get("Cache-Control") == "" {
 		header.Set("Cache-Control", "no-store")
@@ -131,16 +130,16 @@ type ErrorMapping struct {
 	RetryAfter time.Duration
 }
 
-// StatusClientClosedRequest is the status, after nginx's, of a request whose
-// client went away before the answer. Only logs show it.
+// StatusClientClosedRequest is nginx's status 499, for a request whose client closed the
+// connection before the answer. It appears only in logs and metrics.
 const StatusClientClosedRequest = 499
 
-// internalError tells a client nothing about a mistake in the program.
+// internalError is the detail of a 500. It tells a client nothing about the program's fault.
 const internalError = "Internal Server Error"
 
 const (
-	soon  = time.Second
-	later = 5 * time.Second
+	retrySoon  = time.Second
+	retryLater = 5 * time.Second
 )
 
 // mapping is a row of the server's table.
@@ -151,19 +150,19 @@ type mapping struct {
 	namesField bool
 }
 
-// defaultMappings is the table. Rows further up win: an error may match
-// several, as a lost COMMIT does.
+// defaultMappings is the built-in table. The first matching row is used: an error may match
+// several, for example a lost COMMIT also matches ErrUnavailable.
 func defaultMappings() []mapping {
 	return []mapping{
-		{ErrorMapping{dbmodule.ErrCommitUnknown, http.StatusServiceUnavailable, "The outcome is unknown: the database did not say whether the change was stored", later}, false},
-		{ErrorMapping{dbmodule.ErrPoolTimeout, http.StatusServiceUnavailable, "The database is busy: no connection became free in time", soon}, false},
-		{ErrorMapping{dbmodule.ErrConflict, http.StatusServiceUnavailable, "The change met others at the same time and was not stored; try again", soon}, false},
-		{ErrorMapping{dbmodule.ErrDiskFull, http.StatusInsufficientStorage, "The database has no room left", later}, false},
-		{ErrorMapping{dbmodule.ErrReadOnlySession, http.StatusInternalServerError, internalError, 0}, false}, // logAnswer says what to do
-		{ErrorMapping{dbmodule.ErrReadOnly, http.StatusServiceUnavailable, "The database takes no changes at the moment", later}, false},
+		{ErrorMapping{dbmodule.ErrCommitUnknown, http.StatusServiceUnavailable, "The outcome is unknown: the database did not say whether the change was stored", retryLater}, false},
+		{ErrorMapping{dbmodule.ErrPoolTimeout, http.StatusServiceUnavailable, "The database is busy: no connection became free in time", retrySoon}, false},
+		{ErrorMapping{dbmodule.ErrConflict, http.StatusServiceUnavailable, "The change met others at the same time and was not stored; try again", retrySoon}, false},
+		{ErrorMapping{dbmodule.ErrDiskFull, http.StatusInsufficientStorage, "The database has no room left", retryLater}, false},
+		{ErrorMapping{dbmodule.ErrReadOnlySession, http.StatusInternalServerError, internalError, 0}, false}, // logAnswer adds readOnlyHint
+		{ErrorMapping{dbmodule.ErrReadOnly, http.StatusServiceUnavailable, "The database takes no changes at the moment", retryLater}, false},
 		{ErrorMapping{dbmodule.ErrTimeout, http.StatusGatewayTimeout, "The database took too long", 0}, false},
-		{ErrorMapping{dbmodule.ErrUnavailable, http.StatusServiceUnavailable, "The database is not available", later}, false},
-		{ErrorMapping{dbmodule.ErrDatabaseClosed, http.StatusServiceUnavailable, "The database is not available", later}, false},
+		{ErrorMapping{dbmodule.ErrUnavailable, http.StatusServiceUnavailable, "The database is not available", retryLater}, false},
+		{ErrorMapping{dbmodule.ErrDatabaseClosed, http.StatusServiceUnavailable, "The database is not available", retryLater}, false},
 		{ErrorMapping{dbmodule.ErrUnique, http.StatusConflict, "There is a record with the same value already", 0}, true},
 		{ErrorMapping{dbmodule.ErrForeignKey, http.StatusConflict, "The change contradicts a related record", 0}, true},
 		{ErrorMapping{dbmodule.ErrCheck, http.StatusUnprocessableEntity, "A value is not allowed", 0}, true},
@@ -173,9 +172,9 @@ func defaultMappings() []mapping {
 	}
 }
 
-// field returns ": email" for an error about that column, and ": a, b" for one
-// about two. Where the engine names no column, the constraint's name stands in
-// for it. It holds names from the schema and no values.
+// field returns ": email" for an error about the column email, and ": a, b" for an error about
+// two columns. If the engine names no column, it returns the constraint's name. It never returns
+// values.
 func field(err error) string {
 	var e *dbmodule.Error
 	if !errors.As(err, &e) {
@@ -184,8 +183,8 @@ func field(err error) string {
 	if columns := e.Columns(); columns != nil {
 		return ": " + strings.Join(columns, ", ")
 	}
-	// SQLite gives the condition of a CHECK that has no name, MySQL calls the
-	// key of every table PRIMARY: neither tells a client anything.
+	// For an unnamed CHECK, SQLite returns the condition; MySQL calls every primary key PRIMARY.
+	// Neither helps a client.
 	if e.Constraint == "" || e.Constraint == "PRIMARY" || strings.ContainsAny(e.Constraint, " ()'\"=<>") {
 		return ""
 	}
@@ -203,14 +202,14 @@ func (m ErrorMapping) answer(cause error) *HTTPError {
 	return e
 }
 
-// retryAfter asks the client to come back after that time, in whole seconds.
+// retryAfter returns a Retry-After header, in whole seconds, rounded up.
 func retryAfter(wait time.Duration) http.Header {
 	seconds := (wait + time.Second - 1) / time.Second
 	return http.Header{"Retry-After": {strconv.Itoa(int(seconds))}}
 }
 
-// resolve finds the answer to an error: what the error says itself, else the
-// table, else an opaque 500.
+// resolve returns the answer to an error: the answer that the error carries, or else the answer
+// of the table, or else a 500 without details.
 func (s *Server) resolve(ctx context.Context, err error) *HTTPError {
 	if e := explicit(err); e != nil {
 		return e
@@ -228,10 +227,10 @@ func (s *Server) resolve(ctx context.Context, err error) *HTTPError {
 			break
 		}
 	}
-	// When a request ends early, everything in it fails in ways of its own.
+	// The request's context has ended: that is why the handler failed, whatever its error says.
 	if answer.Status >= 500 && ctx.Err() != nil && !errors.Is(err, dbmodule.ErrCommitUnknown) {
 		if errors.Is(context.Cause(ctx), ErrStopping) {
-			return &HTTPError{Status: http.StatusServiceUnavailable, Detail: "The server is stopping", Header: retryAfter(soon), Cause: err}
+			return &HTTPError{Status: http.StatusServiceUnavailable, Detail: "The server is stopping", Header: retryAfter(retrySoon), Cause: err}
 		}
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return &HTTPError{Status: StatusClientClosedRequest, Detail: "Client Closed Request", Cause: err}
@@ -244,11 +243,11 @@ func (s *Server) resolve(ctx context.Context, err error) *HTTPError {
 	return answer
 }
 
-// explicit returns the answer that an error carries itself, or nil.
+// explicit returns the answer that an error carries, or nil.
 func explicit(err error) *HTTPError {
 	var unread *bodyError
 	if errors.As(err, &unread) {
-		return bodyUnread(unread)
+		return bodyReadFailed(unread)
 	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -289,11 +288,11 @@ func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
 	r := requestOf(ctx)
 	if r != nil {
-		ctx = r.working() // a handler may have shortened its own
+		ctx = r.workContext() // a handler's own context may have a shorter deadline
 	}
 	answer := s.resolve(ctx, err)
 	if c.Response().Committed {
-		answered := r != nil && r.failure != nil && errors.Is(r.failure, err) // some middleware has it answered, and returns it too
+		answered := r != nil && r.failure != nil && errors.Is(r.failure, err) // middleware has answered the error and returned it as well
 		if answer.Status >= 500 && !answered && !errors.Is(err, errReplaced) {
 			s.log.Warn("error after the response had begun", append(requestFields(ctx), zap.Error(err))...)
 		}
@@ -303,11 +302,11 @@ func (s *Server) handleError(err error, c echo.Context) {
 	answer.writeTo(c.Response())
 }
 
-// readOnlyHint says what to do about a write through a request's read-only session.
+// readOnlyHint is logged when a handler writes through a request's read-only session.
 const readOnlyHint = "the session of a GET, HEAD or OPTIONS request only reads: write in a handler of another method, or by SessionFactory.InTx"
 
-// logAnswer logs the cause of an answer that is the server's fault. It is
-// called where an answer is written, so once a request.
+// logAnswer remembers the answer as the request's failure, and logs its cause if the status is
+// 500 or above. It is called once per request, when an error is sent.
 func (s *Server) logAnswer(ctx context.Context, answer *HTTPError) {
 	if r := requestOf(ctx); r != nil {
 		r.failure = answer
@@ -315,7 +314,7 @@ func (s *Server) logAnswer(ctx context.Context, answer *HTTPError) {
 	if answer.Status < 500 || answer.Cause == nil {
 		return
 	}
-	s.writes.note(answer.Cause)
+	s.writes.record(answer.Cause)
 	fields := append(requestFields(ctx), zap.Int("status", answer.Status), zap.Error(answer.Cause))
 	if errors.Is(answer.Cause, dbmodule.ErrReadOnlySession) {
 		fields = append(fields, zap.String("hint", readOnlyHint))
@@ -331,12 +330,12 @@ func (s *Server) logAnswer(ctx context.Context, answer *HTTPError) {
 	}
 }
 
-// panicError is a handler's panic on its way to the error table.
+// panicError is the error of a handler that panicked.
 type panicError struct {
 	value any
 	stack []byte
 }
 
-// Error does not unwrap to the value: whatever was panicked with, a panic is
-// the server's fault.
+// Error describes the panic. panicError has no Unwrap: a panic is answered with 500, whatever
+// its value.
 func (e *panicError) Error() string { return fmt.Sprintf("httpmodule: handler panicked: %v", e.value) }

@@ -12,5 +12,5 @@ func BudgetSize(s *Server) int64 { return s.budget.size }
 func AgeWriteFailure(s *Server) {
 	s.writes.mu.Lock()
 	defer s.writes.mu.Unlock()
-	s.writes.at = s.writes.at.Add(-lately - time.Second)
+	s.writes.at = s.writes.at.Add(-writeFailureAge - time.Second)
 }

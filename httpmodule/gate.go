@@ -11,26 +11,26 @@ import (
 // Gate decides which keys a server accepts, and which requests each key allows. It
 // replaces [Config.SessionAPIKey]: see [Config.Gate].
 type Gate interface {
-	// Admit is called for each request to a route that needs a key, unknown routes
-	// included. It returns the name of the key for the log, or the error to answer
-	// with, usually [NewError] with 401, 403 or 429. It must
-	// be safe for concurrent use, and neither keep nor show the keys that it gets.
+	// Admit is called for each request that matches no route, or a route that needs a key. It
+	// returns the name of the key for the log, or the error to answer with, usually
+	// [NewError] with 401, 403 or 429. It must be safe for concurrent use, and must neither
+	// keep nor print the keys that it gets.
 	Admit(attempt Attempt) (name string, err error)
 }
 
-// Attempt is a request that asks to be let in.
+// Attempt is a request that a [Gate] admits or refuses.
 type Attempt struct {
 	// Keys are the keys that the client sent: X-Session-API-Key, then the bearer token.
 	// A client may send none, or two.
 	Keys []string
-	// Method is that of HTTP. Route is Echo's pattern, as /notes/:id; it is empty when
-	// no route matches, and for [Server.Authenticate] outside of a request.
+	// Method is the HTTP method. Route is Echo's pattern, such as /notes/:id. It is empty if
+	// no route matches, and if no server of this package serves the request.
 	Method, Route string
-	// Client is the client's address, after [Config.TrustedProxies].
+	// Client is the client's address: see [Config.TrustedProxies].
 	Client string
 }
 
-// Unauthorized is the answer to a request without a key that is known: 401.
+// Unauthorized returns the answer to a request without a valid key: 401.
 func Unauthorized() *HTTPError {
 	return &HTTPError{
 		Status: http.StatusUnauthorized,
@@ -48,12 +48,13 @@ func KeyName(ctx context.Context) string {
 	return ""
 }
 
-// oneKey is the gate of [Config.SessionAPIKey]. Its holder has no name.
+// oneKey is the gate of [Config.SessionAPIKey]. Its key has no name.
 type oneKey struct{ digest [sha256.Size]byte }
 
 func newOneKey(key Secret) *oneKey { return &oneKey{digest: sha256.Sum256([]byte(key))} }
 
-// Admit compares in constant time, whatever the length.
+// Admit compares hashes in constant time, so that the time tells nothing about the key or its
+// length.
 func (k *oneKey) Admit(attempt Attempt) (string, error) {
 	for _, sent := range attempt.Keys {
 		digest := sha256.Sum256([]byte(sent))
@@ -64,7 +65,7 @@ func (k *oneKey) Admit(attempt Attempt) (string, error) {
 	return "", Unauthorized()
 }
 
-// keysOf are what a client sent.
+// keysOf returns the keys that a client sent.
 func keysOf(header http.Header) []string {
 	var keys []string
 	if key := first(header[canonicalAPIKey]); key != "" {

@@ -74,7 +74,7 @@ func TestGate(t *testing.T) {
 	assert.Empty(t, httpmodule.KeyName(context.Background()))
 
 	cfg.SessionAPIKey = "k"
-	require.ErrorContains(t, cfg.Validate(), "SESSION_API_KEY: there is a Gate as well")
+	require.ErrorContains(t, cfg.Validate(), "SESSION_API_KEY: Config.Gate is set too")
 }
 
 // A stream asks again when its request is over: for another method, and with a key that came later.

@@ -7,8 +7,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// answerHead makes HEAD follow GET: each route that answers GET and has no HEAD of
-// its own answers HEAD by the same handler. Its body stays here, see headBody.
+// answerHead registers a HEAD route for each GET route that has none. GET's handler answers it,
+// and headBody discards the body.
 func (s *Server) answerHead() {
 	s.answerHeadOf(s.echo.Router())
 	for _, router := range s.echo.Routers() {
@@ -33,8 +33,9 @@ func (s *Server) answerHeadOf(router *echo.Router) {
 	}
 }
 
-// getHandler answers by what GET has for the same path. A context of Echo's own finds it:
-// c may be another type, which middleware has put around it, and have another path by now.
+// getHandler returns a handler that calls GET's handler for the same path. It finds that handler
+// with a new Echo context, because middleware may have replaced c by another type or changed
+// its path.
 func (s *Server) getHandler(router *echo.Router) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		path := echo.GetPath(c.Request())
@@ -50,28 +51,28 @@ func (s *Server) getHandler(router *echo.Router) echo.HandlerFunc {
 	}
 }
 
-// headBody is what a response to HEAD has in place of a body: its length.
+// headBody counts the body of a response to HEAD instead of sending it.
 type headBody struct {
-	// path is the one that the route was found by.
+	// path is the path by which the router found the route.
 	path   string
 	length int64
-	// status is what the handler decided, 0 until then. The header is sent with the
-	// whole length, when the handler has returned or flushes.
+	// status is the status that the handler has written, 0 before. The header is sent when
+	// the handler has returned, with the length of the whole body, or when it flushes.
 	status int
 	sent   bool
 }
 
-// see counts a part of a body, and finds the type of one that has none, as net/http does
-// for GET.
-func (h *headBody) see(b []byte, header http.Header) {
+// count adds a part of the body to its length. If the response has no Content-Type, it detects
+// one, as net/http does for GET.
+func (h *headBody) count(b []byte, header http.Header) {
 	if _, typed := header["Content-Type"]; !typed && h.length == 0 && len(b) > 0 && header.Get("Content-Encoding") == "" {
 		header.Set("Content-Type", http.DetectContentType(b))
 	}
 	h.length += int64(len(b))
 }
 
-// sendHead sends the header of an answer to HEAD. The length of a body that is
-// streamed is not known.
+// sendHead sends the header of a response to HEAD, without Content-Length if the body is
+// streamed.
 func (w *response) sendHead(streams bool) {
 	if w.head == nil || w.head.sent || w.head.status == 0 {
 		return

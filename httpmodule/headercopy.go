@@ -5,20 +5,20 @@ import (
 	"slices"
 )
 
-// headerCopy is a header as it was at one moment. That of a response has few
-// entries before its handler runs, for which there is room in it.
+// headerCopy is a copy of an http.Header. A response has few headers before its handler runs:
+// an array holds them, without an allocation.
 type headerCopy struct {
 	few  [6]headerEntry
 	n    int
-	many http.Header // instead, nil for few
+	many http.Header // used instead of few if there are more
 }
 
-// headerEntry has a value of its own: who writes into a header in place does not
-// reach it.
+// headerEntry is one header. It has a copy of the value, because a handler may change the
+// header's slice in place.
 type headerEntry struct {
 	name   string
 	one    [1]string
-	values []string // instead, unless single is set
+	values []string // used instead of one unless single is set
 	single bool
 }
 
@@ -39,7 +39,7 @@ func (h *headerCopy) take(header http.Header) {
 	}
 }
 
-// restore makes a header what it was.
+// restore sets header to the copy.
 func (h *headerCopy) restore(header http.Header) {
 	clear(header)
 	for name, values := range h.many {

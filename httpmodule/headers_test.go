@@ -99,7 +99,7 @@ func TestConfigRefusesOriginsThatMatchNothing(t *testing.T) {
 		"https://App.example.com":   "matches nothing: browsers write origins in lower case",
 		"https://app.example:443":   "matches nothing: browsers leave out the port",
 		"http://app.example:80":     "matches nothing: browsers leave out the port",
-		"https://bücher.example":    "matches nothing: browsers write such names in their ASCII form",
+		"https://bücher.example":    "matches nothing: browsers write host names in their ASCII form",
 		"https://app.example/":      "takes * or scheme://host[:port] without a path",
 		"app.example":               "takes * or scheme://host[:port] without a path",
 		"*":                         "",

@@ -27,8 +27,8 @@ const (
 const (
 	// readyTimeout bounds how long the database may take to answer a probe.
 	readyTimeout = 2 * time.Second
-	// readyMaxAge is how long an answer serves: probes need no key, and must
-	// not be a way to keep the database busy.
+	// readyMaxAge is how long an answer is reused. /ready needs no key, and clients must not
+	// be able to keep the database busy with it.
 	readyMaxAge = time.Second
 )
 
@@ -38,22 +38,18 @@ const ownTag = "Server"
 // registerOwn registers the server's own routes.
 func (s *Server) registerOwn() {
 	open := []map[string][]string{}
-	huma.Register(s.api, huma.Operation{
-		Method: http.MethodGet, Path: pathAlive, OperationID: "alive", Tags: []string{ownTag}, Security: open,
-		Summary: "Say whether the process answers",
-	}, func(context.Context, *struct{}) (*aliveOutput, error) {
-		return &aliveOutput{Body: aliveBody{Status: "ok"}}, nil
-	})
-	huma.Register(s.api, huma.Operation{
-		Method: http.MethodGet, Path: pathHealth, OperationID: "health", Tags: []string{ownTag}, Security: open,
-		Summary: "Say whether the process answers",
-	}, func(context.Context, *struct{}) (*aliveOutput, error) {
-		return &aliveOutput{Body: aliveBody{Status: "ok"}}, nil
-	})
+	for _, path := range []string{pathAlive, pathHealth} {
+		huma.Register(s.api, huma.Operation{
+			Method: http.MethodGet, Path: path, OperationID: path[1:], Tags: []string{ownTag}, Security: open,
+			Summary: "Say whether the process answers",
+		}, func(context.Context, *struct{}) (*aliveOutput, error) {
+			return &aliveOutput{Body: aliveBody{Status: "ok"}}, nil
+		})
+	}
 	huma.Register(s.api, huma.Operation{
 		Method: http.MethodGet, Path: pathReady, OperationID: "ready", Tags: []string{ownTag}, Security: open,
 		Summary:     "Say whether requests would succeed: the database answers and its schema is the one that is needed",
-		Description: "503 with the reasons when they would not, and from the moment the server is told to stop. It waits for no writer: whether writes succeed is known from what happened to requests lately.",
+		Description: "503 with the reasons when they would not, and from the moment the server is told to stop. It does not write itself: it reports writes of requests that failed in the last 30 seconds.",
 	}, s.ready)
 	huma.Register(s.api, huma.Operation{
 		Method: http.MethodGet, Path: pathServerInfo, OperationID: "server-info", Tags: []string{ownTag},
@@ -82,13 +78,13 @@ type readyOutput struct {
 // readiness is the body of /ready.
 type readiness struct {
 	Status string `json:"status" enum:"ready,not ready"`
-	// Detail is there when the server is not ready, as in every error, and
-	// Message is where OpenHands' clients look for it.
+	// Detail has the reasons if the server is not ready, as in every error. Message has the
+	// same text, because OpenHands' clients read that member.
 	Detail   string            `json:"detail,omitempty" doc:"the reasons, when not ready"`
 	Message  string            `json:"message,omitempty" doc:"the same"`
 	Reasons  []string          `json:"reasons,omitempty"`
 	Database databaseReadiness `json:"database"`
-	// Databases are the others of the program.
+	// Databases are the program's other databases, by name.
 	Databases map[string]databaseReadiness `json:"databases,omitempty" doc:"the program's other databases, by name"`
 }
 
@@ -111,8 +107,7 @@ type databaseReadiness struct {
 	Replicas []replicaReadiness `json:"replicas,omitempty" doc:"whether reads go to each of DATABASE_REPLICA_URLS"`
 }
 
-// replicaReadiness is without reasons: they may name hosts, and the log has
-// them.
+// replicaReadiness has no reasons, because they may name hosts. They are in the log.
 type replicaReadiness struct {
 	Fit  bool               `json:"fit"`
 	Lag  time.Duration      `json:"lag_ns"`
@@ -128,7 +123,7 @@ func replicasOf(db *dbmodule.Database) []replicaReadiness {
 }
 
 func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
-	schema, reasons := s.probe.ask(ctx, s.database, s.log)
+	schema, reasons := s.databaseCheck.ask(ctx, s.database, s.log)
 	writes := schema != nil
 	if failure := s.writes.recent(); failure != "" {
 		reasons, writes = append(slices.Clone(reasons), failure), false
@@ -136,7 +131,7 @@ func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 	if s.draining.Load() {
 		reasons = append([]string{"the server is stopping"}, reasons...)
 	}
-	others, wrong := s.others(ctx)
+	others, wrong := s.checkOthers(ctx)
 	reasons = slices.Concat(reasons, wrong)
 	out := &readyOutput{Status: http.StatusOK, Body: readiness{
 		Status: "ready", Reasons: reasons, Database: readinessOf(s.database, schema, writes), Databases: others,
@@ -149,32 +144,32 @@ func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 	return out, nil
 }
 
-// probe asks the database how it is, one asker at a time, and remembers the
-// answer for a moment.
-type probe struct {
+// databaseCheck checks a database for /ready, and remembers the result for readyMaxAge. One
+// goroutine at a time checks; others wait for its result.
+type databaseCheck struct {
 	mu      sync.Mutex
 	asked   time.Time
 	schema  *dbmodule.SchemaState
 	reasons []string
 }
 
-// ask returns the schema's state, nil when the database does not answer, and
-// what is wrong, in words for anyone: the errors themselves go to the log.
-func (p *probe) ask(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmodule.SchemaState, []string) {
+// ask returns the schema's state, nil if the database does not answer, and the reasons why it is
+// not ready. Anybody may read the reasons; the errors themselves go to the log.
+func (p *databaseCheck) ask(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmodule.SchemaState, []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if time.Since(p.asked) >= readyMaxAge {
-		// Others get this answer too: it must not end with this request.
+		// Other requests reuse the result, so the check must not end with this request.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 		defer cancel()
-		p.schema, p.reasons = inspect(ctx, db, log)
+		p.schema, p.reasons = checkDatabase(ctx, db, log)
 		p.asked = time.Now()
 	}
 	return p.schema, p.reasons
 }
 
-// ping asks the database for an answer. SQLite's one writer may be busy for long with a
-// database that is well: there a reader is asked.
+// ping checks that the database answers. On SQLite it uses a reader's connection, because the one
+// writer may be busy for a long time although the database is fine.
 func ping(ctx context.Context, db *dbmodule.Database) error {
 	if db.Engine() != dbmodule.SQLite {
 		return db.Ping(ctx)
@@ -184,9 +179,9 @@ func ping(ctx context.Context, db *dbmodule.Database) error {
 	return errors.Join(err, session.Close())
 }
 
-// unanswered says why a database does not answer, as far as anybody may know.
-func unanswered(err error) string {
-	// SQLite's code for a file that is not at its path any more, or whose log is not.
+// noAnswerReason says why a database does not answer. It contains nothing secret.
+func noAnswerReason(err error) string {
+	// SQLITE_READONLY_DBMOVED: the file or its write-ahead log is no longer at its path.
 	const moved = "1032"
 	var known *dbmodule.Error
 	if errors.As(err, &known) && known.Engine == dbmodule.SQLite && known.Code == moved {
@@ -195,10 +190,10 @@ func unanswered(err error) string {
 	return "the database does not answer"
 }
 
-func inspect(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmodule.SchemaState, []string) {
+func checkDatabase(ctx context.Context, db *dbmodule.Database, log *zap.Logger) (*dbmodule.SchemaState, []string) {
 	if err := ping(ctx, db); err != nil {
 		log.Warn("not ready", zap.Error(err))
-		return nil, []string{unanswered(err)}
+		return nil, []string{noAnswerReason(err)}
 	}
 	schema, err := db.SchemaState(ctx)
 	if err != nil {

@@ -8,11 +8,10 @@ import (
 	"strings"
 )
 
-// refuseHost answers 421 to a request that names another host than this server's. It
-// concerns servers without a key. The attack is called DNS rebinding: a web page of
-// evil.example has its own name resolve to this machine, and the browser then takes the
-// server for a part of that page, which may read and write. Names are what it takes:
-// addresses can't be rebound.
+// refuseHost returns a 421 if the request's Host is not a name of this server, and the server has
+// no key. This prevents DNS rebinding: evil.example changes its DNS record to this machine's
+// address, so that the browser lets a page of evil.example read from this server and write to
+// it. IP addresses are always allowed, because they can't be rebound.
 func (s *Server) refuseHost(r *http.Request) error {
 	if s.gate != nil || s.answersTo(r.Host) {
 		return nil
@@ -23,9 +22,9 @@ func (s *Server) refuseHost(r *http.Request) error {
 	}
 }
 
-// answersTo tells the names of this server: of the loopback interface, HOST,
-// ALLOWED_HOSTS and hosts that have routes of their own. A client that names none is no
-// browser.
+// answersTo reports whether a Host header names this server: localhost, an address, HOST, one of
+// ALLOWED_HOSTS, or a host with its own routes ([echo.Echo.Host]). An empty Host is allowed,
+// because browsers always send one.
 func (s *Server) answersTo(sent string) bool {
 	if s.echo.Routers()[sent] != nil {
 		return true
@@ -45,7 +44,7 @@ func isAddress(name string) bool {
 	return err == nil
 }
 
-// hostName is a host without its port, in lower case.
+// hostName returns a host in lower case, without port, brackets and final dot.
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -54,7 +53,8 @@ func hostName(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// validHost tells what ALLOWED_HOSTS takes: names as clients send them, in ASCII.
+// validHost reports whether ALLOWED_HOSTS takes a name: * or ASCII letters, digits, ".", "-" and
+// "_".
 func validHost(host string) bool {
 	const inNames = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 	return host == "*" || host != "" && !strings.ContainsFunc(host, func(r rune) bool { return !strings.ContainsRune(inNames, r) })

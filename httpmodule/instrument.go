@@ -7,12 +7,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// Instrument observes requests from outside: httpmetrics and httptrace use
-// it.
+// Instrument observes requests. httpmetrics, httptrace and httpstatus use it.
 type Instrument struct {
-	// Middleware wraps the whole work on a request, after its route was found. It
-	// sees no errors but their answers: next returns
-	// nil, and the response has its status. It may be nil.
+	// Middleware wraps the pipeline and the handler, after the route was found. next always
+	// returns nil: an error has been answered by then, and the response has its status. It may
+	// be nil.
 	Middleware echo.MiddlewareFunc
 	// LogFields returns fields for each log line about a request,
 	// from the context that Middleware gave the request. It may be nil.
@@ -25,9 +24,8 @@ func (s *Server) Instrument(instruments ...Instrument) {
 	s.instruments = append(s.instruments, instruments...)
 }
 
-// Probe marks routes that machines call all the time, such as "/metrics". Their
-// requests are logged at debug only, and don't count as use of the server. It must
-// not be called after Start.
+// Probe marks routes that monitoring calls all the time, such as "/metrics". Their requests are
+// logged at debug level only, and don't change idle_time. It must not be called after Start.
 func (s *Server) Probe(routes ...string) {
 	for _, route := range routes {
 		s.probes[route] = true
@@ -38,8 +36,8 @@ func (s *Server) Probe(routes ...string) {
 // /health, /ready or /server_info.
 func (s *Server) IsProbe(route string) bool { return s.probes[route] }
 
-// instrument is the outermost middleware. Echo asks it anew for each request,
-// so that instruments may be added after the server was made.
+// instrument runs the instruments' middleware. Echo calls it for each request, so instruments
+// may be added after New.
 func (s *Server) instrument(next echo.HandlerFunc) echo.HandlerFunc {
 	for i := len(s.instruments) - 1; i >= 0; i-- {
 		if middleware := s.instruments[i].Middleware; middleware != nil {
@@ -49,7 +47,7 @@ func (s *Server) instrument(next echo.HandlerFunc) echo.HandlerFunc {
 	return next
 }
 
-// logFields is what the instruments have to say about a request.
+// logFields returns the log fields of all instruments.
 func (s *Server) logFields(ctx context.Context) []zap.Field {
 	var fields []zap.Field
 	for _, instrument := range s.instruments {

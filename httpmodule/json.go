@@ -13,9 +13,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// RawJSON is a response body of any JSON that is sent unchanged, byte for byte;
-// encoding/json would compact it. This holds only for a whole body: inside another
-// value it is compacted. Assemble larger bodies from parts with [RawArray].
+// RawJSON is JSON text. As a whole response body it is sent unchanged, byte for byte. Inside
+// another value, encoding/json compacts it: assemble a body from several texts with [RawArray].
 type RawJSON []byte
 
 // MarshalJSON returns the bytes.
@@ -62,10 +61,10 @@ func RawArray[T ~[]byte](items ...T) RawJSON {
 	return append(array, ']')
 }
 
-// encodeTo writes a value as JSON the way FastAPI does: compact, <, > and & as
-// they are, no newline at the end. It reports whether the value was encoded: an error
-// otherwise is the value's, and nothing was written. before, if not nil, is called
-// between the two.
+// encodeTo writes a value as JSON as FastAPI does: compact, without escapes for <, > and &, and
+// without a newline at the end. It reports whether the value could be encoded; if not, nothing
+// was written. before, if not nil, is called after the value was encoded and before it is
+// written.
 func encodeTo(w io.Writer, v any, before func()) (encoded bool, err error) {
 	if raw, ok := v.(interface{ bytes() []byte }); ok {
 		if before != nil {
@@ -79,14 +78,14 @@ func encodeTo(w io.Writer, v any, before func()) (encoded bool, err error) {
 	err = e.json.Encode(v)
 	encoded = e.encoded
 	e.to, e.before = nil, nil
-	if err == nil { // one that failed stays so
+	if err == nil { // a json.Encoder that has failed returns the same error forever
 		encoders.Put(e)
 	}
 	return encoded, err
 }
 
-// encoder is a json.Encoder to use again, and what that writes to: the value as a whole
-// and a newline, which is left out.
+// encoder is a json.Encoder and its io.Writer. json.Encoder calls Write once, with the whole value
+// and a newline; Write leaves the newline out.
 type encoder struct {
 	json    *json.Encoder
 	to      io.Writer
@@ -112,20 +111,20 @@ func (e *encoder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// jsonFormat is huma's view of JSON.
+// jsonFormat is huma's format for JSON.
 func jsonFormat() huma.Format {
 	return huma.Format{
 		Marshal: func(w io.Writer, v any) error {
 			body, ours := w.(*typedBody)
 			before := (func())(nil)
 			if ours {
-				before = body.complete
+				before = body.releaseSessions
 			}
 			encoded, err := encodeTo(w, v, before)
 			switch {
 			case err == nil || encoded:
-				// A failing write means that the client has gone: nothing that
-				// huma could do about it, and it would panic.
+				// If only the write has failed, the client has gone. The error is
+				// dropped, because huma would panic.
 				return nil
 			case !ours:
 				return err
@@ -138,8 +137,8 @@ func jsonFormat() huma.Format {
 	}
 }
 
-// echoJSON is Echo's view of JSON. It encodes before anything is sent, so
-// that a value that does not encode is an error and not half a response.
+// echoJSON is Echo's JSONSerializer. It encodes a value before it sends anything, so that a value
+// that can't be encoded is answered with an error and not with half a response.
 type echoJSON struct{}
 
 func (echoJSON) Serialize(c echo.Context, v any, indent string) error {
@@ -149,13 +148,13 @@ func (echoJSON) Serialize(c echo.Context, v any, indent string) error {
 	}
 	encoded, err := encodeTo(to, v, nil)
 	if err != nil && !encoded {
-		// Echo has set it for the response that is not to be.
+		// Echo has set it for the value that could not be encoded.
 		c.Response().Header().Del(echo.HeaderContentType)
 	}
 	return err
 }
 
-// indented writes JSON in lines.
+// indented indents the JSON that is written to it.
 type indented struct {
 	to     io.Writer
 	indent string
@@ -175,7 +174,7 @@ func (w indented) Write(p []byte) (int, error) {
 func (echoJSON) Deserialize(c echo.Context, v any) error {
 	body, err := readBody(c.Request())
 	if err != nil {
-		return echoError(bodyUnread(err))
+		return echoError(bodyReadFailed(err))
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return echoError(fromDecoding(io.EOF))
@@ -186,14 +185,14 @@ func (echoJSON) Deserialize(c echo.Context, v any) error {
 	return nil
 }
 
-// echoError is an error as Echo's binder passes it on: c.Bind returns it with the
-// status that the client is answered, and not as a 400 around it.
+// echoError wraps an error in an echo.HTTPError. Echo's c.Bind returns that unchanged; it would
+// wrap any other error in a 400.
 func echoError(e *HTTPError) error {
 	return &echo.HTTPError{Code: e.Status, Message: e.text(), Internal: e}
 }
 
-// sizedBody is a body of known length. Who copies it to memory sets that much aside at
-// once, instead of twice as much in growing.
+// sizedBody is a body of known length. When it is copied to a bytes.Buffer, the buffer gets that
+// size at once, and does not grow in steps.
 type sizedBody struct {
 	io.ReadCloser
 	length int64
@@ -209,16 +208,15 @@ func (b *sizedBody) WriteTo(w io.Writer) (int64, error) {
 	return buffer.ReadFrom(b.ReadCloser)
 }
 
-// announced bounds what is set aside for a body by the length that its client
-// announces.
-const announced = 64 << 10
+// maxPreallocated is the largest buffer that is allocated because of a Content-Length alone.
+const maxPreallocated = 64 << 10
 
-// readBody is io.ReadAll, for most bodies without growing. A body may be longer than its client
-// announced: middleware decompresses it.
+// readBody reads the whole body, as io.ReadAll does, but allocates a buffer of Content-Length
+// first. A body may be longer than that, if middleware decompresses it.
 func readBody(r *http.Request) ([]byte, error) {
 	size := int64(bytes.MinRead)
-	if r.ContentLength > 0 && r.ContentLength <= announced {
-		size = r.ContentLength + 1 // one more, in which the end is found
+	if r.ContentLength > 0 && r.ContentLength <= maxPreallocated {
+		size = r.ContentLength + 1 // one byte more, so that Read can return io.EOF
 	}
 	body := make([]byte, 0, size)
 	for {

@@ -23,7 +23,7 @@ var ErrStopping = errors.New("httpmodule: the server is stopping")
 // server's limit, [NoLimit] removes it. The same value works for plain routes, by
 // [Limits.Route], and for typed ones, by [Limits.Operation].
 type Limits struct {
-	// RequestTimeout replaces REQUEST_TIMEOUT: when the request's context ends.
+	// RequestTimeout replaces REQUEST_TIMEOUT: after this time the request's context ends.
 	RequestTimeout time.Duration
 	// ReadTimeout replaces READ_TIMEOUT: how long the client may take to send the
 	// body, from the end of the header.
@@ -54,9 +54,9 @@ func StreamLimits() Limits {
 // ends them. At a stop they have SHUTDOWN_TIMEOUT to end, like every request.
 func DownloadLimits() Limits { return Limits{RequestTimeout: NoLimit, WriteTimeout: NoLimit} }
 
-// Route gives a plain route these limits, for HEAD as for GET, and returns the route.
-// api is the one that the function of type [Routes] got. It panics when the route is
-// not on api's router, which [New] reports as an error.
+// Route gives a plain route these limits and returns the route. The limits of a GET route hold
+// for HEAD too. api is the argument of the function of type [Routes]. Route panics if the route
+// is not on api's router; [New] turns the panic into an error.
 //
 //	limits.Route(api, e.POST("/files", upload))
 func (l Limits) Route(api huma.API, route *echo.Route) *echo.Route {
@@ -65,10 +65,9 @@ func (l Limits) Route(api huma.API, route *echo.Route) *echo.Route {
 	return route
 }
 
-// Operation gives a typed operation these limits. Huma's functions take it among their
-// last arguments; with huma.Register, call it with the operation first. An
-// operation's own MaxBodyBytes and BodyReadTimeout serve as BodyLimit and ReadTimeout
-// when these are 0.
+// Operation gives a typed operation these limits. Pass it to huma's functions (huma.Get,
+// huma.Post …) as a last argument. Before huma.Register, call it with the operation. If
+// BodyLimit or ReadTimeout is 0, the operation's own MaxBodyBytes or BodyReadTimeout is used.
 //
 //	huma.Post(api, "/files", upload, limits.Operation)
 //
@@ -76,7 +75,7 @@ func (l Limits) Route(api huma.API, route *echo.Route) *echo.Route {
 // 5 seconds, where their Limits don't name BodyLimit and ReadTimeout.
 func (l Limits) Operation(op *huma.Operation) {
 	if l.BodyLimit != 0 {
-		op.MaxBodyBytes = -1 // huma's; ours comes first
+		op.MaxBodyBytes = -1 // turn huma's limit off
 	}
 	if l.ReadTimeout != 0 {
 		op.BodyReadTimeout = l.ReadTimeout
@@ -87,10 +86,10 @@ func (l Limits) Operation(op *huma.Operation) {
 	op.Metadata[limitsKey] = l
 }
 
-// limitsKey is where an operation keeps its limits until it is registered.
+// limitsKey is the key of the limits in an operation's Metadata, until it is registered.
 const limitsKey = "httpmodule.limits"
 
-// limitsOf are the limits of an operation.
+// limitsOf returns the limits of an operation.
 func limitsOf(op *huma.Operation) Limits {
 	limits, _ := op.Metadata[limitsKey].(Limits)
 	if limits.BodyLimit == 0 && op.MaxBodyBytes > 0 && op.MaxBodyBytes != humaMaxBodyBytes {
@@ -110,8 +109,8 @@ func limitsOf(op *huma.Operation) Limits {
 	return limits
 }
 
-// within puts the server's limits where a route has none of its own.
-func (l Limits) within(c Config) Limits {
+// withDefaults replaces limits that are 0 by the server's.
+func (l Limits) withDefaults(c Config) Limits {
 	if l.RequestTimeout == 0 {
 		l.RequestTimeout = c.RequestTimeout
 	}
@@ -121,8 +120,9 @@ func (l Limits) within(c Config) Limits {
 	return l
 }
 
-// answerBy is when a request that began at started must be answered, so that a quarter of its
-// write timeout is left to send the answer. It is zero for a request without a write timeout.
+// answerBy returns the time at which a request that began at started must be answered: a quarter
+// of its write timeout is left to send the answer. It is zero for a request without a write
+// timeout.
 func (l Limits) answerBy(c Config, started time.Time) time.Time {
 	timeout := l.WriteTimeout
 	if timeout == 0 {
@@ -134,7 +134,7 @@ func (l Limits) answerBy(c Config, started time.Time) time.Time {
 	return started.Add(timeout * 3 / 4)
 }
 
-// serverOf returns the server that an API is of.
+// serverOf returns the server that an API belongs to.
 func serverOf(api huma.API) *Server {
 	for {
 		group, ok := api.(*huma.Group)
@@ -145,12 +145,12 @@ func serverOf(api huma.API) *Server {
 	}
 	own, ok := api.Adapter().(*adapter)
 	if !ok {
-		panic("the API is none of httpmodule's: take the one that the function for routes gets")
+		panic("the API belongs to no httpmodule server: use the one that the Routes function gets")
 	}
 	return own.server
 }
 
-// keyOf finds the host that a route is on.
+// keyOf returns the key of a route, with the host that the route belongs to.
 func (s *Server) keyOf(route *echo.Route) routeKey {
 	routers := map[string]*echo.Router{"": s.echo.Router()}
 	for host, router := range s.echo.Routers() {
@@ -166,10 +166,10 @@ func (s *Server) keyOf(route *echo.Route) routeKey {
 	panic(fmt.Sprintf("the route %s %s is not on this server's router", route.Method, route.Path))
 }
 
-// limitsFor are the limits of the route that a request goes to.
+// limitsFor returns the limits of a request's route.
 func (s *Server) limitsFor(c echo.Context) Limits {
 	if len(s.limits) == 0 {
-		return Limits{}.within(s.config)
+		return Limits{}.withDefaults(s.config)
 	}
 	r := c.Request()
 	key := routeKey{method: r.Method, path: c.Path()}
@@ -181,14 +181,15 @@ func (s *Server) limitsFor(c echo.Context) Limits {
 		key.method = http.MethodGet
 		limits = s.limits[key]
 	}
-	return limits.within(s.config)
+	return limits.withDefaults(s.config)
 }
 
-// withLimits bounds a request's time: by the deadline of the request's own context, and by
-// another around ctx where that came too late or does not reach it. end ends what is
-// around it, and is nil for nothing.
-func (s *Server) withLimits(ctx context.Context, limits Limits, own *timed) (_ context.Context, end context.CancelFunc) {
-	if after := limits.RequestTimeout; after > 0 && !(own.within(after) && endsWith(ctx, own)) {
+// withLimits applies RequestTimeout and EndAtStop to a request's context. It sets the deadline on
+// own, the request's base context. It wraps ctx in another context with the deadline only if
+// somebody has called own.Done already, or if ctx does not inherit own's deadline. end cancels the
+// contexts that it has made; end is nil if it has made none.
+func (s *Server) withLimits(ctx context.Context, limits Limits, own *requestContext) (_ context.Context, end context.CancelFunc) {
+	if after := limits.RequestTimeout; after > 0 && !(own.setTimeout(after) && deadlineReaches(ctx, own)) {
 		ctx, end = context.WithTimeout(ctx, after)
 	}
 	if !limits.EndAtStop {
@@ -196,9 +197,9 @@ func (s *Server) withLimits(ctx context.Context, limits Limits, own *timed) (_ c
 	}
 	timer := end
 	within, cancel := context.WithCancelCause(ctx)
-	detach := context.AfterFunc(s.streams, func() { cancel(ErrStopping) })
+	unregister := context.AfterFunc(s.streams, func() { cancel(ErrStopping) })
 	return within, func() {
-		detach()
+		unregister()
 		cancel(nil)
 		if timer != nil {
 			timer()
@@ -206,27 +207,27 @@ func (s *Server) withLimits(ctx context.Context, limits Limits, own *timed) (_ c
 	}
 }
 
-// endsWith reports whether ctx has the deadline of own, or an earlier one. Middleware may
-// have put a context into the request that has none.
-func endsWith(ctx context.Context, own *timed) bool {
+// deadlineReaches reports whether ctx has the deadline of own, or an earlier one. Middleware may
+// have replaced the request's context by one without a deadline.
+func deadlineReaches(ctx context.Context, own *requestContext) bool {
 	at, ok := ctx.Deadline()
 	wanted, _ := own.Deadline()
 	return ok && !at.After(wanted)
 }
 
-// limitConnection puts a route's own times on the connection, which net/http takes away
-// with the next request. A response without a connection has none.
+// limitConnection sets the route's read and write deadlines on the connection. net/http resets
+// them for the next request. Errors are ignored: a test's response has no connection.
 func limitConnection(w http.ResponseWriter, limits Limits) {
 	connection := http.NewResponseController(w)
 	if limits.ReadTimeout != 0 {
-		_ = connection.SetReadDeadline(deadline(limits.ReadTimeout))
+		_ = connection.SetReadDeadline(deadlineAfter(limits.ReadTimeout))
 	}
 	if limits.WriteTimeout != 0 {
-		_ = connection.SetWriteDeadline(deadline(limits.WriteTimeout))
+		_ = connection.SetWriteDeadline(deadlineAfter(limits.WriteTimeout))
 	}
 }
 
-func deadline(after time.Duration) time.Time {
+func deadlineAfter(after time.Duration) time.Time {
 	if after < 0 {
 		return time.Time{}
 	}

@@ -9,19 +9,18 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Module adds a running [Server] to an fx application. It needs a [Config], a
-// *zap.Logger and a *dbmodule.Database in the graph, takes an [Info] if there
-// is one, the routes of [AsRoutes], the rows of [AsErrorMappings], the checks of
-// [AsReadyCheck] and, for /ready, the databases of dbmodule.Named.
+// Module adds a running [Server] to an fx application. It needs a [Config], a *zap.Logger and a
+// *dbmodule.Database in the graph. It uses an [Info] if there is one, the routes of [AsRoutes],
+// the rows of [AsErrorMappings], the checks of [AsReadyCheck] and, for /ready, the databases of
+// dbmodule.Named.
 //
-// The application's start listens, after the database is connected; its stop
-// drains the server before the database closes, whatever the order of the
-// modules. Requests that had to be cut off are logged and don't make the stop fail.
-// If serving fails in between, the application shuts down with exit code 1.
+// When the application starts, the server listens after the database has connected. When the
+// application stops, the server drains before the database closes. The order of the modules does
+// not matter. Requests that had to be cut off are logged, and don't make the stop fail. If serving
+// fails, the application shuts down with exit code 1.
 //
-// fx grants all stop hooks together 15s unless told otherwise: give the
-// application fx.StopTimeout(cfg.StopTimeout() + some seconds), or draining
-// is cut short.
+// fx gives all stop hooks together 15 s by default. Set fx.StopTimeout to cfg.StopTimeout() and
+// some seconds more, or draining is cut short.
 var Module = fx.Module("httpmodule", fx.Provide(newServer), fx.Invoke(func(*Server) {}))
 
 type params struct {
@@ -40,8 +39,8 @@ type params struct {
 	Databases []dbmodule.NamedDatabase `group:"dbmodule.databases"`
 }
 
-// newServer makes a server and ties it to the application's life cycle. As it
-// takes the database, the database's hooks stand before the server's.
+// newServer makes a server and appends its hooks to the application's life cycle. Its parameters
+// include the database, so fx has appended the database's hooks before the server's.
 func newServer(p params) (*Server, error) {
 	s, err := New(p.Config, p.Info, p.Log, p.Database, p.Routes...)
 	if err != nil {
@@ -61,8 +60,8 @@ func newServer(p params) (*Server, error) {
 	return s, nil
 }
 
-// stopWithApplication is Stop, for which a client that is stuck is no failure of the
-// application: the log says it.
+// stopWithApplication calls Stop. It logs requests that were cut off, and returns no error for
+// them: a client that hangs does not make the application's stop fail.
 func (s *Server) stopWithApplication(ctx context.Context) error {
 	err := s.Stop(ctx)
 	cut, only := err.(*CutOffError) //nolint:errorlint // joined with another it is a failure
@@ -73,7 +72,7 @@ func (s *Server) stopWithApplication(ctx context.Context) error {
 	return nil
 }
 
-// watch ends the application when serving fails.
+// watch shuts the application down if serving fails.
 func (s *Server) watch(shutdowner fx.Shutdowner) {
 	<-s.running.done
 	select {

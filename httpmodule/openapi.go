@@ -20,7 +20,7 @@ const (
 // newDocument begins the OpenAPI document.
 func (s *Server) newDocument() *huma.OpenAPI {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	// What huma documents as its error is ours.
+	// Where huma documents its own error model, the document has this package's.
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[errorModel]())
 	return &huma.OpenAPI{
 		OpenAPI: "3.1.0",
@@ -37,8 +37,8 @@ func (s *Server) newDocument() *huma.OpenAPI {
 	}
 }
 
-// documentErrors adds the responses of op.Errors where huma has not, since the operation is of a
-// plain route, corrects the media type of those that it has, and gives each an example.
+// documentErrors documents the responses of op.Errors. For the operation of a plain route huma has
+// not added them. It also corrects the media type of error responses, and adds examples.
 func documentErrors(document *huma.OpenAPI, op *huma.Operation) {
 	const theirs, ours = "application/problem+json", "application/json"
 	schema := document.Components.Schemas.Schema(reflect.TypeFor[huma.ErrorModel](), true, "")
@@ -60,7 +60,7 @@ func documentErrors(document *huma.OpenAPI, op *huma.Operation) {
 	}
 }
 
-// errorExample is the body of an error with this status, "default" for any.
+// errorExample returns an example body of an error with this status. code may be "default".
 func errorExample(code string) any {
 	status, err := strconv.Atoi(code)
 	switch {
@@ -72,8 +72,9 @@ func errorExample(code string) any {
 	return map[string]string{"detail": http.StatusText(status)}
 }
 
-// documentParameters gives parameters the examples of their schemas: Swagger UI fills in no others.
-// And a list is no null, which no URL can say: Swagger UI would ask for JSON, and refuse it.
+// documentParameters copies the example of a parameter's schema to the parameter, because Swagger
+// UI fills in only that one. It makes list parameters not nullable, because a URL has no null and
+// Swagger UI would ask for JSON.
 func documentParameters(_ *huma.OpenAPI, op *huma.Operation) {
 	for _, p := range op.Parameters {
 		if p.Schema != nil && p.Schema.Type == huma.TypeArray {
@@ -103,8 +104,8 @@ func (detail) Schema(registry huma.Registry) *huma.Schema {
 	}
 }
 
-// leaveOutDefaults takes out of the schemas that objects may have more members: they may unless
-// a schema says otherwise, and Swagger UI makes an example of it, "additionalProp1".
+// leaveOutDefaults removes additionalProperties: true from the schemas. It is the default, and
+// Swagger UI would show it as an example member, "additionalProp1".
 func leaveOutDefaults(registry huma.Registry) {
 	for _, schema := range registry.Map() {
 		leaveOutDefault(schema)
@@ -129,8 +130,8 @@ func leaveOutDefault(schema *huma.Schema) {
 	}
 }
 
-// OpenAPI returns the OpenAPI 3.1 document as JSON. The first call, or the
-// first request for /openapi.json, fixes it.
+// OpenAPI returns the OpenAPI 3.1 document as JSON. It is encoded once, by Start or by the first
+// call: later operations are not in it.
 func (s *Server) OpenAPI() ([]byte, error) { return s.document() }
 
 func (s *Server) encodeDocument() ([]byte, error) {

@@ -12,9 +12,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// begin makes what this package knows of a request, and puts it around the response
-// and into the request's context, before anything of Echo's runs.
-func (s *Server) begin(w http.ResponseWriter, sent *http.Request) *request {
+// newRequest makes the request: its context becomes the http.Request's, and its response wraps w.
+// It runs before Echo.
+func (s *Server) newRequest(w http.ResponseWriter, sent *http.Request) *request {
 	sent = withoutKeyInURL(sent)
 	ctx := sent.Context()
 	r := &request{
@@ -25,11 +25,11 @@ func (s *Server) begin(w http.ResponseWriter, sent *http.Request) *request {
 		started: time.Now(),
 		share:   share{budget: s.budget},
 	}
-	r.timed.Context = dbmodule.ReadYourWrites(ctx, writeTokenOf(sent))
-	r.Context = &r.timed
+	r.base.Context = dbmodule.ReadYourWrites(ctx, writeTokenOf(sent))
+	r.Context = &r.base
 	r.work.init(sent.Method, s.log, r)
 	r.idSent[0] = r.id
-	sent.Header[canonicalRequestID] = r.idSent[:] // Echo's middleware.RequestID takes it from there
+	sent.Header[canonicalRequestID] = r.idSent[:] // Echo's middleware.RequestID uses the request's header
 	r.http = sent.WithContext(r)
 
 	header := w.Header()
@@ -46,25 +46,25 @@ func (s *Server) begin(w http.ResponseWriter, sent *http.Request) *request {
 	return r
 }
 
-// enter is the outermost middleware, before routing: recovery and access log for all
-// that the program adds, [echo.Echo.Pre] included.
+// enter is the outermost middleware. It runs before routing and before the program's own middleware
+// of [echo.Echo.Pre]. It recovers panics, ends the unit of work and writes the access log.
 func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := requestOf(c.Request().Context())
 		if r == nil || r.server != s || r.response.echo != nil {
-			// The router was called without the server.
-			r = s.begin(c.Response().Writer, c.Request())
+			// Somebody called Echo directly, and not the server.
+			r = s.newRequest(c.Response().Writer, c.Request())
 			c.SetRequest(r.http)
 			c.Response().Writer = &r.response
 		}
 		r.response.echo = c.Response()
-		// In a defer: a handler may abort the connection by a panic.
+		// Deferred, because a handler may panic with http.ErrAbortHandler.
 		defer func() {
-			r.timed.end() // ends rows that were not closed
+			r.base.end() // ends rows that were not closed
 			r.work.end()
-			r.share.giveBack()
-			r.uploads.note(c.Request())
-			if err := r.uploads.end(); err != nil {
+			r.share.releaseAll()
+			r.uploads.track(c.Request())
+			if err := r.uploads.removeAll(); err != nil {
 				s.log.Warn("temporary files of an upload were not removed", append(r.fields(), zap.Error(err))...)
 			}
 			s.logAccess(c, r, &r.response, r.started)
@@ -81,10 +81,10 @@ func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// conclude answers what came out of the middleware inside, if that is an error, and completes the response.
+// conclude answers err, if it is not nil, and completes the response.
 func (s *Server) conclude(c echo.Context, r *request, err error) {
 	if own := c.Response(); err != nil && !r.response.wrote && (own.Committed || own != r.response.echo) {
-		// The handler, or an error handler, wrote to middleware that has ended without sending it.
+		// The handler, or an error handler, wrote to a writer of middleware, which has not sent it.
 		r.response.echo = echo.NewResponse(&r.response, s.echo)
 		c.SetResponse(r.response.echo)
 	}
@@ -94,9 +94,9 @@ func (s *Server) conclude(c echo.Context, r *request, err error) {
 	r.response.finish()
 }
 
-// pipeline is what every request passes once its route is known, whether there is one
-// or not, before the program's own middleware: limits, deadline, key and body. It
-// answers errors itself, so that instruments around it see the answer.
+// pipeline runs for every request after routing, also if no route matches, and before the
+// program's own middleware. It applies limits and deadline, and checks key and body. It answers
+// errors itself, so that instruments see the status.
 func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := requestOf(c.Request().Context())
@@ -109,13 +109,13 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		limits := s.limitsFor(c)
 		limitConnection(r.response.ResponseWriter, limits)
-		ctx, end := s.withLimits(c.Request().Context(), limits, &r.timed)
+		ctx, end := s.withLimits(c.Request().Context(), limits, &r.base)
 		if end != nil {
 			defer end()
 			c.SetRequest(c.Request().WithContext(ctx))
 		}
 		r.share.answerBy = limits.answerBy(s.config, r.started)
-		r.route(ctx, limits, s.logFields(ctx))
+		r.routed, r.limits, r.instrumented = ctx, limits, s.logFields(ctx)
 		err := guarded(func(c echo.Context) error {
 			if answered, err := s.admit(c, r); answered || err != nil {
 				return err
@@ -127,14 +127,13 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// admit is what a request passes between this package's own work and the program's. It
-// reports true when it has answered.
+// admit applies CORS, checks the key and limits the body. It reports whether it has answered.
 func (s *Server) admit(c echo.Context, r *request) (answered bool, err error) {
 	if answered, err := s.cors(c); answered || err != nil {
 		return answered, err
 	}
-	// The program's own middleware may answer browsers' questions about CORS, which
-	// come without a key. None of them reaches a handler: see lastCheck.
+	// A preflight has no key, and the program's own CORS middleware may answer it. If no
+	// middleware does, lastCheck asks for the key before a handler runs.
 	if !isPreflight(c.Request()) {
 		if err := s.authenticate(c); err != nil {
 			return false, err
@@ -147,9 +146,9 @@ func (s *Server) admit(c echo.Context, r *request) (answered bool, err error) {
 	return false, nil
 }
 
-// lastCheck is the innermost of the middleware for all routes. By now the program's own
-// has said which origins it allows. An error or a panic that comes out of the route without
-// an answer has failed the unit of work, whatever that middleware makes of it.
+// lastCheck is the innermost middleware of all routes. It checks the origin, because the program's
+// own middleware has set its CORS headers by now. If the route returns an error or panics before
+// there is an answer, it makes the unit of work roll back, whatever outer middleware answers.
 func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		if isPreflight(c.Request()) {
@@ -161,7 +160,7 @@ func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		r := requestOf(c.Request().Context())
-		if r == nil { // middleware has put a request in its place that has nothing of it
+		if r == nil { // middleware has replaced the request by one with another context
 			return next(c)
 		}
 		returned := false
@@ -169,10 +168,10 @@ func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
 			if (!returned || err != nil) && !c.Response().Committed {
 				r.work.fail()
 			}
-			// Middleware may take back the request that it made. One of another is there if this handler
-			// was left behind by its request, and c is in use again.
+			// c may belong to another request by now, if this handler outlived its own: Echo
+			// reuses contexts.
 			if requestOf(c.Request().Context()) == r {
-				r.uploads.note(c.Request())
+				r.uploads.track(c.Request())
 			}
 		}()
 		err = next(c)
@@ -181,8 +180,8 @@ func (s *Server) lastCheck(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// guarded turns a panic into an error. http.ErrAbortHandler is no accident
-// but the way to abort a response, and goes on.
+// guarded turns a panic into an error. It does not recover http.ErrAbortHandler, by which a
+// handler aborts the response.
 func guarded(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer func() {
 		cause := recover()

@@ -17,12 +17,12 @@ import (
 // ReadyCheck is an additional check of /ready, for example of another server without which
 // requests fail. Clients that call /ready need no key.
 type ReadyCheck struct {
-	// Name names the check in the answer and in the log, such as "search". Anybody may
-	// read it.
+	// Name is the check's name in the answer and in the log, such as "search". Clients without
+	// a key see it.
 	Name string
-	// Check returns nil while requests would succeed. Its error goes only to the log. It
-	// is called at most once a second, by one goroutine at a time, and
-	// has 2 seconds: a check that takes longer has failed, and must end with its context.
+	// Check returns nil while requests would succeed. Its error goes only to the log. It is
+	// called at most once a second, by one goroutine at a time. Its context ends after 2
+	// seconds; a check that takes longer has failed.
 	Check func(ctx context.Context) error
 }
 
@@ -35,30 +35,30 @@ func AsReadyCheck(constructor any) fx.Option {
 // CheckReady adds checks to /ready. It is called before [Server.Start].
 func (s *Server) CheckReady(checks ...ReadyCheck) {
 	for _, check := range checks {
-		s.checks = append(s.checks, &checkedState{ReadyCheck: check})
+		s.checks = append(s.checks, &cachedCheck{ReadyCheck: check})
 	}
-	// fx gives them in any order.
-	slices.SortStableFunc(s.checks, func(a, b *checkedState) int { return strings.Compare(a.Name, b.Name) })
+	// fx provides value groups in random order.
+	slices.SortStableFunc(s.checks, func(a, b *cachedCheck) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // AddDatabases makes /ready check these databases, besides the server's own. Call it before
 // [Server.Start]; the caller closes the databases.
 func (s *Server) AddDatabases(databases ...dbmodule.NamedDatabase) {
 	for _, one := range databases {
-		s.databases = append(s.databases, &namedProbe{NamedDatabase: one})
+		s.databases = append(s.databases, &namedDatabaseCheck{NamedDatabase: one})
 	}
 }
 
-// checkedState is a check with its last answer.
-type checkedState struct {
+// cachedCheck is a check with its last result, which is reused for readyMaxAge.
+type cachedCheck struct {
 	ReadyCheck
 	mu    sync.Mutex
 	asked time.Time
 	err   error
 }
 
-// ask returns what is wrong, in words for anyone, "" for nothing.
-func (c *checkedState) ask(ctx context.Context, log *zap.Logger) string {
+// ask returns the reason why the check fails, or "". Anybody may read it.
+func (c *cachedCheck) ask(ctx context.Context, log *zap.Logger) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Since(c.asked) >= readyMaxAge {
@@ -75,8 +75,8 @@ func (c *checkedState) ask(ctx context.Context, log *zap.Logger) string {
 	return ""
 }
 
-// check waits no longer than ctx lasts, whatever the check does.
-func (c *checkedState) check(ctx context.Context) error {
+// check runs the check, and returns when ctx ends even if the check does not.
+func (c *cachedCheck) check(ctx context.Context) error {
 	answered := make(chan error, 1)
 	go func() {
 		defer func() {
@@ -94,44 +94,39 @@ func (c *checkedState) check(ctx context.Context) error {
 	}
 }
 
-// namedProbe is another database of the program, with its last answer.
-type namedProbe struct {
+// namedDatabaseCheck is another database of the program, and its check.
+type namedDatabaseCheck struct {
 	dbmodule.NamedDatabase
-	probe probe
+	check databaseCheck
 }
 
-// others asks all but the server's own database, beside each other.
-func (s *Server) others(ctx context.Context) (databases map[string]databaseReadiness, reasons []string) {
-	told := make([][]string, len(s.databases)+len(s.checks))
+// checkOthers runs all checks except that of the server's own database, concurrently.
+func (s *Server) checkOthers(ctx context.Context) (databases map[string]databaseReadiness, reasons []string) {
+	failures := make([][]string, len(s.databases)+len(s.checks))
 	states := make([]databaseReadiness, len(s.databases))
 	var wg sync.WaitGroup
 	for i, one := range s.databases {
 		wg.Go(func() {
-			schema, wrong := one.probe.ask(ctx, one.Database, s.log.With(zap.String("database", one.Name)))
+			schema, wrong := one.check.ask(ctx, one.Database, s.log.With(zap.String("database", one.Name)))
 			states[i] = readinessOf(one.Database, schema, schema != nil)
 			for _, text := range wrong {
-				told[i] = append(told[i], "database "+one.Name+": "+text)
+				failures[i] = append(failures[i], "database "+one.Name+": "+text)
 			}
 		})
 	}
 	for i, check := range s.checks {
 		wg.Go(func() {
 			if wrong := check.ask(ctx, s.log); wrong != "" {
-				told[len(s.databases)+i] = []string{wrong}
+				failures[len(s.databases)+i] = []string{wrong}
 			}
 		})
 	}
 	wg.Wait()
-	for _, one := range told {
-		reasons = append(reasons, one...)
-	}
+	databases = make(map[string]databaseReadiness, len(states))
 	for i, one := range s.databases {
-		if databases == nil {
-			databases = make(map[string]databaseReadiness, len(states))
-		}
 		databases[one.Name] = states[i]
 	}
-	return databases, reasons
+	return databases, slices.Concat(failures...)
 }
 
 func readinessOf(db *dbmodule.Database, schema *dbmodule.SchemaState, writes bool) databaseReadiness {
@@ -140,5 +135,5 @@ func readinessOf(db *dbmodule.Database, schema *dbmodule.SchemaState, writes boo
 	}
 }
 
-// notReady is the text of an answer that says no.
+// notReady is the text of an answer with reasons.
 func notReady(reasons []string) string { return "Not ready: " + strings.Join(reasons, "; ") }

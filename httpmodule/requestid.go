@@ -7,11 +7,11 @@ import (
 
 const headerRequestID = "X-Request-ID"
 
-// canonicalRequestID is how http.Header files it.
+// canonicalRequestID is the same name in the form of http.CanonicalHeaderKey.
 const canonicalRequestID = "X-Request-Id"
 
-// maxRequestID bounds the identifiers that are taken over from clients: they
-// end up in every log line of the request.
+// maxRequestID is the longest identifier that is accepted from a client: every log line of the
+// request contains it.
 const maxRequestID = 128
 
 // RequestID returns the identifier of the request that ctx belongs to: the
@@ -24,7 +24,7 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// first returns the first of a header's values, "" for none.
+// first returns the first of a header's values, or "".
 func first(values []string) string {
 	if len(values) == 0 {
 		return ""
@@ -32,7 +32,7 @@ func first(values []string) string {
 	return values[0]
 }
 
-// requestID takes over the client's identifier or makes one.
+// requestID returns the client's identifier if it is acceptable, or else a new one.
 func requestID(sent string) string {
 	if sent == "" || len(sent) > maxRequestID {
 		return rand.Text()

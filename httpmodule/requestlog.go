@@ -8,15 +8,15 @@ import (
 	"go.uber.org/zap"
 )
 
-// mostSessions bounds how many sessions a line of the log names.
-const mostSessions = 8
+// maxLoggedSessions is how many sessions a log line names, at most.
+const maxLoggedSessions = 8
 
 // sessionsUsed are the numbers of the sessions that a request used: its own and
 // those of units of work that its handler began.
 type sessionsUsed struct {
 	mu  sync.Mutex
 	ids []uint64
-	// one is where the first has its place: most requests use no other.
+	// one is the array behind ids while there is one: most requests use no second session.
 	one [1]uint64
 }
 
@@ -26,12 +26,12 @@ func (u *sessionsUsed) add(id uint64) {
 	if u.ids == nil {
 		u.ids = u.one[:0]
 	}
-	if len(u.ids) < mostSessions && !slices.Contains(u.ids, id) {
+	if len(u.ids) < maxLoggedSessions && !slices.Contains(u.ids, id) {
 		u.ids = append(u.ids, id)
 	}
 }
 
-// fields names them in the log.
+// fields returns the log field that names the sessions.
 func (u *sessionsUsed) fields() []zap.Field {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -45,8 +45,8 @@ func (u *sessionsUsed) fields() []zap.Field {
 	}
 }
 
-// identity is what tells in the log which request a line is about: its id, and
-// who asks, and what instruments add, such as a trace's id.
+// identity returns the log fields that identify the request: its id, its key's name, and the
+// fields of instruments, such as a trace's id.
 func (r *request) identity() []zap.Field {
 	fields := make([]zap.Field, 0, 4)
 	fields = append(fields, zap.String("request_id", r.id))
@@ -56,7 +56,8 @@ func (r *request) identity() []zap.Field {
 	return append(fields, r.instrumented...)
 }
 
-// LogFields makes a request the [dbmodule.Scope] of its statements.
+// LogFields implements [dbmodule.Scope]: the statement log adds these fields to each statement of
+// the request.
 func (r *request) LogFields() []zap.Field {
 	if r.outer == nil {
 		return r.identity()
@@ -64,7 +65,7 @@ func (r *request) LogFields() []zap.Field {
 	return slices.Concat(r.outer.LogFields(), r.identity())
 }
 
-// SessionUsed is the other half of that.
+// SessionUsed implements [dbmodule.Scope]: it remembers a session that the request has used.
 func (r *request) SessionUsed(session uint64) {
 	r.sessions.add(session)
 	if r.outer != nil {
@@ -72,7 +73,7 @@ func (r *request) SessionUsed(session uint64) {
 	}
 }
 
-// fields is identity with the sessions that were used so far.
+// fields returns identity and the sessions that were used so far.
 func (r *request) fields() []zap.Field { return append(r.identity(), r.sessions.fields()...) }
 
 // requestFields are the fields of the request that ctx belongs to.

@@ -16,46 +16,45 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// errReplaced is what a handler gets from writing a response that has been
-// replaced, because the request's unit of work could not be stored.
+// errReplaced is the error of a write to a response that was replaced by an error, because the
+// request's unit of work could not be committed.
 var errReplaced = errors.New("httpmodule: write response: replaced by an error, because nothing could be stored")
 
-// request is what this package knows of one request. It is its context too,
-// which saves one for each thing that is to be found there.
+// request is the state of one request. It is also the request's context: this saves one context
+// with a value for each thing that Value finds.
 type request struct {
-	context.Context // timed
+	context.Context // &base
 
 	server *Server
 	id     string
-	// idHeader and idSent are the identifier as the headers of response and request
-	// want it, which anybody may write into.
+	// idHeader and idSent hold the identifier as the headers of the response and of the request
+	// need it. There are two, because a handler may change a header's slice in place.
 	idHeader, idSent [1]string
-	// nosniff and noStore are other headers' values, see setDefaults.
+	// nosniff and noStore hold values of headers: see setDefaults.
 	nosniff, noStore [1]string
 	http             *http.Request
-	// outer is the scope of the context that it came with, nil for none.
+	// outer is the scope of the context that the http.Request came with, or nil.
 	outer dbmodule.Scope
-	// listened says that it came over this server's own socket.
+	// listened says that the request came over this server's own listener, and not by ServeHTTP.
 	listened bool
-	// pattern is the route's, as Echo has it, and keyName what the gate calls the key.
+	// pattern is the route in Echo's notation, and keyName the gate's name of the key.
 	pattern, keyName string
 	started          time.Time
-	// routed is the context once the route is known, nil until then: with the
-	// deadline, and with what instruments and middleware have put into it.
+	// routed is the context after routing, with the deadline and the values of instruments. It
+	// is nil before.
 	routed context.Context
-	// timed ends the request's context.
-	timed  timed
+	// base is the context that ends with the request.
+	base   requestContext
 	limits Limits
-	// share is its part of the server's memory for bodies and answers.
+	// share is the memory that the request has reserved.
 	share    share
 	work     unitOfWork
 	response response
-	// instrumented is what instruments add to the log, failure the error that
-	// was answered.
+	// instrumented are the log fields of instruments, failure the error that was answered.
 	instrumented []zap.Field
 	sessions     sessionsUsed
 	failure      *HTTPError
-	// body is the request's body without a limit.
+	// body is the request's body without the limit of limitBody.
 	body    io.Reader
 	uploads uploads
 }
@@ -64,8 +63,7 @@ type requestKey struct{}
 
 var _ dbmodule.Scope = (*request)(nil)
 
-// Value returns the request itself, as what it is to this package and to
-// dbmodule.
+// Value returns the request for the keys of this package and of dbmodule's scope.
 func (r *request) Value(key any) any {
 	switch key.(type) {
 	case requestKey, dbmodule.ScopeKey:
@@ -76,20 +74,16 @@ func (r *request) Value(key any) any {
 	return r.Context.Value(key)
 }
 
-// route notes what is known once the route is.
-func (r *request) route(ctx context.Context, limits Limits, instrumented []zap.Field) {
-	r.routed, r.limits, r.instrumented = ctx, limits, instrumented
-}
-
-// working is the context for what the request does in the end.
-func (r *request) working() context.Context {
+// workContext returns the context for the COMMIT and for the error's answer. It is not a handler's
+// own context, which may have ended.
+func (r *request) workContext() context.Context {
 	if r.routed != nil {
 		return r.routed
 	}
 	return r
 }
 
-// String names the request in errors about who has the database's connections.
+// String names the request in the errors of a full pool, which list the holders of connections.
 func (r *request) String() string {
 	return "the request " + r.id + " to " + r.http.Method + " " + r.http.URL.Path
 }
@@ -100,15 +94,16 @@ func requestOf(ctx context.Context) *request {
 	return r
 }
 
-// response stands between Echo's response and net/http's. Before the first
-// byte leaves it settles the request's unit of work, and sends the error
-// instead when that fails. It also counts for the access log.
+// response wraps net/http's response. Before it sends the first byte, it settles the request's
+// unit of work: it commits or rolls back. If the COMMIT fails, it sends the error instead of the
+// handler's response. It also counts bytes for the access log.
 type response struct {
 	http.ResponseWriter
 
 	request *request
 	echo    *echo.Response
-	// baseline is the header before the handler touched it, nil if the request stores nothing.
+	// baseline is a copy of the header before the handler changed it. It is nil if the request
+	// can't write to the database.
 	baseline *headerCopy
 
 	wrote    bool
@@ -116,13 +111,13 @@ type response struct {
 	// head is nil unless the request is a HEAD.
 	head *headBody
 	gzip compression
-	// vary is the header's value, if it has no other.
+	// vary holds the value of the header Vary, if hold sets it.
 	vary   [1]string
 	status int
 	bytes  int64
 }
 
-// Unwrap serves http.ResponseController.
+// Unwrap implements what http.ResponseController needs.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader settles the unit of work, then sends the header.
@@ -131,7 +126,7 @@ func (w *response) WriteHeader(status int) {
 		return
 	}
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
-		w.ResponseWriter.WriteHeader(status) // not the response yet
+		w.ResponseWriter.WriteHeader(status) // informational: the response comes later
 		return
 	}
 	w.wrote = true
@@ -141,8 +136,9 @@ func (w *response) WriteHeader(status int) {
 	}
 }
 
-// setDefaults sets the headers of all responses that have no others of these names. That is
-// done last: a handler may also add to a header, as proxies do with those of their answers.
+// setDefaults sets the headers that every response has, unless the response has its own values for
+// them. It runs last, because a proxy's handler adds the headers of the proxied answer, and would
+// add second values.
 func (w *response) setDefaults() {
 	header, r := w.Header(), w.request
 	if _, set := header["X-Content-Type-Options"]; !set {
@@ -153,12 +149,12 @@ func (w *response) setDefaults() {
 		r.noStore[0] = "no-store"
 		header["Cache-Control"] = r.noStore[:]
 	}
-	if ids := header[canonicalRequestID]; len(ids) > 1 { // a proxy adds that of its answer: the log has ours
+	if ids := header[canonicalRequestID]; len(ids) > 1 { // a proxied answer has added its own: the log has the first
 		header[canonicalRequestID] = ids[:1]
 	}
 }
 
-// send sends the header; it is where every status but an implicit 200 goes.
+// send sends the header, or holds it back for HEAD or compression.
 func (w *response) send(status int) {
 	w.setDefaults()
 	if status >= 400 {
@@ -176,7 +172,7 @@ func (w *response) send(status int) {
 // write sends part of a body.
 func (w *response) write(b []byte) (int, error) {
 	if w.head != nil {
-		w.head.see(b, w.Header())
+		w.head.count(b, w.Header())
 		return len(b), nil
 	}
 	n, err := w.writeBody(b)
@@ -188,7 +184,7 @@ func (w *response) writeBody(b []byte) (int, error) {
 	switch {
 	case w.gzip.writer != nil:
 		return w.gzip.writer.Write(b)
-	case w.gzip.held != 0:
+	case w.gzip.heldStatus != 0:
 		return w.writeHeld(b)
 	default:
 		return w.ResponseWriter.Write(b)
@@ -209,7 +205,7 @@ func (w *response) Write(b []byte) (int, error) {
 // FlushError sends what is buffered, the header first.
 func (w *response) FlushError() error {
 	if !w.wrote {
-		// Echo believes in the header only when it wrote it itself.
+		// Echo's response is committed only if it wrote the header itself.
 		w.echo.WriteHeader(w.echo.Status)
 	}
 	w.sendHead(true)
@@ -239,13 +235,13 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err == nil {
 		w.echo.Committed = true
 	} else {
-		w.wrote = false // an error can still be answered
+		w.wrote = false // an error can still be sent
 	}
 	return conn, rw, err
 }
 
-// keepHeader notes what stays of the header when an error replaces the handler's
-// response. That only happens where there is something to store.
+// keepHeader copies the header. settle restores the copy when an error replaces the handler's
+// response. A read-only request has no COMMIT that could fail, and needs no copy.
 func (w *response) keepHeader() {
 	if w.request.work.readOnly {
 		return
@@ -256,12 +252,12 @@ func (w *response) keepHeader() {
 	w.baseline.take(w.Header())
 }
 
-// finish settles the unit of work of a handler that wrote nothing; net/http
-// then answers an empty 200. The answer to HEAD is sent.
+// finish completes the response. If the handler wrote nothing, it settles the unit of work, and
+// net/http sends an empty 200. It sends the header of HEAD and the rest of a compressed body.
 func (w *response) finish() {
 	if !w.wrote {
 		w.wrote = true
-		w.echo.Committed = true // an error that comes later comes too late
+		w.echo.Committed = true // a later error can't be answered
 		if w.settle(http.StatusOK) {
 			w.status = http.StatusOK
 			w.setDefaults()
@@ -274,13 +270,13 @@ func (w *response) finish() {
 	w.finishGzip()
 }
 
-// settle ends the unit of work. When it can't be stored, settle sends the
-// error and reports false.
+// settle commits or rolls back the unit of work. If that fails, it sends the error and reports
+// false.
 func (w *response) settle(status int) bool {
-	ctx := w.request.working()
+	ctx := w.request.workContext()
 	err := w.request.work.settle(ctx, status)
 	if err == nil {
-		w.request.tellWriteToken(w.Header())
+		w.request.setWriteToken(w.Header())
 		return true
 	}
 	answer := w.request.server.resolve(ctx, err)
@@ -299,7 +295,7 @@ func (w *response) settle(status int) bool {
 	return false
 }
 
-// replacement writes the error that takes a response's place.
+// replacement is the http.ResponseWriter for the error that replaces a response.
 type replacement struct{ *response }
 
 func (w *replacement) WriteHeader(status int) { w.send(status) }

@@ -5,19 +5,18 @@ import (
 	"errors"
 )
 
-// freeRead is how many bytes a read may bring into memory without counting: ordinary
-// reads must not wait for few large ones.
-const freeRead = 256 << 10
+// uncountedRead is how many bytes a read may keep without reserving memory, so that ordinary reads
+// do not wait for a few large ones.
+const uncountedRead = 256 << 10
 
-// Room is the memory of MEMORY_BUDGET that one read fills whose size is not known before,
-// for example a page of rows. Above 256 KiB, what is read counts. If there is no memory
-// left for all of it, the read keeps nothing, waits with nothing in memory, and is done
-// again when there is:
+// Room reserves memory of MEMORY_BUDGET for a read whose size is not known in advance, for example
+// a page of rows. The first 256 KiB are free. If there is not enough memory for all of it, the
+// read drops what it has kept, waits until there is enough, and starts again:
 //
 //	room := httpmodule.NewRoom(ctx)
 //	err := room.Read(ctx, func() error {
 //		notes = nil
-//		for rows.Next() { // rows of a query that is made here
+//		for rows.Next() { // run the query here, so that it runs again
 //			...
 //			if room.Add(len(note.Text)) {
 //				notes = append(notes, note)
@@ -26,31 +25,31 @@ const freeRead = 256 << 10
 //		return rows.Err()
 //	})
 //
-// What it holds is given back by Release, by the next Read, and when the request ends. A
-// nil Room, and one of a context that belongs to no request, has room for everything.
-// A Room is for one goroutine at a time.
+// Release, the next Read and the end of the request give the memory back. A nil Room, and a Room of
+// a context that belongs to no request, has no limit. A Room is for one goroutine at a time.
 type Room struct {
 	share   *share
 	patient bool
-	// counted is what the read has met so far, granted how much of it may be kept, and taken
-	// what the share has for that: less if the whole budget is less.
-	counted, granted, taken int64
-	full                    bool
+	// counted is how many bytes were added so far, granted how many of them may be kept, and
+	// reserved how many bytes the share holds for them: less if the whole budget is less.
+	counted, granted, reserved int64
+	full                       bool
 }
 
-// NewRoom makes a Room for the request of ctx, or for what [Detach] has detached from one.
+// NewRoom makes a Room for the request of ctx, or for the work that [Detach] has detached from one.
 func NewRoom(ctx context.Context) *Room { return &Room{share: shareOf(ctx)} }
 
-// NewPatientRoom is [NewRoom] for answers that have begun, as streams and downloads, which
-// can't be answered with 503 any more: Read waits for as long as its ctx lasts. On a route
-// with a WRITE_TIMEOUT it waits for three quarters of that.
+// NewPatientRoom is [NewRoom] for responses that have begun, such as streams and downloads: they
+// can't be answered with 503 any more. Its Read waits until its ctx ends or, on a route with a
+// WRITE_TIMEOUT, for three quarters of that.
 func NewPatientRoom(ctx context.Context) *Room { return &Room{share: shareOf(ctx), patient: true} }
 
-// Read calls read, which calls Add for each piece before it keeps it. If there is no room
-// for one, Read waits until there is room for all that were added, and calls read
-// again: read must begin anew each time, and hold no connection when it returns. Read
-// waits up to 10 seconds, for three quarters of WRITE_TIMEOUT, and until ctx ends; its error is then answered with 503 and
-// Retry-After. If read fails, its error is that of Read.
+// Read calls read, which calls Add for each piece before it keeps the piece. If Add reports that
+// there is no room, Read waits until there is room for everything that was added, and calls read
+// again. So read must start from the beginning each time, and hold no connection when it returns.
+// Read waits up to 10 seconds, three quarters of WRITE_TIMEOUT, or until ctx ends, whichever is
+// first; the server then answers its error with 503 and Retry-After. Read returns an error of read
+// unchanged.
 func (r *Room) Read(ctx context.Context, read func() error) error {
 	r.Release()
 	for {
@@ -63,9 +62,8 @@ func (r *Room) Read(ctx context.Context, read func() error) error {
 	}
 }
 
-// Add counts size bytes that the read is about to keep, and reports whether it may. If not,
-// the read drops what it has kept, goes on to Add what else there is, without keeping
-// any of it, and returns.
+// Add counts size bytes and reports whether the read may keep them. If not, the read drops what it
+// has kept, calls Add for the remaining pieces without keeping them, and returns nil.
 func (r *Room) Add(size int) bool {
 	if r == nil || r.share == nil {
 		return true
@@ -74,33 +72,33 @@ func (r *Room) Add(size int) bool {
 	if r.full {
 		return false
 	}
-	if r.counted <= max(freeRead, r.granted) {
+	if r.counted <= max(uncountedRead, r.granted) {
 		return true
 	}
-	taken, ok := r.share.tryTake(r.counted - r.granted)
+	added, ok := r.share.tryReserve(r.counted - r.granted)
 	if !ok {
 		r.giveBack()
 		r.full = true
 		return false
 	}
-	r.granted, r.taken = r.counted, r.taken+taken
+	r.granted, r.reserved = r.counted, r.reserved+added
 	return true
 }
 
-// await waits for room for all that was added.
+// await waits for memory for everything that was added.
 func (r *Room) await(ctx context.Context) (err error) {
 	wanted := r.counted
 	r.Release()
-	ctx, cancel := r.share.waits(ctx, r.patient)
+	ctx, cancel := r.share.waitContext(ctx, r.patient)
 	defer cancel()
-	if r.taken, err = r.share.await(ctx, wanted); err != nil {
+	if r.reserved, err = r.share.acquire(ctx, wanted); err != nil {
 		return noMemory(errors.Join(errNoMemory, err))
 	}
 	r.granted = wanted
 	return nil
 }
 
-// Release gives back what the Room holds, because what was read is no longer in memory.
+// Release gives the Room's memory back. Call it when what was read is no longer in use.
 func (r *Room) Release() {
 	if r != nil {
 		r.giveBack()
@@ -110,7 +108,7 @@ func (r *Room) Release() {
 
 func (r *Room) giveBack() {
 	if r.share != nil {
-		r.share.release(r.taken)
+		r.share.release(r.reserved)
 	}
-	r.granted, r.taken = 0, 0
+	r.granted, r.reserved = 0, 0
 }

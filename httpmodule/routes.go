@@ -10,25 +10,24 @@ import (
 	"go.uber.org/fx"
 )
 
-// Routes registers routes on a server: typed ones on api, plain Echo ones on
-// e. Both see the same middleware, errors and request session, and need the
-// server's key if it has one; a typed operation whose Security is an empty
-// list does not.
+// Routes registers routes on a server: typed ones on api, plain Echo ones on e. Both have the
+// same middleware, error answers and request sessions. If the server has a key, both need it,
+// except typed operations whose Security is an empty list and routes of [WithoutKey].
 //
-// A route that two functions register is an error of [New]: the same host, method and
-// path. So is a panic, by which huma reports a type that it can't describe. Your route
-// replaces a route of the server (/alive, /health, /ready, /server_info, /openapi.json,
-// /docs and the paths below it), and needs the key like any route: see [WithoutKey].
+// If two functions register the same route (host, method and path), [New] returns an error. If a
+// function panics, as huma does for a type that it can't describe, New returns an error too. Your
+// route replaces a route of the server (/alive, /health, /ready, /server_info, /openapi.json,
+// /docs and the paths below it), and then needs the key like any route.
 //
-// [echo.Echo.Pre] and Use add middleware around all routes; requests have their
-// [Session] in both. Middleware of Pre runs before the server checks the key, that of Use
-// after it. Add your own CORS middleware by one of them: origins that it
-// allows may write. In a group or at a route it comes too late for that.
+// [echo.Echo.Pre] and [echo.Echo.Use] add middleware to all routes; [Session] works in both.
+// Middleware of Pre runs before the server checks the key, middleware of Use after it. Add your
+// own CORS middleware with Pre or Use: pages of the origins that it allows may then write. The
+// CORS middleware of a group or of a single route runs too late for that.
 //
-// Responses have "Cache-Control: no-store" and "X-Content-Type-Options: nosniff" unless a
-// handler sets these headers to something else.
+// Responses have "Cache-Control: no-store" and "X-Content-Type-Options: nosniff" unless a handler
+// sets these headers.
 //
-// The route of GET also answers HEAD, without a body, unless there is a HEAD route.
+// A GET route also answers HEAD, without a body, unless there is a HEAD route.
 type Routes func(e *echo.Echo, api huma.API)
 
 // AsRoutes adds the routes that a constructor returns to the server. The
@@ -38,16 +37,15 @@ func AsRoutes(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(`group:"httpmodule.routes"`)))
 }
 
-// AsErrorMappings adds rows to the table of errors, before the built-in ones.
-// Rows of several calls have no particular order: let each error match
-// only one row.
+// AsErrorMappings adds rows to the error table, before the built-in rows. Rows of several calls
+// have no particular order, so each error should match only one of them.
 func AsErrorMappings(mappings ...ErrorMapping) fx.Option {
 	return fx.Supply(fx.Annotate(mappings, fx.ResultTags(`group:"httpmodule.errors,flatten"`)))
 }
 
-// register runs the routes' functions and finds collisions between them, which
-// Echo resolves silently in favour of the last. What one function registers twice is
-// its own affair, as in Echo.
+// register calls the functions that register routes. It returns an error if two of them register
+// the same route: Echo would silently use the last one. If one function registers a route twice,
+// the last one wins, as in Echo.
 func (s *Server) register(routes []Routes) (err error) {
 	const own = -1
 	by := own
@@ -56,7 +54,7 @@ func (s *Server) register(routes []Routes) (err error) {
 	var twice []error
 	s.echo.OnAddRouteHandler = func(host string, route echo.Route, handler echo.HandlerFunc, _ []echo.MiddlewareFunc) {
 		if isNotFound(handler) {
-			return // of a group with middleware, which Echo registers itself
+			return // Echo registers it for a group with middleware
 		}
 		key := routeKey{host: host, method: route.Method, path: route.Path}
 		owner, there := owners[key]
@@ -67,7 +65,7 @@ func (s *Server) register(routes []Routes) (err error) {
 			owners[key] = by
 			s.forget(key, operations[key.path])
 		case owner != by:
-			twice = append(twice, fmt.Errorf("%s is there twice, by two constructors of routes", key))
+			twice = append(twice, fmt.Errorf("two constructors register the route %s", key))
 		}
 	}
 	defer func() {
@@ -92,8 +90,8 @@ func (s *Server) register(routes []Routes) (err error) {
 	return nil
 }
 
-// forget removes what is said about a route of the server's own, because another takes
-// its place. A typed one stands in the document by now.
+// forget closes one of the server's own routes and removes it from the OpenAPI document, because
+// another route replaces it. A typed replacement is in the document already, and stays there.
 func (s *Server) forget(key routeKey, own *huma.Operation) {
 	delete(s.open, key.method+" "+key.path)
 	paths := s.api.OpenAPI().Paths
@@ -107,9 +105,9 @@ func (s *Server) forget(key routeKey, own *huma.Operation) {
 	}
 }
 
-// WithoutKey lets clients call a plain route without the server's key, for HEAD as for GET,
-// and returns the route. api is the one that the function of type [Routes] got. A typed
-// operation needs no key when its Security is an empty list.
+// WithoutKey lets clients call a plain route without the server's key, and returns the route. An
+// open GET route is open for HEAD too. api is the argument of the function of type [Routes]. A
+// typed operation needs no key if its Security is an empty list.
 //
 //	httpmodule.WithoutKey(api, e.GET("/health", health))
 func WithoutKey(api huma.API, route *echo.Route) *echo.Route {
@@ -117,7 +115,7 @@ func WithoutKey(api huma.API, route *echo.Route) *echo.Route {
 	return route
 }
 
-// routeKey is what one route must not share with another.
+// routeKey identifies a route. host is "" unless the route belongs to [echo.Echo.Host].
 type routeKey struct{ host, method, path string }
 
 func (k routeKey) String() string {
@@ -131,7 +129,7 @@ func (k routeKey) String() string {
 	return method + " " + k.host + k.path
 }
 
-// isNotFound tells Echo's handler of what is not there.
+// isNotFound reports whether a handler is echo.NotFoundHandler.
 func isNotFound(handler echo.HandlerFunc) bool {
 	return reflect.ValueOf(handler).Pointer() == reflect.ValueOf(echo.NotFoundHandler).Pointer()
 }

@@ -5,9 +5,8 @@ import (
 	"io"
 )
 
-// Secret is text that no print, log or encoding shows: each writes a mask
-// instead, or nothing when the secret is empty. Convert it with string(s) to
-// use it.
+// Secret is a text that is masked when it is printed, logged or encoded. An empty secret is printed
+// as "". Convert it with string(s) to use it.
 type Secret string
 
 const mask = "***"
@@ -26,7 +25,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 // MarshalText returns the mask; JSON, YAML and zap use it as well.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText takes the secret itself.
+// UnmarshalText sets the secret to text.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = Secret(text)
 	return nil

@@ -23,9 +23,9 @@ import (
 type Info struct {
 	// Title is "Server" when empty.
 	Title string
-	// Version is "0.0.0-dev" when empty: OpenHands' clients want x.y.z.
+	// Version is "0.0.0-dev" when empty: OpenHands' clients need the form x.y.z.
 	Version string
-	// Description is what the documentation begins with, in Markdown.
+	// Description is the first text of the documentation, in Markdown.
 	Description string
 	// Members are added to /server_info, and replace members of the same name.
 	Members map[string]any
@@ -47,35 +47,35 @@ type Server struct {
 	// instruments watch requests.
 	instruments []Instrument
 
-	// gate decides who is let in; nil lets everybody in.
+	// gate decides about keys; nil admits every request.
 	gate Gate
-	// open routes need no key, probes are quiet in the log and don't count as
-	// use; both by method and route, or route.
+	// open are the routes that need no key, by "METHOD /route". probes are the routes of
+	// [Server.Probe], by "/route".
 	open   map[string]bool
 	probes map[string]bool
 
 	// budget is the memory for bodies and answers.
 	budget *budget
-	// limits are those of routes that have their own.
+	// limits are the limits of routes that have their own.
 	limits map[routeKey]Limits
-	// crossOrigin looks at what browsers say of a request's page.
+	// crossOrigin checks the headers Origin and Sec-Fetch-Site.
 	crossOrigin http.CrossOriginProtection
-	// streams ends when requests that would not end by themselves have to.
+	// streams is the context that ends when requests with EndAtStop must end.
 	streams    context.Context
 	endStreams context.CancelFunc
 
-	created     time.Time
-	lastRequest atomic.Int64
-	draining    atomic.Bool
-	inFlight    atomic.Int64
-	probe       probe
-	// checks and databases are what /ready asks besides.
-	checks    []*checkedState
-	databases []*namedProbe
+	created       time.Time
+	lastRequest   atomic.Int64
+	draining      atomic.Bool
+	inFlight      atomic.Int64
+	databaseCheck databaseCheck
+	// checks and databases are what /ready checks besides the server's own database.
+	checks    []*cachedCheck
+	databases []*namedDatabaseCheck
 	writes    writeFailures
 
-	// complete runs once, when all routes and handlers are there.
-	complete sync.Once
+	// finished runs finishRoutes once, when all routes are registered.
+	finished sync.Once
 
 	mu      sync.Mutex
 	running *running
@@ -83,28 +83,27 @@ type Server struct {
 	failed  chan error
 }
 
-// running is what a started server holds.
+// running is the state of a started server.
 type running struct {
 	listener net.Listener
 	server   *http.Server
-	fresh    *fresh
+	newConns *newConnections
 	// cancel ends the contexts of all requests.
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error
 }
 
-// New makes a server with its own routes (/alive, /health, /ready,
-// /server_info, /openapi.json, /docs) and the given ones. It does no I/O: a
-// wrong setting or route is an error here, a taken port one of
-// [Server.Start]. /ready checks the database. The database belongs to the caller,
-// who closes it after Stop. log may be nil.
+// New makes a server with its own routes (/alive, /health, /ready, /server_info, /openapi.json,
+// /docs) and the given ones. It returns an error for a wrong setting or route. It does no I/O: a
+// port that is in use is an error of [Server.Start]. /ready checks the database. The caller closes
+// the database, after Stop. log may be nil.
 func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, routes ...Routes) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if database == nil {
-		return nil, errors.New("httpmodule: make server: there is no database")
+		return nil, errors.New("httpmodule: make server: the database is nil")
 	}
 	if log == nil {
 		log = zap.NewNop()
@@ -134,7 +133,7 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 		created:  time.Now(),
 		failed:   make(chan error, 1),
 	}
-	s.streams, s.endStreams = context.WithCancel(context.Background()) //nolint:forbidigo // it lives as long as the server
+	s.streams, s.endStreams = context.WithCancel(context.Background()) //nolint:forbidigo // the server ends it
 	s.lastRequest.Store(s.created.UnixNano())
 	s.document = sync.OnceValues(s.encodeDocument)
 	switch {
@@ -142,7 +141,7 @@ func New(cfg Config, info Info, log *zap.Logger, database *dbmodule.Database, ro
 		s.gate = cfg.Gate
 	case cfg.SessionAPIKey != "":
 		s.gate = newOneKey(cfg.SessionAPIKey)
-		s.config.SessionAPIKey = "" // whatever prints this server can't show it
+		s.config.SessionAPIKey = "" // so that nothing can print it
 	}
 
 	e := echo.New()
@@ -170,24 +169,24 @@ func (s *Server) MapErrors(mappings ...ErrorMapping) {
 	s.mappings = append(rows, s.mappings...)
 }
 
-// finishRoutes prepares for the first request.
+// finishRoutes adds the HEAD routes, the innermost middleware and the error handler, when all
+// routes are registered.
 func (s *Server) finishRoutes() {
 	s.answerHead()
 	s.echo.Use(s.lastCheck)
-	answer := s.echo.HTTPErrorHandler
+	handle := s.echo.HTTPErrorHandler
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
-		// An error that reaches a handler of the program's own has failed the unit of
-		// work, whatever that answers. Middleware may call it, too. It comes too late once
-		// there is an answer, which middleware may still hold back.
+		// An error rolls the unit of work back, whatever the program's own error handler
+		// answers. An error after the answer has no effect.
 		if !c.Response().Committed {
 			SetRollbackOnly(c.Request().Context())
 		}
-		answer(err, c)
+		handle(err, c)
 	}
 }
 
-// Echo returns the router. Routes and middleware may be added until Start; so may
-// Echo's HTTPErrorHandler be replaced.
+// Echo returns the router. Until Start you may add routes and middleware, and replace Echo's
+// HTTPErrorHandler.
 func (s *Server) Echo() *echo.Echo { return s.echo }
 
 // API returns the typed API on the same router. Operations may be added until
@@ -196,21 +195,21 @@ func (s *Server) API() huma.API { return s.api }
 
 // ServeHTTP answers one request: for tests, and for mounting the server in
 // another one.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w, r, false) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serveRequest(w, r, false) }
 
-// answer answers one request, which came over the server's own socket or was given to
-// it by somebody who knows for whom it is.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, listened bool) {
-	s.complete.Do(s.finishRoutes)
+// serveRequest answers one request. listened says that it came over the server's own listener:
+// only then the Host is checked. The caller of ServeHTTP has chosen this server itself.
+func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request, listened bool) {
+	s.finished.Do(s.finishRoutes)
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
-	begun := s.begin(w, r)
+	begun := s.newRequest(w, r)
 	begun.listened = listened
 	s.echo.ServeHTTP(&begun.response, begun.http)
 }
 
-// Addr returns where the server listens, as host:port: after Start with the
-// real port, before it as configured.
+// Addr returns the host:port on which the server listens. Before Start it returns the configured
+// one.
 func (s *Server) Addr() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,25 +242,25 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	fresh := newFresh()
+	newConns := &newConnections{conns: make(map[net.Conn]struct{})}
 	r := &running{
 		listener: listener,
-		fresh:    fresh,
+		newConns: newConns,
 		server: &http.Server{
-			Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, true) }),
+			Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveRequest(w, r, true) }),
 			ReadHeaderTimeout: s.config.ReadHeaderTimeout,
 			ReadTimeout:       s.config.ReadTimeout,
 			WriteTimeout:      s.config.WriteTimeout,
 			IdleTimeout:       s.config.IdleTimeout,
 			MaxHeaderBytes:    s.config.HeaderLimit,
 			ErrorLog:          errorLog,
-			ConnState:         fresh.follow,
+			ConnState:         newConns.track,
 			BaseContext:       func(net.Listener) context.Context { return base },
 		},
 		cancel: cancel,
 		done:   make(chan struct{}),
 	}
-	s.complete.Do(s.finishRoutes)
+	s.finished.Do(s.finishRoutes)
 	s.running = r
 	go s.serve(r)
 	s.log.Info("listening", zap.String("url", "http://"+listener.Addr().String()), zap.String("docs", "http://"+listener.Addr().String()+pathDocs))
@@ -278,16 +277,15 @@ func (s *Server) serve(r *running) {
 	s.failed <- r.err
 }
 
-// Failed delivers the error if serving ends by itself, at most once. Call Stop
-// after that, too.
+// Failed returns a channel that receives one error if the server stops serving although nobody
+// called Stop. Call Stop then, too.
 func (s *Server) Failed() <-chan error { return s.failed }
 
-// Stop ends the server. /ready answers 503. After SHUTDOWN_DELAY the server accepts no
-// more connections. Requests in progress get SHUTDOWN_TIMEOUT to end; then
-// their contexts end and their connections are closed. Stop returns when no
-// handler uses the database any more, or when ctx ends. The error is a *[CutOffError]
-// if requests were cut off and nothing else went wrong. Stopping a server that does not
-// run does nothing.
+// Stop stops the server. First, /ready answers 503. After SHUTDOWN_DELAY the server accepts no more
+// connections. Requests in progress get SHUTDOWN_TIMEOUT to end; then the server ends their
+// contexts and closes their connections. Stop returns when no handler uses the database any more,
+// or when ctx ends. The error is a *[CutOffError] if requests were cut off and nothing else went
+// wrong. Stop does nothing if the server does not run.
 func (s *Server) Stop(ctx context.Context) error {
 	s.draining.Store(true)
 	s.mu.Lock()
@@ -306,7 +304,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	defer cancel()
 	err := s.drain(drainCtx, r)
 	if err == nil && s.inFlight.Load() > 0 {
-		err = s.await(drainCtx) // connections that handlers took over
+		err = s.await(drainCtx) // handlers of hijacked connections, and detached work
 	}
 	if err != nil {
 		err = s.cutOff(ctx, r, err)
@@ -318,23 +316,23 @@ func (s *Server) Stop(ctx context.Context) error {
 	return err
 }
 
-// CutOffError is the error of [Server.Stop] if the stop itself went well, but some requests
-// had not ended after SHUTDOWN_TIMEOUT, for example because a client hung.
+// CutOffError is the error of [Server.Stop] if the only problem was that some requests had not
+// ended after SHUTDOWN_TIMEOUT, for example because a client hung.
 type CutOffError struct {
-	// Requests is how many requests were cut off. Their handlers have returned since.
+	// Requests is how many requests were cut off. Their handlers have returned by now.
 	Requests int64
 	cause    error
 }
 
-// Error tells how many.
+// Error says how many requests were cut off.
 func (e *CutOffError) Error() string {
 	return fmt.Sprintf("httpmodule: stop server: %d requests cut off after SHUTDOWN_TIMEOUT: %v", e.Requests, e.cause)
 }
 
-// Unwrap returns what ended the wait.
+// Unwrap returns the error that ended the wait, for example context.DeadlineExceeded.
 func (e *CutOffError) Unwrap() error { return e.cause }
 
-// cutOff ends the requests that are left, whose wait ended with cause.
+// cutOff ends the remaining requests. cause is the error that ended the wait for them.
 func (s *Server) cutOff(ctx context.Context, r *running, cause error) error {
 	cut := &CutOffError{Requests: s.inFlight.Load(), cause: cause}
 	r.cancel()
@@ -342,7 +340,7 @@ func (s *Server) cutOff(ctx context.Context, r *running, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutOffTimeout)
 	defer cancel()
 	if s.await(ctx) != nil {
-		return errors.Join(cut, closeErr, fmt.Errorf("httpmodule: stop server: %d handlers ignore that their requests have ended", s.inFlight.Load()))
+		return errors.Join(cut, closeErr, fmt.Errorf("httpmodule: stop server: %d handlers still run although their requests' contexts have ended", s.inFlight.Load()))
 	}
 	if closeErr != nil {
 		return errors.Join(cut, closeErr)
@@ -350,11 +348,11 @@ func (s *Server) cutOff(ctx context.Context, r *running, cause error) error {
 	return cut
 }
 
-// cutOffTimeout is what handlers get to notice that their requests were cut
-// off, before the database is closed under them.
+// cutOffTimeout is how long handlers may take to return after their requests were cut off. After
+// that the caller closes the database.
 const cutOffTimeout = 2 * time.Second
 
-// await waits until no handler runs.
+// await waits until no handler and no detached work runs.
 func (s *Server) await(ctx context.Context) error {
 	const tick = 5 * time.Millisecond
 	for s.inFlight.Load() > 0 {
@@ -365,7 +363,7 @@ func (s *Server) await(ctx context.Context) error {
 	return nil
 }
 
-// pause waits and reports whether ctx lasted.
+// pause waits for d, and reports false if ctx ended before.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -380,19 +378,19 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// listenError says what to do about an address that can't be had.
+// listenError says what to do about an address that the server can't listen on.
 func listenError(address string, err error) error {
 	var inner *net.OpError
 	cause := err
 	if errors.As(err, &inner) {
-		cause = inner.Err // the address stands there already
+		cause = inner.Err // without the address, which the error names already
 	}
 	advice := "check HOST and PORT"
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		advice = "another process uses it: stop that, or set PORT to another one (0 picks a free one)"
+		advice = "another process uses it: stop that process, or set PORT to another port (0 picks a free one)"
 	case errors.Is(err, syscall.EACCES):
-		advice = "not permitted: set PORT to one above 1023"
+		advice = "not permitted: set PORT to a port above 1023"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		advice = "not an address of this machine: set HOST, for example to 127.0.0.1"
 	}

@@ -40,7 +40,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no body", func(c *httpmodule.Config) { c.BodyLimit = 0 }, nil, []string{"BODY_LIMIT"}},
 		{"an origin with a path", func(c *httpmodule.Config) { c.CORSOrigins = []string{"https://a.example/x"} }, nil, []string{"CORS_ORIGINS"}},
 		{"a route twice", func(*httpmodule.Config) {}, []httpmodule.Routes{get("/x"), get("/x")}, []string{"GET /x"}},
-		{"a route of its own, twice", func(*httpmodule.Config) {}, []httpmodule.Routes{get("/alive"), get("/alive")}, []string{"GET /alive is there twice"}},
+		{"a route of its own, twice", func(*httpmodule.Config) {}, []httpmodule.Routes{get("/alive"), get("/alive")}, []string{"two constructors register the route GET /alive"}},
 		{"routes that panic", func(*httpmodule.Config) {}, []httpmodule.Routes{func(*echo.Echo, huma.API) { panic("bad type") }}, []string{"bad type"}},
 	}
 	for _, tc := range cases {

@@ -13,34 +13,30 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// ErrResponseBegun is the error of a request's sessions once its response
-// has begun: their work is committed or rolled back by then, and later work
-// would be lost. For work after the response, use a unit of work of its
-// own: SessionFactory.InTx.
+// ErrResponseBegun is the error of a request's sessions once its response has begun: by then they
+// are committed or rolled back, and later work would be lost. For work after the response, use
+// SessionFactory.InTx.
 var ErrResponseBegun = errors.New("httpmodule: session: the response has begun and the request's unit of work has ended with it")
 
 // ErrNoRequest is the error of a session that [Session] returned for a context
 // that belongs to no request.
 var ErrNoRequest = errors.New("httpmodule: session: the context belongs to no request of this server; outside one use SessionFactory.InTx")
 
-// Session returns the session of ctx's request on a factory. It
-// is made on first use, and is the same for all code in the request. It belongs
-// to the request's goroutine, as any session belongs to one, and only this
-// package closes it.
+// Session returns the session that the request of ctx has on a factory. The first call makes it;
+// later calls in the same request return the same one. Only the request's goroutine may use it. The
+// server closes it.
 //
-// For GET, HEAD and OPTIONS it is read-only, works until the handler returns,
-// also while a response is streamed, and is then closed. For all other
-// methods it ends before the first byte of the response is sent. It is
-// committed if the status is below 400. It is rolled back if the status is 400
-// or above, if the route returned an error or panicked (whatever Echo's
-// HTTPErrorHandler and middleware of Echo.Use answer), if [SetRollbackOnly] was
-// called, and if the client has gone. If the commit fails, the error's response
-// replaces the handler's.
-// Sessions of several factories are committed one after the other, in the
-// order of first use: if one fails, it and the later ones are rolled back; the
-// earlier ones stay committed.
+// For GET, HEAD and OPTIONS the session is read-only. It works until the handler returns, also while
+// the response is streamed. For all other methods it ends before the first byte of the response is
+// sent. The server commits it if the status is below 400. The server rolls it back if the status is
+// 400 or above, if the route returned an error or panicked (whatever Echo's HTTPErrorHandler and
+// middleware of Echo.Use answer), if [SetRollbackOnly] was called, and if the client has gone. If the
+// commit fails, the answer to its error replaces the handler's response.
 //
-// Outside a request every use of the session returns [ErrNoRequest].
+// Sessions of several factories are committed one after the other, in the order of first use. If one
+// fails, it and the later ones are rolled back; the earlier ones stay committed.
+//
+// Outside a request, every use of the session returns [ErrNoRequest].
 func Session(ctx context.Context, sessions *dbmodule.SessionFactory) *dbmodule.Session {
 	r := requestOf(ctx)
 	if r == nil {
@@ -49,25 +45,25 @@ func Session(ctx context.Context, sessions *dbmodule.SessionFactory) *dbmodule.S
 	return r.work.session(sessions)
 }
 
-// SetRollbackOnly makes the request of ctx roll its sessions back, whatever its
-// response. It is for middleware of a route or a group that hides an error from this
-// package, because it answers the error with a status below 400 and returns nil. It has
-// no effect once the response has begun, and does nothing outside a request.
+// SetRollbackOnly makes the request of ctx roll its sessions back, whatever its response. Middleware
+// of a route or a group calls it if it answers an error with a status below 400 and returns nil:
+// the server does not see that error. It has no effect once the response has begun, and outside a
+// request.
 func SetRollbackOnly(ctx context.Context) {
 	if r := requestOf(ctx); r != nil {
 		r.work.fail()
 	}
 }
 
-// sealed makes a session whose every use returns reason. Nothing is open that
-// sealing could fail to close.
+// sealed makes a session whose every use returns reason. Seal returns no error for a session that
+// has not begun.
 func sealed(sessions *dbmodule.SessionFactory, reason error) *dbmodule.Session {
 	s := sessions.New()
 	_ = s.Seal(reason)
 	return s
 }
 
-// unitOfWork is what a request does in databases.
+// unitOfWork are the sessions of a request.
 type unitOfWork struct {
 	log      *zap.Logger
 	request  *request
@@ -78,7 +74,7 @@ type unitOfWork struct {
 	settled  bool // the response has begun
 	ended    bool // the handler has returned
 	sessions []factorySession
-	// one is where the first of them has its place: most requests have no other.
+	// one is the array behind sessions while there is one: most requests have no second.
 	one [1]factorySession
 }
 
@@ -128,9 +124,9 @@ func (u *unitOfWork) fail() {
 	u.failed = true
 }
 
-// settle ends the unit of work because the response begins: it commits or
-// rolls back. On an error nothing of the failing session is stored, unless
-// that is dbmodule.ErrCommitUnknown. Only the first call does anything.
+// settle commits or rolls back the unit of work, because the response begins. If it returns an
+// error, the failing session has stored nothing, unless the error is dbmodule.ErrCommitUnknown. Only
+// the first call does anything.
 func (u *unitOfWork) settle(ctx context.Context, status int) error {
 	u.mu.Lock()
 	first := !u.settled
@@ -146,7 +142,7 @@ func (u *unitOfWork) settle(ctx context.Context, status int) error {
 	for i, s := range sessions {
 		if err == nil && !failed {
 			if err = u.commit(ctx, s.session); err != nil && i > 0 {
-				// Whatever the client is told, somebody should know.
+				// The client gets only the error's answer: the log must say what is stored.
 				err = fmt.Errorf("httpmodule: commit session %d of %d, those before it are stored: %w", i+1, len(sessions), err)
 				u.log.Error("request stored in part", append(u.request.fields(), zap.Error(err))...)
 			}
@@ -154,17 +150,18 @@ func (u *unitOfWork) settle(ctx context.Context, status int) error {
 		switch sealErr := s.session.Seal(ErrResponseBegun); {
 		case sealErr == nil:
 		case errors.Is(sealErr, dbmodule.ErrConflict):
-			// What the response tells of the database may never have been stored.
+			// The handler read what another unit of work wrote and has not stored: its
+			// response may be wrong.
 			err = errors.Join(err, sealErr)
 		default:
-			u.sealFailed(sealErr)
+			u.logSealError(sealErr)
 		}
 	}
 	return err
 }
 
-// commit commits one session. A panic of an after-commit hook comes when the
-// data is stored already: the response stays what it was.
+// commit commits one session. If an after-commit hook panics, the data is stored: commit logs the
+// panic and returns no error.
 func (u *unitOfWork) commit(ctx context.Context, s *dbmodule.Session) (err error) {
 	defer func() {
 		cause := recover()
@@ -180,8 +177,8 @@ func (u *unitOfWork) commit(ctx context.Context, s *dbmodule.Session) (err error
 	return s.Commit(ctx)
 }
 
-// release gives the connections of read-only sessions back early, because
-// the handler has returned and its answer is complete.
+// release closes read-only sessions, because the answer is complete or a stream begins. This gives
+// their connections back while the answer is sent.
 func (u *unitOfWork) release() {
 	if !u.readOnly {
 		return
@@ -189,11 +186,11 @@ func (u *unitOfWork) release() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, s := range u.sessions {
-		_ = s.session.Close() // end tries again, and tells
+		_ = s.session.Close() // end closes it again, and logs an error
 	}
 }
 
-// end closes what the request still has open.
+// end closes the sessions that are still open.
 func (u *unitOfWork) end() {
 	u.mu.Lock()
 	u.ended = true
@@ -201,14 +198,14 @@ func (u *unitOfWork) end() {
 	u.mu.Unlock()
 	for _, s := range sessions {
 		if err := s.session.Seal(ErrResponseBegun); err != nil {
-			u.sealFailed(err)
+			u.logSealError(err)
 		}
 	}
 }
 
-// sealFailed tells of a session that could not be closed at once. A goroutine that the handler
-// left behind may still be inside a statement; the session closes when that returns.
-func (u *unitOfWork) sealFailed(err error) {
+// logSealError logs that a session could not be closed at once. A goroutine that has outlived the
+// handler may be inside a statement; the session closes when the statement returns.
+func (u *unitOfWork) logSealError(err error) {
 	text := "session did not close cleanly" // the connection was dropped instead, which rolls back too
 	if errors.Is(err, dbmodule.ErrConcurrentUse) {
 		text = "session in use after its request"

@@ -10,27 +10,27 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// CloseSessions closes the sessions of ctx's request if they are read-only. Streams call it
-// before they begin, so that they hold no connection for as long as a
-// client stays. Sessions that may write are committed when the response begins.
+// CloseSessions closes the read-only sessions of ctx's request. A stream calls it before it begins,
+// so that it holds no database connection while the client is connected. Sessions that may write
+// are committed when the response begins.
 func CloseSessions(ctx context.Context) {
 	if r := requestOf(ctx); r != nil {
 		r.work.release()
 	}
 }
 
-// Detach is for a handler that has taken its connection over ([http.Hijacker]). With it the handler
-// can return while its work continues, so that little of the request stays in memory. detached has
-// the values that others have put into the request's context ctx, but neither the request nor its
-// sessions. It ends with [ErrStopping] when the server stops, and [Server.Stop] waits until done is
-// called. What [ReserveMemory] and [Room] take by it is given back by done.
+// Detach is for a handler that has hijacked its connection ([http.Hijacker]). The handler can then
+// return, which frees the request's memory, while its work continues in another goroutine. detached
+// has the values of the request's context ctx, but neither the request nor its sessions. It ends with
+// the cause [ErrStopping] when the server stops. [Server.Stop] waits until done is called. done also
+// gives back the memory that [ReserveMemory] and [Room] have reserved with detached.
 func Detach(ctx context.Context) (detached context.Context, done func()) {
 	r := requestOf(ctx)
 	values := ctx
-	if r != nil && ctx == r.working() { // nobody put values into it: those that came with the request are all
-		values = r.timed.Context
+	if r != nil && ctx == r.workContext() { // no handler has added values: skip the request's own contexts
+		values = r.base.Context
 	}
-	own := afterwards{Context: context.WithoutCancel(values)}
+	own := detachedContext{Context: context.WithoutCancel(values)}
 	if r != nil {
 		own.share = &share{budget: r.server.budget}
 	}
@@ -38,34 +38,34 @@ func Detach(ctx context.Context) (detached context.Context, done func()) {
 	if r == nil {
 		return detached, func() { cancel(nil) }
 	}
-	r.response.ResponseWriter = taken{r.response.Header()} // net/http's has the connection's buffers
+	r.response.ResponseWriter = hijackedResponse{r.response.Header()} // net/http's response would keep the connection's buffers in memory
 	server := r.server
 	server.inFlight.Add(1)
-	attached := context.AfterFunc(server.streams, func() { cancel(ErrStopping) })
+	unregister := context.AfterFunc(server.streams, func() { cancel(ErrStopping) })
 	return detached, sync.OnceFunc(func() {
-		attached()
+		unregister()
 		cancel(nil)
-		own.share.giveBack()
+		own.share.releaseAll()
 		server.inFlight.Add(-1)
 	})
 }
 
-// taken stands in for the response of a connection that a handler has taken over.
-type taken struct{ header http.Header }
+// hijackedResponse replaces the response of a hijacked connection.
+type hijackedResponse struct{ header http.Header }
 
-func (t taken) Header() http.Header     { return t.header }
-func (taken) Write([]byte) (int, error) { return 0, http.ErrHijacked }
-func (taken) WriteHeader(int)           {}
+func (h hijackedResponse) Header() http.Header     { return h.header }
+func (hijackedResponse) Write([]byte) (int, error) { return 0, http.ErrHijacked }
+func (hijackedResponse) WriteHeader(int)           {}
 
-// afterwards is a request's context without the request. It has a share of its own of the
-// server's memory, nil if it belongs to no server.
-type afterwards struct {
+// detachedContext is a request's context without the request. share is the memory that the detached
+// work has reserved; it is nil if the context belongs to no request.
+type detachedContext struct {
 	context.Context
 	share *share
 }
 
 // Value implements context.Context.
-func (a afterwards) Value(key any) any {
+func (a detachedContext) Value(key any) any {
 	if _, ok := key.(shareKey); ok && a.share != nil {
 		return a.share
 	}
@@ -82,9 +82,8 @@ func (a afterwards) Value(key any) any {
 	return value
 }
 
-// Authenticate is [Server.Authenticate] of the request's server, for routes
-// that were opened by [WithoutKey] and check the key themselves. It returns an error if the
-// request belongs to no server.
+// Authenticate calls [Server.Authenticate] of the request's server. It is for routes of [WithoutKey]
+// that check the key themselves. It returns an error if no server of this package serves the request.
 func Authenticate(r *http.Request) error {
 	own := requestOf(r.Context())
 	if own == nil {
@@ -93,7 +92,8 @@ func Authenticate(r *http.Request) error {
 	return own.server.Authenticate(r)
 }
 
-// isStream tells requests whose answer is a stream, in which a browser can't send a header.
+// isStream reports whether a request opens a websocket or an EventSource. A web page can set no
+// headers for these.
 func isStream(r *http.Request) bool {
 	return isWebSocket(r) || r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 }

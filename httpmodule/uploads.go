@@ -6,29 +6,29 @@ import (
 	"sync"
 )
 
-// uploads are the temporary files of a request's form. net/http removes only those of a form in the
-// request that it made itself, and handlers read the form of a copy.
+// uploads are the temporary files of a request's form. net/http removes the files of its own
+// http.Request only, and handlers parse the form of a copy of it.
 type uploads struct {
 	mu    sync.Mutex
 	form  *multipart.Form
 	ended bool
 }
 
-// note remembers the form of a copy of the request, if it was read.
-func (u *uploads) note(r *http.Request) {
+// track remembers the form of a copy of the request, if a handler has parsed it.
+func (u *uploads) track(r *http.Request) {
 	if r.MultipartForm == nil {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.form = r.MultipartForm
-	if u.ended { // whoever reads it was left behind by the request
+	if u.ended { // a goroutine that has outlived the request has parsed it
 		_ = u.form.RemoveAll()
 	}
 }
 
-// end removes the files.
-func (u *uploads) end() error {
+// removeAll removes the files.
+func (u *uploads) removeAll() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.ended = true

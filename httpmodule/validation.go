@@ -15,10 +15,10 @@ import (
 
 // FieldError is one finding of a validation, in FastAPI's shape.
 type FieldError struct {
-	// Loc is where: "body", "query", "path" or "header", then names and, inside
-	// arrays, indexes.
+	// Loc is the place: "body", "query", "path" or "header", then names and, inside arrays,
+	// indexes.
 	Loc []any `json:"loc" doc:"where: body, query, path or header, then names and indexes"`
-	// Msg is for people, Type for programs.
+	// Msg says what is wrong in words. Type is the kind of error, for programs.
 	Msg  string `json:"msg" doc:"what is wrong, for people"`
 	Type string `json:"type" doc:"what is wrong, for programs"`
 }
@@ -42,7 +42,7 @@ func missingBody() FieldError {
 	return FieldError{Loc: []any{"body"}, Msg: "Field required", Type: "missing"}
 }
 
-// fromDecoding describes what encoding/json says about a body.
+// fromDecoding converts an error of encoding/json about a body.
 func fromDecoding(err error) *HTTPError {
 	var mismatch *json.UnmarshalTypeError
 	switch {
@@ -65,8 +65,7 @@ func mismatched(e *json.UnmarshalTypeError) FieldError {
 	return FieldError{Loc: loc, Msg: fmt.Sprintf("expected %s, got %s", e.Type, e.Value), Type: "type_error"}
 }
 
-// fromHumaError gives an error of huma, or of code written against huma, this
-// package's shape.
+// fromHumaError converts an error of huma's, or of a handler that returns huma's errors.
 func fromHumaError(e huma.StatusError) *HTTPError {
 	model, ok := e.(*huma.ErrorModel)
 	if !ok {
@@ -80,7 +79,7 @@ func fromHumaError(e huma.StatusError) *HTTPError {
 		return answer
 	}
 	if model.Status >= 500 {
-		// Details of the server's own errors stay here.
+		// Details of a 5xx are logged, and not sent.
 		var causes []error
 		for _, detail := range model.Errors {
 			if detail != nil {
@@ -100,10 +99,10 @@ func fromHumaError(e huma.StatusError) *HTTPError {
 	return answer
 }
 
-// fieldError translates one of huma's findings.
+// fieldError converts one of huma's findings.
 func fieldError(detail *huma.ErrorDetail) FieldError {
 	f := FieldError{Loc: location(detail.Location), Msg: detail.Message, Type: findingType(detail.Message)}
-	// huma names the object that lacks a property, FastAPI the property.
+	// For a missing property, huma's location is the object, FastAPI's is the property.
 	before, after, _ := strings.Cut(validation.MsgExpectedRequiredProperty, "%s")
 	if name, ok := strings.CutPrefix(detail.Message, before); ok {
 		if name, ok = strings.CutSuffix(name, after); ok {
@@ -114,7 +113,7 @@ func fieldError(detail *huma.ErrorDetail) FieldError {
 	return f
 }
 
-// location turns body.items[3].tags into its parts.
+// location splits body.items[3].tags into its parts.
 func location(path string) []any {
 	loc := []any{}
 	for part := range strings.SplitSeq(path, ".") {
@@ -136,8 +135,8 @@ func location(path string) []any {
 	return loc
 }
 
-// findingType names a finding as pydantic does. huma has only messages; the
-// part before the first value tells them apart.
+// findingType returns pydantic's name for a kind of error. huma has only messages: their text before
+// the first value identifies the kind.
 func findingType(message string) string {
 	for _, known := range [...]struct{ message, name string }{
 		{"required %s parameter is missing", "missing"},

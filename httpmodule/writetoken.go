@@ -7,17 +7,17 @@ import (
 )
 
 const (
-	// headerWriteToken and cookieWriteToken carry dbmodule.WriteToken: from us
-	// after a write, back to any process of ours with the client's next reads.
-	// Clients that keep no cookies use the header.
+	// headerWriteToken and cookieWriteToken carry dbmodule.WriteToken. The response to a write
+	// has both; the client sends one of them with its next reads, to any process of the
+	// server. Clients without cookies use the header.
 	headerWriteToken = "Write-Token"
 	cookieWriteToken = "write_token"
-	// writeTokenMaxAge is how long a browser keeps it, in seconds: longer than
-	// any replica should be behind.
+	// writeTokenMaxAge is how long a browser keeps the cookie, in seconds. No replica should
+	// lag behind that long.
 	writeTokenMaxAge = 3600
 )
 
-// writeTokenOf is what the client has written before, "" if it does not say.
+// writeTokenOf returns the token that the client sent, or "".
 func writeTokenOf(r *http.Request) string {
 	if token := r.Header.Get(headerWriteToken); token != "" {
 		return token
@@ -28,9 +28,8 @@ func writeTokenOf(r *http.Request) string {
 	return ""
 }
 
-// tellWriteToken gives the client a token for what the request wrote. Without
-// replicas there is none.
-func (r *request) tellWriteToken(header http.Header) {
+// setWriteToken sends the client a token for what the request wrote, if the database has replicas.
+func (r *request) setWriteToken(header http.Header) {
 	token := dbmodule.WriteToken(r)
 	if token == "" {
 		return

@@ -12,7 +12,7 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// buckets are those that OpenTelemetry advises for requests, in seconds.
+// buckets are OpenTelemetry's recommended buckets for request durations, in seconds.
 var buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 
 // Requests counts a server's requests. It is safe for concurrent use. Make it
@@ -23,10 +23,9 @@ type Requests struct {
 	active   *prometheus.GaugeVec
 }
 
-// NewRequests makes the metrics and registers them. Requests are told apart by
-// method, route and class of status; the route is a template such as
-// /books/:id, or empty when there is none, so that what clients ask for can't
-// add series.
+// NewRequests makes the metrics and registers them. Their labels are the method, the route and the
+// class of the status. The route is a template such as /books/:id, or empty if none matches: so a
+// client's path can't add series.
 func NewRequests(registerer prometheus.Registerer) (*Requests, error) {
 	r := &Requests{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -43,7 +42,7 @@ func NewRequests(registerer prometheus.Registerer) (*Requests, error) {
 			Help: "Requests that are being answered, by method.",
 		}, []string{"http_request_method"}),
 	}
-	r.active.WithLabelValues(http.MethodGet) // so that there is something to see
+	r.active.WithLabelValues(http.MethodGet) // so that the metric is exported before the first request
 	for _, c := range []prometheus.Collector{r.duration, r.size, r.active} {
 		if err := registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("httpmetrics: register: %w", err)
@@ -52,7 +51,7 @@ func NewRequests(registerer prometheus.Registerer) (*Requests, error) {
 	return r, nil
 }
 
-// Instrument returns what counts the requests of a server: give it to
+// Instrument returns the instrument that counts a server's requests: pass it to
 // [httpmodule.Server.Instrument].
 func (r *Requests) Instrument() httpmodule.Instrument {
 	return httpmodule.Instrument{Middleware: r.middleware}
@@ -64,7 +63,7 @@ func (r *Requests) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		method := methodOf(c.Request().Method)
 		active := r.active.WithLabelValues(method)
 		active.Inc()
-		// In a defer: a handler may abort the connection by a panic.
+		// Deferred, because a handler may panic with http.ErrAbortHandler.
 		defer func() {
 			active.Dec()
 			route := c.Path()
@@ -75,8 +74,8 @@ func (r *Requests) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// methodOf returns the method, _OTHER for what HTTP does not know: clients may
-// send any word.
+// methodOf returns the method, or _OTHER for a method that HTTP does not define: clients may send
+// any word.
 func methodOf(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,

@@ -10,9 +10,8 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// NewRegistry makes a registry with metrics of the Go runtime, the process and
-// the build. An application has one of its own: nothing of this module uses
-// Prometheus' global one.
+// NewRegistry makes a registry with metrics of the Go runtime, the process and the build. No package
+// of this module uses Prometheus' global registry.
 func NewRegistry(info httpmodule.Info) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
@@ -27,7 +26,7 @@ func NewRegistry(info httpmodule.Info) (*prometheus.Registry, error) {
 	return registry, nil
 }
 
-// newTarget is OpenTelemetry's target_info: what the numbers are about.
+// newTarget returns OpenTelemetry's metric target_info, whose labels name the program and its build.
 func newTarget(info httpmodule.Info) prometheus.Collector {
 	labels := prometheus.Labels{
 		"service_name": info.Title, "service_version": info.Version,

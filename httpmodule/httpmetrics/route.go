@@ -18,14 +18,13 @@ const Path = "/metrics"
 const (
 	// scrapeTimeout is below Prometheus' own 10s.
 	scrapeTimeout = 8 * time.Second
-	// scrapesAtOnce bounds how many are answered at the same time.
+	// scrapesAtOnce is how many scrapes are answered at the same time, at most.
 	scrapesAtOnce = 4
 )
 
-// Serve adds /metrics with what gatherer has to a server, and counts the
-// server's requests with requests. Like all routes it needs the server's key if
-// there is one: metrics tell routes, revisions and load. It is in no OpenAPI
-// document. log may be nil.
+// Serve adds the route /metrics, which serves gatherer's metrics, to a server. It also counts the
+// server's requests with requests. The route needs the server's key if there is one, because the
+// metrics contain routes, revisions and load. It is not in the OpenAPI document. log may be nil.
 func Serve(server *httpmodule.Server, requests *Requests, gatherer prometheus.Gatherer, log *zap.Logger) {
 	if log == nil {
 		log = zap.NewNop()
@@ -33,7 +32,7 @@ func Serve(server *httpmodule.Server, requests *Requests, gatherer prometheus.Ga
 	server.Instrument(requests.Instrument())
 	server.Probe(Path)
 	server.Echo().GET(Path, echo.WrapHandler(promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
-		// What can be told is told, whatever else is wrong.
+		// If some metrics can't be gathered, the others are served.
 		ErrorHandling:       promhttp.ContinueOnError,
 		ErrorLog:            scrapeLog{log},
 		Timeout:             scrapeTimeout,
@@ -42,15 +41,14 @@ func Serve(server *httpmodule.Server, requests *Requests, gatherer prometheus.Ga
 	})))
 }
 
-// scrapeLog is where promhttp says what it could not gather.
+// scrapeLog logs promhttp's errors.
 type scrapeLog struct{ log *zap.Logger }
 
 // Println writes a line.
 func (l scrapeLog) Println(v ...any) { l.log.Sugar().Warnln(append([]any{"metrics:"}, v...)...) }
 
-// Module adds a *prometheus.Registry, which is the graph's Registerer and
-// Gatherer too, metrics of the graph's *httpmodule.Server, and the route
-// /metrics on it.
+// Module adds a *prometheus.Registry to the graph, also as prometheus.Registerer and Gatherer. It
+// adds metrics of the graph's *httpmodule.Server and the route /metrics to it.
 var Module = fx.Module("httpmetrics",
 	fx.Provide(
 		fx.Annotate(newRegistry, fx.As(fx.Self()), fx.As(new(prometheus.Registerer)), fx.As(new(prometheus.Gatherer))),

@@ -2,5 +2,5 @@
 
 package httpstatus
 
-// diskOf knows nothing of disks here.
+// diskOf returns -1, unknown, on this system.
 func diskOf(string) (free, size int64) { return -1, -1 }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diskOf returns how much of the disk with that file is free, and its size.
+// diskOf returns the free space and the size of the file system that holds a file, or -1.
 func diskOf(path string) (free, size int64) {
 	var disk unix.Statfs_t
 	if unix.Statfs(filepath.Dir(path), &disk) != nil {

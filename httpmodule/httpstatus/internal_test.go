@@ -35,11 +35,11 @@ func TestPercentilesAreEstimatedWithinASlot(t *testing.T) {
 		even.add(time.Duration(i) * time.Millisecond)
 	}
 	for share, want := range map[float64]time.Duration{.1: 100, .5: 500, .6: 600, .95: 950, .99: 990} {
-		assert.InEpsilon(t, want*time.Millisecond, even.below(share), .05, "%v", share)
+		assert.InEpsilon(t, want*time.Millisecond, even.quantile(share), .05, "%v", share)
 	}
 	one := statementStats{}
 	one.add(3 * time.Millisecond)
-	assert.Equal(t, 3*time.Millisecond, one.below(.5))
+	assert.Equal(t, 3*time.Millisecond, one.quantile(.5))
 }
 
 // What differs in the number of values or rows alone is one statement.

@@ -8,21 +8,21 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// observer tells a watcher what one database does.
+// observer passes the events of one database to a watcher.
 type observer struct {
 	*Watcher
 	// database is "" for the server's own.
 	database string
 }
 
-// Of returns the observer of one of several databases: "" is the server's own, which the
-// watcher itself observes too.
+// Of returns the observer for one of several databases. "" is the server's own database; the watcher
+// itself is an observer for it too.
 func (w *Watcher) Of(database string) dbmodule.Observer { return observer{w, database} }
 
-// UnitBegan has nothing to remember.
+// UnitBegan does nothing.
 func (w *Watcher) UnitBegan(ctx context.Context, _ dbmodule.UnitOfWork) context.Context { return ctx }
 
-// Acquired remembers a connection that was not got.
+// Acquired remembers an attempt to get a connection that failed.
 func (w *Watcher) Acquired(ctx context.Context, wait dbmodule.Acquisition) {
 	observer{w, ""}.Acquired(ctx, wait)
 }
@@ -37,10 +37,10 @@ func (w *Watcher) UnitEnded(ctx context.Context, end dbmodule.UnitEnd) {
 	observer{w, ""}.UnitEnded(ctx, end)
 }
 
-// Retrying has nothing to remember.
+// Retrying does nothing.
 func (w *Watcher) Retrying(context.Context, dbmodule.Retry) {}
 
-// Acquired remembers a connection that was not got.
+// Acquired remembers an attempt to get a connection that failed.
 func (o observer) Acquired(ctx context.Context, wait dbmodule.Acquisition) {
 	if kind := dbmodule.ErrorKind(wait.Err); severeKinds[kind] {
 		o.errors.add(Failure{
@@ -53,12 +53,12 @@ func (o observer) Acquired(ctx context.Context, wait dbmodule.Acquisition) {
 // Statement counts a statement, and remembers its error.
 func (o observer) Statement(ctx context.Context, statement dbmodule.Statement) {
 	kind := dbmodule.ErrorKind(statement.Err)
-	counted := work[statement.Operation()]
+	counted := countedOperations[statement.Operation()]
 	if !counted && kind == "" {
 		return
 	}
-	text := withoutLists(statement.Text(longestText))
-	if counted && !o.keeps(o.database, text) {
+	text := withoutLists(statement.Text(maxText))
+	if counted && !o.isBookkeeping(o.database, text) {
 		o.statements.add(statementKey{o.database, text}, statement.Took)
 	}
 	if kind == "" || kind == "canceled" || kind == "not_found" {

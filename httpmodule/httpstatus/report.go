@@ -13,17 +13,18 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Sample is one look at the pools and counters.
+// Sample has the values of pools and counters at one time.
 type Sample struct {
 	At time.Time `json:"at"`
-	// Pools are those of the server's own database, and of others with the database's name
-	// before the pool's, such as "archive writer".
+	// Pools are the pools of all databases. For databases other than the server's own, the key
+	// begins with the database's name, such as "archive writer".
 	Pools map[dbmodule.Pool]Usage `json:"pools"`
-	// Requests and Failed count from the start.
+	// Requests and Failed count requests since the start.
 	Requests int64 `json:"requests"`
 	Failed   int64 `json:"failed"`
-	// P50 and P95 are the durations, in seconds, below which half and 95 % of the requests
-	// stayed that ended since the sample before, estimated: wrong by at most half; 0 without any.
+	// P50 and P95 are the median and the 95th percentile, in seconds, of the requests that have
+	// ended since the previous sample. They are estimates, wrong by at most half; 0 without
+	// requests.
 	P50 float64 `json:"p50"`
 	P95 float64 `json:"p95"`
 	// Memory is the process's, in bytes.
@@ -32,13 +33,13 @@ type Sample struct {
 	Log int64 `json:"log"`
 }
 
-// Usage is a pool's.
+// Usage are the connections of a pool.
 type Usage struct {
 	InUse int `json:"in_use"`
 	Open  int `json:"open"`
 	// Max is 0 when there is no limit.
 	Max int `json:"max"`
-	// Waits counts from the start.
+	// Waits is how many times somebody waited for a connection since the start.
 	Waits int64 `json:"waits"`
 }
 
@@ -53,31 +54,31 @@ type Report struct {
 	Title   string    `json:"title"`
 	Version string    `json:"version"`
 
-	// DatabaseReport is that of the server's own database, and Databases are the others'.
+	// DatabaseReport is about the server's own database, Databases about the others.
 	DatabaseReport
 	Databases []DatabaseReport `json:"databases,omitempty"`
 
 	Samples    []Sample    `json:"samples"`
 	Statements []Statement `json:"statements"`
-	// Routes are those whose requests take longest, probes and streams left out.
+	// Routes are the slowest routes, without probes and streams.
 	Routes []Statement `json:"routes"`
 	Errors []Failure   `json:"errors"`
 
-	// MemoryLimit is what the process keeps to, in bytes, 0 for no limit.
+	// MemoryLimit is GOMEMLIMIT in bytes, 0 for no limit.
 	MemoryLimit int64 `json:"memory_limit"`
 }
 
 const (
-	// reportMaxAge is how long what was read from the database serves.
+	// reportMaxAge is how long the state that was read from the databases is reused.
 	reportMaxAge = 4 * time.Second
-	// tablesMaxAge is how long the sizes of tables do.
+	// tablesMaxAge is how long the sizes of tables are reused.
 	tablesMaxAge = time.Minute
-	// readTimeout bounds reading.
+	// readTimeout is how long reading from the databases may take.
 	readTimeout = 2 * time.Second
-	// recent is how far back an error makes the state degraded.
-	recent = 5 * time.Minute
-	// mostHistory bounds how many entries of the history are shown.
-	mostHistory = 30
+	// severeMaxAge is how long a severe error makes the state degraded.
+	severeMaxAge = 5 * time.Minute
+	// maxHistory is how many entries of the history are shown.
+	maxHistory = 30
 )
 
 // reporter makes reports, one at a time.
@@ -85,14 +86,28 @@ type reporter struct {
 	findings []Finding
 	watcher  *Watcher
 	// databases are the server's own, and then the others.
-	databases []*look
+	databases []*databaseState
 	info      httpmodule.Info
 	log       *zap.Logger
 	started   time.Time
 
-	mu    sync.Mutex
-	read  time.Time
-	found []string
+	mu     sync.Mutex
+	readAt time.Time
+	found  []string
+}
+
+// follow takes a sample every sampleEvery until stop is closed.
+func (r *reporter) follow(stop <-chan struct{}) {
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	for {
+		r.sample()
+		select {
+		case <-tick.C:
+		case <-stop:
+			return
+		}
+	}
 }
 
 func (r *reporter) sample() {
@@ -120,12 +135,12 @@ func (r *reporter) sample() {
 func (r *reporter) report(ctx context.Context) Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.read) >= reportMaxAge {
-		// Others get this answer too: it must not end with this request.
+	if time.Since(r.readAt) >= reportMaxAge {
+		// Other requests reuse the result, so reading must not end with this request.
 		ctx, cancel := context.WithTimeout(dbmodule.Unobserved(context.WithoutCancel(ctx)), readTimeout)
 		defer cancel()
-		r.look(ctx)
-		r.read = time.Now()
+		r.read(ctx)
+		r.readAt = time.Now()
 	}
 	report := Report{
 		At: time.Now(), Started: r.started, Title: r.info.Title, Version: r.info.Version,
@@ -140,21 +155,21 @@ func (r *reporter) report(ctx context.Context) Report {
 	return report
 }
 
-// look reads what only the databases know, beside each other, and asks the findings.
-func (r *reporter) look(ctx context.Context) {
+// read reads the state of all databases, concurrently, and then calls the findings.
+func (r *reporter) read(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, one := range r.databases {
-		all.Go(func() { one.again(ctx) })
+		all.Go(func() { one.read(ctx) })
 	}
 	all.Wait()
 	r.found = nil
 	if r.databases[0].down != "" {
-		return // the findings are about what it has
+		return // findings read the server's own database
 	}
 	for _, find := range r.findings {
 		sentence, err := find(ctx)
 		if err != nil {
-			r.log.Warn("status: not all can be read", zap.Error(err))
+			r.log.Warn("status: can't read everything", zap.Error(err))
 		}
 		if sentence != "" {
 			r.found = append(r.found, sentence)
@@ -162,7 +177,7 @@ func (r *reporter) look(ctx context.Context) {
 	}
 }
 
-// judge says whether all is well.
+// judge sets State and Reasons.
 func (r *Report) judge(found []string) {
 	r.State, r.Reasons = "ok", []string{}
 	degraded := func(reasons ...string) {
@@ -181,7 +196,7 @@ func (r *Report) judge(found []string) {
 	degraded(found...)
 	if n := len(r.Samples); n > 1 {
 		for pool, now := range r.Samples[n-1].Pools {
-			// SQLite has one writer: that others queue for it is normal.
+			// On SQLite there is one writer connection, and waiting for it is normal.
 			if now.Max > 1 && now.InUse >= now.Max && now.Waits > r.Samples[n-2].Pools[pool].Waits {
 				degraded(fmt.Sprintf("all %d connections of the %s are in use and requests wait", now.Max, pool))
 			}
@@ -189,7 +204,7 @@ func (r *Report) judge(found []string) {
 	}
 	severe := 0
 	for _, failure := range r.Errors {
-		if failure.Severe && r.At.Sub(failure.At) < recent {
+		if failure.Severe && r.At.Sub(failure.At) < severeMaxAge {
 			severe++
 		}
 	}

@@ -2,8 +2,7 @@ package httpstatus
 
 import "sync"
 
-// ring keeps the newest of what it is given, oldest first. The zero value is
-// not usable: set limit.
+// ring keeps the newest limit items, the oldest first.
 type ring[T any] struct {
 	mu    sync.Mutex
 	limit int

@@ -20,7 +20,7 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Where the page and its data are.
+// Routes of the page and of its data.
 const (
 	Path     = "/status"
 	PathJSON = "/status.json"
@@ -29,13 +29,12 @@ const (
 //go:embed page.html
 var page []byte
 
-// contentPolicy allows the page its own script and style and asking this
-// server, nothing else.
+// contentPolicy allows the page only its own inline script and style, and requests to this server.
 var contentPolicy = "default-src 'none'; connect-src 'self'; img-src data:; script-src '" + digest("script") + "'; style-src '" + digest("style") +
 	"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// digest is the hash of the page's only element of that name, as a policy names
-// it.
+// digest returns the hash of the page's only element of that name, in the form of a
+// Content-Security-Policy.
 func digest(element string) string {
 	match := regexp.MustCompile(`(?s)<` + element + `>(.*?)</` + element + `>`).FindSubmatch(page)
 	if match == nil {
@@ -45,46 +44,46 @@ func digest(element string) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// Params is what [Serve] takes.
+// Params are the parameters of [Serve].
 type Params struct {
 	fx.In
 
 	Server   *httpmodule.Server
 	Database *dbmodule.Database
-	// Watcher is one of the database's observers, and its Of observes each one of Databases.
+	// Watcher must be an observer of Database, and its Of an observer of each of Databases.
 	Watcher   *Watcher
 	Lifecycle fx.Lifecycle
 	Migrator  *migrate.Migrator `optional:"true"`
 	Info      httpmodule.Info   `optional:"true"`
 	Log       *zap.Logger
-	// Databases are shown besides, with the history of those that have one of Migrators.
+	// Databases are the program's other databases. The page shows the history of those that have
+	// a migrator.
 	Databases []dbmodule.NamedDatabase `group:"dbmodule.databases"`
 	Migrators []migrate.NamedMigrator  `group:"migrate.migrators"`
-	// Findings are asked when the page's data is read.
+	// Findings are called when the page's data is read.
 	Findings []Finding `group:"httpstatus.findings"`
 }
 
-// Finding is something else that a program wants to see on the page: a sentence that says
-// why not all is well, "" if it is. It is called every few seconds at most and must end
-// with ctx. What goes wrong in it is logged.
+// Finding is a check that a program adds to the page. It returns a sentence about a problem, or "".
+// It is called at most every few seconds, and must return when ctx ends. Its error is logged.
 type Finding func(ctx context.Context) (string, error)
 
-// AsFinding adds what a constructor returns, a [Finding], to the page's.
+// AsFinding adds the [Finding] that a constructor returns to the page.
 func AsFinding(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(`group:"httpstatus.findings"`)))
 }
 
-// Serve adds the page to the graph's server. From start to stop it looks at the
-// pools every five seconds.
+// Serve adds the page to the graph's server. From the application's start to its stop it takes a
+// [Sample] every five seconds.
 func Serve(p Params) {
-	r := &reporter{findings: p.Findings, watcher: p.Watcher, databases: p.looks(), info: p.Info, log: p.Log, started: time.Now()}
+	r := &reporter{findings: p.Findings, watcher: p.Watcher, databases: p.databaseStates(), info: p.Info, log: p.Log, started: time.Now()}
 	tables := make(map[string]migrate.VersionTable)
 	for _, one := range r.databases {
 		if one.migrator != nil {
 			tables[one.name] = one.migrator.VersionTable()
 		}
 	}
-	p.Watcher.keptIn(tables)
+	p.Watcher.setVersionTables(tables)
 	p.Server.Instrument(httpmodule.Instrument{Middleware: p.Watcher.middleware(p.Server.IsProbe)})
 	p.Server.Probe(Path, PathJSON)
 	p.Server.Open(http.MethodGet, Path)
@@ -114,37 +113,23 @@ func Serve(p Params) {
 	})
 }
 
-// looks are the server's own database and then the others, by name.
-func (p Params) looks() []*look {
-	looks := []*look{newLook("", p.Database, p.Migrator, p.Log)}
+// databaseStates returns the server's own database and then the others, by name.
+func (p Params) databaseStates() []*databaseState {
+	states := []*databaseState{newDatabaseState("", p.Database, p.Migrator, p.Log)}
 	for _, one := range p.Databases {
 		var migrator *migrate.Migrator
-		for _, of := range p.Migrators {
-			if of.Name == one.Name {
-				migrator = of.Migrator
+		for _, named := range p.Migrators {
+			if named.Name == one.Name {
+				migrator = named.Migrator
 			}
 		}
-		looks = append(looks, newLook(one.Name, one.Database, migrator, p.Log))
+		states = append(states, newDatabaseState(one.Name, one.Database, migrator, p.Log))
 	}
-	slices.SortFunc(looks, func(a, b *look) int { return strings.Compare(a.name, b.name) }) // fx gives them in any order
-	return looks
+	slices.SortFunc(states, func(a, b *databaseState) int { return strings.Compare(a.name, b.name) }) // fx provides value groups in random order
+	return states
 }
 
-// follow takes samples until it is told to stop.
-func (r *reporter) follow(stop <-chan struct{}) {
-	tick := time.NewTicker(sampleEvery)
-	defer tick.Stop()
-	for {
-		r.sample()
-		select {
-		case <-tick.C:
-		case <-stop:
-			return
-		}
-	}
-}
-
-// Module adds the page to the graph's server, about the graph's databases.
+// Module adds the page about the graph's databases to the graph's server.
 var Module = fx.Module("httpstatus",
 	fx.Provide(NewWatcher),
 	dbmodule.AsObserverOfEach(func(w *Watcher) dbmodule.ObserverOf {

@@ -10,40 +10,40 @@ import (
 )
 
 const (
-	// mostStatements bounds how many different statements are kept, listed how
-	// many are shown.
-	mostStatements = 200
-	listed         = 15
-	longestText    = 500
+	// maxStatements is how many different statements are kept, maxListed how many are shown, and
+	// maxText how many bytes of a statement are kept.
+	maxStatements = 200
+	maxListed     = 15
+	maxText       = 500
 )
 
-// statements counts what takes time: statements by their text without values, or requests by
-// their routes.
+// statements has the durations of statements, by their text without values, or of requests, by
+// their route.
 type statements struct {
 	mu    sync.Mutex
 	byKey map[statementKey]*statementStats
 }
 
-// statementKey is what counts as one statement. The database is "" for the server's own.
+// statementKey identifies a statement. The database is "" for the server's own.
 type statementKey struct{ database, text string }
 
 type statementStats struct {
 	count      int64
 	total, max time.Duration
-	// slots count durations: each slot ends at √2 times the one before, from
-	// 10 µs on.
+	// slots is a histogram. The first slot ends at 10 µs, each other one at √2 times the end of
+	// the previous slot.
 	slots [48]int64
 }
 
-// Statement is a statement of the page, or a route, whose Text is as "GET /books/:id".
+// Statement are the durations of a statement, or of a route: Text is "GET /books/:id" then.
 type Statement struct {
-	// Database is the name of another database than the server's own.
+	// Database is the database's name, "" for the server's own.
 	Database string `json:"database,omitempty"`
 
 	Text  string `json:"text"`
 	Count int64  `json:"count"`
-	// In seconds. P50 and P95 are the durations that half and 95 % stay below, estimated:
-	// wrong by at most half.
+	// The durations are in seconds. P50 and P95, the median and the 95th percentile, are
+	// estimates, wrong by at most half.
 	Total float64 `json:"total"`
 	Max   float64 `json:"max"`
 	P50   float64 `json:"p50"`
@@ -55,7 +55,7 @@ func (s *statements) add(key statementKey, took time.Duration) {
 	defer s.mu.Unlock()
 	stats := s.byKey[key]
 	if stats == nil {
-		if len(s.byKey) >= mostStatements {
+		if len(s.byKey) >= maxStatements {
 			s.dropCheapest()
 		}
 		stats = &statementStats{}
@@ -71,27 +71,27 @@ func (s *statementStats) add(took time.Duration) {
 	s.slots[slotOf(took)]++
 }
 
-// latency counts how long requests took since somebody asked.
+// latency has the durations of the requests since the last call of take.
 type latency struct {
 	mu    sync.Mutex
-	since statementStats
+	stats statementStats
 }
 
 func (l *latency) add(took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.since.add(took)
+	l.stats.add(took)
 }
 
-// take returns what half and 95 % of the requests stayed below, in seconds, 0 without any,
-// and begins anew.
+// take returns the median and the 95th percentile in seconds, 0 without requests, and resets the
+// statistics.
 func (l *latency) take() (p50, p95 float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.since.count > 0 {
-		p50, p95 = l.since.below(0.5).Seconds(), l.since.below(0.95).Seconds()
+	if l.stats.count > 0 {
+		p50, p95 = l.stats.quantile(0.5).Seconds(), l.stats.quantile(0.95).Seconds()
 	}
-	l.since = statementStats{}
+	l.stats = statementStats{}
 	return p50, p95
 }
 
@@ -116,9 +116,9 @@ func slotOf(took time.Duration) int {
 	return min(slot, len(statementStats{}.slots)-1)
 }
 
-// below estimates the duration that this share of all stays below, as if those of a slot were
-// spread evenly over it.
-func (s *statementStats) below(share float64) time.Duration {
+// quantile estimates the duration below which this share of all durations is. It assumes that the
+// durations of a slot are spread evenly over the slot.
+func (s *statementStats) quantile(share float64) time.Duration {
 	wanted := float64(s.count) * share
 	for slot, n := range s.slots {
 		if wanted <= float64(n) {
@@ -130,7 +130,7 @@ func (s *statementStats) below(share float64) time.Duration {
 	return s.max
 }
 
-// endOf is where a slot ends, 0 for the one before the first.
+// endOf returns the end of a slot, 0 for slot -1.
 func endOf(slot int) time.Duration {
 	if slot < 0 {
 		return 0
@@ -138,24 +138,24 @@ func endOf(slot int) time.Duration {
 	return time.Duration(float64(firstSlot) * math.Pow(2, float64(slot)/2))
 }
 
-// slowest lists the statements in which one of 20 takes longest.
+// slowest returns the statements with the largest 95th percentiles.
 func (s *statements) slowest() []Statement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make([]Statement, 0, len(s.byKey))
 	for key, stats := range s.byKey {
 		all = append(all, Statement{
-			Database: key.database, Text: key.text, Count: stats.count, Total: stats.total.Seconds(), Max: stats.max.Seconds(), P50: stats.below(0.5).Seconds(), P95: stats.below(0.95).Seconds(),
+			Database: key.database, Text: key.text, Count: stats.count, Total: stats.total.Seconds(), Max: stats.max.Seconds(), P50: stats.quantile(0.5).Seconds(), P95: stats.quantile(0.95).Seconds(),
 		})
 	}
 	slices.SortFunc(all, func(a, b Statement) int {
 		return cmp.Or(cmp.Compare(b.P95, a.P95), cmp.Compare(b.Max, a.Max), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Database, b.Database))
 	})
-	return all[:min(len(all), listed)]
+	return all[:min(len(all), maxListed)]
 }
 
-// withoutLists shortens lists of values and of rows, so that statements which differ in
-// nothing but how many there are count as one.
+// withoutLists shortens lists of values and of rows, so that statements that differ only in the
+// number of values or rows count as one.
 func withoutLists(text string) string {
 	text = withoutRepeats(withoutRepeats(text, "?"), "(?, …)")
 	_, rows, found := strings.Cut(text, "VALUES (")
@@ -165,7 +165,7 @@ func withoutLists(text string) string {
 	return text
 }
 
-// withoutRepeats keeps the first of several that stand in a list.
+// withoutRepeats replaces "one, one, one" by "one, …".
 func withoutRepeats(text, one string) string {
 	more := ", " + one
 	var b strings.Builder

@@ -9,17 +9,17 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Table is a table of the page.
+// Table is a table with its size.
 type Table struct {
 	Name string `bun:"name" json:"name"`
-	// Rows is the engine's own estimate, below 0 where it has none.
+	// Rows is the engine's estimate, -1 if it has none.
 	Rows int64 `bun:"rows_estimate" json:"rows"`
-	// Bytes includes indexes, below 0 where the engine does not say.
+	// Bytes includes indexes; -1 is unknown.
 	Bytes int64 `bun:"bytes" json:"bytes"`
 }
 
-// sizeQueries list the tables with their sizes, without reading the tables:
-// SQLite knows of no sizes but the file's.
+// sizeQueries list the tables with their sizes without reading the tables. SQLite knows only the
+// size of the file.
 var sizeQueries = map[dbmodule.Engine]string{
 	dbmodule.PostgreSQL: `SELECT c.relname AS name, c.reltuples::bigint AS rows_estimate, pg_total_relation_size(c.oid) AS bytes
 		FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
@@ -32,8 +32,8 @@ var sizeQueries = map[dbmodule.Engine]string{
 		FROM pragma_page_count(), pragma_page_size()`,
 }
 
-// smallFile is up to which size of a SQLite file its pages are counted by table,
-// which reads all of it.
+// smallFile is the largest SQLite file of which sizes by table are shown: SQLite reads the whole
+// file to count them.
 const smallFile = 64 << 20
 
 const sqliteTables = `SELECT m.tbl_name AS name, -1 AS rows_estimate, SUM(s.pgsize) AS bytes
@@ -54,7 +54,7 @@ func readTables(ctx context.Context, engine dbmodule.Engine, db bun.IDB) ([]Tabl
 	return append(tables, single...), nil
 }
 
-// tablesNote says what a list of tables lacks.
+// tablesNote says why the list of tables is incomplete, or "".
 func tablesNote(engine dbmodule.Engine, tables []Table) string {
 	if engine == dbmodule.SQLite && len(tables) == 1 && tables[0].Bytes > smallFile {
 		return "Sizes by table are shown for files up to 64 MiB: SQLite would read the whole file to tell them."

@@ -15,15 +15,15 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Watcher remembers what the page shows of the time that has passed: statements,
-// errors and samples of the pools, all in bounded memory. It is a
-// [dbmodule.Observer], and safe for concurrent use. Make one with [NewWatcher].
+// Watcher collects the page's statistics, in bounded memory: durations of statements and routes,
+// errors, and samples of the pools. It is a [dbmodule.Observer], and safe for concurrent use. Make
+// it with [NewWatcher].
 type Watcher struct {
 	statements statements
 	errors     ring[Failure]
 	samples    ring[Sample]
 	routes     statements
-	// bookkeeping matches statements on the tables of revisions, by database.
+	// bookkeeping matches statements on the version tables of migrations, by database.
 	bookkeeping atomic.Pointer[map[string]*regexp.Regexp]
 	// done and failed count requests.
 	done, failed atomic.Int64
@@ -33,27 +33,27 @@ type Watcher struct {
 var _ dbmodule.Observer = (*Watcher)(nil)
 
 const (
-	mostErrors  = 50
-	mostSamples = 180
-	// sampleEvery makes the samples those of 15 minutes.
+	maxErrors  = 50
+	maxSamples = 180
+	// sampleEvery is 5 s: maxSamples cover 15 minutes.
 	sampleEvery = 5 * time.Second
 )
 
-// NewWatcher makes a watcher that has seen nothing.
+// NewWatcher makes a watcher.
 func NewWatcher() *Watcher {
 	w := &Watcher{
 		statements: statements{byKey: make(map[statementKey]*statementStats)},
 		routes:     statements{byKey: make(map[statementKey]*statementStats)},
-		errors:     ring[Failure]{limit: mostErrors},
-		samples:    ring[Sample]{limit: mostSamples},
+		errors:     ring[Failure]{limit: maxErrors},
+		samples:    ring[Sample]{limit: maxSamples},
 	}
-	w.keptIn(nil)
+	w.setVersionTables(nil)
 	return w
 }
 
-// keptIn says which tables keep the revisions of each database that is not as usual: the page
-// shows these by their history, and not among the statements.
-func (w *Watcher) keptIn(tables map[string]migrate.VersionTable) {
+// setVersionTables sets the version tables of each database's migrations. Statements on them are not
+// listed: the page shows the history instead.
+func (w *Watcher) setVersionTables(tables map[string]migrate.VersionTable) {
 	patterns := make(map[string]*regexp.Regexp, len(tables))
 	for database, table := range tables {
 		patterns[database] = bookkeepingOf(table.Name, table.History)
@@ -61,53 +61,51 @@ func (w *Watcher) keptIn(tables map[string]migrate.VersionTable) {
 	w.bookkeeping.Store(&patterns)
 }
 
-// usualBookkeeping matches the tables that keep revisions where nobody names others.
-var usualBookkeeping = bookkeepingOf("alembic_version", "alembic_version_history")
+// defaultBookkeeping matches statements on the default version tables.
+var defaultBookkeeping = bookkeepingOf("alembic_version", "alembic_version_history")
 
 func bookkeepingOf(version, history string) *regexp.Regexp {
 	return regexp.MustCompile(`(^|[^\w])(` + regexp.QuoteMeta(version) + `|` + regexp.QuoteMeta(history) + `)([^\w]|$)`)
 }
 
-// keeps tells whether a statement is about a database's revisions.
-func (w *Watcher) keeps(database, text string) bool {
+// isBookkeeping reports whether a statement reads or writes a database's version tables.
+func (w *Watcher) isBookkeeping(database, text string) bool {
 	if pattern := (*w.bookkeeping.Load())[database]; pattern != nil {
 		return pattern.MatchString(text)
 	}
-	return usualBookkeeping.MatchString(text)
+	return defaultBookkeeping.MatchString(text)
 }
 
-// Failure is an error of the page. It holds no values of rows.
+// Failure is an error that the page shows. It holds no values of rows.
 type Failure struct {
 	At   time.Time `json:"at"`
 	Kind string    `json:"kind"`
-	// Database is the name of another database than the server's own.
+	// Database is the database's name, "" for the server's own.
 	Database string `json:"database,omitempty"`
 	// Where is a statement or a route.
 	Where     string `json:"where"`
 	Text      string `json:"text"`
 	RequestID string `json:"request_id,omitempty"`
 	Session   uint64 `json:"session,omitempty"`
-	// Severe errors say that the server or the database is not well; others are
-	// a client's, such as a row that is there already.
+	// Severe says that the server or the database has a problem. Other errors are caused by a
+	// client, such as a unique violation.
 	Severe bool `json:"severe"`
 }
 
-// severeKinds are the kinds of errors that nobody should have.
+// severeKinds are the kinds of errors that set Failure.Severe.
 var severeKinds = map[string]bool{
 	"commit_unknown": true, "pool_timeout": true, "timeout": true, "unavailable": true, "access_denied": true,
 	"no_database": true, "corrupt": true, "disk_full": true, "other": true,
 }
 
-// work are the operations that are counted. Migrations and what surrounds
-// transactions would only stand in front of them.
-var work = map[string]bool{
+// countedOperations are the statements that the page lists. DDL, BEGIN and the like would hide them.
+var countedOperations = map[string]bool{
 	"SELECT": true, "INSERT": true, "UPDATE": true, "DELETE": true, "MERGE": true, "REPLACE": true, "WITH": true,
 	"VALUES": true, "CALL": true, "COMMIT": true,
 }
 
-// middleware counts requests and remembers those that were the server's fault,
-// with no more than what the client was told. Streams are not among the durations, since they
-// last as long as their clients stay, nor are probes.
+// middleware counts requests and remembers those that were the server's fault, with the text that
+// the client got. It does not measure streams, which last as long as their clients stay, and probes.
 func (w *Watcher) middleware(isProbe func(route string) bool) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -125,7 +123,7 @@ func (w *Watcher) middleware(isProbe func(route string) bool) echo.MiddlewareFun
 	}
 }
 
-// remember keeps a request that was the server's fault.
+// remember keeps a request if it was the server's fault.
 func (w *Watcher) remember(c echo.Context) {
 	status := c.Response().Status
 	if status < http.StatusInternalServerError || status == http.StatusNotImplemented {
@@ -147,8 +145,8 @@ func (w *Watcher) remember(c echo.Context) {
 	w.errors.add(failure)
 }
 
-// routeOf names a request's route by its template, and a method only if HTTP has it: what
-// clients make up is never kept.
+// routeOf returns the method and the route's template. It returns no text that a client can choose:
+// an unknown method becomes "(other method)".
 func routeOf(c echo.Context) string {
 	path, method := c.Path(), c.Request().Method
 	if path == "" {
@@ -161,7 +159,7 @@ func routeOf(c echo.Context) string {
 	return "(other method) " + path
 }
 
-// streamed tells whether an answer was a stream.
+// streamed reports whether the response was a stream.
 func streamed(c echo.Context) bool {
 	return c.Response().Status == http.StatusSwitchingProtocols ||
 		strings.HasPrefix(c.Response().Header().Get(echo.HeaderContentType), "text/event-stream")

@@ -16,9 +16,9 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// EventFunc serves one stream of events, in the request's goroutine. When it returns, the stream
-// ends; its error is answered only before the first event. ctx ends when the client is gone, or
-// the server stops.
+// EventFunc serves one stream of events, in the request's goroutine. The stream ends when it returns.
+// Its error only ends the stream, and is logged: the response has begun. ctx ends when the client is
+// gone or the server stops.
 type EventFunc func(ctx context.Context, w *EventWriter) error
 
 // EventWriter sends server-sent events. It is safe for concurrent use.
@@ -34,12 +34,13 @@ type EventWriter struct {
 	lastID string
 }
 
-// LastEventID is the id of the last event that the client has seen, "" if it has seen none.
+// LastEventID returns the client's header Last-Event-ID: the id of the last event that it has
+// received, or "".
 func (w *EventWriter) LastEventID() string { return w.lastID }
 
-// Send sends an event. id is what the client sends in Last-Event-ID when it reconnects, name is
-// the event's type; both may be empty, and must have no line break. An error ends the stream: the
-// client is gone, or did not read within STREAM_WRITE_TIMEOUT.
+// Send sends an event. The client sends id in Last-Event-ID when it reconnects; name is the event's
+// type. Both may be empty, and must not contain a line break. After an error the handler must
+// return: the client is gone, or did not read within STREAM_WRITE_TIMEOUT.
 func (w *EventWriter) Send(id, name string, data []byte) error {
 	if strings.ContainsAny(id+name, "\r\n\x00") {
 		return fmt.Errorf("httpstream: send: a line break in the id %q or the name %q", id, name)
@@ -86,13 +87,12 @@ func (w *EventWriter) write(text []byte) error {
 	return nil
 }
 
-// Events makes a handler for a plain route from fn. If there is no room for another stream, the
-// client is answered with 503.
+// Events makes a handler for a plain route from fn. If too many streams are open, it answers 503.
 func (s *Streams) Events(fn EventFunc) echo.HandlerFunc {
 	return func(c echo.Context) error { return s.stream(c, fn) }
 }
 
-// EventsResponse is the same for a typed operation, which returns it. Give the operation the
+// EventsResponse is [Streams.Events] for a typed operation, which returns it. Give the operation the
 // limits httpmodule.StreamLimits().Operation.
 func (s *Streams) EventsResponse(fn EventFunc) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
@@ -113,7 +113,7 @@ func (s *Streams) stream(c echo.Context, fn EventFunc) error {
 	how := failed // if fn panics
 	defer func() { leave(how) }()
 	header.Set("Content-Type", "text/event-stream")
-	header.Set("X-Accel-Buffering", "no") // of nginx, which would hold events back
+	header.Set("X-Accel-Buffering", "no") // nginx would buffer events
 	if c.Request().Method == http.MethodHead {
 		how = finished
 		return c.NoContent(http.StatusOK)
@@ -122,14 +122,14 @@ func (s *Streams) stream(c echo.Context, fn EventFunc) error {
 	s.events.Add(1)
 	defer s.events.Add(-1)
 	w := &EventWriter{streams: s, out: c.Response(), control: http.NewResponseController(c.Response()), lastID: c.Request().Header.Get("Last-Event-ID")}
-	_ = w.control.SetReadDeadline(time.Time{}) // the request is read, and READ_TIMEOUT would end the connection
+	_ = w.control.SetReadDeadline(time.Time{}) // otherwise READ_TIMEOUT would close the connection
 	w.mu.Lock()
 	w.beats = time.AfterFunc(s.config.Heartbeat, func() {
-		_ = w.write([]byte(":\n\n")) // if it fails, so does the next event
+		_ = w.write([]byte(":\n\n")) // if it fails, the next Send fails too
 	})
 	w.mu.Unlock()
 	defer w.end()
-	err := w.write([]byte(":\n\n")) // the header leaves, and the client knows that it is connected
+	err := w.write([]byte(":\n\n")) // sends the header: the client knows that it is connected
 	if err == nil {
 		err = fn(ctx, w)
 	}
@@ -139,7 +139,7 @@ func (s *Streams) stream(c echo.Context, fn EventFunc) error {
 	return nil
 }
 
-// outcome is how a stream ended whose handler has returned err.
+// outcome returns how a stream has ended. err is what its handler has returned.
 func (w *EventWriter) outcome(ctx context.Context, err error) end {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -158,7 +158,7 @@ func (w *EventWriter) outcome(ctx context.Context, err error) end {
 	return finished
 }
 
-// end keeps a heartbeat from writing after the handler.
+// end stops the heartbeats: nothing may write after the handler has returned.
 func (w *EventWriter) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

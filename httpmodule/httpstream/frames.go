@@ -12,46 +12,48 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// readTime is how long a client may take to send the rest of a message for which memory is reserved.
+// readTime is how long a client may take to send a message for which memory is reserved.
 const readTime = 30 * time.Second
 
-// Frames receives the client's messages, up to the size of [Socket.SetReadLimit], which is 64
-// KiB at first; a longer one closes the socket with 1009, frame_too_large. While nobody
-// receives, no more is read, answers to pings neither. It is closed when the client has gone, but not when the
-// server stops: wait for the end of the handler's context beside it.
+// Frames returns a channel of the client's messages. A message above 64 KiB, or the limit of
+// [Socket.SetReadLimit], closes the socket with 1009, frame_too_large. While the handler does not
+// receive, the server stops reading from the client, including its answers to pings. The channel is
+// closed when the client is gone, but not when the server stops: also wait for the end of the
+// handler's context.
 func (s *Socket) Frames() <-chan []byte { return s.frames }
 
-// SetReadLimit sets how many bytes a message of the client's may have, from the next one; below 0 is no
-// limit. The messages do not count in MEMORY_BUDGET: above 64 KiB take [Socket.SetCountedReadLimit].
+// SetReadLimit sets how many bytes the client's next messages may have; below 0 there is no limit. The
+// messages do not count in MEMORY_BUDGET: for a limit above 64 KiB use [Socket.SetCountedReadLimit].
 func (s *Socket) SetReadLimit(bytes int64) {
 	if bytes < 0 {
 		bytes = math.MaxInt64
 	}
 	s.counts.Store(false)
-	s.limit.Store(min(bytes, math.MaxInt64-1)) // read looks for one more
+	s.limit.Store(min(bytes, math.MaxInt64-1)) // readFrame reads up to limit+1
 }
 
-// SetCountedReadLimit is SetReadLimit for large messages. One above 64 KiB counts in MEMORY_BUDGET, with
-// all the bytes that it may have, before the rest of it is read. It waits for memory up to 10
-// seconds; then the socket is closed with 1013. The client has 30 seconds to send the rest. The
-// handler must call [Socket.FrameDone] for each message: after a large one, nothing more is read
-// before that.
+// SetCountedReadLimit is SetReadLimit for large messages. After the first 64 KiB of a message, the
+// server reserves the whole limit in MEMORY_BUDGET before it reads the rest. It waits for memory up to
+// 10 seconds, and then closes the socket with 1013. The client has 30 seconds to send the rest. The
+// handler must call [Socket.FrameDone] for each message: after a large one, the server reads nothing
+// more until then.
 func (s *Socket) SetCountedReadLimit(bytes int64) {
 	s.SetReadLimit(bytes)
 	s.counts.Store(true)
 }
 
-// FrameDone says that the handler no longer has this message of [Socket.Frames] in memory.
+// FrameDone releases the memory of a message of [Socket.Frames]. Call it when the handler no longer
+// uses the message.
 func (s *Socket) FrameDone(frame []byte) {
 	if s.counts.Load() && len(frame) > uncounted {
 		select {
 		case s.done <- struct{}{}:
-		default: // it was said before
+		default: // it was called before
 		}
 	}
 }
 
-// read hands on what the client sends, and notices when it goes. open ends with the socket.
+// read passes the client's messages to Frames until the client is gone. open ends with the socket.
 func (s *Socket) read(ctx, open context.Context) {
 	defer close(s.frames)
 	room := httpmodule.NewRoom(ctx)
@@ -65,14 +67,14 @@ func (s *Socket) read(ctx, open context.Context) {
 		if !ok {
 			return
 		}
-		if kind == websocket.MessageText && !s.handOn(frame) {
+		if kind == websocket.MessageText && !s.deliver(frame) {
 			return
 		}
 		room.Release()
 	}
 }
 
-// readFrame reads a message, and reports whether it could. If it counts, room has memory for it.
+// readFrame reads a message, and reports whether it could. It reserves memory in room for a large one.
 func (s *Socket) readFrame(open context.Context, message io.Reader, room *httpmodule.Room) (frame []byte, ok bool) {
 	limit := s.limit.Load()
 	first := limit
@@ -106,7 +108,7 @@ func (s *Socket) reserve(open context.Context, limit int64, room *httpmodule.Roo
 	return err == nil
 }
 
-// readRest reads a message, of which the rest must arrive within readTime.
+// readRest reads a message, which must arrive within readTime.
 func (s *Socket) readRest(message io.Reader) ([]byte, error) {
 	late := time.AfterFunc(s.streams.readTime, func() {
 		s.late.Store(true)
@@ -116,10 +118,10 @@ func (s *Socket) readRest(message io.Reader) ([]byte, error) {
 	return io.ReadAll(message)
 }
 
-// handOn gives the handler a message. If that counts, it waits until the handler is done with it.
-func (s *Socket) handOn(frame []byte) bool {
+// deliver sends a message to the handler. After a large one it waits until the handler calls FrameDone.
+func (s *Socket) deliver(frame []byte) bool {
 	select {
-	case <-s.done: // said twice of the one before
+	case <-s.done: // the handler called FrameDone twice for the previous message
 	default:
 	}
 	select {

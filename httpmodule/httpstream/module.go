@@ -5,7 +5,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// Module supplies *[Streams] to an fx application. It takes a [Config] if there is one.
+// Module provides *[Streams] to an fx application. Without a [Config] in the graph it uses
+// [DefaultConfig].
 var Module = fx.Module("httpstream", fx.Provide(newStreams))
 
 type params struct {

@@ -5,7 +5,7 @@ import "sync"
 // Queue holds the items that wait to be sent to one subscriber. It is bounded, so the sender
 // never waits for a subscriber. It is safe for concurrent use.
 type Queue[T any] struct {
-	most, mostBytes int
+	maxItems, maxBytes int
 
 	mu    sync.Mutex
 	items []T
@@ -14,18 +14,17 @@ type Queue[T any] struct {
 	ready chan struct{}
 }
 
-// NewQueue makes a queue of at most so many items, of so many bytes in all. One item alone may
-// be larger.
+// NewQueue makes a queue that holds at most this many items and bytes. A single item may be larger.
 func NewQueue[T any](items, bytes int) *Queue[T] {
-	return &Queue[T]{most: max(items, 1), mostBytes: bytes, ready: make(chan struct{}, 1)}
+	return &Queue[T]{maxItems: max(items, 1), maxBytes: bytes, ready: make(chan struct{}, 1)}
 }
 
-// Put appends an item of so many bytes and reports whether there was room. A queue that has
-// overflowed accepts nothing more until [Queue.Take] is called.
+// Put appends an item with its size in bytes, and reports whether there was room. If not, the queue
+// has overflowed, and accepts nothing until [Queue.Take] is called.
 func (q *Queue[T]) Put(item T, bytes int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.over || len(q.items) > 0 && (len(q.items) >= q.most || q.bytes+bytes > q.mostBytes) {
+	if q.over || len(q.items) > 0 && (len(q.items) >= q.maxItems || q.bytes+bytes > q.maxBytes) {
 		q.over = true
 	} else {
 		q.items = append(q.items, item)
@@ -38,11 +37,10 @@ func (q *Queue[T]) Put(item T, bytes int) bool {
 	return !q.over
 }
 
-// Ready receives a value when there is something to take.
+// Ready returns a channel that receives a value after each Put, so that the receiver calls Take.
 func (q *Queue[T]) Ready() <-chan struct{} { return q.ready }
 
-// Take empties the queue, and reports whether it had overflowed: then items that came later are
-// lost.
+// Take empties the queue, and reports whether it had overflowed: then the items after these are lost.
 func (q *Queue[T]) Take() (items []T, overflowed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

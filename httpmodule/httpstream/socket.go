@@ -20,23 +20,30 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Codes with which a websocket is closed, of RFC 6455 and of the registry of its codes.
+// Close codes and reasons of a websocket: see RFC 6455 and IANA's registry of close codes.
 const (
-	CloseNormal       = 1000
-	CloseGoingAway    = 1001
-	ClosePolicy       = 1008
-	CloseTooLarge     = 1009
-	CloseInternal     = 1011
-	CloseTryAgain     = 1013
-	ReasonSlow        = "slow_consumer"
-	ReasonTooLarge    = "frame_too_large"
-	reasonStopping    = "the server is stopping"
-	reasonFull        = "too many connections"
-	uncounted         = 64 << 10
-	frames            = 8
-	missedHeartbeats  = 2
-	mostReason        = 120
-	reasonUnspecified = "internal error"
+	CloseNormal    = 1000
+	CloseGoingAway = 1001
+	ClosePolicy    = 1008
+	CloseTooLarge  = 1009
+	CloseInternal  = 1011
+	CloseTryAgain  = 1013
+
+	ReasonSlow     = "slow_consumer"
+	ReasonTooLarge = "frame_too_large"
+	reasonStopping = "the server is stopping"
+	reasonFull     = "too many connections"
+	reasonInternal = "internal error"
+	maxReason      = 120 // bytes; a close frame has room for 123
+)
+
+const (
+	// uncounted is the size up to which a message does not count in MEMORY_BUDGET.
+	uncounted = 64 << 10
+	// frames is how many messages wait for the handler, at most.
+	frames = 8
+	// missedHeartbeats is how many unanswered pings end a socket.
+	missedHeartbeats = 2
 )
 
 // CloseError is an error that a handler returns to close its websocket with a code and a reason.
@@ -45,7 +52,7 @@ type CloseError struct {
 	Reason string
 }
 
-// Error tells both.
+// Error returns code and reason.
 func (e *CloseError) Error() string {
 	return fmt.Sprintf("httpstream: closed with %d: %s", e.Code, e.Reason)
 }
@@ -53,48 +60,46 @@ func (e *CloseError) Error() string {
 // errSlow closes a socket whose client does not read.
 var errSlow = &CloseError{Code: CloseTryAgain, Reason: ReasonSlow}
 
-// Slow is the error of a client that reads too slowly: close code 1013, slow_consumer. A handler
+// Slow returns the error for a client that reads too slowly: close code 1013, slow_consumer. A handler
 // returns it when the client's [Queue] has overflowed.
 func (*Streams) Slow() error { return errSlow }
 
-// errTooLarge closes a socket whose client has sent more than it may.
+// errTooLarge closes a socket whose client has sent a message above the limit.
 var errTooLarge = &CloseError{Code: CloseTooLarge, Reason: ReasonTooLarge}
 
-// errNoMemory closes a socket for whose client's message the server had no memory in time.
+// errNoMemory closes a socket if the server found no memory for the client's message in time.
 var errNoMemory = &CloseError{Code: CloseTryAgain, Reason: "no memory left for so large a message"}
 
-// SocketFunc serves one websocket, in a goroutine of its own. The request is over by then: ctx has
-// the values that middleware put into the request's context, but no sessions of the request's
-// ([httpmodule.Session]), and an echo.Context must not be used. When it returns, the socket is
-// closed: with the code of a *[CloseError]; with 1001 when ctx has ended because the server
-// stops; with 1011, and a line in the log, for another error; and with 1000 for nil. ctx
-// ends when the client is gone as well.
+// SocketFunc serves one websocket, in a goroutine of its own. The request has ended by then: ctx has
+// the values of the request's context but no request sessions ([httpmodule.Session]), and an
+// echo.Context must not be used. ctx ends when the client is gone or the server stops. When the
+// function returns, the socket is closed: with the code of a *[CloseError]; with 1001 if the server
+// stops; with 1000 if the error is nil; and with 1011 for any other error, which is logged.
 type SocketFunc func(ctx context.Context, socket *Socket) error
 
-// Socket is a websocket. Its methods are for the goroutine of its [SocketFunc].
+// Socket is a websocket. Only the goroutine of its [SocketFunc] may call its methods.
 type Socket struct {
 	streams *Streams
 	ws      *websocket.Conn
 	frames  chan []byte
-	// ended is closed when the handler has returned and the client was told.
+	// ended is closed when the handler has returned and the close frame was sent.
 	ended chan struct{}
 	beats *time.Timer
-	// limit is how many bytes a message may have. If counts is set, what is above
-	// uncounted counts in the server's memory, and done says when it no longer does.
+	// limit is how many bytes a message may have. If counts is set, a message above uncounted
+	// reserves memory, until FrameDone sends to done.
 	limit  atomic.Int64
 	counts atomic.Bool
 	done   chan struct{}
-	// What was noticed of the client: pings that it left unanswered, a message that was too
-	// large or did not arrive in time, that there was no memory for one, and that nothing can
-	// be sent to it any more.
+	// missed is the number of unanswered pings. The others say why the socket ends: a message was
+	// too large, did not arrive in time or found no memory, or a message could not be sent.
 	missed                         atomic.Int32
 	tooLarge, late, noMemory, lost atomic.Bool
 }
 
-// Send sends a text. An error ends the socket, and the handler must return it: the client
-// is gone, or did not read within STREAM_WRITE_TIMEOUT.
+// Send sends a text message. The handler must return its error: the client is gone, or did not read
+// within STREAM_WRITE_TIMEOUT.
 func (s *Socket) Send(ctx context.Context, text []byte) error {
-	if s.tooLarge.Load() { // the next that is sent is the close
+	if s.tooLarge.Load() { // send the close frame next
 		return errTooLarge
 	}
 	within, cancel := context.WithTimeout(ctx, s.streams.config.WriteTimeout)
@@ -111,14 +116,15 @@ func (s *Socket) Send(ctx context.Context, text []byte) error {
 	return fmt.Errorf("httpstream: send: %w", err)
 }
 
-// WebSocket makes a handler for a plain route from fn. It refuses pages of other origins, as for
-// writes. If there is no room for another stream, the client is accepted and closed with 1013.
+// WebSocket makes a handler for a plain route from fn. The server refuses pages of other origins, as
+// it does for writes. If too many streams are open, it accepts the client and closes the socket with
+// 1013.
 func (s *Streams) WebSocket(fn SocketFunc) echo.HandlerFunc {
 	return func(c echo.Context) error { return s.upgrade(c, fn) }
 }
 
-// WebSocketResponse is the same for a typed operation, which returns it. Give the operation the
-// limits httpmodule.StreamLimits().Operation.
+// WebSocketResponse is [Streams.WebSocket] for a typed operation, which returns it. Give the operation
+// the limits httpmodule.StreamLimits().Operation.
 func (s *Streams) WebSocketResponse(fn SocketFunc) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		c := humaecho.Unwrap(hc)
@@ -131,23 +137,23 @@ func (s *Streams) WebSocketResponse(fn SocketFunc) *huma.StreamResponse {
 func (s *Streams) upgrade(c echo.Context, fn SocketFunc) error {
 	if !c.IsWebSocket() {
 		return &httpmodule.HTTPError{
-			Status: http.StatusUpgradeRequired, Detail: "Upgrade Required: this is a websocket",
+			Status: http.StatusUpgradeRequired, Detail: "Upgrade Required: this route is a websocket",
 			Header: http.Header{"Upgrade": {"websocket"}},
 		}
 	}
 	httpmodule.CloseSessions(c.Request().Context())
 	leave, room := s.admit(c.RealIP())
-	ws, err := websocket.Accept(lean{c.Response()}, c.Request(), &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // httpmodule has looked at the origin
+	ws, err := websocket.Accept(smallBuffers{c.Response()}, c.Request(), &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // httpmodule has checked the origin
 		CompressionMode:    websocket.CompressionDisabled,
 	})
 	if err != nil {
 		if room {
 			leave(left)
 		}
-		return nil // it has been answered
+		return nil // Accept has answered
 	}
-	// The request ends here: its stack and its buffers are more than a socket needs that waits.
+	// End the request: an idle socket does not need its stack and its buffers.
 	ctx, done := httpmodule.Detach(c.Request().Context())
 	if !room {
 		go func() {
@@ -159,7 +165,7 @@ func (s *Streams) upgrade(c echo.Context, fn SocketFunc) error {
 	s.sockets.Add(1)
 	go func() {
 		defer done()
-		how := failed // if fn ends its goroutine
+		how := failed // if fn calls runtime.Goexit
 		defer func() {
 			leave(how)
 			s.sockets.Add(-1)
@@ -174,7 +180,8 @@ func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) 
 	ws.SetReadLimit(-1) // read has a limit of its own
 	socket.SetReadLimit(uncounted)
 	inner, gone := context.WithCancel(ctx)
-	// No context ends a read: that would end the connection without a code. CloseNow ends it.
+	// Reads get a context that does not end: a read whose context ends closes the connection
+	// without a close code. CloseNow ends them.
 	unended := context.WithoutCancel(ctx)
 	read := make(chan struct{})
 	go func() {
@@ -186,12 +193,12 @@ func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) 
 	socket.beats.Reset(s.config.Heartbeat)
 	err := runSocket(inner, socket, fn)
 	socket.beats.Stop()
-	how, told := socket.outcome(inner, ctx, err)
+	how, closing := socket.outcome(inner, ctx, err)
 	if how == failed {
 		s.log.Error("a websocket's handler failed", zap.Error(err))
 	}
-	if told != nil {
-		_ = ws.Close(websocket.StatusCode(told.Code), told.Reason[:min(len(told.Reason), mostReason)])
+	if closing != nil {
+		_ = ws.Close(websocket.StatusCode(closing.Code), closing.Reason[:min(len(closing.Reason), maxReason)])
 	}
 	close(socket.ended)
 	gone()
@@ -200,7 +207,7 @@ func (s *Streams) serve(ctx context.Context, ws *websocket.Conn, fn SocketFunc) 
 	return how
 }
 
-// runSocket runs fn. A panic is its error: the response has begun, and nobody could answer it.
+// runSocket runs fn and returns a panic as an error.
 func runSocket(ctx context.Context, socket *Socket, fn SocketFunc) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -210,9 +217,9 @@ func runSocket(ctx context.Context, socket *Socket, fn SocketFunc) (err error) {
 	return fn(ctx, socket)
 }
 
-// outcome is how a socket ended whose handler has returned err, and what its client is told, if it is
-// there. inner has ended if the client is gone.
-func (s *Socket) outcome(inner, ctx context.Context, err error) (how end, told *CloseError) {
+// outcome returns how a socket has ended, and the close frame for the client, nil if it is gone. err is
+// what the handler has returned. inner has ended if the client is gone.
+func (s *Socket) outcome(inner, ctx context.Context, err error) (how end, closing *CloseError) {
 	switch {
 	case s.tooLarge.Load():
 		return tooLarge, errTooLarge
@@ -220,10 +227,10 @@ func (s *Socket) outcome(inner, ctx context.Context, err error) (how end, told *
 		return finished, errNoMemory
 	case s.late.Load():
 		return slow, nil
-	case errors.As(err, &told) && told == errSlow:
-		return slow, told
-	case told != nil:
-		return finished, told
+	case errors.As(err, &closing) && closing == errSlow:
+		return slow, closing
+	case closing != nil:
+		return finished, closing
 	case stopping(ctx):
 		return stopped, &CloseError{CloseGoingAway, reasonStopping}
 	case s.missed.Load() >= missedHeartbeats:
@@ -231,12 +238,12 @@ func (s *Socket) outcome(inner, ctx context.Context, err error) (how end, told *
 	case s.lost.Load() || inner.Err() != nil:
 		return left, nil
 	case err != nil:
-		return failed, &CloseError{CloseInternal, reasonUnspecified}
+		return failed, &CloseError{CloseInternal, reasonInternal}
 	}
 	return finished, &CloseError{Code: CloseNormal}
 }
 
-// beat pings, and ends a socket that does not answer.
+// beat sends a ping, and closes the connection after missedHeartbeats unanswered ones.
 func (s *Socket) beat(ctx context.Context) {
 	within, cancel := context.WithTimeout(ctx, s.streams.config.Heartbeat)
 	defer cancel()
@@ -257,14 +264,14 @@ func (s *Socket) beat(ctx context.Context) {
 	}
 }
 
-// lean gives a websocket small buffers, as there are two for each that is open.
-type lean struct{ *echo.Response }
+// smallBuffers gives a websocket small buffers, because each open one has two.
+type smallBuffers struct{ *echo.Response }
 
 const bufferSize = 512
 
 // Hijack implements http.Hijacker.
-func (l lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, both, err := l.Response.Hijack()
+func (b smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, both, err := b.Response.Hijack()
 	if err != nil {
 		return nil, nil, err
 	}

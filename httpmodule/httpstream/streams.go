@@ -18,14 +18,14 @@ import (
 
 // Config limits streams. The zero value is not usable: start from [DefaultConfig].
 type Config struct {
-	// Most is how many streams are open at once in all, and PerAddress how many from one
-	// address of a client's; 0 sets no limit.
+	// Most is how many streams may be open at once, and PerAddress how many from one client
+	// address; 0 is no limit.
 	Most       int `envconfig:"STREAMS_MAX" default:"10000" desc:"live streams (websockets and server-sent events) open at once (0 = no limit)"`
 	PerAddress int `envconfig:"STREAMS_PER_ADDRESS" default:"2500" desc:"live streams open at once from one address (0 = no limit)"`
-	// Heartbeat is how long a stream is silent at most: websockets are pinged, event streams
-	// get a comment. A client that does not answer two pings is gone.
+	// Heartbeat is the interval of heartbeats: pings on websockets, comments on event streams. A
+	// client that does not answer two pings is disconnected.
 	Heartbeat time.Duration `envconfig:"STREAM_HEARTBEAT" default:"15s" desc:"how often live streams get a heartbeat"`
-	// WriteTimeout is how long a client may take to read what is sent.
+	// WriteTimeout is how long a client may take to read a message.
 	WriteTimeout time.Duration `envconfig:"STREAM_WRITE_TIMEOUT" default:"8s" desc:"how long a live stream's client may take to read what is sent before the stream is closed"`
 }
 
@@ -34,7 +34,7 @@ func DefaultConfig() Config {
 	return Config{Most: 10_000, PerAddress: 2_500, Heartbeat: 15 * time.Second, WriteTimeout: 8 * time.Second}
 }
 
-// Validate reports every setting that can't be used, joined.
+// Validate returns one error that joins all invalid settings.
 func (c Config) Validate() error {
 	var errs []error
 	for name, value := range map[string]int{"STREAMS_MAX": c.Most, "STREAMS_PER_ADDRESS": c.PerAddress} {
@@ -50,12 +50,12 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Streams are the open streams of a server. It is safe for concurrent use, and needs no closing:
-// each stream ends with its request.
+// Streams makes and counts the streams of a server. It is safe for concurrent use, and needs no Close:
+// the server ends all streams when it stops.
 type Streams struct {
 	config Config
 	log    *zap.Logger
-	// readTime is how long a client may take to send a message that counts.
+	// readTime is the constant, except in tests.
 	readTime time.Duration
 
 	mu        sync.Mutex
@@ -66,7 +66,7 @@ type Streams struct {
 	closed                                 [ends]atomic.Int64
 }
 
-// end is how a stream ended.
+// end is how a stream has ended: see [Stats].
 type end int
 
 const (
@@ -91,8 +91,8 @@ func New(cfg Config, log *zap.Logger) (*Streams, error) {
 	return &Streams{config: cfg, log: log, readTime: readTime, addresses: make(map[string]int)}, nil
 }
 
-// Route removes the time limits of a plain route of streams, and returns the route: see
-// [httpmodule.StreamLimits]. A typed operation takes httpmodule.StreamLimits().Operation.
+// Route gives a plain route the limits of [httpmodule.StreamLimits], and returns the route. For a typed
+// operation use httpmodule.StreamLimits().Operation.
 func (*Streams) Route(api huma.API, route *echo.Route) *echo.Route {
 	return httpmodule.StreamLimits().Route(api, route)
 }
@@ -101,19 +101,20 @@ func (*Streams) Route(api huma.API, route *echo.Route) *echo.Route {
 type Stats struct {
 	// Sockets and Events are the websockets and the event streams that are open now.
 	Sockets, Events int64
-	// Opened is how many there were since the start, and Refused how many found no room.
+	// Opened is how many streams were opened since the start, and Refused how many were refused
+	// because too many were open.
 	Opened, Refused int64
-	// Each of those that were opened and are no longer open is in one of these. The client has
-	// closed the stream or its connection (Left), has not answered two pings (Gone), has not read
-	// what was sent or has not sent a large message in time (Slow), or has sent a message that is too large (TooLarge). Or the server has
-	// stopped (Stopped), or the handler has ended the stream as it wanted to (Finished), or by an
-	// error (Failed).
+	// Each stream that has ended is counted in one of these. Left: the client has closed the
+	// stream or its connection. Gone: the client has not answered two pings. Slow: the client has
+	// not read a message, or not sent a large one, in time. TooLarge: the client has sent a
+	// message above the limit. Stopped: the server has stopped. Finished: the handler has ended
+	// the stream. Failed: the handler has returned an error.
 	Left, Gone, Slow, TooLarge, Stopped, Finished, Failed int64
 	// Sent is how many messages were sent.
 	Sent int64
 }
 
-// Stats counts.
+// Stats returns the current counts.
 func (s *Streams) Stats() Stats {
 	return Stats{
 		Sockets: s.sockets.Load(), Events: s.events.Load(), Opened: s.opened.Load(),
@@ -123,8 +124,8 @@ func (s *Streams) Stats() Stats {
 	}
 }
 
-// admit counts a stream from an address in, and returns what counts it out again, by how it ended.
-// It reports false where there is no room.
+// admit counts a new stream from an address. leave counts its end. ok is false if too many streams are
+// open.
 func (s *Streams) admit(address string) (leave func(end), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,7 +147,7 @@ func (s *Streams) admit(address string) (leave func(end), ok bool) {
 	}, true
 }
 
-// errFull answers who finds no room.
+// errFull is the answer if too many streams are open.
 func errFull() error {
 	return &httpmodule.HTTPError{
 		Status: http.StatusServiceUnavailable, Detail: "Service Unavailable: too many live streams are open",
@@ -154,5 +155,5 @@ func errFull() error {
 	}
 }
 
-// stopping reports whether a stream ends because its server does.
+// stopping reports whether ctx has ended because the server stops.
 func stopping(ctx context.Context) bool { return errors.Is(context.Cause(ctx), httpmodule.ErrStopping) }

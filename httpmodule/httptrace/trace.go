@@ -1,6 +1,5 @@
-// Package httptrace makes OpenTelemetry spans for an httpmodule.Server's
-// requests, continues the traces of clients, and adds each request's trace to
-// its log lines.
+// Package httptrace makes OpenTelemetry spans for the requests of an httpmodule.Server. It continues
+// the clients' traces, and adds trace_id and span_id to the log lines of each request.
 package httptrace
 
 import (
@@ -24,11 +23,10 @@ import (
 // Scope is the instrumentation scope of the spans.
 const Scope = "github.com/openhands-go/server/httpmodule/httptrace"
 
-// Serve traces the requests of a server: one span each, named after method and
-// route, below the client's if it sent a traceparent. Its attributes are those of
-// OpenTelemetry's conventions for HTTP servers, without query strings: these may have
-// keys and what people search for. Probes are left out. The
-// provider stays the caller's.
+// Serve traces the requests of a server, except probes: one span each, named after method and route. If
+// the client sent a traceparent, the span is a child of the client's. The attributes follow
+// OpenTelemetry's conventions for HTTP servers, without the query string, which may hold keys and
+// search terms. The caller shuts the provider down.
 func Serve(server *httpmodule.Server, provider trace.TracerProvider) {
 	t := tracer{
 		Tracer:     provider.Tracer(Scope),
@@ -52,17 +50,17 @@ func (t tracer) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		request := c.Request()
 		ctx := t.propagator.Extract(request.Context(), propagation.HeaderCarrier(request.Header))
-		ctx, span := t.Start(ctx, nameOf(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(about(c)...))
+		ctx, span := t.Start(ctx, nameOf(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(requestAttributes(c)...))
 		defer span.End()
 		c.SetRequest(request.WithContext(ctx))
 		err := next(c)
-		answered(span, c.Response().Status)
+		setStatus(span, c.Response().Status)
 		return err
 	}
 }
 
-// nameOf names a span. What a client asks for is not part of it, its method neither if
-// HTTP does not know it.
+// nameOf returns the span's name. It contains no text that a client can choose: no path, and no method
+// that HTTP does not define.
 func nameOf(c echo.Context) string {
 	name := methodOf(c.Request().Method)
 	if name == semconv.HTTPRequestMethodOther.Value.AsString() {
@@ -74,8 +72,8 @@ func nameOf(c echo.Context) string {
 	return name
 }
 
-// about is what is known of a request before it is answered.
-func about(c echo.Context) []attribute.KeyValue {
+// requestAttributes returns the attributes that are known before the request is answered.
+func requestAttributes(c echo.Context) []attribute.KeyValue {
 	request := c.Request()
 	method := methodOf(request.Method)
 	all := []attribute.KeyValue{
@@ -105,9 +103,8 @@ func about(c echo.Context) []attribute.KeyValue {
 	return all
 }
 
-// answered adds how a request was answered. What the client did wrong is no error of the
-// server's.
-func answered(span trace.Span, status int) {
+// setStatus adds the response's status. Only a 5xx is an error of the span: a 4xx is the client's fault.
+func setStatus(span trace.Span, status int) {
 	span.SetAttributes(semconv.HTTPResponseStatusCode(status))
 	if status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
@@ -115,8 +112,8 @@ func answered(span trace.Span, status int) {
 	}
 }
 
-// methodOf returns the method, _OTHER for what HTTP does not know: clients may
-// send any word.
+// methodOf returns the method, or _OTHER for a method that HTTP does not define: clients may send any
+// word.
 func methodOf(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
@@ -133,7 +130,7 @@ func versionOf(request *http.Request) string {
 	return strconv.Itoa(request.ProtoMajor)
 }
 
-// fields names the request's trace in the log, if somebody keeps it.
+// fields returns the log fields of the request's trace, if the trace is sampled.
 func fields(ctx context.Context) []zap.Field {
 	span := trace.SpanContextFromContext(ctx)
 	if !span.IsSampled() {
@@ -142,6 +139,5 @@ func fields(ctx context.Context) []zap.Field {
 	return []zap.Field{zap.Stringer("trace_id", span.TraceID()), zap.Stringer("span_id", span.SpanID())}
 }
 
-// Module traces the requests of the graph's server with the graph's
-// trace.TracerProvider, which it needs.
+// Module traces the requests of the graph's server. It needs a trace.TracerProvider in the graph.
 var Module = fx.Module("httptrace", fx.Invoke(Serve))

@@ -13,7 +13,7 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// banner is what a person wants to know after a start.
+// banner is the text that serve prints when it has started.
 type banner struct {
 	program  Program
 	url      string
@@ -21,7 +21,7 @@ type banner struct {
 	database string
 	tables   int
 	state    dbmodule.SchemaState
-	unknown  error // why the schema's state could not be read
+	stateErr error // why the schema's state could not be read
 }
 
 func (p Program) newBanner(ctx context.Context, server *httpmodule.Server, database *dbmodule.Database) banner {
@@ -33,11 +33,11 @@ func (p Program) newBanner(ctx context.Context, server *httpmodule.Server, datab
 		database: describeURL(database.URL()),
 		tables:   len(database.Models()),
 		state:    state,
-		unknown:  err,
+		stateErr: err,
 	}
 }
 
-// visitURL is what to type into a browser on this machine.
+// visitURL returns a URL that works in a browser on this machine.
 func visitURL(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -54,7 +54,7 @@ func visitURL(address string) string {
 func describeURL(u dbmodule.URL) string {
 	switch {
 	case u.Memory():
-		return "in memory, gone at the end"
+		return "in memory, lost when the process ends"
 	case u.Path() != "":
 		if path, err := filepath.Abs(u.Path()); err == nil {
 			return path
@@ -65,7 +65,7 @@ func describeURL(u dbmodule.URL) string {
 	}
 }
 
-// revisions are those that the database is at.
+// revisions returns the database's current revisions.
 func (b banner) revisions() []string {
 	if b.state.Revisions == nil {
 		return nil
@@ -73,7 +73,7 @@ func (b banner) revisions() []string {
 	return b.state.Revisions.Current
 }
 
-// hindering is what keeps the schema from being ready.
+// hindering returns the reasons why the schema is not ready.
 func (b banner) hindering() []string {
 	if b.state.Ready {
 		return nil
@@ -82,14 +82,15 @@ func (b banner) hindering() []string {
 	return hindering
 }
 
+// schema describes the schema's state in one line.
 func (b banner) schema() string {
 	text := "1 table"
 	if b.tables != 1 {
 		text = fmt.Sprintf("%d tables", b.tables)
 	}
 	switch hindering, current := b.hindering(), b.revisions(); {
-	case b.unknown != nil:
-		text += ", state unknown: " + oneLine(b.unknown.Error())
+	case b.stateErr != nil:
+		text += ", state unknown: " + oneLine(b.stateErr.Error())
 	case b.state.Revisions != nil && b.state.Revisions.Migrating:
 		text += ", " + hindering[0]
 	case len(hindering) > 0:
@@ -97,12 +98,12 @@ func (b banner) schema() string {
 	case len(current) > 0:
 		text += ", at revision " + strings.Join(current, ", ")
 	default:
-		text += ", all there"
+		text += ", complete"
 	}
 	return text
 }
 
-// String is for terminals.
+// String returns the banner for a terminal.
 func (b banner) String() string {
 	return fmt.Sprintf(`
   %s %s
@@ -115,7 +116,7 @@ func (b banner) String() string {
 `, b.program.title(), b.program.Release(), b.url, b.url, b.engine, b.database, b.schema())
 }
 
-// fields are for logs that programs read.
+// fields returns the banner as log fields.
 func (b banner) fields() []zap.Field {
 	return []zap.Field{
 		zap.String("version", b.program.Release()),
@@ -126,6 +127,6 @@ func (b banner) fields() []zap.Field {
 		zap.Int("tables", b.tables),
 		zap.Strings("revisions", b.revisions()),
 		zap.Strings("hindering", b.hindering()),
-		zap.Error(b.unknown),
+		zap.Error(b.stateErr),
 	}
 }

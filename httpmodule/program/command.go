@@ -21,13 +21,12 @@ const (
 	exitUsage   = 2
 )
 
-// Run runs the command line args, without the program's name, and returns
-// the process's exit code: 0, 1 after a failure, 2 when the command line is
-// wrong. Results go to stdout; the log and a failure's one sentence go to
-// stderr. serve ends when ctx does, or on SIGINT, SIGTERM or SIGHUP.
+// Run runs the command line args, without the program's name, and returns the exit code: 0, or 1
+// after a failure, or 2 if the command line is wrong. It writes results to stdout, and the log and
+// errors to stderr. The command serve ends when ctx ends, or on SIGINT, SIGTERM or SIGHUP.
 //
-// The caller exits with the code at once: after a second signal requests may
-// still be in progress.
+// The caller must exit with the code at once: after a second signal, requests may still be in
+// progress.
 func (p Program) Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := streams{in: stdin, out: stdout, err: stderr}
 	root := p.newRootCommand(s)
@@ -40,27 +39,27 @@ func (p Program) Run(ctx context.Context, args []string, stdin io.Reader, stdout
 	var dbUsage *dbcmd.UsageError
 	switch {
 	case errors.As(err, &usage):
-		s.complain(fmt.Sprintf("%s: %s\nSee %s --help.\n", p.Name, usage.text, usage.command))
+		s.printErr(fmt.Sprintf("%s: %s\nSee %s --help.\n", p.Name, usage.text, usage.command))
 		return exitUsage
 	case errors.As(err, &dbUsage):
-		s.complain(fmt.Sprintf("%s: %s\nSee %s --help.\n", p.Name, dbUsage.Text, dbUsage.Command))
+		s.printErr(fmt.Sprintf("%s: %s\nSee %s --help.\n", p.Name, dbUsage.Text, dbUsage.Command))
 		return exitUsage
 	}
-	s.complain(p.explain(err))
+	s.printErr(p.explain(err))
 	return exitFailure
 }
 
-// streams are the three of the process.
+// streams are the process's standard streams.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-func (s streams) complain(text string) {
-	_, _ = io.WriteString(s.err, text) // there is nobody left to tell
+func (s streams) printErr(text string) {
+	_, _ = io.WriteString(s.err, text) // there is no other place for an error
 }
 
-// explain makes an error a sentence, or a list of what is wrong with settings.
+// explain returns an error as one line, or as a list if several settings are wrong.
 func (p Program) explain(err error) string {
 	var config *settings.Error
 	if errors.As(err, &config) && len(config.Problems) > 1 {
@@ -77,8 +76,8 @@ func (p Program) explain(err error) string {
 	return p.Name + ": " + oneLine(packageNames.Replace(cause(err))) + "\n"
 }
 
-// cause is an error without what fx and dig wrap around it, which is about their graph. If it is the graph that
-// is wrong, it is said whole, since its end alone does not name the type.
+// cause returns an error's text without the texts of fx and dig about their graph. If the graph itself is
+// wrong, for example because a type is missing, it returns the whole text, which names the type.
 func cause(err error) string {
 	root := dig.RootCause(err)
 	var graph dig.Error
@@ -86,13 +85,13 @@ func cause(err error) string {
 		return root.Error()
 	}
 	text := err.Error()
-	if _, said, ok := strings.Cut(text, "Failed: "); ok { // before that, fx lists the callers
+	if _, said, ok := strings.Cut(text, "Failed: "); ok { // fx lists the callers before that
 		return said
 	}
 	return text
 }
 
-// packageNames are of use to programmers only.
+// packageNames removes the package names from an error: only programmers need them.
 var packageNames = strings.NewReplacer("app: ", "", "program: ", "", "settings: ", "", "dbmodule: ", "", "httpmodule: ", "", "dbcmd: ", "", "backup: ", "", "migrate: ", "", "autogen: ", "")
 
 // oneLine joins the lines of joined errors.
@@ -116,7 +115,7 @@ func (p Program) newRootCommand(s streams) *cobra.Command {
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), s) },
 	}
-	root.Version = p.Release() // cobra makes --version of it, whose text is that of the command
+	root.Version = p.Release() // cobra adds --version, which prints the same as the command version
 	root.SetVersionTemplate(string(p.build()) + "\n")
 	root.InitDefaultVersionFlag() // so that the manual page has it
 	root.SetIn(s.in)
@@ -137,8 +136,8 @@ func (p Program) newRootCommand(s streams) *cobra.Command {
 	return root
 }
 
-// noArgs refuses arguments; what follows a command that has others below it
-// is taken for one of these.
+// noArgs refuses arguments. It reports the argument of a command with subcommands as an unknown
+// subcommand.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

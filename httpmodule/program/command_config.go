@@ -45,7 +45,7 @@ func (p Program) newConfigCommand(s streams) *cobra.Command {
 	return cmd
 }
 
-// settingsTable lists the settings for people, and what is wrong below.
+// settingsTable returns a table of the settings, and below it the problems.
 func (p Program) settingsTable(read *settings.Settings) string {
 	var b, wrong strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

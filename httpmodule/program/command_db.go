@@ -9,8 +9,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// newDBCommand mounts the commands for the database's schema, with the
-// program's own models, revisions and settings.
+// newDBCommand returns the command db of package dbcmd, with the program's models, revisions and
+// settings.
 func (p Program) newDBCommand(s streams) *cobra.Command {
 	var sources []migrate.Source
 	if p.Revisions != nil {
@@ -30,7 +30,7 @@ func (p Program) newDBCommand(s streams) *cobra.Command {
 	})
 }
 
-// mainSettings are those of the main database, with all others of the program.
+// mainSettings reads the program's settings, and returns those of the main database for dbcmd.
 func (p Program) mainSettings(s streams) (dbcmd.Settings, Config, error) {
 	cfg, read := p.ReadConfig()
 	if err := read.Err(); err != nil {

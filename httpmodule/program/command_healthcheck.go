@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// healthLimit is how long a server that is well may take to say so.
-const healthLimit = 4 * time.Second
+// healthTimeout is how long the server may take to answer.
+const healthTimeout = 4 * time.Second
 
 func (p Program) newHealthcheckCommand(s streams) *cobra.Command {
 	path := "/ready"
@@ -35,7 +35,7 @@ func (p Program) newHealthcheckCommand(s streams) *cobra.Command {
 			if alive {
 				path = "/alive"
 			}
-			url := "http://" + net.JoinHostPort(callable(cfg.HTTP.Host), strconv.Itoa(cfg.HTTP.Port)) + path
+			url := "http://" + net.JoinHostPort(dialHost(cfg.HTTP.Host), strconv.Itoa(cfg.HTTP.Port)) + path
 			if err := askHealth(cmd.Context(), url); err != nil {
 				return err
 			}
@@ -46,9 +46,9 @@ func (p Program) newHealthcheckCommand(s streams) *cobra.Command {
 	return cmd
 }
 
-// callable is the address at which a server on this machine answers. It is no
-// name: a container need not know "localhost".
-func callable(host string) string {
+// dialHost returns the address by which this machine reaches a server that listens on host. For all
+// addresses it returns 127.0.0.1 or ::1, because a container may not know the name localhost.
+func dialHost(host string) string {
 	ip := net.ParseIP(host)
 	switch {
 	case host == "" || ip != nil && ip.Equal(net.IPv4zero):
@@ -60,13 +60,13 @@ func callable(host string) string {
 }
 
 func askHealth(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("program: ask for health: %w", err)
 	}
-	// Straight to the server, whatever proxy the environment names.
+	// A transport without a proxy, whatever HTTP_PROXY says.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// manSection is where man(1) looks for programs that users run.
+// manSection is the section of the manual for user commands.
 const manSection = "1"
 
 func (p Program) newManCommand() *cobra.Command {

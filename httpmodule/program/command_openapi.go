@@ -30,7 +30,7 @@ func (p Program) newOpenAPICommand(s streams) *cobra.Command {
 	}
 }
 
-// openAPI builds the server, without starting it, and returns its document.
+// openAPI makes the server, without starting it, and returns its OpenAPI document.
 func (p Program) openAPI() (document string, err error) {
 	var (
 		server   *httpmodule.Server

@@ -25,9 +25,8 @@ func (p Program) newServeCommand(s streams) *cobra.Command {
 	}
 }
 
-// errServerDied ends a program whose server stopped serving; why stands in the
-// log already.
-var errServerDied = errors.New("program: the server ended by itself: the log says why")
+// errServerDied is the error of serve if the server has stopped by itself. The cause is logged before.
+var errServerDied = errors.New("program: the server has stopped by itself: the log says why")
 
 func (p Program) serve(ctx context.Context, s streams) error {
 	cfg, read := p.readAll()
@@ -39,20 +38,20 @@ func (p Program) serve(ctx context.Context, s streams) error {
 		log.Warn(sentence)
 	}
 	limitMemory(cfg.MemoryLimit, log)
-	aimCollector(cfg.GCPercent)
+	setGCPercent(cfg.GCPercent)
 	var (
 		server   *httpmodule.Server
 		database *dbmodule.Database
 	)
 	work := func(ctx context.Context, application *fx.App) error {
 		b := p.newBanner(ctx, server, database)
-		if cfg.Log.Format.on(s.err) == LogConsole {
-			s.complain(b.String())
+		if cfg.Log.Format.resolve(s.err) == LogConsole {
+			s.printErr(b.String())
 		} else {
 			log.Info("serving", b.fields()...)
 		}
-		tellManager(log, daemon.SdNotifyReady)
-		defer tellManager(log, daemon.SdNotifyStopping)
+		notifySystemd(log, daemon.SdNotifyReady)
+		defer notifySystemd(log, daemon.SdNotifyStopping)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -60,7 +59,7 @@ func (p Program) serve(ctx context.Context, s streams) error {
 			if end.ExitCode != exitOK {
 				return errServerDied
 			}
-			return nil // a signal, which run sees too
+			return nil // a signal, which run handles
 		}
 	}
 	options := fx.Options(p.Module(cfg), fx.Populate(&server, &database))
@@ -69,7 +68,7 @@ func (p Program) serve(ctx context.Context, s streams) error {
 	}
 	err := run(ctx, cfg, log, work, options)
 	if errors.Is(err, dbmodule.ErrNoDatabase) {
-		return fmt.Errorf("%w: \"%s db prepare\" makes it", dig.RootCause(err), p.Name)
+		return fmt.Errorf("%w: create it with \"%s db prepare\"", dig.RootCause(err), p.Name)
 	}
 	return err
 }

@@ -17,21 +17,21 @@ import (
 	"github.com/openhands-go/server/httpmodule/program/settings"
 )
 
-// Config is every setting that each program has. The zero value is not usable: start from
+// Config has the settings that every program has. The zero value is not usable: start from
 // [Program.DefaultConfig].
 type Config struct {
 	Database dbmodule.Config
 	HTTP     httpmodule.Config
 	Log      LogConfig
 
-	// EnvFile is a file with more variables, in the form of package envfile. A relative path is
-	// looked up in the working directory, and then beside the program's binary.
+	// EnvFile is a file with more variables, in the format of package envfile. A relative path is
+	// looked up in the working directory, and then in the folder of the program's binary.
 	EnvFile string `envconfig:"ENV_FILE" desc:"file with more variables, such as .env, in the working directory or beside the binary; variables that are set already win over the file's"`
 
 	// MemoryLimit is Go's soft limit for the process, in bytes.
 	MemoryLimit int64 `envconfig:"MEMORY_LIMIT" default:"0" desc:"bytes of memory that the process should stay below (0 = GOMEMLIMIT, or four fifths of what the container or service may use)"`
-	// GCPercent is Go's collector target: how much garbage may come between two
-	// collections, in percent of what is in use.
+	// GCPercent is Go's GOGC: how much garbage may accumulate between two collections, in
+	// percent of the memory in use.
 	GCPercent int `envconfig:"GC_PERCENT" default:"0" desc:"garbage between two collections, in percent of the memory in use: a larger value is faster and uses more memory (0 = GOGC, or 200)"`
 	// StartTimeout is how long the start may take, most of which is waiting
 	// for the database.
@@ -44,9 +44,8 @@ type LogConfig struct {
 	Format LogFormat     `envconfig:"LOG_FORMAT" default:"auto" takes:"auto, console or json" desc:"form of the log: console, json, or auto (console on a terminal, json elsewhere)"`
 }
 
-// DefaultConfig returns the defaults that the tags of [Config] name, with two exceptions.
-// DATABASE_URL is what Program.DatabaseURL says. DATABASE_SCHEMA is migrate for a
-// program with revisions.
+// DefaultConfig returns the defaults that the tags of [Config] name, with two exceptions: DATABASE_URL
+// is Program.DatabaseURL, and DATABASE_SCHEMA is migrate for a program with revisions.
 func (p Program) DefaultConfig() Config {
 	database := dbmodule.DefaultConfig()
 	database.URL = p.databaseURL()
@@ -61,8 +60,8 @@ func (p Program) DefaultConfig() Config {
 	}
 }
 
-// notInFileNames are the characters of a program's name that stay out of its database's: some
-// mean something in a URL or a path.
+// notInFileNames matches the characters of a program's name that its database's file name does not
+// have: some of them have a meaning in a URL or a path.
 var notInFileNames = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 // databaseURL is the default of DATABASE_URL.
@@ -73,13 +72,13 @@ func (p Program) databaseURL() dbmodule.URL {
 	name := notInFileNames.ReplaceAllString(cmp.Or(p.Name, "app"), "_")
 	u, err := dbmodule.ParseURL("sqlite:///./" + name + ".db")
 	if err != nil {
-		return dbmodule.URL{} // Validate then says that there is no URL
+		return dbmodule.URL{} // Validate reports the missing URL
 	}
 	return u
 }
 
-// Validate reports every setting that can't be used, joined, each with its
-// variable's name and what it takes.
+// Validate returns one error that joins all invalid settings, each with its variable's name and the
+// values that it accepts.
 func (c Config) Validate() error {
 	var errs []error
 	errs = append(errs, c.Database.Validate(), c.HTTP.Validate())
@@ -101,20 +100,19 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// StopTimeout is how long a stop may take: longer than what the parts take for themselves at a stop.
+// StopTimeout is how long a stop may take: a margin more than the server's stop.
 func (c Config) StopTimeout() time.Duration {
 	const margin = 15 * time.Second
 	return c.HTTP.ShutdownDelay + c.HTTP.ShutdownTimeout + margin
 }
 
-// ReadConfig reads the environment into a Config that began as the default, and into the
-// program's own settings. The Settings list every problem; a wrong setting has its
-// default in the Config.
+// ReadConfig reads the environment into a Config, which has the defaults before, and into the program's
+// own settings. The Settings list every problem; an invalid setting keeps its default in the Config.
 //
-// If the environment names a file by ENV_FILE, the file's variables that are not set become
-// part of the process's environment first.
+// If ENV_FILE names a file, ReadConfig first adds the file's variables to the process's environment,
+// except those that are set already.
 func (p Program) ReadConfig() (Config, *settings.Settings) {
-	cfg := completed{Config: p.DefaultConfig(), complete: p.Complete, envFile: loadEnvFile()}
+	cfg := validatedConfig{Config: p.DefaultConfig(), complete: p.Complete, envFile: loadEnvFile()}
 	read := settings.Read(append([]any{&cfg}, p.Settings...)...)
 	return cfg.Config, read
 }
@@ -128,29 +126,29 @@ func (p Program) readAll() (Config, *settings.Settings) {
 	return cfg, read
 }
 
-// completed is a Config that the program completes before it is checked.
-type completed struct {
+// validatedConfig is a Config whose Validate calls Program.Complete first, and also reports the error
+// of the file that ENV_FILE names.
+type validatedConfig struct {
 	Config
 	complete func(*Config)
-	// envFile is what is wrong with the file that ENV_FILE names.
-	envFile error
+	envFile  error
 }
 
 // Validate completes and checks the Config.
-func (c *completed) Validate() error {
+func (c *validatedConfig) Validate() error {
 	if c.complete != nil {
 		c.complete(&c.Config)
 	}
 	return errors.Join(c.envFile, c.Config.Validate())
 }
 
-// hint ends the sentence about a variable that is no setting.
+// hint is the end of a warning about a variable that is not a setting.
 func (p Program) hint() string { return "see " + p.Name + " config" }
 
-// editor is the command line of the user's editor, "" if none is set.
+// editor returns the command line of the user's editor, or "".
 func editor() string { return cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")) }
 
-// revisions are the program's; what they tell goes to the log.
+// revisions returns the program's revisions. Their messages go to the log.
 func (p Program) revisions(log *zap.Logger) []migrate.Source {
 	return p.Revisions(func(text string) { log.Info(text) })
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/openhands-go/server/httpmodule/program/settings"
 )
 
-// config reads the variables of the database. DATABASE_SCHEMA is that of the main database where
-// it suits: one with revisions migrates, one without can't.
+// config reads the database's own variables over the settings of base.
 func (d Database) config(main Config) (dbmodule.Config, error) {
 	cfg, err := d.base(main).Named(d.Name, os.LookupEnv)
 	if err != nil {
@@ -22,7 +21,9 @@ func (d Database) config(main Config) (dbmodule.Config, error) {
 	return cfg, nil
 }
 
-// base are the main database's settings that the database has unless its own say otherwise.
+// base returns the main database's settings, which are the defaults of this database. The schema mode
+// is changed where it does not fit: a database without revisions can't migrate, and one with
+// revisions migrates instead of creating tables.
 func (d Database) base(main Config) dbmodule.Config {
 	base := main.Database
 	switch {
@@ -34,8 +35,9 @@ func (d Database) base(main Config) dbmodule.Config {
 	return base
 }
 
-// read adds the database's variables to the program's, for who wants to see all of them. What
-// says which database it is, and how to log in, is never that of the main one.
+// read adds the database's variables to the program's settings, so that the command config lists them
+// and serve reports their problems. URL, replicas and passwords have no default: they are never the
+// main database's.
 func (d Database) read(main Config, all *settings.Settings) {
 	cfg := d.base(main)
 	cfg.URL, cfg.ReplicaURLs, cfg.PasswordFile, cfg.PasswordCommand, cfg.Password = dbmodule.URL{}, nil, "", "", nil
@@ -55,7 +57,7 @@ func (d Database) module(main Config) fx.Option {
 	return fx.Options(options...)
 }
 
-// databases is what the command db has to know of them.
+// databases returns the configuration of the command db for each further database.
 func (p Program) databases(s streams) map[string]dbcmd.Config {
 	all := make(map[string]dbcmd.Config, len(p.Databases))
 	for _, d := range p.Databases {

@@ -14,9 +14,9 @@ import (
 // envFileVariable names the file with more variables.
 const envFileVariable = "ENV_FILE"
 
-// loadEnvFile puts the variables of the file that ENV_FILE names into the process's
-// environment, where everything reads them: the program's settings, OpenTelemetry's, the
-// commands that print passwords. What is set already stays. It sets all of them or none.
+// loadEnvFile adds the variables of the file that ENV_FILE names to the process's environment. So
+// OpenTelemetry and the commands that print passwords get them too. Variables that are set already are
+// not changed. If the file has an error, it adds none.
 func loadEnvFile() error {
 	path := os.Getenv(envFileVariable)
 	if path == "" {
@@ -31,7 +31,7 @@ func loadEnvFile() error {
 	}
 	for _, v := range variables {
 		if v.Name == envFileVariable {
-			return fmt.Errorf("program: %s: line %d: a file can't name another one", envFileVariable, v.Line)
+			return fmt.Errorf("program: %s: line %d: the file can't set ENV_FILE", envFileVariable, v.Line)
 		}
 	}
 	for _, v := range variables {
@@ -45,8 +45,8 @@ func loadEnvFile() error {
 	return nil
 }
 
-// besideBinary returns where a file is: a relative path that is not there is one beside the
-// program's binary.
+// besideBinary returns the path of a file. If a relative path does not exist in the working directory,
+// it tries the folder of the program's binary.
 func besideBinary(path string) string {
 	if _, err := os.Stat(path); err == nil || filepath.IsAbs(path) {
 		return path

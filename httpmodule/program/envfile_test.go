@@ -68,7 +68,7 @@ func TestEnvFileThatIsWrong(t *testing.T) {
 	assert.Equal(t, "songs: ENV_FILE=/nowhere/.env: there is no such file\n", text)
 	envFile(t, "A=1\nENV_FILE=/another", "A")
 	_, text = runSongs(t, "serve")
-	assert.Equal(t, "songs: ENV_FILE: line 2: a file can't name another one\n", text)
+	assert.Equal(t, "songs: ENV_FILE: line 2: the file can't set ENV_FILE\n", text)
 }
 
 // A relative path is looked up in the working directory, and then beside the binary.

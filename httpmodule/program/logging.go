@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// LogFormat is how log entries are written.
+// LogFormat is the format of the log.
 type LogFormat string
 
 // The values of LOG_FORMAT.
@@ -33,8 +33,8 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// on resolves LogAuto for a writer.
-func (f LogFormat) on(w any) LogFormat {
+// resolve replaces LogAuto by the format for a writer.
+func (f LogFormat) resolve(w any) LogFormat {
 	switch {
 	case f != LogAuto:
 		return f
@@ -45,12 +45,12 @@ func (f LogFormat) on(w any) LogFormat {
 	}
 }
 
-// newLogger makes the logger that everything in the process shares.
+// newLogger makes the process's logger.
 func newLogger(cfg LogConfig, w io.Writer) *zap.Logger {
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.EncodeDuration = zapcore.StringDurationEncoder
 	var encoder zapcore.Encoder
-	if cfg.Format.on(w) == LogConsole {
+	if cfg.Format.resolve(w) == LogConsole {
 		encoding.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
 		encoding.EncodeLevel = zapcore.CapitalLevelEncoder
 		if isTerminal(w) {
@@ -67,8 +67,8 @@ func newLogger(cfg LogConfig, w io.Writer) *zap.Logger {
 	return zap.New(core, zap.ErrorOutput(zapcore.Lock(zapcore.AddSync(w))))
 }
 
-// logEvents sends what fx does to the log, at debug only: its errors come
-// back as errors, which are printed once.
+// logEvents logs fx's events at debug level. Errors too: fx also returns them, and they are printed
+// once.
 func logEvents(log *zap.Logger) fx.Option {
 	return fx.WithLogger(func() fxevent.Logger {
 		events := &fxevent.ZapLogger{Logger: log.Named("fx")}
@@ -78,7 +78,7 @@ func logEvents(log *zap.Logger) fx.Option {
 	})
 }
 
-// isTerminal tells whether a person sits at a reader or writer.
+// isTerminal reports whether a reader or writer is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && file != nil && term.IsTerminal(int(file.Fd()))

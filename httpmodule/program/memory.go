@@ -8,18 +8,18 @@ import (
 	"go.uber.org/zap"
 )
 
-// goShare is how much of a container's memory Go's runtime may fill. The rest is for what
-// it does not count: SQLite's own memory, stacks of the system, buffers.
+// goShare is the share of a container's memory that Go's runtime may use. The rest is for memory that
+// the runtime does not count: SQLite's own memory, the system's stacks and buffers.
 const goShare = 0.8
 
-// limitMemory tells Go's runtime how much memory the process may use, so that it
-// collects garbage in time instead of being ended by the system. Without a setting that is
-// the limit of the container or service, if it has one.
+// limitMemory sets the runtime's memory limit, so that it collects garbage before the system kills the
+// process. Without a setting the limit is GOMEMLIMIT, or derived from the limit of the container or
+// service.
 func limitMemory(setting int64, log *zap.Logger) {
 	switch {
 	case setting > 0:
 		debug.SetMemoryLimit(setting)
-	case os.Getenv("GOMEMLIMIT") != "": // the runtime knows
+	case os.Getenv("GOMEMLIMIT") != "": // the runtime has read it
 	default:
 		limit, err := memlimit.FromCgroup()
 		if err != nil {
@@ -31,17 +31,17 @@ func limitMemory(setting int64, log *zap.Logger) {
 	log.Debug("memory limit", zap.Int64("bytes", debug.SetMemoryLimit(-1)))
 }
 
-// gcPercent is the collector's target without a setting. Most of such a program's heap is
-// garbage of requests: what is in use is so little that by Go's own target, 100, it is
-// searched every few hundred requests. MEMORY_LIMIT bounds it beside this.
-const gcPercent = 200
+// defaultGCPercent is used without a setting. A server's heap is small, and most of it is garbage of
+// requests: with Go's own default, 100, it would be collected every few hundred requests. MEMORY_LIMIT
+// still limits the heap.
+const defaultGCPercent = 200
 
-// aimCollector tells Go's collector how much garbage may come between two collections.
-func aimCollector(setting int) {
+// setGCPercent sets how much garbage may accumulate between two collections.
+func setGCPercent(setting int) {
 	switch {
 	case setting > 0:
 		debug.SetGCPercent(setting)
-	case os.Getenv("GOGC") == "": // or the runtime knows
-		debug.SetGCPercent(gcPercent)
+	case os.Getenv("GOGC") == "": // otherwise the runtime has read it
+		debug.SetGCPercent(defaultGCPercent)
 	}
 }

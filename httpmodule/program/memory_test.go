@@ -40,7 +40,7 @@ func TestCollectorTarget(t *testing.T) {
 	} {
 		t.Setenv("GOGC", test.gogc)
 		debug.SetGCPercent(test.was)
-		aimCollector(test.setting)
+		setGCPercent(test.setting)
 		if got := debug.SetGCPercent(test.was); got != test.want {
 			t.Errorf("GC_PERCENT=%d, GOGC=%q: %d", test.setting, test.gogc, got)
 		}

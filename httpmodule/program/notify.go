@@ -5,11 +5,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// tellManager tells systemd what the server is at, if that started it with
-// Type=notify; otherwise it does nothing. A manager that can't be told would
-// end the server at its own time limit, and the log then has why.
-func tellManager(log *zap.Logger, state string) {
+// notifySystemd sends the server's state to systemd, if systemd started it with Type=notify. If that
+// fails, systemd will kill the server after its own time limit: the log says why.
+func notifySystemd(log *zap.Logger, state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Warn("the service manager can't be told", zap.String("state", state), zap.Error(err))
+		log.Warn("can't notify the service manager", zap.String("state", state), zap.Error(err))
 	}
 }

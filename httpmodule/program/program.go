@@ -1,6 +1,6 @@
-// Package program makes a command-line program of an fx application on dbmodule and
-// httpmodule: it reads the settings from the environment, serves until a signal, and has the
-// commands db, config, healthcheck, openapi and version.
+// Package program makes a command-line program from an fx application on dbmodule and httpmodule. The
+// program reads its settings from the environment and serves until a signal. It has the commands
+// serve, db, config, healthcheck, openapi, version and man.
 //
 //	func main() {
 //		program.Main(program.Program{
@@ -25,71 +25,69 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Program is a program with a database and an HTTP server. Everything may be left out.
+// Program is a program with a database and an HTTP server. Every field is optional.
 type Program struct {
-	// Name is what the program is called on the command line. [Main] takes the name of the
-	// binary if it is empty.
+	// Name is the program's name on the command line. If it is empty, [Main] uses the name of
+	// the binary.
 	Name string
-	// Title names it in its documentation and at its start; the name if empty.
+	// Title is its name in the API documentation and in the banner; Name if empty.
 	Title string
-	// Version is the version of a build that is not a tagged release of the main module;
+	// Version is the version of builds that are not a tagged release of the main module;
 	// 0.0.0-dev if empty.
 	Version string
 	// Short and Long describe the program in its help.
 	Short, Long string
 
-	// Models are those of its tables, as nil pointers to structs.
+	// Models are the models of its tables, as nil pointers to structs.
 	Models []any
-	// Revisions returns its revisions: see [Sources]. A program that has some migrates at
-	// its start, unless DATABASE_SCHEMA says otherwise; without any, tables that are missing
-	// are created. Revisions in Go may call tell with what a person should know: it
-	// goes to the log or, from a command, to standard error.
+	// Revisions returns its revisions: see [Sources]. A program with revisions migrates when it
+	// starts, unless DATABASE_SCHEMA says otherwise. A program without revisions creates missing
+	// tables. Revisions in Go may call tell with a message: it goes to the log or, from a
+	// command, to standard error.
 	Revisions func(tell func(text string)) []migrate.Source
-	// Dir is the folder of the first of them in the program's source, where the command db
-	// reads and writes them: relative to the working directory, "migrations" if empty.
+	// Dir is the folder of the first source in the program's source tree, where the command db
+	// reads and writes revisions: relative to the working directory, "migrations" if empty.
 	Dir string
 
-	// DatabaseURL is used where the environment has no DATABASE_URL. If it is zero, the program
-	// stores in a SQLite file in its working directory. The file has the program's Name, as
-	// bookshop.db. A program without a Name stores in app.db, so that its data does not
-	// move when somebody renames the binary.
+	// DatabaseURL is the default of DATABASE_URL. If it is zero, the default is a SQLite file in
+	// the working directory, named after the program's Name, such as bookshop.db. For a program
+	// without a Name it is app.db, and not the name of the binary, which somebody may rename.
 	DatabaseURL dbmodule.URL
-	// Databases are more databases, beside the main one.
+	// Databases are the program's databases besides the main one.
 	Databases []Database
 
-	// Routes are constructors of [httpmodule.Routes], each as [httpmodule.AsRoutes] takes it.
+	// Routes are constructors of [httpmodule.Routes]: see [httpmodule.AsRoutes].
 	Routes []any
 
-	// Settings are more variables, besides those of [Config]: pointers to structs that have
-	// their defaults, with envconfig's tags as in package settings. The program reads the
-	// environment into them, and supplies the structs themselves to the graph.
+	// Settings are settings besides those of [Config]: pointers to structs with envconfig's tags,
+	// which hold their defaults: see package settings. The program reads the environment into
+	// them, and supplies the structs (not the pointers) to the graph.
 	Settings []any
 	// Complete is called after the environment has been read and before the settings are
 	// checked, so that it can derive one setting from another.
 	Complete func(cfg *Config)
-	// Options are the application's own constructors and hooks. The graph already
-	// has the values of dbmodule.Module, autogen.Module, migrate.Module and
-	// httpmodule.Module, the logger, [Config] and the structs of Settings.
+	// Options are the application's own constructors and hooks. The graph also has dbmodule.Module,
+	// autogen.Module, httpmodule.Module, for a program with revisions migrate.Module, the
+	// logger, [Config] and the structs of Settings.
 	Options fx.Option
 	// Serving returns more options for the command serve. It is called when the settings
 	// have been read.
 	Serving func() fx.Option
 }
 
-// Database is one more database of a program: see [dbmodule.Named], which adds it to the graph.
-// Its variables begin with its name, as ARCHIVE_DATABASE_URL, and [dbmodule.Config.Named]
-// reads them. The command db works on it with --database NAME.
+// Database is a further database of a program: see [dbmodule.Named], which adds it to the graph. Its
+// variables begin with its name, for example ARCHIVE_DATABASE_URL: see [dbmodule.Config.Named]. The
+// command db uses it with --database NAME.
 type Database struct {
-	// Name is a part of names of variables, of a flag's value and of a Go package: letters
-	// and digits.
+	// Name is used in variables, in --database and as a Go package's name: letters and digits.
 	Name string
-	// Models are those of its tables, as nil pointers to structs.
+	// Models are the models of its tables, as nil pointers to structs.
 	Models []any
-	// Revisions are the database's own, with a history of its own. Without any, tables that
-	// are missing are created.
+	// Revisions are the database's own revisions, with their own version table. Without any,
+	// missing tables are created.
 	Revisions []migrate.Source
-	// Dir is the folder of the first of them in the program's source: relative to the
-	// working directory, the name followed by "migrations" if empty.
+	// Dir is the folder of the first source in the program's source tree: relative to the
+	// working directory, Name followed by "migrations" if empty.
 	Dir string
 }
 
@@ -98,18 +96,18 @@ func Sources(sources ...migrate.Source) func(func(string)) []migrate.Source {
 	return func(func(string)) []migrate.Source { return sources }
 }
 
-// Main runs the process's command line, and ends the process with [Program.Run]'s exit code.
+// Main runs the process's command line, and exits with [Program.Run]'s exit code.
 func Main(p Program) {
 	if p.Name == "" {
-		p.DatabaseURL = p.databaseURL() // the name of the binary is not the name of a file
+		p.DatabaseURL = p.databaseURL() // before Name is the name of the binary
 		p.Name = strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	}
 	os.Exit(p.Run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// Module is the whole application without a logger: the modules, the program's models,
-// revisions and options, and cfg and the program's settings as they are. Tests run it
-// without a command line.
+// Module returns the whole application without a logger: the modules, the program's models, revisions
+// and options, cfg, and the program's settings. It reads no environment: tests use it without a command
+// line.
 func (p Program) Module(cfg Config) fx.Option {
 	options := []fx.Option{
 		dbmodule.Module, autogen.Module, httpmodule.Module,
@@ -134,7 +132,6 @@ func (p Program) Module(cfg Config) fx.Option {
 	return fx.Options(options...)
 }
 
-// title is what people read.
 func (p Program) title() string {
 	if p.Title == "" {
 		return p.Name
@@ -142,7 +139,6 @@ func (p Program) title() string {
 	return p.Title
 }
 
-// info tells the HTTP side who it is.
 func (p Program) info() httpmodule.Info {
 	return httpmodule.Info{Title: p.title(), Version: p.Release(), Description: cmp.Or(p.Long, p.Short)}
 }

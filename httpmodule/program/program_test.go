@@ -145,7 +145,7 @@ func TestServeWithoutADatabase(t *testing.T) {
 	t.Setenv("PORT", "0")
 	var stderr bytes.Buffer
 	assert.Equal(t, 1, songs().Run(t.Context(), nil, strings.NewReader(""), &bytes.Buffer{}, &stderr))
-	assert.Contains(t, stderr.String(), `"songs db prepare" makes it`)
+	assert.Contains(t, stderr.String(), `create it with "songs db prepare"`)
 }
 
 func TestServe(t *testing.T) {
@@ -168,7 +168,7 @@ func TestServe(t *testing.T) {
 		return url != ""
 	}, time.Minute, 10*time.Millisecond)
 	assert.Contains(t, stderr.String(), "Songs 1.2.3")
-	assert.Contains(t, stderr.String(), "1 table, all there")
+	assert.Contains(t, stderr.String(), "1 table, complete")
 	response, err := http.Get(url) //nolint:noctx // it is a test's own server
 	require.NoError(t, err)
 	var body bytes.Buffer

@@ -10,8 +10,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// requestLines is an encoder for people: what the log says of a request is one short
-// line, as "POST /path 200 1.8ms id", and not a map of all its fields.
+// requestLines is an encoder for a terminal. It writes a request's entry as one short line, such as
+// "POST /path 200 1.8ms id", instead of a map of all its fields.
 type requestLines struct{ zapcore.Encoder }
 
 // Clone copies the encoder.
@@ -25,7 +25,7 @@ func (e requestLines) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (
 	return e.Encoder.EncodeEntry(entry, fields)
 }
 
-// requestLine shortens an entry if it is httpmodule's about a request.
+// requestLine returns the short line of an entry, if the entry is httpmodule's access log.
 func requestLine(message string, fields []zapcore.Field) (string, bool) {
 	if message != "request" {
 		return "", false
@@ -57,7 +57,7 @@ func requestLine(message string, fields []zapcore.Field) (string, bool) {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %d %s %s %s %s", printable(method), printable(path), status, short(took), id, client, key)), true
 }
 
-// printable keeps what a client sends from moving the terminal's cursor.
+// printable quotes control characters, so that a client can't control the terminal.
 func printable(text string) string {
 	quoted := strconv.QuoteToGraphic(text)
 	if inner := quoted[1 : len(quoted)-1]; inner == text {
@@ -66,7 +66,7 @@ func printable(text string) string {
 	return quoted
 }
 
-// short rounds a duration to two digits after the point, or none.
+// short rounds a duration: at most two decimals.
 func short(d time.Duration) string {
 	switch {
 	case d >= time.Second:

@@ -13,18 +13,18 @@ import (
 	"go.uber.org/zap"
 )
 
-// errCutOff ends a program that was told twice.
-var errCutOff = errors.New("program: stopped at once by a second signal: what was in progress is cut off")
+// errCutOff is the error of a program that got a second signal.
+var errCutOff = errors.New("program: stopped at once by a second signal: requests in progress were cut off")
 
-// run starts an application, calls work, and stops the application. ctx and
-// the first SIGINT, SIGTERM or SIGHUP end start and work; a second signal ends the
-// wait for everything. Start hooks that wait get cfg.StartTimeout.
+// run starts an application, calls work, and stops the application. The end of ctx, or the first SIGINT,
+// SIGTERM or SIGHUP, ends the start and work. After a second signal run returns at once. Start hooks
+// get cfg.StartTimeout.
 func run(ctx context.Context, cfg Config, log *zap.Logger, work func(ctx context.Context, application *fx.App) error, opts ...fx.Option) error {
 	stopping, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	defer signal.Stop(signals)
@@ -42,21 +42,20 @@ func run(ctx context.Context, cfg Config, log *zap.Logger, work func(ctx context
 				first = time.Now()
 				log.Info("stopping; a second signal ends at once", zap.Stringer("signal", sig))
 				stop(fmt.Errorf("told to stop by signal %q", sig))
-			case time.Since(first) > sameSignal:
+			case time.Since(first) > duplicateWindow:
 				return errCutOff
 			}
 		}
 	}
 }
 
-// sameSignal is how far apart the copies of one signal arrive: timeout(1) and
-// process managers send to the process and to its group.
-const sameSignal = 100 * time.Millisecond
+// duplicateWindow is how long after the first signal another one is taken for its duplicate: timeout(1)
+// and process managers send a signal to the process and to its group.
+const duplicateWindow = 100 * time.Millisecond
 
 func startWorkStop(ctx context.Context, cfg Config, log *zap.Logger, work func(context.Context, *fx.App) error, opts []fx.Option) error {
-	// The hooks get a context that ends, but not fx itself: it would return
-	// while a hook still runs, without the hook's error, and have what was
-	// started stopped with a context that has ended.
+	// Only the start hooks get startCtx. If fx itself got it, fx would return while a hook still
+	// runs, without the hook's error, and would run the stop hooks with a context that has ended.
 	startCtx, cancel := context.WithTimeoutCause(ctx, cfg.StartTimeout,
 		fmt.Errorf("not started within START_TIMEOUT=%s", cfg.StartTimeout))
 	defer cancel()
@@ -75,7 +74,7 @@ func startWorkStop(ctx context.Context, cfg Config, log *zap.Logger, work func(c
 	if err := application.Start(fxCtx); err != nil {
 		return err
 	}
-	cancel() // what outlives the start must not depend on its context
+	cancel() // nothing that lives longer than the start may depend on its context
 	err := work(ctx, application)
 	stopCtx, cancelStop := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopTimeout())
 	defer cancelStop()
@@ -86,7 +85,7 @@ func startWorkStop(ctx context.Context, cfg Config, log *zap.Logger, work func(c
 	return nil
 }
 
-// startContext is a life cycle whose start hooks get a context of their own.
+// startContext is an fx.Lifecycle whose start hooks get ctx instead of fx's context.
 type startContext struct {
 	fx.Lifecycle
 	ctx context.Context

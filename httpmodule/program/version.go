@@ -12,8 +12,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// Release is the version of this build, without a leading v: that of the main module if it
-// is a tagged one, Version otherwise.
+// Release returns the version of this build, without a leading v: the version of the main module if it
+// is a tagged release, and Version otherwise.
 func (p Program) Release() string {
 	build, _ := debug.ReadBuildInfo()
 	return p.release(build)
@@ -28,13 +28,13 @@ func (p Program) release(build *debug.BuildInfo) string {
 	return cmp.Or(p.Version, "0.0.0-dev")
 }
 
-// build names this program in the history of a database.
+// build returns the name of this build for a database's migration history.
 func (p Program) build() migrate.Build {
 	info, _ := debug.ReadBuildInfo()
 	return migrate.Build(p.describe(info))
 }
 
-// describe says which source a binary was built from, and by which Go.
+// describe returns name, version, source revision and Go version of a build.
 func (p Program) describe(build *debug.BuildInfo) string {
 	text := p.Name + " " + p.release(build)
 	if build == nil {

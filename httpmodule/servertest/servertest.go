@@ -56,8 +56,8 @@ func Start(t testing.TB, cfg dbmodule.Config, opts ...fx.Option) *App {
 	return app
 }
 
-// eventsOfFx is fx's own log, which tells a test of what went wrong only: else a test that
-// fails for another reason would begin with 70 lines of constructors.
+// eventsOfFx logs only fx's errors. Otherwise the output of a failing test would begin with 70 lines
+// about constructors.
 func eventsOfFx(log *zap.Logger) fxevent.Logger {
 	return &fxevent.ZapLogger{Logger: log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))}
 }

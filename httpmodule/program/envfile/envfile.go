@@ -1,5 +1,4 @@
-// Package envfile reads a file of environment variables, as programs that keep their
-// settings in a file named .env have it.
+// Package envfile reads a file of environment variables, such as .env.
 //
 // Each line has one variable:
 //
@@ -9,12 +8,12 @@
 //	GREETING="two words, \"quoted\"\nand a second line"
 //	PASSWORD='nothing in here is special: $ # \'
 //
-// A value without quotes is taken as it is, without the blanks around it. In double quotes
-// \n, \t, \r, \", \$ and \\ are characters; in single quotes nothing is special. A value
-// ends in its line. Variables are not replaced by their values.
+// Blanks around a value without quotes are dropped. In double quotes, \n, \t, \r, \", \$ and \\
+// are escapes; in single quotes nothing is special. A value ends on its line. References to other
+// variables are not replaced.
 //
-// Programs that read such files disagree about a # after a blank and about ${…}: outside of
-// quotes both are errors, and ${…} in double quotes too.
+// Other programs read a # after a blank, and ${…}, in different ways. So outside of quotes both are
+// errors, and ${…} in double quotes too.
 package envfile
 
 import (
@@ -32,8 +31,7 @@ type Variable struct {
 	Line int
 }
 
-// Error says what is wrong with a line. It has nothing of the line itself, which may be a
-// secret.
+// Error says what is wrong with a line. It does not contain the line, which may be a secret.
 type Error struct {
 	Line int
 	// Text says what is wrong and what to do.
@@ -43,10 +41,11 @@ type Error struct {
 // Error names the line.
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
 
-// maxSize is far above what anybody writes by hand.
+// maxSize is the largest file that is read, in bytes.
 const maxSize = 1 << 20
 
-// Read reads a file, all of it or nothing: the error joins an [Error] for each wrong line.
+// Read reads a file. If lines are wrong it returns no variables, and an error that joins an [Error]
+// for each.
 func Read(path string) ([]Variable, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -82,7 +81,7 @@ func Parse(text string) ([]Variable, error) {
 		}
 		v, problem := parseLine(line)
 		if first, twice := lines[v.Name]; problem == "" && twice {
-			problem = fmt.Sprintf("the variable is in line %d already", first)
+			problem = fmt.Sprintf("the variable is set in line %d already", first)
 		}
 		if problem != "" {
 			wrong = append(wrong, &Error{Line: number, Text: problem})
@@ -125,7 +124,7 @@ func parseLine(line string) (v Variable, problem string) {
 	return v, problem
 }
 
-// unquote takes the quotes off. In double quotes a backslash keeps the next one from being the end.
+// unquote removes the quotes. In double quotes, a quote after a backslash does not end the value.
 func unquote(value string, quote byte) (inner, problem string) {
 	for i := 1; i < len(value); i++ {
 		switch {
@@ -141,7 +140,7 @@ func unquote(value string, quote byte) (inner, problem string) {
 	return "", "the quote does not end in its line; write \\n in double quotes for a new line"
 }
 
-// unescape replaces the backslashes of a value in double quotes.
+// unescape replaces the escapes of a value in double quotes.
 func unescape(value string) (plain, problem string) {
 	known := map[string]string{`\n`: "\n", `\t`: "\t", `\r`: "\r", `\"`: `"`, `\$`: "$", `\\`: `\`}
 	plain = escape.ReplaceAllStringFunc(value, func(found string) string {
@@ -157,8 +156,7 @@ func unescape(value string) (plain, problem string) {
 	return plain, problem
 }
 
-// ambiguous says why a value without quotes does not mean the same to all who read such
-// files.
+// ambiguous returns why other programs would read a value without quotes in another way, or "".
 func ambiguous(value string) (problem string) {
 	switch {
 	case strings.Contains(value, " #") || strings.Contains(value, "\t#") || strings.HasPrefix(value, "#"):

@@ -79,7 +79,7 @@ func TestWrongLines(t *testing.T) {
 		assert.Equal(t, 3, wrong.Line)
 	}
 	_, err := envfile.Parse("A=1\nB\nA=2\nC\n")
-	require.EqualError(t, errors.Join(err), "line 2: takes NAME=value, or a comment that begins with #\nline 3: the variable is in line 1 already\nline 4: takes NAME=value, or a comment that begins with #")
+	require.EqualError(t, errors.Join(err), "line 2: takes NAME=value, or a comment that begins with #\nline 3: the variable is set in line 1 already\nline 4: takes NAME=value, or a comment that begins with #")
 }
 
 func TestReadRefusesWhatIsNoSuchFile(t *testing.T) {

@@ -2,18 +2,18 @@ package settings
 
 import "strings"
 
-// Problem is what is wrong with one setting. It holds no secret.
+// Problem says what is wrong with one setting. It holds no secret.
 type Problem struct {
 	// Name is the environment variable.
 	Name string
-	// Text is for people: what is wrong, and what the setting takes.
+	// Text says what is wrong, and which values the setting takes.
 	Text string
 }
 
 // Error returns the text.
 func (p Problem) Error() string { return p.Text }
 
-// Error is everything that is wrong with the environment.
+// Error has all problems of the environment.
 type Error struct{ Problems []Problem }
 
 // Error lists the problems in one line.

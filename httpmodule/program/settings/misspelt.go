@@ -8,13 +8,13 @@ import (
 	"github.com/agext/levenshtein"
 )
 
-// ownPrefix begins the names of variables that are ours alone.
+// ownPrefix is the prefix of variables that no other program uses.
 const ownPrefix = "DATABASE_"
 
-// Misspelt returns a sentence for each variable of the environment that looks like a
-// setting and is none: a name that is nearly one, or begins with DATABASE_. hint ends the
-// sentence where no setting is near, as "see library config". Where AUDIT_DATABASE_URL is set,
-// AUDIT_DATABASE_POOLSIZE is nearly one too.
+// Misspelt returns a warning for each variable of the environment whose name is similar to a setting's,
+// or begins with DATABASE_, but is not a setting. If no setting is similar, the warning ends with hint,
+// for example "see library config". If AUDIT_DATABASE_URL is set, it also finds
+// AUDIT_DATABASE_POOLSIZE.
 func (s *Settings) Misspelt(hint string) []string {
 	var names []string
 	for _, setting := range s.all {
@@ -44,9 +44,8 @@ func (s *Settings) Misspelt(hint string) []string {
 	return sentences
 }
 
-// namedDatabase takes the name of a variable of a named database apart, as AUDIT_ and
-// DATABASE_POOL_SIZE. There is a database of that name if its URL is set: see
-// dbmodule.Config.Named.
+// namedDatabase splits the name of a named database's variable, for example into AUDIT_ and
+// DATABASE_POOL_SIZE. It returns "" unless AUDIT_DATABASE_URL is set: see dbmodule.Config.Named.
 func namedDatabase(name string) (prefix, rest string) {
 	i := strings.Index(name, "_"+ownPrefix)
 	if i <= 0 {
@@ -59,8 +58,8 @@ func namedDatabase(name string) (prefix, rest string) {
 	return prefix, rest
 }
 
-// nearest returns the setting that a name is a misspelling of, or "". Short
-// names are too much like each other: HOST and HOME.
+// nearest returns the setting whose name is similar, or "". It ignores short names, which are too
+// similar to each other: HOST and HOME.
 func nearest(name string, settings []string) string {
 	const shortest = 8
 	bare := func(s string) string { return strings.ReplaceAll(strings.ToUpper(s), "_", "") }

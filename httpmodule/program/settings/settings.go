@@ -1,8 +1,8 @@
-// Package settings reads environment variables into structs with envconfig's tags, and tells
-// all that is wrong with them at once, without secrets.
+// Package settings reads environment variables into structs with envconfig's tags, and reports all
+// invalid ones at once, without secrets.
 //
-// The tags of a field are envconfig (the variable's name), desc (what it means, for people),
-// default, and takes (what it takes, where that does not follow from the type).
+// The tags of a field are envconfig (the variable's name), desc (its meaning), default, and takes (the
+// values that it accepts, if the type does not say that).
 package settings
 
 import (
@@ -17,15 +17,16 @@ import (
 	"github.com/kelseyhightower/envconfig"
 )
 
-// Settings are the variables of a program, with what the environment says of them.
+// Settings are the settings of a program, with their values and problems.
 type Settings struct{ all []*setting }
 
-// Read reads the environment into structs: each argument is a pointer to a struct that
-// has its defaults. A variable that is not set, or can't be read, leaves the default. When all are
-// read, a struct with a method Validate() error is asked; each error that it joins begins with the
-// name of its package, a colon and the variable's name, and belongs to that variable.
+// Read reads the environment into structs. Each argument is a pointer to a struct that holds the
+// defaults; a variable that is not set, or can't be read, leaves the default. Then Read calls the
+// structs' methods Validate() error. The text of each error that Validate joins must begin with the
+// package's name, a colon and the variable's name, for example "shop: CURRENCY: takes EUR or USD": so
+// Read knows which setting is invalid.
 //
-// It panics on an argument that is no pointer to a struct: that is a mistake in the program.
+// Read panics if an argument is not a pointer to a struct: that is a mistake in the program.
 func Read(structs ...any) *Settings {
 	s := &Settings{}
 	found := make([][]*setting, len(structs))
@@ -39,15 +40,15 @@ func Read(structs ...any) *Settings {
 	return s
 }
 
-// ReadNamed reads one more struct as [Read] does, with a prefix before the name of each
-// variable, such as "ARCHIVE_". What stands in the struct is the default.
+// ReadNamed reads one more struct as [Read] does. The name of each variable begins with prefix, such as
+// "ARCHIVE_". The struct holds the defaults.
 func (s *Settings) ReadNamed(prefix string, into any) {
 	found := read(prefix, into)
 	validate(prefix, into, found)
 	s.all = append(s.all, found...)
 }
 
-// Err is an *[Error] with everything that is wrong, or nil.
+// Err returns an *[Error] with all problems, or nil.
 func (s *Settings) Err() error {
 	var problems []Problem
 	for _, setting := range s.all {
@@ -61,16 +62,16 @@ func (s *Settings) Err() error {
 	return &Error{Problems: problems}
 }
 
-// Setting is a variable for people.
+// Setting describes a setting and its value.
 type Setting struct {
 	Name string `json:"name"`
-	// Value is what holds: no secret, and nothing that could be one.
+	// Value is the current value. Secrets, and texts that could be secrets, are masked.
 	Value   string `json:"value"`
 	Default string `json:"default"`
 	Meaning string `json:"meaning"`
-	// Set says that the environment sets it.
+	// Set says that the environment has the variable.
 	Set bool `json:"set"`
-	// Problem is what is wrong with it; Value is empty then.
+	// Problem says what is wrong with the variable; Value is empty then.
 	Problem string `json:"problem,omitempty"`
 }
 
@@ -92,16 +93,16 @@ func (s *Settings) List() []Setting {
 // setting is an environment variable and the field that it sets.
 type setting struct {
 	name     string
-	fallback string // the default, as one would write it
+	fallback string // the default, in the form of the variable
 	meaning  string
 
 	field reflect.StructField
 	value reflect.Value
 	isSet bool
-	// raw is what the environment says; it may be a secret.
+	// raw is the variable's value; it may be a secret.
 	raw string
-	// problem is what is wrong with it: the first finding, for what Validate says about a
-	// value that was not read concerns the default.
+	// problem is the first problem. If the variable can't be read, the field has its default, and
+	// Validate's error would be about that.
 	problem string
 }
 
@@ -115,14 +116,14 @@ func read(prefix string, into any) []*setting {
 		s.name = prefix + s.name
 		if s.raw, s.isSet = os.LookupEnv(s.name); s.isSet {
 			if err := s.readField(); err != nil {
-				s.found(s.name + ": " + s.unreadable())
+				s.report(s.name + ": " + s.unreadable())
 			}
 		}
 	}
 	return all
 }
 
-// validate notes what a struct says of its values.
+// validate reports the errors of a struct's Validate.
 func validate(prefix string, into any, all []*setting) {
 	v, ok := into.(interface{ Validate() error })
 	if !ok {
@@ -136,15 +137,14 @@ func validate(prefix string, into any, all []*setting) {
 	}
 }
 
-// fieldsOf lists the fields of a struct that name a variable, those of structs in it
-// included.
+// fieldsOf lists the fields of a struct, and of structs in it, that have a variable.
 func fieldsOf(v reflect.Value) []*setting {
 	var all []*setting
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		name, ok := field.Tag.Lookup("envconfig")
 		if field.Tag.Get("ignored") == "true" {
-			continue // a function: no variable can say it
+			continue
 		}
 		if !ok {
 			if field.Type.Kind() == reflect.Struct && field.IsExported() {
@@ -155,17 +155,17 @@ func fieldsOf(v reflect.Value) []*setting {
 		s := &setting{
 			name: name, fallback: field.Tag.Get("default"), meaning: field.Tag.Get("desc"), field: field, value: v.Field(i),
 		}
-		if !s.isTagged() {
-			s.fallback = s.text() // the program's own default, in the place of its library's
+		if !s.hasTagDefault() {
+			s.fallback = s.text() // the program's default replaces the library's
 		}
 		all = append(all, s)
 	}
 	return all
 }
 
-// parse reads a text as the field's type. Each field is read as a struct of its own: envconfig
-// stops at the first error and we want them all, and it lets HTTP_PORT win over PORT when
-// the field stands in a struct named HTTP.
+// parse reads a variable as the field's type, in a struct with that field alone. With the whole struct,
+// envconfig would stop at the first error, and would prefer HTTP_PORT to PORT for a field in a struct
+// named HTTP.
 func (s *setting) parse(tag reflect.StructTag) (reflect.Value, error) {
 	alone := reflect.New(reflect.StructOf([]reflect.StructField{{Name: s.field.Name, Type: s.field.Type, Tag: tag}}))
 	if err := envconfig.Process("", alone.Interface()); err != nil {
@@ -183,24 +183,24 @@ func (s *setting) readField() error {
 	return err
 }
 
-// unset is the name of a variable that nobody sets: what is read by it is the tag's default.
+// unset is the name of a variable that is never set: reading it returns the default.
 const unset = "SETTINGS_OF_NOBODY_ARE_NEVER_SET"
 
-// isTagged tells whether the field has the default that its tag says.
-func (s *setting) isTagged() bool {
+// hasTagDefault reports whether the field's value is the default of its tag.
+func (s *setting) hasTagDefault() bool {
 	v, err := s.parse(reflect.StructTag(fmt.Sprintf("envconfig:%q default:%q", unset, s.fallback)))
 	return err == nil && reflect.DeepEqual(v.Interface(), s.value.Interface())
 }
 
-// found notes what is wrong.
-func (s *setting) found(problem string) {
+// report remembers a problem, unless there is one already.
+func (s *setting) report(problem string) {
 	if s.problem == "" {
 		s.problem = problem
 	}
 }
 
-// unreadable says why a value could not be read, without the value: it may be a secret
-// that ended up in the wrong variable. envconfig's own error has it.
+// unreadable says why a value could not be read. Unlike envconfig's error it does not contain the value,
+// which may be a secret in the wrong variable.
 func (s *setting) unreadable() string {
 	if s.raw == "" {
 		if s.fallback == "" {
@@ -222,7 +222,8 @@ func (s *setting) unreadable() string {
 	return "can't be read"
 }
 
-// invalid notes what Validate says, which does not know the prefix of the variables.
+// invalid reports an error of Validate. It adds the prefix of the variable, which Validate does not know,
+// and masks texts that could be secrets.
 func (s *setting) invalid(prefix string, err error) {
 	_, text, _ := strings.Cut(err.Error(), ": ")
 	text = prefix + text
@@ -231,10 +232,10 @@ func (s *setting) invalid(prefix string, err error) {
 			text = strings.ReplaceAll(text, part, mask)
 		}
 	}
-	s.found(text)
+	s.report(text)
 }
 
-// parts returns the free text in a setting's value.
+// parts returns the texts of a setting's value: they could be secrets.
 func (s *setting) parts() []string {
 	switch v := s.value.Interface().(type) {
 	case string:
@@ -247,12 +248,12 @@ func (s *setting) parts() []string {
 
 const mask = "***"
 
-// harmlessText is what hosts, origins and switches look like.
+// harmlessText matches texts that are shown: hosts, origins and keywords.
 var harmlessText = regexp.MustCompile(`^[A-Za-z0-9.:/_*\[\]-]{0,100}$`)
 
 func harmless(text string) bool { return harmlessText.MatchString(text) }
 
-// shown is the value for people.
+// shown returns the value that the command config shows.
 func (s *setting) shown() string {
 	if !s.isSet {
 		return s.fallback
@@ -260,8 +261,8 @@ func (s *setting) shown() string {
 	return s.text()
 }
 
-// text writes the value: no secret, nothing that could be one. A type with a method String
-// says itself what of it may be seen.
+// text returns the value as text, and masks what could be a secret. A type with a method String masks
+// its own secrets.
 func (s *setting) text() string {
 	switch v := s.value.Interface().(type) {
 	case time.Duration:
@@ -279,7 +280,7 @@ func (s *setting) text() string {
 	}
 }
 
-// duration writes 1m instead of 1m0s.
+// duration formats a duration as 1m instead of 1m0s.
 func duration(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
@@ -291,7 +292,7 @@ func duration(d time.Duration) string {
 	return text
 }
 
-// leaves takes joined errors apart.
+// leaves splits joined errors.
 func leaves(err error) []error {
 	if err == nil {
 		return nil
@@ -309,7 +310,7 @@ func leaves(err error) []error {
 
 var settingName = regexp.MustCompile(`^[a-z]+: ([A-Z_]+)\b`)
 
-// settingOf returns the variable that an error of a Validate is about.
+// settingOf returns the variable that an error of Validate is about.
 func settingOf(err error) string {
 	if m := settingName.FindStringSubmatch(err.Error()); m != nil {
 		return m[1]

@@ -29,8 +29,9 @@ type DatabaseReport struct {
 	Storage *Storage `json:"storage,omitempty"`
 }
 
-// look is one database with what was read from it last. One goroutine at a time uses it.
-type look struct {
+// databaseState is a database and the state that was read from it last. One goroutine at a time
+// uses it.
+type databaseState struct {
 	name     string
 	database *dbmodule.Database
 	migrator *migrate.Migrator // nil without revisions
@@ -43,63 +44,63 @@ type look struct {
 	tables     []Table
 }
 
-func newLook(name string, database *dbmodule.Database, migrator *migrate.Migrator, log *zap.Logger) *look {
+func newDatabaseState(name string, database *dbmodule.Database, migrator *migrate.Migrator, log *zap.Logger) *databaseState {
 	if name != "" {
 		log = log.With(zap.String("database", name))
 	}
-	return &look{name: name, database: database, migrator: migrator, log: log}
+	return &databaseState{name: name, database: database, migrator: migrator, log: log}
 }
 
-// again reads what only the database knows. What can't be read is left out, and the log
-// says why.
-func (l *look) again(ctx context.Context) {
-	l.down, l.schema = "", nil
-	if err := l.database.Ping(ctx); err != nil {
-		l.log.Warn("status: the database does not answer", zap.Error(err))
-		l.down = "the database does not answer: " + causeOf(err)
+// read reads the database's state. It leaves out what can't be read, and logs why.
+func (d *databaseState) read(ctx context.Context) {
+	d.down, d.schema = "", nil
+	if err := d.database.Ping(ctx); err != nil {
+		d.log.Warn("status: the database does not answer", zap.Error(err))
+		d.down = "the database does not answer: " + causeOf(err)
 		return
 	}
-	state, err := l.database.SchemaState(ctx)
+	state, err := d.database.SchemaState(ctx)
 	if err == nil {
-		l.schema = &state
-		err = l.further(ctx)
+		d.schema = &state
+		err = d.readDetails(ctx)
 	}
 	if err != nil {
-		l.log.Warn("status: not all can be read", zap.Error(err))
+		d.log.Warn("status: can't read everything", zap.Error(err))
 	}
 }
 
-func (l *look) further(ctx context.Context) (err error) {
-	session := l.database.Sessions().New(dbmodule.ReadOnly())
+// readDetails reads the history and, at most once per tablesMaxAge, the sizes of tables.
+func (d *databaseState) readDetails(ctx context.Context) (err error) {
+	session := d.database.Sessions().New(dbmodule.ReadOnly())
 	defer func() { err = errors.Join(err, session.Close()) }()
-	if l.migrator != nil {
-		history, err := l.migrator.History(ctx, session)
+	if d.migrator != nil {
+		history, err := d.migrator.History(ctx, session)
 		if err != nil {
 			return err
 		}
 		slices.Reverse(history)
-		l.history = history[:min(len(history), mostHistory)]
+		d.history = history[:min(len(history), maxHistory)]
 	}
-	if time.Since(l.tablesRead) < tablesMaxAge {
+	if time.Since(d.tablesRead) < tablesMaxAge {
 		return nil
 	}
-	tables, err := readTables(ctx, l.database.Engine(), session)
+	tables, err := readTables(ctx, d.database.Engine(), session)
 	if err == nil {
-		l.tables, l.tablesRead = tables, time.Now()
+		d.tables, d.tablesRead = tables, time.Now()
 	}
 	return err
 }
 
-// report is what was read, and the sizes of files as they are now.
-func (l *look) report() DatabaseReport {
-	engine := l.database.Engine()
+// report returns the state that was read, and the current sizes of files.
+func (d *databaseState) report() DatabaseReport {
+	engine := d.database.Engine()
 	return DatabaseReport{
-		Name: l.name, Engine: string(engine), Down: l.down, Schema: l.schema, History: l.history,
-		Tables: l.tables, TablesNote: tablesNote(engine, l.tables), Storage: storageOf(l.database),
+		Name: d.name, Engine: string(engine), Down: d.down, Schema: d.schema, History: d.history,
+		Tables: d.tables, TablesNote: tablesNote(engine, d.tables), Storage: storageOf(d.database),
 	}
 }
 
-// problems says why not all is well with the database.
+// problems returns the database's problems, as sentences.
 func (d *DatabaseReport) problems() []string {
 	var problems []string
 	switch {
@@ -119,8 +120,8 @@ func (d *DatabaseReport) problems() []string {
 	return problems
 }
 
-// causeOf is why a database does not answer, such as "connection refused", without a
-// password: the page's data needs the key.
+// causeOf returns why a database does not answer, such as "connection refused". It contains no
+// password. It may contain a host: /status.json needs the key.
 func causeOf(err error) string {
 	var known *dbmodule.Error
 	if errors.As(err, &known) {

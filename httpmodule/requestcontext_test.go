@@ -11,14 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-type timedKey struct{}
+type testKey struct{}
 
-// newTimed is a context of 10 s over one that can be cancelled.
-func newTimed(after time.Duration) (t *timed, cancel context.CancelCauseFunc) {
-	parent, cancel := context.WithCancelCause(context.WithValue(context.Background(), timedKey{}, "value"))
-	t = new(timed)
+// newRequestContext is a context of 10 s over one that can be cancelled.
+func newRequestContext(after time.Duration) (t *requestContext, cancel context.CancelCauseFunc) {
+	parent, cancel := context.WithCancelCause(context.WithValue(context.Background(), testKey{}, "value"))
+	t = new(requestContext)
 	t.Context = parent
-	t.within(after)
+	t.setTimeout(after)
 	return t, cancel
 }
 
@@ -27,19 +27,19 @@ func TestTimedContextEnds(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
 	for name, test := range map[string]struct {
-		end         func(*timed, context.CancelCauseFunc)
+		end         func(*requestContext, context.CancelCauseFunc)
 		want, cause error
 	}{
-		"not yet":         {func(*timed, context.CancelCauseFunc) {}, nil, nil},
-		"by its deadline": {func(*timed, context.CancelCauseFunc) { time.Sleep(10 * time.Second) }, context.DeadlineExceeded, context.DeadlineExceeded},
-		"with its parent": {func(_ *timed, cancel context.CancelCauseFunc) { cancel(boom) }, context.Canceled, boom},
-		"by itself":       {func(c *timed, _ context.CancelCauseFunc) { c.end() }, context.Canceled, context.Canceled},
-		"twice":           {func(c *timed, _ context.CancelCauseFunc) { time.Sleep(11 * time.Second); c.end() }, context.DeadlineExceeded, context.DeadlineExceeded},
-		"before its time": {func(c *timed, _ context.CancelCauseFunc) { c.end(); time.Sleep(11 * time.Second) }, context.Canceled, context.Canceled},
+		"not yet":         {func(*requestContext, context.CancelCauseFunc) {}, nil, nil},
+		"by its deadline": {func(*requestContext, context.CancelCauseFunc) { time.Sleep(10 * time.Second) }, context.DeadlineExceeded, context.DeadlineExceeded},
+		"with its parent": {func(_ *requestContext, cancel context.CancelCauseFunc) { cancel(boom) }, context.Canceled, boom},
+		"by itself":       {func(c *requestContext, _ context.CancelCauseFunc) { c.end() }, context.Canceled, context.Canceled},
+		"twice":           {func(c *requestContext, _ context.CancelCauseFunc) { time.Sleep(11 * time.Second); c.end() }, context.DeadlineExceeded, context.DeadlineExceeded},
+		"before its time": {func(c *requestContext, _ context.CancelCauseFunc) { c.end(); time.Sleep(11 * time.Second) }, context.Canceled, context.Canceled},
 	} {
 		for _, waits := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				c, cancel := newTimed(10 * time.Second)
+				c, cancel := newRequestContext(10 * time.Second)
 				defer cancel(nil)
 				defer c.end()
 				child := context.Context(c)
@@ -56,7 +56,7 @@ func TestTimedContextEnds(t *testing.T) {
 					assert.Equal(t, test.cause, context.Cause(child), name)
 					assert.Equal(t, test.want != nil, isDone(c), name)
 				}
-				assert.Equal(t, "value", child.Value(timedKey{}), name)
+				assert.Equal(t, "value", child.Value(testKey{}), name)
 				deadline, ok := child.Deadline()
 				assert.True(t, ok)
 				assert.False(t, deadline.IsZero())
@@ -78,9 +78,9 @@ func TestTimedContextHasTheEarlierDeadline(t *testing.T) {
 	t.Parallel()
 	early, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	c := new(timed)
+	c := new(requestContext)
 	c.Context = early
-	c.within(time.Hour)
+	c.setTimeout(time.Hour)
 	want, _ := early.Deadline()
 	got, ok := c.Deadline()
 	require.True(t, ok)
@@ -89,12 +89,12 @@ func TestTimedContextHasTheEarlierDeadline(t *testing.T) {
 
 // A context that nobody waits for allocates nothing.
 func TestTimedContextIsSparing(t *testing.T) { //nolint:paralleltest // it counts every allocation
-	c, cancel := newTimed(time.Hour)
+	c, cancel := newRequestContext(time.Hour)
 	defer cancel(nil)
 	parent := c.Context
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		*c = timed{Context: parent}
-		c.within(time.Hour)
+		*c = requestContext{Context: parent}
+		c.setTimeout(time.Hour)
 		_ = c.Err()
 		c.end()
 	}))
@@ -103,13 +103,13 @@ func TestTimedContextIsSparing(t *testing.T) { //nolint:paralleltest // it count
 // Somebody who waits already would not learn of a deadline that comes later.
 func TestTimedContextTakesNoDeadlineOnceAwaited(t *testing.T) {
 	t.Parallel()
-	c := &timed{Context: t.Context()}
+	c := &requestContext{Context: t.Context()}
 	require.NoError(t, c.Err())
 	_, ok := c.Deadline()
 	assert.False(t, ok)
 	child, stop := context.WithCancel(c)
 	defer stop()
-	assert.False(t, c.within(time.Hour))
+	assert.False(t, c.setTimeout(time.Hour))
 	_, ok = c.Deadline()
 	assert.False(t, ok)
 	c.end()
@@ -122,11 +122,11 @@ func TestDeadlineReachesWhatMiddlewarePutsIntoTheRequest(t *testing.T) {
 	t.Parallel()
 	for name, put := range map[string]func(context.Context) context.Context{
 		"nothing":                    func(ctx context.Context) context.Context { return ctx },
-		"a value":                    func(ctx context.Context) context.Context { return context.WithValue(ctx, timedKey{}, 1) },
+		"a value":                    func(ctx context.Context) context.Context { return context.WithValue(ctx, testKey{}, 1) },
 		"one that somebody awaits":   func(ctx context.Context) context.Context { ctx.Done(); return ctx },
 		"one that outlives requests": context.WithoutCancel,
 	} {
-		own := &timed{Context: t.Context()}
+		own := &requestContext{Context: t.Context()}
 		defer own.end()
 		ctx, end := new(Server).withLimits(put(own), Limits{RequestTimeout: time.Hour}, own)
 		at, ok := ctx.Deadline()

@@ -8,9 +8,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// lately is how long after a failed write the server is not ready. It must end by itself: a
-// server that is not ready gets no requests, so no write could succeed.
-const lately = 30 * time.Second
+// writeFailureAge is how long a failed write makes the server not ready. It must expire: a server
+// that is not ready gets no requests, so no write could succeed and make it ready again.
+const writeFailureAge = 30 * time.Second
 
 // writeFailures remembers why the last write of a request failed. /ready uses it instead of a
 // write of its own, which would wait for SQLite's writer and use space on a full disk.
@@ -20,8 +20,8 @@ type writeFailures struct {
 	reason string
 }
 
-// note notes the error that a request was answered with.
-func (f *writeFailures) note(err error) {
+// record remembers a request's error if it says that the database can't store anything.
+func (f *writeFailures) record(err error) {
 	reason := ""
 	switch {
 	case errors.Is(err, dbmodule.ErrReadOnlySession): // the handler's mistake
@@ -38,11 +38,11 @@ func (f *writeFailures) note(err error) {
 	f.at, f.reason = time.Now(), reason
 }
 
-// recent returns why writes failed lately, "" if none failed.
+// recent returns why a write has failed in the last writeFailureAge, "" if none has.
 func (f *writeFailures) recent() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.reason == "" || time.Since(f.at) > lately {
+	if f.reason == "" || time.Since(f.at) > writeFailureAge {
 		return ""
 	}
 	return f.reason

@@ -7,22 +7,23 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// clientAddress is how Echo's c.RealIP finds who asks: the other end of the connection,
-// or what trusted proxies say of it in X-Forwarded-For. Anybody can send such a header.
+// clientAddress returns the function by which Echo's c.RealIP finds the client's address. It is
+// the remote address of the connection or, if that is a trusted proxy's, the address in
+// X-Forwarded-For. The header of other clients is ignored, because anybody can send one.
 func clientAddress(proxies []string) echo.IPExtractor {
 	if len(proxies) == 0 {
 		return echo.ExtractIPDirect()
 	}
 	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
 	for _, proxy := range proxies {
-		if network, err := parseNetwork(proxy); err == nil { // Validate has refused the others
+		if network, err := parseNetwork(proxy); err == nil { // Validate has refused invalid ones
 			trust = append(trust, echo.TrustIPRange(network))
 		}
 	}
 	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
-// parseNetwork reads a network, or an address as a network of one.
+// parseNetwork parses a network such as 10.0.0.0/8, or an address as a network of one address.
 func parseNetwork(text string) (*net.IPNet, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {

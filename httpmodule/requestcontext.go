@@ -9,7 +9,7 @@ import (
 // timed is the context of a request. It ends when the context of net/http ends, at the
 // request's deadline, or when the request is over. It has no timer until somebody calls Done:
 // most requests are answered without that.
-type timed struct {
+type requestContext struct {
 	context.Context // of net/http
 
 	mu sync.Mutex
@@ -23,8 +23,8 @@ type timed struct {
 	cancel  context.CancelFunc
 }
 
-// within sets the deadline. It reports false, and does nothing, if somebody has called Done.
-func (t *timed) within(after time.Duration) bool {
+// setTimeout sets the deadline. It reports false, and does nothing, if somebody has called Done.
+func (t *requestContext) setTimeout(after time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.awaited != nil {
@@ -35,7 +35,7 @@ func (t *timed) within(after time.Duration) bool {
 }
 
 // Deadline returns the earlier of the request's deadline and net/http's.
-func (t *timed) Deadline() (time.Time, bool) {
+func (t *requestContext) Deadline() (time.Time, bool) {
 	t.mu.Lock()
 	own := t.deadline
 	t.mu.Unlock()
@@ -47,7 +47,7 @@ func (t *timed) Deadline() (time.Time, bool) {
 }
 
 // Done returns a channel that is closed when the context ends.
-func (t *timed) Done() <-chan struct{} {
+func (t *requestContext) Done() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -64,7 +64,7 @@ func (t *timed) Done() <-chan struct{} {
 }
 
 // Err returns why the context has ended, nil before.
-func (t *timed) Err() error {
+func (t *requestContext) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -82,18 +82,18 @@ func (t *timed) Err() error {
 // Value returns the value of net/http's context. Once somebody has called Done, it asks
 // awaited: there package context finds its own type, and needs no goroutine for contexts
 // that are made from this one.
-func (t *timed) Value(key any) any {
+func (t *requestContext) Value(key any) any {
 	t.mu.Lock()
-	of := t.awaited
+	inner := t.awaited
 	t.mu.Unlock()
-	if of == nil {
-		of = t.Context
+	if inner == nil {
+		inner = t.Context
 	}
-	return of.Value(key)
+	return inner.Value(key)
 }
 
-// end ends the context, unless it has ended.
-func (t *timed) end() {
+// end cancels the context, unless it has ended.
+func (t *requestContext) end() {
 	_ = t.Err() // the deadline may have passed before
 	t.mu.Lock()
 	defer t.mu.Unlock()
