@@ -24,7 +24,7 @@ import (
 	"github.com/openhands-go/server/migrations"
 )
 
-// version is that of a build which is no tagged release.
+// version is the version of builds that are not a tagged release.
 const version = "0.1.0"
 
 // Main runs the command line args, without the program's name, and returns the process's
@@ -50,7 +50,7 @@ func Server() program.Program {
 		Short:   "Store agent conversations and events, and serve OpenHands' HTTP routes",
 		Long: "Stores agent conversations and events in SQLite, PostgreSQL, MySQL or MariaDB and\n" +
 			"serves OpenHands' HTTP routes.",
-		// The library's own default is this server's: openhands.db.
+		// Without it, the default would be openhands-server.db.
 		DatabaseURL: dbmodule.DefaultConfig().URL,
 		Revisions:   func(tell func(string)) []migrate.Source { return []migrate.Source{migrations.Source(tell)} },
 		Settings:    []any{&cfg},
@@ -60,7 +60,7 @@ func Server() program.Program {
 			fx.Provide(func(cfg Config) (events.Config, feed.Config, httpstream.Config) {
 				return cfg.Events, cfg.Feed, cfg.Streams
 			}),
-			fx.Decorate(info, gated),
+			fx.Decorate(info, withGate),
 			compat.Module,
 			conversations.Module,
 			events.Module,
@@ -71,22 +71,22 @@ func Server() program.Program {
 			webhooks.Module,
 		),
 	}
-	p.Serving = func() fx.Option { return cfg.observed(p) }
+	p.Serving = func() fx.Option { return cfg.observers(p) }
 	return p
 }
 
-// models are those that the features add to the server's database.
+// models returns the features' models, for commands that compare them with a database.
 func models() []any {
 	return []any{(*conversations.Conversation)(nil), (*conversations.Tag)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)}
 }
 
-// description is what the API's documentation begins with.
+// description is the first text of the API's documentation.
 const description = `Stores the conversations and events that agent servers push, and serves them to OpenHands' clients.
 
 To see it work, execute the example of **Take a conversation's state** and then that of **Take a batch of events**: both are of
 the conversation that the other examples name. If the server has a key, enter it at *Authorize* first.`
 
-// info adds what agent servers say of themselves in /server_info.
+// info adds the members that agent servers have in /server_info.
 func info(cfg Config, i httpmodule.Info) httpmodule.Info {
 	build, _ := debug.ReadBuildInfo()
 	i.Description = description

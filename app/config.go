@@ -16,8 +16,8 @@ import (
 	"github.com/openhands-go/server/httpmodule/program"
 )
 
-// Config is the settings that this server has besides those of every program. The zero value
-// is not usable: start from [DefaultConfig].
+// Config has this server's own settings, besides those of [program.Config]. The zero value is not
+// usable: start from [DefaultConfig].
 type Config struct {
 	Observe ObserveConfig
 	Events  events.Config
@@ -25,7 +25,7 @@ type Config struct {
 	Streams httpstream.Config
 	Keys    keys.Config
 
-	// AgentServerVersion is what /server_info names: see [compat.AgentServerVersion].
+	// AgentServerVersion is the version in /server_info: see [compat.AgentServerVersion].
 	AgentServerVersion string `envconfig:"AGENT_SERVER_VERSION" default:"1.44.0" desc:"agent server version that /server_info names: clients refuse older ones"`
 }
 
@@ -40,8 +40,8 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate reports every setting that can't be used, joined, each with its variable's name
-// and what it takes.
+// Validate returns one error that joins all invalid settings, each with its variable's name and the
+// values that it accepts.
 func (c Config) Validate() error {
 	errs := []error{c.Keys.Validate(), c.Feed.Validate(), c.Streams.Validate()}
 	if err := compat.CheckVersion(c.AgentServerVersion); err != nil {
@@ -50,16 +50,16 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// complete lets the keys be all that there are, SESSION_API_KEY among them.
+// complete adds SESSION_API_KEY to the keys. A server with any key may listen on every address.
 func (c *Config) complete(p *program.Config) {
 	c.Keys.Default = p.HTTP.SessionAPIKey
 	if c.Keys.Any() {
-		p.HTTP.AllowInsecure = true // there are keys: nobody gets in without
+		p.HTTP.AllowInsecure = true // withGate's gate requires a key
 	}
 }
 
-// gated lets a gate know the keys, if there are any.
-func gated(c Config, cfg httpmodule.Config, log *zap.Logger) (httpmodule.Config, error) {
+// withGate replaces SESSION_API_KEY by a gate for all keys, if there are any.
+func withGate(c Config, cfg httpmodule.Config, log *zap.Logger) (httpmodule.Config, error) {
 	if !c.Keys.Any() {
 		return cfg, nil
 	}

@@ -98,7 +98,7 @@ func TestReadConfigProblems(t *testing.T) {
 		{"empty number", map[string]string{"PORT": ""}, []string{"PORT: is set but empty: unset it to get the default, 3000"}},
 		{"empty URL", map[string]string{"DATABASE_URL": ""}, []string{"DATABASE_URL: is set but empty"}},
 		{"host with a path", map[string]string{"HOST": "http://localhost/"}, []string{"HOST: takes a host name or an IP address"}},
-		{"key from a file", map[string]string{"SESSION_API_KEY": "key\n"}, []string{"SESSION_API_KEY: no header can carry it"}},
+		{"key from a file", map[string]string{"SESSION_API_KEY": "key\n"}, []string{"SESSION_API_KEY: an HTTP header can't carry it"}},
 		{"open to all", map[string]string{"HOST": "0.0.0.0"}, []string{"HOST=0.0.0.0: others could reach"}},
 		{"keys", map[string]string{"API_KEYS": "agent:write:hunter2"}, []string{"API_KEYS: line 1: the scope"}},
 		{"a key twice", map[string]string{"API_KEYS": "agent:read:hunter2", "SESSION_API_KEY": "hunter2"}, []string{"API_KEYS: default and agent are the same key"}},

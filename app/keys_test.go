@@ -48,7 +48,7 @@ func TestKeysOfTheServer(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, []byte("reader-2:s3cret-N\n"), 0o600))
 			require.Eventually(t, func() bool {
 				status(http.MethodGet, "/api/conversations/count", "s3cret-N")
-				return len(s.log.entries(t, "keys not changed: the file can't be used, those of before stay")) == 1
+				return len(s.log.entries(t, "the file of keys can't be used: the previous keys stay valid")) == 1
 			}, time.Minute, 50*time.Millisecond)
 			assert.Equal(t, 200, status(http.MethodGet, "/api/conversations/count", "s3cret-N"))
 

@@ -22,15 +22,15 @@ import (
 	"github.com/openhands-go/server/httpmodule/program"
 )
 
-// ObserveConfig says what the server tells about itself.
+// ObserveConfig turns metrics and the status page on and off.
 type ObserveConfig struct {
 	Metrics bool `envconfig:"METRICS" default:"true" desc:"serve Prometheus metrics at /metrics; they need a key if the server has one"`
 	Status  bool `envconfig:"STATUS_PAGE" default:"true" desc:"serve a status page at /status; its data need a key if the server has one"`
 }
 
-// observed are the modules that watch the server: those that are off are not
-// there, and cost nothing.
-func (c Config) observed(p program.Program) fx.Option {
+// observers returns the modules for traces, metrics and the status page. Modules that are off are not in
+// the graph, and cost nothing.
+func (c Config) observers(p program.Program) fx.Option {
 	var modules []fx.Option
 	if tracesWanted() {
 		modules = append(modules, fx.Provide(newTracerProvider(p)), httptrace.Module, dbtrace.Module)
@@ -44,10 +44,10 @@ func (c Config) observed(p program.Program) fx.Option {
 	return fx.Options(modules...)
 }
 
-// refusedTimeout bounds how long counting refused deliveries may take.
+// refusedTimeout is how long counting refused deliveries may take.
 const refusedTimeout = 2 * time.Second
 
-// keptRefused counts the refused deliveries that are kept.
+// keptRefused returns how many refused deliveries are kept.
 func keptRefused(ctx context.Context, db *dbmodule.Database, store *refused.Store) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(dbmodule.Unobserved(ctx), refusedTimeout)
 	defer cancel()
@@ -56,7 +56,7 @@ func keptRefused(ctx context.Context, db *dbmodule.Database, store *refused.Stor
 	return store.Count(ctx, session)
 }
 
-// countRefused adds metrics of what webhooks could not store.
+// countRefused adds metrics of refused deliveries.
 func countRefused(registry prometheus.Registerer, db *dbmodule.Database, store *refused.Store, log *zap.Logger) error {
 	recorded := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "webhook_refused_total", Help: "Deliveries of agent servers that this process could not store.",
@@ -76,16 +76,19 @@ func countRefused(registry prometheus.Registerer, db *dbmodule.Database, store *
 
 // countStreams adds metrics of live streams.
 func countStreams(registry prometheus.Registerer, streams *httpstream.Streams) error {
+	value := func(of func(httpstream.Stats) int64) func() float64 {
+		return func() float64 { return float64(of(streams.Stats())) }
+	}
 	gauge := func(name, help string, of func(httpstream.Stats) int64) error {
-		return registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(of(streams.Stats())) }))
+		return registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value(of)))
 	}
 	counter := func(name, help string, of func(httpstream.Stats) int64) error {
-		return registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(of(streams.Stats())) }))
+		return registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value(of)))
 	}
 	closed := func(reason string, of func(httpstream.Stats) int64) error {
 		return registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "http_stream_closed_total", Help: "Live streams that have ended, by what ended them.", ConstLabels: prometheus.Labels{"reason": reason},
-		}, func() float64 { return float64(of(streams.Stats())) }))
+		}, value(of)))
 	}
 	return errors.Join(
 		closed("client", func(s httpstream.Stats) int64 { return s.Left }),
@@ -98,12 +101,12 @@ func countStreams(registry prometheus.Registerer, streams *httpstream.Streams) e
 		gauge("http_stream_sockets", "Websockets that are open.", func(s httpstream.Stats) int64 { return s.Sockets }),
 		gauge("http_stream_event_streams", "Streams of server-sent events that are open.", func(s httpstream.Stats) int64 { return s.Events }),
 		counter("http_stream_opened_total", "Live streams that were opened.", func(s httpstream.Stats) int64 { return s.Opened }),
-		counter("http_stream_refused_total", "Live streams for which there was no room.", func(s httpstream.Stats) int64 { return s.Refused }),
+		counter("http_stream_refused_total", "Live streams that were refused because too many were open.", func(s httpstream.Stats) int64 { return s.Refused }),
 		counter("http_stream_sent_total", "Messages that were sent to live streams.", func(s httpstream.Stats) int64 { return s.Sent }),
 	)
 }
 
-// findRefused shows on the page /status that there are refused deliveries.
+// findRefused is a finding of the page /status: it says how many refused deliveries are kept.
 func findRefused(db *dbmodule.Database, store *refused.Store) httpstatus.Finding {
 	return func(ctx context.Context) (string, error) {
 		n, err := keptRefused(ctx, db, store)

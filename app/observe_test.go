@@ -283,7 +283,7 @@ func TestTracesOfNobody(t *testing.T) {
 	require.Zero(t, s.stop())
 	require.Less(t, time.Since(began), 30*time.Second)
 	require.NotContains(t, s.log.b.String(), "hidden-token")
-	require.NotEmpty(t, append(s.log.entries(t, "traces"), s.log.entries(t, "the last traces were not taken")...))
+	require.NotEmpty(t, append(s.log.entries(t, "traces"), s.log.entries(t, "the last traces were not exported")...))
 }
 
 func hexOf(id []byte) string { return hex.EncodeToString(id) }

@@ -14,7 +14,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// countStored adds metrics of what is stored.
+// countStored adds metrics of conversations and events.
 func countStored(
 	registry prometheus.Registerer, db *dbmodule.Database, c *conversations.Store, e *events.Store, log *zap.Logger,
 ) error {
@@ -24,10 +24,10 @@ func countStored(
 	return errors.Join(
 		counter("store_conversations_created_total", "Conversations that this process stored.", func() int64 { return c.Counts().Created }),
 		counter("store_conversations_deleted_total", "Conversations that this process deleted.", func() int64 { return c.Counts().Deleted }),
-		counter("store_conversations_repeated_total", "Pushes of a conversation's state that said what was told last.", func() int64 { return c.Counts().Repeated }),
+		counter("store_conversations_repeated_total", "Pushes of a conversation's state that changed nothing.", func() int64 { return c.Counts().Repeated }),
 		counter("store_events_added_total", "Events that this process stored.", func() int64 { return e.Counts().Added }),
-		counter("store_events_added_bytes_total", "Bytes of the events that this process stored, as they came.", func() int64 { return e.Counts().Bytes }),
-		counter("store_events_repeated_total", "Events that came though they were stored already.", func() int64 { return e.Counts().Repeated }),
+		counter("store_events_added_bytes_total", "Bytes of the events that this process stored, before compression.", func() int64 { return e.Counts().Bytes }),
+		counter("store_events_repeated_total", "Events that were pushed again although they were stored already.", func() int64 { return e.Counts().Repeated }),
 		registry.Register(&totals{db: db, log: log, of: []*total{
 			{desc: prometheus.NewDesc("store_conversations", "Conversations that are stored.", nil, nil), read: c.Total},
 			{desc: prometheus.NewDesc("store_events", "Events that are stored.", nil, nil), read: e.Total},
@@ -36,23 +36,24 @@ func countStored(
 }
 
 const (
-	// totalsMaxAge is how long numbers serve that the database had to count.
+	// totalsMaxAge is how long the counted numbers are reused.
 	totalsMaxAge = time.Minute
-	// totalsTimeout bounds counting all of them.
+	// totalsTimeout is how long counting may take.
 	totalsTimeout = 2 * time.Second
 )
 
-// totals has the database count at a scrape. What it does not count in time is left out.
+// totals is a collector whose numbers the database counts when Prometheus scrapes them. It leaves out a
+// number that could not be counted in time.
 type totals struct {
 	db  *dbmodule.Database
 	log *zap.Logger
 	of  []*total
 
-	mu   sync.Mutex
-	read time.Time
+	mu        sync.Mutex
+	countedAt time.Time
 }
 
-// total is a number of rows.
+// total is a metric that is a number of rows.
 type total struct {
 	desc  *prometheus.Desc
 	read  func(ctx context.Context, db *dbmodule.Session) (int64, error)
@@ -60,22 +61,22 @@ type total struct {
 	known bool
 }
 
-// Describe lists the metrics.
+// Describe implements prometheus.Collector.
 func (t *totals) Describe(out chan<- *prometheus.Desc) {
 	for _, one := range t.of {
 		out <- one.desc
 	}
 }
 
-// Collect reads them.
+// Collect implements prometheus.Collector.
 func (t *totals) Collect(out chan<- prometheus.Metric) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.read.IsZero() || time.Since(t.read) >= totalsMaxAge {
+	if time.Since(t.countedAt) >= totalsMaxAge {
 		if err := t.count(); err != nil {
-			t.log.Warn("metrics: what is stored can't be counted", zap.Error(err))
+			t.log.Warn("metrics: conversations or events can't be counted", zap.Error(err))
 		}
-		t.read = time.Now()
+		t.countedAt = time.Now()
 	}
 	for _, one := range t.of {
 		if one.known {

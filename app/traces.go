@@ -18,12 +18,11 @@ import (
 	"github.com/openhands-go/server/httpmodule/program"
 )
 
-// flushTimeout bounds how long a stop waits for the last spans to be taken.
+// flushTimeout is how long a stop waits until the last spans are exported.
 const flushTimeout = 5 * time.Second
 
-// tracesWanted tells whether OpenTelemetry's variables ask for traces. Without
-// one of these nothing of OpenTelemetry runs, although its own default is to
-// send to localhost.
+// tracesWanted reports whether OpenTelemetry's variables ask for traces. Without any of them the server
+// makes no spans, although OpenTelemetry's own default is to export to localhost.
 func tracesWanted() bool {
 	if os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return false
@@ -38,10 +37,9 @@ func tracesWanted() bool {
 	return false
 }
 
-// newTracerProvider makes what spans go to. OpenTelemetry's SDK reads its
-// variables itself: exporter, endpoint, headers, sampler, limits, service name.
-// The exporter begins with the application and is flushed after everything that
-// makes spans has stopped.
+// newTracerProvider returns a constructor of the tracer provider. OpenTelemetry's SDK reads its own
+// variables: exporter, endpoint, headers, sampler, limits, service name. The exporter starts with the
+// application, and is flushed after everything that makes spans has stopped.
 func newTracerProvider(p program.Program) func(fx.Lifecycle, *zap.Logger) (trace.TracerProvider, error) {
 	return func(lifecycle fx.Lifecycle, log *zap.Logger) (trace.TracerProvider, error) {
 		return startTracing(p, lifecycle, log)
@@ -49,13 +47,13 @@ func newTracerProvider(p program.Program) func(fx.Lifecycle, *zap.Logger) (trace
 }
 
 func startTracing(p program.Program, lifecycle fx.Lifecycle, log *zap.Logger) (trace.TracerProvider, error) {
-	about, err := resource.New(context.Background(),
+	attributes, err := resource.New(context.Background(),
 		resource.WithAttributes(attribute.String("service.name", p.Name), attribute.String("service.version", p.Release())),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("app: read OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(about))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(attributes))
 	lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
 			otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces", zap.Error(err)) }))
@@ -70,7 +68,7 @@ func startTracing(p program.Program, lifecycle fx.Lifecycle, log *zap.Logger) (t
 			ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 			defer cancel()
 			if err := provider.Shutdown(ctx); err != nil {
-				log.Warn("the last traces were not taken", zap.Error(err)) // no reason for a stop to fail
+				log.Warn("the last traces were not exported", zap.Error(err)) // the stop does not fail for that
 			}
 			return nil
 		},

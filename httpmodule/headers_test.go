@@ -92,13 +92,13 @@ func TestConfigRefusesWhatNobodyCanSend(t *testing.T) {
 func TestConfigRefusesOriginsThatMatchNothing(t *testing.T) {
 	t.Parallel()
 	for origin, why := range map[string]string{
-		"https://*.example.com":     "matches nothing: a * stands alone",
+		"https://*.example.com":     "matches nothing: * can't be a part",
 		"**":                        "takes * or scheme://host[:port] without a path",
 		"*.example.com":             "takes * or scheme://host[:port] without a path",
-		"https://*":                 "matches nothing: a * stands alone",
+		"https://*":                 "matches nothing: * can't be a part",
 		"https://App.example.com":   "matches nothing: browsers write origins in lower case",
-		"https://app.example:443":   "matches nothing: browsers leave out the port",
-		"http://app.example:80":     "matches nothing: browsers leave out the port",
+		"https://app.example:443":   "matches nothing: browsers leave out the scheme's default port",
+		"http://app.example:80":     "matches nothing: browsers leave out the scheme's default port",
 		"https://bücher.example":    "matches nothing: browsers write host names in their ASCII form",
 		"https://app.example/":      "takes * or scheme://host[:port] without a path",
 		"app.example":               "takes * or scheme://host[:port] without a path",

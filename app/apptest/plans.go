@@ -11,8 +11,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Explain is the plan of a statement, in lower case; it has the word "sort" if rows are sorted, even if they
-// are few. PostgreSQL sorts only what has no index for its order.
+// Explain returns the plan of a statement, in lower case. It contains the word "sort" if the engine sorts
+// rows. On PostgreSQL sorting is discouraged, so that it sorts only if no index has the order.
 func Explain(t testing.TB, s *Server, statement string) string {
 	t.Helper()
 	prefix := "EXPLAIN "
@@ -51,7 +51,7 @@ func Explain(t testing.TB, s *Server, statement string) string {
 	}
 	require.NoError(t, rows.Err())
 	plan := strings.Join(lines, "\n")
-	for _, name := range []string{"title_sort", "TITLE_SORT"} { // the word "sort" in a name is none
+	for _, name := range []string{"title_sort", "TITLE_SORT"} { // a name must not look like a sort
 		plan = strings.ReplaceAll(plan, name, "title_s")
 	}
 	return strings.ReplaceAll(strings.ToLower(plan), "temp b-tree for order by", "sort")

@@ -13,9 +13,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// RowsRead is how many rows and index entries a server reads for what is done with a
-// session in a transaction; -1 on SQLite, which does not tell. On PostgreSQL the transaction
-// uses indexes as if the tables were large, in which it would not read few rows one after the other.
+// RowsRead returns how many rows and index entries the database reads while do runs in a transaction. It
+// returns -1 on SQLite, which does not count them. On PostgreSQL sequential scans and sorts are
+// discouraged, so that a small table is read by its indexes as a large one would be.
 func RowsRead(t testing.TB, s *Server, do func(db *dbmodule.Session)) int64 {
 	t.Helper()
 	db := s.Sessions.New()
@@ -41,21 +41,21 @@ func RowsRead(t testing.TB, s *Server, do func(db *dbmodule.Session)) int64 {
 	first := counted()
 	before := counted()
 	do(db)
-	return counted() - before - (before - first) // to look at the counters reads some, too
+	return counted() - before - (before - first) // reading the counters reads some rows too
 }
 
-// Reading is what PostgreSQL reads for a statement with the plan that it chooses by itself, by other indexes and with a sort
-// if it takes that for cheaper.
+// Reading is how much PostgreSQL reads for a statement with the plan that it chooses itself.
 type Reading struct {
-	// Pages are those of tables and indexes, in memory or not. Unlike [RowsRead], they tell what is passed over within an index.
+	// Pages is the number of pages of tables and indexes, cached or not. Unlike [RowsRead], it
+	// also counts index entries that a scan skips.
 	Pages int64
-	// Rows are those of tables and entries of indexes, also those that a condition leaves out.
+	// Rows is the number of rows and index entries, including those that a filter removes.
 	Rows int64
-	// Expected is how many rows it expects as the result.
+	// Expected is PostgreSQL's estimate of the number of rows in the result.
 	Expected int64
 }
 
-// Analyze has PostgreSQL run a statement, and returns what it reads.
+// Analyze runs a statement with EXPLAIN ANALYZE on PostgreSQL, and returns how much it reads.
 func Analyze(t testing.TB, s *Server, statement string) Reading {
 	t.Helper()
 	var text string
@@ -80,7 +80,7 @@ type planNode struct {
 	Plans    []planNode
 }
 
-// rows are those that the step and those below it read.
+// rows returns how many rows the step and the steps below it read.
 func (n planNode) rows() (sum float64) {
 	if n.Relation != "" || n.Index != "" {
 		sum = n.Loops * (n.Actual + n.LeftOut)
@@ -107,8 +107,7 @@ func readByMySQL(ctx context.Context, db bun.IDB) (sum int64, err error) {
 	return sum, nil
 }
 
-// readByPostgreSQL sums what this transaction has read: rows of tables one after the other or
-// by an index, and entries of indexes.
+// readByPostgreSQL returns how many rows and index entries this transaction has read.
 func readByPostgreSQL(ctx context.Context, db bun.IDB) (sum int64, err error) {
 	err = db.NewRaw("SELECT sum(pg_stat_get_xact_tuples_returned(oid) + CASE relkind WHEN 'r' THEN pg_stat_get_xact_tuples_fetched(oid) ELSE 0 END) "+
 		"FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = current_schema()::regnamespace").Scan(ctx, &sum)

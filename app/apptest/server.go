@@ -35,24 +35,24 @@ type Server struct {
 	Sessions      *dbmodule.SessionFactory
 	Conversations *conversations.Store
 	Events        *events.Store
-	// Feed tells this process only until it is started.
+	// Feed notifies only this process until it is started.
 	Feed    *feed.Feed
 	Streams *httpstream.Streams
 
 	handler http.Handler
 }
 
-// New makes the tables in the database at cfg.URL and the routes over it. All
-// ends with the test. change may change the HTTP server's settings.
+// New creates the tables in the database of cfg, and makes a server on it, until the test ends. change may
+// change the HTTP server's settings.
 func New(t testing.TB, cfg dbmodule.Config, change ...func(*httpmodule.Config)) *Server {
 	t.Helper()
 	return NewPolling(t, cfg, 50*time.Millisecond, change...)
 }
 
-// NewPolling is New with a feed that asks the database as often as interval says, where it has to.
+// NewPolling is New with this poll interval for the feed, on engines where the feed polls.
 func NewPolling(t testing.TB, cfg dbmodule.Config, interval time.Duration, change ...func(*httpmodule.Config)) *Server {
 	t.Helper()
-	// The machine may be busy: no test here is about time.
+	// The machine may be busy, and no test here is about timeouts.
 	cfg.PoolTimeout, cfg.StatementTimeout = 5*time.Minute, 5*time.Minute
 	db := dbtest.Open(t, cfg,
 		dbmodule.WithModels((*conversations.Conversation)(nil), (*conversations.Tag)(nil), (*events.Event)(nil), (*events.Tally)(nil), (*refused.Delivery)(nil)),
@@ -111,13 +111,13 @@ type Answer struct {
 	Body   string
 }
 
-// Do sends a request; an empty body is none. headers are names and values, in turns.
+// Do sends a request, without a body if body is "". headers alternate between names and values.
 func (s *Server) Do(t testing.TB, method, path, body string, headers ...string) Answer {
 	t.Helper()
 	return s.DoWithin(t.Context(), method, path, body, headers...)
 }
 
-// Serve answers a request by a writer of the test's own.
+// Serve answers a request with the test's own http.ResponseWriter.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // DoWithin is Do for a client that leaves when ctx ends.
@@ -134,7 +134,7 @@ func (s *Server) DoWithin(ctx context.Context, method, path, body string, header
 	return s.serve(r)
 }
 
-// GetFrom sends a GET request from an IP address: each may ask for little of what is shared.
+// GetFrom sends a GET request from an IP address: routes without a key have a rate limit for each address.
 func (s *Server) GetFrom(t testing.TB, address, path string) Answer {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)

@@ -2,15 +2,15 @@ package apptest
 
 import "net/http/httptest"
 
-// SlowClient is a client that takes nothing of an answer's body until it may.
+// SlowClient is an http.ResponseWriter whose Write blocks.
 type SlowClient struct {
 	*httptest.ResponseRecorder
 	begun chan<- int
 	leave <-chan struct{}
 }
 
-// NewSlowClient makes a SlowClient that takes what it is given once leave is closed. begun gets the
-// size of each piece that it is given, in bytes, as it comes, and must have room for all.
+// NewSlowClient makes a SlowClient whose Write blocks until leave is closed. Each Write first sends its
+// size in bytes to begun, which must have room for all of them.
 func NewSlowClient(begun chan<- int, leave <-chan struct{}) *SlowClient {
 	return &SlowClient{httptest.NewRecorder(), begun, leave}
 }

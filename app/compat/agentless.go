@@ -10,16 +10,14 @@ import (
 	"github.com/openhands-go/server/app/wire"
 )
 
-// needs is a route that only a server with an agent, or with OpenHands' own accounts,
-// can answer.
-type needs struct {
-	// method is empty for all.
+// agentRoute is a route that only a server with an agent, or with OpenHands' own accounts, can answer.
+type agentRoute struct {
+	// method is empty for all methods.
 	method string
-	// path in huma's notation. A star at the end means all paths that begin so, and the
-	// one before the slash.
+	// path is in huma's notation. "/x/*" means /x and all paths below it.
 	path string
-	// what is told in the answer.
-	what string
+	// feature is what the answer says that this server does not offer.
+	feature string
 }
 
 const (
@@ -27,9 +25,9 @@ const (
 	appConversation = "/api/v1/app-conversations/{conversation_id}"
 )
 
-// agentless is the one table of routes that answer 501. A client can tell by it that the
-// server is there and that the route is known; a 404 would say the opposite.
-var agentless = [...]needs{
+// agentRoutes are the routes that answer 501: so a client learns that the server knows the route and
+// does not offer it. A 404 would say that the route is unknown.
+var agentRoutes = [...]agentRoute{
 	{http.MethodPost, conversation + "/run", "run"},
 	{http.MethodPost, conversation + "/goal", "goal"},
 	{http.MethodPost, conversation + "/goal/stop", "goal-stop"},
@@ -87,12 +85,12 @@ var agentless = [...]needs{
 	{"", "/workspace/*", "files of a workspace"},
 }
 
-// tagAgentless stands last in the documentation.
+// tagAgentless is the last tag of the documentation.
 const tagAgentless = "Not offered: needs an agent"
 
 func registerAgentless(e *echo.Echo, api huma.API) {
-	for _, route := range agentless {
-		refuse := func(echo.Context) error { return wire.NoAgent(route.what) }
+	for _, route := range agentRoutes {
+		refuse := func(echo.Context) error { return wire.NoAgent(route.feature) }
 		methods := []string{route.method}
 		if route.method == "" {
 			methods = anyMethod[:]
@@ -100,7 +98,7 @@ func registerAgentless(e *echo.Echo, api huma.API) {
 		for _, path := range route.echoPaths() {
 			for _, method := range methods {
 				if method == http.MethodGet && path == "/api/settings" {
-					continue // is answered: see probes.go
+					continue // Routes registers it
 				}
 				e.Add(method, path, refuse)
 			}
@@ -111,29 +109,28 @@ func registerAgentless(e *echo.Echo, api huma.API) {
 
 var anyMethod = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
-func (n needs) echoPaths() []string {
-	path := strings.NewReplacer("{", ":", "}", "").Replace(n.path)
+func (r agentRoute) echoPaths() []string {
+	path := strings.NewReplacer("{", ":", "}", "").Replace(r.path)
 	if base, ok := strings.CutSuffix(path, "/*"); ok {
 		return []string{base, path}
 	}
 	return []string{path}
 }
 
-// document adds the route to the API's documentation: one entry, also of a route of
-// many methods and paths.
-func (n needs) document(api huma.API) {
-	method := n.method
+// document adds one operation to the API's documentation, also for a route of several methods and paths.
+func (r agentRoute) document(api huma.API) {
+	method := r.method
 	if method == "" {
 		method = http.MethodGet
 	}
 	op := &huma.Operation{
-		OperationID: "not-offered" + strings.NewReplacer("/", "-", "{", "", "}", "", "*", "all", "_", "-").Replace(n.path),
-		Method:      method, Path: n.path, Tags: []string{tagAgentless},
-		Summary:     "Not offered: " + n.what,
+		OperationID: "not-offered" + strings.NewReplacer("/", "-", "{", "", "}", "", "*", "all", "_", "-").Replace(r.path),
+		Method:      method, Path: r.path, Tags: []string{tagAgentless},
+		Summary:     "Not offered: " + r.feature,
 		Description: "There is no agent in this server: it stores what agent servers push to it. The answer is 501.",
 		Responses:   map[string]*huma.Response{"501": {Description: http.StatusText(http.StatusNotImplemented)}},
 	}
-	for _, part := range strings.Split(n.path, "/") {
+	for _, part := range strings.Split(r.path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			op.Parameters = append(op.Parameters, &huma.Param{
 				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},

@@ -1,5 +1,5 @@
-// Package compat has the other routes that OpenHands' clients call: information about the
-// server, and 501 for everything that needs an agent.
+// Package compat has the routes that OpenHands' clients call to learn about a server, and answers 501 on
+// the routes that need an agent.
 package compat
 
 import (
@@ -24,28 +24,28 @@ var Module = fx.Module("compat",
 
 const tag = "Server"
 
-// tags is the order of the documentation.
+// tags are the tags of the documentation, in their order.
 var tags = [...]string{
 	"Conversations", "Events", "Webhooks", "App conversations", "App events", "Shared", tag, tagAgentless,
 }
 
-// Routes registers what clients probe, and what is not offered.
+// Routes registers the routes by which clients recognise a server, and the routes that answer 501.
 func Routes(e *echo.Echo, api huma.API) {
 	for _, name := range tags {
 		api.OpenAPI().Tags = append(api.OpenAPI().Tags, &huma.Tag{Name: name})
 	}
 	huma.Register(api, huma.Operation{
 		OperationID: "get-settings", Method: http.MethodGet, Path: "/api/settings", Tags: []string{tag},
-		Summary: "Get an agent's settings, of which there are none",
-		Description: "Clients ask this to see whether there is an agent server. The answer is that of one in which nothing " +
-			"was set. Settings can't be changed here.",
+		Summary: "Get an agent's settings: always the defaults",
+		Description: "Clients call this to find out whether the server is an agent server. The answer is that of an agent server " +
+			"without any settings. Settings can't be changed here.",
 	}, func(context.Context, *struct{}) (*settingsOutput, error) {
 		return &settingsOutput{Body: noSettings()}, nil
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "get-current-key", Method: http.MethodGet, Path: "/api/keys/current", Tags: []string{tag},
 		Summary:     "Say which key the request was sent with",
-		Description: "Clients ask this to see whether there is an app server and whether their key is right.",
+		Description: "Clients call this to find out whether the server is an app server, and whether their key is valid.",
 	}, func(ctx context.Context, _ *struct{}) (*keyOutput, error) {
 		name := cmp.Or(httpmodule.KeyName(ctx), defaultKey)
 		return &keyOutput{Body: newKey(name)}, nil
@@ -53,7 +53,7 @@ func Routes(e *echo.Echo, api huma.API) {
 	registerAgentless(e, api)
 }
 
-// defaultKey is the name of whoever asks a server without keys.
+// defaultKey is the key's name in the answers of a server without keys.
 const defaultKey = "default"
 
 type settingsOutput struct{ Body settings }
@@ -73,7 +73,7 @@ func (*settings) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	return s
 }
 
-// noSettings are those of an agent server in which nothing was set.
+// noSettings returns the settings of an agent server in which nothing was set.
 func noSettings() settings {
 	return settings{
 		AgentSettings:        agentSettings{AgentKind: "openhands", MCPConfig: map[string]any{}, SchemaVersion: 1},
@@ -108,8 +108,8 @@ func (*key) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 //go:embed root.html
 var root []byte
 
-// Root adds / to a server: a page for browsers, which holds nothing and needs no key, and
-// for everybody else what /server_info says, which needs one.
+// Root adds the route / to a server. A browser gets a page with links, which needs no key. Other clients
+// get the content of /server_info, which needs a key.
 func Root(server *httpmodule.Server) {
 	server.Open(http.MethodGet, "/")
 	server.Echo().GET("/", func(c echo.Context) error {

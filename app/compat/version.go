@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// AgentServerVersion is the agent server version whose routes and answers this server
-// follows, and which it names in /server_info unless a setting says otherwise.
+// AgentServerVersion is the agent server version whose routes and answers this server implements. It is
+// the default of AGENT_SERVER_VERSION, which /server_info names.
 //
-// Clients compare it before they talk to a server: today's web and mobile clients want at
-// least 1.28.0, the npm client asks for 1.31.0 in places, and types of its newest release
-// come from 1.44.0. So it is that one, and not this server's own release.
+// Clients check it before they use a server: current web and mobile clients need at least 1.28.0, the npm
+// client needs 1.31.0 for some calls, and the types of its newest release come from 1.44.0. Therefore
+// /server_info names this version, and not the server's own release.
 const AgentServerVersion = "1.44.0"
 
-// Info is what /server_info says besides what every server says: the members of an
-// agent server of that version. release is this server's own.
+// Info returns the members that an agent server of that version has in /server_info. release is this
+// server's own version.
 func Info(version, release string, build *debug.BuildInfo) map[string]any {
 	revision := "unknown"
 	if build != nil {
@@ -33,16 +33,16 @@ func Info(version, release string, build *debug.BuildInfo) map[string]any {
 		"release":           release,
 		"build_git_sha":     revision,
 		"build_git_ref":     "unknown",
-		"python_version":    "unknown", // there is none
+		"python_version":    "unknown", // this server has no Python
 		"usable_tools":      []string{},
-		// A create that is sent again finds the conversation that is there.
+		// A repeated create returns the existing conversation.
 		"capabilities":         []string{"idempotent_conversation_create_v1"},
 		"conversation_runtime": "local",
 		"redoc":                "/docs",
 	}
 }
 
-// CheckVersion says what is wrong with a version that clients have to compare.
+// CheckVersion returns an error unless a version is one that clients can compare, x.y.z.
 func CheckVersion(version string) error {
 	parts := strings.Split(version, ".")
 	for _, part := range parts {

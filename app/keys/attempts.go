@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// mostAddresses bounds the table. The address that has not asked for longest goes first.
-	mostAddresses = 10_000
+	// maxAddresses is the size of the table. The address that was used least recently is dropped.
+	maxAddresses = 10_000
 	// freeFailures is how many unknown keys an address may send at once, and
 	// failuresPerSecond how many over time.
 	freeFailures      = 100
 	failuresPerSecond = 1
-	// mostNames bounds what is remembered of an address.
-	mostNames = 16
+	// maxNames is how many names of keys are remembered for an address.
+	maxNames = 16
 )
 
 // attempts is a table of addresses that have sent keys.
@@ -28,26 +28,26 @@ type attempts struct {
 	mu        sync.Mutex
 }
 
-// address is what is known of one. While it has used up its failures no key is believed that
-// comes from it: else who guesses would be told at once when a guess is right, and could guess
-// as fast as it likes. Keys that came from it before are believed all the same: whoever shares
-// an address with somebody who guesses, behind a proxy for example, is not shut out.
+// address is the state of one address. Once it has used up its failures, even right keys are refused:
+// otherwise an attacker could guess as fast as it likes, and would notice a right guess. Keys that were
+// accepted from the address before are still accepted, so that an attacker does not lock out others
+// behind the same proxy.
 type address struct {
 	table *attempts
 	mu    sync.Mutex
-	names map[string]bool // of the keys that were right
+	names map[string]bool // names of the keys that were accepted
 	rate  *rate.Limiter
 }
 
 func newAttempts(now func() time.Time) (*attempts, error) {
-	addresses, err := lru.New[netip.Prefix, *address](mostAddresses)
+	addresses, err := lru.New[netip.Prefix, *address](maxAddresses)
 	if err != nil {
 		return nil, fmt.Errorf("keys: make the table of addresses: %w", err)
 	}
 	return &attempts{now: now, addresses: addresses}, nil
 }
 
-// of returns what is known of a client's address.
+// of returns the state of a client's address, a new one if the table has none.
 func (a *attempts) of(client string) *address {
 	key := network(client)
 	a.mu.Lock()
@@ -60,8 +60,8 @@ func (a *attempts) of(client string) *address {
 	return fresh
 }
 
-// network is an address, or the network that one holder of IPv6 addresses usually has. All
-// that is no address is one and the same.
+// network returns the key of an address in the table: an IPv4 address, or a /64 network of IPv6, because
+// one client usually has all addresses of such a network. All texts that are not addresses share one key.
 func network(client string) netip.Prefix {
 	ip, err := netip.ParseAddr(client)
 	if err != nil {
@@ -72,12 +72,12 @@ func network(client string) netip.Prefix {
 	if ip.Is6() {
 		bits = 64
 	}
-	prefix, _ := ip.Prefix(bits) // the number fits
+	prefix, _ := ip.Prefix(bits) // bits is valid
 	return prefix
 }
 
-// passes reports whether a right key is believed, and remembers it then.
-func (a *address) passes(name string) bool {
+// accepts reports whether a right key is accepted, and then remembers its name.
+func (a *address) accepts(name string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.names[name] {
@@ -86,14 +86,14 @@ func (a *address) passes(name string) bool {
 	if a.rate.TokensAt(a.table.now()) < 1 {
 		return false
 	}
-	if len(a.names) < mostNames {
+	if len(a.names) < maxNames {
 		a.names[name] = true
 	}
 	return true
 }
 
-// failed counts an unknown key. It returns how long to wait before the next one, 0 for not at all.
-func (a *address) failed() time.Duration {
+// countFailure counts an unknown key. If there were too many, it returns how long the client must wait.
+func (a *address) countFailure() time.Duration {
 	now := a.table.now()
 	if a.rate.AllowN(now, 1) {
 		return 0

@@ -1,4 +1,4 @@
-// Package keys knows the server's API keys, and which requests each key allows.
+// Package keys reads the server's API keys, and decides which requests each key allows.
 package keys
 
 import (
@@ -8,27 +8,26 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Config says which keys there are. The zero value is none.
+// Config says which keys the server accepts. The zero value has none.
 type Config struct {
 	// Keys are named keys with a scope, as name:scope:key, separated by commas.
 	Keys httpmodule.Secret `envconfig:"API_KEYS" desc:"keys as name:scope:key, separated by commas; the scope is read, webhooks (only what agent servers push) or all"`
-	// File has more keys, one a line. It is read again when it changes.
+	// File is a file with more keys, one a line. It is read again when it changes.
 	File string `envconfig:"API_KEYS_FILE" desc:"file with more keys, as name:scope:key, one on each line (# begins a comment); changes take effect within seconds, without a restart"`
-	// Default is one more key, which is called "default" and is for everything. It comes
-	// from SESSION_API_KEY.
+	// Default is one more key, SESSION_API_KEY. Its name is "default" and its scope all.
 	Default httpmodule.Secret `ignored:"true"`
 }
 
-// Any reports whether there are to be keys.
+// Any reports whether any key is configured.
 func (c Config) Any() bool { return c.Keys != "" || c.File != "" || c.Default != "" }
 
-// Validate says what is wrong with the keys of variables. The file is read by [NewGate].
+// Validate checks the keys in variables. [NewGate] reads and checks the file.
 func (c Config) Validate() error {
 	_, err := c.fixed()
 	return err
 }
 
-// fixed are the keys that stand in variables.
+// fixed returns the keys of variables.
 func (c Config) fixed() (ring, error) {
 	listed, err := parseList(string(c.Keys))
 	if err == nil {

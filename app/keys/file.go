@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	// rereadAfter is how long a file that was read is believed.
+	// rereadAfter is how long the file's keys are used before it is read again.
 	rereadAfter = time.Second
-	mostBytes   = 1 << 20
+	maxBytes    = 1 << 20
 )
 
-// source has the keys that count now: those that never change, and those of a file.
+// source has the current keys: the keys of variables, and the keys of a file.
 type source struct {
 	path  string
 	fixed ring
@@ -29,15 +29,15 @@ type source struct {
 
 	current atomic.Pointer[ring]
 
-	// mu is held by the one who reads the file.
+	// mu is held while the file is read.
 	mu      sync.Mutex
 	next    time.Time
 	digest  [sha256.Size]byte
-	problem string // as it was told last
+	problem string // the last error in the log
 }
 
-// newSource reads the file, if path is not empty. What is wrong with it is an error now,
-// and a line in the log later.
+// newSource reads the file, if path is not empty. It returns an error if the file can't be used. Later
+// errors are only logged.
 func newSource(path string, fixed ring, log *zap.Logger, now func() time.Time) (*source, error) {
 	s := &source{path: path, fixed: fixed, log: log, now: now}
 	s.current.Store(&fixed)
@@ -51,8 +51,9 @@ func newSource(path string, fixed ring, log *zap.Logger, now func() time.Time) (
 	return s, nil
 }
 
-// keys are those that count now. Once a second somebody who asks reads the file again:
-// files behind a mount or a link tell no better when they change. Nobody waits for who reads.
+// keys returns the current keys. Once a second, one caller reads the file again; the other callers do not
+// wait for it. The file is read instead of watched, because notifications are not reliable for files
+// behind a mount or a link.
 func (s *source) keys() ring {
 	if s.path != "" && s.mu.TryLock() {
 		if now := s.now(); !now.Before(s.next) {
@@ -64,20 +65,20 @@ func (s *source) keys() ring {
 	return *s.current.Load()
 }
 
-// refresh reads the file again. What can't be read changes nothing: the keys of before stay.
+// refresh reads the file again. If that fails, the keys do not change.
 func (s *source) refresh() {
 	changed, err := s.read()
 	switch {
 	case err != nil && err.Error() != s.problem:
 		s.problem = err.Error()
-		s.log.Error("keys not changed: the file can't be used, those of before stay", zap.Error(err))
+		s.log.Error("the file of keys can't be used: the previous keys stay valid", zap.Error(err))
 	case err == nil && (changed || s.problem != ""):
 		s.problem = ""
 		s.log.Info("keys read again", zap.Int("keys", len(*s.current.Load())))
 	}
 }
 
-// read makes what the file says count.
+// read reads the file and makes its keys the current ones.
 func (s *source) read() (changed bool, err error) {
 	text, err := readFile(s.path)
 	if err != nil {
@@ -99,18 +100,18 @@ func (s *source) read() (changed bool, err error) {
 	return true, nil
 }
 
-// readFile returns errors without the path: somebody may have put a key in its place.
+// readFile reads the file. Its errors do not contain the path: somebody may have set the variable to a key.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the file: %w", withoutPath(err))
 	}
-	text, err := io.ReadAll(io.LimitReader(f, mostBytes+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("read the file: %w", withoutPath(err))
 	}
-	if len(text) > mostBytes {
-		return nil, fmt.Errorf("the file has more than %d bytes", mostBytes)
+	if len(text) > maxBytes {
+		return nil, fmt.Errorf("the file has more than %d bytes", maxBytes)
 	}
 	return text, nil
 }

@@ -12,21 +12,21 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Gate lets requests in by their key. It is safe for concurrent use.
+// Gate admits requests by their key. It is safe for concurrent use.
 type Gate struct {
 	source   *source
 	attempts *attempts
-	// pushes are the routes of the scope webhooks, by Echo's pattern.
+	// pushes are the routes that the scope webhooks allows, in Echo's notation.
 	pushes []string
 }
 
 var _ httpmodule.Gate = (*Gate)(nil)
 
-// whoami is the route that tells whoever has a key its name.
+// whoami is the route that returns the key's name. Every scope allows it.
 const whoami = "/api/keys/current"
 
-// NewGate reads the keys. pushes are the routes, as Echo writes them, that keys for webhooks
-// may post to. Changes of the file go to log, which may not be nil.
+// NewGate reads the keys and makes a gate. pushes are the routes, in Echo's notation, to which keys of the
+// scope webhooks may post. Changes of the file are logged; log must not be nil.
 func NewGate(cfg Config, log *zap.Logger, pushes ...string) (*Gate, error) {
 	return newGate(cfg, log, time.Now, pushes)
 }
@@ -47,8 +47,9 @@ func newGate(cfg Config, log *zap.Logger, now func() time.Time, pushes []string)
 	return &Gate{source: source, attempts: attempts, pushes: pushes}, nil
 }
 
-// Admit lets in who has a key whose scope is enough: 401 without a known key, 403 with one
-// for something else, 429 for an address that tried too many that are unknown.
+// Admit returns the name of the request's key, if the key's scope allows the request. Otherwise it returns
+// a 401 if the key is unknown, a 403 if the scope does not allow the request, or a 429 if the address has
+// sent too many unknown keys.
 func (g *Gate) Admit(attempt httpmodule.Attempt) (string, error) {
 	if len(attempt.Keys) == 0 {
 		return "", httpmodule.Unauthorized()
@@ -57,7 +58,7 @@ func (g *Gate) Admit(attempt httpmodule.Attempt) (string, error) {
 	all := g.source.keys()
 	for _, sent := range attempt.Keys {
 		e, ok := all.find(sent)
-		if !ok || !from.passes(e.name) {
+		if !ok || !from.accepts(e.name) {
 			continue
 		}
 		if !g.allows(e.scope, attempt) {
@@ -65,7 +66,7 @@ func (g *Gate) Admit(attempt httpmodule.Attempt) (string, error) {
 		}
 		return e.name, nil
 	}
-	if wait := from.failed(); wait > 0 {
+	if wait := from.countFailure(); wait > 0 {
 		return "", &httpmodule.HTTPError{
 			Status: http.StatusTooManyRequests,
 			Detail: "Too many requests with an unknown key from this address: try again later",
@@ -75,7 +76,7 @@ func (g *Gate) Admit(attempt httpmodule.Attempt) (string, error) {
 	return "", httpmodule.Unauthorized()
 }
 
-// allows tells what a scope is good for.
+// allows reports whether a scope allows a request.
 func (g *Gate) allows(scope Scope, attempt httpmodule.Attempt) bool {
 	reads := attempt.Method == http.MethodGet || attempt.Method == http.MethodHead
 	switch scope {

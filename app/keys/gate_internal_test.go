@@ -90,7 +90,7 @@ func TestKeysOfAFileRotate(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	is(401, 200)
 	is(401, 200)
-	told := logs.FilterMessage("keys not changed: the file can't be used, those of before stay").All()
+	told := logs.FilterMessage("the file of keys can't be used: the previous keys stay valid").All()
 	assert.Len(t, told, 5, "each mistake once")
 	for _, entry := range logs.All() {
 		line := fmt.Sprint(entry.Message, entry.ContextMap())
@@ -119,8 +119,8 @@ func TestAFileThatCanNotBeUsedAtFirst(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"there is none": {"-", "keys: API_KEYS_FILE: open the file: no such file or directory"},
 		"no scope":      {"a:read", "keys: API_KEYS_FILE: line 1: takes name:scope:key"},
-		"empty":         {"", "keys: API_KEYS_FILE: there is no key in it"},
-		"too large":     {string(make([]byte, mostBytes+1)), "keys: API_KEYS_FILE: the file has more than 1048576 bytes"},
+		"empty":         {"", "keys: API_KEYS_FILE: it contains no key"},
+		"too large":     {string(make([]byte, maxBytes+1)), "keys: API_KEYS_FILE: the file has more than 1048576 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,8 +167,8 @@ func TestGuessesAreSlowedDown(t *testing.T) {
 func TestTheTableOfAddressesIsBounded(t *testing.T) {
 	t.Parallel()
 	gate, _, _ := testGate(t, Config{Keys: "a:all:right"})
-	for i := range mostAddresses + 100 {
+	for i := range maxAddresses + 100 {
 		status(gate, fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), "wrong")
 	}
-	assert.Equal(t, mostAddresses, gate.attempts.addresses.Len())
+	assert.Equal(t, maxAddresses, gate.attempts.addresses.Len())
 }

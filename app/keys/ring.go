@@ -11,27 +11,25 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Scope is what the holder of a key may ask.
+// Scope is the set of requests that a key allows.
 type Scope string
 
 const (
-	// Read is for GET and HEAD, of everything.
+	// Read allows GET and HEAD on every route.
 	Read Scope = "read"
-	// Webhooks is for what agent servers push, and nothing else.
+	// Webhooks allows only the routes to which agent servers push.
 	Webhooks Scope = "webhooks"
-	// All is for every route.
+	// All allows every request.
 	All Scope = "all"
 )
 
-// DefaultName is what the key of SESSION_API_KEY is called.
+// DefaultName is the name of the key in SESSION_API_KEY.
 const DefaultName = "default"
 
-// mostKeys bounds how many keys there may be: each is compared with each that is sent.
-const mostKeys = 1000
+// maxKeys is how many keys a server may have: each request's key is compared with all of them.
+const maxKeys = 1000
 
-const takes = "takes name:scope:key, for example reader:read:…"
-
-// entry is a key without the key itself: its digest is enough to know it again.
+// entry is a key. It has only the key's digest, and not the key itself.
 type entry struct {
 	name   string
 	scope  Scope
@@ -41,8 +39,8 @@ type entry struct {
 // ring is a set of keys that does not change.
 type ring []entry
 
-// find returns the entry of a key. How long it takes says nothing of the keys: all are
-// compared, in constant time.
+// find returns the entry of a key. It compares all keys in constant time, so that the time tells nothing
+// about them.
 func (r ring) find(key string) (found entry, ok bool) {
 	digest := sha256.Sum256([]byte(key))
 	at := -1
@@ -55,30 +53,30 @@ func (r ring) find(key string) (found entry, ok bool) {
 	return r[at], true
 }
 
-// join makes one ring of several. No name and no key may be there twice.
+// join joins rings. It returns an error if two keys have the same name, or are the same.
 func join(rings ...ring) (ring, error) {
 	var all ring
 	names, digests := map[string]bool{}, map[[sha256.Size]byte]string{}
 	for _, one := range rings {
 		for _, e := range one {
 			if names[e.name] {
-				return nil, fmt.Errorf("two keys are called %s: give each a name of its own", e.name)
+				return nil, fmt.Errorf("two keys have the name %s: give each its own name", e.name)
 			}
 			if other, there := digests[e.digest]; there {
-				return nil, fmt.Errorf("%s and %s are the same key: give each its own", other, e.name)
+				return nil, fmt.Errorf("%s and %s are the same key: give each name its own key", other, e.name)
 			}
 			names[e.name], digests[e.digest] = true, e.name
 			all = append(all, e)
 		}
 	}
-	if len(all) > mostKeys {
-		return nil, fmt.Errorf("there are %d keys, more than %d", len(all), mostKeys)
+	if len(all) > maxKeys {
+		return nil, fmt.Errorf("there are %d keys: at most %d are allowed", len(all), maxKeys)
 	}
 	return all, nil
 }
 
-// parse reads one key a line, as name:scope:key. Empty lines and those that begin with #
-// are left out. An error names the line, and shows nothing of it.
+// parse reads lines of the form name:scope:key. It skips empty lines and comments, which begin with #. An
+// error has the line's number, but no text of the line.
 func parse(text string) (ring, error) {
 	var all ring
 	number := 0
@@ -95,19 +93,19 @@ func parse(text string) (ring, error) {
 		all = append(all, e)
 	}
 	if len(all) == 0 {
-		return nil, errors.New("there is no key in it")
+		return nil, errors.New("it contains no key")
 	}
 	return join(all)
 }
 
-// parseList reads what stands in a variable: as parse, with commas as ends of lines too.
+// parseList reads the keys of a variable: as parse, but commas separate keys too.
 func parseList(text string) (ring, error) {
 	if text == "" {
 		return nil, nil
 	}
 	r, err := parse(strings.ReplaceAll(text, ",", "\n"))
 	if err != nil {
-		return nil, fmt.Errorf("%w (commas end lines)", err)
+		return nil, fmt.Errorf("%w (a comma begins a new line)", err)
 	}
 	return r, nil
 }
@@ -117,10 +115,10 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 func parseEntry(line string) (entry, error) {
 	name, rest, _ := strings.Cut(line, ":")
 	scope, key, complete := strings.Cut(rest, ":")
-	// Nothing of the line is shown: the key may stand in the wrong place.
+	// The errors contain no text of the line: the key may be in the wrong place.
 	switch {
 	case !complete:
-		return entry{}, errors.New(takes)
+		return entry{}, errors.New("takes name:scope:key, for example reader:read:…")
 	case !validName.MatchString(name):
 		return entry{}, errors.New("the name, before the first colon, takes up to 64 letters, digits, dots, - and _")
 	case Scope(scope) != Read && Scope(scope) != Webhooks && Scope(scope) != All:
@@ -128,7 +126,7 @@ func parseEntry(line string) (entry, error) {
 	case key == "":
 		return entry{}, errors.New("the key, after the second colon, is empty")
 	case !httpmodule.Sendable(key):
-		return entry{}, errors.New("no header can carry the key: it takes ASCII characters without control characters, and no space at its ends")
+		return entry{}, errors.New("an HTTP header can't carry the key: takes ASCII characters without control characters, and no space at its ends")
 	}
 	return entry{name: name, scope: Scope(scope), digest: sha256.Sum256([]byte(key))}, nil
 }

@@ -13,7 +13,7 @@ import (
 func TestKeysAreRead(t *testing.T) {
 	t.Parallel()
 	r, err := parse("# ours\n\nagent:webhooks:a:b,c\r\nreader:read:secret two \t\n")
-	require.ErrorContains(t, err, "line 4: no header can carry the key")
+	require.ErrorContains(t, err, "line 4: an HTTP header can't carry the key")
 	require.Nil(t, r)
 	r, err = parse("# ours\n\nagent:webhooks:a:b,c\r\nreader:read:secret two\n")
 	require.NoError(t, err)
@@ -41,11 +41,11 @@ func TestMistakesInKeysAreTold(t *testing.T) {
 		{"a:READ:" + secret, "line 1: the scope"},
 		{"a:write:" + secret, "line 1: the scope"},
 		{"a:read:", "line 1: the key, after the second colon, is empty"},
-		{"a:read: " + secret, "line 1: no header can carry the key"},
-		{"a:read:" + secret + "\x00", "line 1: no header can carry the key"},
-		{"a:read:ü" + secret, "line 1: no header can carry the key"},
-		{"# nothing\n", "there is no key in it"},
-		{"a:read:1" + secret + "\na:all:2" + secret, "two keys are called a"},
+		{"a:read: " + secret, "line 1: an HTTP header can't carry the key"},
+		{"a:read:" + secret + "\x00", "line 1: an HTTP header can't carry the key"},
+		{"a:read:ü" + secret, "line 1: an HTTP header can't carry the key"},
+		{"# nothing\n", "it contains no key"},
+		{"a:read:1" + secret + "\na:all:2" + secret, "two keys have the name a"},
 		{"a:read:" + secret + "\nb:all:" + secret, "a and b are the same key"},
 	} {
 		_, err := parse(c.text)
@@ -56,13 +56,13 @@ func TestMistakesInKeysAreTold(t *testing.T) {
 		assert.NotContains(t, err.Error(), secret)
 	}
 	var many strings.Builder
-	for range mostKeys + 1 {
+	for range maxKeys + 1 {
 		n := strings.Repeat("x", many.Len()%60+1)
 		many.WriteString(n + ":read:" + n + "\n")
 	}
 	_, err := parse(many.String())
 	require.Error(t, err)
-	require.ErrorContains(t, Config{Keys: "default:read:1", Default: "2"}.Validate(), "two keys are called default")
+	require.ErrorContains(t, Config{Keys: "default:read:1", Default: "2"}.Validate(), "two keys have the name default")
 	require.ErrorContains(t, Config{Keys: "a:read:1", Default: "1"}.Validate(), "default and a are the same key")
 	require.NoError(t, Config{}.Validate())
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Least is how long a text must be to be packed, in bytes.
+// Least is the length, in bytes, up to which a text is not packed.
 const Least = 8 << 10
 
-// Packer packs texts with zstd. Its zero value is ready, and safe for concurrent use.
+// Packer packs texts with zstd. The zero value is usable, and safe for concurrent use.
 type Packer struct {
 	once    sync.Once
 	encoder *zstd.Encoder
@@ -21,7 +21,8 @@ type Packer struct {
 	err     error
 }
 
-func (p *Packer) ready() error {
+// init makes the encoder and the decoder on first use.
+func (p *Packer) init() error {
 	p.once.Do(func() {
 		if p.encoder, p.err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)); p.err != nil {
 			return
@@ -31,12 +32,12 @@ func (p *Packer) ready() error {
 	return p.err
 }
 
-// Pack returns text packed, or nil if it is short or hardly gets smaller.
+// Pack returns the packed text, or nil if the text is short or packing saves less than an eighth.
 func (p *Packer) Pack(text string) ([]byte, error) {
 	if len(text) <= Least {
 		return nil, nil
 	}
-	if err := p.ready(); err != nil {
+	if err := p.init(); err != nil {
 		return nil, fmt.Errorf("packing: pack: %w", err)
 	}
 	packed := p.encoder.EncodeAll([]byte(text), make([]byte, 0, len(text)/4))
@@ -46,8 +47,8 @@ func (p *Packer) Pack(text string) ([]byte, error) {
 	return packed, nil
 }
 
-// Size is how long the text is that Unpack returns, in bytes. Of what can't be unpacked it is
-// the length of packed.
+// Size returns the length, in bytes, of the text that Unpack returns. If packed can't be unpacked, it
+// returns the length of packed.
 func Size(text string, packed []byte) int {
 	if packed == nil {
 		return len(text)
@@ -59,12 +60,12 @@ func Size(text string, packed []byte) int {
 	return int(header.FrameContentSize)
 }
 
-// Unpack returns the text that was packed; of nil it is text as it stands.
+// Unpack returns the text that was packed. If packed is nil, it returns text.
 func (p *Packer) Unpack(text string, packed []byte) (string, error) {
 	if packed == nil {
 		return text, nil
 	}
-	if err := p.ready(); err != nil {
+	if err := p.init(); err != nil {
 		return "", fmt.Errorf("packing: unpack: %w", err)
 	}
 	whole, err := p.decoder.DecodeAll(packed, nil)

@@ -16,17 +16,17 @@ const (
 	MaxLimit     = 100
 	// MaxBatch is how many items a batch get may ask for.
 	MaxBatch = 100
-	// MaxBytes is how large the items of a page of more than one item can be, all
-	// together. Clients go on by the page's next_page_id.
+	// MaxBytes is how large all items of a page can be together, except that a page always has
+	// at least one item. The next page begins after the last item that fits.
 	MaxBytes = 8 << 20
 )
 
 const (
-	// minMicros and maxMicros bound what a database can compare with a time: the
+	// minMicros and maxMicros are the first and the last time that every database can store: the
 	// years 1 to 9999.
 	minMicros = -62135596800000000
 	maxMicros = 253402300799999999
-	// maxText is how long a text that is a sort key can be, in characters.
+	// maxText is how many characters a sort key that is a text can have.
 	maxText = 255
 )
 
@@ -36,20 +36,20 @@ type Cursor struct {
 	Micros int64 `json:"t"`
 	// Seq breaks ties between events.
 	Seq int64 `json:"n,omitempty"`
-	// Text is the sort key where that is no time.
+	// Text is the sort key if it is a text.
 	Text string `json:"x,omitempty"`
 	// ID breaks ties between conversations.
 	ID string `json:"i,omitempty"`
 }
 
-// Encode makes the opaque page_id of the page after c. scope names the listing,
-// order its sort order: a page_id is of no use in another.
+// Encode returns the opaque page_id of the page after c. scope names the listing, order its sort order:
+// other listings and orders refuse the page_id.
 func Encode(scope, order string, c Cursor) (string, error) {
 	return keyset.Encode(scope+" "+order, c)
 }
 
-// Decode reads a page_id made by [Encode] for the same scope and order. Anything
-// else is a [wire.Invalid], never a listing that starts over.
+// Decode reads a page_id that [Encode] has made for the same scope and order. For any other text it
+// returns a [wire.Invalid]; the listing never starts from the beginning instead.
 func Decode(pageID, scope, order string) (Cursor, error) {
 	invalid := wire.NewInvalid(
 		"page_id", "page_id is not one that this server gave out for this listing and sort order", "query", "page_id")

@@ -18,25 +18,24 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Store reads and writes refused deliveries through whatever session it is given. It is
-// safe for concurrent use.
+// Store reads and writes refused deliveries. It is safe for concurrent use.
 type Store struct{ recorded committed.Counter }
 
 // NewStore makes a Store.
 func NewStore() *Store { return &Store{} }
 
-// Refusal is something that could not be stored.
+// Refusal is a delivery that could not be stored.
 type Refusal struct {
 	What           string
 	ConversationID string // "" if it is not known
 	Reason         string
-	// Body is what was delivered, nil if there is too much of it; Size says how much.
+	// Body is the delivery, or nil if it is too large. Size is its size in bytes.
 	Body []byte
 	Size int64
 }
 
-// Record keeps refusals, in db's transaction, and lets the oldest go. One that came before
-// is counted.
+// Record keeps refusals, in db's transaction, and deletes the oldest ones above [MostKept]. For a refusal
+// that is kept already, it increments Times.
 func (s *Store) Record(ctx context.Context, db *dbmodule.Session, refusals ...Refusal) error {
 	for _, r := range refusals {
 		if err := s.record(ctx, db, r); err != nil {
@@ -48,7 +47,7 @@ func (s *Store) Record(ctx context.Context, db *dbmodule.Session, refusals ...Re
 		return nil
 	}
 	if err := prune(ctx, db); err != nil {
-		return fmt.Errorf("refused: let the oldest go: %w", err)
+		return fmt.Errorf("refused: delete the oldest: %w", err)
 	}
 	return nil
 }
@@ -65,7 +64,7 @@ func (*Store) record(ctx context.Context, db *dbmodule.Session, r Refusal) error
 	}
 	times := bun.Ident("delivery.times")
 	if db.Dialect().Name() == dialect.MySQL {
-		times = "times" // MySQL knows no alias here
+		times = "times" // MySQL allows no alias here
 	}
 	q := dbquery.Upsert(db.NewInsert().Model(row).ExcludeColumn("id").Returning("NULL"), []string{"digest"}, "reason").
 		Set("times = ? + 1", times)
@@ -80,7 +79,8 @@ func (r Refusal) digest() string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// prune deletes what is too old or too much. Ids count up, so the newest are the largest.
+// prune deletes deliveries older than KeptFor, and all but the newest MostKept: the newest have the
+// largest ids.
 func prune(ctx context.Context, db *dbmodule.Session) error {
 	var oldest []int64
 	err := db.NewSelect().Model((*Delivery)(nil)).Column("id").Order("id DESC").Offset(MostKept-1).Limit(1).Scan(ctx, &oldest)
@@ -95,10 +95,10 @@ func prune(ctx context.Context, db *dbmodule.Session) error {
 	return err
 }
 
-// Recorded counts what this process has recorded in units of work that were committed.
+// Recorded returns how many refusals this process has recorded in committed units of work.
 func (s *Store) Recorded() int64 { return s.recorded.Value() }
 
-// Count is how many are kept.
+// Count returns how many deliveries are kept.
 func (*Store) Count(ctx context.Context, db *dbmodule.Session) (int64, error) {
 	var n int64
 	if err := db.NewSelect().Model((*Delivery)(nil)).ColumnExpr("count(*)").Scan(ctx, &n); err != nil {
@@ -109,8 +109,8 @@ func (*Store) Count(ctx context.Context, db *dbmodule.Session) (int64, error) {
 
 const scope, order = "refused", "id"
 
-// Page lists up to limit deliveries without their bodies, the newest first, after pageID,
-// "" for the first page, and the next page's id, "" after the last.
+// Page returns up to limit deliveries, the newest first, without their bodies. pageID is "" for the first
+// page. next is the next page's id, "" on the last page.
 func (*Store) Page(ctx context.Context, db *dbmodule.Session, pageID string, limit int) (rows []*Listed, next string, err error) {
 	q := db.NewSelect().Model((*Delivery)(nil)).ExcludeColumn("body", "digest").
 		ColumnExpr("delivery.body IS NOT NULL AS body_kept").Order("delivery.id DESC").Limit(int64(limit) + 1)
@@ -131,15 +131,15 @@ func (*Store) Page(ctx context.Context, db *dbmodule.Session, pageID string, lim
 	return rows, next, err
 }
 
-// Listed is a delivery as it is listed.
+// Listed is a delivery without its body.
 type Listed struct {
 	Delivery `bun:",extend"`
 
 	BodyKept bool `bun:"body_kept"`
 }
 
-// Get reads a delivery with its body. Without room for that, it returns the delivery without
-// it, and room calls it again.
+// Get returns a delivery with its body. If room has no memory for the body, it returns the delivery
+// without it; call it inside [httpmodule.Room.Read], which then calls it again.
 func (*Store) Get(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, id int64) (*Delivery, error) {
 	d := new(Delivery)
 	if err := db.NewSelect().Model(d).Where("delivery.id = ?", id).Scan(ctx); err != nil {
@@ -151,7 +151,7 @@ func (*Store) Get(ctx context.Context, db *dbmodule.Session, room *httpmodule.Ro
 	return d, nil
 }
 
-// Drop deletes a delivery. One that is not there is dbmodule.ErrNotFound.
+// Drop deletes a delivery. It returns dbmodule.ErrNotFound if there is none with this id.
 func (*Store) Drop(ctx context.Context, db *dbmodule.Session, id int64) error {
 	result, err := db.NewDelete().Model((*Delivery)(nil)).Where("id = ?", id).Exec(ctx)
 	if err == nil {
@@ -166,7 +166,7 @@ func (*Store) Drop(ctx context.Context, db *dbmodule.Session, id int64) error {
 	return nil
 }
 
-// DropAll deletes all deliveries and says how many there were.
+// DropAll deletes all deliveries, and returns how many there were.
 func (*Store) DropAll(ctx context.Context, db *dbmodule.Session) (int64, error) {
 	result, err := db.NewDelete().Model((*Delivery)(nil)).Where("id > 0").Exec(ctx)
 	if err != nil {

@@ -1,4 +1,3 @@
-// Package wire reads and writes what the routes exchange with agent servers and
-// clients: unchanged raw JSON, identifiers in both of their spellings, Python's timestamps,
-// and errors about input that name the wrong field.
+// Package wire reads and writes the formats of OpenHands' agent servers and clients: unchanged raw JSON,
+// identifiers with and without dashes, Python's timestamps, and errors that name the wrong field.
 package wire

@@ -7,8 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ParseID reads a UUID as 32 hex digits or in its dashed form, in any case, and
-// returns it dashed and in lower case: the form it is stored in.
+// ParseID reads a UUID, with or without dashes, in upper or lower case. It returns the form that is
+// stored: dashed, in lower case.
 func ParseID(s string) (string, error) {
 	if len(s) != 32 && len(s) != 36 {
 		return "", NewInvalid("uuid_parsing", "Input should be a valid UUID")
@@ -29,5 +29,5 @@ func NewID() (string, error) {
 	return id.String(), nil
 }
 
-// HexID spells a stored identifier without its dashes.
+// HexID returns a stored identifier without its dashes.
 func HexID(id string) string { return strings.ReplaceAll(id, "-", "") }

@@ -8,9 +8,9 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Invalid is the caller's mistake: what is wrong, and where.
+// Invalid is an error about a client's input. It is answered with 422.
 type Invalid struct {
-	// Loc leads to the place: "body", "query" or "path", then keys and indexes.
+	// Loc is the place of the mistake: "body", "query" or "path", then keys and indexes.
 	Loc []any
 	// Msg says what was expected.
 	Msg string
@@ -23,7 +23,7 @@ func NewInvalid(kind, msg string, loc ...any) *Invalid {
 	return &Invalid{Loc: loc, Msg: msg, Type: kind}
 }
 
-// Error joins the place and the message: "body.title: …".
+// Error returns the place and the message: "body.title: …".
 func (e *Invalid) Error() string {
 	parts := make([]string, len(e.Loc))
 	for i, part := range e.Loc {
@@ -32,7 +32,7 @@ func (e *Invalid) Error() string {
 	return strings.Join(parts, ".") + ": " + e.Msg
 }
 
-// Unwrap is the answer: 422 in FastAPI's list shape.
+// Unwrap returns the answer: a 422 with a list, as FastAPI sends it.
 func (e *Invalid) Unwrap() error {
 	loc := e.Loc
 	if loc == nil {
@@ -41,8 +41,7 @@ func (e *Invalid) Unwrap() error {
 	return httpmodule.NewValidationError(httpmodule.FieldError{Loc: loc, Msg: e.Msg, Type: e.Type})
 }
 
-// Under puts loc before the place of an [Invalid] found in err and leaves every
-// other error as it is.
+// Under prepends loc to the place of an [Invalid] in err. It returns other errors unchanged.
 func Under(err error, loc ...any) error {
 	var invalid *Invalid
 	if !errors.As(err, &invalid) {

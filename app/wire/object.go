@@ -5,16 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// Object is a JSON object's members by their exact names, each value as it was
-// written; of a repeated name the last value, as in Python and JavaScript.
+// Object has the members of a JSON object by name. The values are unchanged JSON texts. If a name is
+// repeated, the last value is used, as in Python and JavaScript.
 type Object map[string]json.RawMessage
 
-// CheckJSON says what is wrong with raw as one JSON document in UTF-8, if
-// anything. It accepts what encoding/json does: up to 10,000 levels.
+// CheckJSON returns an error unless raw is one JSON document in UTF-8. Like encoding/json, it accepts up to
+// 10,000 levels.
 func CheckJSON(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return NewInvalid("json_invalid", "JSON must be encoded as UTF-8")
@@ -45,9 +46,8 @@ func ParseObject(raw []byte) (Object, error) {
 	return Members(raw)
 }
 
-// Members is [ParseObject] for what is known to be valid JSON in UTF-8, such as
-// a part of what was parsed. The values are parts of raw, not copies: they may be most of
-// 64 MiB.
+// Members is [ParseObject] for text that is known to be valid JSON in UTF-8. The values are slices of raw
+// and not copies, because they may be large.
 func Members(raw []byte) (Object, error) {
 	if Kind(raw) != '{' {
 		return nil, NewInvalid("model_attributes_type", "Input should be an object")
@@ -71,7 +71,7 @@ func Members(raw []byte) (Object, error) {
 	return object, nil
 }
 
-// member takes a name and its value apart.
+// member splits a member into its name and its value.
 func member(part []byte) (name string, value json.RawMessage, err error) {
 	end := 1
 	for end < len(part) && part[end] != '"' {
@@ -95,8 +95,8 @@ func member(part []byte) (name string, value json.RawMessage, err error) {
 	return name, bytes.TrimLeft(rest[1:], blanks), nil
 }
 
-// ParseArray reads raw as a JSON array in UTF-8 and returns its elements as they
-// were written, without the white space around them.
+// ParseArray reads raw as a JSON array in UTF-8. It returns its elements unchanged, without the white space
+// around them.
 func ParseArray(raw []byte) ([]json.RawMessage, error) {
 	if err := CheckJSON(raw); err != nil {
 		return nil, err
@@ -104,8 +104,8 @@ func ParseArray(raw []byte) ([]json.RawMessage, error) {
 	return Elements(raw)
 }
 
-// Elements is [ParseArray] for what is known to be valid JSON in UTF-8. The elements are
-// parts of raw, not copies: they may be most of 64 MiB.
+// Elements is [ParseArray] for text that is known to be valid JSON in UTF-8. The elements are slices of raw
+// and not copies, because they may be large.
 func Elements(raw []byte) ([]json.RawMessage, error) {
 	if Kind(raw) != '[' {
 		return nil, NewInvalid("list_type", "Input should be a valid list")
@@ -120,9 +120,9 @@ func Elements(raw []byte) ([]json.RawMessage, error) {
 	return elements, nil
 }
 
-// SplitArray takes an array apart whose elements need not be JSON, as long as their brackets
-// and quotes are paired: one element that no parser takes is told from the others then. It
-// reports false for what is no array, or not all of one.
+// SplitArray splits an array whose elements may be invalid JSON, as long as their brackets and quotes are
+// paired. So one invalid element does not affect the others. It reports false if raw is not a complete
+// array.
 func SplitArray(raw []byte) (elements []json.RawMessage, ok bool) {
 	inner, ok := inside(raw, '[', ']')
 	if !ok {
@@ -131,10 +131,10 @@ func SplitArray(raw []byte) (elements []json.RawMessage, ok bool) {
 	return split(inner)
 }
 
-// blanks are JSON's white space.
+// blanks is JSON's white space.
 const blanks = " \t\r\n"
 
-// inside is what stands between two brackets that all of raw stands in.
+// inside returns the text between the brackets that enclose raw.
 func inside(raw []byte, opening, closing byte) ([]byte, bool) {
 	raw = bytes.Trim(raw, blanks)
 	if len(raw) < 2 || raw[0] != opening || raw[len(raw)-1] != closing {
@@ -143,7 +143,7 @@ func inside(raw []byte, opening, closing byte) ([]byte, bool) {
 	return raw[1 : len(raw)-1], true
 }
 
-// split takes apart what commas divide; of nothing that is one part, which is empty. It
+// split splits raw at the commas outside of brackets and quotes. An empty raw gives one empty part. It
 // reports false if brackets or quotes are not paired.
 func split(raw []byte) (parts []json.RawMessage, ok bool) {
 	depth, start, quoted := 0, 0, false
@@ -168,8 +168,8 @@ func split(raw []byte) (parts []json.RawMessage, ok bool) {
 	return append(parts, bytes.Trim(raw[start:len(raw):len(raw)], blanks)), depth == 0 && !quoted
 }
 
-// Span is where the value of an object's member stands in raw, which is valid JSON; of a
-// repeated name the last. It reports false if raw is no object, or has no such member.
+// Span returns where the value of a member begins and ends in raw, which must be valid JSON. If the name is
+// repeated, it is the last value. It reports false if raw is not an object, or has no such member.
 func Span(raw []byte, name string) (start, end int, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
@@ -192,24 +192,24 @@ func Span(raw []byte, name string) (start, end int, ok bool) {
 	return start, end, ok
 }
 
-// Kind is the first byte of a valid JSON value: one of { [ " t f n - or a digit;
-// 0 for nothing.
+// Kind returns the first byte of a valid JSON value, which tells its type: one of { [ " t f n - or a digit.
+// It returns 0 for an empty text.
 func Kind(raw []byte) byte {
-	raw = bytes.TrimLeft(raw, " \t\r\n")
+	raw = bytes.TrimLeft(raw, blanks)
 	if len(raw) == 0 {
 		return 0
 	}
 	return raw[0]
 }
 
-// Has says whether the object has a value of that name that is not null.
+// Has reports whether the object has a member of that name that is not null.
 func (o Object) Has(name string) bool {
 	kind := Kind(o[name])
 	return kind != 0 && kind != 'n'
 }
 
-// String is the member's text; nil when it is missing or null. maxRunes limits
-// its length in characters, 0 for no limit. NUL, which PostgreSQL cannot hold, is refused.
+// String returns the member as a string, or nil if it is missing or null. maxRunes is the largest number
+// of characters, 0 for no limit. A text with NUL is refused, because PostgreSQL can't store it.
 func (o Object) String(name string, maxRunes int) (*string, error) {
 	if !o.Has(name) {
 		return nil, nil
@@ -227,7 +227,7 @@ func (o Object) String(name string, maxRunes int) (*string, error) {
 	return &s, nil
 }
 
-// Object is the member as an object; nil when it is missing or null.
+// Object returns the member as an object, or nil if it is missing or null.
 func (o Object) Object(name string) (Object, error) {
 	if !o.Has(name) {
 		return nil, nil
@@ -236,7 +236,7 @@ func (o Object) Object(name string) (Object, error) {
 	return object, Under(err, name)
 }
 
-// Int is the member as a whole number of 64 bits; nil when it is missing or null.
+// Int returns the member as an int64, or nil if it is missing or null.
 func (o Object) Int(name string) (*int64, error) {
 	if !o.Has(name) {
 		return nil, nil
@@ -248,7 +248,7 @@ func (o Object) Int(name string) (*int64, error) {
 	return &n, nil
 }
 
-// Bool is the member as a boolean; nil when it is missing or null.
+// Bool returns the member as a boolean, or nil if it is missing or null.
 func (o Object) Bool(name string) (*bool, error) {
 	if !o.Has(name) {
 		return nil, nil
@@ -260,19 +260,19 @@ func (o Object) Bool(name string) (*bool, error) {
 	return &b, nil
 }
 
-// CheckText refuses NUL and more than maxRunes characters; 0 means no limit.
+// CheckText returns an error if a text has NUL or more than maxRunes characters; 0 is no limit.
 func CheckText(s string, maxRunes int) error {
 	if strings.ContainsRune(s, 0) {
 		return NewInvalid("string_nul", "String should not contain the NUL character")
 	}
 	if maxRunes > 0 && utf8.RuneCountInString(s) > maxRunes {
-		return NewInvalid("string_too_long", "String should have at most "+itoa(maxRunes)+" characters")
+		return NewInvalid("string_too_long", "String should have at most "+strconv.Itoa(maxRunes)+" characters")
 	}
 	return nil
 }
 
-// Fold is the form in which text is compared when case does not matter: lower
-// case by Unicode's rules on every engine, NUL replaced.
+// Fold returns the form in which texts are compared without regard to case: lower case by Unicode's rules,
+// the same on every engine. It replaces NUL and invalid UTF-8.
 func Fold(s string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.ToValidUTF8(s, "\uFFFD")), "\x00", "\uFFFD")
 }

@@ -1,14 +1,9 @@
 package wire
 
-import (
-	"encoding/json"
-	"strconv"
-)
+import "encoding/json"
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
-// AppendPage appends a page of items, each byte for byte as given, and the id of
-// the next page, "" for none. encoding/json would compact the items.
+// AppendPage appends the JSON of a page: its items, unchanged byte for byte, and the id of the next page,
+// null if nextPageID is "". encoding/json would compact the items.
 func AppendPage(b []byte, items []string, nextPageID string) []byte {
 	b = append(b, `{"items":`...)
 	b = AppendList(b, items)
@@ -16,7 +11,7 @@ func AppendPage(b []byte, items []string, nextPageID string) []byte {
 	if nextPageID == "" {
 		b = append(b, "null"...)
 	} else {
-		// Page ids are base64url, which JSON needs no escapes for.
+		// Page ids are base64url: JSON needs no escapes for it.
 		b = append(b, '"')
 		b = append(b, nextPageID...)
 		b = append(b, '"')
@@ -24,7 +19,7 @@ func AppendPage(b []byte, items []string, nextPageID string) []byte {
 	return append(b, '}')
 }
 
-// AppendList appends a JSON array of items, each byte for byte as given; "" is null.
+// AppendList appends a JSON array of items, unchanged byte for byte. An item "" becomes null.
 func AppendList(b []byte, items []string) []byte {
 	size := 2
 	for _, item := range items {
@@ -46,7 +41,7 @@ func AppendList(b []byte, items []string) []byte {
 	return append(b, ']')
 }
 
-// Raw is s as a JSON value, fallback for "".
+// Raw returns s as a JSON value, or fallback if s is "".
 func Raw(s, fallback string) json.RawMessage {
 	if s == "" {
 		s = fallback

@@ -8,12 +8,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// StrictQuery in an operation's input refuses parameters of the query that the operation
-// does not know: one that was to narrow a search would be answered with too much. Names that
-// begin with an underscore are let pass; some clients add one so that nothing is cached.
+// StrictQuery, embedded in an operation's input, refuses query parameters that the operation does not have:
+// if a filter were ignored, the answer would have too many items. Names that begin with an underscore are
+// allowed, because some clients add one to prevent caching.
 type StrictQuery struct{}
 
-// Resolve looks at the request's query.
+// Resolve implements huma.Resolver.
 func (StrictQuery) Resolve(ctx huma.Context) []error {
 	known := map[string]bool{}
 	for _, p := range ctx.Operation().Parameters {
@@ -35,7 +35,7 @@ func (StrictQuery) Resolve(ctx huma.Context) []error {
 	return errs
 }
 
-// QueryTime reads an optional time in a query's parameter of that name.
+// QueryTime parses an optional time of the query parameter of that name.
 func QueryTime(value, name string) (*time.Time, error) {
 	if value == "" {
 		return nil, nil
@@ -47,5 +47,5 @@ func QueryTime(value, name string) (*time.Time, error) {
 	return &t, nil
 }
 
-// QueryText checks the text of a query's parameter of that name.
+// QueryText checks the text of the query parameter of that name.
 func QueryText(value, name string) error { return Under(CheckText(value, 0), "query", name) }

@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// Mask stands where a secret stood: what pydantic's SecretStr prints.
+// Mask replaces a secret. It is the text that pydantic's SecretStr prints.
 const Mask = "**********"
 
-// Redact returns a valid JSON document with secrets replaced by [Mask], everything else as
-// it was written. Secret are, at any depth:
+// Redact replaces the secrets in a valid JSON document by [Mask], and leaves everything else unchanged, byte
+// for byte. Secrets are, at any depth:
 //
-//   - values of members whose names look like it, however they are spelled, and all texts and
-//     numbers below them: see secretNames;
-//   - all texts and numbers below environment, env and headers, whose names are anybody's;
-//   - in a list of arguments, what follows --api-key and the like, and what stands in
-//     --api-key=…;
-//   - in texts that hold URLs, the password before the host and the values of query parameters
-//     with such names.
+//   - the texts and numbers in a member whose name says that it is secret, in any spelling: see
+//     classify;
+//   - all texts and numbers in environment, env and headers, whose members can have any name;
+//   - in a list of arguments, the value after --api-key and the like, and the value of --api-key=…;
+//   - in texts, the password of a URL, values of query parameters with secret names, authorization
+//     headers, private keys, and keys of known providers.
 //
-// Null, booleans, empty texts and counts of tokens stay.
+// Null, booleans, empty texts and numbers of tokens are not secret.
 func Redact(raw []byte) ([]byte, error) { return redact(raw, false) }
 
-// RedactEvent is [Redact] for an event, whose own member key says what it is about.
+// RedactEvent is [Redact] for an event. The event's own member key is not secret: it names what the event is
+// about.
 func RedactEvent(raw []byte) ([]byte, error) { return redact(raw, true) }
 
 func redact(raw []byte, event bool) ([]byte, error) {
@@ -46,35 +46,41 @@ type sensitivity int
 
 const (
 	public sensitivity = iota
-	// tokenLike names may as well count tokens: only texts are secret.
+	// tokenLike is a name that may also be a number of tokens: only texts are secret.
 	tokenLike
 	secret
 )
 
+// frame is an object or array that is being read.
 type frame struct {
-	object  bool
+	object bool
+	// wantKey says that the next token is a member's name.
 	wantKey bool
-	// below is what every leaf in this object or array is.
+	// below is the sensitivity of everything in this object or array.
 	below sensitivity
-	// value is what the member being read is.
+	// value is the sensitivity of the current member.
 	value sensitivity
-	// kind is set while the member named kind is read.
+	// kind says that the current member's name is kind.
 	kind bool
-	// option says that the text before, in a list, was an option whose value is secret.
+	// option says that the previous text of this array was an option whose value is secret.
 	option bool
 }
 
+// redactor copies a document token by token, and replaces secrets.
 type redactor struct {
-	dec    *json.Decoder
-	raw    []byte
-	out    []byte
+	dec *json.Decoder
+	raw []byte
+	out []byte
+	// copied is how many bytes of raw are in out.
 	copied int64
 	frames []frame
-	done   bool
+	// done says that the whole document was read.
+	done bool
 	// event says that the document is an event.
 	event bool
 }
 
+// take handles the next token.
 func (r *redactor) take(token json.Token) {
 	top := len(r.frames) - 1
 	if delim, ok := token.(json.Delim); ok && (delim == '}' || delim == ']') {
@@ -114,7 +120,7 @@ func (r *redactor) take(token json.Token) {
 	r.valueEnds()
 }
 
-// takeText masks a text, or what is secret in it.
+// takeText masks a text, or the secrets within it.
 func (r *redactor) takeText(value string, here sensitivity) {
 	top := len(r.frames) - 1
 	source, follows := false, false
@@ -134,6 +140,7 @@ func (r *redactor) takeText(value string, here sensitivity) {
 	}
 }
 
+// valueEnds is called after each value.
 func (r *redactor) valueEnds() {
 	if len(r.frames) == 0 {
 		r.done = true
@@ -143,8 +150,8 @@ func (r *redactor) valueEnds() {
 	f.wantKey = f.object
 }
 
-// secretSource tells the discriminator of a secret's source, StaticSecret and
-// the like: without it the rest means nothing.
+// secretSource reports whether a text is the kind of a secret's source, such as StaticSecret. It is not
+// masked, because clients need it to parse the object.
 func secretSource(value string) bool {
 	return strings.HasSuffix(value, "Secret") && !strings.ContainsFunc(value, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
@@ -154,20 +161,20 @@ func secretSource(value string) bool {
 // mask replaces the scalar that the decoder has just read.
 func (r *redactor) mask() { r.replace(Mask) }
 
-// replace puts a text in the place of the scalar that the decoder has just read.
+// replace replaces the scalar that the decoder has just read by a text.
 func (r *redactor) replace(text string) {
 	end := r.dec.InputOffset()
 	start := scalarStart(r.raw, end)
 	r.out = append(r.out, r.raw[r.copied:start]...)
 	quoted, err := json.Marshal(text)
-	if err != nil { // no text fails
+	if err != nil { // can't happen for a string
 		quoted = []byte(`"` + Mask + `"`)
 	}
 	r.out = append(r.out, quoted...)
 	r.copied = end
 }
 
-// scalarStart finds where the string or number that ends before end begins.
+// scalarStart returns the start of the string or number that ends at end.
 func scalarStart(raw []byte, end int64) int64 {
 	i := end - 1
 	if raw[i] != '"' {

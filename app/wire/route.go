@@ -11,7 +11,7 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Success is what writers are told.
+// Success is the body of the answer to a successful write.
 type Success struct {
 	Success bool `json:"success" example:"true"`
 }
@@ -19,11 +19,10 @@ type Success struct {
 // SuccessOutput is a response of [Success].
 type SuccessOutput struct{ Body Success }
 
-// Done is the answer to a writer whose data is stored.
+// Done returns the answer to a successful write.
 func Done() *SuccessOutput { return &SuccessOutput{Body: Success{Success: true}} }
 
-// Document describes the body of an operation, registered before, that reads it
-// raw. It is for the API's documentation only.
+// Document documents the request body of a registered operation that reads its body as raw bytes.
 func Document(api huma.API, method, path string, body reflect.Type, example any) {
 	item := api.OpenAPI().Paths[path]
 	if item == nil {
@@ -36,24 +35,24 @@ func Document(api huma.API, method, path string, body reflect.Type, example any)
 		return
 	}
 	schema := api.OpenAPI().Components.Schemas.Schema(body, true, op.OperationID)
-	schema.Nullable = false // huma takes null for an empty list
+	schema.Nullable = false // huma documents lists as nullable
 	op.RequestBody = &huma.RequestBody{Required: method != http.MethodGet, Content: map[string]*huma.MediaType{"application/json": {
 		Schema: schema, Example: example,
 	}}}
 }
 
-// LeaveOutBody makes the body of a GET optional and leaves it out of the documentation: a browser
-// can send none, and so the documentation's own page could not execute the operation.
+// LeaveOutBody makes the body of a GET optional, and removes it from the documentation. Browsers can't send
+// a body with GET, so the documentation's page could not execute the operation.
 func LeaveOutBody(api huma.API, path string) {
 	item := api.OpenAPI().Paths[path]
 	item.Get.RequestBody.Required = false
-	documented := *item.Get // the operation itself keeps its body, by which huma reads it
+	documented := *item.Get // huma reads the body by the operation that it has
 	documented.RequestBody = nil
 	item.Get = &documented
 }
 
-// NotFound turns a missing row into a 404 that says what is missing, and leaves
-// every other error as it is.
+// NotFound converts dbmodule.ErrNotFound to a 404 that says what is missing. It returns other errors
+// unchanged.
 func NotFound(err error, what string) error {
 	if errors.Is(err, dbmodule.ErrNotFound) {
 		return httpmodule.NewError(http.StatusNotFound, what+" not found")
@@ -61,13 +60,13 @@ func NotFound(err error, what string) error {
 	return err
 }
 
-// PathID reads the identifier in a path's parameter of that name.
+// PathID parses the identifier of the path parameter of that name.
 func PathID(value, name string) (string, error) {
 	id, err := ParseID(value)
 	return id, Under(err, "path", name)
 }
 
-// QueryIDs reads the identifiers of a query's repeated parameter of that name.
+// QueryIDs parses the identifiers of the repeated query parameter of that name.
 func QueryIDs(values []string, name string) ([]string, error) {
 	ids := make([]string, len(values))
 	for i, value := range values {
@@ -80,7 +79,7 @@ func QueryIDs(values []string, name string) ([]string, error) {
 	return ids, nil
 }
 
-// NoAgent is the answer to a request that needs an agent: 501.
+// NoAgent returns the answer to a request that needs an agent: 501.
 func NoAgent(what string) error {
 	return httpmodule.NewError(http.StatusNotImplemented,
 		"There is no agent in this server, so it does not offer "+what+": it stores what agent servers push to it")

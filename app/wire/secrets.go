@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// What names a secret. The first two lists are those of upstream's openhands/sdk/utils/redact.py
-// as of agent server 1.44.0, in lower case: patterns that stand anywhere in a name, and names
-// of objects all of whose values are secret. Compare them when the version changes.
+// Names of secrets, in lower case. secretParts and allSecret are the lists of openhands/sdk/utils/redact.py
+// in agent server 1.44.0: compare them when that version changes. A name that contains one of secretParts
+// is secret. Everything in an object with a name of allSecret is secret.
 var (
 	secretParts = [...]string{"authorization", "cookie", "credential", "key", "password", "secret", "session", "token"}
 	allSecret   = map[string]bool{"environment": true, "env": true, "headers": true}
 
-	// ownParts and ownNames are what upstream's list misses.
+	// These are secret too, and not in OpenHands' lists.
 	ownParts    = [...]string{"passwd", "passphrase", "bearer"}
 	ownNames    = map[string]bool{"auth": true, "pwd": true, "pat": true, "pass": true, "jwt": true}
 	ownAll      = map[string]bool{"acpenv": true, "extraheaders": true, "environ": true, "environmentvariables": true}
 	ownSuffixes = [...]string{"pwd", "auth"}
 )
 
-// notSecret are names that the patterns find and that say no secret: members of upstream's
-// models. Numbers and lists of what is below them are needed by clients.
+// notSecret are members of OpenHands' models that contain one of secretParts but are not secret. Clients need
+// their values.
 var notSecret = map[string]bool{
 	"keywords": true, "keyword": true, "maxinputtokens": true, "maxoutputtokens": true, "maxtokens": true,
 	"sessiontimeoutseconds": true, "tokenizer": true, "customtokenizer": true, "keyboard": true,
@@ -29,7 +29,7 @@ var notSecret = map[string]bool{
 
 var spelling = strings.NewReplacer("_", "", "-", "", " ", "", ".", "")
 
-// classify judges a member by its name.
+// classify returns the sensitivity of a member by its name.
 func classify(name string) sensitivity {
 	name = spelling.Replace(strings.ToLower(name))
 	switch {
@@ -60,7 +60,7 @@ func classify(name string) sensitivity {
 	return public
 }
 
-// secretOption tells a command line's option whose value is secret: --api-key.
+// secretOption reports whether a text is a command-line option whose value is secret, such as --api-key.
 func secretOption(text string) bool {
 	name, ok := strings.CutPrefix(text, "-")
 	return ok && !strings.ContainsAny(name, "= /") && optionIsSecret(name)
@@ -72,21 +72,21 @@ func optionIsSecret(name string) bool {
 }
 
 var (
-	// urlPassword is what stands between a URL's scheme and its host.
+	// urlPassword matches the text between a URL's scheme and its host.
 	urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^/@\s"'<>]+)@`)
-	// parameter is a parameter of a URL's query, or a value that a command line sets.
+	// parameter matches name=value in a URL's query or a command line.
 	parameter = regexp.MustCompile(`([?&;]|(?:^|\s)(?:--?)?)([A-Za-z0-9_.-]+)=([^&\s"'#;]+)`)
-	// bearer is a header as one text.
+	// bearer matches the value of an authorization header, with or without the header's name.
 	bearer = regexp.MustCompile(`(?i)\b(authorization:\s*|proxy-authorization:\s*)?(bearer|basic)\s+[A-Za-z0-9+/_.=-]{8,}`)
-	// header is a header as one text whose name says that it is secret.
+	// header matches a text that is a header with its value.
 	header = regexp.MustCompile(`^([A-Za-z0-9-]+):\s*(\S{8,})$`)
-	// literal are keys that tell what they are by how they begin.
+	// literal matches the keys of literals.
 	literal = literalKeys()
-	// pem is a private key.
+	// pem matches a private key in PEM format.
 	pem = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)`)
 )
 
-// maskWithin masks what is secret within a text.
+// maskWithin masks the secrets within a text.
 func maskWithin(text string) string {
 	if strings.Contains(text, "://") && strings.Contains(text, "@") {
 		text = urlPassword.ReplaceAllString(text, "${1}"+Mask+"@")
@@ -106,7 +106,7 @@ func maskWithin(text string) string {
 	if part := header.FindStringSubmatch(text); part != nil && part[1] != "http" && classify(part[1]) != public {
 		return part[1] + ": " + Mask
 	}
-	// Most texts have neither, and a search of a long text by an expression takes long.
+	// Search for a plain word first: regular expressions are slow for long texts.
 	if lower := strings.ToLower(text); strings.Contains(lower, "bearer") || strings.Contains(lower, "basic") {
 		text = bearer.ReplaceAllString(text, "${1}${2} "+Mask)
 	}
@@ -116,10 +116,10 @@ func maskWithin(text string) string {
 	return text
 }
 
-// literalKey is how a provider's keys begin, and an expression of the rest.
+// literalKey is the prefix of a provider's keys, and a regular expression for the rest.
 type literalKey struct{ begins, rest string }
 
-// literals are keys of providers that upstream knows.
+// literals are the keys of providers that OpenHands also masks.
 var literals = []literalKey{
 	{"sk-or-v1-", `[\w-]{20,}`},
 	{"sk-proj-", `[\w-]{20,}`},

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// layouts are what Python's isoformat and JavaScript's toISOString write. Go
-// reads a fraction of a second after the seconds of any of them.
+// layouts are the formats of Python's isoformat and JavaScript's toISOString. time.Parse accepts a fraction
+// of a second in each of them.
 var layouts = [...]string{
 	"2006-01-02T15:04:05Z07:00",
 	"2006-01-02T15:04:05",
@@ -15,10 +15,9 @@ var layouts = [...]string{
 	"2006-01-02",
 }
 
-// ParseTime reads an ISO 8601 date and time of the years 1 to 9999 and returns it
-// in UTC, cut to microseconds. A time without an offset is taken as UTC: where
-// its writer's clock stood is not in it, and all naive times of one writer keep
-// their order that way.
+// ParseTime parses an ISO 8601 date and time of the years 1 to 9999. It returns the time in UTC, cut to
+// microseconds. A time without an offset is taken as UTC: its zone is unknown, and this keeps the order of
+// one writer's times.
 func ParseTime(s string) (time.Time, error) {
 	text := s
 	if len(text) > len("2006-01-02") && text[10] == ' ' {
@@ -39,5 +38,5 @@ func ParseTime(s string) (time.Time, error) {
 	return time.Time{}, NewInvalid("datetime_parsing", "Input should be a valid ISO 8601 datetime")
 }
 
-// Now is the present in UTC, cut to the microseconds that databases keep.
+// Now returns the current time in UTC, cut to the microseconds that databases store.
 func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
