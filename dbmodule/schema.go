@@ -198,6 +198,7 @@ func (s SchemaState) Problems() (hindering, strange []string) {
 		{"the schema is behind: revisions are pending: ", r.Pending, true},
 		{"revisions are not complete: ", r.Dirty, true},
 		{"the database is at revisions that this program does not know: ", r.Unknown, true},
+		{"the version table has rows that come before another of its rows: ", r.Overlapping, false},
 		{"revisions were changed after they had been applied: ", r.Drifted, false},
 		{"the database is ahead: a newer build applied ", r.Ahead, false},
 	} {
@@ -289,6 +290,9 @@ type RevisionState struct {
 	// Unknown are rows of the version table that neither this program nor the
 	// database's history knows.
 	Unknown []string `json:"unknown,omitempty"`
+	// Overlapping are rows of the version table that come before another of its rows: nothing
+	// can be upgraded or downgraded until they are gone.
+	Overlapping []string `json:"overlapping,omitempty"`
 	// Migrating says that this process is applying revisions at the moment.
 	Migrating bool `json:"migrating,omitempty"`
 }

@@ -25,7 +25,8 @@ func (t *tree) checkCommand() *cobra.Command {
 			"  - the revisions do not fit together;\n" +
 			"  - the database lacks a revision;\n" +
 			"  - the database has a revision that is done in part, that was changed after it had been\n" +
-			"    applied, or that is unknown.\n" +
+			"    applied, or that is unknown;\n" +
+			"  - the version table has rows of which one comes after another.\n" +
 			"It changes nothing.\n\n" +
 			"With --offline it needs no database, for a pipeline that has none. With --live it also\n" +
 			"compares the tables in the database with the models. It names objects that models can't\n" +
@@ -159,6 +160,7 @@ func (t *tree) checkDatabase(ctx context.Context, cmd *cobra.Command, m *migrate
 	}
 	add(state.Unknown, false, "it is at revision %s, which this program does not know: use the build that knows it, or mark the right revision with \""+t.path("stamp")+" --purge REVISION\"")
 	add(state.Dirty, false, "revision %s is done in part: correct what stopped it, and run the same command again")
+	add(state.Overlapping, false, "the version table has a row for %s and one for a revision that comes after it: if the schema has the later one, mark it with \""+t.path("stamp")+" REVISION\"")
 	add(state.Pending, false, "target database is not up to date: it lacks %s: run \""+t.path("upgrade")+"\"")
 	drifted, err := driftedFindings(ctx, m, db, where, state.Drifted)
 	if err != nil {

@@ -94,6 +94,28 @@ func TestStrangeStates(t *testing.T) {
 	})
 }
 
+// A merge of two databases' version tables, or a row that was written by hand.
+func TestOverlappingRows(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.Config(t, dbmodule.SQLite)
+	p := newProgram(t).on(cfg)
+	p.must("init")
+	p.add("1", revisionText("aa11", "", "first"), emptySQL)
+	p.add("2", revisionText("bb22", "aa11", "second"), emptySQL)
+	p.must("upgrade")
+	_, err := dbtest.Open(t, cfg).DB().ExecContext(t.Context(), "INSERT INTO alembic_version VALUES ('aa11')")
+	require.NoError(t, err)
+
+	const row = "the version table has a row for aa11 and one for a revision that comes after it"
+	p.fails([]string{row, `"program db stamp REVISION"`}, "check")
+	require.Contains(t, p.fails(nil, "doctor").stdout, row)
+	require.Contains(t, p.must("status").stdout, "state     1 recorded beside a later one\n")
+	p.fails([]string{"bb22 and also aa11, which comes before it: stamp bb22"}, "upgrade")
+	p.must("stamp", "bb22")
+	p.must("check")
+	require.Equal(t, "bb22 (head)\n", p.must("current").stdout)
+}
+
 // Alembic's forms, which the graph's own tests compare with Alembic itself.
 func TestListings(t *testing.T) {
 	t.Parallel()

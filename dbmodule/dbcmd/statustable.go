@@ -35,6 +35,7 @@ func (s status) summary() string {
 	}{
 		{s.State.Unknown, "%d unknown to this program"},
 		{s.State.Dirty, "%d done in part"},
+		{s.State.Overlapping, "%d recorded beside a later one"},
 		{s.State.Pending, "%d pending"},
 		{s.State.Drifted, "%d changed after they had been applied"},
 		{s.State.Ahead, "%d ahead, by a newer build"},

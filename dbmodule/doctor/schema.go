@@ -166,6 +166,8 @@ func revisionsComplete(ctx context.Context, p *patient) Finding {
 		return wrong("the database is at "+ids(state.Unknown)+", which this program does not know", "use the program that made it, or stamp the revision that the schema is at: \"db stamp\"")
 	case len(state.Dirty) > 0:
 		return wrong(ids(state.Dirty)+" is done in part", "\"db status\" says what stopped it: mend that, and run \"db upgrade\"")
+	case len(state.Overlapping) > 0:
+		return wrong("the version table has a row for "+ids(state.Overlapping)+" and one for a revision that comes after it", "if the schema has the later one: \"db stamp REVISION\"")
 	case state.Behind() && p.config.Schema == dbmodule.SchemaCreate && len(state.Current) == 0:
 		return warning("none is recorded", "the server's start creates the tables if none is there, and records the revisions")
 	case state.Behind() && p.config.Schema != dbmodule.SchemaMigrate:

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -178,6 +179,10 @@ func (s *standing) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.Rev
 		} else if s.drifted(r, latest[r.ID], engine) {
 			state.Drifted = append(state.Drifted, r.ID)
 		}
+	}
+	overlap := (*graph.OverlapError)(nil)
+	if _, err := s.graph.Pending(s.knownHeads()); errors.As(err, &overlap) {
+		state.Overlapping = overlap.Below
 	}
 	if state.Current == nil {
 		state.Current = []string{}
