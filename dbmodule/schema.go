@@ -201,6 +201,7 @@ func (s SchemaState) Problems() (hindering, strange []string) {
 		{"the version table has rows that come before another of its rows: ", r.Overlapping, false},
 		{"revisions were changed after they had been applied: ", r.Drifted, false},
 		{"the database is ahead: a newer build applied ", r.Ahead, false},
+		{"a newer build has begun revisions and not completed them: ", r.AheadDirty, false},
 	} {
 		switch {
 		case len(kind.names) == 0:
@@ -280,13 +281,16 @@ type RevisionState struct {
 	Heads []string `json:"heads"`
 	// Pending are this program's revisions that the database lacks.
 	Pending []string `json:"pending,omitempty"`
-	// Dirty are revisions that have started and are not complete.
+	// Dirty are this program's revisions that have started and are not complete.
 	Dirty []string `json:"dirty,omitempty"`
 	// Drifted are applied revisions whose SQL has changed since.
 	Drifted []string `json:"drifted,omitempty"`
 	// Ahead are applied revisions that only the database's history knows: a
 	// newer build ran them.
 	Ahead []string `json:"ahead,omitempty"`
+	// AheadDirty are revisions of a newer build that have started and are not
+	// complete: it is running them, or it stopped in the middle.
+	AheadDirty []string `json:"ahead_dirty,omitempty"`
 	// Unknown are rows of the version table that neither this program nor the
 	// database's history knows.
 	Unknown []string `json:"unknown,omitempty"`

@@ -115,7 +115,10 @@ func TestReadyTellsAboutRevisions(t *testing.T) {
 		"unknown":    {dbmodule.RevisionState{Unknown: []string{"x"}}, 503, []string{"does not know: x"}},
 		"migrating":  {dbmodule.RevisionState{Migrating: true}, 503, []string{"revisions are being applied"}},
 		"ahead":      {dbmodule.RevisionState{Ahead: []string{"d4"}}, 200, []string{`"ahead":["d4"]`}},
-		"drifted":    {dbmodule.RevisionState{Drifted: []string{"a1"}}, 200, []string{`"drifted":["a1"]`}},
+		"ahead, and not complete": {
+			dbmodule.RevisionState{Current: []string{"a1"}, AheadDirty: []string{"d4"}}, 200, []string{`"ahead_dirty":["d4"]`},
+		},
+		"drifted": {dbmodule.RevisionState{Drifted: []string{"a1"}}, 200, []string{`"drifted":["a1"]`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -168,6 +168,7 @@ func (t *tree) checkDatabase(ctx context.Context, cmd *cobra.Command, m *migrate
 	}
 	findings = append(findings, drifted...)
 	add(state.Ahead, true, "a newer build has applied %s")
+	add(state.AheadDirty, true, "a newer build has begun %s and not completed it")
 	if !live {
 		return findings, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -93,7 +94,7 @@ func (t *tree) examine(ctx context.Context, cmd *cobra.Command, s Settings, r *b
 	}{
 		{state.Pending, "it lacks %s: \"upgrade\" or the server's start runs it"},
 		{state.Ahead, "it is ahead of this program: a newer build applied %s"},
-		{state.Dirty, "%s is done in part in it"},
+		{slices.Concat(state.Dirty, state.AheadDirty), "%s is done in part in it"},
 	} {
 		if len(note.ids) > 0 {
 			tell(cmd, "note: "+note.text+"\n", names(note.ids, ""))

@@ -2,6 +2,7 @@ package dbcmd
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/openhands-go/server/dbmodule"
@@ -97,7 +98,7 @@ func kindsOf(s dbmodule.RevisionState) kinds {
 		{"pending", s.Pending},
 		{"ahead", s.Ahead},
 		{"drifted", s.Drifted},
-		{"dirty", s.Dirty},
+		{"dirty", slices.Concat(s.Dirty, s.AheadDirty)},
 	} {
 		for _, id := range list.ids {
 			k[id] = list.kind

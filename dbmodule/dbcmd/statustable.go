@@ -39,6 +39,7 @@ func (s status) summary() string {
 		{s.State.Pending, "%d pending"},
 		{s.State.Drifted, "%d changed after they had been applied"},
 		{s.State.Ahead, "%d ahead, by a newer build"},
+		{s.State.AheadDirty, "%d done in part, by a newer build"},
 	} {
 		if len(kind.ids) > 0 {
 			parts = append(parts, fmt.Sprintf(kind.what, len(kind.ids)))

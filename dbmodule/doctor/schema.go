@@ -176,6 +176,8 @@ func revisionsComplete(ctx context.Context, p *patient) Finding {
 		return warning("missing: "+ids(state.Pending), "the server's next start runs them, or \"db upgrade\"")
 	case len(state.Drifted) > 0:
 		return warning(ids(state.Drifted)+" was edited after it had been applied", "put the file back as it was, and make the change a new revision; if databases that have it need no change, add the line Replaces to its revision.txt that \"db check\" prints")
+	case len(state.AheadDirty) > 0:
+		return warning("a newer build has begun "+ids(state.AheadDirty)+" and not completed it", "if it is not running any more, its \"db status\" says what stopped it: mend that, and run its \"db upgrade\"")
 	case len(state.Ahead) > 0:
 		return warning("a newer build applied "+ids(state.Ahead), "finish the roll-out, or \"db downgrade\" before going back for good")
 	case len(state.Heads) == 0:

@@ -117,36 +117,44 @@ func (m *Migrator) PlanDowngrade(ctx context.Context, db bun.IDB, target string)
 	return m.plan(ctx, db, downgradePlan(target))
 }
 
-// planFunc finds the steps from rows of the version table.
-type planFunc func(g *graph.Graph, rows []string) ([]Step, error)
-
-func upgradePlan(targets []string) planFunc {
-	return func(g *graph.Graph, rows []string) ([]Step, error) { return g.UpgradePlan(targets, rows) }
+// plan finds the steps to run.
+type plan struct {
+	// find finds them from rows of the version table.
+	find      func(g *graph.Graph, rows []string) ([]Step, error)
+	direction graph.Direction
 }
 
-func downgradePlan(target string) planFunc {
-	return func(g *graph.Graph, rows []string) ([]Step, error) { return g.DowngradePlan(target, rows) }
+func upgradePlan(targets []string) plan {
+	return plan{func(g *graph.Graph, rows []string) ([]Step, error) { return g.UpgradePlan(targets, rows) }, graph.Upgrade}
 }
 
-func (m *Migrator) plan(ctx context.Context, db bun.IDB, plan planFunc) ([]Step, error) {
+func downgradePlan(target string) plan {
+	return plan{func(g *graph.Graph, rows []string) ([]Step, error) { return g.DowngradePlan(target, rows) }, graph.Downgrade}
+}
+
+func (m *Migrator) plan(ctx context.Context, db bun.IDB, p plan) ([]Step, error) {
 	s, err := m.read(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	return s.plan(plan)
+	return s.plan(p)
 }
 
-// plan finds the steps and refuses those that would leave something half done.
-func (s *standing) plan(plan planFunc) ([]Step, error) {
+// plan finds the steps and refuses those that would leave something half done. If there is
+// nothing to upgrade, a newer build's revision may be half done: that build completes it.
+func (s *standing) plan(p plan) ([]Step, error) {
 	if err := s.known(); err != nil {
 		return nil, err
 	}
-	steps, err := s.steps(plan)
+	steps, err := s.steps(p)
 	if err != nil {
 		return nil, err
 	}
 	var left []*Entry
 	for _, entry := range s.running() {
+		if p.direction == graph.Upgrade && len(steps) == 0 && s.isForeign(entry.Revision) {
+			continue
+		}
 		if !slices.ContainsFunc(steps, func(step Step) bool {
 			return step.Revision.ID == entry.Revision && step.Direction == entry.Direction
 		}) {
@@ -160,17 +168,17 @@ func (s *standing) plan(plan planFunc) ([]Step, error) {
 }
 
 // migrate runs the steps of a plan.
-func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, plan planFunc) (done []Step, err error) {
+func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, p plan) (done []Step, err error) {
 	// Most starts find everything applied and need no lock. What looks half
 	// done may be what another process is at.
 	var dirty *DirtyError
-	if steps, err := m.plan(ctx, db.DB(), plan); !errors.As(err, &dirty) && (err != nil || len(steps) == 0) {
+	if steps, err := m.plan(ctx, db.DB(), p); !errors.As(err, &dirty) && (err != nil || len(steps) == 0) {
 		return nil, err
 	}
 	m.running.Add(1)
 	defer m.running.Add(-1)
 	err = m.exclusively(ctx, db, func(ctx context.Context, r *run) error {
-		steps, err := r.standing.plan(plan)
+		steps, err := r.standing.plan(p)
 		if err != nil {
 			return err
 		}

@@ -129,6 +129,11 @@ func (s *standing) running() []*Entry {
 	return running
 }
 
+// isForeign reports whether this build does not have the revision.
+func (s *standing) isForeign(id string) bool {
+	return !s.graph.Has(id) || slices.Contains(s.foreign, id)
+}
+
 // UnknownVersionError says that a database has revisions that neither
 // this build nor the database's own history knows.
 type UnknownVersionError struct {
@@ -159,7 +164,11 @@ func (s *standing) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.Rev
 		state.Heads = append(state.Heads, head.ID)
 	}
 	for _, entry := range s.running() {
-		state.Dirty = append(state.Dirty, entry.Revision)
+		if s.isForeign(entry.Revision) {
+			state.AheadDirty = append(state.AheadDirty, entry.Revision)
+		} else {
+			state.Dirty = append(state.Dirty, entry.Revision)
+		}
 	}
 	applied, err := s.graph.Applied(s.knownHeads())
 	if err != nil {

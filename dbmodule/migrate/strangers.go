@@ -70,15 +70,15 @@ func (s *standing) knownHeads() []string {
 
 // steps returns the steps of a plan: among the program's own revisions, or among all if the
 // plan names a stranger.
-func (s *standing) steps(plan planFunc) ([]Step, error) {
+func (s *standing) steps(p plan) ([]Step, error) {
 	l := s.own
-	steps, err := plan(l.graph, l.rows)
+	steps, err := p.find(l.graph, l.rows)
 	if len(l.strangers) == 0 {
 		return steps, err
 	}
 	var unknown *graph.UnknownRevisionError
 	if errors.As(err, &unknown) {
-		return plan(s.graph, s.heads)
+		return p.find(s.graph, s.heads)
 	}
 	if err != nil {
 		return nil, err
