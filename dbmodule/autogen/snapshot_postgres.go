@@ -51,19 +51,26 @@ func writeCollations(realm *schema.Realm, text []byte) ([]byte, error) {
 		return text, nil
 	}
 	file, diagnostics := hclwrite.ParseConfig(text, "snapshot", hcl.InitialPos)
-	if diagnostics.HasErrors() {
+	read, more := hclsyntax.ParseConfig(text, "snapshot", hcl.InitialPos)
+	if diagnostics = append(diagnostics, more...); diagnostics.HasErrors() {
 		return nil, diagnostics
 	}
-	for _, block := range file.Body().Blocks() {
-		table, ok := labelled(realm, block.Type(), block.Labels())
+	body, ok := read.Body.(*hclsyntax.Body)
+	if !ok {
+		return nil, fmt.Errorf("no HCL but a %T", read.Body)
+	}
+	// Both have the same blocks. hclwrite has no label for a name with a % or a $.
+	for i, block := range file.Body().Blocks() {
+		known := body.Blocks[i]
+		table, ok := labelled(realm, known.Type, known.Labels)
 		if !ok {
 			continue
 		}
-		for _, inner := range block.Body().Blocks() {
+		for j, inner := range block.Body().Blocks() {
 			if inner.Type() != "column" {
 				continue
 			}
-			if column, ok := table.Column(inner.Labels()[0]); ok && collationOf(column.Attrs) != "" {
+			if column, ok := table.Column(known.Body.Blocks[j].Labels[0]); ok && collationOf(column.Attrs) != "" {
 				inner.Body().SetAttributeValue("collate", cty.StringVal(collationOf(column.Attrs)))
 			}
 		}

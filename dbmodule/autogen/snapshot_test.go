@@ -31,6 +31,15 @@ func (tricky) Checks() []dbmodule.Check {
 	return []dbmodule.Check{{Name: "c${d}", Expression: "words <> '${e} \\d \"f\"'"}}
 }
 
+// trickySorted has columns with collations beside names with a % or a $.
+type trickySorted struct {
+	bun.BaseModel `bun:"table:cash$%"`
+
+	ID    int64  `bun:"100%,pk"`
+	Price string `bun:"column:price$,type:varchar(90) collate \"C\""`
+	Name  string `bun:"type:varchar(90) collate \"POSIX\""`
+}
+
 func marshal(t *testing.T, engine dbmodule.Engine, r *schema.Realm) []byte {
 	t.Helper()
 	text, err := autogen.MarshalSnapshot(engine, r)
@@ -53,7 +62,7 @@ func parse(t *testing.T, engine dbmodule.Engine, text []byte) *schema.Realm {
 // leaves no difference and writing it again the same bytes.
 func TestSnapshotSaysAll(t *testing.T) {
 	t.Parallel()
-	states := map[string][]any{"everything": append(library(), (*values)(nil)), "nothing": nil, "tricky": {(*tricky)(nil)}}
+	states := map[string][]any{"everything": append(library(), (*values)(nil)), "nothing": nil, "tricky": {(*tricky)(nil)}, "tricky, sorted": {(*trickySorted)(nil)}}
 	for _, c := range matrix() {
 		states[c.name+", old"], states[c.name+", new"] = c.old, c.new
 	}
