@@ -28,7 +28,7 @@ import (
 //
 // A statement whose connection is lost before it is answered returns
 // [ErrCommitUnknown]. This also happens when a connection went stale in the
-// pool, where BEGIN would have detected it: see DATABASE_POOL_PRE_PING. On a server it happens
+// pool, where BEGIN would have detected it: see DATABASE_POOL_PRE_PING. It happens
 // too when the statement's context ends, or its time limit, before the answer comes. On SQLite
 // each statement waits for the disk by itself; concurrent units of work with a
 // transaction share this wait (see DATABASE_GROUP_COMMIT).

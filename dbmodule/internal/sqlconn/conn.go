@@ -11,6 +11,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/internal/deadline"
 	"github.com/openhands-go/server/dbmodule/internal/engine"
 	"github.com/openhands-go/server/dbmodule/internal/groupcommit"
+	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 	"github.com/openhands-go/server/dbmodule/internal/txstate"
 )
 
@@ -172,6 +173,15 @@ func (c *Conn) orCommitUnknown(call *Call, err error) error {
 	return c.connector.failure(dberr.ErrCommitUnknown, err)
 }
 
+// orDone is orCommitUnknown for a statement that was sent. ended is set if its context ended
+// meanwhile: SQLite's driver then returns that, even if the statement was done before.
+func (c *Conn) orDone(call *Call, ended bool, query string, err error) error {
+	if err == nil || call == nil || !call.Autocommit || !ended || c.connector.Judge(err).Answered || sqltext.PlainSelect(c.connector.Dialect, query) {
+		return c.orCommitUnknown(call, err)
+	}
+	return c.connector.failure(dberr.ErrCommitUnknown, err)
+}
+
 // exec runs a statement without a result. call is nil for a statement that no session
 // sends. st is nil unless a user of database/sql prepared the statement.
 func (c *Conn) exec(ctx context.Context, call *Call, st engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -183,9 +193,10 @@ func (c *Conn) exec(ctx context.Context, call *Call, st engine.Stmt, query strin
 	}
 	l := c.newLimit(ctx)
 	defer l.End()
-	m := c.measure(l, query)
+	m, began := c.measure(l, query), ctx.Err() == nil
 	result, err := c.execAdmitted(l, call, st, query, args)
-	return result, c.orCommitUnknown(call, m.ran(result, c.record(l, query, err)))
+	ended := began && l.Context().Err() != nil
+	return result, c.orDone(call, ended, query, m.ran(result, c.record(l, query, err)))
 }
 
 func (c *Conn) execAdmitted(l *deadline.Limit, call *Call, st engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -225,9 +236,11 @@ func (c *Conn) query(ctx context.Context, call *Call, st engine.Stmt, query stri
 	result := &rows{conn: c, call: call}
 	c.startLimit(ctx, &result.limit)
 	result.measured = c.measure(&result.limit, query)
+	began := ctx.Err() == nil
 	inner, statement, err := c.queryAdmitted(&result.limit, call, st, query, args)
+	ended := began && result.limit.Context().Err() != nil
 	opened, err := result.opened(inner, err, statement)
-	return opened, c.orCommitUnknown(call, err)
+	return opened, c.orDone(call, ended, query, err)
 }
 
 // queryAdmitted returns the driver's rows, and the prepared statement of this package that

@@ -1,6 +1,8 @@
 package sqlconn_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"testing"
 
@@ -8,7 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/openhands-go/server/dbmodule/dberr"
 	"github.com/openhands-go/server/dbmodule/dburl"
+	"github.com/openhands-go/server/dbmodule/internal/sqlconn"
 )
 
 // Behind a pooler a prepared statement may be that of somebody else.
@@ -32,4 +36,28 @@ func TestNothingIsPreparedBeforeItIsKnownWhetherThereIsAPooler(t *testing.T) {
 	query() // the first time, as text
 	query()
 	assert.Equal(t, 1, f.prepares)
+}
+
+// SQLite's driver returns that the context ended even if the statement was done before.
+func TestAutocommittedStatementsThatMayBeDoneSaySo(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		autocommit, left bool // left before the statement is sent
+		want             error
+	}{
+		"by itself":        {true, false, dberr.ErrCommitUnknown},
+		"in a transaction": {false, false, context.Canceled},
+		"not sent":         {true, true, context.Canceled},
+	} {
+		ctx, leave := context.WithCancel(t.Context())
+		f := &fakeDriver{execErr: context.Canceled, interrupt: leave}
+		s := f.session(t, dburl.SQLite)
+		if test.left {
+			leave()
+		}
+		err := s.run(&sqlconn.Call{Caller: ctx, On: s.conn, Autocommit: test.autocommit})
+		require.ErrorIs(t, err, test.want, name)
+		assert.Equal(t, test.want == dberr.ErrCommitUnknown, errors.Is(err, dberr.ErrCommitUnknown), name) //nolint:errorlint // it is the sentinel itself
+		assert.False(t, s.conn.Broken(), name)
+	}
 }
