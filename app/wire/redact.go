@@ -17,7 +17,9 @@ const Mask = "**********"
 //   - all texts and numbers in environment, env and headers, whose members can have any name;
 //   - in a list of arguments, the value after --api-key and the like, and the value of --api-key=…;
 //   - in texts, the password of a URL, values of query parameters with secret names, authorization
-//     headers, private keys, and keys of known providers.
+//     headers, private keys, and keys of known providers;
+//   - in texts that are commands or documents, the values of secret names in name=…, --name …,
+//     "name": "…" and -H "name: …".
 //
 // Null, booleans, empty texts and numbers of tokens are not secret.
 func Redact(raw []byte) ([]byte, error) { return redact(raw, false) }

@@ -74,10 +74,10 @@ func optionIsSecret(name string) bool {
 var (
 	// urlPassword matches the text between a URL's scheme and its host.
 	urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^/@\s"'<>]+)@`)
-	// parameter matches name=value in a URL's query or a command line.
-	parameter = regexp.MustCompile(`([?&;]|(?:^|\s)(?:--?)?)([A-Za-z0-9_.-]+)=([^&\s"'#;]+)`)
 	// bearer matches the value of an authorization header, with or without the header's name.
 	bearer = regexp.MustCompile(`(?i)\b(authorization:\s*|proxy-authorization:\s*)?(bearer|basic)\s+[A-Za-z0-9+/_.=-]{8,}`)
+	// authorization matches that header with any scheme.
+	authorization = regexp.MustCompile(`(?i)\b(authorization:\s*(?:[a-z-]+\s+)?)[^\s"']{8,}`)
 	// header matches a text that is a header with its value.
 	header = regexp.MustCompile(`^([A-Za-z0-9-]+):\s*(\S{8,})$`)
 	// literal matches the keys of literals.
@@ -86,19 +86,48 @@ var (
 	pem = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)`)
 )
 
+// named are the places within a text that have a name and its value.
+var named = [...]struct {
+	// any lists texts, of which each such place has one: regular expressions are slow for long texts.
+	any []string
+	// place has three groups: the name, the text up to the value, and the value.
+	place *regexp.Regexp
+}{
+	// A parameter of a URL, or a value that a command line sets.
+	{[]string{"="}, regexp.MustCompile(`(?:[?&;:#]|(?:^|[\s"'])(?:--?)?)([A-Za-z0-9_.-]+)(=\\*)("[^"]+"|'[^']+'|[^&\s"'#;]+)`)},
+	// A header that a command line sends.
+	{[]string{"-H", "header"}, regexp.MustCompile(`["'=]([A-Za-z0-9-]+)(: *)([^"'\s]{8,})`)},
+	// A command line's option and its value.
+	{[]string{"--"}, regexp.MustCompile(`--([A-Za-z0-9_.-]+)(\s+["']?)([^\s"'-][^\s"']*)`)},
+	// A member of a JSON document, or of a Python dictionary, that is a text.
+	{[]string{`":`, `':`, `" :`, `' :`}, regexp.MustCompile(`["']([A-Za-z0-9_.-]+)(\\*["']\s*:\s*\\*["'])((?:[^"'\\]|\\[^"'\\])+)`)},
+}
+
+// maskNamed masks the values in these places whose name is that of a secret.
+func maskNamed(text string, place *regexp.Regexp) string {
+	var b strings.Builder
+	rest := 0
+	for _, at := range place.FindAllStringSubmatchIndex(text, -1) {
+		if optionIsSecret(text[at[2]:at[3]]) {
+			b.WriteString(text[rest:at[6]] + Mask)
+			rest = at[7]
+		}
+	}
+	if rest == 0 {
+		return text
+	}
+	return b.String() + text[rest:]
+}
+
 // maskWithin masks the secrets within a text.
 func maskWithin(text string) string {
 	if strings.Contains(text, "://") && strings.Contains(text, "@") {
 		text = urlPassword.ReplaceAllString(text, "${1}"+Mask+"@")
 	}
-	if strings.Contains(text, "=") {
-		text = parameter.ReplaceAllStringFunc(text, func(found string) string {
-			part := parameter.FindStringSubmatch(found)
-			if !optionIsSecret(part[2]) {
-				return found
-			}
-			return part[1] + part[2] + "=" + Mask
-		})
+	for _, n := range named {
+		if slices.ContainsFunc(n.any, func(part string) bool { return strings.Contains(text, part) }) {
+			text = maskNamed(text, n.place)
+		}
 	}
 	if strings.Contains(text, "PRIVATE KEY") {
 		text = pem.ReplaceAllString(text, Mask)
@@ -107,8 +136,9 @@ func maskWithin(text string) string {
 		return part[1] + ": " + Mask
 	}
 	// Search for a plain word first: regular expressions are slow for long texts.
-	if lower := strings.ToLower(text); strings.Contains(lower, "bearer") || strings.Contains(lower, "basic") {
+	if lower := strings.ToLower(text); strings.Contains(lower, "bearer") || strings.Contains(lower, "basic") || strings.Contains(lower, "authorization:") {
 		text = bearer.ReplaceAllString(text, "${1}${2} "+Mask)
+		text = authorization.ReplaceAllString(text, "${1}"+Mask)
 	}
 	if slices.ContainsFunc(literals, func(l literalKey) bool { return strings.Contains(text, l.begins) }) {
 		text = literal.ReplaceAllString(text, Mask)

@@ -51,6 +51,7 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 		`{"trigger":{"keywords":["git","github"]},"url":"https://h/p?q=1#top","custom_tokenizer":"org/model"}`,
 		`{"text":"a = b, x=1 and a@b.c: mail me at me@host.example","ssh":"git@github.com:o/r.git","api_key":null,"token":""}`,
 		`{"args":["-y","@scope/server","--port","8080","--verbose"],"kind":"Agent","llm_api_key_is_set":true}`,
+		`{"text":"<div className=\"a\"> tool --verbose yes -H 'Accept: application/json' {\"model\": \"m\"} note: 'name':'me'","cmd":"a='b c' d=\"e\""}`,
 		`{"n":1.0e+5,"é":"\u00e9 \/ <&>","title":"Tokens: how many"}`,
 	} {
 		got, err := wire.Redact([]byte(raw))
