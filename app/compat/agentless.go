@@ -46,6 +46,9 @@ var agentRoutes = [...]agentRoute{
 	{http.MethodPost, conversation + "/switch_acp_model", "switch_acp_model"},
 	{http.MethodPost, conversation + "/load_plugin", "load_plugin"},
 	{http.MethodPost, conversation + "/events/respond_to_confirmation", "respond_to_confirmation"},
+	{"", conversation + "/credential-bindings/*", "credentials of a sandbox"},
+	{"", conversation + "/workspace/*", "files of a workspace"},
+	{http.MethodPost, "/api/conversations/prepare-for-sandbox-pause", "a sandbox"},
 
 	{http.MethodPost, "/api/v1/app-conversations", "starting a conversation"},
 	{http.MethodPost, "/api/v1/app-conversations/stream-start", "starting a conversation by stream"},
@@ -55,6 +58,7 @@ var agentRoutes = [...]agentRoute{
 	{"", appConversation + "/load_plugin", "load_plugin"},
 
 	{"", "/sockets/bash-events", "bash events"},
+	{"", "/api/init/*", "a deferred start"},
 	{"", "/api/bash/*", "bash"},
 	{"", "/api/file/*", "files of a workspace"},
 	{"", "/api/git/*", "git"},
@@ -83,6 +87,7 @@ var agentRoutes = [...]agentRoute{
 	{"", "/api/v1/git/*", "git"},
 	{"", "/api/v1/config/*", "language models"},
 	{"", "/workspace/*", "files of a workspace"},
+	{"", "/v1/*", "language models by OpenAI's routes"},
 }
 
 // tagAgentless is the last tag of the documentation.

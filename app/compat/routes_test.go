@@ -62,6 +62,9 @@ func TestNotOffered(t *testing.T) {
 			"/api/settings": "POST PATCH PUT", "/api/settings/secrets": "GET", "/api/settings/mcp/x": "PATCH", "/sockets/bash-events": "GET",
 			"/workspace/a/b": "GET", "/api/v1/app-conversations" + id + "/file": "GET", "/api/v1/app-conversations": "POST",
 			"/api/v1/app-conversations" + id + "/switch_profile": "POST", "/api/v1/app-conversations" + id + "/switch_acp_model": "POST",
+			"/api/conversations" + id + "/workspace": "GET", "/api/conversations" + id + "/workspace/a/b.html": "GET",
+			"/api/conversations" + id + "/credential-bindings/x": "PUT", "/api/conversations/prepare-for-sandbox-pause": "POST",
+			"/api/init": "GET POST", "/v1/models": "GET", "/v1/chat/completions": "POST",
 			"/api/conversations" + id + "/load_plugin": "POST", "/api/conversations" + id + "/run": "POST", "/api/conversations" + id + "/goal/stop": "POST",
 		} {
 			for method := range strings.FieldsSeq(methods) {
