@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// StrictQuery, embedded in an operation's input, refuses query parameters that the operation does not have:
+// StrictQuery refuses, where an operation's input embeds it, query parameters that the operation does not have:
 // if a filter were ignored, the answer would have too many items. Names that begin with an underscore are
 // allowed, because some clients add one to prevent caching.
 type StrictQuery struct{}
