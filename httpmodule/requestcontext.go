@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// timed is the context of a request. It ends when the context of net/http ends, at the
+// requestContext is the context of a request. It ends when the context of net/http ends, at the
 // request's deadline, or when the request is over. It has no timer until somebody calls Done:
 // most requests are answered without that.
 type requestContext struct {
