@@ -99,13 +99,18 @@ func usualResults(row []driver.Value) bool {
 	return strings.HasPrefix(dates, "ISO") && bytes == "hex" && err == nil && digits >= least
 }
 
+// inTransaction is the server's status of a connection with an open transaction.
+const inTransaction = 'T'
+
 // QueryAnySettings implements engine.Conn. The server describes the query before it
-// runs, so that pgx asks for its result in binary form.
+// runs, so that pgx asks for its result in binary form. That takes two trips. A pooler may send
+// the second one to another session, which would run another client's query: outside a
+// transaction the query then takes one trip, and pgx returns an error for what it can't read.
 func (c *conn) QueryAnySettings(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if err := c.sendBegin(ctx); err != nil {
 		return nil, err
 	}
-	if c.session.text {
+	if c.session.text && (c.session.direct || c.pg.PgConn().TxStatus() == inTransaction) {
 		args = append([]driver.NamedValue{{Value: pgx.QueryExecModeDescribeExec}}, args...)
 	}
 	return c.DriverConn.Query(ctx, query, args)
