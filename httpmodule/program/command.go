@@ -133,7 +133,25 @@ func (p Program) newRootCommand(s streams) *cobra.Command {
 		p.newVersionCommand(s),
 		p.newManCommand(),
 	)
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			requireShell(cmd)
+		}
+	}
 	return root
+}
+
+// requireShell refuses a command completion that names none of its shells. cobra prints its
+// help instead, as after a success.
+func requireShell(completion *cobra.Command) {
+	completion.Args = noArgs
+	completion.RunE = func(cmd *cobra.Command, _ []string) error {
+		return &usageError{text: cmd.CommandPath() + " needs a shell", command: cmd.CommandPath()}
+	}
+	for _, shell := range completion.Commands() {
+		shell.Args = noArgs
+	}
 }
 
 // noArgs refuses arguments. It reports the argument of a command with subcommands as an unknown
