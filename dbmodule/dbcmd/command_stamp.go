@@ -2,6 +2,7 @@ package dbcmd
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -38,14 +39,22 @@ func (t *tree) stampCommand() *cobra.Command {
 		}
 		return t.migrating(cmd, func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error {
 			t.tellStale(cmd, m.Graph())
+			before, err := m.State(ctx, db.DB())
+			if err != nil {
+				return err
+			}
 			done, err := m.Stamp(ctx, db, purge, args...)
 			if err != nil {
 				return err
 			}
+			settled := slices.Concat(before.Dirty, before.AheadDirty)
+			for _, id := range settled {
+				tell(cmd, "Settled %s, which was done in part\n", id)
+			}
 			for _, step := range done {
 				tell(cmd, "Running %s %s\n", step.Direction, step)
 			}
-			if len(done) == 0 {
+			if len(done) == 0 && len(settled) == 0 {
 				return t.nothingToDo(ctx, cmd, m, db)
 			}
 			return nil

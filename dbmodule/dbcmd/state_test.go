@@ -94,6 +94,20 @@ func TestStrangeStates(t *testing.T) {
 	})
 }
 
+// A stamp says what it settles.
+func TestStampOfWhatIsDoneInPart(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t).on(dbtest.Config(t, dbmodule.MySQL))
+	p.must("init")
+	p.add("1_one", revisionText("one", "", "one"), "-- migrate:upgrade\nCREATE TABLE a (b int);\nCREATE TABLE a (b int);\n\n-- migrate:downgrade\nDROP TABLE a;\n")
+	p.fails([]string{"statement 2 of 2"}, "upgrade")
+	require.Equal(t, "Settled one, which was done in part\n", p.must("stamp", "base").stderr)
+	require.Equal(t, "Nothing to do: the database is at base\n", p.must("stamp", "base").stderr)
+	p.fails([]string{"statement 1 of 2"}, "upgrade")
+	require.Equal(t, "Settled one, which was done in part\nRunning stamp_revision  -> one\n", p.must("stamp", "head").stderr)
+	p.must("check")
+}
+
 // A merge of two databases' version tables, or a row that was written by hand.
 func TestOverlappingRows(t *testing.T) {
 	t.Parallel()
