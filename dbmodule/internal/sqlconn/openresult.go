@@ -28,11 +28,12 @@ func (c *Conn) admits(ctx context.Context, query string) error {
 	return c.admitsReading(query)
 }
 
-// admitsReading refuses DDL in a read-only session's transaction on MySQL: MySQL would
-// commit the transaction and run the DDL. The database itself refuses other writes.
+// admitsReading refuses DDL and its like in a read-only session's transaction on MySQL: MySQL
+// would commit the transaction first, and what follows could write. The database itself refuses
+// other writes.
 func (c *Conn) admitsReading(query string) error {
 	d := c.connector.Dialect
-	if d != sqltext.MySQL || !c.state.ReadOnly || !c.state.Strict || !sqltext.EffectsOf(d, query).Has(sqltext.Schema) {
+	if d != sqltext.MySQL || !c.state.ReadOnly || !c.state.Strict || !sqltext.CommitsFirst(query) {
 		return nil
 	}
 	err := c.connector.failure(dberr.ErrReadOnlySession, errCommitsFirst)
@@ -40,7 +41,7 @@ func (c *Conn) admitsReading(query string) error {
 	return err
 }
 
-var errCommitsFirst = errors.New("the statement changes the schema, and MySQL would end the read-only transaction to run it")
+var errCommitsFirst = errors.New("MySQL would end the read-only transaction to run the statement")
 
 // admitsBesideRows refuses a statement while rows are open. In a transaction this counts as
 // a failed statement, so that a caller who ignores the error can't commit without the

@@ -76,6 +76,21 @@ func (s *segment) alters() Effects {
 	return 0
 }
 
+// CommitsFirst reports whether MySQL commits the open transaction before it runs the text.
+func CommitsFirst(text string) bool {
+	for s := range segments(MySQL, text) {
+		effects, last := s.effects(MySQL)
+		switch {
+		case effects.Has(Schema), s.isAny(0, "LOCK", "UNLOCK", "FLUSH", "START", "CACHE", "RESET", "INSTALL", "UNINSTALL"), s.is(0, "BEGIN") && !s.is(1, "NOT"),
+			s.isAny(0, "ANALYZE", "CHECK", "OPTIMIZE", "REPAIR") && (s.isAny(1, "TABLE", "TABLES") || s.isAny(2, "TABLE", "TABLES")):
+			return true
+		case last:
+			return false
+		}
+	}
+	return false
+}
+
 // setsFor reads MariaDB's SET STATEMENT name = value FOR statement. The settings end with the
 // statement.
 func (s *segment) setsFor(d Dialect) Effects {

@@ -161,6 +161,21 @@ func TestEffectsOf(t *testing.T) {
 	}
 }
 
+func TestCommitsFirst(t *testing.T) {
+	t.Parallel()
+	for want, texts := range map[bool][]string{
+		true: {
+			"CREATE TABLE t (a INTEGER)", "SELECT 1; DROP TABLE t", "ANALYZE TABLE t", "OPTIMIZE LOCAL TABLE t", "CHECK TABLES t", "LOCK TABLES t WRITE", "BEGIN",
+			"START TRANSACTION", "FLUSH TABLES", "/*!40101 LOCK TABLES t READ */", "SET STATEMENT a = 1 FOR ALTER TABLE t ADD COLUMN a INTEGER",
+		},
+		false: {"SELECT 1", "ANALYZE SELECT 1", "ANALYZE FORMAT=JSON SELECT * FROM t", "BEGIN NOT ATOMIC SELECT 1; END", "CALL p()", "INSERT INTO t VALUES (1)", "SET x = 1", "SAVEPOINT a", ""},
+	} {
+		for _, text := range texts {
+			assert.Equal(t, want, sqltext.CommitsFirst(text), text)
+		}
+	}
+}
+
 // Whatever a text is, reading it ends, and its tokens are its parts in order.
 func FuzzReader(f *testing.F) {
 	for _, text := range []string{"SELECT 'a' -- b\n", "$a$ x $a$ $1 /* /* */", "[x] `y` \"z\" E'\\'' 1e+5 .5 @v :w ::t", "\ufeffa\x00", "/*!40101 a */ b */* /* c */ */"} {
