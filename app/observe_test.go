@@ -145,7 +145,7 @@ func TestRefusedDeliveriesAreSeen(t *testing.T) {
 		return strings.Contains(status, `"state":"degraded"`)
 	}, time.Minute, 100*time.Millisecond)
 	require.Contains(t, status, "2 deliveries of agent servers could not be stored")
-	require.Len(t, s.log.entries(t, "refused what an agent server has sent"), 2)
+	require.Len(t, s.log.entries(t, "refused a delivery of an agent server"), 2)
 }
 
 // Not parallel: it sets environment variables.

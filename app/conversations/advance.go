@@ -10,20 +10,20 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Progress is what a batch of events tells of its conversation.
+// Progress is how a batch of events changes its conversation.
 type Progress struct {
-	// Added is how many events were stored, and Numbered how many the conversation has then
-	// that have a number.
+	// Added is how many events were stored. Numbered is how many numbered events the conversation
+	// has after the batch.
 	Added    int
 	Numbered int64
-	// LeafEventID is the last of them that is no update of the state, nil for none.
+	// LeafEventID is the last stored event that is not a state update, or nil.
 	LeafEventID *string
-	// Title is for a conversation that has none, nil for none.
+	// Title is a title for a conversation without one, or nil.
 	Title *string
-	// State is the state that the events tell, nil for nothing. A leaf in it came after
-	// LeafEventID.
+	// State is the state that the batch's state updates set, or nil. If it has a leaf, that is
+	// newer than LeafEventID.
 	State *Patch
-	// Heard are the ids of events that are not stored but remembered: see [Conversation.Heard].
+	// Heard are the ids of events that are not stored, but remembered: see [Conversation.Heard].
 	Heard []string
 }
 
@@ -31,7 +31,7 @@ type Progress struct {
 func (s *Store) Advance(ctx context.Context, db *dbmodule.Session, c *Conversation, progress Progress) error {
 	state := progress.State
 	if state != nil && !state.onlyProgress() {
-		// Rare, and the columns may be large: all of the row is read and written.
+		// This is rare. The patch may change any column, so read and write the whole row.
 		whole, err := lockExisting(ctx, db, c.ID, s.compiled.lockAll)
 		if err != nil {
 			return err
@@ -50,27 +50,27 @@ func (s *Store) Advance(ctx context.Context, db *dbmodule.Session, c *Conversati
 		(&Patch{Title: progress.Title}).fill(&changed)
 	}
 	if state != nil {
-		told := *state
+		pushed := *state
 		if c.TagsPinned {
-			told.Tags = nil
+			pushed.Tags = nil
 		}
-		told.fill(&changed)
+		pushed.fill(&changed)
 		if !state.onlyProgress() {
 			changed.EventCount += int64(progress.Added)
 			changed.Numbered = progress.Numbered
-			return s.saveTold(ctx, db, &changed, &told)
+			return s.saveWithTags(ctx, db, &changed, &pushed)
 		}
 	}
-	if err := s.write(ctx, db, &changed, progress, state); err != nil {
+	if err := s.writeProgress(ctx, db, &changed, progress, state); err != nil {
 		return err
 	}
 	if err := s.sortTags(ctx, db, &changed); err != nil {
 		return err
 	}
-	return s.changed(ctx, db, c.ID)
+	return s.publishChange(ctx, db, c.ID)
 }
 
-// advanced are the columns that each batch of events changes.
+// advanced are the columns that every batch of events changes.
 type advanced struct {
 	ID          string
 	Added       int
@@ -79,7 +79,8 @@ type advanced struct {
 	LeafEventID *string
 }
 
-// setAdvanced sets them to a's, or to a compiled query's.
+// setAdvanced sets these columns to the values of a. Without a, it leaves the placeholders for a compiled
+// query.
 func setAdvanced(q *bun.UpdateQuery, a ...any) *bun.UpdateQuery {
 	return q.Where("id = ?id", a...).
 		Set("event_count = event_count + ?added", a...).
@@ -88,8 +89,8 @@ func setAdvanced(q *bun.UpdateQuery, a ...any) *bun.UpdateQuery {
 		Set("leaf_event_id = ?leaf_event_id", a...)
 }
 
-// write writes the columns that change all the time.
-func (s *Store) write(ctx context.Context, db *dbmodule.Session, c *Conversation, progress Progress, state *Patch) (err error) {
+// writeProgress writes the columns that batches of events change.
+func (s *Store) writeProgress(ctx context.Context, db *dbmodule.Session, c *Conversation, progress Progress, state *Patch) (err error) {
 	now := advanced{ID: c.ID, Added: progress.Added, Numbered: progress.Numbered, UpdatedAt: c.UpdatedAt, LeafEventID: c.LeafEventID}
 	if progress.Title == nil && state == nil && len(progress.Heard) == 0 {
 		_, err = s.compiled.advance.Exec(ctx, db, now)
@@ -102,7 +103,7 @@ func (s *Store) write(ctx context.Context, db *dbmodule.Session, c *Conversation
 	return nil
 }
 
-// writeMore sets what some batches change.
+// writeMore sets the columns that only some batches change.
 func writeMore(q *bun.UpdateQuery, c *Conversation, progress Progress, state *Patch) *bun.UpdateQuery {
 	if progress.Title != nil {
 		q = q.Set("title = ?", c.Title).Set("title_folded = ?", c.TitleFolded).Set("title_sort = ?", c.TitleSort)

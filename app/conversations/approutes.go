@@ -44,7 +44,7 @@ func (h *handlers) registerAppView(api huma.API) {
 	h.registerDelete(api, "delete-app-conversation", appByID, appTag)
 }
 
-// appUpdateBody documents what appUpdate reads.
+// appUpdateBody documents the body of appUpdate.
 type appUpdateBody struct {
 	SelectedRepository string `json:"selected_repository,omitempty"`
 	SelectedBranch     string `json:"selected_branch,omitempty"`
@@ -66,7 +66,7 @@ type ShownFilter struct {
 	wire.StrictQuery
 }
 
-// AppFilter is the filter that search and count share, sub-conversations included.
+// AppFilter are the filter parameters of search and count.
 type AppFilter struct {
 	ShownFilter
 	SandboxID string `query:"sandbox_id__eq"`
@@ -153,7 +153,7 @@ func (h *handlers) appSearch(ctx context.Context, in *appSearchInput) (*appPageO
 	return &appPageOutput{Body: appPage{Items: items, NextPageID: nextPage(next)}}, nil
 }
 
-// appPage reads a page, for which there is memory.
+// appPage reads a page, within the memory budget.
 func (h *handlers) appPage(ctx context.Context, s *dbmodule.Session, f Filter, in AppPageInput) (rows []*Conversation, next string, err error) {
 	room := httpmodule.NewRoom(ctx)
 	err = room.Read(ctx, func() (err error) {

@@ -10,13 +10,13 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// sweepEvery is how often a process looks for what is left to do.
+// sweepEvery is how often a process sweeps.
 const sweepEvery = time.Minute
 
-// sweep is work that a process does again and again. failed is logged with an error of do.
+// sweep is work that a process repeats. failure is the log message if do returns an error.
 type sweep struct {
-	do     func(context.Context) error
-	failed string
+	do      func(context.Context) error
+	failure string
 }
 
 // run does the sweeps at each tick, until ctx ends.
@@ -29,7 +29,7 @@ func run(ctx context.Context, tick <-chan time.Time, log *zap.Logger, sweeps ...
 		}
 		for _, s := range sweeps {
 			if err := s.do(dbmodule.Unobserved(ctx)); err != nil && ctx.Err() == nil {
-				log.Warn(s.failed, zap.Error(err))
+				log.Warn(s.failure, zap.Error(err))
 			}
 		}
 	}
@@ -37,7 +37,7 @@ func run(ctx context.Context, tick <-chan time.Time, log *zap.Logger, sweeps ...
 
 // sweepInBackground sweeps from the application's start to its stop.
 func sweepInBackground(d *Deleter, t *TagSorter, lifecycle fx.Lifecycle, log *zap.Logger) {
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it lives as long as the application
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // OnStop cancels it
 	ended := make(chan struct{})
 	lifecycle.Append(fx.Hook{
 		OnStart: func(context.Context) error {
@@ -46,8 +46,8 @@ func sweepInBackground(d *Deleter, t *TagSorter, lifecycle fx.Lifecycle, log *za
 				tick := time.NewTicker(sweepEvery)
 				defer tick.Stop()
 				run(ctx, tick.C, log,
-					sweep{d.Sweep, "conversations that are being deleted are not gone yet"},
-					sweep{t.Sweep, "listings by tag may lack what another build of the server stored"})
+					sweep{d.Sweep, "interrupted deletions of conversations could not be continued"},
+					sweep{t.Sweep, "tags that another build of the server wrote could not be sorted: listings by tag may be incomplete"})
 			}()
 			return nil
 		},

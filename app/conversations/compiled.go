@@ -9,23 +9,22 @@ import (
 	"github.com/openhands-go/server/dbmodule/dbquery"
 )
 
-// compiled are the queries that run most: they are written once. What is wrong with one is an error when
-// the store is made.
+// compiled are the most frequent queries. They are compiled once, when the store is made.
 type compiled struct {
 	get *dbmodule.Compiled[Conversation, key]
-	// children reads those that name a conversation as their parent.
+	// children reads the conversations whose parent is this one.
 	children *dbmodule.Compiled[Conversation, key]
-	// lockLean reads a row and locks it, without the agent and the like, which can be large;
-	// lockAll reads all of it.
+	// lockLean locks a row and reads it without its large columns, such as the agent. lockAll
+	// locks a row and reads all of it.
 	lockLean, lockAll *dbmodule.Compiled[Conversation, key]
-	// begin stores a conversation that may be there.
+	// begin inserts a conversation unless it exists.
 	begin   *dbmodule.CompiledInsert[Conversation]
 	advance *dbmodule.Compiled[Conversation, advanced]
-	// rows reads listings, whose queries hang on their filters.
+	// rows reads the rows of listings, whose queries depend on their filters.
 	rows *dbmodule.Reader[Conversation]
 }
 
-// key names a conversation.
+// key is the parameter of compiled queries: the conversation's id.
 type key struct{ ID string }
 
 func compile(sessions *dbmodule.SessionFactory) (compiled, error) {
@@ -52,7 +51,8 @@ func compile(sessions *dbmodule.SessionFactory) (compiled, error) {
 	return c, errors.Join(errs[:]...)
 }
 
-// locked locks the row of a conversation. SQLite's one writer began IMMEDIATE: it is alone.
+// locked adds the condition on the id, and FOR UPDATE where the engine has it. SQLite needs no row lock,
+// because its transaction has taken the write lock with BEGIN IMMEDIATE.
 func locked(q *bun.SelectQuery) *bun.SelectQuery {
 	return dbmodule.ForUpdate(q.Where("conversation.id = ?id"))
 }

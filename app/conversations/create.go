@@ -11,9 +11,9 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// createBody documents what create reads.
+// createBody documents the body of create.
 type createBody struct {
-	ConversationID       string            `json:"conversation_id,omitempty" format:"uuid" doc:"Made up when left out"`
+	ConversationID       string            `json:"conversation_id,omitempty" format:"uuid" doc:"Random when left out"`
 	Agent                map[string]any    `json:"agent,omitempty" doc:"Kept as it is, secrets masked"`
 	Workspace            map[string]any    `json:"workspace,omitempty" doc:"Kept as it is, secrets masked"`
 	InitialMessage       map[string]any    `json:"initial_message,omitempty" doc:"The first event: {role, content}"`
@@ -47,7 +47,7 @@ func (h *handlers) create(ctx context.Context, in *bodyInput) (*infoOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	p.CreatedAt, p.UpdatedAt = nil, nil // ours to say
+	p.CreatedAt, p.UpdatedAt = nil, nil // the store sets them
 	if p.ID == "" {
 		if p.ID, err = wire.NewID(); err != nil {
 			return nil, err
@@ -73,7 +73,7 @@ func (h *handlers) create(ctx context.Context, in *bodyInput) (*infoOutput, erro
 	if errors.Is(err, dbmodule.ErrUnique) {
 		out, err := h.read(ctx, p.ID)
 		var answer *httpmodule.HTTPError
-		if errors.As(err, &answer) && answer.Status == http.StatusNotFound { // it is being deleted
+		if errors.As(err, &answer) && answer.Status == http.StatusNotFound { // Get leaves out conversations that are being deleted
 			return nil, beingDeleted(p.ID)
 		}
 		if err != nil {

@@ -18,11 +18,11 @@ const (
 	// transactions.
 	pieceSize = 500
 	// deletionMark is the execution_status of a conversation whose events are being deleted.
-	// By this mark Sweep finds deletions that were interrupted, and readers leave the
-	// conversation out. Clients can't set it: see parsePatch.
+	// Sweep finds interrupted deletions by this mark, and readers leave out conversations that
+	// have it. Clients can't set it: see parsePatch.
 	deletionMark = "deletion asked"
-	// mostMarked limits how many marked conversations Sweep reads at a time.
-	mostMarked = 100
+	// maxMarked is how many marked conversations Sweep reads at a time.
+	maxMarked = 100
 	// retryDeleted is the Retry-After, in seconds, for writes to a conversation that is being
 	// deleted.
 	retryDeleted = "5"
@@ -107,9 +107,9 @@ func (d *Deleter) marked(ctx context.Context) (ids []string, err error) {
 	session := d.sessions.New(dbmodule.ReadOnly())
 	defer func() { err = errors.Join(err, session.Close()) }()
 	err = session.NewSelect().Model((*Conversation)(nil)).Column("id").Where("execution_status = ?", deletionMark).
-		Limit(mostMarked).Scan(ctx, &ids)
+		Limit(maxMarked).Scan(ctx, &ids)
 	if err != nil {
-		err = fmt.Errorf("conversations: look for deletions that were cut off: %w", err)
+		err = fmt.Errorf("conversations: find interrupted deletions: %w", err)
 	}
 	return ids, err
 }
@@ -120,7 +120,7 @@ func (s *Store) markForDeletion(ctx context.Context, db *dbmodule.Session, id st
 	if err != nil {
 		return fmt.Errorf("conversations: mark %s for deletion: %w", id, err)
 	}
-	return s.changed(ctx, db, id)
+	return s.publishChange(ctx, db, id)
 }
 
 // withoutMarked leaves out conversations that are being deleted. The condition is written so

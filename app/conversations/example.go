@@ -6,7 +6,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// example is what the API's documentation shows for a conversation.
+// example is the API documentation's example of a conversation.
 func example() *Conversation {
 	c := blank("0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10", time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC))
 	title := "Coin flips"
@@ -18,8 +18,8 @@ func example() *Conversation {
 	return c
 }
 
-// TransformSchema gives the documentation an example: the schema alone can't tell what members
-// hold that are kept as they came.
+// TransformSchema adds an example to the documentation: the schema says nothing about members that are kept
+// as raw JSON.
 func (*Info) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	s.Examples = []any{example().Info(nil)}
 	return s

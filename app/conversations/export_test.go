@@ -14,8 +14,8 @@ type Way = way
 // TitleWay is that of a seldom text within titles, StatusWay that of a seldom status.
 var TitleWay, StatusWay = way{column: titleColumn}, way{column: statusColumn}
 
-// Usual is usual.
-func (f Filter) Usual() Way { return f.usual() }
+// Usual is firstWay.
+func (f Filter) Usual() Way { return f.firstWay() }
 
 // Looked is how many ranges of times may have to be looked at to choose the way.
 func (f Filter) Looked(order string) int { return len(f.ranges(sortingOf(order))) }

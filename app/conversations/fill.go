@@ -7,7 +7,7 @@ import (
 	"github.com/openhands-go/server/app/wire"
 )
 
-// fill writes what the patch mentions into c, timestamps excepted.
+// fill sets in c what the patch has, except the timestamps.
 func (p *Patch) fill(c *Conversation) {
 	if p.ParentID != nil {
 		c.ParentID, c.HasParent = p.ParentID, true
@@ -40,7 +40,7 @@ func (p *Patch) fill(c *Conversation) {
 	}
 	if len(p.Details) > 0 {
 		details := map[string]json.RawMessage{}
-		// What is stored was written by the line below; an unreadable one starts over.
+		// The line below has written c.Details. If it can't be read, start with no details.
 		if json.Unmarshal([]byte(c.Details), &details) != nil {
 			details = map[string]json.RawMessage{}
 		}
@@ -64,15 +64,16 @@ func (p *Patch) fill(c *Conversation) {
 	}
 }
 
-// stamp records in c that p was put.
+// stamp records in c that p was applied: see repeats.
 func (p *Patch) stamp(c *Conversation) {
 	if p.digest != "" {
 		c.InfoDigest = string(heard(c.InfoDigest).with(p.digest))
 	}
 }
 
-// repeats reports whether p came before. Without a stamp two pushes may be the same and
-// each be meant: of those, only the last one is a repetition.
+// repeats reports whether the same push was applied before. Two pushes without updated_at may be equal
+// although both are meant, for example idle, running, idle: such a push is a repetition only if it equals
+// the last one.
 func (p *Patch) repeats(c *Conversation) bool {
 	if p.UpdatedAt == nil {
 		return heard(c.InfoDigest).isLast(p.digest)
@@ -92,14 +93,14 @@ func setText(to *string, from []byte) {
 	}
 }
 
-// titleSort is the beginning of a folded title.
+// titleSort returns the first maxTitle characters of a folded title.
 func titleSort(folded string) string {
 	runes := []rune(folded)
 	return string(runes[:min(len(runes), maxTitle)])
 }
 
-// describe reads an agent's model and kind. An agent of another program, by the agent
-// client protocol, has its model in acp_model.
+// describe returns an agent's model and kind. An agent that another program runs, by the agent client
+// protocol (ACP), has its model in acp_model.
 func describe(agent []byte) (model *string, kind string) {
 	kind = "openhands"
 	o, err := wire.ParseObject(agent)

@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// heard remembers the last things that a conversation was told which are stored
-// nowhere by an id of their own: pushes of its state, and events that repeat the whole
-// state. A sender that got no answer sends the same again, for about two minutes, and
-// meanwhile something newer may have come. What was heard before changes nothing.
+// heard remembers the last messages that changed a conversation and are not stored as rows: pushes of its
+// state, and events that contain the whole state. A sender that got no answer repeats its message for about
+// two minutes. Meanwhile a newer message may have come, and the repetition must not undo it: a message that
+// heard has is ignored.
 //
-// It is a text of up to eight marks, the newest last, so that it fits the column that
-// held one digest.
+// It is a text of up to eight marks, the newest last. So it fits into the column that held one digest in
+// earlier builds.
 type heard string
 
 const (
-	markSize  = 8 // characters, of 6 bytes
-	mostHeard = 8
+	markSize = 8 // characters, which encode 6 bytes
+	maxHeard = 8
 )
 
-// markOf is short for a text. Two of a conversation's last eight are the same by
-// accident in one of 10^13 cases.
+// markOf returns a short digest of a text. The probability that two of a conversation's last eight have the
+// same mark by accident is 10^-13.
 func markOf(text []byte) string {
 	sum := sha256.Sum256(text)
 	return base64.RawURLEncoding.EncodeToString(sum[:markSize*6/8])
@@ -44,14 +44,14 @@ func (h heard) with(marks ...string) heard {
 			h += heard(mark)
 		}
 	}
-	if most := markSize * mostHeard; len(h) > most {
-		h = h[len(h)-most:]
+	if size := markSize * maxHeard; len(h) > size {
+		h = h[len(h)-size:]
 	}
 	return h
 }
 
-// Heard reports whether an event that repeats the whole state came before, as far as
-// is remembered. c was returned by [Store.Lock].
+// Heard reports whether an event that contains the whole state was received before; only the last eight
+// messages are remembered. c must come from [Store.Lock].
 func (c *Conversation) Heard(eventID string) bool {
 	return heard(c.InfoDigest).has(markOf([]byte(eventID)))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/openhands-go/server/app/wire"
 )
 
-// Info is a conversation as agent servers show it.
+// Info is a conversation in the format of agent servers.
 type Info struct {
 	ID                       string            `json:"id" format:"uuid" doc:"The conversation's UUID, dashed"`
 	Title                    *string           `json:"title"`
@@ -44,8 +44,8 @@ type Info struct {
 	UpdatedAt                string            `json:"updated_at" format:"date-time" doc:"UTC"`
 }
 
-// AppInfo is a conversation as the app server shows it: no agent server runs it
-// here, so it has no sandbox and no URL.
+// AppInfo is a conversation in the format of the app server. No agent server runs it here, so it has no
+// sandbox status and no URL.
 type AppInfo struct {
 	ID                   string            `json:"id" doc:"The conversation's UUID in 32 hex digits"`
 	CreatedByUserID      *string           `json:"created_by_user_id"`
@@ -74,12 +74,12 @@ type AppInfo struct {
 	UpdatedAt            string            `json:"updated_at" format:"date-time" doc:"UTC"`
 }
 
-// AppWorkspace is what the app server's clients see of a workspace.
+// AppWorkspace is a workspace in the format of the app server.
 type AppWorkspace struct {
 	WorkingDir *string `json:"working_dir"`
 }
 
-// Metrics are a conversation's costs as far as its agent server has reported them.
+// Metrics are a conversation's costs, as its agent server has reported them.
 type Metrics struct {
 	AccumulatedCost       float64    `json:"accumulated_cost"`
 	MaxBudgetPerTask      *float64   `json:"max_budget_per_task"`
@@ -100,20 +100,20 @@ type TokenUsage struct {
 	ResponseID       string `json:"response_id"`
 }
 
-// What is not read of conversations that are to be shown. A row has forty columns, some of
-// them large, and to read them is most of what a listing costs.
+// Columns that are not read for a view. A row has forty columns, some of them large, and reading them is most
+// of the work of a listing.
 var (
-	// unshown are the columns that no view shows, and the skills, which are read apart.
+	// unshown are the columns that no view shows, and the skills, which are read separately.
 	unshown = []string{
 		"agent_skills", "has_parent", "title_folded", "title_pinned", "tags_pinned", "public_pinned",
 		"info_digest", "state_micros", "info_micros", "event_count", "numbered",
 	}
-	// unshownToApps are those and what AppInfo does not show.
+	// unshownToApps are these and the columns that AppInfo does not show.
 	unshownToApps = append(slices.Clone(unshown),
 		"confirmation_policy", "stats", "max_iterations", "stuck_detection", "leaf_event_id")
 )
 
-// Info shows c, whose children are sub.
+// Info returns c in the format of agent servers. sub are the ids of its children.
 func (c *Conversation) Info(sub []string) *Info {
 	d := c.details()
 	agent := json.RawMessage(c.Agent)
@@ -155,7 +155,7 @@ func (c *Conversation) Info(sub []string) *Info {
 	}
 }
 
-// AppInfo shows c, whose children are sub, to the app server's clients.
+// AppInfo returns c in the format of the app server. sub are the ids of its children.
 func (c *Conversation) AppInfo(sub []string) *AppInfo {
 	d, tags := c.details(), c.tags()
 	info := &AppInfo{
@@ -214,7 +214,7 @@ func (c *Conversation) AppInfo(sub []string) *AppInfo {
 	return info
 }
 
-// model is the model that the agent uses now.
+// model returns the model that the agent uses now.
 func (c *Conversation) model(d details) *string {
 	if c.AgentKind == kindACP {
 		if now, err := wire.Object(d).String("current_model_id", 0); err == nil && now != nil {
@@ -224,7 +224,7 @@ func (c *Conversation) model(d details) *string {
 	return c.LLMModel
 }
 
-// trigger is what began a conversation. Automations say so by their tags.
+// trigger returns what started a conversation. Automations set a tag whose name begins with automation.
 func trigger(d details, tags map[string]string) json.RawMessage {
 	if wire.Object(d).Has("trigger") {
 		return d["trigger"]
@@ -239,14 +239,14 @@ func trigger(d details, tags map[string]string) json.RawMessage {
 
 func rfc3339(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// details are the members that are given back as they came. One that is not there is nil,
-// which encoding/json writes as null.
+// details are the members that are stored and returned unchanged. A missing one is nil, which encoding/json
+// writes as null.
 type details wire.Object
 
 func (c *Conversation) details() details { return details(object(c.Details)) }
 
-// object reads a JSON object that is stored. The columns hold what was checked before; if
-// anything else, nothing is known.
+// object parses a stored JSON object. It returns nil if the column has anything else, which the store never
+// writes.
 func object(stored string) wire.Object {
 	if stored == emptyObject { // as most are
 		return nil

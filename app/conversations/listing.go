@@ -26,25 +26,26 @@ const (
 	TitleDesc     = "TITLE_DESC"
 )
 
-// Filter chooses conversations. Its zero value chooses all.
+// Filter selects conversations. The zero value selects all.
 type Filter struct {
 	Status string
-	// TitleContains is looked for in titles, whatever the case. It reads the titles in an
-	// index, all of them if few match.
+	// TitleContains selects titles that contain a text, without regard to case. The engine reads
+	// titles in an index; if few match, it reads all of them.
 	TitleContains        string
 	SandboxID            string
 	CreatedFrom, Created *time.Time // at or after; before
 	UpdatedFrom, Updated *time.Time // at or after; before
-	// Tags are had by a conversation all of them.
+	// Tags selects conversations that have all of these tags.
 	Tags []TagFilter
-	// Public leaves those that anybody may read.
+	// Public selects conversations that anybody may read.
 	Public bool
-	// TopLevel leaves out conversations that have a parent.
+	// TopLevel selects conversations without a parent.
 	TopLevel bool
 }
 
-// apply adds the conditions, those of tags excepted. Engines find rows by an index for those
-// on columns that byIndex names; the others they look at in each row, for no index has what they compare.
+// apply adds the conditions, except those on tags. For columns that byIndex accepts, the condition is written
+// so that the engine can use an index. Other conditions are written as (…) IS TRUE, for which no engine uses
+// an index: it checks them in each row that it reads.
 func (f Filter) apply(q *bun.SelectQuery, byIndex func(column string) bool) *bun.SelectQuery {
 	where := func(column, comparison string, value any) {
 		condition := "conversation.? ? ?"
@@ -74,10 +75,10 @@ func (f Filter) apply(q *bun.SelectQuery, byIndex func(column string) bool) *bun
 	return q
 }
 
-// anyIndex leaves the choice to the engine.
+// anyIndex lets the engine use any index.
 func anyIndex(string) bool { return true }
 
-// span is a range of times in a column, nil for an end that is open.
+// span is a range of times in a column. An open end is nil.
 type span struct {
 	column       string
 	from, before *time.Time
@@ -93,7 +94,7 @@ func (f Filter) spans() []span {
 	return spans
 }
 
-// each calls do with the bounds that there are.
+// each calls do for each end that is not open.
 func (s span) each(do func(comparison string, at time.Time)) {
 	if s.from != nil {
 		do(">=", *s.from)
@@ -103,8 +104,8 @@ func (s span) each(do func(comparison string, at time.Time)) {
 	}
 }
 
-// Contains leaves rows whose column, a text that is folded, has text in it, whatever the case.
-// MySQL and MariaDB would also take é for e.
+// Contains adds the condition that a column of folded text contains text, without regard to case. On MySQL
+// and MariaDB a binary collation is needed, or é would match e.
 func Contains(q *bun.SelectQuery, column, text string) *bun.SelectQuery {
 	if q.Dialect().Name() == dialect.MySQL {
 		column += " COLLATE utf8mb4_bin"
@@ -121,32 +122,30 @@ func contains(engine dialect.Name, column, text string) schema.QueryAppender {
 	return bun.SafeQuery("? LIKE ? ESCAPE '!'", bun.Safe(column), "%"+escapeLike(text)+"%")
 }
 
-// escapeLike makes text match itself in LIKE … ESCAPE '!'. The backslash will
-// not do: engines disagree on it inside literals.
+// escapeLike escapes text for LIKE … ESCAPE '!'. It does not use the backslash, which has a different meaning
+// in the engines' literals.
 func escapeLike(text string) string {
 	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
 }
 
-// Page lists up to limit conversations after pageID, "" for the first page, and
-// returns the next page's id, "" after the last. A page_id of another listing,
-// order or origin is a [wire.Invalid]. What no view shows of them is not read. A page ends
-// earlier when its conversations reach [paging.MaxBytes]; it has one at least. They count in
-// room, nil for none: where it has no room for them, nothing is returned, and room calls
-// Page again.
+// Page returns up to limit conversations, and the next page's id, "" on the last page. pageID is "" for the
+// first page; a page_id of another listing or order is a [wire.Invalid]. Columns that no view shows are not
+// read. A page has fewer conversations if they would be larger than [paging.MaxBytes], but at least one. Page
+// adds their sizes to room; if there is no room, it returns none, and [httpmodule.Room.Read] calls it again.
 func (s *Store) Page(
 	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	return s.pageWithout(ctx, db, room, unshown, f, order, pageID, limit)
 }
 
-// AppPage is [Store.Page] for [Conversation.AppInfo], which shows less of them.
+// AppPage is [Store.Page] for [Conversation.AppInfo], which needs fewer columns.
 func (s *Store) AppPage(
 	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
 	return s.pageWithout(ctx, db, room, unshownToApps, f, order, pageID, limit)
 }
 
-// pageWithout is Page without columns.
+// pageWithout is Page without these columns.
 func (s *Store) pageWithout(
 	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, columns []string, f Filter, order, pageID string, limit int,
 ) ([]*Conversation, string, error) {
@@ -170,16 +169,16 @@ func (s *Store) pageWithout(
 	return rows, next, err
 }
 
-// gather reads conversations one by one, so that not all of them are in memory before it is
-// known how large they are. It ends, and reports that there are more, before the one with which
-// they would be more than limit, or than most bytes, unless that is the first.
+// gather reads conversations one by one, so that it knows their size before all are in memory. It stops
+// before the conversation that would exceed limit or maxBytes, except the first one, and then reports that
+// there are more.
 func (s *Store) gather(
-	ctx context.Context, db *dbmodule.Session, q *bun.SelectQuery, room *httpmodule.Room, limit, most int,
+	ctx context.Context, db *dbmodule.Session, q *bun.SelectQuery, room *httpmodule.Room, limit, maxBytes int,
 ) (found []*Conversation, more bool, err error) {
 	count, bytes := 0, 0
 	err = s.compiled.rows.Each(ctx, db, q, func(row *Conversation) bool {
 		size := row.size()
-		if count == limit || count > 0 && bytes+size > most {
+		if count == limit || count > 0 && bytes+size > maxBytes {
 			more = true
 			return false
 		}
@@ -195,33 +194,34 @@ func (s *Store) gather(
 	return found, more, err
 }
 
-// pageAfter is the id of the page that begins after c.
+// pageAfter returns the id of the page that begins after c.
 func pageAfter(order string, c *Conversation) (string, error) {
 	cursor := sortingOf(order).cursor(c)
 	cursor.ID = c.ID
 	return paging.Encode("conversations", order, cursor)
 }
 
-// pageQuery chooses a page by way of w. An index of [Conversation], or of [Tag] for those that
-// have a tag, has each order wanted, also with a filter for equality, so that no page reads more
-// than its rows and those between them that other conditions leave out; or all of few.
+// pageQuery is the query of a page by access path w. For each order there is an index of [Conversation], or of
+// [Tag], also after a column of a filter for equality. So a page reads only its own rows, and the rows between
+// them that other conditions leave out. Only an access path whose rows are few reads and sorts all of them.
 func pageQuery(q *bun.SelectQuery, f Filter, w way, p place, limit int) *bun.SelectQuery {
-	q = p.begin(f, w, f.chosen(withoutMarked(q), w, p).Limit(int64(limit)+1))
+	q = p.begin(f, w, f.selected(withoutMarked(q), w, p).Limit(int64(limit)+1))
 	if p.cursor != nil {
 		column, id, key := p.columns(w)
-		// Spelled out, since MySQL finds no range in a comparison of rows. begin leaves nothing before the cursor's key; engines
-		// that take the two conditions for independent take what is unequal to it for nearly all.
+		// This is (column, id) after (key, cursor.ID). It is written out, because MySQL uses no range of an
+		// index for a comparison of rows. begin has excluded the rows before the key, so <> is enough here; and
+		// engines, which estimate both conditions independently, expect that <> excludes nearly nothing.
 		q = q.Where("(? <> ? OR ? ? ?)", column, key(*p.cursor), id, bun.Safe(p.after), p.cursor.ID)
 	}
 	return q
 }
 
-// chosen leaves the conversations that the filter chooses, found by way of w.
-func (f Filter) chosen(q *bun.SelectQuery, w way, p place) *bun.SelectQuery {
+// selected adds the filter's conditions, so that the engine reads by access path w.
+func (f Filter) selected(q *bun.SelectQuery, w way, p place) *bun.SelectQuery {
 	q = p.apply(q, f, w)
 	switch {
 	case w.tag != nil:
-		q = w.tag.first(q, p.by)
+		q = w.tag.joinFirst(q, p.by)
 	case w.column == titleColumn:
 		q = q.ModelTableExpr("(?) AS found CROSS JOIN conversations AS conversation", f.titled(q.DB())).Where("conversation.id = found.id")
 	default:
@@ -235,19 +235,19 @@ func (f Filter) chosen(q *bun.SelectQuery, w way, p place) *bun.SelectQuery {
 	return q
 }
 
-// Count counts the conversations that Page lists. It reads the index entries of all of
-// them, or their rows.
+// Count returns how many conversations all pages of Page have. It reads the index entries or the rows of all
+// of them.
 func (*Store) Count(ctx context.Context, db *dbmodule.Session, f Filter) (int64, error) {
 	all := db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)")
 	if len(f.Tags) == 0 {
 		all = f.apply(all, anyIndex)
-	} else { // PostgreSQL would look for each row of a tag in all that have a status, as long as it has no statistics
-		p, _ := placeOf(CreatedAt, "") // the first page is nowhere invalid
+	} else { // choose the access path: without statistics, PostgreSQL would scan all rows with the status for each row of a tag
+		p, _ := placeOf(CreatedAt, "") // the first page is always valid
 		w, err := f.way(ctx, db, p)
 		if err != nil {
 			return 0, err
 		}
-		all = p.closed(f.chosen(all, w, p), f, w)
+		all = p.closed(f.selected(all, w, p), f, w)
 	}
 	q := all
 	if f.Status == "" {
@@ -260,8 +260,8 @@ func (*Store) Count(ctx context.Context, db *dbmodule.Session, f Filter) (int64,
 	return n, nil
 }
 
-// countMarked counts the conversations that match the filter and are being deleted. They are few, and
-// are found by their status: to leave them out one by one, Count would have to read all rows.
+// countMarked is the number of conversations that match the filter and are being deleted. They are few, and the
+// index on the status finds them: to leave them out, Count would have to read every row's status.
 func (f Filter) countMarked(db bun.IDB) *bun.SelectQuery {
 	f.Status = deletionMark
 	q := f.apply(db.NewSelect().Model((*Conversation)(nil)).ColumnExpr("count(*)"), func(column string) bool { return column == statusColumn })

@@ -8,43 +8,42 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Conversation is a row of conversations. The texts called JSON hold one JSON
-// document each, redacted before it came here.
+// Conversation is a row of conversations. The columns called JSON hold one JSON document each, whose secrets
+// are masked.
 type Conversation struct {
 	bun.BaseModel `bun:"table:conversations,alias:conversation"`
 
 	// ID is a UUID, dashed and in lower case.
 	ID string `bun:"id,pk,type:varchar(36) collate utf8mb4_bin"`
-	// ParentID is the conversation that owns this one. It may be gone: a
-	// deleted parent leaves its children where they are.
+	// ParentID is the conversation that owns this one. It may not exist: deleting a parent keeps
+	// its children.
 	ParentID *string `bun:"parent_conversation_id,type:varchar(36) collate utf8mb4_bin"`
-	// HasParent says that ParentID is not nil. MariaDB sorts what a condition IS NULL leaves;
-	// what this leaves it reads by an index.
+	// HasParent says that ParentID is not nil. It exists for MariaDB, which uses an index's order
+	// for a condition on this column, but would sort for parent_conversation_id IS NULL.
 	HasParent bool    `bun:"has_parent,notnull,default:false"`
 	Title     *string `bun:"title,type:text"`
-	// TitleFolded is the title as title__contains compares it.
+	// TitleFolded is the title in the form that title__contains compares: see [wire.Fold].
 	TitleFolded *string `bun:"title_folded,type:text"`
-	// TitleSort is what listings by title are sorted by: the beginning of the folded
-	// title, empty for none.
+	// TitleSort is the sort key of listings by title: the beginning of the folded title, or "".
 	TitleSort string `bun:"title_sort,notnull,default:'',type:varchar(255) collate utf8mb4_bin"`
-	// TitlePinned, TagsPinned and PublicPinned say that a client has set them:
-	// what an agent server pushes later leaves them alone.
+	// TitlePinned, TagsPinned and PublicPinned say that a client has set title, tags or public:
+	// later pushes of an agent server do not change them.
 	TitlePinned  bool `bun:"title_pinned,notnull"`
 	TagsPinned   bool `bun:"tags_pinned,notnull"`
 	PublicPinned bool `bun:"public_pinned,notnull"`
 
 	ExecutionStatus string `bun:"execution_status,notnull,type:varchar(64) collate utf8mb4_bin"`
 
-	// InfoDigest is what was told of the conversation last: see heard.
+	// InfoDigest identifies the last messages that changed the conversation: see heard.
 	InfoDigest string `bun:"info_digest,notnull,type:varchar(64)"`
 
-	// StateMicros and InfoMicros are not used. Builds before compared the stamps of
-	// what came by them, so that one stamp of a wrong clock hid all that came later.
+	// StateMicros and InfoMicros are not used any more. Earlier builds ignored messages with older
+	// timestamps, so that one timestamp of a wrong clock hid all later messages.
 	StateMicros int64 `bun:"state_micros,notnull"`
 	InfoMicros  int64 `bun:"info_micros,notnull"`
 
-	// Agent is a JSON object. Its skills, which can be most of it and are seldom asked for,
-	// are in Skills, and an empty list is in their place.
+	// Agent is a JSON object. Its skills are stored in Skills, because they can be large and few
+	// requests need them. Here they are an empty list.
 	Agent string `bun:"agent,notnull,type:text"`
 	// Skills is a JSON array, packed if it is large; nil for none. See [Store.ReadSkills].
 	Skills             []byte `bun:"agent_skills"`
@@ -52,8 +51,7 @@ type Conversation struct {
 	ConfirmationPolicy string `bun:"confirmation_policy,notnull,type:text"` // JSON object
 	Stats              string `bun:"stats,notnull,type:text"`               // JSON object
 	Tags               string `bun:"tags,notnull,type:text"`                // JSON object of texts
-	// Details is a JSON object of the members that are kept and given back
-	// but that nothing here looks into.
+	// Details is a JSON object of the members that are stored and returned, but not used here.
 	Details string `bun:"details,notnull,type:text"`
 
 	MaxIterations  int64   `bun:"max_iterations,notnull"`
@@ -69,7 +67,7 @@ type Conversation struct {
 
 	// EventCount is how many events the conversation has.
 	EventCount int64 `bun:"event_count,notnull"`
-	// Numbered is how many of its events have a number: the number of the next.
+	// Numbered is how many of its events have a number, and so the number of the next event.
 	Numbered int64 `bun:"numbered,notnull,default:0"`
 
 	AccumulatedCost  float64  `bun:"accumulated_cost,notnull"`
@@ -82,15 +80,15 @@ type Conversation struct {
 	ContextWindow    int64    `bun:"context_window,notnull"`
 	PerTurnToken     int64    `bun:"per_turn_token,notnull"`
 
-	// CreatedAt is set once. Both are UTC, in whole microseconds.
+	// CreatedAt never changes. Both times are in UTC, in whole microseconds.
 	CreatedAt time.Time `bun:"created_at,notnull"`
 	UpdatedAt time.Time `bun:"updated_at,notnull"`
 
-	// withSkills says that Agent has its skills: see ReadSkills.
+	// withSkills says that ReadSkills has put the skills into Agent.
 	withSkills bool
 }
 
-// Indexes serve each order of listings, alone and with each filter for equality.
+// Indexes returns an index for each order of listings, alone and after the column of each filter for equality.
 func (*Conversation) Indexes() []dbmodule.Index {
 	return []dbmodule.Index{
 		{Columns: []string{"created_at", "id"}},
@@ -111,7 +109,7 @@ func (*Conversation) Indexes() []dbmodule.Index {
 	}
 }
 
-// blank is a conversation about which nothing is known but its id.
+// blank returns a conversation of which only the id is known.
 func blank(id string, at time.Time) *Conversation {
 	return &Conversation{
 		ID:                 id,
@@ -134,7 +132,7 @@ func blank(id string, at time.Time) *Conversation {
 const (
 	// StatusIdle is a new conversation's execution_status.
 	StatusIdle = "idle"
-	// StatusDeleting is what an agent server says of a conversation that it is about
-	// to delete. The store keeps the conversation, as it was before.
+	// StatusDeleting is the status that an agent server pushes before it deletes its own copy of a
+	// conversation. The store ignores it, and keeps the conversation.
 	StatusDeleting = "deleting"
 )

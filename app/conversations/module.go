@@ -1,6 +1,5 @@
-// Package conversations stores conversations and serves them twice: as agent
-// servers do below /api/conversations, and as OpenHands' app server does below
-// /api/v1/app-conversations.
+// Package conversations stores conversations and serves them in two formats: the agent server's below
+// /api/conversations, and the app server's below /api/v1/app-conversations.
 package conversations
 
 import (

@@ -19,9 +19,8 @@ const (
 
 var tagKey = regexp.MustCompile(`^[a-z0-9]+$`)
 
-// kept are the members of a ConversationInfo that are stored and given back as
-// they came, redacted. What a ConversationInfo has besides them and the columns,
-// such as its secret registry, is not stored at all.
+// kept are the members of a ConversationInfo that are stored in Details and returned unchanged, except that
+// secrets are masked. Other members that have no column, such as its secret registry, are not stored.
 var kept = [...]string{
 	"activated_knowledge_skills", "invoked_skills", "blocked_actions", "blocked_messages",
 	"last_user_message_id", "persistence_dir", "security_analyzer", "hook_config", "agent_state",
@@ -37,7 +36,7 @@ var (
 	notInFull = cleared[:3]
 )
 
-// Patch is what a writer says of a conversation: nil members are not mentioned.
+// Patch is a change of a conversation. Members that are nil do not change.
 type Patch struct {
 	ID       string
 	ParentID *string
@@ -57,16 +56,16 @@ type Patch struct {
 	CreatedAt       *time.Time
 	UpdatedAt       *time.Time
 
-	// replaceTags says that Tags are all tags; otherwise they are added to those there.
+	// replaceTags says that Tags replace all tags; otherwise they are added to the existing ones.
 	replaceTags bool
 
-	// digest is the mark of what was read: see heard.
+	// digest is the mark of the request's body: see heard.
 	digest string
 }
 
-// ParsePatch reads a conversation as agent servers and clients write it: a
-// ConversationInfo, whose identifier is id, or a StartConversationRequest, where
-// it is conversation_id. Secrets are masked. Mistakes are [wire.Invalid], below "body".
+// ParsePatch parses a conversation that an agent server or a client sends: a ConversationInfo, whose identifier
+// is id, or a StartConversationRequest, where it is conversation_id. It masks secrets. Its error is a
+// [wire.Invalid] below "body".
 func ParsePatch(raw []byte) (*Patch, error) {
 	object, err := wire.ParseObject(raw)
 	if err != nil {
@@ -80,7 +79,7 @@ func ParsePatch(raw []byte) (*Patch, error) {
 	return p, nil
 }
 
-// LeftOut is a member of a push that can't be read.
+// LeftOut is a member of a push that could not be read.
 type LeftOut struct {
 	Name  string
 	Value json.RawMessage
@@ -88,9 +87,9 @@ type LeftOut struct {
 	Reason error
 }
 
-// ParsePush is [ParsePatch] for what an agent server pushes, which it drops for good if it
-// is not taken: a member that can't be read is left out. Only a push that is no object or
-// has no id is an error.
+// ParsePush is [ParsePatch] for a push of an agent server, which would lose the push if it were refused. So
+// ParsePush leaves out members that can't be read, and returns them. It returns an error only if the push is
+// not an object or has no id.
 func ParsePush(raw []byte) (p *Patch, leftOut []LeftOut, err error) {
 	if p, err = ParsePatch(raw); err == nil {
 		return p, nil, missingID(p)
@@ -148,7 +147,7 @@ func parsePatch(o wire.Object) (*Patch, error) {
 		r.fail(wire.NewInvalid("string_too_short", "String should have at least 1 character", "execution_status"))
 	}
 	if p.Status != nil && *p.Status == deletionMark {
-		r.fail(wire.NewInvalid("value_error", "The server uses this text for conversations that it deletes: send another one", "execution_status"))
+		r.fail(wire.NewInvalid("value_error", "The server reserves this status for conversations that it is deleting: send another one", "execution_status"))
 	}
 	for _, name := range kept {
 		if _, named := o[name]; !named || !o.Has(name) && !slices.Contains(cleared[:], name) {
@@ -162,11 +161,11 @@ func parsePatch(o wire.Object) (*Patch, error) {
 	return p, r.err
 }
 
-// updatable are the details that a client may set.
+// updatable are the details that clients may change.
 var updatable = [...]string{"selected_repository", "selected_branch", "git_provider"}
 
-// ParseUpdate reads the body of a PATCH: title, tags and, for the app-server
-// view, public, selected_repository, selected_branch and git_provider; others are ignored.
+// ParseUpdate parses the body of a PATCH: title, tags and, for the app server's format, public,
+// selected_repository, selected_branch and git_provider. It ignores other members.
 func ParseUpdate(raw []byte) (*Patch, error) {
 	object, err := wire.ParseObject(raw)
 	if err != nil {
@@ -188,7 +187,7 @@ func ParseUpdate(raw []byte) (*Patch, error) {
 	return p, wire.Under(r.err, "body")
 }
 
-// reader takes an object's members and keeps the first mistake.
+// reader reads the members of an object, and keeps the first error.
 type reader struct {
 	object wire.Object
 	err    error
@@ -304,20 +303,18 @@ func (r *reader) tags() []byte {
 	return text
 }
 
-// IsFullState tells the key of an update that repeats the whole state.
+// IsFullState reports whether a state update has this key because it contains the whole state.
 func IsFullState(key string) bool { return key == "full_state" || key == "__full_state__" }
 
-// stateMembers are the members of a conversation's state as agent servers tell it in
-// events, besides those that are kept as they come.
+// stateMembers are the members of the state in an agent server's events, besides those of kept.
 var stateMembers = [...]string{
 	"execution_status", "stats", "leaf_event_id", "agent", "workspace", "confirmation_policy", "tags",
 	"max_iterations", "stuck_detection",
 }
 
-// ParseState reads the value of a ConversationStateUpdateEvent: key names one
-// member, or the whole state (see [IsFullState]), whose value is an object of all.
-// A member of an unexpected shape is left out, and so is what the store does not
-// keep; nil if nothing is left. Refusing the event would lose it. The whole state does not
+// ParseState parses the value of a ConversationStateUpdateEvent. key names one member; if [IsFullState]
+// accepts it, value is an object with all members. ParseState leaves out members with an unexpected type and
+// members that are not stored, because refusing the event would lose it. It returns nil if none is left. The whole state does not
 // have what is null: see notInFull.
 func ParseState(key string, value []byte) *Patch {
 	object := wire.Object{key: value}
@@ -333,7 +330,7 @@ func ParseState(key string, value []byte) *Patch {
 			}
 		}
 	}
-	p, told := &Patch{}, false
+	p, found := &Patch{}, false
 	for _, name := range slices.Concat(stateMembers[:], kept[:]) {
 		member, ok := object[name]
 		if !ok {
@@ -344,15 +341,15 @@ func ParseState(key string, value []byte) *Patch {
 			continue
 		}
 		p.Merge(part)
-		told = true
+		found = true
 	}
-	if !told {
+	if !found {
 		return nil
 	}
 	return p
 }
 
-// Merge takes over what part, which came later, says of the state.
+// Merge overwrites members of the state with those of part, which is newer.
 func (p *Patch) Merge(part *Patch) {
 	takeOver(&p.Status, part.Status)
 	takeOver(&p.LeafEventID, part.LeafEventID)
@@ -383,8 +380,7 @@ func takeOver[T any](to **T, from *T) {
 	}
 }
 
-// onlyProgress reports whether the patch says nothing but what changes all the time:
-// status, stats and leaf.
+// onlyProgress reports whether the patch changes only members that change all the time: status, stats and leaf.
 func (p *Patch) onlyProgress() bool {
 	return p.Agent == nil && p.Workspace == nil && p.ConfirmationPolicy == nil && p.Tags == nil &&
 		p.MaxIterations == nil && p.StuckDetection == nil && len(p.Details) == 0

@@ -12,7 +12,7 @@ import (
 	"github.com/openhands-go/server/app/paging"
 )
 
-// place is where a page begins: in which order, and after which conversation.
+// place is a page's order, and the conversation after which the page begins.
 type place struct {
 	by               sorting
 	direction, after string
@@ -20,8 +20,7 @@ type place struct {
 	cursor *paging.Cursor
 }
 
-// placeOf reads a page_id, "" for the first page: one of another listing or order is
-// a [wire.Invalid].
+// placeOf parses a page_id, "" for the first page. A page_id of another listing or order is a [wire.Invalid].
 func placeOf(order, pageID string) (place, error) {
 	p := place{by: sortingOf(order), direction: "ASC", after: ">"}
 	if strings.HasSuffix(order, "_DESC") {
@@ -35,30 +34,32 @@ func placeOf(order, pageID string) (place, error) {
 	return p, err
 }
 
-// behind says that a sort key and id come later than another.
+// behind reports whether key comes later in the order than other.
 func (p place) behind(key, other paging.Cursor) bool {
 	order := cmp.Or(cmp.Compare(key.Micros, other.Micros), strings.Compare(key.Text, other.Text), strings.Compare(key.ID, other.ID))
 	return order > 0 && p.after == ">" || order < 0 && p.after == "<"
 }
 
-// columns are what the page is sorted by if it is read by way of w, and the value of it that a cursor has.
+// columns returns the columns of the page's order on access path w, and the function that returns a cursor's
+// value for the first of them.
 func (p place) columns(w way) (column, id schema.QueryAppender, key func(paging.Cursor) any) {
 	column, id = bun.SafeQuery("conversation.?", bun.Ident(p.by.column)), bun.Safe("conversation.id")
 	switch {
 	case w.tag != nil:
 		return bun.SafeQuery("tag.?", bun.Ident(p.by.tagColumn)), bun.Safe("tag.conversation_id"), p.by.tagKey
-	case w.sorts() && w.column != p.by.column: // by what is no column to an engine, which has no index for it then
+	case w.sorts() && w.column != p.by.column: // an expression, so that the engine uses no index for the order
 		column = bun.SafeQuery("COALESCE(?, ?)", column, column)
 	}
 	return column, id, p.by.key
 }
 
-// begin leaves what is not before the page, and of tags those in the filter's range of what it is sorted by, in order.
+// begin adds the order, the condition that excludes rows before the page, and for a tag's access path the
+// filter's range of the sort key.
 func (p place) begin(f Filter, w way, q *bun.SelectQuery) *bun.SelectQuery {
 	column, id, key := p.columns(w)
 	for _, s := range p.span(f).spans() {
 		s.each(func(comparison string, at time.Time) {
-			if w.tag != nil { // that of the conversation's column is among the filter's conditions
+			if w.tag != nil { // otherwise apply has added it
 				q = q.Where("? ? ?", column, bun.Safe(comparison), at.UnixMicro())
 			}
 		})
@@ -70,11 +71,12 @@ func (p place) begin(f Filter, w way, q *bun.SelectQuery) *bun.SelectQuery {
 	return q.OrderExpr("? ?, ? ?", column, bun.Safe(p.direction), id, bun.Safe(p.direction))
 }
 
-// closed gives PostgreSQL ranges that leave out nothing, where a condition for equality or a range of times is the way.
-// As long as it has no statistics, it takes one row in 200 for equal to anything and for in a range with two ends, and one in
-// three for behind one end, or behind one that is compared as a row. It expects so few of all these together that to read
-// them in the order of the index is the cheapest; but not so few that an index without the condition is as cheap. With
-// statistics it knows that the ranges leave out nothing, and how many rows the condition leaves.
+// closed adds conditions that every row meets, for PostgreSQL, if the access path is a condition for equality or
+// a range of times. They make PostgreSQL choose the access path's index while it has no statistics: then it
+// estimates that an equality or a range with two ends selects one row in 200, and a range with one end, or a
+// comparison of rows, one in three. With all these conditions it expects so few rows that reading the index in
+// order is the cheapest plan, but not so few that an index without the condition is as cheap. With statistics it
+// knows that these conditions exclude nothing.
 func (p place) closed(q *bun.SelectQuery, f Filter, w way) *bun.SelectQuery {
 	if q.Dialect().Name() != dialect.PG || w.column == titleColumn || !w.equals() && !w.sorts() {
 		return q
@@ -94,9 +96,9 @@ func (p place) closed(q *bun.SelectQuery, f Filter, w way) *bun.SelectQuery {
 		q = q.Where("(?, ?) >= (?, '')", column, id, p.cursor.Text)
 	case byTitle && byName:
 		q = q.Where("? >= ''", column).Where("(?, ?) >= ('', '')", column, id)
-	case byTitle: // which is the last depends on the collation
+	case byTitle: // no upper end: the last text depends on the collation
 		q = q.Where("? >= ''", column)
-	case w.tag != nil: // one more below, and PostgreSQL reads no bigint but a numeric, for which it uses no index
+	case w.tag != nil: // PostgreSQL parses -9223372036854775808 as a numeric, for which it uses no index
 		q = q.Where("? >= -9223372036854775807", column).Where("? <= 9223372036854775807", column)
 	default:
 		q = everyTime(q, column)
@@ -107,22 +109,22 @@ func (p place) closed(q *bun.SelectQuery, f Filter, w way) *bun.SelectQuery {
 	return q.Where("? >= ''", id)
 }
 
-// everyTime is a range that leaves out nothing, on PostgreSQL.
+// everyTime adds a range of times that excludes nothing, for PostgreSQL.
 func everyTime(q *bun.SelectQuery, column schema.QueryAppender) *bun.SelectQuery {
 	return q.Where("? >= '-infinity'", column).Where("? < 'infinity'", column)
 }
 
-// everyID is the same for ids, which are hexadecimal.
+// everyID adds a range of ids, which are hexadecimal, that excludes nothing.
 func everyID(q *bun.SelectQuery, id schema.QueryAppender) *bun.SelectQuery {
 	return q.Where("? >= ''", id).Where("? < 'g'", id)
 }
 
-// span is the filter with nothing but the range of what the page is sorted by.
+// span returns a filter with only the range of the page's sort key.
 func (p place) span(f Filter) Filter {
 	return p.without(f.only(p.by.column))
 }
 
-// apply adds the filter's conditions to a page that is read by way of w: see [Filter.apply].
+// apply adds the filter's conditions to a page with access path w: see [Filter.apply].
 func (p place) apply(q *bun.SelectQuery, f Filter, w way) *bun.SelectQuery {
 	f = p.without(f)
 	if q.Dialect().Name() == dialect.PG && !w.equals() && !w.sorts() {
@@ -131,9 +133,9 @@ func (p place) apply(q *bun.SelectQuery, f Filter, w way) *bun.SelectQuery {
 	return f.apply(q, func(column string) bool { return w.finds(column, p.by) })
 }
 
-// ended takes the end at which the page ends out of the filter's range, and compares it as a row. Without statistics,
-// PostgreSQL takes one row in 200 for in a range with two ends, and would sort what it takes for so few. It does not count
-// a row as one of two ends.
+// ended writes the last end of the filter's range as a comparison of rows. Without statistics, PostgreSQL
+// estimates that a range with two ends selects one row in 200, and would read and sort these rows instead of
+// reading in order. It does not recognise a comparison of rows as an end of a range.
 func (p place) ended(q *bun.SelectQuery, f *Filter) *bun.SelectQuery {
 	end, comparison := &f.Created, "<"
 	switch {
@@ -153,8 +155,8 @@ func (p place) ended(q *bun.SelectQuery, f *Filter) *bun.SelectQuery {
 	return q
 }
 
-// without leaves out the bound of a range behind which the page begins anyway: of two bounds
-// SQLite takes any, and would pass over all rows between them.
+// without removes an end of a range that the cursor makes redundant. Of two lower ends SQLite may use either,
+// and would skip all rows between them.
 func (p place) without(f Filter) Filter {
 	from, before := &f.CreatedFrom, &f.Created
 	switch p.by.column {
@@ -176,16 +178,16 @@ func (p place) without(f Filter) Filter {
 	return f
 }
 
-// sorting is what a listing is sorted by, and how it stands in a page_id.
+// sorting is a listing's sort key: its columns, and its form in a page_id.
 type sorting struct {
-	// column is that of a conversation, tagColumn that of its tags.
+	// column is the column of conversations, tagColumn the column of conversation_tags.
 	column, tagColumn string
 	cursor            func(*Conversation) paging.Cursor
 	tagCursor         func(*Tag) paging.Cursor
 	key, tagKey       func(paging.Cursor) any
 }
 
-// byTime is from the beginning of all by a column that has times.
+// byTime is the first page of all conversations in the order of a column of times.
 func byTime(column string) place {
 	p := place{by: sortings[CreatedAt], direction: "ASC", after: ">"}
 	if column == updatedColumn {
@@ -194,7 +196,7 @@ func byTime(column string) place {
 	return p
 }
 
-// sortingOf is by creation for an order that is none.
+// sortingOf returns the sorting of an order; for an unknown order it is CreatedAt.
 func sortingOf(order string) sorting {
 	if by, ok := sortings[strings.TrimSuffix(order, "_DESC")]; ok {
 		return by

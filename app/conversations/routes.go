@@ -15,12 +15,12 @@ import (
 
 // Recorder stores and deletes a conversation's events.
 type Recorder interface {
-	// CheckMessage says what is wrong with a message; nothing is stored.
+	// CheckMessage returns an error if a message is invalid. It stores nothing.
 	CheckMessage(message []byte) error
-	// RecordMessage stores a message that was checked, in db's transaction.
+	// RecordMessage stores a valid message as an event, in db's transaction.
 	RecordMessage(ctx context.Context, db *dbmodule.Session, conversationID string, message []byte) error
-	// ErasePiece deletes up to most events of a conversation that is locked in db's
-	// transaction, and returns how many.
+	// ErasePiece deletes up to most events of a conversation, and returns how many it has
+	// deleted. db's transaction has locked the conversation.
 	ErasePiece(ctx context.Context, db *dbmodule.Session, conversationID string, most int) (int, error)
 }
 
@@ -40,7 +40,7 @@ type handlers struct {
 	deleter  *Deleter
 }
 
-// NewRoutes makes the routes of both views.
+// NewRoutes makes the routes of both formats.
 func NewRoutes(sessions *dbmodule.SessionFactory, store *Store, recorder Recorder, deleter *Deleter) httpmodule.Routes {
 	h := &handlers{sessions: sessions, store: store, recorder: recorder, deleter: deleter}
 	return func(_ *echo.Echo, api huma.API) {
@@ -92,8 +92,8 @@ func (h *handlers) registerAgentView(api huma.API) {
 	h.registerDelete(api, "delete-conversation", byID, tag)
 }
 
-// PathInput names a conversation. It is exported, as all that inputs embed, because
-// huma finds no parameters in embedded types that are not.
+// PathInput is the path parameter of a conversation. Types that inputs embed are exported, because huma ignores
+// the parameters of unexported ones.
 type PathInput struct {
 	ID string `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
@@ -118,7 +118,7 @@ func (h *handlers) info(ctx context.Context, db *dbmodule.Session, id string, sk
 	return c.Info(children[id]), nil
 }
 
-// SkillsInput asks for what can be most of an agent.
+// SkillsInput asks for the agent's skills, which can be large.
 type SkillsInput struct {
 	IncludeSkills bool `query:"include_skills" doc:"With agent.agent_context.skills, which are left out otherwise"`
 }
@@ -132,7 +132,7 @@ type searchInput struct {
 	PageInput
 }
 
-// PageInput chooses a page.
+// PageInput are the parameters of a page.
 type PageInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"100" doc:"The most items of a page"`
 	PageID string `query:"page_id" doc:"The next_page_id of the page before"`
@@ -179,7 +179,7 @@ func nextPage(id string) *string {
 	return &id
 }
 
-// shown turns rows into what a view shows of them.
+// shown converts rows to a format, with their children. A nil row stays nil.
 func shown[T any](
 	ctx context.Context, store *Store, db *dbmodule.Session, rows []*Conversation, show func(*Conversation, []string) *T,
 ) ([]*T, error) {
@@ -219,7 +219,7 @@ func (h *handlers) count(ctx context.Context, in *countInput) (*countOutput, err
 	return &countOutput{Body: n}, err
 }
 
-// IDsInput names several conversations.
+// IDsInput are the ids of several conversations.
 type IDsInput struct {
 	IDs []string `query:"ids,explode" required:"true" maxItems:"100" doc:"UUIDs, dashed or as 32 hex digits; repeat the parameter" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
@@ -287,14 +287,15 @@ func (h *handlers) remove(ctx context.Context, in *PathInput) (*wire.SuccessOutp
 	return wire.Done(), nil
 }
 
-// registerDelete registers a route that deletes, which takes as long as there are events.
+// registerDelete registers a route that deletes a conversation. It has no timeout, because there may be many
+// events.
 func (h *handlers) registerDelete(api huma.API, id, path, tag string) {
 	op := huma.Operation{
 		OperationID: id, Method: http.MethodDelete, Path: path, Tags: []string{tag},
 		Summary: "Delete a conversation and its events",
-		Description: "Conversations that it is the parent of stay. Many events are deleted piece by piece, and the answer comes " +
-			"when all are gone. Until then, the conversation is not found any more, and what is pushed for it is answered with 503. " +
-			"The deletion goes on when the client leaves.",
+		Description: "Its child conversations are kept. Many events are deleted in pieces, and the answer is sent when all are deleted. " +
+			"Meanwhile the conversation is not found any more, and pushes for it are answered with 503. " +
+			"The deletion continues if the client disconnects.",
 		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 	}
 	httpmodule.DownloadLimits().Operation(&op)

@@ -16,20 +16,20 @@ const (
 	sharedRoot = "/api/shared-conversations"
 )
 
-// How often an address may ask for what is shared.
+// The rate limit of the shared routes, for each client address.
 const (
 	sharedPerSecond = 10
 	sharedBurst     = 100
 )
 
-// NewSharedLimiter is for all that is shared.
+// NewSharedLimiter makes the rate limiter of shared routes.
 func NewSharedLimiter() *slow.Limiter { return slow.New(sharedPerSecond, sharedBurst) }
 
-// SharedOperation describes an operation that needs no key. It may end with more errors than each of them.
+// SharedOperation returns an operation that needs no key. more are statuses of errors besides 422 and 429.
 func SharedOperation(api huma.API, limiter *slow.Limiter, id, path, summary string, more ...int) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: http.MethodGet, Path: path, Tags: []string{sharedTag}, Summary: summary,
-		Description: "Needs no key: only conversations that are marked public are there. An address may ask 10 times a second.",
+		Description: "Needs no key, and finds only public conversations. Each address may send 10 requests a second.",
 		Security:    []map[string][]string{}, Middlewares: huma.Middlewares{limiter.Middleware(api)},
 		Errors: append([]int{http.StatusUnprocessableEntity, http.StatusTooManyRequests}, more...),
 	}
@@ -41,8 +41,8 @@ func (h *handlers) registerShared(api huma.API, limiter *slow.Limiter) {
 	huma.Register(api, SharedOperation(api, limiter, "get-shared-conversations", sharedRoot, "Get several public conversations, null for each other"), h.sharedBatch)
 }
 
-// sharedInfo is a conversation as anybody may see it: without what tells where it ran, who
-// its children are and how it is labelled.
+// sharedInfo returns a conversation for clients without a key: without sandbox, user, workspace, parent, children
+// and tags.
 func (c *Conversation) sharedInfo([]string) *AppInfo {
 	info := c.AppInfo(nil)
 	info.SandboxID, info.CreatedByUserID, info.Workspace, info.Tags = nil, nil, nil, map[string]string{}

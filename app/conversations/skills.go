@@ -15,7 +15,7 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// skillsSpan is where the skills of an agent's context stand in the agent.
+// skillsSpan returns where the value of agent_context.skills begins and ends in an agent.
 func skillsSpan(agent []byte) (start, end int, ok bool) {
 	from, to, ok := wire.Span(agent, "agent_context")
 	if !ok {
@@ -25,8 +25,7 @@ func skillsSpan(agent []byte) (start, end int, ok bool) {
 	return from + start, from + end, ok && agent[from+start] == '['
 }
 
-// cutSkills takes the skills out of an agent and leaves an empty list. skills is nil if
-// there are none.
+// cutSkills splits an agent into the agent with an empty list of skills, and the skills, nil if there are none.
 func cutSkills(agent []byte) (lean, skills []byte) {
 	start, end, ok := skillsSpan(agent)
 	if !ok || len(bytes.TrimSpace(agent[start+1:end-1])) == 0 {
@@ -35,21 +34,20 @@ func cutSkills(agent []byte) (lean, skills []byte) {
 	return slices.Concat(agent[:start], []byte("[]"), agent[end:]), bytes.Clone(agent[start:end])
 }
 
-// leanAgent is the agent without its skills. Builds before stored them in it, and then
-// they are cut here.
+// leanAgent returns the agent without its skills. Earlier builds stored them in the agent: leanAgent removes
+// them.
 func (c *Conversation) leanAgent() []byte {
-	if len(c.Agent) <= leanest {
+	if len(c.Agent) <= maxWithoutSkills {
 		return []byte(c.Agent)
 	}
 	lean, _ := cutSkills([]byte(c.Agent))
 	return lean
 }
 
-// leanest is how large an agent must be to be searched for skills that a build before has
-// left in it: one skill alone is larger.
-const leanest = 256
+// maxWithoutSkills is the size up to which an agent can't contain skills: a single skill is larger.
+const maxWithoutSkills = 256
 
-// packSkills packs skills that are not.
+// packSkills packs c's skills, unless they are packed or small.
 func (s *Store) packSkills(c *Conversation) error {
 	if wire.Kind(c.Skills) != '[' {
 		return nil
@@ -64,8 +62,8 @@ func (s *Store) packSkills(c *Conversation) error {
 	return nil
 }
 
-// ReadSkills reads the skills of a conversation into its agent. They count in room, nil for
-// none: where it has no room for them, they are left out, and room has the read done again.
+// ReadSkills reads the skills of a conversation into its agent. It adds their size to room; if there is no
+// room, it leaves them out, and [httpmodule.Room.Read] calls it again.
 func (s *Store) ReadSkills(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, c *Conversation) error {
 	_, err := s.readSkills(ctx, db, room, 0, c)
 	return err
@@ -93,31 +91,31 @@ func (s *Store) BatchWithSkills(ctx context.Context, db *dbmodule.Session, room 
 	if err != nil || rows == nil {
 		return nil, err
 	}
-	there := slices.DeleteFunc(slices.Clone(rows), func(c *Conversation) bool { return c == nil })
-	n, err := s.readSkills(ctx, db, room, maxBatchBytes, there...)
-	if err == nil && n < len(there) {
+	found := slices.DeleteFunc(slices.Clone(rows), func(c *Conversation) bool { return c == nil })
+	n, err := s.readSkills(ctx, db, room, maxBatchBytes, found...)
+	if err == nil && n < len(found) {
 		err = tooLarge()
 	}
 	return rows, err
 }
 
-// readSkills reads the skills of conversations into their agents, one after the other, and
-// returns of how many. It ends before the row with which all have more than most bytes, unless
-// that is the first. Without room for all of them it leaves skills out.
-func (s *Store) readSkills(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, most int, rows ...*Conversation) (int, error) {
+// readSkills reads the skills of conversations into their agents, and returns for how many rows it has done so.
+// It stops before the row with which all rows would be larger than maxBytes, except the first. If room has no
+// memory for the skills of a row, it leaves them out.
+func (s *Store) readSkills(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, maxBytes int, rows ...*Conversation) (int, error) {
 	ids := make([]string, len(rows))
 	for i, c := range rows {
 		ids[i] = c.ID
 	}
-	// What is stored is at most as large as what is read: no more of that is in memory
-	// than a page has, and one row.
+	// Stored skills may be packed, and are never larger than the skills themselves. So the sum of
+	// their sizes limits how many rows are read into memory.
 	stored, err := skillSizes(ctx, db, ids)
 	if err != nil {
 		return 0, err
 	}
 	sum, end := 0, 0
 	for ; end < len(rows); end++ {
-		if sum += rows[end].size() + stored[ids[end]]; end > 0 && sum > most {
+		if sum += rows[end].size() + stored[ids[end]]; end > 0 && sum > maxBytes {
 			break
 		}
 	}
@@ -128,7 +126,7 @@ func (s *Store) readSkills(ctx context.Context, db *dbmodule.Session, room *http
 	sum = 0
 	for i, c := range rows[:end] {
 		size := skillSize(packed[c.ID])
-		if sum += c.size() + size; i > 0 && sum > most {
+		if sum += c.size() + size; i > 0 && sum > maxBytes {
 			return i, nil
 		}
 		if !room.Add(size) {
@@ -141,7 +139,7 @@ func (s *Store) readSkills(ctx context.Context, db *dbmodule.Session, room *http
 	return end, nil
 }
 
-// skillSize is how long the skills are of which this is stored.
+// skillSize returns the size of unpacked skills.
 func skillSize(stored []byte) int {
 	if wire.Kind(stored) == '[' {
 		return len(stored)
@@ -149,12 +147,12 @@ func skillSize(stored []byte) int {
 	return packing.Size("", stored)
 }
 
-// size is about how many bytes c is shown with.
+// size returns about how many bytes c has in a response.
 func (c *Conversation) size() int {
 	return len(c.Agent) + len(c.Workspace) + len(c.ConfirmationPolicy) + len(c.Stats) + len(c.Tags) + len(c.Details)
 }
 
-// skillSizes are how many bytes the skills of conversations take where they are stored.
+// skillSizes returns the sizes of the stored skills, by conversation.
 func skillSizes(ctx context.Context, db *dbmodule.Session, ids []string) (map[string]int, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -175,7 +173,7 @@ func skillSizes(ctx context.Context, db *dbmodule.Session, ids []string) (map[st
 	return sizes, nil
 }
 
-// skillsOf are the skills of conversations as they are stored.
+// skillsOf returns the stored skills, by conversation.
 func skillsOf(ctx context.Context, db *dbmodule.Session, ids []string) (map[string][]byte, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -196,7 +194,7 @@ func skillsOf(ctx context.Context, db *dbmodule.Session, ids []string) (map[stri
 	return skills, nil
 }
 
-// putSkills puts skills as they are stored, nil for none, into c's agent.
+// putSkills unpacks stored skills, nil for none, and puts them into c's agent.
 func (s *Store) putSkills(c *Conversation, stored []byte) (err error) {
 	c.withSkills = true
 	if stored == nil {
@@ -208,7 +206,7 @@ func (s *Store) putSkills(c *Conversation, stored []byte) (err error) {
 			return fmt.Errorf("conversations: read skills of %s: %w", c.ID, err)
 		}
 	}
-	// A build before may have stored an agent with its skills since.
+	// An earlier build may have stored an agent with its skills meanwhile: keep those.
 	if start, end, ok := skillsSpan([]byte(c.Agent)); ok && c.Agent[start:end] == "[]" {
 		c.Agent = c.Agent[:start] + skills + c.Agent[end:]
 	}

@@ -10,18 +10,18 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Standing is how far a conversation is.
+// Standing is the part of a conversation's state by which followers notice a change.
 type Standing struct {
 	ID string `bun:"id"`
-	// Numbered is how many numbered events it has: the number of the next.
+	// Numbered is how many numbered events it has, and so the number of the next event.
 	Numbered int64 `bun:"numbered"`
-	// Told is another text after an agent server has told all of the state.
+	// Told changes when an agent server pushes the whole state.
 	Told      string    `bun:"info_digest"`
 	CreatedAt time.Time `bun:"created_at"`
 	UpdatedAt time.Time `bun:"updated_at"`
 }
 
-// Version is another number after each change.
+// Version returns a number that changes with each change of the conversation.
 func (s Standing) Version() int64 {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(s.ID)) // it does not fail
@@ -35,11 +35,11 @@ func standings(db bun.IDB) *bun.SelectQuery {
 	return withoutMarked(db.NewSelect().Model((*Conversation)(nil)).Column("id", "numbered", "info_digest", "created_at", "updated_at"))
 }
 
-// Standings reads how far some conversations are; those that are not there are left out.
+// Standings returns the standings of conversations, by id, without those that do not exist.
 func Standings(ctx context.Context, db bun.IDB, ids []string) (map[string]Standing, error) {
 	var rows []Standing
 	if err := standings(db).Where("conversation.id IN (?)", bun.List(ids)).Scan(ctx, &rows); err != nil {
-		return nil, fmt.Errorf("conversations: read how far %d are: %w", len(ids), err)
+		return nil, fmt.Errorf("conversations: read the standings of %d: %w", len(ids), err)
 	}
 	found := make(map[string]Standing, len(rows))
 	for _, row := range rows {
@@ -48,12 +48,12 @@ func Standings(ctx context.Context, db bun.IDB, ids []string) (map[string]Standi
 	return found, nil
 }
 
-// Latest reads how far those are that changed last, the latest first.
+// Latest returns the standings of the conversations that changed last, the latest first.
 func Latest(ctx context.Context, db bun.IDB, limit int) ([]Standing, error) {
 	var rows []Standing
 	err := standings(db).OrderExpr("conversation.updated_at DESC, conversation.id DESC").Limit(int64(limit)).Scan(ctx, &rows)
 	if err != nil {
-		return nil, fmt.Errorf("conversations: read what changed last: %w", err)
+		return nil, fmt.Errorf("conversations: read the last changes: %w", err)
 	}
 	return rows, nil
 }

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// usage is what a writer's stats sum up to.
+// usage is the sum of a stats document.
 type usage struct {
 	cost                                      float64
 	budget                                    *float64
@@ -13,12 +13,10 @@ type usage struct {
 	reasoning, contextWindow, perTurn         int64
 }
 
-// usageAgent is the usage whose context is the conversation's: others, as the condenser's,
-// have contexts of their own.
+// usageAgent is the usage that has the conversation's context. Others, such as the condenser's, have their own.
 const usageAgent = "agent"
 
-// sumStats adds up the usages of a stats document. A number that is not one is
-// left out; the document itself is kept.
+// sumStats returns the sum of the usages of a stats document. It leaves out usages that it can't parse.
 func sumStats(stats []byte) usage {
 	var document struct {
 		Usages map[string]json.RawMessage `json:"usage_to_metrics"`

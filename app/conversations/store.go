@@ -16,9 +16,8 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Store reads and writes conversations through whatever session it is given. It
-// is safe for concurrent use. A missing conversation is
-// dbmodule.ErrNotFound (sql.ErrNoRows), possibly wrapped.
+// Store reads and writes conversations. It is safe for concurrent use. Its error for a missing conversation
+// is dbmodule.ErrNotFound.
 type Store struct {
 	compiled compiled
 	packer   packing.Packer
@@ -27,16 +26,16 @@ type Store struct {
 	counters  counters
 }
 
-// Publisher tells others what a unit of work changes, once it is committed.
+// Publisher notifies others of changed conversations, after the unit of work is committed.
 type Publisher interface {
-	// Changed is called in db's transaction, which makes, changes or deletes a conversation.
+	// Changed is called in the transaction that creates, changes or deletes a conversation.
 	Changed(ctx context.Context, db *dbmodule.Session, id string) error
 }
 
-// NewStore makes a Store that tells nobody, for sessions of this factory's database.
+// NewStore makes a Store without a [Publisher], for sessions of this factory's database.
 func NewStore(sessions *dbmodule.SessionFactory) (*Store, error) { return NewPublishing(sessions, nil) }
 
-// NewPublishing is [NewStore] with somebody who tells others what changes.
+// NewPublishing makes a Store that notifies p of changes.
 func NewPublishing(sessions *dbmodule.SessionFactory, p Publisher) (*Store, error) {
 	c, err := compile(sessions)
 	if err != nil {
@@ -45,14 +44,15 @@ func NewPublishing(sessions *dbmodule.SessionFactory, p Publisher) (*Store, erro
 	return &Store{compiled: c, publisher: p}, nil
 }
 
-func (s *Store) changed(ctx context.Context, db *dbmodule.Session, id string) error {
+// publishChange notifies the publisher, if there is one.
+func (s *Store) publishChange(ctx context.Context, db *dbmodule.Session, id string) error {
 	if s.publisher == nil {
 		return nil
 	}
 	return s.publisher.Changed(ctx, db, id)
 }
 
-// Get reads what views show of one conversation, without its agent's skills.
+// Get returns a conversation with the columns that views show, without its agent's skills.
 func (s *Store) Get(ctx context.Context, db *dbmodule.Session, id string) (*Conversation, error) {
 	c, err := s.compiled.get.One(ctx, db, key{id})
 	if err != nil {
@@ -61,19 +61,19 @@ func (s *Store) Get(ctx context.Context, db *dbmodule.Session, id string) (*Conv
 	return c, nil
 }
 
-// Exists returns nil or what Get would, without reading the row.
-func (*Store) Exists(ctx context.Context, db *dbmodule.Session, id string) error {
-	_, err := (*Store)(nil).EventCount(ctx, db, id)
+// Exists returns dbmodule.ErrNotFound if Get does not find the conversation.
+func (s *Store) Exists(ctx context.Context, db *dbmodule.Session, id string) error {
+	_, err := s.EventCount(ctx, db, id)
 	return err
 }
 
-// Found makes q a query that has a row if Get finds the conversation, for EXISTS in queries of
-// what belongs to it. id is a text, or how a compiled query names it.
+// Found makes q a query that returns a row if Get finds the conversation. Queries of events use it with EXISTS.
+// id is a text, or a placeholder of a compiled query.
 func Found(q *bun.SelectQuery, id any) *bun.SelectQuery {
 	return withoutMarked(q.Model((*Conversation)(nil)).Column("event_count").Where("conversation.id = ?", id))
 }
 
-// EventCount is how many events a conversation has.
+// EventCount returns how many events a conversation has.
 func (*Store) EventCount(ctx context.Context, db *dbmodule.Session, id string) (int64, error) {
 	var n int64
 	err := Found(db.NewSelect(), id).Scan(ctx, &n)
@@ -83,12 +83,12 @@ func (*Store) EventCount(ctx context.Context, db *dbmodule.Session, id string) (
 	return n, nil
 }
 
-// maxBatchBytes bounds what Batch reads at once, in bytes.
+// maxBatchBytes is the size of the largest batch, in bytes.
 const maxBatchBytes = 64 << 20
 
-// Batch reads what views show of conversations, in the order of ids, nil where there is none.
-// More than maxBatchBytes in all are a [wire.Invalid]. They count in room, nil for none: where
-// it has no room for them, nothing is returned, and room calls Batch again.
+// Batch returns conversations in the order of ids, nil for each that does not exist. It returns a
+// [wire.Invalid] if they are larger than maxBatchBytes together. It adds their sizes to room; if there is no
+// room, it returns none, and [httpmodule.Room.Read] calls it again.
 func (s *Store) Batch(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, ids []string) ([]*Conversation, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -117,8 +117,7 @@ func tooLarge() error {
 		"The conversations are larger than %d MiB together: ask for fewer at once", maxBatchBytes>>20), "query", "ids")
 }
 
-// Children lists the ids of the conversations that name one of parents as
-// theirs, oldest first.
+// Children returns the ids of the children of each parent, the oldest first.
 func (s *Store) Children(ctx context.Context, db *dbmodule.Session, parents []string) (map[string][]string, error) {
 	children := map[string][]string{}
 	if len(parents) == 0 {
@@ -134,13 +133,13 @@ func (s *Store) Children(ctx context.Context, db *dbmodule.Session, parents []st
 	return children, nil
 }
 
-// childrenOf reads the ids of conversations and of their parents, who are some of these.
+// childrenOf returns the children of these parents, with only their ids and their parents' ids.
 func (s *Store) childrenOf(ctx context.Context, db *dbmodule.Session, parents []string) (rows []Conversation, err error) {
 	if len(parents) == 1 {
 		return s.compiled.children.All(ctx, db, key{parents[0]})
 	}
 	q := onlyParents(db.NewSelect().Model(&rows)).Where("conversation.parent_conversation_id IN (?)", bun.List(parents))
-	if q.Dialect().Name() == dialect.PG { // it would take children of 20 for a tenth of all rows, and read all: see place.closed
+	if q.Dialect().Name() == dialect.PG { // without statistics, it would estimate a tenth of all rows, and scan the table: see place.closed
 		q = everyID(q, bun.Safe("conversation.parent_conversation_id"))
 	}
 	return rows, q.Scan(ctx)
@@ -150,8 +149,8 @@ func onlyParents(q *bun.SelectQuery) *bun.SelectQuery {
 	return withoutMarked(q.Column("id", "parent_conversation_id")).Order("conversation.created_at", "conversation.id")
 }
 
-// Insert writes a new conversation. One that exists already is
-// dbmodule.ErrUnique, and db's transaction is lost by it.
+// Insert stores a new conversation. If it exists, the error is dbmodule.ErrUnique, and db's transaction can't
+// be committed any more.
 func (s *Store) Insert(ctx context.Context, db *dbmodule.Session, p *Patch) (*Conversation, error) {
 	now := wire.Now()
 	c := blank(p.ID, now)
@@ -172,14 +171,14 @@ func (s *Store) Insert(ctx context.Context, db *dbmodule.Session, p *Patch) (*Co
 			return nil, err
 		}
 	}
-	return c, s.changed(ctx, db, c.ID)
+	return c, s.publishChange(ctx, db, c.ID)
 }
 
-// Put writes what an agent server says of a conversation, new or not, in db's
-// transaction. The conversation's created_at, its events and what a client has
-// set stay as they are. What comes last decides, whatever its updated_at: clocks go
-// back and go wrong. Only what comes again, byte for byte, changes nothing: events may
-// have told more since. That an agent server is deleting its copy changes nothing here.
+// Put stores a conversation's state that an agent server pushes, in db's transaction. It creates the
+// conversation if it does not exist. It does not change created_at, the events, and what a client has set
+// (TitlePinned and the like). The last push wins, whatever its updated_at, because clocks can be wrong. Only a
+// push that repeats an earlier one byte for byte is ignored, because newer events may have changed the state
+// since. A push with [StatusDeleting] is ignored too.
 func (s *Store) Put(ctx context.Context, db *dbmodule.Session, p *Patch) error {
 	if p.Status != nil && *p.Status == StatusDeleting {
 		return nil
@@ -208,10 +207,10 @@ func (s *Store) Put(ctx context.Context, db *dbmodule.Session, p *Patch) error {
 		pushed.UpdatedAt = now()
 	}
 	c.UpdatedAt = touched(c.UpdatedAt, pushed.UpdatedAt)
-	return s.saveTold(ctx, db, c, &pushed)
+	return s.saveWithTags(ctx, db, c, &pushed)
 }
 
-// Update changes what a client may: title, tags, public.
+// Update applies a client's change: title, tags, public and the details of updatable.
 func (s *Store) Update(ctx context.Context, db *dbmodule.Session, id string, p *Patch) (*Conversation, error) {
 	c, err := lockExisting(ctx, db, id, s.compiled.lockAll)
 	if err == nil && c.ExecutionStatus == deletionMark {
@@ -225,11 +224,11 @@ func (s *Store) Update(ctx context.Context, db *dbmodule.Session, id string, p *
 	c.PublicPinned = c.PublicPinned || p.Public != nil
 	p.fill(c)
 	c.UpdatedAt = touched(c.UpdatedAt, now())
-	return c, s.saveTold(ctx, db, c, p)
+	return c, s.saveWithTags(ctx, db, c, p)
 }
 
-// Delete deletes a conversation with its events, in one transaction however many they are: see
-// [Deleter]. Conversations that name it as their parent stay.
+// Delete deletes a conversation with all its events, in one transaction. For many events use [Deleter]. Its
+// child conversations are kept.
 func (s *Store) Delete(ctx context.Context, db *dbmodule.Session, id string) error {
 	result, err := db.NewDelete().Model((*Conversation)(nil)).Where("id = ?", id).Exec(ctx)
 	if err != nil {
@@ -243,22 +242,21 @@ func (s *Store) Delete(ctx context.Context, db *dbmodule.Session, id string) err
 		return fmt.Errorf("conversations: delete %s: %w", id, err)
 	}
 	s.counters.deleted.Add(db, 1)
-	return s.changed(ctx, db, id)
+	return s.publishChange(ctx, db, id)
 }
 
-// Lock holds a conversation's row until db's transaction ends and returns it. A
-// conversation that is not there is made, with nothing known of it but its id:
-// its events may come first, and must not be lost. One that is being deleted takes nothing
-// more: the error is answered with 503, and the sender tries again when it is gone. Of one that is there, only what
-// Advance needs is read. Writers of events lock the
-// conversation before anything else, so that they queue up instead of
-// deadlocking, and what they read afterwards is what earlier ones committed.
+// Lock locks a conversation's row until db's transaction ends, and returns it with the columns that Advance
+// needs. It creates the conversation if it does not exist, because its events may come before it and must not
+// be lost. If the conversation is being deleted, the error is answered with 503, and the sender tries again
+// later. Writers of events lock the conversation before anything else: so they wait for each other instead of
+// deadlocking, and then read what the earlier ones have committed.
 func (s *Store) Lock(ctx context.Context, db *dbmodule.Session, id string) (*Conversation, error) {
 	c, _, err := s.lock(ctx, db, id, &Patch{ID: id}, s.compiled.lockLean)
 	return c, err
 }
 
-// lock is Lock; a conversation that it makes has p's content. existing reads it.
+// lock is Lock. A conversation that it creates has p's content. existing is the query that locks an existing
+// one.
 func (s *Store) lock(
 	ctx context.Context, db *dbmodule.Session, id string, p *Patch, existing *dbmodule.Compiled[Conversation, key],
 ) (c *Conversation, created bool, err error) {
@@ -268,9 +266,9 @@ func (s *Store) lock(
 			return c, false, refuseMarked(c, err)
 		}
 	}
-	// On MySQL this comes first even if the row is there: to look for a missing
-	// row FOR UPDATE locks a gap that other writers' inserts then deadlock on,
-	// and a failing plain insert or an ignored one locks the row shared.
+	// On MySQL the upsert comes first, even if the row exists. A SELECT … FOR UPDATE of a missing row
+	// locks a gap, on which the inserts of other writers deadlock. An INSERT that fails, or an INSERT
+	// IGNORE, takes a shared lock on the row.
 	c = blank(id, wire.Now())
 	c.AgentKind = placeholder
 	if _, err = s.compiled.begin.Exec(ctx, db, c); err != nil {
@@ -287,11 +285,11 @@ func (s *Store) lock(
 	p.fill(fresh)
 	p.stamp(fresh)
 	s.counters.created.Add(db, 1)
-	return fresh, true, s.saveTold(ctx, db, fresh, p)
+	return fresh, true, s.saveWithTags(ctx, db, fresh, p)
 }
 
-// placeholder marks a row that this transaction has inserted: how many rows an
-// upsert says it affected differs between engines and drivers.
+// placeholder is the agent_kind of a row that this transaction has just inserted. The number of affected rows
+// can't tell that: for an upsert it differs between engines and drivers.
 const placeholder = "?"
 
 func lockExisting(ctx context.Context, db *dbmodule.Session, id string, existing *dbmodule.Compiled[Conversation, key]) (*Conversation, error) {
@@ -302,8 +300,8 @@ func lockExisting(ctx context.Context, db *dbmodule.Session, id string, existing
 	return c, nil
 }
 
-// saveTold writes a locked conversation back, with its tags' rows if p told of tags.
-func (s *Store) saveTold(ctx context.Context, db *dbmodule.Session, c *Conversation, p *Patch) error {
+// saveWithTags writes a locked conversation, and the rows of its tags if p has tags.
+func (s *Store) saveWithTags(ctx context.Context, db *dbmodule.Session, c *Conversation, p *Patch) error {
 	if err := s.save(ctx, db, c); err != nil {
 		return err
 	}
@@ -321,7 +319,7 @@ func (s *Store) save(ctx context.Context, db *dbmodule.Session, c *Conversation)
 	if _, err := db.NewUpdate().Model(c).WherePK().Exec(ctx); err != nil {
 		return fmt.Errorf("conversations: update %s: %w", c.ID, err)
 	}
-	return s.changed(ctx, db, c.ID)
+	return s.publishChange(ctx, db, c.ID)
 }
 
 func now() *time.Time {
@@ -329,8 +327,8 @@ func now() *time.Time {
 	return &t
 }
 
-// touched is when a conversation last changed, after a change at a time that its writer
-// names. It does not go back, but what lies in the future gives way: a clock was wrong.
+// touched returns the new updated_at after a change with the writer's timestamp. It never goes back, except from
+// a time in the future, which a wrong clock has set.
 func touched(before time.Time, change *time.Time) time.Time {
 	if now := wire.Now(); before.After(now) {
 		before = now

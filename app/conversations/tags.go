@@ -17,8 +17,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Tag is a row of conversation_tags: one tag of a conversation, so that conversations are
-// found by it. The conversation's own column has all of them.
+// Tag is a row of conversation_tags: one tag of a conversation, for listings by tag. The conversation's column
+// tags has all of its tags too.
 type Tag struct {
 	bun.BaseModel `bun:"table:conversation_tags,alias:tag"`
 
@@ -26,8 +26,8 @@ type Tag struct {
 	Name           string `bun:"name,pk,type:varchar(255) collate utf8mb4_bin"`
 	Value          string `bun:"value,notnull,type:varchar(256) collate utf8mb4_bin"`
 
-	// CreatedMicros, UpdatedMicros and TitleSort are what the conversation is sorted by: an
-	// index finds those that have a tag in each order.
+	// CreatedMicros, UpdatedMicros and TitleSort are copies of the conversation's sort keys, for
+	// indexes on a tag and a sort key.
 	CreatedMicros int64  `bun:"created_micros,notnull,default:0"`
 	UpdatedMicros int64  `bun:"updated_micros,notnull,default:0"`
 	TitleSort     string `bun:"title_sort,notnull,default:'',type:varchar(200) collate utf8mb4_bin"`
@@ -35,7 +35,7 @@ type Tag struct {
 	Conversation *Conversation `bun:"rel:belongs-to,join:conversation_id=id,on_delete:CASCADE"`
 }
 
-// Indexes find conversations by a tag, of a value or any, in each order.
+// Indexes returns an index for each order, after the tag's name, and after its name and value.
 func (*Tag) Indexes() []dbmodule.Index {
 	var indexes []dbmodule.Index
 	for _, sorted := range []string{"created_micros", "updated_micros", "title_sort"} {
@@ -46,7 +46,7 @@ func (*Tag) Indexes() []dbmodule.Index {
 	return indexes
 }
 
-// sortTags tells a conversation's tags what it is sorted by now.
+// sortTags copies a conversation's sort keys to its tags.
 func (*Store) sortTags(ctx context.Context, db *dbmodule.Session, c *Conversation) error {
 	if c.Tags == "{}" {
 		return nil
@@ -60,7 +60,7 @@ func (*Store) sortTags(ctx context.Context, db *dbmodule.Session, c *Conversatio
 	return nil
 }
 
-// writeTags writes the rows of a conversation's tags anew.
+// writeTags replaces the rows of a conversation's tags.
 func (*Store) writeTags(ctx context.Context, db *dbmodule.Session, c *Conversation) error {
 	if _, err := db.NewDelete().Model((*Tag)(nil)).Where("conversation_id = ?", c.ID).Exec(ctx); err != nil {
 		return fmt.Errorf("conversations: tag %s: %w", c.ID, err)
@@ -81,29 +81,29 @@ func (*Store) writeTags(ctx context.Context, db *dbmodule.Session, c *Conversati
 	return nil
 }
 
-// mergeTags are the tags that were told before and those that are told now, which win.
-func mergeTags(before, told []byte) []byte {
+// mergeTags returns the tags of before with those of pushed, which win.
+func mergeTags(before, pushed []byte) []byte {
 	var more map[string]string
-	if json.Unmarshal(told, &more) != nil {
-		return told
+	if json.Unmarshal(pushed, &more) != nil {
+		return pushed
 	}
 	tags := readTags(string(before))
 	maps.Copy(tags, more)
 	text, err := json.Marshal(tags)
 	if err != nil {
-		return told
+		return pushed
 	}
 	return text
 }
 
-// TagFilter is a tag that conversations have: of this name, and of this value if it has one.
+// TagFilter selects conversations that have a tag with this name and, unless Value is nil, this value.
 type TagFilter struct {
 	Name  string
 	Value *string
 }
 
-// ParseTags reads a query's parameter of that name: each value is a tag's name, name:value,
-// name=value, or a JSON object of tags. All of them are meant.
+// ParseTags parses a repeated query parameter of that name. Each value is a tag's name, name:value, name=value,
+// or a JSON object of tags. A conversation must have all of them.
 func ParseTags(values []string, parameter string) ([]TagFilter, error) {
 	var filters []TagFilter
 	for i, value := range values {
@@ -133,8 +133,8 @@ func ParseTags(values []string, parameter string) ([]TagFilter, error) {
 	return filters, nil
 }
 
-// here leaves the rows of conversation_tags, named tag, that are this tag.
-func (f TagFilter) here(q *bun.SelectQuery) *bun.SelectQuery {
+// where adds the conditions on conversation_tags AS tag.
+func (f TagFilter) where(q *bun.SelectQuery) *bun.SelectQuery {
 	q = q.Where("tag.name = ?", f.Name)
 	if f.Value != nil {
 		q = q.Where("tag.value = ?", *f.Value)
@@ -142,8 +142,8 @@ func (f TagFilter) here(q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
-// table is the table of tags, which MySQL and MariaDB read by the index that has the tag's
-// conversations in their order.
+// table returns the table of tags. MySQL and MariaDB are forced to use the index that has the tag's
+// conversations in order.
 func (f TagFilter) table(q *bun.SelectQuery, by sorting) schema.QueryAppender {
 	if q.Dialect().Name() == dialect.MySQL {
 		return bun.SafeQuery("conversation_tags AS tag FORCE INDEX (?)", bun.Ident(way{tag: &f}.index(by)))
@@ -151,23 +151,24 @@ func (f TagFilter) table(q *bun.SelectQuery, by sorting) schema.QueryAppender {
 	return bun.Safe("conversation_tags AS tag")
 }
 
-// first begins with the tag's rows, which are sorted, and joins their conversations.
-func (f TagFilter) first(q *bun.SelectQuery, by sorting) *bun.SelectQuery {
+// joinFirst makes the engine read the tag's rows first, in order, and join their conversations.
+func (f TagFilter) joinFirst(q *bun.SelectQuery, by sorting) *bun.SelectQuery {
 	join := "CROSS JOIN"
 	if q.Dialect().Name() == dialect.MySQL {
 		join = "STRAIGHT_JOIN"
 	}
 	q = q.ModelTableExpr("? ? conversations AS conversation", f.table(q, by), bun.Safe(join))
-	return f.here(q.Where("conversation.id = tag.conversation_id"))
+	return f.where(q.Where("conversation.id = tag.conversation_id"))
 }
 
-// probe looks whether each conversation has the tag. Engines would turn EXISTS into a join,
-// which may begin with all rows of the tag. The value is compared so that no index is used for it: that of the primary key
-// finds the one row. PostgreSQL takes what is not NULL for nearly all, and what has a value, without statistics, for few.
+// probe adds the condition that a conversation has the tag, as a subquery that the engine runs for each row. It
+// is not EXISTS, which engines turn into a join that may read all rows of the tag first. The value is compared
+// by IS TRUE, so that the engine uses the primary key and not an index on the value. The subquery is compared
+// by IS NOT NULL, which PostgreSQL estimates to be true for nearly all rows.
 func (f TagFilter) probe(q *bun.SelectQuery) *bun.SelectQuery {
-	of := q.NewSelect().TableExpr("conversation_tags AS tag").Where("tag.conversation_id = conversation.id").Where("tag.name = ?", f.Name)
+	row := q.NewSelect().TableExpr("conversation_tags AS tag").Where("tag.conversation_id = conversation.id").Where("tag.name = ?", f.Name)
 	if f.Value != nil {
-		of = of.Where("(tag.value = ?) IS TRUE", *f.Value)
+		row = row.Where("(tag.value = ?) IS TRUE", *f.Value)
 	}
-	return q.Where("(?) IS NOT NULL", of.ColumnExpr("tag.name"))
+	return q.Where("(?) IS NOT NULL", row.ColumnExpr("tag.name"))
 }

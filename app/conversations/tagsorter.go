@@ -13,34 +13,32 @@ import (
 )
 
 const (
-	// sortedBefore is how long before its start a [TagSorter] begins to look: longer than it takes
-	// to replace one build by another.
-	sortedBefore = 24 * time.Hour
-	// sortedAgain is how far two looks overlap: longer than a transaction takes, and a replica
+	// firstSweep is how far the first sweep of a [TagSorter] goes back: longer than the replacement
+	// of one build by another takes.
+	firstSweep = 24 * time.Hour
+	// sweepOverlap is how far two sweeps overlap: longer than a transaction takes, or a replica
 	// lags behind.
-	sortedAgain = 5 * time.Minute
-	// sortedAtOnce is how many conversations a statement of it reads.
-	sortedAtOnce = 200
+	sweepOverlap = 5 * time.Minute
+	// sweepChunk is how many conversations one statement of a sweep reads.
+	sweepChunk = 200
 )
 
-// TagSorter tells tags what their conversations are sorted by, where another build did not. While one
-// build of the server replaces another, both write. The one before may not know these columns
-// of [Tag]: then listings by tag do not find the conversation, or find it in the wrong
-// place. This build's stores write them themselves. It is not safe for concurrent use.
+// TagSorter corrects the sort keys of tags that another build has written. While one build of the server
+// replaces another, both write. If the older build does not know the sort keys of [Tag], listings by tag do not
+// find the conversation, or find it in the wrong place. This build's [Store] writes them itself. A TagSorter is
+// not safe for concurrent use.
 type TagSorter struct {
 	sessions *dbmodule.SessionFactory
 	store    *Store
 	since    time.Time
 }
 
-// NewTagSorter makes a TagSorter whose first look is at the conversations that changed within the last
-// day.
+// NewTagSorter makes a TagSorter whose first sweep checks the conversations that changed in the last day.
 func NewTagSorter(sessions *dbmodule.SessionFactory, store *Store) *TagSorter {
-	return &TagSorter{sessions: sessions, store: store, since: wire.Now().Add(-sortedBefore)}
+	return &TagSorter{sessions: sessions, store: store, since: wire.Now().Add(-firstSweep)}
 }
 
-// Sweep looks at the conversations that changed since it last did, and sorts the tags of those
-// where they tell something else.
+// Sweep checks the conversations that changed since the last sweep, and corrects the sort keys of their tags.
 func (t *TagSorter) Sweep(ctx context.Context) error {
 	began := wire.Now()
 	for at, id, done := t.since, "", false; !done; {
@@ -56,16 +54,16 @@ func (t *TagSorter) Sweep(ctx context.Context) error {
 				return err
 			}
 		}
-		if done = len(rows) < sortedAtOnce; !done {
+		if done = len(rows) < sweepChunk; !done {
 			at, id = rows[len(rows)-1].UpdatedAt, rows[len(rows)-1].ID
 		}
 	}
-	t.since = began.Add(-sortedAgain)
+	t.since = began.Add(-sweepOverlap)
 	return nil
 }
 
-// lookedAt is a conversation, and whether its tags tell something else than it does.
-type lookedAt struct {
+// checked is a conversation's sort keys, and whether its tags have others.
+type checked struct {
 	ID        string    `bun:"id"`
 	CreatedAt time.Time `bun:"created_at"`
 	UpdatedAt time.Time `bun:"updated_at"`
@@ -74,21 +72,21 @@ type lookedAt struct {
 	unsorted bool
 }
 
-// changed are conversations that changed at a time or later, those up to an id left out.
-func (t *TagSorter) changed(ctx context.Context, at time.Time, id string) (rows []*lookedAt, err error) {
+// changed returns the next conversations that changed at that time or later, after that id.
+func (t *TagSorter) changed(ctx context.Context, at time.Time, id string) (rows []*checked, err error) {
 	session := t.sessions.New(dbmodule.ReadOnly())
 	defer func() { err = errors.Join(err, session.Close()) }()
 	err = session.NewSelect().Model((*Conversation)(nil)).Column("id", "created_at", "updated_at", "title_sort").
 		ForceIndex(indexName("conversations", updatedColumn, "id")).
 		Where("conversation.updated_at >= ?", at).Where("(conversation.updated_at > ? OR conversation.id > ?)", at, id).
-		OrderExpr("conversation.updated_at, conversation.id").Limit(sortedAtOnce).Scan(ctx, &rows)
+		OrderExpr("conversation.updated_at, conversation.id").Limit(sweepChunk).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("conversations: look for unsorted tags: %w", err)
 	}
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	byID, ids := map[string]*lookedAt{}, make([]string, len(rows))
+	byID, ids := map[string]*checked{}, make([]string, len(rows))
 	for i, c := range rows {
 		byID[c.ID], ids[i] = c, c.ID
 	}
@@ -106,7 +104,7 @@ func (t *TagSorter) changed(ctx context.Context, at time.Time, id string) (rows 
 	return rows, nil
 }
 
-// sort tells a conversation's tags what it is sorted by, unless it is gone.
+// sort corrects the sort keys of a conversation's tags, unless the conversation is deleted.
 func (t *TagSorter) sort(ctx context.Context, id string) error {
 	err := t.sessions.InTx(ctx, func(ctx context.Context, s *dbmodule.Session) error {
 		c, err := lockExisting(ctx, s, id, t.store.compiled.lockLean)

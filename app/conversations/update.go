@@ -8,7 +8,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// updateBody documents what update reads.
+// updateBody documents the body of update.
 type updateBody struct {
 	Title string            `json:"title,omitempty" minLength:"1" maxLength:"200"`
 	Tags  map[string]string `json:"tags,omitempty" doc:"Keys of a-z and 0-9, values up to 256 characters"`
@@ -34,7 +34,7 @@ func (h *handlers) update(ctx context.Context, in *changeInput) (*updateOutput, 
 		return nil, err
 	}
 	out := &updateOutput{}
-	// Agent servers answer {"success":true}, their client expects the conversation.
+	// Agent servers answer {"success":true}, but their client expects the conversation: answer both.
 	out.Body.Info, out.Body.Success = c.Info(sub), true
 	return out, nil
 }

@@ -12,20 +12,19 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// way is the condition of a filter by whose index a page is read: that on a column of
-// conversations, or a tag. Its zero value is none: the index of what the page is sorted by.
+// way is the access path of a page: the condition whose index the engine reads. It is a condition on a column of
+// conversations, or on a tag. The zero value is the index of the page's order.
 //
-// Other conditions are looked at in each row that is read. So it matters which one is the way, and
-// engines choose badly: SQLite does not know how many rows a condition leaves, MariaDB takes any index
-// that begins with a column of a condition, and PostgreSQL guesses where it has no statistics
-// yet. Therefore the way is chosen here, by one rule for all engines ([Filter.way]), and they are
-// told: only the way's condition is written so that an index can be used for it.
+// The engine checks the other conditions in each row that it reads. So the choice matters, and engines choose
+// badly: SQLite does not know how many rows a condition selects, MariaDB takes any index that begins with a
+// column of a condition, and PostgreSQL guesses while it has no statistics. Therefore [Filter.way] chooses the
+// access path, by one rule for all engines, and only its condition is written so that an index can be used.
 type way struct {
 	column string
 	tag    *TagFilter
 }
 
-// Columns of conversations that are ways.
+// Columns of conversations that can be access paths.
 const (
 	createdColumn = "created_at"
 	updatedColumn = "updated_at"
@@ -36,23 +35,23 @@ const (
 	parentColumn  = "has_parent"
 )
 
-// sorts says that the way's index does not have the order of the page: what it leaves is few,
-// and is sorted.
+// sorts reports whether the access path's index does not have the page's order. Its rows are few, and the engine
+// sorts them.
 func (w way) sorts() bool {
 	return w.column == createdColumn || w.column == updatedColumn || w.column == titleColumn
 }
 
-// equals says that the way's condition is for equality with one of many values.
+// equals reports whether the access path's condition is an equality on a column with many values.
 func (w way) equals() bool {
 	return w.tag != nil || w.column == statusColumn || w.column == sandboxColumn
 }
 
-// finds says that an index may be used for conditions on the column of conversations.
+// finds reports whether the engine may use an index for conditions on this column.
 func (w way) finds(column string, by sorting) bool {
 	return column == w.column || column == by.column && !w.sorts() && w.tag == nil
 }
 
-// index is the index of the way, "" if there is none.
+// index returns the name of the access path's index, or "".
 func (w way) index(by sorting) string {
 	switch {
 	case w.tag != nil && w.tag.Value != nil:
@@ -72,13 +71,13 @@ func (w way) index(by sorting) string {
 	return indexName("conversations", by.column, "id")
 }
 
-// indexName is the name of an index that has none of its own: see [dbmodule.Index].
+// indexName returns the default name of an index: see [dbmodule.Index].
 func indexName(table string, columns ...string) string {
 	return "ix_" + table + "_" + strings.Join(columns, "_")
 }
 
-// usual is the way if there is nothing to choose between. Its index has the order of the page.
-func (f Filter) usual() way {
+// firstWay returns the access path if there is no choice. Its index has the page's order.
+func (f Filter) firstWay() way {
 	switch {
 	case f.SandboxID != "":
 		return way{column: sandboxColumn}
@@ -94,9 +93,9 @@ func (f Filter) usual() way {
 	return way{}
 }
 
-// equal are the ways by what conversations have, the usual one first: each has an index in the order of the
-// page. Most conversations are at the top level: that is no way beside others.
-func (f Filter) equal() []way {
+// equalities returns the access paths of conditions for equality. Each has an index with the page's order.
+// TopLevel is not among them, because most conversations are at the top level.
+func (f Filter) equalities() []way {
 	var ways []way
 	if f.SandboxID != "" {
 		ways = append(ways, way{column: sandboxColumn})
@@ -113,8 +112,8 @@ func (f Filter) equal() []way {
 	return ways
 }
 
-// ranges are the ways by ranges of times that the page is not sorted by. A range of what it is sorted by
-// is where the page begins and ends anyway.
+// ranges returns the access paths of ranges of times, except the range of the page's sort key, which limits the
+// page on every access path.
 func (f Filter) ranges(by sorting) []way {
 	var ways []way
 	for _, s := range f.spans() {
@@ -125,7 +124,7 @@ func (f Filter) ranges(by sorting) []way {
 	return ways
 }
 
-// only is the filter with nothing but the conditions on a column that a way has.
+// only returns a filter with only the condition on this column.
 func (f Filter) only(column string) Filter {
 	switch column {
 	case statusColumn:
@@ -143,25 +142,25 @@ func (f Filter) only(column string) Filter {
 }
 
 const (
-	// near is how many entries of an index are looked at to see how far they reach: as many as a page has, if its client
-	// does not say how many.
-	near = 20
-	// fewInRange is so few in a range of times that they are read and sorted, rather than passed over in
-	// another order.
+	// probeDepth is how many entries of an index are read to estimate how selective a condition is.
+	probeDepth = 20
+	// fewInRange is up to how many rows of a range of times are read and sorted, instead of reading
+	// in the page's order and skipping the rows outside of the range.
 	fewInRange = 1000
-	// fewTitles is the same for titles, of which one in the middle of others takes longer to find.
+	// fewTitles is the same for matching titles.
 	fewTitles = 10_000
 )
 
-// way chooses how the page at p is read. Of conditions that each have an index in its order, it is that whose next
-// entries reach farthest: it leaves the fewest there. A range of other times comes before, if few are in
-// it, and before a condition that more than near have from there on; and so do titles.
+// way chooses the access path of the page at p. Among the equalities it takes the one whose next probeDepth index
+// entries reach farthest in the page's order: that condition selects the fewest rows there. An equality with at
+// most probeDepth entries left is taken at once. Otherwise, a range of another time with at most fewInRange rows,
+// or at most fewTitles matching titles, is better.
 func (f Filter) way(ctx context.Context, db bun.IDB, p place) (way, error) {
-	chosen, ways, ranges := f.usual(), f.equal(), f.ranges(p.by)
+	chosen, ways, ranges := f.firstWay(), f.equalities(), f.ranges(p.by)
 	if len(ways) > 1 || len(ways) == 1 && len(ranges) > 0 {
 		farthest, first := paging.Cursor{}, true
 		for _, w := range ways {
-			reached, more, err := f.reach(ctx, db, w, p, near)
+			reached, more, err := f.reach(ctx, db, w, p, probeDepth)
 			if err != nil || !more {
 				return w, err
 			}
@@ -179,7 +178,7 @@ func (f Filter) way(ctx context.Context, db bun.IDB, p place) (way, error) {
 	if f.TitleContains != "" && f.SandboxID == "" {
 		found, err := db.NewSelect().TableExpr("(?) AS chosen", f.titled(db).Limit(fewTitles+1)).Count(ctx)
 		if err != nil {
-			return way{}, fmt.Errorf("conversations: look for few titles: %w", err)
+			return way{}, fmt.Errorf("conversations: count matching titles: %w", err)
 		}
 		if found <= fewTitles {
 			return way{column: titleColumn}, nil
@@ -188,14 +187,14 @@ func (f Filter) way(ctx context.Context, db bun.IDB, p place) (way, error) {
 	return chosen, nil
 }
 
-// reach is the sort key and the id of the entry that comes after the next n in the way's index, if there are more than
-// n. Of the filter, only what that index tells counts.
+// reach returns the sort key and the id of the entry after the next n entries of the access path's index, and
+// whether there are more than n. It uses only conditions of the filter that this index contains.
 func (f Filter) reach(ctx context.Context, db bun.IDB, w way, p place, n int64) (key paging.Cursor, more bool, err error) {
 	var rows []*Conversation
 	var tags []*Tag
 	q := db.NewSelect()
 	if w.tag != nil {
-		q = w.tag.here(q.Model(&tags).ModelTableExpr("?", w.tag.table(q, p.by)).Column(p.by.tagColumn, "conversation_id"))
+		q = w.tag.where(q.Model(&tags).ModelTableExpr("?", w.tag.table(q, p.by)).Column(p.by.tagColumn, "conversation_id"))
 	} else {
 		q = q.Model(&rows).Column(p.by.column, "id").ForceIndex(w.index(p.by))
 		q = f.only(w.column).apply(q, anyIndex)
@@ -204,7 +203,7 @@ func (f Filter) reach(ctx context.Context, db bun.IDB, w way, p place, n int64) 
 		}
 	}
 	if err := p.begin(f, w, q).Offset(n).Limit(1).Scan(ctx); err != nil {
-		return key, false, fmt.Errorf("conversations: look how far a condition reaches: %w", err)
+		return key, false, fmt.Errorf("conversations: probe an index: %w", err)
 	}
 	switch {
 	case len(rows) > 0:
@@ -219,8 +218,8 @@ func (f Filter) reach(ctx context.Context, db bun.IDB, w way, p place, n int64) 
 	return key, true, nil
 }
 
-// titled are the conversations with a title that has the text in its beginning, and those
-// whose title has more than that: what an index tells without the rows.
+// titled returns the conversations whose title may contain the text: those whose title_sort contains it, and
+// those whose title is longer than title_sort. An index answers this without reading rows.
 func (f Filter) titled(db bun.IDB) *bun.SelectQuery {
 	const sort = "conversation.title_sort"
 	return db.NewSelect().Model((*Conversation)(nil)).Column("id").

@@ -11,27 +11,24 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Add stores the events that the conversation does not have yet, in db's
-// transaction, and says how many those were. Events that it has, by their ids,
-// change nothing, and neither does what they say of the state. Transient events
-// are not stored: only what they say of the state is. A conversation that is not
-// there is made.
+// Add stores the events of a batch that the conversation does not have yet, in db's transaction, and returns
+// how many it has stored. It ignores events that the conversation has, by their ids. It does not store
+// transient events, but applies their state updates. It creates the conversation if it does not exist.
 //
-// What events say of the state counts in the order in which they come; their timestamps
-// do not matter, for clocks go back and go wrong. The last event that is stored and tells
-// no state becomes the conversation's leaf. A conversation without a title gets one from
-// its first message of a user's.
+// State updates are applied in the order of the batch. Timestamps do not matter, because clocks can be wrong.
+// The last stored event that is not a state update becomes the conversation's leaf. A conversation without a
+// title gets one from the user's first message.
 //
-// Add holds the conversation until the transaction ends: batches for one
-// conversation are stored one after the other.
+// Add locks the conversation until the transaction ends, so that the batches of one conversation are stored
+// one after the other.
 func (s *Store) Add(ctx context.Context, db *dbmodule.Session, conversationID string, batch []*Incoming) (int, error) {
-	passes := func(e *Incoming) bool { return e.Transient && e.State == nil }
-	passing := slices.DeleteFunc(slices.Clone(batch), func(e *Incoming) bool { return e.Kind != kindDelta })
-	batch = slices.DeleteFunc(slices.Clone(batch), passes)
+	withoutEffect := func(e *Incoming) bool { return e.Transient && e.State == nil }
+	deltas := slices.DeleteFunc(slices.Clone(batch), func(e *Incoming) bool { return e.Kind != kindDelta })
+	batch = slices.DeleteFunc(slices.Clone(batch), withoutEffect)
 	if len(batch) == 0 {
-		return 0, s.pass(ctx, db, conversationID, passing)
+		return 0, s.pass(ctx, db, conversationID, deltas)
 	}
-	// Before anything is locked.
+	// Packing takes time, so it comes before the lock.
 	if err := s.pack(batch); err != nil {
 		return 0, err
 	}
@@ -67,23 +64,24 @@ func (s *Store) Add(ctx context.Context, db *dbmodule.Session, conversationID st
 	if err := s.conversations.Advance(ctx, db, c, progress); err != nil {
 		return 0, err
 	}
-	return len(added), s.pass(ctx, db, conversationID, passing)
+	return len(added), s.pass(ctx, db, conversationID, deltas)
 }
 
-func (s *Store) pass(ctx context.Context, db *dbmodule.Session, conversationID string, passing []*Incoming) error {
-	if s.publisher == nil || len(passing) == 0 {
+// pass gives token deltas, which are not stored, to the publisher.
+func (s *Store) pass(ctx context.Context, db *dbmodule.Session, conversationID string, deltas []*Incoming) error {
+	if s.publisher == nil || len(deltas) == 0 {
 		return nil
 	}
-	return s.publisher.Pass(ctx, db, conversationID, passing)
+	return s.publisher.Pass(ctx, db, conversationID, deltas)
 }
 
-// news leaves out of a batch what the locked conversation was told before. added are
-// those events of fresh that are to be stored.
+// news returns the events of a batch that the locked conversation has not received before. added are the
+// events of fresh that must be stored.
 //
-// That an event which is not stored came before is remembered for a while. A batch all
-// of whose other events are stored came before, however long ago; but a sender that got no
-// answer may have added to it. What stands behind the last of those is news if nothing was
-// stored since.
+// For transient events, the conversation remembers only the last few ([conversations.Conversation.Heard]). But
+// if all other events of the batch are stored, the batch is a repetition, however old, and its transient
+// events are ignored too. A sender that got no answer may have appended events to such a batch: the transient
+// events after the last stored one are new, if that is still the conversation's newest event.
 func (s *Store) news(
 	ctx context.Context, db *dbmodule.Session, c *conversations.Conversation, batch []*Incoming,
 ) (fresh, added []*Incoming, err error) {
@@ -122,18 +120,18 @@ func (s *Store) news(
 	return fresh, added, nil
 }
 
-// isNewest reports whether no event of a conversation was stored after one that was.
+// isNewest reports whether a stored event is the last that was stored in its conversation.
 func isNewest(ctx context.Context, db *dbmodule.Session, conversationID, id string) (bool, error) {
 	var later []int64
 	err := db.NewRaw("SELECT seq FROM events WHERE conversation_id = ? AND seq > (SELECT seq FROM events WHERE conversation_id = ? AND id = ?) LIMIT 1",
 		conversationID, conversationID, id).Scan(ctx, &later)
 	if err != nil {
-		return false, fmt.Errorf("events: look for later ones: %w", err)
+		return false, fmt.Errorf("events: find later events: %w", err)
 	}
 	return len(later) == 0, nil
 }
 
-// progressOf is what events tell that come in this order.
+// progressOf returns how these events, in this order, change the conversation.
 func progressOf(fresh []*Incoming) conversations.Progress {
 	var progress conversations.Progress
 	for _, e := range fresh {
@@ -172,10 +170,10 @@ func (s *Store) pack(batch []*Incoming) (err error) {
 	return nil
 }
 
-// chunk is how many ids a statement asks for.
+// chunk is how many ids or rows one statement has.
 const chunk = 500
 
-// unknown leaves out events that are stored and repetitions within the batch.
+// unknown returns the events of a batch that are not stored, without repetitions within the batch.
 func (*Store) unknown(
 	ctx context.Context, db *dbmodule.Session, conversationID string, batch []*Incoming,
 ) ([]*Incoming, error) {
@@ -208,9 +206,8 @@ func (*Store) unknown(
 	return added, nil
 }
 
-// maxStatement bounds an insert's payloads, so that the statement stays below
-// what servers take at once even if each byte has to be escaped. One event alone
-// may be larger: see insertLarge.
+// maxStatement is how many bytes of payloads one INSERT has, so that the statement stays below the limits of
+// servers even if each byte is escaped. A single event may be larger: see insertLarge.
 const maxStatement = 1 << 20
 
 func (s *Store) insert(ctx context.Context, db *dbmodule.Session, conversationID string, added []*Incoming) error {
@@ -242,7 +239,7 @@ func (s *Store) insert(ctx context.Context, db *dbmodule.Session, conversationID
 	return nil
 }
 
-// row is the event as it is stored.
+// row returns the event's row.
 func (e *Incoming) row() Event {
 	row := e.Event
 	if row.Packed != nil {

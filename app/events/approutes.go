@@ -30,7 +30,7 @@ func (h *handlers) registerAppView(api huma.API) {
 	}, h.appBatch)
 }
 
-// AppFilterInput is what search and count share in the app-server view.
+// AppFilterInput are the filter parameters of search and count in the app server's format.
 type AppFilterInput struct {
 	Kind   string `query:"kind__eq" doc:"Only this kind, such as MessageEvent"`
 	From   string `query:"timestamp__gte" doc:"At or after this ISO 8601 time; without an offset it compares with those of events as they are"`

@@ -10,21 +10,20 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// compiled are the queries that run most: they are written once. What is wrong with one is an error
-// when the store is made.
+// compiled are the most frequent queries. They are compiled once, when the store is made.
 type compiled struct {
 	get *dbmodule.Compiled[Event, key]
-	// first reads the first page of a conversation's events, by the order.
+	// first reads the first page of a conversation's events. Its key is the order.
 	first  map[string]*dbmodule.Compiled[Event, firstPage]
 	insert *dbmodule.CompiledInsert[Event]
-	// tally adds to tallies, or stores them.
+	// tally inserts tallies, or adds to existing ones.
 	tally *dbmodule.CompiledInsert[Tally]
 }
 
-// key names an event.
+// key are the parameters of get.
 type key struct{ ConversationID, ID string }
 
-// firstPage is of a conversation.
+// firstPage are the parameters of first.
 type firstPage struct {
 	ConversationID string
 	Limit          int

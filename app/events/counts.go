@@ -8,23 +8,23 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// counters are of a [Store].
+// counters count the events of a [Store].
 type counters struct{ added, bytes, repeated committed.Counter }
 
-// Counts is what a [Store] did since the process began, in units of work that were committed.
+// Counts are the events that a [Store] has received since the process started, in committed units of work.
 type Counts struct {
-	// Added is how many events were stored, and Bytes their size as they came.
+	// Added is how many events were stored, and Bytes their size before packing.
 	Added, Bytes int64
-	// Repeated is how many came that were stored already.
+	// Repeated is how many events were received again although they were stored.
 	Repeated int64
 }
 
-// Counts reads the counts. Each is right by itself; they are not of one moment.
+// Counts returns the counts. They are read one after the other, and may not be of the same moment.
 func (s *Store) Counts() Counts {
 	return Counts{Added: s.counters.added.Value(), Bytes: s.counters.bytes.Value(), Repeated: s.counters.repeated.Value()}
 }
 
-// count counts what of a batch was added in db's transaction.
+// count counts a batch, of which added was stored in db's transaction.
 func (s *Store) count(db *dbmodule.Session, batch, added []*Incoming) {
 	var lasting, size int64
 	for _, e := range batch {
@@ -40,7 +40,7 @@ func (s *Store) count(db *dbmodule.Session, batch, added []*Incoming) {
 	s.counters.repeated.Add(db, lasting-int64(len(added)))
 }
 
-// Total is how many events the tallies of all conversations have. It does not read the events.
+// Total returns the number of all events. It reads the tallies of all conversations, and not the events.
 func (*Store) Total(ctx context.Context, db *dbmodule.Session) (int64, error) {
 	var n int64
 	if err := db.NewSelect().Model((*Tally)(nil)).ColumnExpr("coalesce(sum(tally.n), 0)").Scan(ctx, &n); err != nil {

@@ -23,7 +23,7 @@ const (
 	trajectoryPath = "/api/file/download-trajectory/{conversation_id}"
 )
 
-// registerDownloads registers a conversation as a ZIP file, in the app server's form and in
+// registerDownloads registers the downloads of a conversation as a ZIP file, in the app server's format and in
 // the agent server's.
 func (h *handlers) registerDownloads(api huma.API) {
 	register := func(op huma.Operation, contentType string, handler func(context.Context, *PathInput) (*huma.StreamResponse, error)) {
@@ -46,7 +46,7 @@ func (h *handlers) registerDownloads(api huma.API) {
 	}, "application/octet-stream", h.trajectory)
 }
 
-// file is one of an archive.
+// file is a file of an archive. content is encoded as JSON.
 type file struct {
 	name    string
 	content any
@@ -71,7 +71,7 @@ func (h *handlers) trajectory(ctx context.Context, in *PathInput) (*huma.StreamR
 		"events/event-%05d-%s.json", file{"meta.json", info}, file{"base_state.json", info}), nil
 }
 
-// described reads what is known of a conversation beside its events.
+// described reads a conversation and its children.
 func (h *handlers) described(ctx context.Context, rawID string, skills bool) (*conversations.Conversation, []string, error) {
 	id, err := wire.PathID(rawID, "conversation_id")
 	if err != nil {
@@ -94,10 +94,10 @@ func (h *handlers) described(ctx context.Context, rawID string, skills bool) (*c
 	return c, children[id], err
 }
 
-// archive answers with a ZIP file of files and a conversation's events, whose names are made
-// by the format of their place and id. It reads page by page, and holds no connection while
-// the client takes its time. If it can't go on, it says why in the log and cuts the client's
-// connection: the file is not complete.
+// archive answers with a ZIP file that contains files and a conversation's events. format makes an event's file
+// name from its position and id. It reads page by page, and holds no database connection while it sends. On an
+// error it logs the cause and aborts the client's connection, so that the client notices that the file is
+// incomplete.
 func (h *handlers) archive(id, contentType, name, format string, files ...file) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		ctx := hc.Context()
@@ -105,7 +105,7 @@ func (h *handlers) archive(id, contentType, name, format string, files ...file) 
 		hc.SetHeader("Content-Type", contentType)
 		hc.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)
 		if err := h.writeArchive(ctx, hc.BodyWriter(), id, format, files); err != nil {
-			if ctx.Err() == nil { // else the client has gone, or the server stops
+			if ctx.Err() == nil { // otherwise the client is gone, or the server stops
 				h.log.Error("download cut off", zap.String("conversation", id), zap.Error(err))
 			}
 			panic(http.ErrAbortHandler)
@@ -156,16 +156,15 @@ func (h *handlers) writeArchive(ctx context.Context, to io.Writer, id, format st
 	}
 }
 
-// piece and PieceBytes are how many events, and how many bytes of them, are read at once for
-// an answer that goes out in pieces: a client that takes its time should not keep more
-// in memory.
+// piece and PieceBytes are how many events, and how many bytes of them, are read at once for a response that
+// is sent in pieces. A slow client keeps no more than that in memory.
 const (
 	piece      = 100
 	PieceBytes = 256 << 10
 )
 
-// fileName is an event's id as a part of a file's name: what is no letter, digit, dash or
-// underscore becomes an underscore, so that no id leads to another folder.
+// fileName returns an event's id for a file name. Characters other than letters, digits, dashes and underscores
+// become underscores, so that an id can't lead to another folder.
 func fileName(payload string) string {
 	object, err := wire.Members([]byte(payload))
 	if err != nil {

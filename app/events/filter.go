@@ -9,12 +9,12 @@ import (
 	"github.com/openhands-go/server/app/conversations"
 )
 
-// Filter chooses events of a conversation. Its zero value chooses all.
+// Filter selects events of a conversation. The zero value selects all.
 type Filter struct {
 	Kind   string
 	Source string
-	// Body is looked for in the text of messages, whatever the case. It reads
-	// every message of the conversation that the other conditions leave.
+	// Body selects messages whose text contains it, without regard to case. The database reads
+	// every message of the conversation that meets the other conditions.
 	Body   string
 	From   *time.Time // at or after
 	Before *time.Time
@@ -22,8 +22,8 @@ type Filter struct {
 
 func (f Filter) empty() bool { return f == Filter{} }
 
-// from leaves out the bound behind which a page begins anyway: of two bounds SQLite takes any,
-// and would pass over all events between them.
+// from removes the bound that the cursor makes redundant. Of two bounds SQLite may use either, and would skip
+// all events between them.
 func (f Filter) from(micros int64, after string) Filter {
 	if after == ">" && f.From != nil && f.From.UnixMicro() <= micros {
 		f.From = nil
@@ -34,11 +34,12 @@ func (f Filter) from(micros int64, after string) Filter {
 	return f
 }
 
+// apply adds the filter's conditions.
 func (f Filter) apply(q *bun.SelectQuery, conversationID any) *bun.SelectQuery {
 	q = q.Where("event.conversation_id = ?", conversationID)
 	kind := kindKey(f.Kind)
 	if f.Body != "" && kind == "" {
-		kind = kindMessage // only messages have a body, and this has an index
+		kind = kindMessage // only messages have a body, and there is an index on the kind
 	}
 	if kind != "" {
 		q = q.Where("event.kind = ?", kind)
@@ -58,17 +59,16 @@ func (f Filter) apply(q *bun.SelectQuery, conversationID any) *bun.SelectQuery {
 	return q
 }
 
-// MySQL and MariaDB are told which index has the order of what is read, for they choose badly.
-// All indexes begin with the conversation. MariaDB takes any of them for that column alone. Then
-// it goes over to the one that has the order, and forgets that it could begin where the page begins:
-// it reads all that the index has before that.
+// MySQL and MariaDB are forced to use the index with the page's order, because they choose badly. All indexes
+// begin with the conversation, and MariaDB takes any of them for that column alone. It then switches to the
+// index that has the order, but reads it from the conversation's first event instead of the page's first one.
 const (
 	orderIndex  = "ix_events_conversation_id_ts_seq"
 	kindIndex   = "ix_events_conversation_id_kind_ts_seq"
 	numberIndex = "uq_events_conversation_id_number"
 )
 
-// index is the index that has a page in its order.
+// index returns the index that has the page's order.
 func (f Filter) index() string {
 	if f.Kind != "" || f.Body != "" {
 		return kindIndex
@@ -76,8 +76,7 @@ func (f Filter) index() string {
 	return orderIndex
 }
 
-// kindKey is a kind as the store has it: older clients name the Python class
-// with its module.
+// kindKey returns the stored form of a kind. Older clients send the Python class with its module.
 func kindKey(kind string) string {
 	if strings.HasPrefix(kind, "openhands.") {
 		kind = kind[strings.LastIndexByte(kind, '.')+1:]

@@ -10,15 +10,14 @@ import (
 	"github.com/openhands-go/server/app/wire"
 )
 
-// keyMark begins the keys that are made.
+// keyMark is the prefix of hashed keys.
 const keyMark = "~"
 
-// keyOf is the text under which the store has an event's id: the id itself, or a hash of
-// one that a column can't hold or that engines compare differently. The payload always has
-// the id as it came.
+// keyOf returns the text that the column id has for an event's id: the id itself, or its hash if the column
+// can't hold it or engines compare it in different ways. The payload always has the id unchanged.
 //
-// A key is its own key, so that what the store shows can be asked for: a conversation's
-// leaf_event_id is a key.
+// The key of a key is the key itself: so clients can get an event by a conversation's leaf_event_id, which is a
+// key.
 func keyOf(text string) string {
 	if plain(text) || isKey(text) {
 		return text
@@ -31,8 +30,8 @@ func hashKey(text string) string {
 	return keyMark + hex.EncodeToString(sum[:])
 }
 
-// nameKey is keyOf for kinds and sources, which need not be told apart by white space: only
-// what a column can't hold is hashed.
+// nameKey is keyOf for kinds and sources. It hashes only texts that the column can't hold, because kinds do not
+// differ in white space only.
 func nameKey(text string) string {
 	fits := utf8.RuneCountInString(text) <= maxID && utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 	if fits || isKey(text) {
@@ -41,12 +40,12 @@ func nameKey(text string) string {
 	return hashKey(text)
 }
 
-// plain tells what a column holds as it is. White space at the end counts on some engines
-// only, control characters include NUL, and what Unicode replaces would make two texts one.
+// plain reports whether the column can hold an id unchanged. Not all engines compare white space at the end,
+// PostgreSQL can't store NUL, and the replacement character could make two ids equal.
 func plain(text string) bool {
-	odd := func(r rune) bool { return r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsControl(r) }
+	special := func(r rune) bool { return r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsControl(r) }
 	return text != "" && utf8.RuneCountInString(text) <= maxID && !strings.HasPrefix(text, keyMark) &&
-		utf8.ValidString(text) && !strings.ContainsFunc(text, odd)
+		utf8.ValidString(text) && !strings.ContainsFunc(text, special)
 }
 
 func isKey(text string) bool {
@@ -54,8 +53,8 @@ func isKey(text string) bool {
 	return ok && len(digits) == 2*sha256.Size && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// keyOfJSON is keyOf of a JSON string, "" for anything else. Where escapes of surrogates don't
-// pair up, the string has no text of its own, and its key is that of its spelling.
+// keyOfJSON returns the key of a JSON string, or "" for any other value. A string with unpaired surrogate escapes
+// can't be decoded: its key is that of its JSON text.
 func keyOfJSON(raw []byte) string {
 	if wire.Kind(raw) != '"' {
 		return ""

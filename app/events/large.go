@@ -11,12 +11,13 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// maxPiece bounds the text of one statement on MySQL and MariaDB, which take
-// 16 MiB at once unless told otherwise: escaping can double it.
+// maxPiece is how many bytes of text one statement has on MySQL and MariaDB. Their default max_allowed_packet is
+// 16 MiB, and escaping can double a text.
 const maxPiece = 3 << 20
 
-// insertLarge writes an event whose texts do not fit into one statement there:
-// first without them, then piece by piece. It reports false when one will do.
+// insertLarge stores an event that does not fit into one statement on MySQL and MariaDB: it inserts the row
+// without its texts and then appends them in pieces. It reports false, and does nothing, if one statement is
+// enough.
 func (s *Store) insertLarge(ctx context.Context, db *dbmodule.Session, e Event) (bool, error) {
 	size := len(e.Payload) + len(e.Packed)
 	if e.Body != nil {
@@ -52,6 +53,7 @@ func (s *Store) insertLarge(ctx context.Context, db *dbmodule.Session, e Event) 
 	return true, appendText(ctx, db, e, "body", *e.Body)
 }
 
+// appendText appends a text to a column, in pieces.
 func appendText(ctx context.Context, db *dbmodule.Session, e Event, column, text string) error {
 	for len(text) > 0 {
 		end := min(len(text), maxPiece)

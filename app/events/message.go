@@ -9,7 +9,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// message is a SendMessageRequest as far as it is looked into.
+// message has the members of a SendMessageRequest that are used.
 type message struct {
 	role    string
 	content json.RawMessage
@@ -80,8 +80,7 @@ func checkContent(raw []byte) error {
 	return nil
 }
 
-// event makes the MessageEvent that an agent server would have made, with the
-// content as it was sent.
+// event makes the MessageEvent that an agent server would make, with the content unchanged.
 func (m *message) event(at time.Time) (*Incoming, error) {
 	id, err := wire.NewID()
 	if err != nil {
@@ -98,8 +97,8 @@ func (m *message) event(at time.Time) (*Incoming, error) {
 	return parse(payload, at)
 }
 
-// CheckMessage says what is wrong with a message; one that asks the agent to
-// run is refused, for there is none.
+// CheckMessage returns an error if a message is invalid. A message that asks the agent to run is refused with
+// 501, because there is no agent.
 func (*Store) CheckMessage(raw []byte) error {
 	m, err := parseMessage(raw)
 	if err == nil && m.run {

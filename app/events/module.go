@@ -1,6 +1,6 @@
-// Package events stores the events of conversations byte for byte and serves
-// them below /api/conversations/{id}/events, as agent servers do, and below
-// /api/v1/conversation/{id}/events, as OpenHands' app server does.
+// Package events stores the events of conversations byte for byte, and serves them in two formats: the agent
+// server's below /api/conversations/{id}/events, and the app server's below
+// /api/v1/conversation/{id}/events.
 package events
 
 import (

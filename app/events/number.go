@@ -9,11 +9,10 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// number gives events that are about to be stored the next numbers of their locked conversation,
-// and returns how many the conversation has then.
+// number assigns the next numbers of the locked conversation to events before they are stored. It returns how
+// many numbered events the conversation has then.
 //
-// Builds before the numbers store events without one while both serve the same database.
-// These get theirs here, before the new ones.
+// Earlier builds that use the same database store events without a number. number assigns theirs first.
 func (*Store) number(ctx context.Context, db *dbmodule.Session, c *conversations.Conversation, added []*Incoming) (int64, error) {
 	next := c.Numbered
 	for left := c.EventCount != c.Numbered; left; {
@@ -49,10 +48,10 @@ type Numbered struct {
 	Payload string
 }
 
-// After reads up to most.Events events with a number above after, -1 for all, in the order of
-// their numbers. It reads fewer, but one at least if there is one, when they reach most.Bytes.
+// After returns up to most.Events events with a number above after, in the order of their numbers; after is -1
+// for all. It returns fewer if they would be larger than most.Bytes, but at least one if there is one.
 func (s *Store) After(ctx context.Context, db *dbmodule.Session, conversationID string, after int64, most Most) ([]Numbered, error) {
-	// The number stands where gather reads the seq.
+	// gather scans the first column into Seq: here it is the number.
 	q := db.NewSelect().Model((*Event)(nil)).Column("number", "ts", "id", "payload", "payload_packed").
 		Where("event.conversation_id = ?", conversationID).Where("event.number > ?", after).
 		Order("event.number").Limit(int64(most.Events)).ForceIndex(numberIndex)
@@ -67,8 +66,8 @@ func (s *Store) After(ctx context.Context, db *dbmodule.Session, conversationID 
 	return found, nil
 }
 
-// FirstSince is the lowest number of an event with a timestamp at or after a moment, and false if
-// there is none.
+// FirstSince returns the lowest number of an event with a timestamp at or after from. It reports false if there
+// is none.
 func (*Store) FirstSince(ctx context.Context, db *dbmodule.Session, conversationID string, from time.Time) (int64, bool, error) {
 	var number *int64
 	err := db.NewSelect().Model((*Event)(nil)).ColumnExpr("min(event.number)").

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// maxBody is how much of a message's text is searched, in bytes. MySQL and MariaDB put
-	// no text together that is larger than 16 MiB.
+	// maxBody is how many bytes of a message's text can be searched. CONCAT of MySQL and MariaDB
+	// makes no text above max_allowed_packet, 16 MiB by default.
 	maxBody = 8 << 20
 
-	// maxID is how many characters of a text a column takes.
+	// maxID is how many characters a column can hold.
 	maxID = 255
 
 	kindMessage = "MessageEvent"
@@ -27,40 +27,38 @@ const (
 	sourceUser  = "user"
 )
 
-// Incoming is an event that was read but not stored.
+// Incoming is a parsed event that is not stored yet.
 type Incoming struct {
 	Event
 	// Index is its place in the batch, from 0.
 	Index int
-	// State is what it says of the conversation's state, nil for nothing.
+	// State is its update of the conversation's state, or nil.
 	State *conversations.Patch
-	// Transient events are no part of a conversation's history, as in an agent
-	// server's own event log: pieces of a message that comes whole later, and
-	// repetitions of the whole state. What they say of the state counts.
+	// Transient events are not stored, as in an agent server's own event log: token deltas, whose
+	// message comes as a whole later, and updates that contain the whole state. Their state
+	// updates are applied.
 	Transient bool
 }
 
 // Refused is an element of a batch that can't be stored.
 type Refused struct {
-	// Index in the batch, from 0.
+	// Index is its place in the batch, from 0.
 	Index int
 	// Reason is a [wire.Invalid] below "body" and the index.
 	Reason error
-	// Body is the element as it came.
+	// Body is the element itself, or nil if its secrets could not be masked.
 	Body []byte
 }
 
-// ParseBatch reads a JSON array of events. What is no array, or was cut off, is a
-// [wire.Invalid], below "body". An element that is not JSON, or not an object with an id, is
-// refused; whatever else an event holds is accepted: a writer repeats a batch that is not
-// taken until it has to drop events. at stands in for a timestamp that is missing or can't
-// be read.
+// ParseBatch parses a JSON array of events. If raw is not a complete array, the error is a [wire.Invalid] below
+// "body". An element that is not JSON, or not an object with an id, is refused. Anything else is accepted,
+// because a sender repeats a refused batch until it has to drop events. at is used for a timestamp that is
+// missing or can't be parsed.
 func ParseBatch(raw []byte, at time.Time) (batch []*Incoming, refused []Refused, err error) {
 	return parseBatch(raw, at, false)
 }
 
-// ParseBatch is the function of that name; where events are redacted, their secrets are
-// masked before anything else.
+// ParseBatch is the function [ParseBatch]. If [Config.Redaction] is set, it first masks the events' secrets.
 func (s *Store) ParseBatch(raw []byte, at time.Time) (batch []*Incoming, refused []Refused, err error) {
 	return parseBatch(raw, at, s.redact)
 }
@@ -99,7 +97,7 @@ func parseBatch(raw []byte, at time.Time, redact bool) (batch []*Incoming, refus
 	return batch, refused, nil
 }
 
-// parse reads an event that is known to be valid JSON.
+// parse parses an event, which must be valid JSON.
 func parse(raw []byte, at time.Time) (*Incoming, error) {
 	object, err := wire.Members(raw)
 	if err != nil {
@@ -131,7 +129,7 @@ func parse(raw []byte, at time.Time) (*Incoming, error) {
 	return e, nil
 }
 
-// eventID reads an event's id and returns its key.
+// eventID returns the key of an event's id.
 func eventID(o wire.Object) (string, error) {
 	switch {
 	case !o.Has("id"):
@@ -146,7 +144,7 @@ func eventID(o wire.Object) (string, error) {
 	return key, nil
 }
 
-// head is the beginning of a text, of about n bytes.
+// head returns at most the first n bytes of a text, without cutting a character.
 func head(text string, n int) string {
 	if len(text) <= n {
 		return text
@@ -157,8 +155,8 @@ func head(text string, n int) string {
 	return text[:n]
 }
 
-// searchable is what the body filter sees of a message: its text, the text that
-// was added to it and its reasoning.
+// searchable returns the text that the body filter searches: the message's text, its extended content and its
+// reasoning.
 func searchable(message wire.Object) string {
 	var parts []string
 	if m, err := message.Object("llm_message"); err == nil && m != nil {
@@ -195,7 +193,7 @@ func texts(content []byte, images bool) []string {
 	return parts
 }
 
-// looseText is a JSON string's text, "" for anything else.
+// looseText returns the text of a JSON string, or "" for any other value.
 func looseText(raw []byte) string {
 	if wire.Kind(raw) != '"' {
 		return ""
@@ -207,7 +205,7 @@ func looseText(raw []byte) string {
 	return s
 }
 
-// finishes says whether an agent's action ends the conversation.
+// finishes reports whether an agent's action is finish, which ends its work.
 func finishes(action wire.Object) bool {
 	if looseText(action["tool_name"]) == "finish" {
 		return true
@@ -216,7 +214,7 @@ func finishes(action wire.Object) bool {
 	return err == nil && inner != nil && looseText(inner["kind"]) == "FinishAction"
 }
 
-// FinalResponse is the text that an event with Final set ends with.
+// FinalResponse returns the agent's text in the payload of an event with Final set.
 func FinalResponse(payload string) string {
 	object, err := wire.Members([]byte(payload))
 	if err != nil {

@@ -34,7 +34,7 @@ type handlers struct {
 	log           *zap.Logger
 }
 
-// NewRoutes makes the routes of both views.
+// NewRoutes makes the routes of both formats.
 func NewRoutes(
 	sessions *dbmodule.SessionFactory, store *Store, stored *conversations.Store, log *zap.Logger,
 ) httpmodule.Routes {
@@ -85,8 +85,8 @@ func (h *handlers) registerAgentView(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "get-agent-final-response", Method: http.MethodGet,
 		Path: "/api/conversations/{conversation_id}/agent_final_response", Tags: []string{tag},
-		Summary:     "Get the agent's last words",
-		Description: "The message it finished with, or else its last message; empty when there is none.",
+		Summary:     "Get the agent's final response",
+		Description: "The message of its last finish action, or its last message if that is newer; empty when there is none.",
 		Errors:      missing,
 	}, h.finalResponse)
 }
@@ -105,7 +105,7 @@ type eventPage struct {
 	NextPageID *string    `json:"next_page_id" example:"eyJ2IjoxfQ" doc:"null after the last page"`
 }
 
-// messageBody documents what send reads.
+// messageBody documents the body of send.
 type messageBody struct {
 	Role    string `json:"role,omitempty" enum:"user,system,assistant,tool" default:"user"`
 	Content []struct {
@@ -116,8 +116,8 @@ type messageBody struct {
 	Run bool `json:"run,omitempty" doc:"true is refused with 501"`
 }
 
-// PathInput names a conversation. It is exported, as all that inputs embed, because
-// huma finds no parameters in embedded types that are not.
+// PathInput is the path parameter of a conversation. Types that inputs embed are exported, because huma ignores
+// the parameters of unexported ones.
 type PathInput struct {
 	ID string `path:"conversation_id" doc:"UUID, dashed or as 32 hex digits" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
@@ -147,7 +147,7 @@ func (h *handlers) send(ctx context.Context, in *sendInput) (*wire.SuccessOutput
 	return wire.Done(), nil
 }
 
-// FilterInput is what search and count share.
+// FilterInput are the filter parameters of search and count.
 type FilterInput struct {
 	Kind   string `query:"kind" doc:"Only this kind, such as MessageEvent"`
 	Source string `query:"source" doc:"Only from this source"`
@@ -172,7 +172,7 @@ func (in *FilterInput) filter() (Filter, error) {
 	return f, err
 }
 
-// PageInput chooses a page.
+// PageInput are the parameters of a page.
 type PageInput struct {
 	Order  string `query:"sort_order" enum:"TIMESTAMP,TIMESTAMP_DESC" default:"TIMESTAMP"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"100" doc:"The most items of a page"`
@@ -227,9 +227,9 @@ func (h *handlers) conversation(ctx context.Context, rawID string) (string, *dbm
 	return id, s, nil
 }
 
-// orMissing is err, what came of reading events of a conversation, or that there is no such
-// conversation. Events that were found prove that there is. Without any it is looked for:
-// what else is wrong with a question about a conversation that is not there does not matter.
+// orMissing returns a 404 if the conversation does not exist, and err otherwise. err is the result of reading
+// its events. If events were found, the conversation exists, and no query is needed. The 404 has precedence
+// over an invalid parameter.
 func (h *handlers) orMissing(ctx context.Context, s *dbmodule.Session, id string, found bool, err error) error {
 	var invalid *wire.Invalid
 	if found || err != nil && !errors.As(err, &invalid) {

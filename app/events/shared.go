@@ -25,13 +25,12 @@ func (h *handlers) registerShared(api huma.API, limiter *slow.Limiter) {
 	huma.Register(api, operation("get-shared-event", "/{conversation_id}/{event_id}", "Get an event of a public conversation"), h.sharedGet)
 }
 
-// SharedInput names a conversation in the query.
+// SharedInput is the query parameter of a conversation.
 type SharedInput struct {
 	Conversation string `query:"conversation_id" required:"true" doc:"UUID, dashed or as 32 hex digits" example:"0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10"`
 }
 
-// public checks that a conversation may be read by anybody. One that may not is as one that
-// is not there.
+// public returns a 404 unless the conversation is public: clients can't find out whether a private one exists.
 func (h *handlers) public(ctx context.Context, rawID string) (err error) {
 	id, err := wire.PathID(rawID, "conversation_id")
 	if err != nil {

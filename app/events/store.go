@@ -15,45 +15,42 @@ import (
 	"github.com/openhands-go/server/httpmodule"
 )
 
-// Store reads and writes events through whatever session it is given. It is
-// safe for concurrent use.
+// Store reads and writes events. It is safe for concurrent use.
 type Store struct {
 	compiled      compiled
 	conversations *conversations.Store
 	packer        packing.Packer
-	// plain leaves large payloads as they are.
+	// plain says that large payloads are not packed.
 	plain bool
-	// redact masks secrets in events.
+	// redact says that secrets in events are masked.
 	redact bool
 	// publisher may be nil.
 	publisher Publisher
 	counters  counters
 }
 
-// Publisher passes on what is not stored, once the unit of work is committed.
+// Publisher sends token deltas, which are not stored, to listeners after the unit of work is committed.
 type Publisher interface {
-	// Pass is called in db's transaction, with pieces of a conversation's messages, one at
-	// least.
-	Pass(ctx context.Context, db *dbmodule.Session, conversationID string, passing []*Incoming) error
+	// Pass is called in db's transaction with at least one token delta of a conversation.
+	Pass(ctx context.Context, db *dbmodule.Session, conversationID string, deltas []*Incoming) error
 }
 
 // Config decides how events are stored.
 type Config struct {
-	// Packing packs large payloads. Builds before can't read what is packed: turn it off
-	// for as long as one of them serves the same database.
+	// Packing packs large payloads. Earlier builds can't read packed payloads: turn it off while
+	// one of them uses the same database.
 	Packing bool `envconfig:"EVENT_PACKING" default:"true" desc:"store events above 8 KiB compressed (set false while builds that can't read them use the same database)"`
-	// Redaction masks secrets in events as in conversations. Without it events are kept
-	// byte for byte.
+	// Redaction masks secrets in events, as is always done in conversations. Without it, events
+	// are stored byte for byte.
 	Redaction bool `envconfig:"EVENT_REDACTION" default:"false" desc:"mask secrets in events, too, before they are stored (false = events are kept byte for byte)"`
 }
 
-// NewStore makes a Store for sessions of this factory's database, beside a store of their
-// conversations.
+// NewStore makes a Store for sessions of this factory's database. c is the store of its conversations.
 func NewStore(sessions *dbmodule.SessionFactory, c *conversations.Store) (*Store, error) {
 	return NewConfigured(sessions, c, Config{Packing: true})
 }
 
-// NewPublishing is [NewConfigured] with somebody who passes on what is not stored.
+// NewPublishing is [NewConfigured] with a publisher.
 func NewPublishing(sessions *dbmodule.SessionFactory, c *conversations.Store, cfg Config, publisher Publisher) (*Store, error) {
 	s, err := NewConfigured(sessions, c, cfg)
 	if err != nil {
@@ -72,19 +69,19 @@ func NewConfigured(sessions *dbmodule.SessionFactory, c *conversations.Store, cf
 	return &Store{compiled: queries, conversations: c, plain: !cfg.Packing, redact: cfg.Redaction}, nil
 }
 
-// Sort orders of listings; events of one timestamp come in the order of arrival.
+// Sort orders of listings. Events with the same timestamp are in the order of arrival.
 const (
 	Timestamp     = "TIMESTAMP"
 	TimestampDesc = "TIMESTAMP_DESC"
 )
 
-// maxBatchBytes bounds what Batch reads at once, in bytes.
+// maxBatchBytes is the size of the largest batch, in bytes.
 const maxBatchBytes = 64 << 20
 
-// storedColumns are what is read of an event.
+// storedColumns are the columns that are read, in the order in which rowsOf scans them.
 var storedColumns = []string{"seq", "ts", "id", "payload", "payload_packed"}
 
-// text is the event as it came.
+// text returns the event's payload, unpacked.
 func (s *Store) text(e *Event) (string, error) {
 	text, err := s.packer.Unpack(e.Payload, e.Packed)
 	if err != nil {
@@ -93,17 +90,17 @@ func (s *Store) text(e *Event) (string, error) {
 	return text, nil
 }
 
-// Most says how much is read at once. What is read counts in Room; where it has no room
-// for all, nothing is returned, and Room calls the read again: see [httpmodule.Room].
+// Most limits how much is read at once.
 type Most struct {
 	Events, Bytes int
-	// Room may be nil: then nothing counts.
+	// Room counts the memory; it may be nil. If it has no room for all events, none is returned,
+	// and [httpmodule.Room.Read] calls the read again.
 	Room *httpmodule.Room
 }
 
-// Page lists up to most.Events events of a conversation after pageID, "" for the first
-// page, as they came, and the next page's id, "" after the last. A page ends earlier when
-// its events reach most.Bytes; it has one event at least.
+// Page returns the payloads of up to most.Events events of a conversation. pageID is "" for the first page; next
+// is the next page's id, "" on the last page. A page has fewer events if they would be larger than most.Bytes,
+// but at least one.
 func (s *Store) Page(
 	ctx context.Context, db *dbmodule.Session, conversationID string, f Filter, order, pageID string, most Most,
 ) (payloads []string, next string, err error) {
@@ -130,7 +127,7 @@ func (s *Store) Page(
 	return payloadsOf(found), next, err
 }
 
-// pageAt are up to limit events of a conversation from where a page begins.
+// pageAt is the query of up to limit events of a page.
 func pageAt(q *bun.SelectQuery, conversationID string, f Filter, order, scope, pageID string, limit int) (*bun.SelectQuery, error) {
 	if pageID == "" {
 		return pageOf(q, conversationID, f, order, limit), nil
@@ -143,14 +140,15 @@ func pageAt(q *bun.SelectQuery, conversationID string, f Filter, order, scope, p
 	if err != nil {
 		return nil, err
 	}
-	// Spelled out, since MySQL finds no range in a comparison of rows.
+	// This is (ts, seq) after the cursor. It is written out, because MySQL uses no range of an index for a
+	// comparison of rows.
 	return pageOf(q, conversationID, f.from(cursor.Micros, string(after)), order, limit).
 		Where("event.ts ?= ?", after, cursor.Micros).
 		Where("(event.ts ? ? OR event.seq ? ?)", after, cursor.Micros, after, cursor.Seq), nil
 }
 
-// pageOf are up to limit events of a conversation. Its id and the limit are values, or how a
-// compiled query names them.
+// pageOf is the query of a conversation's first limit events. conversationID and limit are values, or
+// placeholders of a compiled query.
 func pageOf(q *bun.SelectQuery, conversationID any, f Filter, order string, limit any) *bun.SelectQuery {
 	direction := bun.Safe("ASC")
 	if order == TimestampDesc {
@@ -168,12 +166,11 @@ func payloadsOf(found []Event) []string {
 	return payloads
 }
 
-// gather reads events with their texts as they came. It ends, and reports that there are
-// more, before the event with which they would be more than most, unless that is the first.
-// It has one event in memory that does not count: the one that it looks at.
+// gather reads and unpacks events. It stops before the event that would exceed most, except the first one, and
+// then reports that there are more. The event that it is reading does not count in most.Room yet.
 func (s *Store) gather(most Most, read reader) (found []Event, more bool, err error) {
 	count, bytes := 0, 0
-	var failed error
+	var textErr error
 	err = read(func(e *Event) bool {
 		size := packing.Size(e.Payload, e.Packed)
 		if more = count == most.Events || count > 0 && bytes+size > most.Bytes; more {
@@ -184,21 +181,21 @@ func (s *Store) gather(most Most, read reader) (found []Event, more bool, err er
 			found = nil
 			return true
 		}
-		e.Payload, failed = s.text(e)
+		e.Payload, textErr = s.text(e)
 		e.Packed = nil
 		found = append(found, *e)
-		return failed == nil
+		return textErr == nil
 	})
-	if err = errors.Join(err, failed); err != nil {
+	if err = errors.Join(err, textErr); err != nil {
 		return nil, false, err
 	}
 	return found, more, nil
 }
 
-// reader reads events one by one, until do says false. The event is another one then.
+// reader calls do for each event until do returns false. do must not keep the pointer.
 type reader func(do func(*Event) (more bool)) error
 
-// rowsOf reads the events of a query.
+// rowsOf returns a reader of a query's events.
 func rowsOf(ctx context.Context, q *bun.SelectQuery) reader {
 	return func(do func(*Event) bool) (err error) {
 		rows, err := q.Rows(ctx)
@@ -219,11 +216,9 @@ func rowsOf(ctx context.Context, q *bun.SelectQuery) reader {
 	}
 }
 
-// Count counts the events that Page lists. Without a filter it reads the
-// conversation's counter, and a conversation that is not there is
-// dbmodule.ErrNotFound. By kind and source it reads the conversation's tallies;
-// with other conditions, the events that these leave, by an index unless the
-// condition is Body.
+// Count returns how many events all pages of Page have. Without a filter it reads the conversation's counter, and
+// returns dbmodule.ErrNotFound if the conversation does not exist. For a kind or a source it reads the
+// conversation's tallies. With other conditions it counts the events, by an index unless the filter has Body.
 func (s *Store) Count(ctx context.Context, db *dbmodule.Session, conversationID string, f Filter) (int64, error) {
 	if f.empty() {
 		return s.conversations.EventCount(ctx, db, conversationID)
@@ -239,8 +234,8 @@ func (s *Store) Count(ctx context.Context, db *dbmodule.Session, conversationID 
 	return n, nil
 }
 
-// Get reads one event as it came, by its id or the key of it. Without room for it, it
-// returns "", and room calls it again.
+// Get returns an event's payload, by its id or its key. If room has no memory for it, Get returns "", and
+// [httpmodule.Room.Read] calls it again.
 func (s *Store) Get(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, conversationID, id string) (string, error) {
 	e, err := s.compiled.get.One(ctx, db, key{ConversationID: conversationID, ID: keyOf(id)})
 	if err != nil {
@@ -252,9 +247,9 @@ func (s *Store) Get(ctx context.Context, db *dbmodule.Session, room *httpmodule.
 	return s.text(e)
 }
 
-// Batch reads events as they came in the order of ids, "" where there is none. More than
-// maxBatchBytes in all are a [wire.Invalid]. Without room for them it returns nothing, and
-// room calls it again.
+// Batch returns the payloads of events in the order of ids, "" for each that does not exist. It returns a
+// [wire.Invalid] if they are larger than maxBatchBytes together. If room has no memory for them, it returns
+// nothing, and [httpmodule.Room.Read] calls it again.
 func (s *Store) Batch(
 	ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, conversationID string, ids []string,
 ) ([]string, error) {
@@ -287,13 +282,13 @@ func (s *Store) Batch(
 	return payloads, nil
 }
 
-// FinalResponse is the text of the agent's last message or finish, "" if there
-// is none. It looks back through the conversation's actions for the latter. Without room for
-// that event it returns "", and room calls it again.
+// FinalResponse returns the text of the agent's last message or finish action, or "". To find a finish action, it
+// reads the conversation's actions backwards. If room has no memory for the event, it returns "", and
+// [httpmodule.Room.Read] calls it again.
 func (s *Store) FinalResponse(ctx context.Context, db *dbmodule.Session, room *httpmodule.Room, conversationID string) (string, error) {
 	var last Event
 	found := false
-	// One kind at a time: that is the order of an index, both together is not.
+	// One query for each kind: an index has the order for one kind, but not for both together.
 	for _, kind := range [...]string{kindMessage, kindAction} {
 		var rows []Event
 		q := db.NewSelect().Model((*Event)(nil)).Column(storedColumns...).

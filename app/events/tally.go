@@ -12,14 +12,11 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Tally is a row of event_counts: how many events of a kind and a source a
-// conversation has. It is kept so that counting does not read the events, of
-// which there can be millions.
+// Tally is a row of event_counts: how many events of one kind and source a conversation has. So counting does not
+// read the events, of which there can be millions.
 //
-// Builds before it was there stored events without it, and may still do so on
-// the same database. They count in the conversation's event_count though: the
-// tallies of a conversation are right when they add up to that, and of no use
-// otherwise.
+// Earlier builds that use the same database store events without updating tallies, but they update the
+// conversation's event_count. So the tallies are used only if their sum equals event_count.
 type Tally struct {
 	bun.BaseModel `bun:"table:event_counts,alias:tally"`
 
@@ -31,7 +28,7 @@ type Tally struct {
 	Conversation *conversations.Conversation `bun:"rel:belongs-to,join:conversation_id=id,on_delete:CASCADE"`
 }
 
-// tally adds stored events of a locked conversation to its tallies.
+// tally adds events to the tallies of their locked conversation.
 func (s *Store) tally(ctx context.Context, db *dbmodule.Session, conversationID string, added []*Incoming) error {
 	type key struct{ kind, source string }
 	counts := map[key]int64{}
@@ -53,12 +50,13 @@ func (s *Store) tally(ctx context.Context, db *dbmodule.Session, conversationID 
 	return nil
 }
 
-// tallied counts by the tallies. known is false when they can't tell.
+// tallied counts events by the tallies. known is false if the filter has other conditions, or the tallies are
+// incomplete.
 func (*Store) tallied(ctx context.Context, db *dbmodule.Session, conversationID string, f Filter) (n int64, known bool, err error) {
 	if f.Body != "" || f.From != nil || f.Before != nil {
 		return 0, false, nil
 	}
-	// The database compares, since MySQL does so in a way of its own.
+	// The database compares kind and source, because MySQL's collation compares in its own way.
 	matching := db.NewSelect().Model((*Tally)(nil)).ColumnExpr("coalesce(sum(tally.n), 0)").
 		Where("tally.conversation_id = conversation.id")
 	if f.Kind != "" {
@@ -74,7 +72,7 @@ func (*Store) tallied(ctx context.Context, db *dbmodule.Session, conversationID 
 		Tallied int64 `bun:"tallied"`
 		N       int64 `bun:"n"`
 	}
-	// One statement, so that all three are of the same moment.
+	// One statement, so that the three numbers are consistent.
 	err = db.NewSelect().Model((*conversations.Conversation)(nil)).ColumnExpr("conversation.event_count AS stored").
 		ColumnExpr("(?) AS tallied", all).ColumnExpr("(?) AS n", matching).
 		Where("conversation.id = ?", conversationID).Scan(ctx, &rows)

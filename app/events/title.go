@@ -7,7 +7,7 @@ import (
 	"github.com/openhands-go/server/app/wire"
 )
 
-// titleLength is about how many characters of a message become a title.
+// titleLength is how many characters of a message become a title, at most.
 const titleLength = 50
 
 // titleFor makes a title of the first message of a user's that has a text, for a conversation
@@ -27,8 +27,7 @@ func titleFor(added []*Incoming) *string {
 	return title
 }
 
-// titleOf makes a title of a message's text: its first words. It is nil for a
-// message without text.
+// titleOf returns the first words of a message as a title, or nil if the message has no text.
 func titleOf(payload string) *string {
 	object, err := wire.Members([]byte(payload))
 	if err != nil {

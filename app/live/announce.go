@@ -16,12 +16,12 @@ import (
 const (
 	// topic is the feed's topic for conversations: its keys are their ids.
 	topic = "conversation"
-	// listTopic is the one for all of them together: its key is empty.
+	// listTopic is the topic for the list of all conversations. Its only key is "".
 	listTopic = "conversations"
 )
 
-// Announcer tells all processes by the feed what units of work change, and hands on pieces of
-// messages, which are not stored.
+// Announcer publishes changes of conversations to all processes by the feed, and sends token deltas, which are not
+// stored, to the listeners of this process.
 type Announcer struct{ feed *feed.Feed }
 
 var (
@@ -41,8 +41,8 @@ func (a *Announcer) Changed(ctx context.Context, s *dbmodule.Session, id string)
 }
 
 // Pass implements events.Publisher.
-func (a *Announcer) Pass(ctx context.Context, s *dbmodule.Session, conversationID string, passing []*events.Incoming) error {
-	for _, e := range passing {
+func (a *Announcer) Pass(ctx context.Context, s *dbmodule.Session, conversationID string, deltas []*events.Incoming) error {
+	for _, e := range deltas {
 		if err := a.feed.Pass(ctx, s, topic, conversationID, []byte(e.Payload)); err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func Topic() feed.Topic {
 	}}
 }
 
-// ListTopic is the feed's topic for all conversations together, as far as the list follows them.
+// ListTopic is the feed's topic for the list: the conversations that changed last.
 func ListTopic() feed.Topic {
 	return feed.Topic{Name: listTopic, Versions: func(ctx context.Context, db bun.IDB, keys []string) (map[string]int64, error) {
 		latest, err := conversations.Latest(ctx, db, followed)

@@ -18,22 +18,22 @@ import (
 // authTimeout is how long a client may take to send its key.
 const authTimeout = 10 * time.Second
 
-// Codes of OpenHands' own.
+// Close codes of OpenHands' websockets.
 var (
 	errUnauthorized = &httpstream.CloseError{Code: 4001, Reason: "Authentication failed"}
 	errGone         = &httpstream.CloseError{Code: 4004, Reason: "Conversation not found"}
 	errSubscribe    = &httpstream.CloseError{Code: httpstream.CloseInternal, Reason: "subscribe_failed"}
 )
 
-// caller is who opened a websocket.
+// caller is the client of a websocket.
 type caller struct {
 	httpmodule.Caller
-	// silent is set while the key is to come in the first frame.
-	silent bool
+	// keyPending says that the client must still send its key, in the first frame.
+	keyPending bool
 }
 
-// admit looks at the key of an upgrade: one that is sent by header or query must be right, and one
-// that is not sent comes in the first frame.
+// admit checks the key of a handshake. A key in the header or the query must be right. A client without one must
+// send it in the first frame.
 func admit(c echo.Context) (*caller, error) {
 	who, err := httpmodule.CallerOf(c.Request())
 	if err != nil {
@@ -44,18 +44,18 @@ func admit(c echo.Context) (*caller, error) {
 		return &caller{Caller: who}, nil
 	}
 	if !who.SentKey() {
-		return &caller{Caller: who, silent: true}, nil
+		return &caller{Caller: who, keyPending: true}, nil
 	}
-	var told *httpmodule.HTTPError
-	if errors.As(err, &told) && told.Status == http.StatusUnauthorized {
+	var answer *httpmodule.HTTPError
+	if errors.As(err, &answer) && answer.Status == http.StatusUnauthorized {
 		return nil, httpmodule.NewError(http.StatusForbidden, "Forbidden: the key is wrong")
 	}
 	return nil, err
 }
 
-// identify waits for the key, if it is to come in the first frame.
+// identify waits for the key, if the client must send it in the first frame.
 func (c *caller) identify(ctx context.Context, socket *httpstream.Socket) error {
-	if !c.silent {
+	if !c.keyPending {
 		return nil
 	}
 	timer := time.NewTimer(authTimeout)
@@ -74,7 +74,7 @@ func (c *caller) identify(ctx context.Context, socket *httpstream.Socket) error 
 		if who.Admit(http.MethodGet) != nil {
 			return errUnauthorized
 		}
-		c.Caller, c.silent = who, false
+		c.Caller, c.keyPending = who, false
 		return nil
 	case <-timer.C:
 		return errUnauthorized
@@ -83,7 +83,7 @@ func (c *caller) identify(ctx context.Context, socket *httpstream.Socket) error 
 	}
 }
 
-// mayWrite asks whether the caller's key is good for writing, too.
+// mayWrite returns an error unless the caller's key allows writing.
 func (c *caller) mayWrite() error { return c.Admit(http.MethodPost) }
 
 // authKey reads an authentication frame.
@@ -99,7 +99,7 @@ func authKey(frame []byte) (key string, ok bool) {
 	return key, json.Unmarshal(object["session_api_key"], &key) == nil && strings.TrimSpace(key) != ""
 }
 
-// isAuth tells an authentication frame, also one that comes too late to matter.
+// isAuth reports whether a frame is an authentication frame. Clients may send one although it is not needed.
 func isAuth(frame []byte) bool {
 	object, err := wire.ParseObject(frame)
 	if err != nil {

@@ -17,45 +17,45 @@ import (
 )
 
 const (
-	// followed is how many conversations the list follows: those that changed last.
+	// followed is how many conversations the list follows: the ones that changed last.
 	followed = 500
-	// listPause is the least time between two looks at them.
+	// listPause is the shortest time between two reads of the list.
 	listPause = 250 * time.Millisecond
 )
 
-// Names of what is told of the list.
+// Names of the list's events.
 const (
-	// listSync says that something may have been missed, at the beginning too: the client
-	// reads the list.
+	// listSync tells the client to read the list: it is sent first, and when changes may have been
+	// missed.
 	listSync    = "sync"
 	listCreated = "created"
 	listChanged = "changed"
 	listDeleted = "deleted"
 )
 
-// change is one of the list's.
+// change is an event of the list.
 type change struct {
 	name    string
 	payload []byte
 }
 
-// list follows all conversations while somebody listens. It compares those that changed last with
-// what it saw before, once for all who listen.
+// list finds changes of all conversations while it has listeners. It compares the conversations that changed last
+// with those of the previous read, once for all listeners.
 type list struct {
 	rooms *Rooms
 	end   context.CancelFunc
-	// begun is closed when the first look was taken.
+	// begun is closed after the first read.
 	begun chan struct{}
 	// members is guarded by Rooms.mu.
 	members map[*httpstream.Queue[change]]struct{}
-	// known is what was seen last.
+	// known are the conversations of the previous read.
 	known map[string]conversations.Standing
-	// full says that there are more conversations than the list follows.
+	// full says that there may be more conversations than the list follows.
 	full bool
 }
 
-// watch makes a listener to the list, which the caller ends by leave. What changes after it has
-// returned is put into the queue.
+// watch adds a listener to the list; the caller removes it with leave. The queue gets the changes that are made
+// after watch has returned.
 func (r *Rooms) watch(ctx context.Context) (queue *httpstream.Queue[change], leave func(), err error) {
 	queue = httpstream.NewQueue[change](queueItems, queueBytes)
 	r.mu.Lock()
@@ -85,18 +85,18 @@ func (r *Rooms) watch(ctx context.Context) (queue *httpstream.Queue[change], lea
 	}
 }
 
-// run looks after each hint, until ctx ends.
+// run reads the list after each hint, until ctx ends.
 func (l *list) run(ctx context.Context) {
 	sub := l.rooms.feed.Subscribe(listTopic, "")
 	defer sub.Close()
 	failing := false
 	for {
-		err := l.look(ctx)
+		err := l.refresh(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil && !failing:
-			l.rooms.log.Warn("the stream of conversations can't read them: it tries again", zap.Error(err))
+			l.rooms.log.Warn("the stream of conversations can't read the database: it tries again", zap.Error(err))
 		case err == nil:
 			select {
 			case <-sub.Hints():
@@ -105,7 +105,7 @@ func (l *list) run(ctx context.Context) {
 			}
 		}
 		failing = err != nil
-		timer := time.NewTimer(listPause) // what changes meanwhile is seen at once
+		timer := time.NewTimer(listPause) // changes during the pause are read together
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -115,9 +115,9 @@ func (l *list) run(ctx context.Context) {
 	}
 }
 
-// look reads the conversations that changed last, and tells what is different from before. After
-// an error nothing was told, and the next look tells it.
-func (l *list) look(ctx context.Context) error {
+// refresh reads the conversations that changed last, and sends the differences to the members. After an error it
+// has sent nothing, and the next refresh sends the same differences.
+func (l *list) refresh(ctx context.Context) error {
 	var latest []conversations.Standing
 	err := l.rooms.read(ctx, func(s *dbmodule.Session) (err error) {
 		latest, err = conversations.Latest(ctx, s, followed)
@@ -150,7 +150,7 @@ func (l *list) look(ctx context.Context) error {
 	return nil
 }
 
-// differences tells, the oldest first, what is different in latest, which now has by id.
+// differences returns the changes from l.known to latest, the oldest first. now is latest by id.
 func (l *list) differences(ctx context.Context, latest []conversations.Standing, now map[string]conversations.Standing) ([]change, error) {
 	names := make(map[string]string)
 	var ids []string
@@ -179,21 +179,20 @@ func (l *list) differences(ctx context.Context, latest []conversations.Standing,
 		return nil, err
 	}
 	for part := range slices.Chunk(ids, page) {
-		told, err := l.describe(ctx, part, names)
+		described, err := l.describe(ctx, part, names)
 		var large *wire.Invalid
-		if errors.As(err, &large) { // too large to be told: the client reads the list
+		if errors.As(err, &large) { // too large to be sent: the client reads the list
 			return []change{{listSync, []byte("{}")}}, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		changes = append(changes, told...)
+		changes = append(changes, described...)
 	}
 	return changes, nil
 }
 
-// oldest is when the conversation of those that are known which changed first did. One that is made
-// later is seen.
+// oldest returns the oldest updated_at in l.known. A conversation that was created later is new.
 func (l *list) oldest() (at time.Time) {
 	for standing := range maps.Values(l.known) {
 		if at.IsZero() || standing.UpdatedAt.Before(at) {
@@ -203,7 +202,7 @@ func (l *list) oldest() (at time.Time) {
 	return at
 }
 
-// gone tells which of those that are no longer followed were deleted.
+// gone returns the deletions among the conversations that are no longer in the list.
 func (l *list) gone(ctx context.Context, missing []string) (changes []change, err error) {
 	if len(missing) == 0 {
 		return nil, nil
@@ -222,8 +221,8 @@ func (l *list) gone(ctx context.Context, missing []string) (changes []change, er
 	return changes, err
 }
 
-// describe reads conversations as listings have them. One that is gone by now is left out: the next
-// look misses it.
+// describe returns changes with the conversations' content. It leaves out conversations that were deleted
+// meanwhile: the next refresh reports them.
 func (l *list) describe(ctx context.Context, ids []string, names map[string]string) (changes []change, err error) {
 	err = l.rooms.read(ctx, func(s *dbmodule.Session) error {
 		found, err := l.rooms.conversations.Batch(ctx, s, nil, ids)

@@ -8,7 +8,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// event is one that the server makes for a client, and does not store.
+// event is an event that the server makes for one client. It is not stored.
 type event struct {
 	ID        string `json:"id"`
 	Timestamp string `json:"timestamp"`
@@ -25,7 +25,7 @@ func newEvent(kind string) (*event, error) {
 	return &event{ID: id, Timestamp: wire.Now().Format("2006-01-02T15:04:05.000000"), Source: "environment", Kind: kind}, err
 }
 
-// serverError is the event about a client's message that was not stored.
+// serverError returns the event that tells a client that its message was not stored.
 func serverError(err error) []byte {
 	e, idErr := newEvent("ServerErrorEvent")
 	if idErr != nil {
@@ -36,7 +36,7 @@ func serverError(err error) []byte {
 	return text
 }
 
-// fullState is the event by which a client learns the conversation's state.
+// fullState returns an event with the conversation's whole state.
 func (r *Rooms) fullState(ctx context.Context, id string) ([]byte, error) {
 	e, err := newEvent("ConversationStateUpdateEvent")
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/openhands-go/server/httpmodule/httpstream"
 )
 
-// Module adds the routes, and who publishes what conversations and events change. It needs feed.Module and httpstream.Module.
+// Module adds the routes, and the publisher for packages conversations and events. It needs feed.Module and
+// httpstream.Module.
 var Module = fx.Module("live",
 	feed.AsTopic(Topic), feed.AsTopic(ListTopic),
 	fx.Provide(
@@ -32,8 +33,7 @@ const (
 	param      = "/:conversation_id"
 )
 
-// NewRoutes makes the routes. Those of websockets ask for the key themselves, as it may come in the
-// first frame.
+// NewRoutes makes the routes. The websockets check the key themselves, because it may come in the first frame.
 func NewRoutes(
 	rooms *Rooms, streams *httpstream.Streams, sessions *dbmodule.SessionFactory, e *events.Store, c *conversations.Store,
 ) httpmodule.Routes {
@@ -49,17 +49,17 @@ func NewRoutes(
 		api.OpenAPI().AddOperation(&huma.Operation{
 			OperationID: "stream-conversations", Method: http.MethodGet, Path: listPath, Tags: []string{"Conversations"},
 			Summary: "Follow the list of conversations",
-			Description: "A stream of server-sent events that does not end. created and changed have the conversation as listings have it, and deleted its id. " +
-				"sync comes first, and whenever something may have been missed: read the list then. " +
-				"The 500 conversations that changed last are followed; one that is deleted when it is no longer among them is not told of.",
+			Description: "An endless stream of server-sent events. created and changed contain the conversation as in listings, deleted contains its id. " +
+				"sync comes first, and whenever changes may have been missed: read the list then. " +
+				"The stream follows the 500 conversations that changed last: it does not report the deletion of others.",
 			Responses: eventStream(),
 		})
 		api.OpenAPI().AddOperation(&huma.Operation{
 			OperationID: "stream-events", Method: http.MethodGet, Path: streamPath, Tags: []string{"Events"},
 			Summary: "Follow a conversation's events",
-			Description: "A stream of server-sent events that does not end. The id of each is the event's number in the conversation, from 0, " +
-				"and its data the event as it came. A client that comes back names the last id in Last-Event-ID and gets what came after it. " +
-				"What is not stored, as pieces of messages, comes with the name transient and without an id.",
+			Description: "An endless stream of server-sent events. The id is the event's number in the conversation, from 0, " +
+				"and the data is the event, byte for byte. A client that reconnects sends the last id in Last-Event-ID and gets the later events. " +
+				"Events that are not stored, such as token deltas, have the name transient and no id.",
 			Parameters: []*huma.Param{
 				{Name: "conversation_id", In: "path", Required: true, Description: "UUID, as 32 hex digits or dashed", Schema: &huma.Schema{Type: huma.TypeString}},
 				{Name: "after_seq", In: "query", Description: "Begin after the event of this number, -1 for the first; without it, with what is yet to come", Schema: &huma.Schema{Type: huma.TypeInteger}},

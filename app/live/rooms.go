@@ -25,7 +25,7 @@ const (
 	readers = 3
 	// queueItems and queueBytes limit the queue of one client.
 	queueItems, queueBytes = 1024, 8 << 20
-	firstPause, mostPause  = 50 * time.Millisecond, 2 * time.Second
+	firstPause, maxPause   = 50 * time.Millisecond, 2 * time.Second
 )
 
 // item is sent to the listeners of a conversation.
@@ -89,8 +89,8 @@ func (r *Rooms) readNow(fn func(s *dbmodule.Session) error) (err error) {
 	return fn(s)
 }
 
-// after reads the events after a number. They count in memory instead of those that were read
-// with it before; memory may be nil.
+// after returns the events after a number. It reserves their size in memory, and releases what memory held
+// before. memory may be nil.
 func (r *Rooms) after(ctx context.Context, memory *httpmodule.Room, id string, after int64) (found []events.Numbered, err error) {
 	most := events.Most{Events: page, Bytes: events.PieceBytes, Room: memory}
 	err = memory.Read(ctx, func() error {
@@ -102,8 +102,7 @@ func (r *Rooms) after(ctx context.Context, memory *httpmodule.Room, id string, a
 	return found, err
 }
 
-// standing reads the number of a conversation's events, and its state. The error for a missing
-// conversation is dbmodule.ErrNotFound.
+// standing returns a conversation's standing. The error for a missing conversation is dbmodule.ErrNotFound.
 func (r *Rooms) standing(ctx context.Context, id string) (standing conversations.Standing, err error) {
 	err = r.read(ctx, func(s *dbmodule.Session) error {
 		found, err := conversations.Standings(ctx, s, []string{id})
@@ -127,9 +126,9 @@ type room struct {
 	// begun is closed when through or failed is set.
 	begun  chan struct{}
 	failed error
-	// passing are items that are not stored. They are sent after the events that were stored
+	// transient are items that are not stored. They are sent after the events that were stored
 	// before them.
-	passing *httpstream.Queue[item]
+	transient *httpstream.Queue[item]
 	// gone is closed when the conversation is deleted.
 	gone chan struct{}
 	// told is the digest of the state that members got last.
@@ -180,10 +179,10 @@ func (r *Rooms) enter(ctx context.Context, id string) *room {
 	opened := &room{
 		rooms: r, id: id, end: end, users: 1,
 		begun: make(chan struct{}), gone: make(chan struct{}), members: make(map[*member]struct{}),
-		passing: httpstream.NewQueue[item](queueItems, queueBytes),
+		transient: httpstream.NewQueue[item](queueItems, queueBytes),
 	}
 	opened.sub = r.feed.Subscribe(topic, id, feed.WithMessages(func(message []byte) {
-		opened.passing.Put(item{number: -1, payload: message}, len(message))
+		opened.transient.Put(item{number: -1, payload: message}, len(message))
 	}))
 	r.rooms[id] = opened
 	go opened.run(ctx)
@@ -267,11 +266,12 @@ func (r *room) run(ctx context.Context) {
 			return
 		case <-r.sub.Hints():
 		case <-retry.C:
-		case <-r.passing.Ready():
+		case <-r.transient.Ready():
 			hinted = false
 		}
-		// Take passing before the hints: the hints of events that were stored before it are then there.
-		passing, _ := r.passing.Take()
+		// Take the transient items before checking for hints: the hints of all events that were stored
+		// before these items have then arrived.
+		transient, _ := r.transient.Take()
 		select {
 		case <-r.sub.Hints():
 			hinted = true
@@ -281,7 +281,7 @@ func (r *room) run(ctx context.Context) {
 		if hinted {
 			gone, err = r.catchUp(ctx)
 		}
-		r.give(passing...)
+		r.give(transient...)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -296,10 +296,10 @@ func (r *room) run(ctx context.Context) {
 			pause = firstPause
 		default: // the database can't be reached
 			if pause == firstPause {
-				r.rooms.log.Warn("live streams can't read what is stored: they try again", zap.Error(err))
+				r.rooms.log.Warn("live streams can't read the database: they try again", zap.Error(err))
 			}
 			retry.Reset(pause)
-			pause = min(2*pause, mostPause)
+			pause = min(2*pause, maxPause)
 		}
 	}
 }

@@ -19,7 +19,8 @@ import (
 	"github.com/openhands-go/server/httpmodule/httpstream"
 )
 
-// messageLimit is how large a client's message may be: it may have pictures, and upstream takes as much.
+// messageLimit is the size of a client's largest message, which may contain pictures. OpenHands' own servers have
+// the same limit.
 const messageLimit = 16 << 20
 
 type handlers struct {
@@ -30,28 +31,28 @@ type handlers struct {
 	conversations *conversations.Store
 }
 
-// protocol is what two websockets say differently.
+// protocol has the differences between the two websockets.
 type protocol struct {
-	// hello is sent first; through is the number of the last event that is there.
+	// hello returns the first frame. through is the number of the last stored event.
 	hello func(ctx context.Context, through int64) ([]byte, error)
-	// from is the number of the event after which the replay begins; before through if there is
-	// a replay.
+	// from returns the number of the event after which the replay begins. Without a replay it is
+	// through.
 	from func(ctx context.Context, through int64) (int64, error)
-	// since leaves older events out of the replay, in microseconds since 1970.
+	// since is the time, in microseconds since 1970, of the oldest event in the replay.
 	since int64
-	// frame is what is sent of an item, nil for nothing.
+	// frame returns the frame for an item, or nil if the item is not sent.
 	frame func(i item) []byte
-	// failed is what is sent about a client's frame that could not be used.
+	// failed returns the frame that reports that a client's message was not stored.
 	failed func(err error) []byte
 }
 
-// socket serves a websocket by a protocol.
-func (h *handlers) socket(c echo.Context, speak func(id string) (*protocol, error)) error {
+// socket serves a websocket with the protocol that newProtocol returns.
+func (h *handlers) socket(c echo.Context, newProtocol func(id string) (*protocol, error)) error {
 	id, err := wire.PathID(c.Param("conversation_id"), "conversation_id")
 	if err != nil {
 		return err
 	}
-	p, err := speak(id)
+	p, err := newProtocol(id)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ type listener struct {
 	member   *member
 	caller   *caller
 	protocol *protocol
-	// last is the number of the last event that was sent or left out.
+	// last is the number of the last event that was sent or skipped.
 	last int64
 }
 
@@ -133,8 +134,8 @@ func (l *listener) serve(ctx context.Context, through int64) error {
 	}
 }
 
-// replay sends what is stored after last, up to what the queue has. If that has overflowed
-// meanwhile, it goes on up to where it begins now.
+// replay sends the stored events after last, up to through: the queue has the later ones. If the queue has
+// overflowed meanwhile, replay empties it and continues up to the room's newest event.
 func (l *listener) replay(ctx context.Context, through int64) error {
 	memory := httpmodule.NewPatientRoom(ctx)
 	defer memory.Release()
@@ -183,7 +184,7 @@ func (l *listener) send(ctx context.Context, items ...item) error {
 	return nil
 }
 
-// receive stores a client's message, as a POST of it is.
+// receive stores a client's message, as the route to send a message does.
 func (l *listener) receive(ctx context.Context, frame []byte) error {
 	if isAuth(frame) {
 		return nil
@@ -209,7 +210,7 @@ func (l *listener) receive(ctx context.Context, frame []byte) error {
 	return l.socket.Send(ctx, l.protocol.failed(wire.NotFound(err, "Conversation")))
 }
 
-// codeOf is the kind of an error, and what may be told of it.
+// codeOf returns the kind of an error, and a text that clients may see.
 func codeOf(err error) (code, detail string) {
 	var invalid *wire.Invalid
 	var answer *httpmodule.HTTPError
@@ -242,7 +243,7 @@ func (h *handlers) eventsSocket(c echo.Context) error {
 				return nil, err
 			}
 			if at == nil {
-				mode = "" // as upstream, nothing is sent again
+				mode = "" // no replay, as in OpenHands' servers
 			} else {
 				since = *at
 			}
@@ -275,7 +276,7 @@ func truthy(text string) bool {
 	return err == nil && on
 }
 
-// before is the number after which all events with a timestamp at or after since come.
+// before returns a number so that all events with a timestamp at or after since have a higher one.
 func (h *handlers) before(ctx context.Context, id string, since time.Time, through int64) (number int64, err error) {
 	err = h.rooms.read(ctx, func(s *dbmodule.Session) error {
 		first, there, err := h.events.FirstSince(ctx, s, id, since)
@@ -287,7 +288,7 @@ func (h *handlers) before(ctx context.Context, id string, since time.Time, throu
 	return number, err
 }
 
-// syncFrame and failure are two of the envelopes of /sockets/session/{id}.
+// syncFrame and failure are frames of /sockets/session/{id}.
 type (
 	syncFrame struct {
 		Type    string `json:"type"`
@@ -311,8 +312,8 @@ func (h *handlers) sessionSocket(c echo.Context) error {
 				return nil, wire.NewInvalid("int_parsing", "Input should be a number from -1", "query", "after_seq")
 			}
 		}
-		// A client that has seen more than there is has seen another conversation of this id, and
-		// nothing is sent to it again.
+		// If the client has seen more events than there are, it has seen an earlier conversation with
+		// this id. It gets only new events.
 		begin := func(through int64) int64 {
 			if replay {
 				return min(after, through)

@@ -12,8 +12,8 @@ import (
 	"github.com/openhands-go/server/httpmodule/httpstream"
 )
 
-// stream is GET /api/conversations/{id}/events/stream: an event's id is its number, and its data
-// the event as it came. What is not stored has no id and the name "transient".
+// stream is GET /api/conversations/{id}/events/stream. The id of a server-sent event is the event's number, and
+// its data is the event, byte for byte. Items that are not stored have no id and the name "transient".
 func (h *handlers) stream(c echo.Context) error {
 	id, err := wire.PathID(c.Param("conversation_id"), "conversation_id")
 	if err != nil {
@@ -42,8 +42,8 @@ func (h *handlers) stream(c echo.Context) error {
 	})(c)
 }
 
-// lastSeen is the number of the last event that a client has seen: by Last-Event-ID, or at first by
-// the parameter after_seq, -1 for none.
+// lastSeen returns the number of the last event that the client has seen, -1 for none: the header Last-Event-ID, or
+// else the parameter after_seq. It reports false if there is neither.
 func lastSeen(c echo.Context) (after int64, replay bool, err error) {
 	text, where := c.Request().Header.Get("Last-Event-ID"), []any{"header", "Last-Event-ID"}
 	if text == "" {
@@ -87,7 +87,7 @@ func (s *subscriber) serve(ctx context.Context, through int64) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.member.room.gone:
-			return nil // a client that comes back is told that the conversation is not there
+			return nil // a client that reconnects gets 404
 		case <-s.member.queue.Ready():
 		}
 		items, over := s.member.queue.Take()
@@ -96,7 +96,7 @@ func (s *subscriber) serve(ctx context.Context, through int64) error {
 				return err
 			}
 		}
-		if over { // what did not fit is read
+		if over { // read the items that did not fit into the queue
 			through = s.member.resume()
 		}
 	}
@@ -113,7 +113,7 @@ func (s *subscriber) send(i item) error {
 	return s.out.Send(strconv.FormatInt(i.number, 10), "", i.payload)
 }
 
-// listStream is GET /api/conversations/stream: what becomes of all conversations.
+// listStream is GET /api/conversations/stream: changes of all conversations.
 func (h *handlers) listStream(c echo.Context) error {
 	return h.streams.Events(func(ctx context.Context, w *httpstream.EventWriter) error {
 		queue, leave, err := h.rooms.watch(ctx)
@@ -131,7 +131,7 @@ func (h *handlers) listStream(c echo.Context) error {
 			case <-queue.Ready():
 			}
 			changes, over := queue.Take()
-			if over { // some are lost: the client reads the list
+			if over { // changes are lost: the client reads the list
 				changes = []change{{listSync, []byte("{}")}}
 			}
 			for _, change := range changes {

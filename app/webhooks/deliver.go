@@ -14,7 +14,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// refusal is something that could not be stored, as its sender is told of it.
+// refusal is the answer about a part of a delivery that could not be stored. kept is what the database keeps of
+// it.
 type refusal struct {
 	Index  *int   `json:"index,omitempty" doc:"The event's place in the batch, from 0; absent for a body as a whole"`
 	Reason string `json:"reason"`
@@ -22,19 +23,20 @@ type refusal struct {
 	kept refused.Refusal
 }
 
-func (r *refusal) because(err error) {
+// setReason sets the reason, without text of the database's error.
+func (r *refusal) setReason(err error) {
 	r.Reason = err.Error()
 	var invalid *wire.Invalid
 	if !errors.As(err, &invalid) {
-		r.Reason = dbmodule.ErrorKind(err) + ": the database does not take it"
+		r.Reason = dbmodule.ErrorKind(err) + ": the database can't store it"
 	}
 	r.kept.Reason = r.Reason
 }
 
-// refuseBody refuses a body as a whole. body is nil if there is too much of it.
+// refuseBody refuses a whole body. body is nil if it is too large to be kept.
 func refuseBody(what, conversationID string, body []byte, size int64, err error) *refusal {
 	r := &refusal{kept: refused.Refusal{What: what, ConversationID: conversationID, Body: body, Size: size}}
-	r.because(err)
+	r.setReason(err)
 	return r
 }
 
@@ -44,9 +46,8 @@ func refuseEvent(conversationID string, index int, body []byte, err error) *refu
 	return r
 }
 
-// deliverer stores what agent servers send, except for what can't be stored: that is
-// refused. An error is one that the sender should try again after: what was cut off on its
-// way may come whole the next time.
+// deliverer stores deliveries of agent servers. Parts that can't be stored are refused. Its methods return an error
+// only if the sender should repeat the delivery, for example because the body was cut off on its way.
 type deliverer struct {
 	sessions      *dbmodule.SessionFactory
 	conversations *conversations.Store
@@ -68,7 +69,7 @@ func (d *deliverer) putEvents(ctx context.Context, conversationID string, body [
 	if !unstorable(err) {
 		return refusals, err
 	}
-	// One of them: each goes alone, in order.
+	// At least one event can't be stored: store each one separately, in order.
 	for i, e := range batch {
 		err := d.add(ctx, conversationID, batch[i:i+1])
 		if unstorable(err) {
@@ -90,13 +91,13 @@ func (d *deliverer) add(ctx context.Context, conversationID string, batch []*eve
 	})
 }
 
-// unstorable tells errors that the same data would always meet.
+// unstorable reports whether storing the same data again would fail with the same error.
 func unstorable(err error) bool {
 	return errors.Is(err, dbmodule.ErrValue) || errors.Is(err, dbmodule.ErrCheck) || errors.Is(err, dbmodule.ErrNotNull)
 }
 
-// putConversation stores a push of a conversation's state. Of one that is stored but for
-// some members, these are refused, so that trying again sets nothing else.
+// putConversation stores a push of a conversation's state. If some members can't be read, it stores the others and
+// refuses only these, so that a retry changes nothing else.
 func (d *deliverer) putConversation(ctx context.Context, body []byte) ([]*refusal, error) {
 	p, leftOut, err := conversations.ParsePush(body)
 	if err != nil {
@@ -117,7 +118,7 @@ func (d *deliverer) putConversation(ctx context.Context, body []byte) ([]*refusa
 	}
 	kept, err := json.Marshal(rest)
 	if err != nil {
-		return nil, fmt.Errorf("webhooks: keep what was left out: %w", err)
+		return nil, fmt.Errorf("webhooks: keep the refused members: %w", err)
 	}
 	r := refuseBody(refused.Conversation, p.ID, masked(kept), int64(len(kept)), errs[0])
 	texts := make([]string, len(errs))
@@ -129,7 +130,7 @@ func (d *deliverer) putConversation(ctx context.Context, body []byte) ([]*refusa
 	return []*refusal{r}, nil
 }
 
-// masked is a JSON document without secrets, nil if they can't be found.
+// masked returns a JSON document with masked secrets, or nil if it can't be parsed.
 func masked(body []byte) []byte {
 	clean, err := wire.Redact(body)
 	if err != nil {
@@ -138,7 +139,7 @@ func masked(body []byte) []byte {
 	return clean
 }
 
-// keep records refusals.
+// keep stores refusals.
 func (d *deliverer) keep(ctx context.Context, refusals []*refusal) error {
 	if len(refusals) == 0 {
 		return nil
@@ -152,13 +153,13 @@ func (d *deliverer) keep(ctx context.Context, refusals []*refusal) error {
 	})
 }
 
-// again delivers what was refused before.
-func (d *deliverer) again(ctx context.Context, r *refused.Delivery) ([]*refusal, error) {
+// retry delivers a refused delivery again.
+func (d *deliverer) retry(ctx context.Context, r *refused.Delivery) ([]*refusal, error) {
 	switch {
 	case r.What == refused.Conversation:
 		return d.putConversation(ctx, r.Body)
 	case r.ConversationID == nil:
-		return nil, fmt.Errorf("webhooks: try %d again: it names no conversation", r.ID)
+		return nil, fmt.Errorf("webhooks: retry %d: its conversation is not known", r.ID)
 	case r.What == refused.Event:
 		return d.putEvents(ctx, *r.ConversationID, append(append([]byte{'['}, r.Body...), ']'))
 	default:

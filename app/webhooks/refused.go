@@ -25,7 +25,7 @@ func (h *handlers) registerRefused(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "search-refused", Method: http.MethodGet, Path: refusedRoot, Tags: []string{tag},
 		Summary:     "List what could not be stored, the newest first",
-		Description: "The newest 1,000 are kept, for 30 days; bodies of up to 4 MiB. Of a conversation's state secrets are masked.",
+		Description: "The newest 1,000 are kept for 30 days, with bodies of up to 4 MiB. Secrets in a conversation's state are masked.",
 		Errors:      []int{http.StatusUnprocessableEntity},
 	}, h.listRefused)
 	huma.Register(api, huma.Operation{
@@ -34,24 +34,24 @@ func (h *handlers) registerRefused(api huma.API) {
 	}, h.countRefused)
 	huma.Register(api, huma.Operation{
 		OperationID: "get-refused-body", Method: http.MethodGet, Path: refusedByID + "/body", Tags: []string{tag},
-		Summary: "Get what was delivered", Errors: append([]int{http.StatusConflict}, missing...),
+		Summary: "Get the refused body", Errors: append([]int{http.StatusConflict}, missing...),
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			octets: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		}}},
 	}, h.refusedBody)
 	huma.Register(api, huma.Operation{
 		OperationID: "retry-refused", Method: http.MethodPost, Path: refusedByID + "/retry", Tags: []string{tag},
-		Summary:     "Try to store it again",
-		Description: "It goes from the list once it is stored. 409 says why it still can't be.",
+		Summary:     "Try to store a refused delivery again",
+		Description: "It is removed from the list when it is stored. Otherwise the answer is 409 with the reason.",
 		Errors:      append([]int{http.StatusConflict}, missing...),
 	}, h.retryRefused)
 	huma.Register(api, huma.Operation{
 		OperationID: "drop-refused", Method: http.MethodDelete, Path: refusedByID, Tags: []string{tag},
-		Summary: "Drop it", Errors: missing,
+		Summary: "Drop a refused delivery", Errors: missing,
 	}, h.dropRefused)
 	huma.Register(api, huma.Operation{
 		OperationID: "drop-all-refused", Method: http.MethodDelete, Path: refusedRoot, Tags: []string{tag},
-		Summary: "Drop all",
+		Summary: "Drop all refused deliveries",
 	}, h.dropAllRefused)
 }
 
@@ -62,8 +62,8 @@ type refusedInfo struct {
 	Reason         string  `json:"reason" example:"body.0.id: Field required"`
 	Size           int64   `json:"size" example:"15" doc:"In bytes, as it was delivered"`
 	BodyKept       bool    `json:"body_kept"`
-	Times          int64   `json:"times" example:"1" doc:"How often it came"`
-	ReceivedAt     string  `json:"received_at" format:"date-time" example:"2026-01-31T12:00:00.000001Z" doc:"When it came first, in UTC"`
+	Times          int64   `json:"times" example:"1" doc:"How often it was delivered"`
+	ReceivedAt     string  `json:"received_at" format:"date-time" example:"2026-01-31T12:00:00.000001Z" doc:"Time of the first delivery, in UTC"`
 }
 
 type refusedPage struct {
@@ -133,7 +133,7 @@ func notKept() error {
 }
 
 func (h *handlers) retryRefused(ctx context.Context, in *refusedInput) (*wire.SuccessOutput, error) {
-	// Units of work of their own, none within another: SQLite has one writer.
+	// These units of work are not nested, because SQLite has one writer.
 	var d *refused.Delivery
 	room := httpmodule.NewRoom(ctx)
 	err := room.Read(ctx, func() error {
@@ -148,7 +148,7 @@ func (h *handlers) retryRefused(ctx context.Context, in *refusedInput) (*wire.Su
 	if d.Body == nil {
 		return nil, notKept()
 	}
-	refusals, err := h.again(ctx, d)
+	refusals, err := h.retry(ctx, d)
 	if err != nil {
 		return nil, err
 	}

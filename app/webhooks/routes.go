@@ -28,11 +28,11 @@ const (
 	pushEvents       = root + "/events/:conversation_id"
 )
 
-// Pushes are the routes that agent servers post to, as Echo writes them.
+// Pushes returns the routes that agent servers post to, in Echo's notation.
 func Pushes() []string { return []string{pushConversation, pushEvents} }
 
-// Limit is the largest body that is taken, in bytes. Senders put about 5 MiB into a batch,
-// but one event that is larger goes alone.
+// Limit is the size of the largest accepted body, in bytes. Agent servers send batches of about 5 MiB, but a single
+// event may be larger.
 const Limit = 64 << 20
 
 type handlers struct {
@@ -40,7 +40,7 @@ type handlers struct {
 	log *zap.Logger
 }
 
-// NewRoutes makes the routes that agent servers push to, and those of what was refused.
+// NewRoutes makes the routes that agent servers push to, and the routes of refused deliveries.
 func NewRoutes(
 	sessions *dbmodule.SessionFactory, conversations *conversations.Store, events *events.Store, refused *refused.Store,
 	log *zap.Logger,
@@ -54,27 +54,27 @@ func NewRoutes(
 	}
 }
 
-// registerPushes registers plain routes: what is larger than the limit is refused as
-// everything else is, with 200, and so must be read by the handler.
+// registerPushes registers plain routes without a body limit: the handler refuses a body above [Limit] with 200,
+// like any other refusal.
 func (h *handlers) registerPushes(e *echo.Echo, api huma.API) {
 	limits := httpmodule.Limits{BodyLimit: httpmodule.NoLimit}
 	limits.Route(api, e.POST(pushConversation, h.putConversation))
 	limits.Route(api, e.POST(pushEvents, h.putEvents))
-	const taken = " The answer is 200 also when something could not be stored: a sender would only repeat it, and in the end " +
-		"drop what comes after it. The answer names it, and it is kept below /refused. Bodies of up to 64 MiB are taken."
+	const refusals = " If a part can't be stored, the answer is 200 too: otherwise the sender would repeat it, and finally " +
+		"drop later deliveries. The answer names the refused part, and /refused keeps it. Bodies of up to 64 MiB are accepted."
 	answer := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[pushed](), true, "Pushed")
 	ok := func() map[string]*huma.Response {
 		return map[string]*huma.Response{"200": {
 			Description: "OK", Content: map[string]*huma.MediaType{"application/json": {Schema: answer, Example: pushed{Success: true}}},
 		}}
 	}
-	// 503 is what a sender repeats: the database does not answer, or there is no room for the body now.
+	// A sender repeats a push after 503: the database does not answer, or there is no memory for the body.
 	failures := []int{http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}
 	api.OpenAPI().AddOperation(&huma.Operation{
 		OperationID: "push-conversation", Method: http.MethodPost, Path: root + "/conversations", Tags: []string{tag},
 		Summary: "Take a conversation's state",
 		Description: "Creates or updates the conversation. Its created_at stays what it was first, and so do title and " +
-			"tags once a client has set them. Secrets are masked before anything is stored. A member that can't be read is left out." + taken,
+			"tags once a client has set them. Secrets are masked before anything is stored. A member that can't be read is left out." + refusals,
 		Responses: ok(), Errors: failures,
 	})
 	wire.Document(api, http.MethodPost, root+"/conversations", reflect.TypeFor[conversationBody](), conversationExample)
@@ -83,7 +83,7 @@ func (h *handlers) registerPushes(e *echo.Echo, api huma.API) {
 		Summary: "Take a batch of events",
 		Description: "Stores the events that the conversation does not have yet. One that came before, by its " +
 			"id, changes nothing. A conversation that is not known is made, so that no event is lost with the message " +
-			"that announced it. An element that is not an object with an id is refused; a body that is no array, or was cut off, is a 422. Any JSON is kept byte for byte." + taken,
+			"that announced it. An element that is not an object with an id is refused; a body that is no array, or was cut off, is a 422. Any JSON is kept byte for byte." + refusals,
 		Parameters: []*huma.Param{{
 			Name: "conversation_id", In: "path", Required: true, Description: "UUID, as 32 hex digits or dashed", Example: "0d3ee5a5-5f04-4e7a-9c3b-2f9e4f1d7a10",
 			Schema: &huma.Schema{Type: huma.TypeString},
@@ -93,13 +93,13 @@ func (h *handlers) registerPushes(e *echo.Echo, api huma.API) {
 	wire.Document(api, http.MethodPost, root+"/events/{conversation_id}", reflect.TypeFor[[]eventBody](), eventsExample)
 }
 
-// pushed is what a sender is told.
+// pushed is the answer to a push.
 type pushed struct {
 	Success bool       `json:"success"`
 	Refused []*refusal `json:"refused,omitempty" doc:"What could not be stored"`
 }
 
-// conversationBody documents what putConversation reads.
+// conversationBody documents the body of putConversation.
 type conversationBody struct {
 	ID              string            `json:"id" format:"uuid" doc:"Dashed or as 32 hex digits"`
 	Title           *string           `json:"title,omitempty"`
@@ -116,7 +116,7 @@ type conversationBody struct {
 type eventBody struct {
 	ID        string `json:"id"`
 	Kind      string `json:"kind,omitempty" example:"MessageEvent"`
-	Timestamp string `json:"timestamp,omitempty" doc:"ISO 8601; when it came, if left out"`
+	Timestamp string `json:"timestamp,omitempty" doc:"ISO 8601; the time of arrival if left out"`
 	Source    string `json:"source,omitempty" example:"user"`
 }
 
@@ -156,7 +156,7 @@ func (h *handlers) putEvents(c echo.Context) error {
 	return h.answer(c, refusals, err)
 }
 
-// answer keeps what was refused, and tells it.
+// answer stores and logs the refusals, and sends them to the client.
 func (h *handlers) answer(c echo.Context, refusals []*refusal, err error) error {
 	if err == nil {
 		err = h.keep(c.Request().Context(), refusals)
@@ -165,14 +165,14 @@ func (h *handlers) answer(c echo.Context, refusals []*refusal, err error) error 
 		return err
 	}
 	for _, r := range refusals {
-		h.log.Warn("refused what an agent server has sent", zap.String("what", r.kept.What),
+		h.log.Warn("refused a delivery of an agent server", zap.String("what", r.kept.What),
 			zap.String("conversation", r.kept.ConversationID), zap.Int64("size", r.kept.Size), zap.String("reason", r.Reason))
 	}
 	return c.JSON(http.StatusOK, pushed{Success: true, Refused: refusals})
 }
 
-// read reads a body of up to Limit bytes. Of a larger one it returns only the size. The
-// client names a length, which saves making room again and again; that it is made up costs no more than Limit.
+// read returns a body of up to Limit bytes. For a larger one it returns only the size. It allocates a buffer of
+// Content-Length, up to Limit, so that the buffer does not grow in steps.
 func read(r *http.Request) (body []byte, size int64, err error) {
 	var b bytes.Buffer
 	b.Grow(int(max(0, min(r.ContentLength, Limit))) + bytes.MinRead)
