@@ -44,7 +44,7 @@ func (o *oldStore) write(t *testing.T) {
 	}
 }
 
-// What builds before stored of pieces of messages and repetitions of the state is gone
+// The token deltas and copies of the whole state that earlier builds stored are gone
 // afterwards; counts, leaf, status and titles are right, and all else is as it was.
 func TestWhatOlderBuildsStoredIsCleaned(t *testing.T) {
 	t.Parallel()
@@ -126,7 +126,7 @@ coalesce(title_folded, '') AS folded, event_count AS events, (SELECT count(*) FR
 			"b ConversationStateUpdateEvent environment 1\nd MessageEvent user 1\n", tallies(t, db))
 		if assert.Len(t, told, 1) {
 			assert.Contains(t, told[0], "cleaned 2 conversations")
-			assert.Contains(t, told[0], "351 pieces of messages and 14 repetitions of the state")
+			assert.Contains(t, told[0], "351 token deltas and 14 copies of the whole state")
 			assert.Contains(t, told[0], "1 titles, 3 leaves, 2 statuses")
 		}
 	})

@@ -12,9 +12,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// A piece of the cleaning ends after about cleanTime, and deletes at most cleanRows events
-// of cleanBytes at a time, or one that is larger: on SQLite nobody else writes meanwhile. To
-// delete a large event takes time even if it is not read, because all its pages become free.
+// A piece of the cleaning ends after about cleanTime, because on SQLite nobody else can write meanwhile. One step
+// deletes at most cleanRows events of at most cleanBytes together, or one larger event: deleting a large event
+// takes time, because SQLite frees all its pages.
 const (
 	cleanTime  = 25 * time.Millisecond
 	cleanRows  = 100
@@ -22,16 +22,16 @@ const (
 	cleanPage  = 100 // conversations
 )
 
-// Kinds of events, as they are at this revision.
+// Kinds of events at the time of this revision.
 const (
 	deltaKind   = "StreamingDeltaEvent"
 	stateKind   = "ConversationStateUpdateEvent"
 	messageKind = "MessageEvent"
 )
 
-// cleaning is where a piece begins, and what was done so far.
+// cleaning is the position at which a piece begins, and the number of changes so far.
 type cleaning struct {
-	// After is the last conversation that is done.
+	// After is the last completed conversation.
 	After string `json:"after"`
 	// Within is the conversation that is in progress.
 	Within *cleaningOf `json:"within,omitempty"`
@@ -45,17 +45,17 @@ type cleaning struct {
 	Statuses      int64 `json:"statuses"`
 }
 
-// cleaningOf is a place among the events of a conversation.
+// cleaningOf is a position among the events of a conversation.
 type cleaningOf struct {
 	Conversation string `json:"conversation"`
-	Kind         string `json:"kind"` // of the events that are looked at
+	Kind         string `json:"kind"` // of the events that are being checked
 	Time         int64  `json:"time"`
 	Seq          int64  `json:"seq"`
-	// Status is the last that its events told, but for "deleting".
+	// Status is the last status in its events, except "deleting".
 	Status string `json:"status,omitempty"`
-	// LeafGone says that the event that its leaf names is deleted.
+	// LeafGone says that the event of leaf_event_id was deleted.
 	LeafGone bool `json:"leaf_gone,omitempty"`
-	// Removed says that something was deleted.
+	// Removed says that an event was deleted.
 	Removed bool `json:"removed,omitempty"`
 }
 
@@ -63,11 +63,10 @@ func begin(id string) *cleaningOf {
 	return &cleaningOf{Conversation: id, Kind: deltaKind, Time: math.MinInt64, Seq: math.MinInt64}
 }
 
-// cleanEvents deletes what builds before stored of events that are no part of a
-// conversation's history: pieces of messages, and repetitions of the whole state. It
-// corrects the counts, the leaf, a status that says that an agent server deletes its copy,
-// and gives a title to conversations without one. It locks the conversation's row before
-// it looks, as those do who store events. The last piece tells what was done.
+// cleanEvents deletes events that earlier builds stored although they are not part of a conversation's history:
+// token deltas, and state updates that contain the whole state. It corrects the counts, the leaf and the status
+// "deleting", and gives a title to conversations without one. It locks the conversation's row before it reads
+// events, as writers of events do. After the last piece it calls tell with a summary.
 func cleanEvents(tell func(string)) migrate.BackfillFunc {
 	return func(ctx context.Context, db bun.IDB, from string) (piece migrate.Piece, err error) {
 		var c cleaning
@@ -80,7 +79,7 @@ func cleanEvents(tell func(string)) migrate.BackfillFunc {
 			return piece, fmt.Errorf("migrations: clean events: %w", err)
 		}
 		if piece.Done && tell != nil && c.Conversations > 0 {
-			tell(c.told())
+			tell(c.summary())
 		}
 		next, err := json.Marshal(c)
 		piece.Next = string(next)
@@ -88,9 +87,9 @@ func cleanEvents(tell func(string)) migrate.BackfillFunc {
 	}
 }
 
-func (c *cleaning) told() string {
-	return fmt.Sprintf("cleaned %d conversations of what older builds stored: %d pieces of messages and %d repetitions of the state are deleted, "+
-		"%d bytes in all; set: %d titles, %d leaves, %d statuses", c.Conversations, c.Deltas, c.States, c.Bytes, c.Titles, c.Leaves, c.Statuses)
+func (c *cleaning) summary() string {
+	return fmt.Sprintf("cleaned %d conversations that older builds stored: deleted %d token deltas and %d copies of the whole state, "+
+		"%d bytes in all; set %d titles, %d leaves, %d statuses", c.Conversations, c.Deltas, c.States, c.Bytes, c.Titles, c.Leaves, c.Statuses)
 }
 
 func (c *cleaning) piece(ctx context.Context, db bun.IDB) (rows int64, done bool, err error) {
@@ -128,14 +127,14 @@ func (c *cleaning) piece(ctx context.Context, db bun.IDB) (rows int64, done bool
 
 func (c *cleaning) leave() { c.After, c.Within = c.Within.Conversation, nil }
 
-// cleanRow is an event that is looked at.
+// cleanRow is an event that is being checked.
 type cleanRow struct {
 	Seq, Ts, Size    int64
 	ID, Kind, Source string
 	Payload          string
 }
 
-// step looks at the next events of one kind of the conversation, or ends with it.
+// step cleans the next events of one kind, or completes the conversation if there are no more.
 func (c *cleaning) step(ctx context.Context, db bun.IDB) (int64, error) {
 	w := c.Within
 	rows, err := w.next(ctx, db)
@@ -149,7 +148,7 @@ func (c *cleaning) step(ctx context.Context, db bun.IDB) (int64, error) {
 		case r.Kind == deltaKind:
 			c.Deltas++
 			gone = append(gone, r)
-		case w.reads(r):
+		case w.readState(r):
 			c.States++
 			gone = append(gone, r)
 		}
@@ -167,9 +166,9 @@ func (c *cleaning) step(ctx context.Context, db bun.IDB) (int64, error) {
 	return 0, c.finish(ctx, db)
 }
 
-// next reads the next events, of as many bytes as are read at a time.
+// next returns the next events, at most cleanBytes of them.
 func (w *cleaningOf) next(ctx context.Context, db bun.IDB) (rows []*cleanRow, err error) {
-	// "ts >=" lets every engine begin within its index.
+	// "ts >=" is redundant, but lets every engine use a range of its index.
 	err = db.NewRaw(`SELECT seq, ts, id, kind, source, octet_length(payload) AS size FROM events
 WHERE conversation_id = ?0 AND kind = ?1 AND ts >= ?2 AND (ts > ?2 OR seq > ?3) ORDER BY ts, seq LIMIT ?4`,
 		w.Conversation, w.Kind, w.Time, w.Seq, cleanRows).Scan(ctx, &rows)
@@ -199,9 +198,8 @@ WHERE conversation_id = ?0 AND kind = ?1 AND ts >= ?2 AND (ts > ?2 OR seq > ?3) 
 	return rows, nil
 }
 
-// reads takes the status that a state event tells, and reports whether the event repeats
-// the whole state.
-func (w *cleaningOf) reads(r *cleanRow) (whole bool) {
+// readState remembers the status in a state event, and reports whether the event contains the whole state.
+func (w *cleaningOf) readState(r *cleanRow) (whole bool) {
 	var event struct {
 		Key   any             `json:"key"`
 		Value json.RawMessage `json:"value"`
@@ -262,7 +260,7 @@ func (w *cleaningOf) remove(ctx context.Context, db bun.IDB, gone []*cleanRow) e
 	return err
 }
 
-// finish corrects what the conversation says of itself.
+// finish corrects title, status and leaf of the conversation, and goes on to the next one.
 func (c *cleaning) finish(ctx context.Context, db bun.IDB) error {
 	w := c.Within
 	var rows []struct {
@@ -298,18 +296,18 @@ func (c *cleaning) finish(ctx context.Context, db bun.IDB) error {
 	return nil
 }
 
-// setLeaf sets the leaf if the event that it names is gone, or tells a state.
+// setLeaf corrects leaf_event_id if its event was deleted or is a state event.
 func (c *cleaning) setLeaf(ctx context.Context, db bun.IDB, leaf *string) error {
 	w := c.Within
-	wrong := w.LeafGone
-	if !wrong && leaf != nil {
+	invalid := w.LeafGone
+	if !invalid && leaf != nil {
 		var kinds []string
 		if err := db.NewRaw("SELECT kind FROM events WHERE conversation_id = ? AND id = ?", w.Conversation, *leaf).Scan(ctx, &kinds); err != nil {
 			return err
 		}
-		wrong = len(kinds) == 1 && kinds[0] == stateKind
+		invalid = len(kinds) == 1 && kinds[0] == stateKind
 	}
-	if !wrong {
+	if !invalid {
 		return nil
 	}
 	var last []string
@@ -326,7 +324,7 @@ func (c *cleaning) setLeaf(ctx context.Context, db bun.IDB, leaf *string) error 
 	return err
 }
 
-// setTitle makes a title of the first message of a user's.
+// setTitle makes a title from the user's first message.
 func (c *cleaning) setTitle(ctx context.Context, db bun.IDB) error {
 	w := c.Within
 	var first []string

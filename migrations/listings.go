@@ -13,7 +13,7 @@ import (
 
 const listingsPage = 200 // conversations
 
-// listingTag is a row of conversation_tags, as it is at this revision.
+// listingTag is a row of conversation_tags at the time of this revision.
 type listingTag struct {
 	bun.BaseModel `bun:"table:conversation_tags,alias:tag"`
 
@@ -22,8 +22,8 @@ type listingTag struct {
 	Value          string `bun:"value"`
 }
 
-// fillListings writes what conversations that are there are sorted by as to their titles,
-// and the rows of their tags. from is the last conversation that is done.
+// fillListings writes the column title_sort of existing conversations, and the rows of their tags. from is the last
+// completed conversation.
 func fillListings(ctx context.Context, db bun.IDB, from string) (piece migrate.Piece, err error) {
 	var ids []string
 	if err := db.NewRaw("SELECT id FROM conversations WHERE id > ? ORDER BY id LIMIT ?", from, listingsPage).Scan(ctx, &ids); err != nil {
@@ -66,7 +66,7 @@ func fillListing(ctx context.Context, db bun.IDB, id string) error {
 	}
 	var tags map[string]string
 	if json.Unmarshal([]byte(rows[0].Tags), &tags) != nil {
-		return nil // none that were written here
+		return nil // the store never wrote such tags
 	}
 	var all []*listingTag
 	for name, value := range tags {

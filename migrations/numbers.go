@@ -13,22 +13,20 @@ import (
 )
 
 const (
-	// numberPage is how many events one statement numbers. Where others write all the time, a
-	// piece waits longer for its turn than it works: few large ones are done sooner.
+	// numberPage is how many events one statement numbers. While others write all the time, a piece
+	// waits for the lock longer than it works, so a few large pieces are faster.
 	numberPage = 1000
-	// numberTime is how long a piece goes on, which ends with a statement: it holds SQLite's
-	// writer for less than 100 ms.
+	// numberTime is when a piece ends after its current statement: so it holds SQLite's writer for
+	// less than 100 ms.
 	numberTime = 60 * time.Millisecond
 )
 
-// numberEvents gives the events that are there their numbers: it walks through them in the
-// order of their arrival, and gives each the next number of its conversation. It locks the
-// conversations' rows before, as those do who store events.
+// numberEvents numbers the existing events. It reads them in the order of their arrival, and gives each the next
+// number of its conversation. It locks the conversations' rows first, as writers of events do.
 //
-// It ends with the event that was the last one when it began, however many come meanwhile:
-// those that builds before this one store without a number get it when the next event of
-// their conversation is stored. from is the seq of the last event that is done, and that of
-// the one to end with.
+// It ends with the event that was the last one when it began. Events that earlier builds store meanwhile without
+// a number get it when this build stores the conversation's next event. from has the seq of the last numbered
+// event, and the seq of the event to end with.
 func numberEvents(ctx context.Context, db bun.IDB, from string) (piece migrate.Piece, err error) {
 	after, until := int64(-1<<62), int64(0)
 	if from == "" {
@@ -50,14 +48,14 @@ func numberEvents(ctx context.Context, db bun.IDB, from string) (piece migrate.P
 	return piece, nil
 }
 
-// numberRow is an event that is looked at.
+// numberRow is an event to number.
 type numberRow struct {
 	Seq            int64
 	ConversationID string
 	Number         *int64
 }
 
-// numberPart numbers the next events, and says how many it has looked at and which was the last.
+// numberPart numbers the next events. It returns how many it has read, and the seq of the last.
 func numberPart(ctx context.Context, db bun.IDB, after, until int64) (n int, last int64, err error) {
 	var rows []*numberRow
 	err = db.NewRaw("SELECT seq, conversation_id, number FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", after, until, numberPage).Scan(ctx, &rows)
@@ -79,8 +77,8 @@ func numberPart(ctx context.Context, db bun.IDB, after, until int64) (n int, las
 	if err != nil {
 		return 0, 0, err
 	}
-	// Again, now that nobody else can number them. A transaction of MySQL's would see the rows as
-	// it did before, were they not locked.
+	// Read them again, now that nobody else can number them. On MySQL only a locking read sees
+	// changes that others have committed since the transaction's first read.
 	lock := ""
 	if db.Dialect().Name() != dialect.SQLite {
 		lock = " FOR UPDATE"
@@ -95,7 +93,7 @@ func numberPart(ctx context.Context, db bun.IDB, after, until int64) (n int, las
 // lockNumbered locks conversations and returns their next numbers.
 func lockNumbered(ctx context.Context, db bun.IDB, ids []string) (map[string]int64, error) {
 	q := db.NewSelect().Table("conversations").Column("id", "numbered").Where("id IN (?)", bun.List(ids)).Order("id")
-	if db.Dialect().Name() != dialect.SQLite { // whose transaction is alone
+	if db.Dialect().Name() != dialect.SQLite { // its transaction has the write lock already
 		q = q.For("UPDATE")
 	}
 	var rows []struct {
@@ -112,7 +110,7 @@ func lockNumbered(ctx context.Context, db bun.IDB, ids []string) (map[string]int
 	return numbered, nil
 }
 
-// writeNumbers numbers the events without a number that are of locked conversations.
+// writeNumbers numbers the unnumbered events of locked conversations.
 func writeNumbers(ctx context.Context, db bun.IDB, rows []*numberRow, numbered map[string]int64) error {
 	var seqs []int64
 	var cases []byte

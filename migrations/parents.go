@@ -11,8 +11,7 @@ import (
 
 const parentsPage = 200 // conversations
 
-// markParents says of conversations that are there whether they have a parent. from is the
-// last one that is done.
+// markParents sets has_parent of existing conversations. from is the last completed conversation.
 func markParents(ctx context.Context, db bun.IDB, from string) (piece migrate.Piece, err error) {
 	var ids []string
 	err = db.NewRaw("SELECT id FROM conversations WHERE id > ? AND parent_conversation_id IS NOT NULL ORDER BY id LIMIT ?", from, parentsPage).Scan(ctx, &ids)

@@ -17,17 +17,18 @@ import (
 
 const (
 	skillsPage = 100 // conversations
-	// skillsLeast is how large an agent is that has more than a few words of skills.
+	// skillsLeast is the size up to which an agent is left unchanged, because it has at most a few
+	// words of skills.
 	skillsLeast = 2 << 10
 )
 
-// skillsPosition is where a piece begins.
+// skillsPosition is the position at which a piece begins.
 type skillsPosition struct {
 	After string `json:"after"`
 }
 
-// takeSkills moves the skills of stored agents into a column of their own. What it has not
-// reached is read as well, only slower.
+// takeSkills moves the skills of stored agents to the column agent_skills. The server can also read agents that it
+// has not reached, but more slowly.
 func takeSkills(ctx context.Context, db bun.IDB, from string) (piece migrate.Piece, err error) {
 	var at skillsPosition
 	if from != "" {
@@ -88,7 +89,7 @@ func takeSkillsOf(ctx context.Context, db bun.IDB, packer *packing.Packer, id st
 	return err
 }
 
-// skillsIn is where the skills stand in an agent.
+// skillsIn returns where the skills begin and end in an agent.
 func skillsIn(agent []byte) (start, end int, ok bool) {
 	from, to, ok := wire.Span(agent, "agent_context")
 	if !ok {
@@ -98,7 +99,7 @@ func skillsIn(agent []byte) (start, end int, ok bool) {
 	return from + start, from + end, ok && agent[from+start] == '['
 }
 
-// unpackAll puts what is packed back where builds before look for it.
+// unpackAll unpacks events and skills, and moves them back to the columns that earlier builds read.
 func unpackAll(ctx context.Context, db bun.IDB) error {
 	packer := &packing.Packer{}
 	for seq := int64(-1); ; {

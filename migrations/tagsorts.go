@@ -12,8 +12,7 @@ import (
 
 const tagSortsPage = 200 // conversations
 
-// sortTags tells the tags that are there what their conversations are sorted by. from is the
-// last conversation that is done.
+// sortTags copies the conversations' sort keys to existing tags. from is the last completed conversation.
 func sortTags(ctx context.Context, db bun.IDB, from string) (piece migrate.Piece, err error) {
 	var ids []string
 	err = db.NewRaw("SELECT DISTINCT conversation_id FROM conversation_tags WHERE conversation_id > ? ORDER BY conversation_id LIMIT ?",

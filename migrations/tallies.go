@@ -12,24 +12,23 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// tallyPiece is how many events a piece of the backfill counts, more or less,
-// and tallyPage how many conversations it looks at.
+// tallyPiece is about how many events a piece of the backfill counts, and tallyPage how many conversations it
+// reads.
 const (
 	tallyPiece = 5000
 	tallyPage  = 500
 )
 
-// tallyPosition is where a piece begins.
+// tallyPosition is the position at which a piece begins.
 type tallyPosition struct {
-	// After is the last conversation that is done.
+	// After is the last completed conversation.
 	After string `json:"after"`
-	// Within is a conversation with so many events that they take several
-	// pieces.
+	// Within is a conversation whose events take several pieces.
 	Within *tallyWithin `json:"within,omitempty"`
 }
 
-// tallyWithin is a place among the events of a conversation: those up to the
-// one at Time and Seq are counted, of all with a seq of at most To.
+// tallyWithin is a position among the events of a conversation. The events up to Time and Seq are counted. Only
+// events with a seq of at most To are counted in pieces.
 type tallyWithin struct {
 	Conversation string `json:"conversation"`
 	To           int64  `json:"to"`
@@ -37,7 +36,7 @@ type tallyWithin struct {
 	Seq          int64  `json:"seq"`
 }
 
-// tallyRow is a row of event_counts, as it is at this revision.
+// tallyRow is a row of event_counts at the time of this revision.
 type tallyRow struct {
 	bun.BaseModel `bun:"table:event_counts,alias:tally"`
 
@@ -47,12 +46,10 @@ type tallyRow struct {
 	N              int64  `bun:"n"`
 }
 
-// tallyEvents writes the tallies of conversations whose tallies do not add up
-// to their event_count, a few conversations in a piece. Both builds lock the
-// conversation's row before they store an event, and so does this before it
-// counts: what it writes is right whoever else is at work. Builds without
-// tallies may make them wrong again afterwards: these are told by event_count,
-// as ever.
+// tallyEvents writes the tallies of conversations whose tallies do not add up to their event_count, a few
+// conversations in a piece. It locks the conversation's row before it counts, and both builds lock it before
+// they store an event, so the tallies are exact. The earlier build may store events afterwards without updating
+// them: the server notices that, because the sum differs from event_count.
 func tallyEvents(ctx context.Context, db bun.IDB, from string) (piece migrate.Piece, err error) {
 	var at tallyPosition
 	if from != "" {
@@ -88,7 +85,7 @@ FROM conversations AS c WHERE c.id > ? ORDER BY c.id LIMIT ?`, at.After, tallyPa
 	for _, c := range page {
 		if c.Events != c.Tallied {
 			if rows > 0 && rows+c.Events > tallyPiece {
-				return rows, false, nil // the next piece's
+				return rows, false, nil // leave it to the next piece
 			}
 			there, err := lockConversation(ctx, db, c.ID)
 			if err != nil {
@@ -109,10 +106,10 @@ FROM conversations AS c WHERE c.id > ? ORDER BY c.id LIMIT ?`, at.After, tallyPa
 	return rows, len(page) < tallyPage, nil
 }
 
-// lockConversation reports whether the conversation is still there.
+// lockConversation locks a conversation's row, and reports whether the conversation still exists.
 func lockConversation(ctx context.Context, db bun.IDB, id string) (there bool, err error) {
 	q := db.NewSelect().Table("conversations").Column("id").Where("id = ?", id)
-	if db.Dialect().Name() != dialect.SQLite { // whose transaction is alone
+	if db.Dialect().Name() != dialect.SQLite { // its transaction has the write lock already
 		q = q.For("UPDATE")
 	}
 	var ids []string
@@ -120,7 +117,7 @@ func lockConversation(ctx context.Context, db bun.IDB, id string) (there bool, e
 	return len(ids) > 0, err
 }
 
-// tallyWhole writes the tallies of a locked conversation anew.
+// tallyWhole replaces the tallies of a locked conversation.
 func tallyWhole(ctx context.Context, db bun.IDB, id string) error {
 	if _, err := db.NewRaw("DELETE FROM event_counts WHERE conversation_id = ?", id).Exec(ctx); err != nil {
 		return err
@@ -130,9 +127,8 @@ SELECT conversation_id, kind, source, count(*) FROM events WHERE conversation_id
 	return err
 }
 
-// enter begins with the events of a large, locked conversation. Those that are
-// stored from now on have a larger seq, since the lock is taken before one is
-// given.
+// enter begins with the events of a large, locked conversation. Events that are stored later have a larger seq,
+// because their writers lock the conversation first.
 func (at *tallyPosition) enter(ctx context.Context, db bun.IDB, id string) error {
 	if _, err := db.NewRaw("DELETE FROM event_counts WHERE conversation_id = ?", id).Exec(ctx); err != nil {
 		return err
@@ -141,8 +137,8 @@ func (at *tallyPosition) enter(ctx context.Context, db bun.IDB, id string) error
 	return db.NewRaw("SELECT coalesce(max(seq), 0) FROM events WHERE conversation_id = ?", id).Scan(ctx, &at.Within.To)
 }
 
-// tallyPart adds the next events of a large conversation to its tallies; the
-// last part has those that were stored meanwhile.
+// tallyPart adds the next events of a large conversation to its tallies. The last part also adds the events that
+// were stored meanwhile.
 func (at *tallyPosition) tallyPart(ctx context.Context, db bun.IDB) (rows int64, err error) {
 	w := at.Within
 	leave := func() { at.After, at.Within = w.Conversation, nil }
@@ -155,7 +151,7 @@ func (at *tallyPosition) tallyPart(ctx context.Context, db bun.IDB) (rows int64,
 		Kind, Source string
 		Ts, Seq      int64
 	}
-	// "ts >=" lets every engine begin within its index.
+	// "ts >=" is redundant, but lets every engine use a range of its index.
 	if err := db.NewRaw(`SELECT kind, source, ts, seq FROM events
 WHERE conversation_id = ?0 AND ts >= ?1 AND (ts > ?1 OR seq > ?2) AND seq <= ?3 ORDER BY ts, seq LIMIT ?4`,
 		w.Conversation, w.Time, w.Seq, w.To, tallyPiece).Scan(ctx, &events); err != nil {

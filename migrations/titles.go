@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// firstWords are about 50 characters of a message's text, as titles are made at this
-// revision; "" for a message without text.
+// firstWords returns at most 50 characters of a message's text, as titles were made at the time of this revision. It
+// returns "" for a message without text.
 func firstWords(payload string) string {
 	const length = 50
 	var event struct {
@@ -37,7 +37,7 @@ func firstWords(payload string) string {
 	return title
 }
 
-// contentText is the text of a message's content: a text, or a list of parts.
+// contentText returns the text of a message's content, which is a text or a list of parts.
 func contentText(content json.RawMessage) string {
 	var text string
 	if json.Unmarshal(content, &text) == nil {
@@ -65,5 +65,5 @@ func contentText(content json.RawMessage) string {
 	return strings.Join(texts, " ")
 }
 
-// folded is a title as title__contains compares it.
+// folded returns a title in the form that title__contains compares.
 func folded(title string) string { return strings.ToLower(title) }
