@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,7 +74,7 @@ func (p Program) explain(err error) string {
 	if config != nil {
 		return p.Name + ": " + oneLine(config.Problems[0].Text) + "\n"
 	}
-	return p.Name + ": " + oneLine(packageNames.Replace(cause(err))) + "\n"
+	return p.Name + ": " + oneLine(packageNames.Replace(leadingPackage.ReplaceAllString(cause(err), ""))) + "\n"
 }
 
 // cause returns an error's text without the texts of fx and dig about their graph. If the graph itself is
@@ -91,8 +92,11 @@ func cause(err error) string {
 	return text
 }
 
-// packageNames removes the package names from an error: only programmers need them.
-var packageNames = strings.NewReplacer("app: ", "", "program: ", "", "settings: ", "", "dbmodule: ", "", "httpmodule: ", "", "dbcmd: ", "", "backup: ", "", "migrate: ", "", "autogen: ", "")
+// leadingPackage and packageNames match the package names in an error, which only programmers need: the name at
+// its beginning, and the libraries' names within it.
+var leadingPackage = regexp.MustCompile(`^[a-z0-9]+: `)
+
+var packageNames = strings.NewReplacer("program: ", "", "settings: ", "", "dbmodule: ", "", "httpmodule: ", "", "dbcmd: ", "", "backup: ", "", "migrate: ", "", "autogen: ", "")
 
 // oneLine joins the lines of joined errors.
 func oneLine(text string) string {

@@ -2,6 +2,7 @@ package program
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -47,7 +48,7 @@ func (p Program) newConfigCommand(s streams) *cobra.Command {
 
 // settingsTable returns a table of the settings, and below it the problems.
 func (p Program) settingsTable(read *settings.Settings) string {
-	var b, wrong strings.Builder
+	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(columns ...string) { _, _ = io.WriteString(w, strings.Join(columns, "\t")+"\n") }
 	row("SETTING", "VALUE", "DEFAULT", "MEANING")
@@ -55,13 +56,16 @@ func (p Program) settingsTable(read *settings.Settings) string {
 		value := s.Value
 		if s.Problem != "" {
 			value = "(invalid)"
-			fmt.Fprintf(&wrong, "  %s\n", oneLine(s.Problem))
 		}
 		row(s.Name, orDash(value), orDash(s.Default), s.Meaning)
 	}
 	_ = w.Flush() // to memory
-	if wrong.Len() > 0 {
-		b.WriteString("\nInvalid:\n" + wrong.String())
+	var invalid *settings.Error
+	if errors.As(read.Err(), &invalid) {
+		b.WriteString("\nInvalid:\n")
+		for _, problem := range invalid.Problems {
+			fmt.Fprintf(&b, "  %s\n", oneLine(problem.Text))
+		}
 	}
 	if names := read.Misspelt(p.hint()); len(names) > 0 {
 		b.WriteString("\nIgnored:\n")

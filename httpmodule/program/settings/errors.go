@@ -4,7 +4,7 @@ import "strings"
 
 // Problem says what is wrong with one setting. It holds no secret.
 type Problem struct {
-	// Name is the environment variable.
+	// Name is the environment variable, "" for a problem that is not about a single one.
 	Name string
 	// Text says what is wrong, and which values the setting takes.
 	Text string

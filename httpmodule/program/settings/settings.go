@@ -18,13 +18,17 @@ import (
 )
 
 // Settings are the settings of a program, with their values and problems.
-type Settings struct{ all []*setting }
+type Settings struct {
+	all []*setting
+	// general are the errors of Validate methods that name no setting.
+	general []string
+}
 
 // Read reads the environment into structs. Each argument is a pointer to a struct that holds the
 // defaults; a variable that is not set, or can't be read, leaves the default. Then Read calls the
 // structs' methods Validate() error. The text of each error that Validate joins must begin with the
 // package's name, a colon and the variable's name, for example "shop: CURRENCY: takes EUR or USD": so
-// Read knows which setting is invalid.
+// Read knows which setting is invalid. An error of another form is a problem without a setting.
 //
 // Read panics if an argument is not a pointer to a struct: that is a mistake in the program.
 func Read(structs ...any) *Settings {
@@ -35,7 +39,7 @@ func Read(structs ...any) *Settings {
 		s.all = append(s.all, found[i]...)
 	}
 	for i, into := range structs {
-		validate("", into, found[i])
+		s.validate("", into, found[i])
 	}
 	return s
 }
@@ -44,7 +48,7 @@ func Read(structs ...any) *Settings {
 // "ARCHIVE_". The struct holds the defaults.
 func (s *Settings) ReadNamed(prefix string, into any) {
 	found := read(prefix, into)
-	validate(prefix, into, found)
+	s.validate(prefix, into, found)
 	s.all = append(s.all, found...)
 }
 
@@ -55,6 +59,9 @@ func (s *Settings) Err() error {
 		if setting.problem != "" {
 			problems = append(problems, Problem{Name: setting.name, Text: setting.problem})
 		}
+	}
+	for _, text := range s.general {
+		problems = append(problems, Problem{Text: text})
 	}
 	if len(problems) == 0 {
 		return nil
@@ -124,7 +131,7 @@ func read(prefix string, into any) []*setting {
 }
 
 // validate reports the errors of a struct's Validate.
-func validate(prefix string, into any, all []*setting) {
+func (s *Settings) validate(prefix string, into any, all []*setting) {
 	v, ok := into.(interface{ Validate() error })
 	if !ok {
 		return
@@ -133,6 +140,8 @@ func validate(prefix string, into any, all []*setting) {
 		name := prefix + settingOf(err)
 		if i := slices.IndexFunc(all, func(s *setting) bool { return s.name == name }); i >= 0 {
 			all[i].invalid(prefix, err)
+		} else {
+			s.general = append(s.general, masked(err.Error(), all...))
 		}
 	}
 }
@@ -226,13 +235,19 @@ func (s *setting) unreadable() string {
 // and masks texts that could be secrets.
 func (s *setting) invalid(prefix string, err error) {
 	_, text, _ := strings.Cut(err.Error(), ": ")
-	text = prefix + text
-	for _, part := range s.parts() {
-		if !harmless(part) {
-			text = strings.ReplaceAll(text, part, mask)
+	s.report(masked(prefix+text, s))
+}
+
+// masked masks the settings' values in a text, if they could be secrets.
+func masked(text string, all ...*setting) string {
+	for _, s := range all {
+		for _, part := range s.parts() {
+			if !harmless(part) {
+				text = strings.ReplaceAll(text, part, mask)
+			}
 		}
 	}
-	s.report(text)
+	return text
 }
 
 // parts returns the texts of a setting's value: they could be secrets.
@@ -308,7 +323,7 @@ func leaves(err error) []error {
 	return all
 }
 
-var settingName = regexp.MustCompile(`^[a-z]+: ([A-Z_]+)\b`)
+var settingName = regexp.MustCompile(`^[a-z0-9]+: ([A-Z][A-Z0-9_]*)\b`)
 
 // settingOf returns the variable that an error of Validate is about.
 func settingOf(err error) string {

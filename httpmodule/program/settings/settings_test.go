@@ -110,6 +110,25 @@ func TestProblemsComeAllAtOnceAndWithoutValues(t *testing.T) {
 	assert.Equal(t, "settings: read the environment: "+strings.Join(texts, "; "), wrong.Error())
 }
 
+type bookcase struct {
+	A4   string `envconfig:"CASE_A4" default:"none" desc:"what is on the shelf of size A4"`
+	Code string `envconfig:"CASE_CODE" desc:"what opens it"`
+}
+
+func (c *bookcase) Validate() error {
+	return errors.Join(errors.New("case2: CASE_A4: takes sheets"), fmt.Errorf("the code %s opens nothing", c.Code))
+}
+
+func TestNoErrorOfValidateIsLost(t *testing.T) {
+	t.Setenv("CASE_CODE", "my s3cret!")
+	var wrong *settings.Error
+	require.ErrorAs(t, settings.Read(&bookcase{A4: "none"}).Err(), &wrong)
+	assert.Equal(t, []settings.Problem{
+		{Name: "CASE_A4", Text: "CASE_A4: takes sheets"},
+		{Text: "the code *** opens nothing"},
+	}, wrong.Problems)
+}
+
 func TestMisspelt(t *testing.T) {
 	t.Setenv("SHELF_COLUOR", "blue")
 	t.Setenv("DATABASE_UNKNOWN", "1")
