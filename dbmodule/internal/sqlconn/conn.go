@@ -173,10 +173,14 @@ func (c *Conn) orCommitUnknown(call *Call, err error) error {
 	return c.connector.failure(dberr.ErrCommitUnknown, err)
 }
 
-// orDone is orCommitUnknown for a statement that was sent. ended is set if its context ended
-// meanwhile: SQLite's driver then returns that, even if the statement was done before.
+// commits reports whether the call's statement commits by itself, and may still be sent.
+func (c *Call) commits() bool { return c != nil && c.Autocommit && c.Caller.Err() == nil }
+
+// orDone is orCommitUnknown for a statement that was sent. ended is set if the statement commits by
+// itself and its context ended meanwhile: SQLite's driver then returns that, even if the statement
+// was done before.
 func (c *Conn) orDone(call *Call, ended bool, query string, err error) error {
-	if err == nil || call == nil || !call.Autocommit || !ended || c.connector.Judge(err).Answered || sqltext.PlainSelect(c.connector.Dialect, query) {
+	if err == nil || !ended || c.connector.Judge(err).Answered || sqltext.PlainSelect(c.connector.Dialect, query) {
 		return c.orCommitUnknown(call, err)
 	}
 	return c.connector.failure(dberr.ErrCommitUnknown, err)
@@ -193,9 +197,9 @@ func (c *Conn) exec(ctx context.Context, call *Call, st engine.Stmt, query strin
 	}
 	l := c.newLimit(ctx)
 	defer l.End()
-	m, began := c.measure(l, query), ctx.Err() == nil
+	m, commits := c.measure(l, query), call.commits()
 	result, err := c.execAdmitted(l, call, st, query, args)
-	ended := began && l.Context().Err() != nil
+	ended := commits && l.Context().Err() != nil
 	return result, c.orDone(call, ended, query, m.ran(result, c.record(l, query, err)))
 }
 
@@ -236,9 +240,9 @@ func (c *Conn) query(ctx context.Context, call *Call, st engine.Stmt, query stri
 	result := &rows{conn: c, call: call}
 	c.startLimit(ctx, &result.limit)
 	result.measured = c.measure(&result.limit, query)
-	began := ctx.Err() == nil
+	commits := call.commits()
 	inner, statement, err := c.queryAdmitted(&result.limit, call, st, query, args)
-	ended := began && result.limit.Context().Err() != nil
+	ended := commits && result.limit.Context().Err() != nil
 	opened, err := result.opened(inner, err, statement)
 	return opened, c.orDone(call, ended, query, err)
 }
