@@ -19,6 +19,8 @@ import (
 // read any more. It is nil for a database in memory.
 type file struct {
 	path string
+	// logPaths are the paths of the write-ahead log and of its index.
+	logPaths [2]string
 	// every is how old the last look at the file may be for a connection that only reads.
 	every time.Duration
 	// notice tells an operator; nil for nobody.
@@ -45,7 +47,7 @@ func newFile(target engine.Target) *file {
 	options := target.URL.SQLite()
 	return &file{
 		path: options.Path, every: target.CheckInterval, notice: target.Notice, closeIdle: target.CloseIdle, stores: !options.ReadOnly,
-		log: new(log),
+		log: new(log), logPaths: [2]string{options.Path + logNames[0], options.Path + logNames[1]},
 	}
 }
 
@@ -112,8 +114,26 @@ func (f *file) check(opened fs.FileInfo, writes bool) error {
 	return f.log.gone()
 }
 
+// isInPlace reports whether the file, its log and the log's index are open and still at their
+// paths. That is what nearly every look finds.
+func (f *file) isInPlace() bool {
+	if f.known == nil || f.seen != f.known || f.missing || f.log.open == 0 || f.log.lost != nil || !isAt(f.path, f.known) {
+		return false
+	}
+	for i, info := range f.log.files {
+		if info == nil || !isAt(f.logPaths[i], info) {
+			return false
+		}
+	}
+	return true
+}
+
 // look looks for the file at the path. It ignores errors other than that there is no file.
 func (f *file) look() {
+	if f.isInPlace() {
+		f.looked = time.Now()
+		return
+	}
 	info, err := os.Stat(f.path)
 	switch {
 	case err == nil:
@@ -121,6 +141,7 @@ func (f *file) look() {
 		if f.known == nil || !os.SameFile(info, f.known) {
 			break
 		}
+		f.seen = f.known // isInPlace compares them
 		f.lookAtLog()
 		if f.missing {
 			f.missing = false

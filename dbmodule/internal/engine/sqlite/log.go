@@ -60,15 +60,15 @@ func (f *file) logOpened(c *conn) {
 	if c.log != f.log {
 		return // the file was replaced meanwhile
 	}
-	for i, name := range logNames {
-		info, err := os.Stat(f.path + name)
+	for i, path := range f.logPaths {
+		info, err := os.Stat(path)
 		switch {
 		case f.log.files[i] != nil:
 		case err == nil:
 			f.log.files[i] = info
 		case errors.Is(err, fs.ErrNotExist):
 			// Other code in this process has a connection for which SQLite keeps the log open.
-			f.loseLog(f.path + name)
+			f.loseLog(path)
 		}
 	}
 }
@@ -79,11 +79,11 @@ func (f *file) lookAtLog() {
 	if f.log.open == 0 {
 		return
 	}
-	for i, name := range logNames {
-		info, err := os.Stat(f.path + name)
+	for i, path := range f.logPaths {
+		info, err := os.Stat(path)
 		gone := errors.Is(err, fs.ErrNotExist) || err == nil && !f.log.isSame(i, info)
 		if gone && f.log.files[i] != nil {
-			f.loseLog(f.path + name)
+			f.loseLog(path)
 		}
 	}
 }
@@ -202,15 +202,15 @@ func (c *conn) checkpoint() (err error) {
 // putLogAside renames the log, and removes the index, that which chooses: SQLite would take
 // them for those of the file. The renamed log keeps its content.
 func (f *file) putLogAside(which func(i int, info fs.FileInfo) bool, why string) error {
-	for i, name := range logNames {
-		info, err := os.Stat(f.path + name)
+	for i, path := range f.logPaths {
+		info, err := os.Stat(path)
 		if err != nil || !which(i, info) {
 			continue
 		}
 		if i == 0 && info.Size() > 0 {
-			err = os.Rename(f.path+name, fmt.Sprintf("%s%s.%s-%s", f.path, name, why, time.Now().UTC().Format("20060102T150405.000")))
+			err = os.Rename(path, fmt.Sprintf("%s.%s-%s", path, why, time.Now().UTC().Format("20060102T150405.000")))
 		} else {
-			err = os.Remove(f.path + name)
+			err = os.Remove(path)
 		}
 		if err != nil {
 			return err

@@ -22,6 +22,9 @@ func (r raised) Unwrap() error { return r.driverError }
 // explained returns the error of a statement. If a trigger raised it, explained asks SQLite
 // whether the transaction is still open.
 func (c *conn) explained(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	var lite driverError
 	if !errors.As(err, &lite) || lite.Code() != sqlite3.SQLITE_CONSTRAINT_TRIGGER || !c.hasTransaction(context.WithoutCancel(ctx)) {
 		return err
