@@ -259,7 +259,7 @@ func TestProcessEndsAtOnceOnSecondSignal(t *testing.T) {
 	if code := p.wait(t); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	if !strings.HasSuffix(p.output(), "openhands-server: stopped at once by a second signal: what was in progress is cut off\n") {
+	if !strings.HasSuffix(p.output(), "openhands-server: stopped at once by a second signal: requests in progress were cut off\n") {
 		t.Errorf("got %s", p.output())
 	}
 }
