@@ -29,7 +29,7 @@ func backupTable(what string, r backup.Report) string {
 	return b.String()
 }
 
-// size writes a number of bytes as people do.
+// size formats a number of bytes with a unit, for people.
 func size(bytes int64) string {
 	const unit = 1024
 	if bytes < unit {
@@ -42,8 +42,8 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %ciB", value, units[0])
 }
 
-// copyBar shows the progress of a copy on a terminal, and says when the copy is
-// complete: its verification then takes as long again.
+// copyBar shows the progress of a copy on a terminal. When the copy is complete, it says that the
+// verification begins, which takes as long again.
 type copyBar struct {
 	out       io.Writer
 	bar       *progressbar.ProgressBar
@@ -56,7 +56,7 @@ func (c *copyBar) report(done, total int) {
 	if done == total && !c.verifying {
 		c.verifying = true
 		c.finish()
-		_, _ = fmt.Fprintln(c.out, "Verifying the copy") // there is nobody to tell
+		_, _ = fmt.Fprintln(c.out, "Verifying the copy") // if standard error fails, the message is lost
 		return
 	}
 	if !isTerminal(c.out) {
@@ -76,7 +76,7 @@ func (c *copyBar) report(done, total int) {
 
 func (c *copyBar) finish() {
 	if c.bar != nil {
-		_ = c.bar.Clear() // as in report
+		_ = c.bar.Clear() // an error is ignored, as in report
 		c.bar = nil
 	}
 }

@@ -33,7 +33,7 @@ const databaseFlag = "database"
 // standard error. The first SIGINT or SIGTERM stops work at a point from which a
 // later run can resume; a second one ends the process at once.
 func New(config Config) *cobra.Command {
-	config, wrong := config.filled()
+	config, configErr := config.filled()
 	t := &tree{config: config}
 	t.root = &cobra.Command{
 		Use:   "db",
@@ -60,25 +60,26 @@ func New(config Config) *cobra.Command {
 	}
 	t.root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
 	t.root.SetHelpFunc(t.help)
-	t.groups = t.order()
+	t.groups = t.commandGroups()
 	for _, g := range t.groups {
 		t.root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
 		for _, cmd := range g.commands {
 			cmd.GroupID = g.title
-			t.add(cmd, wrong)
+			t.add(cmd, configErr)
 		}
 	}
 	return t.root
 }
 
-// add puts a command into the tree. Its errors are about the database, not
-// about its usage.
-func (t *tree) add(cmd *cobra.Command, wrong error) {
+// add adds a command to the tree. The command returns configErr, if it is not nil. Otherwise it
+// reads --database and -x before it runs. Cobra prints no usage text with its errors, because they
+// are about the database.
+func (t *tree) add(cmd *cobra.Command, configErr error) {
 	run := cmd.RunE
 	cmd.SilenceUsage = true
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if wrong != nil {
-			return wrong
+		if configErr != nil {
+			return configErr
 		}
 		if err := t.choose(cmd); err != nil {
 			return err
@@ -110,7 +111,7 @@ func (t *tree) choose(cmd *cobra.Command) error {
 	return nil
 }
 
-// passArguments passes the values of -x to the program.
+// passArguments calls Config.Arguments with the values of -x, if the command line has any.
 func (t *tree) passArguments(cmd *cobra.Command) error {
 	if len(t.x) == 0 {
 		return nil
@@ -140,7 +141,8 @@ func (t *tree) unknown(cmd *cobra.Command, name string) error {
 	return usage(cmd, "there is no command %q: see %s --help", name, cmd.CommandPath())
 }
 
-// path returns a command of the tree as a user has to type it.
+// path returns the command line of a command of the tree, for messages that tell the user to run
+// it.
 func (t *tree) path(name string) string {
 	if t.database != "" {
 		name += " --" + databaseFlag + " " + t.database

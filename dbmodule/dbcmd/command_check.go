@@ -61,8 +61,8 @@ func (t *tree) checkCommand() *cobra.Command {
 	return cmd
 }
 
-// checkModels finds what autogenerate would write. A program without models
-// has nothing to compare.
+// checkModels returns a finding for each engine on which autogenerate would write statements, and
+// none for a program without models.
 func (t *tree) checkModels(cmd *cobra.Command) ([]finding, error) {
 	if len(t.config.Models) == 0 {
 		return nil, nil
@@ -83,7 +83,7 @@ func (t *tree) checkModels(cmd *cobra.Command) ([]finding, error) {
 	return findings, nil
 }
 
-// leftAlone returns notes about objects that a comparison left out.
+// leftAlone returns a note for each object that a comparison left out.
 func leftAlone(where string, left []autogen.LeftAlone) []finding {
 	var notes []finding
 	for _, l := range left {
@@ -92,7 +92,7 @@ func leftAlone(where string, left []autogen.LeftAlone) []finding {
 	return notes
 }
 
-// operations summarises the statements of a draft.
+// operations returns the first lines of a draft's first statements, and the number of the others.
 func operations(d autogen.Draft) string {
 	const enough = 3
 	statements := d.Up
@@ -120,9 +120,9 @@ func (t *tree) checkConnected(cmd *cobra.Command, m *migrate.Migrator, live bool
 	return findings, err
 }
 
-// driftedFindings names revisions that were changed after they had been applied. Each
-// finding has the checksum with which a person can accept a change that this database
-// does not need.
+// driftedFindings returns a finding for each revision that was changed after it had been applied.
+// Each finding has the checksum with which a person can accept a change that this database does not
+// need.
 func driftedFindings(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database, where string, ids []string) ([]finding, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -145,7 +145,8 @@ func driftedFindings(ctx context.Context, m *migrate.Migrator, db *dbmodule.Data
 	return findings, nil
 }
 
-// checkDatabase finds what is wrong with the database.
+// checkDatabase compares the revisions that the database has with the program's, and with live also
+// its tables with the models.
 func (t *tree) checkDatabase(ctx context.Context, cmd *cobra.Command, m *migrate.Migrator, db *dbmodule.Database, live bool) ([]finding, error) {
 	state, err := m.State(ctx, db.DB())
 	if err != nil {

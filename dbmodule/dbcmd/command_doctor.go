@@ -39,7 +39,7 @@ func (t *tree) doctor(cmd *cobra.Command, asJSON bool) error {
 	var report doctor.Report
 	s, err := t.settings()
 	if err != nil {
-		report.Findings = unusable(err)
+		report.Findings = settingsFindings(err)
 	} else {
 		options := doctor.Options{Log: s.Log, Models: t.config.Models}
 		if files, err := t.files(cmd); err != nil {
@@ -72,8 +72,9 @@ func (t *tree) doctor(cmd *cobra.Command, asJSON bool) error {
 	return nil
 }
 
-// unusable returns the findings if the settings can't be read.
-func unusable(err error) []doctor.Finding {
+// settingsFindings returns the findings of a report if the settings can't be read: one for each
+// error that is joined in err.
+func settingsFindings(err error) []doctor.Finding {
 	all := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		all = joined.Unwrap()

@@ -47,7 +47,7 @@ func (t *tree) editCommand() *cobra.Command {
 	return cmd
 }
 
-// filesOf lists what a revision's folder has to edit.
+// filesOf returns the paths of the files in a revision's folder.
 func (t *tree) filesOf(r *migrate.Revision) ([]string, error) {
 	folder := filepath.Join(t.dir, r.Folder)
 	entries, err := os.ReadDir(folder)

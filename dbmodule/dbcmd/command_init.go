@@ -77,9 +77,10 @@ func (t *tree) initFolder(cmd *cobra.Command, dir string) error {
 		full, filepath.Join(full, packageFile), filepath.Join(full, migrate.SnapshotFolder))
 }
 
-// completeFolder adds what is missing to a folder that somebody began by hand.
-// A folder with anything but Go files and the snapshots may be somebody else's,
-// or its revisions lead to a schema that is not the empty one.
+// completeFolder adds the missing package file or snapshots to a folder that somebody began by
+// hand. It refuses a folder with anything else than Go files, snapshots and hidden files. Such a
+// folder may be another tool's, or it may have revisions, and then the snapshots of an empty schema
+// would be wrong.
 func (t *tree) completeFolder(cmd *cobra.Command, full string, entries []os.DirEntry, snapshots map[string]string) error {
 	hasGo, hasSnapshots := false, false
 	for _, entry := range entries {
@@ -117,10 +118,10 @@ func (t *tree) completeFolder(cmd *cobra.Command, full string, entries []os.DirE
 	return say(cmd, "  Creating directory %s ...  done\n", filepath.Join(full, migrate.SnapshotFolder))
 }
 
-// packageFile embeds the revisions.
+// packageFile is the name of the Go file that embeds the revisions.
 const packageFile = "migrations.go"
 
-// packageText is the Go package of a folder of revisions.
+// packageText returns the text of the Go file that embeds a folder of revisions.
 func packageText(folder string) string {
 	return fmt.Sprintf(`// Package %[1]s holds the revisions of the database's schema.
 package %[1]s

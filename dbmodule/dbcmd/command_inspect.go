@@ -101,8 +101,8 @@ func (t *tree) printModels(ctx context.Context, cmd *cobra.Command, db *dbmodule
 	return say(cmd, "%s", text)
 }
 
-// dropVersionTables removes from realm the version tables of the program's sources
-// that have a name of their own.
+// dropVersionTables removes from realm the tables of package migrate that the program's sources
+// have renamed.
 func (t *tree) dropVersionTables(realm *schema.Realm) {
 	kept := map[string]bool{}
 	for _, source := range t.config.Sources {
@@ -116,7 +116,7 @@ func (t *tree) dropVersionTables(realm *schema.Realm) {
 	}
 }
 
-// tellLeftAlone names what could not be compared or printed.
+// tellLeftAlone prints a note for each object that could not be compared or printed.
 func tellLeftAlone(cmd *cobra.Command, left []autogen.LeftAlone) {
 	for _, l := range left {
 		tell(cmd, "note: %s\n", l)

@@ -44,8 +44,8 @@ func (t *tree) mergeCommand() *cobra.Command {
 	return cmd
 }
 
-// mendedSnapshots returns the snapshots of the models. They replace snapshots that
-// can't be read, for example after a merge conflict.
+// mendedSnapshots returns new snapshots for those that can't be read, for example after a merge
+// conflict. It makes them from the models, and they belong to the revision id.
 func (t *tree) mendedSnapshots(cmd *cobra.Command, id string) (map[string]string, error) {
 	mended := map[string]string{}
 	for _, engine := range t.config.Engines {

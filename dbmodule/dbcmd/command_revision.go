@@ -13,7 +13,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// revisionFlags are those of the command revision.
+// revisionFlags are the flags of the command revision.
 type revisionFlags struct {
 	message, head, revID                     string
 	branchLabels, dependsOn, rename          []string

@@ -7,7 +7,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// currentSymbol means the rows of the version table.
+// currentSymbol is the REVISION argument that selects the revisions in the version table.
 const currentSymbol = "current"
 
 func (t *tree) showCommand() *cobra.Command {
@@ -32,8 +32,8 @@ func (t *tree) showCommand() *cobra.Command {
 	return cmd
 }
 
-// selected calls work with the revisions that a symbol means; only "current"
-// needs the database.
+// selected calls work with the revisions that symbol selects. It connects to the database only if
+// symbol is "current".
 func (t *tree) selected(cmd *cobra.Command, symbol string, work func(graph.Printer, []*migrate.Revision) error) error {
 	if symbol != currentSymbol {
 		return t.offline(cmd, false, func(p graph.Printer) error {
@@ -49,7 +49,7 @@ func (t *tree) selected(cmd *cobra.Command, symbol string, work func(graph.Print
 		if err != nil {
 			return err
 		}
-		p.Current = nil // as Alembic shows it
+		p.Current = nil // Alembic's "show current" does not mark them as current
 		return work(p, revisions)
 	})
 }

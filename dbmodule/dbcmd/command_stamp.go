@@ -33,7 +33,7 @@ func (t *tree) stampCommand() *cobra.Command {
 			return t.stampSQL(cmd, purge, args)
 		}
 		for _, target := range args {
-			if err := unranged(cmd, target); err != nil {
+			if err := refuseRange(cmd, target); err != nil {
 				return err
 			}
 		}

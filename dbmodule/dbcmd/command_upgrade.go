@@ -9,7 +9,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// runFlags are those of commands that run revisions.
+// runFlags are the flags of the commands that run revisions.
 type runFlags struct{ sql, dryRun bool }
 
 func (f *runFlags) add(cmd *cobra.Command) {
@@ -57,12 +57,12 @@ func (t *tree) upgradeCommand() *cobra.Command {
 	return cmd
 }
 
-// stepsFunc plans or runs steps.
+// stepsFunc plans or runs steps, and returns them.
 type stepsFunc func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) ([]migrate.Step, error)
 
-// run runs steps and reports each of them while it runs.
+// run runs steps. The progress reporter prints each of them.
 func (t *tree) run(cmd *cobra.Command, target string, steps stepsFunc) error {
-	if err := unranged(cmd, target); err != nil {
+	if err := refuseRange(cmd, target); err != nil {
 		return err
 	}
 	return t.migrating(cmd, func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error {
@@ -77,7 +77,7 @@ func (t *tree) run(cmd *cobra.Command, target string, steps stepsFunc) error {
 
 // dryRun prints the steps that would run.
 func (t *tree) dryRun(cmd *cobra.Command, target string, steps stepsFunc) error {
-	if err := unranged(cmd, target); err != nil {
+	if err := refuseRange(cmd, target); err != nil {
 		return err
 	}
 	return t.migrating(cmd, func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error {

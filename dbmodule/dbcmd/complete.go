@@ -2,8 +2,8 @@ package dbcmd
 
 import "github.com/spf13/cobra"
 
-// completeRevisions gives the shell the symbols and ids that REVISION can be, each
-// with a description.
+// completeRevisions completes a REVISION argument in the shell: with the symbols, and with the ids
+// of the revisions and their messages, the newest first.
 func (t *tree) completeRevisions(symbols ...string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		offers := append([]cobra.Completion(nil), symbols...)

@@ -74,7 +74,7 @@ const defaultDir = "migrations"
 // errNoSettings is the error of programs whose Config has no Settings.
 var errNoSettings = errors.New("dbcmd: this command needs a database, and this program names none: set Settings in its dbcmd.Config")
 
-// filled returns the Config with its defaults, or says what can't be used.
+// filled returns the Config with its defaults, or an error that says what is invalid.
 func (c Config) filled() (Config, error) {
 	if c.Dir == "" {
 		c.Dir = defaultDir
@@ -93,7 +93,7 @@ func (c Config) filled() (Config, error) {
 	return c, nil
 }
 
-// databases are the names of the Databases.
+// databases returns the names of the Databases, sorted.
 func (c Config) databases() []string { return slices.Sorted(maps.Keys(c.Databases)) }
 
 // code returns the functions of the source whose files are in Dir.

@@ -30,7 +30,8 @@ func createDatabase(ctx context.Context, cmd *cobra.Command, s Settings) (create
 	return false, fmt.Errorf("dbcmd: create database %q: %w", s.Database.URL.Database(), createErr)
 }
 
-// isMissing tells a database that does not exist from one that can't be reached.
+// isMissing reports whether the server does not have the database. If the server can't be reached,
+// it returns an error.
 func isMissing(ctx context.Context, cmd *cobra.Command, s Settings) (bool, error) {
 	db, err := dbmodule.Open(s.Database, s.Log)
 	if err != nil {
@@ -44,18 +45,19 @@ func isMissing(ctx context.Context, cmd *cobra.Command, s Settings) (bool, error
 	return false, errors.Join(err, closeErr)
 }
 
-// create connects to the server by way of a database that is always there.
+// create creates the database. It connects to the database postgres, which every PostgreSQL server
+// has; MySQL needs no database for a connection.
 func create(ctx context.Context, cmd *cobra.Command, s Settings) (err error) {
 	name := s.Database.URL.Database()
 	if name == "" {
 		return errors.New("DATABASE_URL names none: write its name after the host's slash")
 	}
 	admin := s.Database
-	neighbour := ""
+	connectTo := ""
 	if admin.URL.Engine() == dbmodule.PostgreSQL {
-		neighbour = "postgres"
+		connectTo = "postgres"
 	}
-	if admin.URL, err = admin.URL.WithDatabase(neighbour); err != nil {
+	if admin.URL, err = admin.URL.WithDatabase(connectTo); err != nil {
 		return err
 	}
 	db, err := dbmodule.Open(admin, s.Log)
@@ -74,7 +76,7 @@ func create(ctx context.Context, cmd *cobra.Command, s Settings) (err error) {
 	return err
 }
 
-// createStatement asks for a database that holds all of Unicode.
+// createStatement returns the statement that creates a database for all of Unicode.
 func createStatement(ctx context.Context, db *dbmodule.Database, name string) (string, error) {
 	if db.Engine() == dbmodule.MySQL {
 		return "CREATE DATABASE `" + strings.ReplaceAll(name, "`", "``") + "` CHARACTER SET utf8mb4", nil

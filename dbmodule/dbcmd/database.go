@@ -91,10 +91,11 @@ func connect(ctx context.Context, cmd *cobra.Command, db *dbmodule.Database, lim
 	return tryConnect(ctx, db, limit-patience, limit)
 }
 
-// errSilent is the cause of giving up on a database.
+// errSilent means that the database did not answer in time. It is the cause of the ended context.
 var errSilent = errors.New("it did not answer")
 
-// tryConnect connects within a limit; the error names the whole time that was waited.
+// tryConnect connects within limit. The error says that the database did not answer within whole,
+// which includes earlier tries.
 func tryConnect(ctx context.Context, db *dbmodule.Database, limit, whole time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w within %s", errSilent, whole))
 	defer cancel()

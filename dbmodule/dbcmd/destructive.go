@@ -7,8 +7,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// What deletes data, in the words of the three engines. Whether a statement is
-// one need not be certain here: it is named for a person to look at.
+// These patterns find statements that delete data, on the three engines. They need not be exact:
+// lint only lists the statements, for a person to look at.
 var (
 	reDropTable  = regexp.MustCompile(`(?is)^drop\s+table\s+(?:if\s+exists\s+)?(\S+)`)
 	reDropSchema = regexp.MustCompile(`(?is)^drop\s+(?:schema|database)\b`)
@@ -20,9 +20,8 @@ var (
 	reRenamed    = regexp.MustCompile(`(?is)^alter\s+table\s+\S+\s+rename\s+to\s+(\S+)`)
 )
 
-// destructive returns those of a section's statements that delete data. A
-// table that is dropped to give its name to a copy, which is how SQLite's
-// tables change, is none.
+// destructive returns the statements of a section that delete data. It leaves out a DROP TABLE if
+// another statement renames a copy to that table: so most changes of a table are made on SQLite.
 func destructive(statements []migrate.Statement) []migrate.Statement {
 	renamed := map[string]bool{}
 	for _, s := range statements {

@@ -11,7 +11,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/autogen"
 )
 
-// draft is what the models ask for on one engine.
+// draft has the statements that change the schema on one engine to that of the models.
 type draft struct {
 	engine dbmodule.Engine
 	autogen.Draft
@@ -22,7 +22,7 @@ type draft struct {
 // errNoModels is the error of programs whose Config has no Models.
 var errNoModels = errors.New("dbcmd: this command needs models, and this program names none: set Models in its dbcmd.Config")
 
-// drafts compares the models with the snapshots, on every engine.
+// drafts compares the models with the snapshots, and returns a draft for each engine.
 func (t *tree) drafts(ctx context.Context, cmd *cobra.Command, renames []autogen.Rename) ([]draft, error) {
 	if len(t.config.Models) == 0 {
 		return nil, errNoModels
@@ -52,7 +52,7 @@ func (t *tree) drafts(ctx context.Context, cmd *cobra.Command, renames []autogen
 	return all, nil
 }
 
-// liveDraft compares the models with the database instead.
+// liveDraft compares the models with the tables in the database instead of the snapshot.
 func (t *tree) liveDraft(ctx context.Context, cmd *cobra.Command, db *dbmodule.Database, renames []autogen.Rename) (d autogen.Draft, err error) {
 	snapshot, err := t.snapshot(cmd, db.Engine())
 	if err != nil {
@@ -66,7 +66,7 @@ func (t *tree) liveDraft(ctx context.Context, cmd *cobra.Command, db *dbmodule.D
 	return autogen.CompareLive(ctx, conn, snapshot, renames, t.config.Models...)
 }
 
-// allEmpty reports whether no engine has anything to do.
+// allEmpty reports whether no draft has a statement.
 func allEmpty(drafts []draft) bool {
 	for _, d := range drafts {
 		if !d.Empty() {

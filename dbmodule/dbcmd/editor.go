@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// edit starts the editor on files and waits until it ends.
+// edit opens the files in the editor and waits until it ends.
 func (t *tree) edit(cmd *cobra.Command, paths []string) error {
 	line := strings.Fields(t.config.Editor)
 	if len(line) == 0 {

@@ -28,7 +28,7 @@ const (
 	fileMode   = 0o666
 )
 
-// write writes all of it, or returns an error and has changed nothing.
+// write writes all files. If it returns an error, it has undone its changes.
 func (s fileSet) write() (err error) {
 	var undo []func() error
 	defer func() {
@@ -64,7 +64,7 @@ func (s fileSet) stage(undo *[]func() error) ([]move, error) {
 			return nil, fmt.Errorf("%s: %w", s.folder, fs.ErrExist)
 		}
 		staged := filepath.Join(s.dir, ".new-"+s.folder)
-		// A killed process may have left one.
+		// A killed process may have left this folder.
 		if err := os.RemoveAll(staged); err != nil {
 			return nil, err
 		}
@@ -108,15 +108,16 @@ func writeFiles(dir string, files map[string]string) error {
 // move renames a written file to its final name.
 type move struct{ from, to string }
 
-// commit moves, and returns how to restore what was there before.
+// commit renames the file. It returns a function that restores the previous file, or removes the
+// new one if there was none.
 func (m move) commit() (back func() error, err error) {
 	before, err := os.ReadFile(m.to)
-	was := err == nil
+	existed := err == nil
 	if err := os.Rename(m.from, m.to); err != nil {
 		return nil, err
 	}
 	return func() error {
-		if was {
+		if existed {
 			return os.WriteFile(m.to, before, fileMode)
 		}
 		return os.RemoveAll(m.to)

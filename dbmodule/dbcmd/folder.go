@@ -15,11 +15,11 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// folder says whether the revisions are on disk, where a developer works on
-// them, or only in the program, where it is deployed. A folder that nobody named on the command
-// line may be there by chance, and of another program: it is refused if it has none of the
-// revisions that this one was built with.
-func (t *tree) folder(cmd *cobra.Command) (onDisk bool, err error) {
+// usesFolder reports whether commands read the revisions from the folder t.dir. They do so where a
+// developer works; where the program is deployed, there is no folder, and they use the embedded
+// revisions. A folder that --dir does not name may be another program's: it is an error if it has
+// none of the revisions that this program was built with.
+func (t *tree) usesFolder(cmd *cobra.Command) (onDisk bool, err error) {
 	is, err := isFolder(t.dir)
 	switch {
 	case err != nil:
@@ -35,9 +35,9 @@ func (t *tree) folder(cmd *cobra.Command) (onDisk bool, err error) {
 	return false, nil
 }
 
-// writable is an error unless there are files to work on.
+// writable returns an error if there is no folder of revisions to write to.
 func (t *tree) writable(cmd *cobra.Command) error {
-	onDisk, err := t.folder(cmd)
+	onDisk, err := t.usesFolder(cmd)
 	if err != nil || onDisk {
 		return err
 	}
@@ -45,8 +45,8 @@ func (t *tree) writable(cmd *cobra.Command) error {
 		cmd.Name(), t.dir, dirFlag, t.path("init"))
 }
 
-// isFolder reports whether folder is a folder of revisions: other programs
-// have folders called migrations, too.
+// isFolder reports whether a folder has revisions or snapshots. A folder called migrations may be
+// another tool's.
 func isFolder(folder string) (bool, error) {
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +69,8 @@ func isFolder(folder string) (bool, error) {
 	return false, nil
 }
 
-// foreign says that the program was built with revisions, and the folder has none of them.
+// foreign reports whether the program was built with revisions and the folder t.dir has none of
+// them.
 func (t *tree) foreign() bool {
 	built := t.config.embedded()
 	if built == nil {
@@ -84,7 +85,8 @@ func (t *tree) foreign() bool {
 	return len(ours) > 0
 }
 
-// revisionIDs are those of the revisions whose files can be read.
+// revisionIDs returns the ids of the revisions in files. It leaves out revisions that can't be
+// read.
 func revisionIDs(files fs.FS) map[string]bool {
 	ids := map[string]bool{}
 	entries, _ := fs.ReadDir(files, ".")
@@ -100,10 +102,10 @@ func revisionIDs(files fs.FS) map[string]bool {
 	return ids
 }
 
-// files returns what is in the folder of revisions, or was when the program
-// was built; nil if there never was one.
+// files returns the files of the folder of revisions, or else those embedded in the program, or nil
+// if there are none.
 func (t *tree) files(cmd *cobra.Command) (fs.FS, error) {
-	onDisk, err := t.folder(cmd)
+	onDisk, err := t.usesFolder(cmd)
 	switch {
 	case err != nil:
 		return nil, err
@@ -113,7 +115,8 @@ func (t *tree) files(cmd *cobra.Command) (fs.FS, error) {
 	return t.config.embedded(), nil
 }
 
-// sources returns all revisions there are.
+// sources returns the sources of all revisions. The first is the folder of revisions; the others
+// are the program's.
 func (t *tree) sources(cmd *cobra.Command) ([]migrate.Source, error) {
 	files, err := t.files(cmd)
 	if err != nil {

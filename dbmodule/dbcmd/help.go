@@ -8,14 +8,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// group is the commands of one part of a team's work.
+// group is a group of commands under one title of the help.
 type group struct {
 	title    string
 	commands []*cobra.Command
 }
 
-// order is the commands in the order in which a team comes to use them.
-func (t *tree) order() []group {
+// commandGroups returns all commands in groups, in the order in which a team comes to use them.
+func (t *tree) commandGroups() []group {
 	return []group{
 		{"Begin", []*cobra.Command{t.initCommand()}},
 		{"Write a revision", []*cobra.Command{t.revisionCommand(), t.editCommand(), t.checkCommand(), t.lintCommand()}},
@@ -30,11 +30,11 @@ func (t *tree) order() []group {
 	}
 }
 
-// help prints the commands in the order in which a team comes to use them.
-// cobra's own help has them in that of the alphabet, unless a global is set.
+// help prints the help of a command. For the command db it lists the groups of commands. Cobra's
+// own help would sort the commands by name, unless a global variable is set.
 func (t *tree) help(cmd *cobra.Command, args []string) {
 	if cmd != t.root {
-		// Its path is known only now.
+		// The examples begin with "db". Only now is its full path in the program known.
 		cmd.Example = strings.ReplaceAll("\n"+cmd.Example, "\n  db ", "\n  "+t.root.CommandPath()+" ")[1:]
 		t.outerHelp()(cmd, args)
 		return
@@ -44,7 +44,7 @@ func (t *tree) help(cmd *cobra.Command, args []string) {
 	}
 }
 
-// outerHelp is the help of the program that the tree is part of.
+// outerHelp returns the help function of the program that the tree is part of, or cobra's default.
 func (t *tree) outerHelp() func(*cobra.Command, []string) {
 	if t.root.HasParent() {
 		return t.root.Parent().HelpFunc()
@@ -83,7 +83,7 @@ func (t *tree) helpText() string {
 	return b.String()
 }
 
-// grammar is what REVISION can be.
+// grammar is the text of the help about the forms of a REVISION argument.
 const grammar = `  1f0c2d9a4b7e  an id, or the beginning of one that no other id has
   head, heads   the last revision; all of them when there are several
   base          before the first revision

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// sameSignal is how long the copies of one signal take to arrive: timeout(1)
-// and process managers send to a process and to its group.
+// sameSignal is how long a second signal counts as a copy of the first one. timeout(1) and process
+// managers send a signal to a process and also to its group.
 const sameSignal = 100 * time.Millisecond
 
 // interruptible returns a context that the first SIGINT or SIGTERM ends, so that work

@@ -6,9 +6,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// layOut formats a long CREATE TABLE statement with one line for each column, for
-// reviewers. It adds only line ends and indents between tokens. It does not change
-// other statements, and statements that it does not understand.
+// layOut formats a long CREATE TABLE statement with one line for each column, for reviewers. It
+// adds only line ends and indents between tokens. It returns other statements, and statements that
+// it can't parse, as they are.
 func layOut(engine dbmodule.Engine, statement string) string {
 	const longEnough = 80
 	if len(statement) <= longEnough || !hasPrefixFold(statement, "create table ") || strings.Contains(statement, "\n") {
@@ -40,7 +40,7 @@ func hasPrefixFold(text, prefix string) bool {
 	return len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix)
 }
 
-// columnList finds the first pair of parentheses outside quotes, and the
+// columnList returns the positions of the first pair of parentheses outside quotes, and of the
 // commas directly within it.
 func columnList(engine dbmodule.Engine, statement string) (from, to int, commas []int, ok bool) {
 	depth := 0
@@ -81,11 +81,11 @@ func columnList(engine dbmodule.Engine, statement string) (from, to int, commas 
 	return 0, 0, nil, false
 }
 
-// quoteEnd returns where the quoted text that begins at start ends, -1 if it
-// does not. A doubled quote is two texts here, with nothing between them.
+// quoteEnd returns the position at which the quoted text that begins at start ends, or -1 if it
+// does not end. It reads a doubled quote as the end of one text and the start of the next.
 func quoteEnd(engine dbmodule.Engine, statement string, start int) int {
 	quote := statement[start]
-	// PostgreSQL reads backslashes in E'…' only; MySQL in all texts.
+	// A backslash escapes the next character: on PostgreSQL only in E'…', on MySQL in all texts.
 	escapes := quote != '`' && (engine == dbmodule.MySQL ||
 		engine == dbmodule.PostgreSQL && quote == '\'' && start > 0 && strings.IndexByte("eE", statement[start-1]) >= 0)
 	for i := start + 1; i < len(statement); i++ {

@@ -13,7 +13,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// lint looks at every revision, then tries them.
+// lint checks the SQL of every revision, compares the models with the snapshots, and runs the
+// revisions on SQLite in memory.
 func (t *tree) lint(cmd *cobra.Command) error {
 	sources, err := t.sources(cmd)
 	if err != nil {
@@ -51,7 +52,7 @@ func (t *tree) lint(cmd *cobra.Command) error {
 	return conclude(cmd, findings, fmt.Sprintf("%s in order%s.", plural(len(revisions), "revision"), tried))
 }
 
-// lintScripts reads the revision's SQL for each engine.
+// lintScripts returns the findings about a revision's SQL files.
 func (t *tree) lintScripts(cmd *cobra.Command, m *migrate.Migrator, r *migrate.Revision) ([]finding, error) {
 	if m.IsCode(r) {
 		return nil, nil
@@ -62,7 +63,7 @@ func (t *tree) lintScripts(cmd *cobra.Command, m *migrate.Migrator, r *migrate.R
 		script, err := m.Script(r, engine)
 		if err != nil {
 			text := fmt.Sprintf("there is no SQL for %s: add %s", engine, path.Join(r.Folder, string(engine)+".sql"))
-			if !errors.Is(err, migrate.ErrNoScript) { // all.sql is there
+			if !errors.Is(err, migrate.ErrNoScript) { // there is a file, but it can't be read
 				text = fmt.Sprintf("%s: mend it, or add %s", strings.TrimPrefix(err.Error(), "migrate: read revision: "), path.Join(r.Folder, string(engine)+".sql"))
 			}
 			findings = append(findings, finding{where: r.Folder, text: text})
@@ -72,7 +73,7 @@ func (t *tree) lintScripts(cmd *cobra.Command, m *migrate.Migrator, r *migrate.R
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range risky { // all.sql is read for each engine
+		for _, f := range risky { // all.sql has the same findings on several engines
 			if !slices.Contains(findings, f) {
 				findings = append(findings, f)
 			}

@@ -12,8 +12,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// migrator makes one of all revisions, with progress on the standard error.
-// Whatever is wrong with a revision is an error here.
+// migrator returns a Migrator of all revisions, and the reporter of its progress on standard error.
+// It returns an error if a revision is invalid.
 func (t *tree) migrator(cmd *cobra.Command) (*migrate.Migrator, *progress, error) {
 	sources, err := t.sources(cmd)
 	if err != nil {
@@ -24,8 +24,8 @@ func (t *tree) migrator(cmd *cobra.Command) (*migrate.Migrator, *progress, error
 	return m, p, err
 }
 
-// migrating calls work with the migrator and the connected database, and says
-// what state the database is in when it ends early.
+// migrating calls work with the migrator and the connected database. If ctx ends during work, the
+// error says which revisions the database then has.
 func (t *tree) migrating(cmd *cobra.Command, work func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error) error {
 	m, p, err := t.migrator(cmd)
 	if err != nil {
@@ -35,15 +35,15 @@ func (t *tree) migrating(cmd *cobra.Command, work func(ctx context.Context, m *m
 		err := work(ctx, m, db)
 		p.finish()
 		if err != nil && ctx.Err() != nil {
-			return fmt.Errorf("dbcmd: %s: stopped early (%w): %s: %w", cmd.Name(), context.Cause(ctx), whereItIs(ctx, m, db), err)
+			return fmt.Errorf("dbcmd: %s: stopped early (%w): %s: %w", cmd.Name(), context.Cause(ctx), stateText(ctx, m, db), err)
 		}
 		return err
 	})
 }
 
-// whereItIs describes the database after work that was cut short.
-func whereItIs(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) string {
-	const limit = 5 * time.Second // for a server that may be why it was stopped
+// stateText says which revisions the database has, after work that did not complete.
+func stateText(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) string {
+	const limit = 5 * time.Second // the server may not answer, and that may be why the user stopped the command
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	state, err := m.State(ctx, db.DB())
@@ -59,7 +59,7 @@ func whereItIs(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) 
 	return text
 }
 
-// names joins ids, or says what there is instead of any.
+// names joins ids by commas. It returns none if there are no ids.
 func names(ids []string, none string) string {
 	if len(ids) == 0 {
 		return none
@@ -67,8 +67,8 @@ func names(ids []string, none string) string {
 	return strings.Join(ids, ", ")
 }
 
-// unranged refuses a range where only one revision makes sense.
-func unranged(cmd *cobra.Command, target string) error {
+// refuseRange returns a usage error if target is a range: the command takes one revision.
+func refuseRange(cmd *cobra.Command, target string) error {
 	if strings.Contains(target, ":") {
 		return usage(cmd, "%s: range revision not allowed: only --sql takes from:to", target)
 	}

@@ -14,8 +14,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// upgradeSQL prints what an upgrade runs: from the beginning, or from where
-// the range begins.
+// upgradeSQL prints the SQL of an upgrade: from base to a target, or from FROM to TO for a range.
 func (t *tree) upgradeSQL(cmd *cobra.Command, target string) error {
 	start := "base"
 	if strings.Contains(target, ":") {
@@ -29,7 +28,8 @@ func (t *tree) upgradeSQL(cmd *cobra.Command, target string) error {
 	})
 }
 
-// downgradeSQL prints what a downgrade runs. Where it begins can't be guessed.
+// downgradeSQL prints the SQL of a downgrade. The target must be a range, which says where the
+// downgrade begins.
 func (t *tree) downgradeSQL(cmd *cobra.Command, target string) error {
 	if !strings.Contains(target, ":") {
 		return usage(cmd, "downgrade with --sql requires <fromrev>:<torev>, for example current:%s", target)
@@ -43,8 +43,8 @@ func (t *tree) downgradeSQL(cmd *cobra.Command, target string) error {
 	})
 }
 
-// stampSQL prints what a stamp runs. The targets may say where it begins, if
-// they agree.
+// stampSQL prints the SQL of a stamp. Targets may be ranges, if all of them begin at the same
+// revision.
 func (t *tree) stampSQL(cmd *cobra.Command, purge bool, args []string) error {
 	start := ""
 	targets := make([]string, len(args))
@@ -74,10 +74,10 @@ func (t *tree) stampSQL(cmd *cobra.Command, purge bool, args []string) error {
 	if !purge {
 		return t.printSQL(cmd, start, plan)
 	}
-	return t.printSQLAfter(cmd, start, true, plan)
+	return t.printPlan(cmd, start, true, plan)
 }
 
-// cutRange reads FROM:TO, both of which must be there.
+// cutRange splits FROM:TO. It returns a usage error if one of the two is missing.
 func cutRange(cmd *cobra.Command, text string) (start, end string, err error) {
 	start, end, err = graph.CutRange(text)
 	if err != nil || start == "" || end == "" {
@@ -86,16 +86,16 @@ func cutRange(cmd *cobra.Command, text string) (start, end string, err error) {
 	return start, end, nil
 }
 
-// planFunc finds the steps from rows of the version table.
+// planFunc returns the steps for a database whose version table has these rows.
 type planFunc func(g *graph.Graph, rows []string) ([]migrate.Step, error)
 
 func (t *tree) printSQL(cmd *cobra.Command, start string, plan planFunc) error {
-	return t.printSQLAfter(cmd, start, false, plan)
+	return t.printPlan(cmd, start, false, plan)
 }
 
-// printSQLAfter prints the SQL of steps, and before them, where asked for, that
-// which empties the version table.
-func (t *tree) printSQLAfter(cmd *cobra.Command, start string, purge bool, plan planFunc) error {
+// printPlan prints the SQL of the steps that plan returns. With purge, it first prints SQL that
+// empties the version table.
+func (t *tree) printPlan(cmd *cobra.Command, start string, purge bool, plan planFunc) error {
 	m, _, err := t.migrator(cmd)
 	if err != nil {
 		return err
@@ -142,9 +142,9 @@ func (t *tree) printSQLAfter(cmd *cobra.Command, start string, purge bool, plan 
 	return t.unconnected(func(db *dbmodule.Database) error { return write(db, m.Graph(), rows) })
 }
 
-// printable are the steps before the first one that is Go code, which no SQL
-// can say, with a sentence about the others. If that is the first of all, there
-// is nothing to print, and WriteSQL says why.
+// printable returns the steps before the first one that is Go code, and a note about the others: Go
+// code can't be printed as SQL. If the first step of all is Go code, printable returns all steps,
+// and WriteSQL returns an error.
 func (t *tree) printable(m *migrate.Migrator, steps []migrate.Step) (printed []migrate.Step, note string) {
 	at := slices.IndexFunc(steps, func(s migrate.Step) bool { return s.Direction != graph.Stamp && m.IsCode(s.Revision) })
 	if at <= 0 {
@@ -155,7 +155,7 @@ func (t *tree) printable(m *migrate.Migrator, steps []migrate.Step) (printed []m
 		first.Direction, first.Revision.ID, first.Revision.Message, t.path(string(first.Direction)), plural(len(steps)-at, "revision"))
 }
 
-// rowsOf is what a version table holds that stands at a symbol.
+// rowsOf returns the rows of the version table of a database that is at the revisions of symbol.
 func rowsOf(g *graph.Graph, symbol string) ([]string, error) {
 	revisions, err := g.Select(symbol)
 	if err != nil {

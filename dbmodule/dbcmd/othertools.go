@@ -11,8 +11,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// otherTools is the error of backup and restore about a database that has
-// programs for it, with their command line.
+// otherTools returns the error of backup and restore for engines other than SQLite. It contains the
+// command line of the engine's own program.
 func otherTools(cmd *cobra.Command, u dbmodule.URL, file string) error {
 	program, line := dumpLine(u, file)
 	if cmd.Name() == "restore" {
@@ -37,7 +37,7 @@ func loadLine(u dbmodule.URL, file string) (program, line string) {
 	return "mariadb", shell(" < "+quoted(file), []string{"mariadb"}, u.ClientFlags(), []string{"--password", u.Database()})
 }
 
-// shell joins words for a POSIX shell.
+// shell joins words for a POSIX shell, each quoted if necessary, and appends end.
 func shell(end string, lists ...[]string) string {
 	var words []string
 	for _, word := range slices.Concat(lists...) {

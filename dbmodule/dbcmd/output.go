@@ -22,11 +22,11 @@ func say(cmd *cobra.Command, format string, args ...any) error {
 
 // tell writes a message about progress to standard error.
 func tell(cmd *cobra.Command, format string, args ...any) {
-	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), format, args...) // there is nobody to tell
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), format, args...) // if standard error fails, the message is lost
 }
 
-// examples are command lines of the tree, for help. The tree's own path is not
-// known before it is mounted, so they begin at its name.
+// examples formats command lines for a command's help. They begin with "db". The program adds db to
+// its own command later; help then replaces "db" by the full path.
 func (t *tree) examples(lines ...string) string {
 	var b strings.Builder
 	for _, line := range lines {
@@ -35,7 +35,7 @@ func (t *tree) examples(lines ...string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// plural puts a number before a word.
+// plural returns the number and the word, which gets an s unless the number is 1.
 func plural(n int, word string) string {
 	if n == 1 {
 		return "1 " + word

@@ -12,7 +12,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// graph puts the revisions together, without a database.
+// graph returns the graph of all revisions, without a database.
 func (t *tree) graph(cmd *cobra.Command) (*graph.Graph, error) {
 	m, _, err := t.migrator(cmd)
 	if err != nil {
@@ -21,10 +21,10 @@ func (t *tree) graph(cmd *cobra.Command) (*graph.Graph, error) {
 	return m.Graph(), nil
 }
 
-// printer prints revisions of a graph as Alembic does.
+// printer returns a printer that prints revisions of a graph as Alembic does.
 func (t *tree) printer(cmd *cobra.Command, g *graph.Graph, verbose bool) (graph.Printer, error) {
 	p := graph.Printer{Graph: g, Verbose: verbose}
-	onDisk, err := t.folder(cmd)
+	onDisk, err := t.usesFolder(cmd)
 	if err != nil || !onDisk {
 		return p, err
 	}
@@ -36,7 +36,7 @@ func (t *tree) printer(cmd *cobra.Command, g *graph.Graph, verbose bool) (graph.
 	return p, nil
 }
 
-// offline calls work with the revisions that are known without a database.
+// offline calls work with a printer of the program's revisions. It needs no database.
 func (t *tree) offline(cmd *cobra.Command, verbose bool, work func(graph.Printer) error) error {
 	g, err := t.graph(cmd)
 	if err != nil {
@@ -49,8 +49,8 @@ func (t *tree) offline(cmd *cobra.Command, verbose bool, work func(graph.Printer
 	return work(p)
 }
 
-// online calls work with these and those that the database's history keeps,
-// and the rows of its version table, which get marks.
+// online calls work with a printer of the program's revisions and of those that only the database's
+// history has. The printer marks the revisions in the version table.
 func (t *tree) online(cmd *cobra.Command, verbose bool, work func(graph.Printer) error) error {
 	return t.migrating(cmd, func(ctx context.Context, m *migrate.Migrator, db *dbmodule.Database) error {
 		current, err := m.Current(ctx, db.DB())
@@ -70,7 +70,7 @@ func (t *tree) online(cmd *cobra.Command, verbose bool, work func(graph.Printer)
 	})
 }
 
-// lines prints one text a revision.
+// lines prints the text of each revision, with a line end.
 func lines(cmd *cobra.Command, revisions []*migrate.Revision, text func(*migrate.Revision) string) error {
 	var b strings.Builder
 	for _, r := range revisions {

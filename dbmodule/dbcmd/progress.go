@@ -19,10 +19,10 @@ type progress struct {
 	out      io.Writer
 	terminal bool
 	bar      *progressbar.ProgressBar
-	last     time.Time // when something was told
+	last     time.Time // when the last line was written
 }
 
-// tellAgain is the pause between lines about one thing.
+// tellAgain is the least time between two lines about the same work.
 const tellAgain = 5 * time.Second
 
 func newProgress(out io.Writer) *progress {
@@ -34,7 +34,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && file != nil && term.IsTerminal(int(file.Fd()))
 }
 
-// report is called by the migrator, in the goroutine of the command.
+// report shows an event of the migrator, which calls it in the command's goroutine.
 func (p *progress) report(e migrate.Progress) {
 	switch e.Phase {
 	case migrate.PhaseWaiting:
@@ -100,16 +100,16 @@ func (p *progress) statement(e migrate.Progress) {
 	}
 }
 
-// finish removes the bar; the lines say what was done.
+// finish removes the bar. The line of the revision stays.
 func (p *progress) finish() {
 	if p.bar != nil {
-		_ = p.bar.Clear() // as in statement
+		_ = p.bar.Clear() // an error is ignored, as in statement
 		p.bar = nil
 	}
 }
 
 func (p *progress) line(format string, args ...any) {
 	p.finish()
-	_, _ = fmt.Fprintf(p.out, format+"\n", args...) // there is nobody to tell
+	_, _ = fmt.Fprintf(p.out, format+"\n", args...) // if standard error fails, the message is lost
 	p.last = time.Now()
 }

@@ -11,7 +11,8 @@ import (
 // flag. Each digit is a hidden flag, and the digits in their order are the number.
 type relativeTarget struct{ digits strings.Builder }
 
-// acceptRelative returns what the command line gave as a negative number.
+// acceptRelative adds the flags of the ten digits to a command, and returns the target that they
+// write to.
 func acceptRelative(cmd *cobra.Command) *relativeTarget {
 	t := &relativeTarget{}
 	for digit := range 10 {
@@ -23,7 +24,7 @@ func acceptRelative(cmd *cobra.Command) *relativeTarget {
 	return t
 }
 
-// among returns the arguments with the relative one.
+// among returns the arguments, followed by the relative target if the command line has one.
 func (t *relativeTarget) among(args []string) []string {
 	if t.digits.Len() == 0 {
 		return args

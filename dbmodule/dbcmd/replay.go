@@ -125,7 +125,7 @@ func (s *scratch) downTarget(r *migrate.Revision) (target string, ok bool) {
 	}
 	g := s.m.Graph()
 	switch {
-	case r.IsMergePoint() || len(r.DependsOn) > 0 || graphDepends(g, r):
+	case r.IsMergePoint() || len(r.DependsOn) > 0 || hasDependents(g, r):
 		return "", false
 	case r.IsBase():
 		return "base", len(g.Bases()) == 1
@@ -134,9 +134,9 @@ func (s *scratch) downTarget(r *migrate.Revision) (target string, ok bool) {
 	}
 }
 
-// graphDepends reports whether another revision depends on r. The steps of a
-// downgrade then concern more than r.
-func graphDepends(g *graph.Graph, r *migrate.Revision) bool {
+// hasDependents reports whether another revision depends on r. A downgrade of r then undoes more
+// than r.
+func hasDependents(g *graph.Graph, r *migrate.Revision) bool {
 	return slices.ContainsFunc(g.Revisions(), func(other *migrate.Revision) bool { return slices.Contains(other.DependsOn, r.ID) })
 }
 

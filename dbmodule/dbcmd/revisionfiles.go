@@ -35,7 +35,7 @@ func folderName(r *migrate.Revision) string {
 	return strings.Join(parts, "_")
 }
 
-// now returns the creation time of a new revision: UTC, in whole seconds.
+// now returns the current time as the creation time of a revision: in UTC and whole seconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
 // write makes the revision's folder, and prints its path.

@@ -27,10 +27,11 @@ func snapshotName(engine dbmodule.Engine) string {
 // out of the program.
 var snapshotBeforeFolder = path.Join(migrate.SnapshotFolder, ".before")
 
-// snapshotIgnore keeps that folder out of git: it is for one developer's --undo.
+// snapshotIgnore is the file that keeps that folder out of git: only this developer's --undo uses
+// it.
 var snapshotIgnore = path.Join(snapshotBeforeFolder, ".gitignore")
 
-// ignoreAll is what snapshotIgnore contains: itself too.
+// ignoreAll is the content of snapshotIgnore. Git ignores all files there, also this one.
 const ignoreAll = "*\n"
 
 func snapshotBefore(engine dbmodule.Engine) string {

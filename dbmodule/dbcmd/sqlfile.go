@@ -9,7 +9,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
-// section is one direction of a revision on an engine.
+// section is the upgrade or the downgrade of a revision on one engine.
 type section struct {
 	statements []string
 	warnings   []string
@@ -41,7 +41,7 @@ func render(up, down section) string {
 	return "-- migrate:upgrade\n" + up.text() + "\n-- migrate:downgrade\n" + down.text()
 }
 
-// text puts the warnings first, so that a reviewer can't miss them.
+// text returns the section's text, with the warnings first, so that a reviewer can't miss them.
 func (s section) text() string {
 	var b strings.Builder
 	for _, warning := range s.warnings {

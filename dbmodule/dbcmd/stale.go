@@ -26,7 +26,7 @@ func (t *tree) tellStale(cmd *cobra.Command, g *graph.Graph) {
 	}
 }
 
-// missingFrom names the revisions of other that graph lacks.
+// missingFrom returns the ids of the revisions of other that g lacks.
 func missingFrom(g, other *graph.Graph) []string {
 	var ids []string
 	for _, r := range other.Revisions() {

@@ -77,7 +77,7 @@ func (r *revisionStatus) add(entry migrate.Entry) {
 	if entry.Status == migrate.StatusRunning {
 		r.Done, r.Total, r.Error = entry.StatementsDone, entry.StatementsTotal, entry.Error
 	} else if r.Status == "pending" {
-		return // it was taken back
+		return // the revision was downgraded after this
 	}
 	started, took := entry.StartedAt.UTC(), entry.Duration
 	r.AppliedAt, r.Build = &started, entry.Build

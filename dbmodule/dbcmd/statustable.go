@@ -53,7 +53,7 @@ func (s status) summary() string {
 
 func (s status) rows(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(columns ...string) { _, _ = io.WriteString(w, strings.Join(columns, "\t")+"\n") } // to memory
+	row := func(columns ...string) { _, _ = io.WriteString(w, strings.Join(columns, "\t")+"\n") } // a write to memory does not fail
 	row("STATUS", "REVISION", "APPLIED", "TOOK", "BUILD", "MESSAGE")
 	for _, r := range s.Revisions {
 		id := r.Revision
@@ -72,7 +72,7 @@ func (s status) rows(out io.Writer) {
 		}
 		row(r.Status, id, applied, took, orDash(r.Build), orDash(r.Message))
 	}
-	_ = w.Flush() // to memory
+	_ = w.Flush() // a write to memory does not fail
 }
 
 // rounded rounds to about three digits.

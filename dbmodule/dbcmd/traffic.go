@@ -216,7 +216,7 @@ func (t *tree) linesOf(cmd *cobra.Command, file string) ([]string, error) {
 	}
 	text, err := fs.ReadFile(files, file)
 	if err != nil {
-		return nil, nil //nolint:nilerr // it is another source's
+		return nil, nil //nolint:nilerr // the file belongs to another source
 	}
 	return strings.Split(string(text), "\n"), nil
 }

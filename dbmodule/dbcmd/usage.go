@@ -38,5 +38,5 @@ func arguments(cmd *cobra.Command, args []string, least, most int, what string) 
 	return nil
 }
 
-// noArguments is for commands that take none.
+// noArguments returns a usage error if there are arguments.
 func noArguments(cmd *cobra.Command, args []string) error { return arguments(cmd, args, 0, 0, "") }
