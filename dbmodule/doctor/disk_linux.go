@@ -29,8 +29,8 @@ func overNetwork(name string) Finding {
 	return wrong(name+": SQLite's log does not work over a network, and databases get damaged", "keep the database on a disk of this machine, or use PostgreSQL or MariaDB")
 }
 
-func sqliteFileSystem(_ context.Context, p *patient) Finding {
-	stat, err := p.statfs()
+func sqliteFileSystem(_ context.Context, t *target) Finding {
+	stat, err := t.statfs()
 	if err != nil {
 		return unread(err)
 	}
@@ -40,9 +40,9 @@ func sqliteFileSystem(_ context.Context, p *patient) Finding {
 	return fine("a disk of this machine")
 }
 
-func sqliteDisk(_ context.Context, p *patient) Finding {
+func sqliteDisk(_ context.Context, t *target) Finding {
 	const full, low = 64 << 20, 1 << 30
-	stat, err := p.statfs()
+	stat, err := t.statfs()
 	if err != nil {
 		return unread(err)
 	}
@@ -50,7 +50,7 @@ func sqliteDisk(_ context.Context, p *patient) Finding {
 	found := fmt.Sprintf("%d MiB are free", free>>20)
 	const advice = "make room, or move the database to a larger disk"
 	size := uint64(0)
-	if info, err := os.Stat(p.config.URL.Path()); err == nil {
+	if info, err := os.Stat(t.config.URL.Path()); err == nil {
 		size = uint64(info.Size())
 	}
 	switch {
@@ -64,9 +64,9 @@ func sqliteDisk(_ context.Context, p *patient) Finding {
 	return fine(found)
 }
 
-func (p *patient) statfs() (stat unix.Statfs_t, err error) {
-	if p.config.URL.Memory() {
+func (t *target) statfs() (stat unix.Statfs_t, err error) {
+	if t.config.URL.Memory() {
 		return stat, fmt.Errorf("the database is in memory")
 	}
-	return stat, unix.Statfs(filepath.Dir(p.config.URL.Path()), &stat)
+	return stat, unix.Statfs(filepath.Dir(t.config.URL.Path()), &stat)
 }

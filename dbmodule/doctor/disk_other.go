@@ -4,8 +4,8 @@ package doctor
 
 import "context"
 
-func sqliteFileSystem(context.Context, *patient) Finding {
+func sqliteFileSystem(context.Context, *target) Finding {
 	return skipped("can't be told on this system")
 }
 
-func sqliteDisk(context.Context, *patient) Finding { return skipped("can't be told on this system") }
+func sqliteDisk(context.Context, *target) Finding { return skipped("can't be told on this system") }

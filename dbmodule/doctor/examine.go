@@ -26,14 +26,14 @@ type Options struct {
 	Idle time.Duration
 }
 
-// check is one thing to look at.
+// check examines one thing and returns a finding about it.
 type check struct {
 	name string
-	run  func(ctx context.Context, p *patient) Finding
+	run  func(ctx context.Context, t *target) Finding
 }
 
-// patient is the database that the checks examine, with its configuration.
-type patient struct {
+// target is the database that the checks examine, with its configuration.
+type target struct {
 	config dbmodule.Config
 	opts   Options
 	db     *dbmodule.Database
@@ -59,27 +59,27 @@ func Examine(ctx context.Context, cfg dbmodule.Config, o Options) Report {
 		o.Idle = time.Minute
 	}
 	r := Report{Engine: cfg.URL.Engine(), Database: cfg.URL.String()}
-	p := &patient{config: cfg, opts: o}
-	r.run(ctx, p, settingsChecks)
+	t := &target{config: cfg, opts: o}
+	r.run(ctx, t, settingsChecks)
 	before, after := checksOf(cfg.URL.Engine())
-	r.run(ctx, p, before)
-	if p.absent() {
+	r.run(ctx, t, before)
+	if t.absent() {
 		r.add("connection", skipped("there is no database yet: the first start makes it"))
 		return r
 	}
 	own := cfg
-	own.PoolSize, own.MaxOverflow = 3, 0 // enough for the checks, of which one wants two
+	own.PoolSize, own.MaxOverflow = 3, 0 // enough for the checks: the one for a pooler holds two
 	db, err := dbmodule.Open(own, o.Log, dbmodule.WithModels(o.Models...))
 	if err != nil {
 		r.add("connection", wrong(err.Error(), "correct the setting that is named"))
 		return r
 	}
-	p.db = db
-	connected := p.connect(ctx)
+	t.db = db
+	connected := t.connect(ctx)
 	r.add("connection", connected)
 	if connected.Level == OK {
-		r.run(ctx, p, after)
-		r.run(ctx, p, schemaChecks)
+		r.run(ctx, t, after)
+		r.run(ctx, t, schemaChecks)
 	}
 	if err := db.Close(); err != nil {
 		r.add("connection", warning(err.Error(), "see whether the database is being stopped"))
@@ -87,8 +87,8 @@ func Examine(ctx context.Context, cfg dbmodule.Config, o Options) Report {
 	return r
 }
 
-// checksOf returns an engine's checks: those before there is a connection, and
-// those that use it.
+// checksOf returns an engine's checks: those that run before connecting, and those that use the
+// connection.
 func checksOf(engine dbmodule.Engine) (before, after []check) {
 	switch engine {
 	case dbmodule.PostgreSQL:
@@ -105,30 +105,31 @@ func (r *Report) add(name string, f Finding) {
 	r.Findings = append(r.Findings, f)
 }
 
-func (r *Report) run(ctx context.Context, p *patient, checks []check) {
+func (r *Report) run(ctx context.Context, t *target, checks []check) {
 	for _, c := range checks {
 		limited, cancel := context.WithTimeout(ctx, checkLimit)
-		r.add(c.name, c.run(limited, p))
+		r.add(c.name, c.run(limited, t))
 		cancel()
 	}
 }
 
-// connect tries only once, since the user wants an answer now.
-func (p *patient) connect(ctx context.Context) Finding {
+// connect connects, and reads the server's settings. It tries only once, because the user waits for
+// the report.
+func (t *target) connect(ctx context.Context) Finding {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, fmt.Errorf("no answer within %s", connectLimit))
 	defer cancel()
 	began := time.Now()
-	if err := p.db.Ping(ctx); err != nil {
+	if err := t.db.Ping(ctx); err != nil {
 		return wrong(err.Error(), adviceOn(err))
 	}
 	took := time.Since(began)
-	if err := p.readVariables(ctx); err != nil {
+	if err := t.readVariables(ctx); err != nil {
 		return wrong("connected, but the server's settings can't be read: "+err.Error(), "see whether a proxy stands between")
 	}
 	return fine(fmt.Sprintf("connected in %s", took.Round(time.Millisecond)))
 }
 
-// adviceOn says what to do about a connection that can't be made.
+// adviceOn returns what to do about an error of connecting.
 func adviceOn(err error) string {
 	switch {
 	case errors.Is(err, dbmodule.ErrNoDatabase):
@@ -143,21 +144,22 @@ func adviceOn(err error) string {
 	return "see the error"
 }
 
-// readVariables reads the server's settings, which many checks look at.
-func (p *patient) readVariables(ctx context.Context) (err error) {
-	switch p.db.Engine() {
+// readVariables reads the server's settings, which many checks examine. SQLite has none.
+func (t *target) readVariables(ctx context.Context) (err error) {
+	switch t.db.Engine() {
 	case dbmodule.PostgreSQL:
-		p.variables, err = p.pairs(ctx, "SELECT name, setting FROM pg_settings")
+		t.variables, err = t.pairs(ctx, "SELECT name, setting FROM pg_settings")
 	case dbmodule.MySQL:
-		if p.variables, err = p.pairs(ctx, "SHOW SESSION VARIABLES"); err == nil {
-			p.global, err = p.pairs(ctx, "SHOW GLOBAL VARIABLES")
+		if t.variables, err = t.pairs(ctx, "SHOW SESSION VARIABLES"); err == nil {
+			t.global, err = t.pairs(ctx, "SHOW GLOBAL VARIABLES")
 		}
 	}
 	return err
 }
 
-func (p *patient) pairs(ctx context.Context, query string) (all map[string]string, err error) {
-	rows, err := p.db.DB().QueryContext(ctx, query)
+// pairs runs a query that returns names and values. It leaves out names whose value is NULL.
+func (t *target) pairs(ctx context.Context, query string) (all map[string]string, err error) {
+	rows, err := t.db.DB().QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +178,7 @@ func (p *patient) pairs(ctx context.Context, query string) (all map[string]strin
 	return all, rows.Err()
 }
 
-// scan reads one row.
-func (p *patient) scan(ctx context.Context, query string, into ...any) error {
-	return p.db.DB().QueryRowContext(ctx, query).Scan(into...)
+// scan runs a query and reads its one row.
+func (t *target) scan(ctx context.Context, query string, into ...any) error {
+	return t.db.DB().QueryRowContext(ctx, query).Scan(into...)
 }

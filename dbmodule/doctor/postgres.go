@@ -35,10 +35,10 @@ var postgresChecks = []check{
 	{"locks", postgresLocks},
 }
 
-func postgresVersion(ctx context.Context, p *patient) Finding {
+func postgresVersion(ctx context.Context, t *target) Finding {
 	const oldest, maintained = 120000, 140000
 	var text string
-	if err := p.scan(ctx, "SELECT version()", &text); err != nil {
+	if err := t.scan(ctx, "SELECT version()", &text); err != nil {
 		return unread(err)
 	}
 	for _, other := range []string{"CockroachDB", "Yugabyte", "Redshift"} {
@@ -46,8 +46,8 @@ func postgresVersion(ctx context.Context, p *patient) Finding {
 			return warning(other+" speaks PostgreSQL's protocol, and that is all we know: this program is not tested with it", "test what you rely on, or use PostgreSQL")
 		}
 	}
-	name := "PostgreSQL " + p.variables["server_version"]
-	switch n, _ := strconv.Atoi(p.variables["server_version_num"]); {
+	name := "PostgreSQL " + t.variables["server_version"]
+	switch n, _ := strconv.Atoi(t.variables["server_version_num"]); {
 	case n < oldest:
 		return wrong(name+" is too old", "upgrade to PostgreSQL 15 or newer")
 	case n < maintained:
@@ -56,48 +56,48 @@ func postgresVersion(ctx context.Context, p *patient) Finding {
 	return fine(name)
 }
 
-func postgresWritable(ctx context.Context, p *patient) Finding {
+func postgresWritable(ctx context.Context, t *target) Finding {
 	var standby bool
-	if err := p.scan(ctx, "SELECT pg_is_in_recovery()", &standby); err != nil {
+	if err := t.scan(ctx, "SELECT pg_is_in_recovery()", &standby); err != nil {
 		return unread(err)
 	}
 	switch {
 	case standby:
 		return wrong("the server is a standby, which takes no writes", "name the primary in DATABASE_URL, or all hosts with target_session_attrs=read-write")
-	case p.variables["default_transaction_read_only"] == "on":
+	case t.variables["default_transaction_read_only"] == "on":
 		return wrong("default_transaction_read_only is on", "set it off for the server, database and role: ALTER ROLE … RESET default_transaction_read_only")
 	}
 	return fine("a primary")
 }
 
-func postgresEncoding(_ context.Context, p *patient) Finding {
-	if encoding := p.variables["server_encoding"]; encoding != "UTF8" {
+func postgresEncoding(_ context.Context, t *target) Finding {
+	if encoding := t.variables["server_encoding"]; encoding != "UTF8" {
 		return wrong(encoding+": it can't hold all text", "create a new database with ENCODING 'UTF8' and copy the data into it")
 	}
 	return fine("UTF8")
 }
 
-func postgresSearchPath(ctx context.Context, p *patient) Finding {
+func postgresSearchPath(ctx context.Context, t *target) Finding {
 	var schema sql.NullString
-	if err := p.scan(ctx, "SELECT current_schema()", &schema); err != nil {
+	if err := t.scan(ctx, "SELECT current_schema()", &schema); err != nil {
 		return unread(err)
 	}
 	if !schema.Valid {
-		return wrong("no schema of search_path="+p.variables["search_path"]+" is there, so tables have no place", "create the schema, or name another: ?search_path= in DATABASE_URL")
+		return wrong("no schema of search_path="+t.variables["search_path"]+" is there, so tables have no place", "create the schema, or name another: ?search_path= in DATABASE_URL")
 	}
 	return fine("tables are in " + schema.String)
 }
 
-func postgresIsolation(_ context.Context, p *patient) Finding {
-	level := p.variables["default_transaction_isolation"]
+func postgresIsolation(_ context.Context, t *target) Finding {
+	level := t.variables["default_transaction_isolation"]
 	if level != "read committed" {
 		return warning(level+" is the default: units of work meet conflicts more often, and are run again", "set default_transaction_isolation back to read committed, and ask for more where it is needed")
 	}
 	return fine(level)
 }
 
-func postgresTimeZone(_ context.Context, p *patient) Finding {
-	zone := p.variables["TimeZone"]
+func postgresTimeZone(_ context.Context, t *target) Finding {
+	zone := t.variables["TimeZone"]
 	switch zone {
 	case "UTC", "Etc/UTC", "GMT", "Etc/GMT", "Etc/UCT", "UCT", "Universal", "Zulu":
 		return fine(zone)
@@ -105,23 +105,23 @@ func postgresTimeZone(_ context.Context, p *patient) Finding {
 	return warning(zone+": SQL that makes dates of times, and columns without a time zone, depend on it", "set it for the role: ALTER ROLE … SET timezone = 'UTC', or ?timezone=UTC in DATABASE_URL")
 }
 
-func postgresFsync(_ context.Context, p *patient) Finding {
-	if p.variables["fsync"] != "on" {
+func postgresFsync(_ context.Context, t *target) Finding {
+	if t.variables["fsync"] != "on" {
 		return wrong("off: a power cut can destroy the whole database", "set fsync = on in postgresql.conf and reload")
 	}
 	return fine("on")
 }
 
-func postgresFullPageWrites(_ context.Context, p *patient) Finding {
-	if p.variables["full_page_writes"] != "on" {
+func postgresFullPageWrites(_ context.Context, t *target) Finding {
+	if t.variables["full_page_writes"] != "on" {
 		return wrong("off: a power cut can leave pages that are half written", "set full_page_writes = on in postgresql.conf and reload")
 	}
 	return fine("on")
 }
 
-func postgresSynchronousCommit(_ context.Context, p *patient) Finding {
-	value := p.variables["synchronous_commit"]
-	standbys := p.variables["synchronous_standby_names"] != ""
+func postgresSynchronousCommit(_ context.Context, t *target) Finding {
+	value := t.variables["synchronous_commit"]
+	standbys := t.variables["synchronous_standby_names"] != ""
 	switch {
 	case value == "off":
 		return warning("off: a crash loses what was acknowledged in the last moments", "set synchronous_commit = on for the server, database and role")
@@ -131,12 +131,12 @@ func postgresSynchronousCommit(_ context.Context, p *patient) Finding {
 	return fine(value)
 }
 
-func postgresConnections(ctx context.Context, p *patient) Finding {
-	number := func(name string) int { n, _ := strconv.Atoi(p.variables[name]); return n }
+func postgresConnections(ctx context.Context, t *target) Finding {
+	number := func(name string) int { n, _ := strconv.Atoi(t.variables[name]); return n }
 	room := number("max_connections") - number("superuser_reserved_connections") - number("reserved_connections")
 	limits := []int{}
 	var role, database int
-	err := p.scan(ctx, "SELECT r.rolconnlimit, d.datconnlimit FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()", &role, &database)
+	err := t.scan(ctx, "SELECT r.rolconnlimit, d.datconnlimit FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()", &role, &database)
 	if err != nil {
 		return unread(err)
 	}
@@ -148,14 +148,15 @@ func postgresConnections(ctx context.Context, p *patient) Finding {
 	for _, limit := range limits {
 		room = min(room, limit)
 	}
-	return fits(p, room, "max_connections, or the limit of role or database,")
+	return connectionsFit(t, room, "max_connections, or the limit of role or database,")
 }
 
-// fits compares the pool with how many connections the server gives.
-func fits(p *patient, room int, setting string) Finding {
+// connectionsFit compares how many connections this process may open with how many the server allows. setting
+// names the limits that the advice is about.
+func connectionsFit(t *target, room int, setting string) Finding {
 	// Migrations and the cancelling of statements use connections of their own.
 	const own = 3
-	pool := p.config.PoolSize + max(p.config.MaxOverflow, 0)
+	pool := t.config.PoolSize + max(t.config.MaxOverflow, 0)
 	found := fmt.Sprintf("the server gives %d, and one process of this program may take %d", room, pool+own)
 	advice := "lower DATABASE_POOL_SIZE and DATABASE_MAX_OVERFLOW, or raise " + setting + " on the server"
 	switch {
@@ -167,22 +168,22 @@ func fits(p *patient, room int, setting string) Finding {
 	return fine(found)
 }
 
-// milliseconds reads one of PostgreSQL's time limits.
-func (p *patient) milliseconds(name string) time.Duration {
-	n, err := strconv.Atoi(p.variables[name])
+// milliseconds returns the value of a setting in milliseconds, and 0 if it is no number.
+func (t *target) milliseconds(name string) time.Duration {
+	n, err := strconv.Atoi(t.variables[name])
 	if err != nil {
 		return 0
 	}
 	return time.Duration(n) * time.Millisecond
 }
 
-func postgresStatementTimeout(_ context.Context, p *patient) Finding {
+func postgresStatementTimeout(_ context.Context, t *target) Finding {
 	const longRevision = time.Minute
-	switch d := p.milliseconds("statement_timeout"); {
+	switch d := t.milliseconds("statement_timeout"); {
 	case d == 0:
 		return fine("none on the server: this program keeps its own")
-	case d < p.config.StatementTimeout:
-		return warning(fmt.Sprintf("the server ends statements after %s, before DATABASE_STATEMENT_TIMEOUT=%s, those of revisions too", d, p.config.StatementTimeout), "ALTER ROLE … SET statement_timeout = 0 for this account")
+	case d < t.config.StatementTimeout:
+		return warning(fmt.Sprintf("the server ends statements after %s, before DATABASE_STATEMENT_TIMEOUT=%s, those of revisions too", d, t.config.StatementTimeout), "ALTER ROLE … SET statement_timeout = 0 for this account")
 	case d < longRevision:
 		return warning(fmt.Sprintf("the server ends statements after %s, those of revisions too", d), "ALTER ROLE … SET statement_timeout = 0 for this account")
 	default:
@@ -190,9 +191,9 @@ func postgresStatementTimeout(_ context.Context, p *patient) Finding {
 	}
 }
 
-func postgresLockTimeout(_ context.Context, p *patient) Finding {
+func postgresLockTimeout(_ context.Context, t *target) Finding {
 	const short = time.Second
-	d := p.milliseconds("lock_timeout")
+	d := t.milliseconds("lock_timeout")
 	switch {
 	case d == 0:
 		return fine("none on the server")
@@ -202,9 +203,9 @@ func postgresLockTimeout(_ context.Context, p *patient) Finding {
 	return fine(d.String())
 }
 
-func postgresIdleTimeout(_ context.Context, p *patient) Finding {
+func postgresIdleTimeout(_ context.Context, t *target) Finding {
 	const short = 10 * time.Second
-	d := p.milliseconds("idle_in_transaction_session_timeout")
+	d := t.milliseconds("idle_in_transaction_session_timeout")
 	switch {
 	case d == 0:
 		return warning("none: the transaction of a client that hangs keeps its locks for ever", "set it, for example to 60s, for the role or by ?idle_in_transaction_session_timeout=60s in DATABASE_URL")
@@ -214,11 +215,11 @@ func postgresIdleTimeout(_ context.Context, p *patient) Finding {
 	return fine(d.String())
 }
 
-// postgresPooler detects a pooler. In transaction pooling two clients, one of them
-// idle, use the same server process.
-func postgresPooler(ctx context.Context, p *patient) Finding {
-	first, second, err := p.backends(ctx)
-	named := strings.Contains(p.config.URL.String(), "default_query_exec_mode=cache_statement")
+// postgresPooler detects a pooler with transaction pooling: two connections, the first of which is
+// idle, then use the same server process.
+func postgresPooler(ctx context.Context, t *target) Finding {
+	first, second, err := t.backends(ctx)
+	named := strings.Contains(t.config.URL.String(), "default_query_exec_mode=cache_statement")
 	lost := isLostStatement(err)
 	switch {
 	case err != nil && !lost:
@@ -231,15 +232,17 @@ func postgresPooler(ctx context.Context, p *patient) Finding {
 	return fine("one with transaction pooling, which this program can do with")
 }
 
-// isLostStatement reports whether a named statement exists already or no longer
-// exists, since a pooler passed it to another connection.
+// isLostStatement reports whether err says that a prepared statement exists already, or does not
+// exist. Behind a pooler that happens if another client uses the connection to the server.
 func isLostStatement(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "42P05" || pg.Code == "26000")
 }
 
-func (p *patient) backends(ctx context.Context) (first, second int, err error) {
-	idle, err := p.db.DB().Conn(ctx)
+// backends returns the ids of the server processes of two connections that are open at the same
+// time.
+func (t *target) backends(ctx context.Context) (first, second int, err error) {
+	idle, err := t.db.DB().Conn(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -247,7 +250,7 @@ func (p *patient) backends(ctx context.Context) (first, second int, err error) {
 	if first, err = backend(ctx, idle); err != nil {
 		return 0, 0, err
 	}
-	other, err := p.db.DB().Conn(ctx)
+	other, err := t.db.DB().Conn(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -261,24 +264,24 @@ func backend(ctx context.Context, conn bun.Conn) (pid int, err error) {
 	return pid, err
 }
 
-func postgresEncryption(ctx context.Context, p *patient) Finding {
-	var encrypted, near bool
-	err := p.scan(ctx, `SELECT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false),
-		inet_server_addr() IS NULL OR inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() = '::1' OR inet_client_addr() = inet_server_addr()`, &encrypted, &near)
+func postgresEncryption(ctx context.Context, t *target) Finding {
+	var encrypted, sameMachine bool
+	err := t.scan(ctx, `SELECT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false),
+		inet_server_addr() IS NULL OR inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() = '::1' OR inet_client_addr() = inet_server_addr()`, &encrypted, &sameMachine)
 	switch {
 	case err != nil:
 		return unread(err)
 	case encrypted:
 		return fine("TLS")
-	case near:
+	case sameMachine:
 		return fine("none, on this machine")
 	}
 	return warning("what travels to the server can be read and changed on its way", "set sslmode=verify-full and sslrootcert in DATABASE_URL, and ssl on the server")
 }
 
-func postgresTemporary(ctx context.Context, p *patient) Finding {
+func postgresTemporary(ctx context.Context, t *target) Finding {
 	var allowed bool
-	if err := p.scan(ctx, "SELECT has_database_privilege(current_database(), 'TEMPORARY')", &allowed); err != nil {
+	if err := t.scan(ctx, "SELECT has_database_privilege(current_database(), 'TEMPORARY')", &allowed); err != nil {
 		return unread(err)
 	}
 	if !allowed {
@@ -287,11 +290,11 @@ func postgresTemporary(ctx context.Context, p *patient) Finding {
 	return fine("allowed")
 }
 
-func postgresIdleTransactions(ctx context.Context, p *patient) Finding {
+func postgresIdleTransactions(ctx context.Context, t *target) Finding {
 	var n int
 	var oldest float64
-	err := p.scan(ctx, fmt.Sprintf(`SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - state_change)), 0)::float8 FROM pg_stat_activity
-		WHERE datname = current_database() AND state LIKE 'idle in transaction%%' AND clock_timestamp() - state_change > interval '%d seconds'`, int(p.opts.Idle.Seconds())), &n, &oldest)
+	err := t.scan(ctx, fmt.Sprintf(`SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - state_change)), 0)::float8 FROM pg_stat_activity
+		WHERE datname = current_database() AND state LIKE 'idle in transaction%%' AND clock_timestamp() - state_change > interval '%d seconds'`, int(t.opts.Idle.Seconds())), &n, &oldest)
 	if err != nil {
 		return unread(err)
 	}
@@ -299,13 +302,13 @@ func postgresIdleTransactions(ctx context.Context, p *patient) Finding {
 		return warning(fmt.Sprintf("%d sessions do nothing in a transaction, the oldest for %s: they keep locks and hinder VACUUM", n, seconds(oldest)),
 			"find them in pg_stat_activity (state = 'idle in transaction') and end them with pg_terminate_backend(pid)")
 	}
-	return fine("none older than " + p.opts.Idle.String())
+	return fine("none older than " + t.opts.Idle.String())
 }
 
-func postgresLocks(ctx context.Context, p *patient) Finding {
+func postgresLocks(ctx context.Context, t *target) Finding {
 	var n int
 	var longest float64
-	err := p.scan(ctx, `SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0)::float8 FROM pg_stat_activity
+	err := t.scan(ctx, `SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0)::float8 FROM pg_stat_activity
 		WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0 AND clock_timestamp() - query_start > interval '5 seconds'`, &n, &longest)
 	if err != nil {
 		return unread(err)
@@ -317,6 +320,7 @@ func postgresLocks(ctx context.Context, p *patient) Finding {
 	return fine("nobody waits longer than 5s")
 }
 
+// seconds converts a number of seconds, for messages.
 func seconds(n float64) time.Duration {
 	return time.Duration(n * float64(time.Second)).Round(time.Second)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// schemaChecks come last, on every engine.
+// schemaChecks run on every engine, after the engine's own checks.
 var schemaChecks = []check{
 	{"clock", clockAgrees},
 	{"create tables", canCreate},
@@ -23,27 +23,29 @@ var schemaChecks = []check{
 	{"revisions", revisionsComplete},
 }
 
-// nowQueries ask each engine for its clock in seconds. SQLite has none of its
-// own.
+// nowQueries return the time of each engine's clock, in seconds since 1970. SQLite has no clock of
+// its own.
 var nowQueries = map[dbmodule.Engine]string{
 	dbmodule.PostgreSQL: "SELECT extract(epoch FROM clock_timestamp())::float8",
 	dbmodule.MySQL:      "SELECT UNIX_TIMESTAMP(SYSDATE(6)) + 0e0",
 }
 
-func clockAgrees(ctx context.Context, p *patient) Finding {
-	query, ok := nowQueries[p.db.Engine()]
+// clockAgrees compares the server's clock with this machine's. The time that the query takes counts
+// as agreement.
+func clockAgrees(ctx context.Context, t *target) Finding {
+	query, ok := nowQueries[t.db.Engine()]
 	if !ok {
 		return fine("the database has this machine's")
 	}
 	const slight, much = time.Second, 30 * time.Second
 	var theirs float64
-	before := p.opts.Now()
-	if err := p.scan(ctx, query, &theirs); err != nil {
+	before := t.opts.Now()
+	if err := t.scan(ctx, query, &theirs); err != nil {
 		return unread(err)
 	}
-	after := p.opts.Now()
+	after := t.opts.Now()
 	apart := time.Duration((theirs - float64(before.Add(after.Sub(before)/2).UnixMicro())/1e6) * float64(time.Second))
-	// The server read its clock at some moment between question and answer.
+	// The server read its clock at some moment between before and after.
 	off := apart.Abs() - after.Sub(before)/2
 	found := fmt.Sprintf("the server's clock is %s from this machine's", apart.Abs().Round(time.Millisecond))
 	const advice = "run NTP or chrony on both machines"
@@ -56,29 +58,31 @@ func clockAgrees(ctx context.Context, p *patient) Finding {
 	return fine("agrees with the server's")
 }
 
-// canCreate creates a table with an index and removes it again.
-func canCreate(ctx context.Context, p *patient) Finding {
+// canCreate checks that the account may create a table with an index.
+func canCreate(ctx context.Context, t *target) Finding {
 	advice := "grant the account CREATE on the schema, or run \"db upgrade\" with one that has it and serve with DATABASE_SCHEMA=check"
-	if p.db.Engine() == dbmodule.MySQL {
+	if t.db.Engine() == dbmodule.MySQL {
 		advice = "grant the account CREATE, ALTER, INDEX, REFERENCES and DROP on the database, or run \"db upgrade\" with one that has them and serve with DATABASE_SCHEMA=check"
 	}
-	err := p.tryCreate(ctx, fmt.Sprintf("openhands_doctor_%d", time.Now().UnixNano()))
+	err := t.tryCreate(ctx, fmt.Sprintf("openhands_doctor_%d", time.Now().UnixNano()))
 	if err == nil {
 		return fine("allowed")
 	}
-	if p.config.Schema == dbmodule.SchemaCheck || p.config.Schema == dbmodule.SchemaNone {
-		return fine("not allowed, and not needed with DATABASE_SCHEMA=" + string(p.config.Schema))
+	if t.config.Schema == dbmodule.SchemaCheck || t.config.Schema == dbmodule.SchemaNone {
+		return fine("not allowed, and not needed with DATABASE_SCHEMA=" + string(t.config.Schema))
 	}
 	return wrong(err.Error(), advice)
 }
 
-func (p *patient) tryCreate(ctx context.Context, table string) (err error) {
-	tx, err := p.db.DB().BeginTx(ctx, nil)
+// tryCreate creates a table with an index, and removes both by a rollback. On MySQL it drops the
+// table, because DDL commits there.
+func (t *target) tryCreate(ctx context.Context, table string) (err error) {
+	tx, err := t.db.DB().BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if p.db.Engine() == dbmodule.MySQL && err == nil { // there it stays otherwise
+		if t.db.Engine() == dbmodule.MySQL && err == nil {
 			_, err = tx.ExecContext(context.WithoutCancel(ctx), "DROP TABLE "+table)
 		}
 		if rollbackErr := tx.Rollback(); err == nil {
@@ -88,19 +92,20 @@ func (p *patient) tryCreate(ctx context.Context, table string) (err error) {
 	if _, err := tx.ExecContext(ctx, "CREATE TABLE "+table+" (id INTEGER NOT NULL PRIMARY KEY, n INTEGER)"); err != nil {
 		return err
 	}
-	if _, err = tx.ExecContext(ctx, "CREATE INDEX "+table+"_n ON "+table+" (n)"); err != nil && p.db.Engine() == dbmodule.MySQL {
-		_, _ = tx.ExecContext(context.WithoutCancel(ctx), "DROP TABLE "+table) // the first error says why
+	if _, err = tx.ExecContext(ctx, "CREATE INDEX "+table+"_n ON "+table+" (n)"); err != nil && t.db.Engine() == dbmodule.MySQL {
+		_, _ = tx.ExecContext(context.WithoutCancel(ctx), "DROP TABLE "+table) // the error of CREATE INDEX is returned
 	}
 	return err
 }
 
-// canUse tries the four statements on each model's table, on no row.
-func canUse(ctx context.Context, p *patient) Finding {
+// canUse checks that the account may read and write each model's table. Its statements change and
+// return no row.
+func canUse(ctx context.Context, t *target) Finding {
 	var denied, absent []string
-	for _, model := range p.opts.Models {
-		table := p.db.DB().Table(reflect.TypeOf(model).Elem())
+	for _, model := range t.opts.Models {
+		table := t.db.DB().Table(reflect.TypeOf(model).Elem())
 		for _, statement := range statementsOf(table) {
-			_, err := p.db.DB().ExecContext(ctx, statement)
+			_, err := t.db.DB().ExecContext(ctx, statement)
 			verb, _, _ := strings.Cut(statement, " ")
 			if isNoTable(err) {
 				absent = append(absent, table.Name)
@@ -118,7 +123,7 @@ func canUse(ctx context.Context, p *patient) Finding {
 	case len(absent) > 0:
 		return warning("not there yet: "+strings.Join(absent, ", "), "the server's start or \"db upgrade\" creates them")
 	}
-	return fine(fmt.Sprintf("the tables of %d models can be read and written", len(p.opts.Models)))
+	return fine(fmt.Sprintf("the tables of %d models can be read and written", len(t.opts.Models)))
 }
 
 func statementsOf(table *schema.Table) []string {
@@ -152,11 +157,11 @@ func isNoTable(err error) bool {
 	return strings.Contains(err.Error(), "no such table")
 }
 
-func revisionsComplete(ctx context.Context, p *patient) Finding {
-	if p.opts.Migrator == nil {
+func revisionsComplete(ctx context.Context, t *target) Finding {
+	if t.opts.Migrator == nil {
 		return skipped("this program has no revisions")
 	}
-	state, err := p.opts.Migrator.State(ctx, p.db.DB())
+	state, err := t.opts.Migrator.State(ctx, t.db.DB())
 	if err != nil {
 		return unread(err)
 	}
@@ -168,9 +173,9 @@ func revisionsComplete(ctx context.Context, p *patient) Finding {
 		return wrong(ids(state.Dirty)+" is done in part", "\"db status\" says what stopped it: mend that, and run \"db upgrade\"")
 	case len(state.Overlapping) > 0:
 		return wrong("the version table has a row for "+ids(state.Overlapping)+" and one for a revision that comes after it", "if the schema has the later one: \"db stamp REVISION\"")
-	case state.Behind() && p.config.Schema == dbmodule.SchemaCreate && len(state.Current) == 0:
+	case state.Behind() && t.config.Schema == dbmodule.SchemaCreate && len(state.Current) == 0:
 		return warning("none is recorded", "the server's start creates the tables if none is there, and records the revisions")
-	case state.Behind() && p.config.Schema != dbmodule.SchemaMigrate:
+	case state.Behind() && t.config.Schema != dbmodule.SchemaMigrate:
 		return wrong("missing: "+ids(state.Pending), "run \"db upgrade\"")
 	case state.Behind():
 		return warning("missing: "+ids(state.Pending), "the server's next start runs them, or \"db upgrade\"")

@@ -13,7 +13,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// sqliteFileChecks look at the file before it is opened.
+// sqliteFileChecks examine the file before it is opened.
 var sqliteFileChecks = []check{
 	{"file", sqliteFile},
 	{"file's permissions", sqlitePermissions},
@@ -37,8 +37,8 @@ var sqliteChecks = []check{
 
 // absent reports whether the database's file is missing, so that connecting would
 // create it.
-func (p *patient) absent() bool {
-	u := p.config.URL
+func (t *target) absent() bool {
+	u := t.config.URL
 	if u.Engine() != dbmodule.SQLite || u.Memory() {
 		return false
 	}
@@ -46,8 +46,8 @@ func (p *patient) absent() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-func sqliteFile(_ context.Context, p *patient) Finding {
-	u := p.config.URL
+func sqliteFile(_ context.Context, t *target) Finding {
+	u := t.config.URL
 	if u.Memory() {
 		return warning("in memory: everything is gone when the program ends", "name a file in DATABASE_URL, if it is to stay")
 	}
@@ -69,8 +69,8 @@ func sqliteFile(_ context.Context, p *patient) Finding {
 	return fine(full)
 }
 
-func sqlitePermissions(_ context.Context, p *patient) Finding {
-	path := p.config.URL.Path()
+func sqlitePermissions(_ context.Context, t *target) Finding {
+	path := t.config.URL.Path()
 	info, err := os.Stat(path)
 	if err != nil {
 		return skipped("there is no file")
@@ -78,14 +78,14 @@ func sqlitePermissions(_ context.Context, p *patient) Finding {
 	if info.Mode().Perm()&0o002 != 0 {
 		return wrong("every account of this machine may change the database", "chmod o-rw "+path)
 	}
-	if info.Mode().Perm()&0o004 != 0 && !private(path) {
+	if info.Mode().Perm()&0o004 != 0 && !isPrivate(path) {
 		return warning("every account of this machine may read the database", "chmod o-r "+path)
 	}
 	return fine(info.Mode().Perm().String())
 }
 
-// private reports whether a folder above path denies access to other users.
-func private(path string) bool {
+// isPrivate reports whether a folder above path denies access to other users.
+func isPrivate(path string) bool {
 	path, err := filepath.Abs(path)
 	for folder := filepath.Dir(path); err == nil; folder = filepath.Dir(folder) {
 		var info fs.FileInfo
@@ -100,11 +100,11 @@ func private(path string) bool {
 }
 
 // sqliteFolder tries to create a file in the folder, as SQLite does for its log.
-func sqliteFolder(_ context.Context, p *patient) Finding {
-	if p.config.URL.Memory() {
+func sqliteFolder(_ context.Context, t *target) Finding {
+	if t.config.URL.Memory() {
 		return skipped("the database is in memory")
 	}
-	folder := filepath.Dir(p.config.URL.Path())
+	folder := filepath.Dir(t.config.URL.Path())
 	f, err := os.CreateTemp(folder, ".openhands_doctor_*")
 	if err != nil {
 		return wrong(err.Error(), "SQLite makes its log beside the database: make the folder, and let this account write to it")
@@ -115,13 +115,13 @@ func sqliteFolder(_ context.Context, p *patient) Finding {
 	return fine("files can be made beside the database")
 }
 
-// sqliteLog looks for a log that is never emptied.
-func sqliteLog(_ context.Context, p *patient) Finding {
+// sqliteLog warns of a large write-ahead log: a reader may keep SQLite from emptying it.
+func sqliteLog(_ context.Context, t *target) Finding {
 	const large = 256 << 20
-	if p.config.URL.Memory() {
+	if t.config.URL.Memory() {
 		return skipped("the database is in memory")
 	}
-	info, err := os.Stat(p.config.URL.Path() + "-wal")
+	info, err := os.Stat(t.config.URL.Path() + "-wal")
 	if errors.Is(err, fs.ErrNotExist) {
 		return fine("none: nobody has the database open")
 	}
@@ -135,20 +135,20 @@ func sqliteLog(_ context.Context, p *patient) Finding {
 	return fine(found)
 }
 
-func sqliteVersion(ctx context.Context, p *patient) Finding {
+func sqliteVersion(ctx context.Context, t *target) Finding {
 	var version string
-	if err := p.scan(ctx, "SELECT sqlite_version()", &version); err != nil {
+	if err := t.scan(ctx, "SELECT sqlite_version()", &version); err != nil {
 		return unread(err)
 	}
 	return fine("SQLite " + version + ", built in")
 }
 
-func sqliteSynchronous(ctx context.Context, p *patient) Finding {
-	if p.config.URL.Memory() {
+func sqliteSynchronous(ctx context.Context, t *target) Finding {
+	if t.config.URL.Memory() {
 		return skipped("the database is in memory")
 	}
 	var level int
-	if err := p.scan(ctx, "PRAGMA synchronous", &level); err != nil {
+	if err := t.scan(ctx, "PRAGMA synchronous", &level); err != nil {
 		return unread(err)
 	}
 	const advice = "remove synchronous from DATABASE_URL"
@@ -161,21 +161,21 @@ func sqliteSynchronous(ctx context.Context, p *patient) Finding {
 	return fine([]string{"OFF", "NORMAL", "FULL", "EXTRA"}[min(level, 3)])
 }
 
-func sqliteJournalMode(ctx context.Context, p *patient) Finding {
+func sqliteJournalMode(ctx context.Context, t *target) Finding {
 	var mode string
-	if err := p.scan(ctx, "PRAGMA journal_mode", &mode); err != nil {
+	if err := t.scan(ctx, "PRAGMA journal_mode", &mode); err != nil {
 		return unread(err)
 	}
-	if mode != "wal" && !p.config.URL.Memory() {
+	if mode != "wal" && !t.config.URL.Memory() {
 		return warning(mode+": readers and the writer hold each other up", "let this account write to the file and its folder, on a disk of this machine")
 	}
 	return fine(mode)
 }
 
-func sqliteBusyTimeout(ctx context.Context, p *patient) Finding {
+func sqliteBusyTimeout(ctx context.Context, t *target) Finding {
 	const short = time.Second
 	var ms int64
-	if err := p.scan(ctx, "PRAGMA busy_timeout", &ms); err != nil {
+	if err := t.scan(ctx, "PRAGMA busy_timeout", &ms); err != nil {
 		return unread(err)
 	}
 	if d := time.Duration(ms) * time.Millisecond; d < short {
@@ -184,9 +184,9 @@ func sqliteBusyTimeout(ctx context.Context, p *patient) Finding {
 	return fine((time.Duration(ms) * time.Millisecond).String())
 }
 
-func sqliteEncoding(ctx context.Context, p *patient) Finding {
+func sqliteEncoding(ctx context.Context, t *target) Finding {
 	var encoding string
-	if err := p.scan(ctx, "PRAGMA encoding", &encoding); err != nil {
+	if err := t.scan(ctx, "PRAGMA encoding", &encoding); err != nil {
 		return unread(err)
 	}
 	if encoding != "UTF-8" {
@@ -195,12 +195,13 @@ func sqliteEncoding(ctx context.Context, p *patient) Finding {
 	return fine(encoding)
 }
 
-// sqliteWritable takes the lock that a writer needs.
-func sqliteWritable(ctx context.Context, p *patient) Finding {
-	if strings.Contains(p.config.URL.String(), "mode=ro") {
+// sqliteWritable checks that the database can be written: it takes the lock of a writer, and
+// releases it.
+func sqliteWritable(ctx context.Context, t *target) Finding {
+	if strings.Contains(t.config.URL.String(), "mode=ro") {
 		return wrong("mode=ro in DATABASE_URL", "remove it")
 	}
-	tx, err := p.db.DB().BeginTx(ctx, nil) // IMMEDIATE
+	tx, err := t.db.DB().BeginTx(ctx, nil) // BEGIN IMMEDIATE, which takes the lock
 	if err == nil {
 		err = tx.Rollback()
 	}
@@ -213,9 +214,9 @@ func sqliteWritable(ctx context.Context, p *patient) Finding {
 	return fine("yes")
 }
 
-func sqliteIntegrity(ctx context.Context, p *patient) Finding {
+func sqliteIntegrity(ctx context.Context, t *target) Finding {
 	var found string
-	err := p.scan(ctx, "PRAGMA quick_check(1)", &found)
+	err := t.scan(ctx, "PRAGMA quick_check(1)", &found)
 	switch {
 	case ctx.Err() != nil || errors.Is(err, dbmodule.ErrTimeout):
 		return skipped(fmt.Sprintf("the database is too large to read in %s: \"db backup\" verifies all of it", checkLimit))
@@ -227,9 +228,9 @@ func sqliteIntegrity(ctx context.Context, p *patient) Finding {
 	return fine("sound")
 }
 
-func sqliteForeignKeys(ctx context.Context, p *patient) Finding {
+func sqliteForeignKeys(ctx context.Context, t *target) Finding {
 	var n int
-	err := p.scan(ctx, "SELECT count(*) FROM pragma_foreign_key_check", &n)
+	err := t.scan(ctx, "SELECT count(*) FROM pragma_foreign_key_check", &n)
 	switch {
 	case ctx.Err() != nil || errors.Is(err, dbmodule.ErrTimeout):
 		return skipped(fmt.Sprintf("the database is too large to read in %s: \"db backup\" verifies all of it", checkLimit))
