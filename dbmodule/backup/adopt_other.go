@@ -2,5 +2,5 @@
 
 package backup
 
-// adopt does nothing where files have no owner of this kind.
+// adopt does nothing: only Unix files have an owner that it can set.
 func (r *Replacement) adopt() error { return nil }

@@ -28,7 +28,7 @@ func (r *Replacement) adopt() error {
 		return nil
 	}
 	if os.Geteuid() != 0 {
-		return nil // it stays ours: only root can give a file away
+		return nil // only root may change the owner, so the copy stays this account's
 	}
 	if err := os.Chown(r.part, int(owner.Uid), int(owner.Gid)); err != nil {
 		return fmt.Errorf("give the restored database to its owner: %w", err)

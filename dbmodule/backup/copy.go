@@ -38,7 +38,7 @@ func snapshot(ctx context.Context, conn *sql.Conn) (end func() error, err error)
 	}
 	end = func() error {
 		err := tx.Rollback()
-		if errors.Is(err, sql.ErrTxDone) || ctx.Err() != nil { // with the context, it ended by itself
+		if errors.Is(err, sql.ErrTxDone) || ctx.Err() != nil { // the end of ctx has rolled it back
 			return nil
 		}
 		return err
@@ -50,6 +50,7 @@ func snapshot(ctx context.Context, conn *sql.Conn) (end func() error, err error)
 	return end, nil
 }
 
+// copyPages copies the database of a driver's connection into the file to, a few pages at a time.
 func copyPages(ctx context.Context, conn any, to string, progress func(done, total int)) (err error) {
 	if wrapped, ok := conn.(interface{ Unwrap() driver.Conn }); ok {
 		conn = wrapped.Unwrap()

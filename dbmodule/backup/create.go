@@ -63,14 +63,16 @@ func create(ctx context.Context, db *dbmodule.Database, to string, o Options) (r
 		return report, fmt.Errorf("verify the copy: %w", err)
 	}
 	report.Path = to
-	if err := appear(part, to, o.Force); err != nil {
+	if err := publish(part, to, o.Force); err != nil {
 		return report, err
 	}
 	report.Took = time.Since(began)
 	return report, nil
 }
 
-// writable refuses what must not be overwritten.
+// writable returns an error if the backup can't be written to the file to: if its folder is
+// missing, if it is a file of the database itself or no regular file, or if it exists and force is
+// not set.
 func writable(database, to string, force bool) error {
 	info, err := os.Stat(to)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -152,8 +154,9 @@ func copyBeside(ctx context.Context, from *sql.Conn, to string, progress func(do
 	return part, nil
 }
 
-// appear gives a complete file its name.
-func appear(part, to string, force bool) error {
+// publish gives the complete file part the name to, under which the user finds it. Without force,
+// it returns ErrExists if that file exists. The name part may stay; the caller removes it.
+func publish(part, to string, force bool) error {
 	if force {
 		if err := os.Rename(part, to); err != nil {
 			return err

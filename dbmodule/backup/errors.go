@@ -22,8 +22,8 @@ var (
 	ErrInUse = errors.New("the database is in use")
 )
 
-// typed adds the kind of what SQLite reports. The errors of the driver have
-// numbers alone, since these connections are not dbmodule's.
+// typed adds the kind of error, for errors.Is, to an error of the driver. On connections of
+// dbmodule, dbmodule does this; this package opens its own, whose errors have only SQLite's code.
 func typed(err error) error {
 	var lite interface {
 		error

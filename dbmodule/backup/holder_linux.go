@@ -45,8 +45,7 @@ func holder(path string) string {
 	return ""
 }
 
-// process describes a process by its number. The number is 0 or less for a process
-// in another container.
+// process describes a process by its id, which is 0 or less for a process in another container.
 func process(pid string) string {
 	name, err := os.ReadFile("/proc/" + pid + "/comm")
 	if n, numErr := strconv.Atoi(pid); numErr != nil || n <= 0 {

@@ -10,7 +10,8 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// open makes one connection to a file. Options are pairs of the DSN.
+// open makes one connection to a file. options are the parameters of the DSN: a name, its value,
+// the next name, and so on.
 func open(ctx context.Context, path string, options ...string) (*sql.Conn, func() error, error) {
 	query := url.Values{}
 	for i := 0; i < len(options); i += 2 {
@@ -27,7 +28,7 @@ func open(ctx context.Context, path string, options ...string) (*sql.Conn, func(
 	return conn, func() error { return errors.Join(conn.Close(), db.Close()) }, nil
 }
 
-// fileDSN names a file for the driver, as SQLite's own URI without options.
+// fileDSN returns SQLite's URI of a file, without parameters, as the driver takes it.
 func fileDSN(path string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()}).String()
 }

@@ -20,7 +20,7 @@ type Replacement struct {
 	Report Report
 
 	part, target string
-	info         fs.FileInfo // of what the target was; nil if there is none
+	info         fs.FileInfo // of the database before the restore; nil if there was none
 }
 
 // Prepare copies the backup in the file from into the folder of the database, and
@@ -133,7 +133,7 @@ func (r *Replacement) install(ctx context.Context) (done Installed, err error) {
 		if err := setAside(r.target, kept, "-wal", "-journal"); err != nil {
 			return done, err
 		}
-		if err := appear(r.part, r.target, false); err != nil {
+		if err := publish(r.part, r.target, false); err != nil {
 			return done, err
 		}
 		return done, r.Discard()
@@ -175,6 +175,6 @@ func setAside(target, kept string, suffixes ...string) error {
 			return err
 		}
 	}
-	// The index of the log is made from the log.
+	// SQLite makes the -shm file again from the log.
 	return errors.Join(removeIfThere(target+"-shm"), syncFolder(target))
 }

@@ -38,8 +38,8 @@ type Table struct {
 	Rows int64  `json:"rows"`
 }
 
-// versionTables finds version tables by their shape: programs can name them,
-// and a file can hold those of several.
+// versionTables is the query for version tables. It finds them by their only column, because
+// programs may choose their names, and a database may have several.
 const versionTables = `SELECT name FROM sqlite_schema WHERE type = 'table'
 AND (SELECT group_concat(c.name) FROM pragma_table_info(sqlite_schema.name) AS c) = 'version_num' ORDER BY name`
 
@@ -127,7 +127,7 @@ func column(ctx context.Context, conn *sql.Conn, query string) (texts []string, 
 	return texts, rows.Err()
 }
 
-// magic is how every database file that is not empty begins.
+// magic is the begin of every database file that is not empty.
 const magic = "SQLite format 3\x00"
 
 // looksLikeDatabase returns a file's size, or an error if it is no database. It also
