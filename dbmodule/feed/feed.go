@@ -38,21 +38,21 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// netInterval is the pause between two questions where NOTIFY carries hints.
-const netInterval = 15 * time.Second
+// fallbackInterval is the pause between two polls while NOTIFY delivers hints. These polls find
+// changes whose NOTIFY was lost.
+const fallbackInterval = 15 * time.Second
 
-// VersionsFunc reads a version for each of up to 500 keys: any number that differs after
-// each published change. A key that it leaves out counts as a key that does not exist. It
-// is called with a session that sees committed data, by one goroutine at a time.
+// VersionsFunc returns a version for each of up to 500 keys: any number that differs after each
+// published change. A key that it leaves out counts as a key that does not exist. It is called with
+// a session that sees committed data, by one goroutine at a time.
 type VersionsFunc func(ctx context.Context, db bun.IDB, keys []string) (map[string]int64, error)
 
 // Topic says how the feed detects changes by polling.
 type Topic struct {
 	// Name is what units of work publish.
 	Name string
-	// Versions is called for the keys that have subscribers. Without it, and for topics
-	// that the feed does not know, each poll gives a hint to all
-	// subscribers of the topic.
+	// Versions is called for the keys that have subscribers. Without it, and for topics that the
+	// feed does not know, each poll gives a hint to all subscribers of the topic.
 	Versions VersionsFunc
 }
 
@@ -64,10 +64,11 @@ type Feed struct {
 	sessions *dbmodule.SessionFactory
 	log      *zap.Logger
 	poll     time.Duration
-	net      time.Duration
+	fallback time.Duration
 	topics   map[string]VersionsFunc
 	hub      *hub
-	// outbox is what other processes are to be told; nil where nobody can be.
+	// outbox holds the hints and messages that NOTIFY has to send to other processes. It is nil on
+	// engines without NOTIFY.
 	outbox *outbox
 	poller *poller
 
@@ -89,7 +90,7 @@ func New(cfg Config, log *zap.Logger, db *dbmodule.Database, topics ...Topic) (*
 	if log == nil {
 		log = zap.NewNop()
 	}
-	f := &Feed{db: db, log: log, poll: cfg.PollInterval, net: netInterval, topics: make(map[string]VersionsFunc), hub: newHub()}
+	f := &Feed{db: db, log: log, poll: cfg.PollInterval, fallback: fallbackInterval, topics: make(map[string]VersionsFunc), hub: newHub()}
 	if f.poll == 0 {
 		f.poll = DefaultConfig().PollInterval
 	}
@@ -102,15 +103,16 @@ func New(cfg Config, log *zap.Logger, db *dbmodule.Database, topics ...Topic) (*
 		}
 		f.topics[topic.Name] = topic.Versions
 	}
-	// Where there may be replicas, a session that may write reads from the primary.
-	seeing := dbmodule.Autocommit()
+	// Read-only sessions may read from a replica, which lags behind. So PostgreSQL and MySQL get
+	// sessions that may write: they read from the primary. SQLite has no replicas.
+	option := dbmodule.Autocommit()
 	switch db.Engine() {
 	case dbmodule.SQLite:
-		seeing = dbmodule.ReadOnly()
+		option = dbmodule.ReadOnly()
 	case dbmodule.PostgreSQL:
 		f.outbox = newOutbox()
 	}
-	f.sessions = db.Sessions().With(seeing)
+	f.sessions = db.Sessions().With(option)
 	f.poller = newPoller(f)
 	return f, nil
 }
@@ -124,7 +126,7 @@ func (f *Feed) Sessions() *dbmodule.SessionFactory { return f.sessions }
 // for wrong arguments: topic is empty, or both together are longer than
 // [MaxName].
 func (f *Feed) Publish(_ context.Context, s *dbmodule.Session, topic, key string) error {
-	at, err := placeOf(topic, key)
+	at, err := newTopicKey(topic, key)
 	if err != nil {
 		return err
 	}
@@ -137,37 +139,39 @@ func (f *Feed) Publish(_ context.Context, s *dbmodule.Session, topic, key string
 	return nil
 }
 
-// Pass delivers a message to the subscribers of topic and key that take messages,
-// once s commits, and not if it rolls back. It is for data that is not worth
-// storing: if a message is lost on the way, nobody is notified. Other processes receive it
-// where NOTIFY carries hints, if it has up to [MaxMessage] bytes and not too many wait. The
-// message belongs to the feed from then on. Errors are those of Publish.
+// Pass delivers a message to the subscribers of topic and key that take messages, once s commits.
+// It delivers none if s rolls back. It is for data that is not worth storing: nobody learns that a
+// message was lost. Other processes receive the message only by NOTIFY, so only on PostgreSQL, if
+// it has at most [MaxMessage] bytes and not too many messages wait. The caller must not change the
+// message afterwards. Errors are those of Publish.
 func (f *Feed) Pass(_ context.Context, s *dbmodule.Session, topic, key string, message []byte) error {
-	at, err := placeOf(topic, key)
+	at, err := newTopicKey(topic, key)
 	if err != nil {
 		return err
 	}
 	s.AfterCommit(func(context.Context) {
 		f.hub.pass(at, message)
 		if f.outbox != nil && len(message) <= MaxMessage {
-			f.outbox.pass(said{at.topic, at.key, message})
+			f.outbox.pass(topicMessage{at.topic, at.key, message})
 		}
 	})
 	return nil
 }
 
-func placeOf(topic, key string) (place, error) {
+// newTopicKey returns an error if the topic is empty or both are too long.
+func newTopicKey(topic, key string) (topicKey, error) {
 	if topic == "" || len(topic)+len(key) > MaxName {
-		return place{}, fmt.Errorf("feed: publish: a topic of %d bytes with a key of %d: wants 1 to %d bytes in all", len(topic), len(key), MaxName)
+		return topicKey{}, fmt.Errorf("feed: publish: a topic of %d bytes with a key of %d: wants 1 to %d bytes in all", len(topic), len(key), MaxName)
 	}
-	return place{topic, key}, nil
+	return topicKey{topic, key}, nil
 }
 
 // SubscribeOption changes a subscription.
 type SubscribeOption func(*Subscription)
 
-// WithMessages passes messages ([Feed.Pass]) to take, one at a time for each process that
-// sends. take must not wait, call the feed or change the message: others receive the same one.
+// WithMessages passes messages ([Feed.Pass]) to take, one at a time for each process that sends.
+// take must not wait or call the feed. It must not change the message, which other subscribers
+// receive too.
 func WithMessages(take func(message []byte)) SubscribeOption {
 	return func(s *Subscription) { s.take = take }
 }
@@ -175,7 +179,7 @@ func WithMessages(take func(message []byte)) SubscribeOption {
 // Subscribe starts to listen for changes of topic and key. The caller closes the
 // subscription.
 func (f *Feed) Subscribe(topic, key string, options ...SubscribeOption) *Subscription {
-	return f.hub.subscribe(place{topic, key}, options...)
+	return f.hub.subscribe(topicKey{topic, key}, options...)
 }
 
 // Start starts to listen to other processes, in the background. ctx limits only the call, which
@@ -189,8 +193,8 @@ func (f *Feed) Start(ctx context.Context) error {
 	ctx, f.cancel = context.WithCancel(dbmodule.Unobserved(context.WithoutCancel(ctx)))
 	f.done.Go(func() { f.poller.run(ctx) })
 	if f.outbox != nil {
-		c := &carrier{feed: f, poller: f.poller, outbox: f.outbox}
-		f.done.Go(func() { c.run(ctx) })
+		n := &notifier{feed: f, poller: f.poller, outbox: f.outbox}
+		f.done.Go(func() { n.run(ctx) })
 	}
 	return nil
 }
@@ -209,7 +213,7 @@ func (f *Feed) Close() error {
 	return nil
 }
 
-// pause waits and reports whether ctx lasted.
+// pause waits for d and returns true. If ctx ends before, it returns false at once.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

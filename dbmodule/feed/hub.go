@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// place is what can change.
-type place struct{ topic, key string }
+// topicKey names what units of work publish and subscribers watch.
+type topicKey struct{ topic, key string }
 
 // Subscription is one listener for one topic and key.
 type Subscription struct {
 	hub   *hub
-	at    place
+	at    topicKey
 	hints chan struct{}
-	// take is given messages; it may be nil.
+	// take is called with messages. It is nil if the subscriber takes none.
 	take func(message []byte)
 }
 
@@ -25,7 +25,7 @@ func (s *Subscription) Hints() <-chan struct{} { return s.hints }
 // Close ends the subscription. It may be called more than once.
 func (s *Subscription) Close() { s.hub.leave(s) }
 
-// hint leaves a hint, if none waits.
+// hint gives the subscriber a hint, unless one waits already.
 func (s *Subscription) hint() {
 	select {
 	case s.hints <- struct{}{}:
@@ -33,23 +33,24 @@ func (s *Subscription) hint() {
 	}
 }
 
-// hub knows who listens in this process.
+// hub has the subscriptions of this process.
 type hub struct {
 	mu   sync.RWMutex
-	subs map[place]map[*Subscription]struct{}
-	// fresh are places that got their first subscriber since the last call of watched.
-	fresh map[place]struct{}
-	// some has a value when there is a subscriber after there was none.
-	some chan struct{}
+	subs map[topicKey]map[*Subscription]struct{}
+	// fresh has the topics and keys that got their first subscriber since the last call of watched.
+	fresh map[topicKey]struct{}
+	// subscribed receives a value at each new subscription. It wakes a poller that sleeps because
+	// there are none.
+	subscribed chan struct{}
 }
 
 func newHub() *hub {
 	return &hub{
-		subs: make(map[place]map[*Subscription]struct{}), fresh: make(map[place]struct{}), some: make(chan struct{}, 1),
+		subs: make(map[topicKey]map[*Subscription]struct{}), fresh: make(map[topicKey]struct{}), subscribed: make(chan struct{}, 1),
 	}
 }
 
-func (h *hub) subscribe(at place, options ...SubscribeOption) *Subscription {
+func (h *hub) subscribe(at topicKey, options ...SubscribeOption) *Subscription {
 	s := &Subscription{hub: h, at: at, hints: make(chan struct{}, 1)}
 	for _, option := range options {
 		option(s)
@@ -62,7 +63,7 @@ func (h *hub) subscribe(at place, options ...SubscribeOption) *Subscription {
 	}
 	h.subs[at][s] = struct{}{}
 	select {
-	case h.some <- struct{}{}:
+	case h.subscribed <- struct{}{}:
 	default:
 	}
 	return s
@@ -78,8 +79,8 @@ func (h *hub) leave(s *Subscription) {
 	}
 }
 
-// tell hints at one place.
-func (h *hub) tell(at place) {
+// tell gives a hint to the subscribers of one topic and key.
+func (h *hub) tell(at topicKey) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for s := range h.subs[at] {
@@ -87,8 +88,8 @@ func (h *hub) tell(at place) {
 	}
 }
 
-// pass hands a message to those at one place that take messages.
-func (h *hub) pass(at place, message []byte) {
+// pass delivers a message to the subscribers of one topic and key that take messages.
+func (h *hub) pass(at topicKey, message []byte) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for s := range h.subs[at] {
@@ -98,7 +99,7 @@ func (h *hub) pass(at place, message []byte) {
 	}
 }
 
-// tellAll hints at all places: something may have been missed.
+// tellAll gives a hint to all subscribers, because changes may have been missed.
 func (h *hub) tellAll() {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -115,9 +116,9 @@ func (h *hub) empty() bool {
 	return len(h.subs) == 0
 }
 
-// watched returns the keys with subscribers by topic, sorted, and those places that are new
-// since the call before.
-func (h *hub) watched() (keys map[string][]string, fresh map[place]struct{}) {
+// watched returns, for each topic, the sorted keys that have subscribers. fresh has the topics and
+// keys that got their first subscriber since the last call.
+func (h *hub) watched() (keys map[string][]string, fresh map[topicKey]struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	keys = make(map[string][]string)

@@ -7,33 +7,35 @@ import (
 )
 
 const (
-	// mostWaiting is how many places an outbox remembers. Beyond that it says "all".
+	// mostWaiting is how many topics with keys an outbox holds. If more wait, it tells other
+	// processes that anything may have changed.
 	mostWaiting = 10_000
-	// mostMessages is how many messages wait. What comes then is dropped.
+	// mostMessages is how many messages an outbox holds. Further messages are dropped.
 	mostMessages = 1_000
-	// maxPayload is how many bytes of JSON one NOTIFY has: PostgreSQL takes fewer than 8000.
+	// maxPayload is the largest payload of one NOTIFY, in bytes of JSON: PostgreSQL accepts fewer
+	// than 8000.
 	maxPayload = 7_900
 )
 
-// outbox is what was committed in this process and is to be told to others. Each place is in
-// it once.
+// outbox holds what this process has committed and must still send to other processes. It has each
+// topic and key once.
 type outbox struct {
 	mu       sync.Mutex
-	waiting  map[place]struct{}
+	waiting  map[topicKey]struct{}
 	all      bool
-	messages []said
+	messages []topicMessage
 	// ready has a value when something waits.
 	ready chan struct{}
 }
 
 func newOutbox() *outbox {
-	return &outbox{waiting: make(map[place]struct{}), ready: make(chan struct{}, 1)}
+	return &outbox{waiting: make(map[topicKey]struct{}), ready: make(chan struct{}, 1)}
 }
 
-func (o *outbox) add(places ...place) {
+func (o *outbox) add(keys ...topicKey) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, at := range places {
+	for _, at := range keys {
 		o.waiting[at] = struct{}{}
 	}
 	if len(o.waiting) > mostWaiting {
@@ -44,7 +46,7 @@ func (o *outbox) add(places ...place) {
 }
 
 // pass adds a message.
-func (o *outbox) pass(m said) {
+func (o *outbox) pass(m topicMessage) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.messages) < mostMessages {
@@ -60,84 +62,85 @@ func (o *outbox) wake() {
 	}
 }
 
-// take empties the outbox.
-func (o *outbox) take() letter {
+// take empties the outbox and returns its content.
+func (o *outbox) take() batch {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	l := letter{all: o.all, messages: o.messages}
+	b := batch{all: o.all, messages: o.messages}
 	o.messages = nil
 	for at := range o.waiting {
-		l.places = append(l.places, at)
+		b.keys = append(b.keys, at)
 	}
 	clear(o.waiting)
 	o.all = false
-	return l
+	return b
 }
 
-// putBack is for what could not be sent. Messages are late by then, and dropped.
-func (o *outbox) putBack(l letter) {
-	if l.all {
+// putBack puts a batch back that could not be sent. It drops the messages, because they would come
+// too late.
+func (o *outbox) putBack(b batch) {
+	if b.all {
 		o.mu.Lock()
 		o.all = true
 		o.mu.Unlock()
 	}
-	o.add(l.places...)
+	o.add(b.keys...)
 }
 
-// letter is what one process tells the others.
-type letter struct {
+// batch is what a process sends to the others at one time.
+type batch struct {
 	all      bool
-	places   []place
-	messages []said
+	keys     []topicKey
+	messages []topicMessage
 }
 
-// said is a message, and the topic and key that it is for.
-type said struct {
+// topicMessage is a message for the subscribers of a topic and key.
+type topicMessage struct {
 	Topic   string `json:"t"`
 	Key     string `json:"k"`
 	Message []byte `json:"m"`
 }
 
-// note is one NOTIFY's payload.
+// note is the payload of one NOTIFY.
 type note struct {
-	// From names the process, which has told itself already.
+	// From is the id of the sending process, whose own subscribers have these hints already.
 	From string `json:"from"`
-	// Beat is set when the process only wants to hear itself.
+	// Beat is a random text by which the process checks that it hears itself.
 	Beat string `json:"beat,omitempty"`
 	// All says that anything may have changed.
 	All bool `json:"all,omitempty"`
-	// At are topics with their keys.
+	// At are topics with keys that changed.
 	At [][2]string `json:"at,omitempty"`
 	// Say are messages.
-	Say []said `json:"say,omitempty"`
+	Say []topicMessage `json:"say,omitempty"`
 }
 
-// payloads writes a letter as the payloads of as few NOTIFYs as hold it: hints before
-// messages, which may be about what the hints tell of. A message that does not fit is left out.
-func (l letter) payloads(from string) []string {
-	if l.all {
-		l.places = nil
+// payloads encodes a batch as a few payloads. Hints come before messages, because a message may be
+// about a change that a hint announces. A message that does not fit into a payload is left out.
+func (b batch) payloads(from string) []string {
+	if b.all {
+		b.keys = nil
 	}
-	pairs := make([][2]string, len(l.places))
-	for i, at := range l.places {
+	pairs := make([][2]string, len(b.keys))
+	for i, at := range b.keys {
 		pairs[i] = [2]string{at.topic, at.key}
 	}
 	room := maxPayload - len(encode(note{From: from})) - len(`,"say":[]`)
 	var all []string
-	if l.all {
+	if b.all {
 		all = append(all, encode(note{From: from, All: true}))
 	}
 	for _, part := range parts(pairs, room) {
 		all = append(all, encode(note{From: from, At: part}))
 	}
-	fitting := slices.DeleteFunc(slices.Clone(l.messages), func(m said) bool { return len(encode(m)) > room })
+	fitting := slices.DeleteFunc(slices.Clone(b.messages), func(m topicMessage) bool { return len(encode(m)) > room })
 	for _, part := range parts(fitting, room) {
 		all = append(all, encode(note{From: from, Say: part}))
 	}
 	return all
 }
 
-// parts cuts a list so that each part has up to so many bytes of JSON, but for one item alone.
+// parts splits a list. Each part has at most room bytes of JSON, unless it is one larger item.
 func parts[T any](list []T, room int) (all [][]T) {
 	begin, size := 0, 0
 	for i, item := range list {
@@ -154,7 +157,7 @@ func parts[T any](list []T, room int) (all [][]T) {
 	return all
 }
 
-// encode is for values that can't fail to be JSON.
+// encode returns v as JSON. It is only for types whose encoding can't fail.
 func encode(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -22,7 +22,7 @@ func TestPayloadsFit(t *testing.T) {
 			o := newOutbox()
 			want := map[string]bool{}
 			for i := range 300 {
-				at := place{fmt.Sprint("topic", i), key}
+				at := topicKey{fmt.Sprint("topic", i), key}
 				want[at.topic] = true
 				o.add(at, at)
 			}
@@ -49,9 +49,9 @@ func TestMessagesFit(t *testing.T) {
 	o := newOutbox()
 	large := bytes.Repeat([]byte("m"), MaxMessage)
 	for i := range mostMessages + 5 {
-		o.pass(said{"t", fmt.Sprint(i), large[:i%MaxMessage]})
+		o.pass(topicMessage{"t", fmt.Sprint(i), large[:i%MaxMessage]})
 	}
-	o.pass(said{"t", strings.Repeat("\x01", MaxName-1), large})
+	o.pass(topicMessage{"t", strings.Repeat("\x01", MaxName-1), large})
 	next := 0
 	for _, payload := range o.take().payloads("me") {
 		assert.Less(t, len(payload), 8000)
@@ -63,7 +63,7 @@ func TestMessagesFit(t *testing.T) {
 		}
 	}
 	assert.Equal(t, mostMessages, next)
-	assert.Empty(t, letter{messages: []said{{"t", strings.Repeat("\x01", MaxName-1), large}}}.payloads("me"))
+	assert.Empty(t, batch{messages: []topicMessage{{"t", strings.Repeat("\x01", MaxName-1), large}}}.payloads("me"))
 	assert.Empty(t, o.take().payloads("me"))
 }
 
@@ -71,10 +71,10 @@ func TestOutboxThatOverflowsSaysAll(t *testing.T) {
 	t.Parallel()
 	o := newOutbox()
 	for i := range mostWaiting + 2 {
-		o.add(place{"t", fmt.Sprint(i)})
+		o.add(topicKey{"t", fmt.Sprint(i)})
 	}
-	l := o.take()
-	assert.True(t, l.all)
-	o.putBack(l)
+	b := o.take()
+	assert.True(t, b.all)
+	o.putBack(b)
 	assert.Equal(t, []string{`{"from":"me","all":true}`}, o.take().payloads("me"))
 }

@@ -12,46 +12,47 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// mostKeys is how many keys a VersionsFunc is asked for at once.
+// mostKeys is the largest number of keys in one call of a VersionsFunc.
 const mostKeys = 500
 
-// pollTimeout bounds one question, so that a database that does not answer is noticed.
+// pollTimeout limits one poll, so that it fails if the database does not answer.
 const pollTimeout = 10 * time.Second
 
-// poller asks the database what has changed.
+// poller polls the database for changes by other processes.
 type poller struct {
 	feed *Feed
-	// carried is set while NOTIFY carries the hints: the poller is only the net then.
-	carried atomic.Bool
-	// hurry has a value when the next question should not wait for its time.
+	// notified is set while NOTIFY delivers hints. The poller then polls rarely, to find changes
+	// whose NOTIFY was lost.
+	notified atomic.Bool
+	// hurry receives a value if the next poll must start at once.
 	hurry chan struct{}
-	// known are the versions of the last answer.
-	known map[place]version
-	// file looks at SQLite's file; nil on other engines, and where no other process can
-	// have the database.
+	// known are the versions that the last poll read.
+	known map[topicKey]version
+	// file watches SQLite's file. It is nil on other engines, and for a database in memory, which
+	// no other process can change.
 	file *fileWatch
-	// failing is set from a failure that is in the log to the next success.
+	// failing is set from a failed poll, which was logged, to the next success.
 	failing bool
 }
 
-// version is that of something which is there.
+// version is what a VersionsFunc returned for a key. exists is false if it left the key out.
 type version struct {
 	number int64
-	there  bool
+	exists bool
 }
 
 func newPoller(f *Feed) *poller {
-	p := &poller{feed: f, hurry: make(chan struct{}, 1), known: make(map[place]version)}
+	p := &poller{feed: f, hurry: make(chan struct{}, 1), known: make(map[topicKey]version)}
 	if f.db.Engine() == dbmodule.SQLite {
 		p.file = newFileWatch(f.db)
 	}
 	return p
 }
 
-// carry notes whether NOTIFY carries the hints. If it no longer does, the database is asked
-// at once.
-func (p *poller) carry(on bool) {
-	if p.carried.Swap(on) && !on {
+// setNotified records whether NOTIFY delivers hints. If it no longer does, the next poll starts at
+// once.
+func (p *poller) setNotified(on bool) {
+	if p.notified.Swap(on) && !on {
 		select {
 		case p.hurry <- struct{}{}:
 		default:
@@ -60,11 +61,11 @@ func (p *poller) carry(on bool) {
 }
 
 func (p *poller) run(ctx context.Context) {
-	defer func() { _ = p.file.close() }() // it only reads
+	defer func() { _ = p.file.close() }() // no error matters: it only reads
 	for {
 		interval := p.feed.poll
-		if p.carried.Load() {
-			interval = p.feed.net
+		if p.notified.Load() {
+			interval = p.feed.fallback
 		}
 		timer := time.NewTimer(interval)
 		select {
@@ -75,9 +76,9 @@ func (p *poller) run(ctx context.Context) {
 		timer.Stop()
 		if p.feed.hub.empty() {
 			clear(p.known)
-			_ = p.file.close() // it only reads
-			select {           // sleep until somebody listens
-			case <-p.feed.hub.some:
+			_ = p.file.close() // no error matters: it only reads
+			select {           // sleep until somebody subscribes
+			case <-p.feed.hub.subscribed:
 			case <-ctx.Done():
 			}
 		}
@@ -98,14 +99,14 @@ func (p *poller) run(ctx context.Context) {
 	}
 }
 
-// ask asks once, and gives the hints that follow from the answer. A place that is asked for
-// the first time gets one: it may have changed since its subscriber looked.
+// ask polls once, and gives a hint for each topic and key that has changed. It also gives one for
+// each that it polls for the first time: that may have changed since its subscriber read it.
 func (p *poller) ask(ctx context.Context) error {
 	keys, fresh := p.feed.hub.watched()
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	for at := range p.known {
-		if _, there := slices.BinarySearch(keys[at.topic], at.key); !there {
+		if _, watched := slices.BinarySearch(keys[at.topic], at.key); !watched {
 			delete(p.known, at)
 		}
 	}
@@ -130,12 +131,14 @@ func (p *poller) ask(ctx context.Context) error {
 	return nil
 }
 
-func (p *poller) askTopic(ctx context.Context, topic string, keys []string, fresh map[place]struct{}, changed bool) error {
+// askTopic polls the keys of one topic. Without a VersionsFunc it gives hints for all keys if
+// changed is true, and else for the fresh ones.
+func (p *poller) askTopic(ctx context.Context, topic string, keys []string, fresh map[topicKey]struct{}, changed bool) error {
 	versions := p.feed.topics[topic]
 	if versions == nil {
 		for _, key := range keys {
-			if _, isFresh := fresh[place{topic, key}]; changed || isFresh {
-				p.feed.hub.tell(place{topic, key})
+			if _, isFresh := fresh[topicKey{topic, key}]; changed || isFresh {
+				p.feed.hub.tell(topicKey{topic, key})
 			}
 		}
 		return nil
@@ -150,10 +153,10 @@ func (p *poller) askTopic(ctx context.Context, topic string, keys []string, fres
 			return err
 		}
 		for _, key := range part {
-			at := place{topic, key}
-			number, there := found[key]
+			at := topicKey{topic, key}
+			number, exists := found[key]
 			before, asked := p.known[at]
-			now := version{number, there}
+			now := version{number, exists}
 			p.known[at] = now
 			if !asked || before != now {
 				p.feed.hub.tell(at)

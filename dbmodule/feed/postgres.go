@@ -17,53 +17,53 @@ import (
 )
 
 const (
-	// channel is the name by which PostgreSQL knows the feed.
+	// channel is the channel of the feed, for LISTEN and NOTIFY.
 	channel = "dbmodule_feed"
-	// sendPause is the least time between two NOTIFYs: what is committed meanwhile goes
-	// into the next.
+	// sendPause is the pause after each batch: changes that are committed meanwhile share the next
+	// one.
 	sendPause = 5 * time.Millisecond
-	// beatInterval is how often a process makes sure that it hears itself, and
-	// beatTimeout how long that may take.
+	// beatInterval is the pause between two checks that a process hears itself. beatTimeout limits
+	// how long one check may take.
 	beatInterval = 10 * time.Second
 	beatTimeout  = 5 * time.Second
-	// deafPause is the wait before a new try where LISTEN works and nothing is heard, as
-	// behind a pooler that takes another connection for each transaction.
+	// deafPause is the pause before a new try if LISTEN succeeds but no notification arrives, as
+	// behind a pooler that uses another connection for each transaction.
 	deafPause = time.Minute
-	// mostPause is the longest wait before a new connection.
+	// mostPause is the longest pause before a new connection otherwise.
 	mostPause = 2 * time.Second
 )
 
-// carrier takes hints from process to process by NOTIFY.
-type carrier struct {
+// notifier sends hints and messages to other processes by NOTIFY, and receives theirs by LISTEN.
+type notifier struct {
 	feed   *Feed
 	poller *poller
 	outbox *outbox
 
-	// from names this process in notes.
+	// from is the id of this process in notes.
 	from string
 	// beats receives the beats that the listener has heard.
 	beats chan string
-	// own are the carrier's two connections: one listens, the other sends.
+	// own is a pool of two connections: one listens, the other sends.
 	own *dbmodule.Database
 }
 
-// errDeaf says that a listener does not hear its own process.
+// errDeaf means that LISTEN succeeded, but the process never received its own NOTIFY.
 var errDeaf = errors.New("feed: LISTEN hears nothing, as behind a pooler")
 
-// run connects, and connects again, until ctx ends.
-func (c *carrier) run(ctx context.Context) {
-	c.from = rand.Text()
-	c.beats = make(chan string, 1)
+// run makes the pool, trying again until that succeeds, and then serves until ctx ends.
+func (n *notifier) run(ctx context.Context) {
+	n.from = rand.Text()
+	n.beats = make(chan string, 1)
 	for {
-		own, closeOwn, err := c.feed.db.Dedicated(ctx, 2)
+		own, closeOwn, err := n.feed.db.Dedicated(ctx, 2)
 		if err == nil {
-			c.own = own
-			c.serve(ctx)
-			_ = closeOwn() // nothing is to be stored
+			n.own = own
+			n.serve(ctx)
+			_ = closeOwn() // no error matters: nothing is left to store
 			return
 		}
 		if ctx.Err() == nil {
-			c.feed.log.Warn("the feed has no connections to PostgreSQL: it tries again", zap.Error(err))
+			n.feed.log.Warn("the feed has no connections to PostgreSQL: it tries again", zap.Error(err))
 		}
 		if !pause(ctx, mostPause) {
 			return
@@ -71,18 +71,19 @@ func (c *carrier) run(ctx context.Context) {
 	}
 }
 
-// serve sends and listens.
-func (c *carrier) serve(ctx context.Context) {
+// serve sends in one goroutine, and listens in this one, until ctx ends. If listening fails, it
+// listens again on a new connection after a pause.
+func (n *notifier) serve(ctx context.Context) {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		c.send(ctx)
+		n.send(ctx)
 	}()
 	wait := 10 * time.Millisecond
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := c.listen(ctx)
-		c.poller.carry(false)
+		err := n.listen(ctx)
+		n.poller.setNotified(false)
 		if ctx.Err() != nil {
 			break
 		}
@@ -93,7 +94,7 @@ func (c *carrier) serve(ctx context.Context) {
 		if errors.Is(err, errDeaf) {
 			next = deafPause
 		}
-		c.feed.log.Warn("the feed does not hear PostgreSQL: it asks instead until it does",
+		n.feed.log.Warn("the feed does not hear PostgreSQL: it asks instead until it does",
 			zap.Duration("again_in", next), zap.Error(err))
 		pause(ctx, next)
 		wait = min(2*wait, mostPause)
@@ -101,19 +102,20 @@ func (c *carrier) serve(ctx context.Context) {
 	<-sent
 }
 
-// send sends what is in the outbox.
-func (c *carrier) send(ctx context.Context) {
+// send sends the content of the outbox, whenever there is some.
+func (n *notifier) send(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-c.outbox.ready:
+		case <-n.outbox.ready:
 		}
-		l := c.outbox.take()
-		for _, payload := range l.payloads(c.from) {
-			if err := c.notify(ctx, payload); err != nil {
-				// Others poll where this process can't be heard, and what is told twice does no harm.
-				c.outbox.putBack(l)
+		b := n.outbox.take()
+		for _, payload := range b.payloads(n.from) {
+			if err := n.notify(ctx, payload); err != nil {
+				// Other processes find the changes by polling meanwhile. It does no harm if they
+				// get a hint twice.
+				n.outbox.putBack(b)
 				pause(ctx, time.Second)
 				break
 			}
@@ -124,30 +126,33 @@ func (c *carrier) send(ctx context.Context) {
 	}
 }
 
-func (c *carrier) notify(ctx context.Context, payload string) error {
+func (n *notifier) notify(ctx context.Context, payload string) error {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
-	s := c.own.Sessions().New(dbmodule.Autocommit())
+	s := n.own.Sessions().New(dbmodule.Autocommit())
 	_, err := s.ExecContext(ctx, "SELECT pg_notify(?, ?)", channel, payload)
 	return errors.Join(err, s.Close())
 }
 
-// listen hears until its connection is lost, or does not hear its own process.
-func (c *carrier) listen(ctx context.Context) (err error) {
-	conn, err := c.own.DB().Conn(ctx)
+// listen takes a connection and receives notifications on it, until the connection is lost, or
+// until the process no longer hears itself.
+func (n *notifier) listen(ctx context.Context) (err error) {
+	conn, err := n.own.DB().Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("feed: listen: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	var heard error
 	_ = conn.Raw(func(raw any) error {
-		heard = c.hear(ctx, raw)
-		return driver.ErrBadConn // nobody else is to use a connection that listens
+		heard = n.hear(ctx, raw)
+		return driver.ErrBadConn // the pool must not give a connection that listens to others
 	})
 	return heard
 }
 
-func (c *carrier) hear(ctx context.Context, raw any) error {
+// hear runs LISTEN and receives notifications. It returns the error of the connection or of beat,
+// whichever comes first.
+func (n *notifier) hear(ctx context.Context, raw any) error {
 	unwrapper, ok := raw.(interface{ Unwrap() driver.Conn })
 	if !ok {
 		return fmt.Errorf("feed: listen: %T is no connection of dbmodule", raw)
@@ -165,59 +170,60 @@ func (c *carrier) hear(ctx context.Context, raw any) error {
 	beating := make(chan struct{})
 	go func() {
 		defer close(beating)
-		cancel(c.beat(ctx))
+		cancel(n.beat(ctx))
 	}()
-	err := c.wait(ctx, conn)
+	err := n.wait(ctx, conn)
 	cancel(err)
 	<-beating
 	return context.Cause(ctx)
 }
 
-func (c *carrier) wait(ctx context.Context, conn *pgx.Conn) error {
+func (n *notifier) wait(ctx context.Context, conn *pgx.Conn) error {
 	for {
-		n, err := conn.WaitForNotification(ctx)
+		notification, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return fmt.Errorf("feed: listen: %w", err)
 		}
-		c.read(n.Payload)
+		n.read(notification.Payload)
 	}
 }
 
-// read gives the hints of a note.
-func (c *carrier) read(payload string) {
-	var n note
-	switch err := json.Unmarshal([]byte(payload), &n); {
-	case err != nil || n.All:
-		c.feed.hub.tellAll() // of a build to come, perhaps
-	case n.From == c.from && n.Beat != "":
+// read delivers the hints and messages of a note.
+func (n *notifier) read(payload string) {
+	var received note
+	switch err := json.Unmarshal([]byte(payload), &received); {
+	case err != nil || received.All:
+		n.feed.hub.tellAll() // a newer build may send notes that this one can't read
+	case received.From == n.from && received.Beat != "":
 		select {
-		case c.beats <- n.Beat:
+		case n.beats <- received.Beat:
 		default:
 		}
-	case n.From != c.from:
-		for _, at := range n.At {
-			c.feed.hub.tell(place{at[0], at[1]})
+	case received.From != n.from:
+		for _, at := range received.At {
+			n.feed.hub.tell(topicKey{at[0], at[1]})
 		}
-		for _, m := range n.Say {
-			c.feed.hub.pass(place{m.Topic, m.Key}, m.Message)
+		for _, m := range received.Say {
+			n.feed.hub.pass(topicKey{m.Topic, m.Key}, m.Message)
 		}
 	}
 }
 
-// beat makes sure, again and again, that the process hears itself. What was committed before
-// the first beat is heard may have been missed: all are hinted at then.
-func (c *carrier) beat(ctx context.Context) error {
+// beat checks, again and again, that the process hears itself, and returns an error if it does not.
+// When the first beat is heard, all subscribers get a hint: changes before that may have been
+// missed.
+func (n *notifier) beat(ctx context.Context) error {
 	for first := true; ; first = false {
 		beat := rand.Text()
-		if err := c.notify(ctx, encode(note{From: c.from, Beat: beat})); err != nil {
+		if err := n.notify(ctx, encode(note{From: n.from, Beat: beat})); err != nil {
 			return fmt.Errorf("feed: listen: %w", err)
 		}
-		if err := c.hears(ctx, beat, first); err != nil {
+		if err := n.hears(ctx, beat, first); err != nil {
 			return err
 		}
 		if first {
-			c.poller.carry(true)
-			c.feed.hub.tellAll()
+			n.poller.setNotified(true)
+			n.feed.hub.tellAll()
 		}
 		if !pause(ctx, beatInterval) {
 			return ctx.Err()
@@ -225,12 +231,14 @@ func (c *carrier) beat(ctx context.Context) error {
 	}
 }
 
-func (c *carrier) hears(ctx context.Context, beat string, first bool) error {
+// hears waits until the process receives its own beat. If it does not in time, the error is errDeaf
+// for the first beat.
+func (n *notifier) hears(ctx context.Context, beat string, first bool) error {
 	timer := time.NewTimer(beatTimeout)
 	defer timer.Stop()
 	for {
 		select {
-		case heard := <-c.beats:
+		case heard := <-n.beats:
 			if heard == beat {
 				return nil
 			}

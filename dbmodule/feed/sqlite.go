@@ -12,20 +12,20 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// fileWatch tells whether a SQLite file was changed, by whatever process. It has a
-// connection of its own: PRAGMA data_version changes with each commit of others.
+// fileWatch finds out whether any process has changed a SQLite file. It has a connection of its
+// own, on which PRAGMA data_version changes with each commit of another connection.
 type fileWatch struct {
 	path string
 
 	db   *dbmodule.Database
 	conn *bun.Conn
 	last int64
-	// opened are the files of fileParts that conn has open.
+	// opened are the files that conn has open, in the order of fileParts.
 	opened [len(fileParts)]fs.FileInfo
 }
 
-// fileParts end the names of a database's file, of its write-ahead log, and of the log's index.
-// SQLite removes none of them while a connection has them open.
+// fileParts are the suffixes of the database's file, of its write-ahead log, and of the log's
+// index. SQLite removes none of these files while a connection has them open.
 var fileParts = [...]string{"", "-wal", "-shm"}
 
 // newFileWatch returns nil for a database in memory, which no other process has.
@@ -36,11 +36,11 @@ func newFileWatch(db *dbmodule.Database) *fileWatch {
 	return &fileWatch{path: db.URL().Path()}
 }
 
-// changed reports whether the file was changed since the last call, or may have been. It is
-// true the first time, after an error, and when one of the files is gone or replaced.
+// changed reports whether the file was changed, or may have been, since the last call. It returns
+// true at the first call, after an error, and if one of the files is missing or was replaced.
 func (w *fileWatch) changed(ctx context.Context) (bool, error) {
 	if w.conn != nil && w.isOutdated() {
-		_ = w.close() // it only reads, and nobody changes those files any more
+		_ = w.close() // no error matters: it only reads files that are no longer the database's
 	}
 	first := w.conn == nil
 	if first {
@@ -78,7 +78,8 @@ func (w *fileWatch) open(ctx context.Context) error {
 	return nil
 }
 
-// files returns what stands at the paths of fileParts, nil for nothing.
+// files returns the files that are at the paths of fileParts now. It returns nil for a missing
+// file.
 func (w *fileWatch) files() (found [len(fileParts)]fs.FileInfo) {
 	for i, part := range fileParts {
 		if info, err := os.Stat(w.path + part); err == nil {
@@ -88,7 +89,7 @@ func (w *fileWatch) files() (found [len(fileParts)]fs.FileInfo) {
 	return found
 }
 
-// isOutdated reports whether conn has another file open than the one that stands at its path.
+// isOutdated reports whether conn has a file open that is no longer at its path.
 func (w *fileWatch) isOutdated() bool {
 	for i, info := range w.files() {
 		if info == nil || w.opened[i] == nil || !os.SameFile(info, w.opened[i]) {
