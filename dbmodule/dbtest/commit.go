@@ -10,7 +10,7 @@ import (
 // commitSpotter finds COMMIT in the messages that a client sends.
 type commitSpotter struct {
 	engine  dbmodule.Engine
-	started bool // PostgreSQL: messages have a type from now on
+	started bool // PostgreSQL: the start-up message was sent, so later messages have a type
 	rest    []byte
 }
 
@@ -48,7 +48,7 @@ func (s *commitSpotter) nextMySQL() ([]byte, int) {
 	if len(s.rest) < size {
 		return nil, 0
 	}
-	if s.rest[3] == 0 && size > header && s.rest[header] == comQuery { // the first of an exchange
+	if s.rest[3] == 0 && size > header && s.rest[header] == comQuery { // number 0: a command of the client
 		return s.rest[header+1 : size], size
 	}
 	return nil, size
@@ -68,7 +68,7 @@ func (s *commitSpotter) nextPostgreSQL() ([]byte, int) {
 		return nil, 0
 	}
 	if !s.started {
-		s.started = binary.BigEndian.Uint32(s.rest[4:]) == protocol3 // else a request for TLS, or to cancel
+		s.started = binary.BigEndian.Uint32(s.rest[4:]) == protocol3 // otherwise the client asks for TLS, or cancels a statement
 		return nil, size
 	}
 	body := s.rest[head+4 : size]

@@ -49,7 +49,7 @@ func newDatabase(t testing.TB, engine dbmodule.Engine, adminURL, name, create st
 	return withDatabase(adminURL, name)
 }
 
-// dropDatabase ends the connections that are still open to the database first.
+// dropDatabase ends the connections that are still open to the database, and drops it.
 func dropDatabase(ctx context.Context, engine dbmodule.Engine, adminURL, name string) error {
 	if engine == dbmodule.PostgreSQL {
 		return administer(ctx, adminURL, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
@@ -62,13 +62,14 @@ func dropDatabase(ctx context.Context, engine dbmodule.Engine, adminURL, name st
 	var ids []int64
 	err = db.DB().NewRaw("SELECT id FROM information_schema.processlist WHERE db = ?", name).Scan(ctx, &ids)
 	for _, id := range ids {
-		// It may have ended by itself meanwhile.
+		// An error is ignored: the connection may have ended meanwhile.
 		_, _ = db.DB().ExecContext(ctx, fmt.Sprintf("KILL %d", id))
 	}
 	_, dropErr := db.DB().ExecContext(ctx, "DROP DATABASE IF EXISTS "+name)
 	return errors.Join(err, dropErr, db.Close())
 }
 
+// administer runs one statement on a connection of its own.
 func administer(ctx context.Context, adminURL, statement string) error {
 	db, err := openAdmin(ctx, adminURL)
 	if err != nil {

@@ -58,6 +58,7 @@ func (k *kit) database(t testing.TB, engine dbmodule.Engine) string {
 	return freshDatabase(t, engine, from.rawURL, k.names.next(t.Name()))
 }
 
+// source returns the engine's server. The first call finds or starts it.
 func (k *kit) source(t testing.TB, engine dbmodule.Engine) *source {
 	k.mu.Lock()
 	s, ok := k.sources[engine]
@@ -70,6 +71,7 @@ func (k *kit) source(t testing.TB, engine dbmodule.Engine) *source {
 	return s
 }
 
+// find returns the URL of the engine's server: the one in the environment, or one that it starts.
 func (k *kit) find(ctx context.Context, engine dbmodule.Engine) (string, *Server, error) {
 	r, ok := k.recipes[engine]
 	if !ok {

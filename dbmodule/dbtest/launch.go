@@ -41,11 +41,12 @@ func (s *Server) create(ctx context.Context) error {
 		s.port, err = freePort(ctx)
 		return err
 	})
-	// The server has read it.
+	// The server has read the secret file.
 	return errors.Join(err, os.Remove(s.layout.secret()))
 }
 
-// launch starts the server until it answers; each attempt begins with prepare.
+// launch starts the server and waits until it answers. It tries again if the server ends at once.
+// prepare runs before each attempt.
 func (s *Server) launch(ctx context.Context, prepare func() error) error {
 	for attempt := 1; ; attempt++ {
 		if err := prepare(); err != nil {

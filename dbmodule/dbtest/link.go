@@ -19,7 +19,7 @@ type link struct {
 	asking atomic.Bool
 }
 
-// forward returns when the link has ended.
+// forward copies bytes in both directions until the link has ended.
 func (l *link) forward() {
 	var wg sync.WaitGroup
 	wg.Go(func() { l.pass(l.client, l.server, l.spot()) })
@@ -68,6 +68,7 @@ func (l *link) spot() func([]byte) bool {
 	}
 }
 
+// drop cuts the link, instead of forwarding the reply, if the reply of a COMMIT must be lost.
 func (l *link) drop([]byte) bool {
 	l.asking.Store(false)
 	if !l.lose.Load() {

@@ -90,7 +90,7 @@ logfile = %s
 	}
 	u.Host = fmt.Sprintf("127.0.0.1:%d", port)
 	if err := answers(u.Host); err != nil {
-		text, _ := os.ReadFile(log) // what there is of it
+		text, _ := os.ReadFile(log) // there may be no log yet
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		return "", nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(string(text)))
@@ -98,7 +98,7 @@ logfile = %s
 	return u.String(), cmd, nil
 }
 
-// answers waits until something listens.
+// answers waits until a server accepts connections at address.
 func answers(address string) error {
 	for deadline := time.Now().Add(connectLimit); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", address)

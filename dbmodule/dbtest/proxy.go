@@ -177,7 +177,7 @@ func (p *Proxy) connect(ctx context.Context, client net.Conn) {
 	var dialer net.Dialer
 	server, err := dialer.DialContext(ctx, "tcp", target)
 	if err != nil {
-		_ = client.Close() // which is what the client is told
+		_ = client.Close() // so the client learns of the error
 		return
 	}
 	l := &link{proxy: p, client: client, server: server, gone: make(chan struct{})}

@@ -20,7 +20,7 @@ func replicated(engine dbmodule.Engine, number int) []string {
 	if engine == dbmodule.MySQL {
 		return []string{"server-id=" + strconv.Itoa(number), "log-bin=binlog", "log-slave-updates", "gtid-strict-mode"}
 	}
-	return nil // PostgreSQL's defaults do
+	return nil // PostgreSQL's defaults are enough
 }
 
 // StartPrimary is [StartServer] for a server that [StartStandby] will follow.
@@ -63,14 +63,15 @@ func StartStandby(t testing.TB, primary *Server, opts ...ServerOption) *Server {
 	return s
 }
 
-// address is where the server listens.
+// address returns the host and port on which the server listens.
 func (s *Server) address() (host, port string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return "127.0.0.1", strconv.Itoa(s.port)
 }
 
-// copyOf makes a data directory that follows the primary's.
+// copyOf returns a recipe's initialise for a standby: it copies the primary's data directory, and
+// the copy then follows the primary.
 func copyOf(primary *Server) func(b binaries, l layout, o serverOptions) ([]string, error) {
 	return func(b binaries, l layout, o serverOptions) ([]string, error) {
 		host, port := primary.address()
@@ -101,8 +102,8 @@ func copyOf(primary *Server) func(b binaries, l layout, o serverOptions) ([]stri
 	}
 }
 
-// follow makes a fresh MariaDB server replicate another one. Both have the content of
-// their own set-up; replication begins after that.
+// follow makes a fresh MariaDB server replicate another one. Each has made its own accounts, so
+// replication begins after the primary's were made.
 func follow(ctx context.Context, primary, standby *Server) error {
 	from, err := openAdmin(ctx, primary.URL())
 	if err != nil {

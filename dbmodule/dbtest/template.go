@@ -16,12 +16,12 @@ type template struct {
 	once sync.Once
 	err  error
 
-	source  *source  // of PostgreSQL and MySQL
+	source  *source  // PostgreSQL, MySQL: the server
 	file    []byte   // SQLite: the database
 	name    string   // PostgreSQL: the database to copy
-	copying string   // PostgreSQL: how, an option of CREATE DATABASE or ""
-	script  []string // MySQL: the statements that make it
-	whole   bool     // MySQL: whether script makes all of it
+	copying string   // PostgreSQL: the option STRATEGY of CREATE DATABASE, or ""
+	script  []string // MySQL: the statements that create a copy
+	whole   bool     // MySQL: whether script creates all objects
 }
 
 type templateKey struct {

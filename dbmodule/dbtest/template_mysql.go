@@ -124,8 +124,8 @@ func copyMySQL(t testing.TB, tpl *template, s *schema, name string) string {
 	return rawURL
 }
 
-// replay runs the statements on one connection. Tables may refer to later
-// ones, and a row's id may be 0.
+// replay runs the statements on one connection, with settings that let a table refer to a later
+// one, and let a generated id be 0.
 func replay(ctx context.Context, rawURL string, script []string) (err error) {
 	db, err := openAdmin(ctx, rawURL)
 	if err != nil {

@@ -79,7 +79,8 @@ func (w *watchdog) remove(name string) error {
 
 func (w *watchdog) file(name string) string { return filepath.Join(w.folder, name) }
 
-// release makes the watchdog do its work now, and waits until it has ended.
+// release makes the watchdog end the server and remove the folder now, and waits until the watchdog
+// has ended.
 func (w *watchdog) release() error {
 	return errors.Join(w.pipe.Close(), w.process.end(endLimit))
 }
