@@ -16,7 +16,7 @@ type Metrics struct {
 
 	statements   map[string]*operationMetrics
 	others       *operationMetrics
-	waits        map[dbmodule.Pool]waitMetrics // those that every database may have
+	waits        map[dbmodule.Pool]waitMetrics // of the pools that every database may have
 	newWaits     func(dbmodule.Pool) waitMetrics
 	transactions map[dbmodule.Outcome]prometheus.Counter
 	retries      *prometheus.CounterVec
@@ -24,14 +24,14 @@ type Metrics struct {
 
 var _ dbmodule.Observer = (*Metrics)(nil)
 
-// operationMetrics are those of one kind of statement.
+// operationMetrics are the metrics of one kind of statement.
 type operationMetrics struct {
 	duration prometheus.Observer
 	ok       prometheus.Counter
-	outcomes *prometheus.CounterVec // curried: the kind of error is missing
+	outcomes *prometheus.CounterVec // all labels are set but the outcome
 }
 
-// waitMetrics are those of one pool.
+// waitMetrics are the metrics of one pool.
 type waitMetrics struct {
 	wait, use prometheus.Observer
 	timeouts  prometheus.Counter
@@ -41,18 +41,18 @@ type waitMetrics struct {
 // dbmodule.ErrorKinds.
 const outcomeOK = "ok"
 
-// operationsByName says under which operation statements are counted; all
-// others are other.
+// operationsByName maps a statement's operation to its label. All other statements have the label
+// other.
 var operationsByName = map[string]string{
 	"SELECT": "select", "INSERT": "insert", "UPDATE": "update", "DELETE": "delete",
 	"BEGIN": "begin", "COMMIT": "commit", "ROLLBACK": "rollback",
 }
 
-// buckets are those that OpenTelemetry advises for databases, in seconds, and
-// two below: a statement of SQLite takes microseconds.
+// buckets are OpenTelemetry's for databases, in seconds, and two smaller ones, because a statement
+// of SQLite takes microseconds.
 var buckets = []float64{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}
 
-// vectors are the metrics as they are registered, each with its labels.
+// vectors are the registered metrics.
 type vectors struct {
 	duration, wait, use                       *prometheus.HistogramVec
 	outcomes, timeouts, transactions, retries *prometheus.CounterVec
@@ -94,9 +94,9 @@ func newVectors() vectors {
 	}
 }
 
-// New makes the metrics and registers them, all but those that [Metrics.Watch]
-// adds. Metrics of the same names on one registry are an error: for several databases
-// wrap the registry by prometheus.WrapRegistererWith, with a label that tells them apart.
+// New makes and registers all metrics except those of [Metrics.Watch]. It returns an error if the
+// registry has metrics with these names. For several databases, wrap the registry by
+// prometheus.WrapRegistererWith, with a label that names the database.
 func New(registerer prometheus.Registerer) (*Metrics, error) {
 	v := newVectors()
 	for _, c := range []prometheus.Collector{v.duration, v.outcomes, v.wait, v.use, v.timeouts, v.transactions, v.retries} {
@@ -112,7 +112,8 @@ func New(registerer prometheus.Registerer) (*Metrics, error) {
 		transactions: make(map[dbmodule.Outcome]prometheus.Counter),
 		retries:      v.retries,
 	}
-	// Made now: a counter that is not there until something happens has no rate.
+	// All series begin at 0 now. A series that begins with its first event would have no rate for
+	// that event.
 	operation := func(name string) *operationMetrics {
 		return &operationMetrics{
 			duration: v.duration.WithLabelValues(name),
@@ -145,10 +146,10 @@ func New(registerer prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-// UnitBegan has nothing to count yet.
+// UnitBegan counts nothing.
 func (m *Metrics) UnitBegan(ctx context.Context, _ dbmodule.UnitOfWork) context.Context { return ctx }
 
-// Acquired counts a wait.
+// Acquired counts a wait for a connection.
 func (m *Metrics) Acquired(_ context.Context, wait dbmodule.Acquisition) {
 	pool := m.pool(wait.Pool)
 	pool.wait.Observe(wait.Took.Seconds())
@@ -173,6 +174,7 @@ func (m *Metrics) Statement(_ context.Context, statement dbmodule.Statement) {
 	operation.outcomes.WithLabelValues(dbmodule.ErrorKind(statement.Err)).Inc()
 }
 
+// pool returns the metrics of a pool.
 func (m *Metrics) pool(name dbmodule.Pool) waitMetrics {
 	if known, ok := m.waits[name]; ok {
 		return known
@@ -180,7 +182,7 @@ func (m *Metrics) pool(name dbmodule.Pool) waitMetrics {
 	return m.newWaits(name)
 }
 
-// UnitEnded counts a transaction.
+// UnitEnded counts a transaction, and how long it kept its connection.
 func (m *Metrics) UnitEnded(_ context.Context, end dbmodule.UnitEnd) {
 	if end.Held > 0 {
 		m.pool(end.Pool).use.Observe(end.Held.Seconds())
@@ -190,7 +192,7 @@ func (m *Metrics) UnitEnded(_ context.Context, end dbmodule.UnitEnd) {
 	}
 }
 
-// Retrying counts a retry.
+// Retrying counts a unit of work that runs again.
 func (m *Metrics) Retrying(_ context.Context, retry dbmodule.Retry) {
 	m.retries.WithLabelValues(dbmodule.ErrorKind(retry.Err)).Inc()
 }

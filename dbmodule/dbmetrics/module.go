@@ -12,13 +12,13 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Module adds metrics of the graph's databases to the graph's
-// prometheus.Registerer, which it needs; httpmetrics.Module has one, and serves
-// it. Every series has the label database: [MainDatabase] for the database of
-// dbmodule.Module, and its name for each one of dbmodule.Named.
+// Module registers metrics of the graph's databases with the graph's prometheus.Registerer, which
+// it needs. httpmetrics.Module supplies one and serves its metrics. Every series has the label
+// database: [MainDatabase] for the database of dbmodule.Module, and the name of a database of
+// dbmodule.Named.
 var Module = fx.Module("dbmetrics",
-	fx.Provide(newAll, func(a *all) (*Metrics, error) { return a.of("") }),
-	dbmodule.AsObserverOfEach(func(a *all) dbmodule.ObserverOf {
+	fx.Provide(newAll, func(a *metricsByDatabase) (*Metrics, error) { return a.of("") }),
+	dbmodule.AsObserverOfEach(func(a *metricsByDatabase) dbmodule.ObserverOf {
 		return func(database string) (dbmodule.Observer, error) { return a.of(database) }
 	}),
 	fx.Invoke(watch),
@@ -28,20 +28,21 @@ var Module = fx.Module("dbmetrics",
 // its own. No database of dbmodule.Named may have this name.
 const MainDatabase = "main"
 
-// all are the metrics of an application's databases.
-type all struct {
+// metricsByDatabase has the metrics of an application's databases.
+type metricsByDatabase struct {
 	registerer prometheus.Registerer
 
 	mu     sync.Mutex
 	byName map[string]*Metrics
 }
 
-func newAll(registerer prometheus.Registerer) *all {
-	return &all{registerer: registerer, byName: make(map[string]*Metrics)}
+func newAll(registerer prometheus.Registerer) *metricsByDatabase {
+	return &metricsByDatabase{registerer: registerer, byName: make(map[string]*Metrics)}
 }
 
-// of returns the metrics of a database, "" for the main one.
-func (a *all) of(database string) (*Metrics, error) {
+// of returns the metrics of the database with this name, which is "" for the main one. The first
+// call for a name makes them.
+func (a *metricsByDatabase) of(database string) (*Metrics, error) {
 	if database == MainDatabase {
 		return nil, fmt.Errorf("dbmetrics: database %s: the label of the database without a name is called so: choose another name", database)
 	}
@@ -62,17 +63,18 @@ func (a *all) of(database string) (*Metrics, error) {
 	return m, nil
 }
 
-// watched are the databases of a graph.
+// watched are the parameters of watch: the databases of a graph and their metrics.
 type watched struct {
 	fx.In
 
-	All       *all
+	Metrics   *metricsByDatabase
 	Main      *dbmodule.Database       `optional:"true"`
 	Others    []dbmodule.NamedDatabase `group:"dbmodule.databases"`
 	Lifecycle fx.Lifecycle
 }
 
-// watch reads the databases from the application's start to its stop.
+// watch adds the metrics of Metrics.Watch when the application starts. When it stops, their reads
+// end.
 func watch(w watched) {
 	databases := w.Others
 	if w.Main != nil {
@@ -84,7 +86,7 @@ func watch(w watched) {
 			ctx, end = context.WithCancel(context.WithoutCancel(ctx))
 			var errs []error
 			for _, one := range databases {
-				m, err := w.All.of(one.Name)
+				m, err := w.Metrics.of(one.Name)
 				if err == nil {
 					err = m.Watch(ctx, one.Database)
 				}

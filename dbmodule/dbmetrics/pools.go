@@ -32,7 +32,7 @@ func (p pools) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect reads them.
+// Collect reads the statistics and sends the metrics.
 func (p pools) Collect(out chan<- prometheus.Metric) {
 	for pool, stats := range p.database.PoolStats() {
 		gauge := func(desc *prometheus.Desc, value float64, labels ...string) {

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// schemaMaxAge is how long what was read about the schema serves: a scrape
-	// must not be a way to keep the database busy.
+	// schemaMaxAge is how long a state of the schema is reused: scrapes must not keep the database
+	// busy.
 	schemaMaxAge = 5 * time.Second
-	// schemaTimeout bounds reading it, well below a scrape's usual 10s.
+	// schemaTimeout limits one read. It is well below the usual time limit of a scrape, 10s.
 	schemaTimeout = 2 * time.Second
 )
 
@@ -29,8 +29,7 @@ var (
 // schema reads the state of the schema at a scrape.
 type schema struct {
 	database *dbmodule.Database
-	// base is what the reading's own time limit is put on: a scrape has no
-	// context.
+	// base is the parent of the context of each read, because a scrape has no context.
 	base context.Context
 
 	mu    sync.Mutex
@@ -45,9 +44,9 @@ func (s *schema) Describe(out chan<- *prometheus.Desc) {
 	out <- schemaRevision
 }
 
-// Collect reads them.
+// Collect reads the state and sends the metrics.
 func (s *schema) Collect(out chan<- prometheus.Metric) {
-	state, err := s.look()
+	state, err := s.cachedState()
 	for name, holds := range states(state, err) {
 		value := 0.0
 		if holds {
@@ -63,7 +62,9 @@ func (s *schema) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-func (s *schema) look() (dbmodule.SchemaState, error) {
+// cachedState returns the state of the schema. It reads the state if the last read is older than
+// schemaMaxAge.
+func (s *schema) cachedState() (dbmodule.SchemaState, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.read.IsZero() || time.Since(s.read) >= schemaMaxAge {
@@ -75,7 +76,7 @@ func (s *schema) look() (dbmodule.SchemaState, error) {
 	return s.state, s.err
 }
 
-// states tells which states hold; a schema may be in several.
+// states returns for each state whether the schema is in it. A schema may be in several states.
 func states(state dbmodule.SchemaState, err error) map[string]bool {
 	all := map[string]bool{
 		"current": false, "behind": false, "ahead": false, "dirty": false, "missing": false, "unreadable": err != nil,

@@ -13,7 +13,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// storageMaxAge is how long a size that a server told serves: it looks at each file for it.
+// storageMaxAge is how long a size from a server is reused: to compute it, the server examines each
+// of its files.
 const storageMaxAge = time.Minute
 
 var (
@@ -23,17 +24,18 @@ var (
 		"Bytes of SQLite's write-ahead log, which a checkpoint makes reusable.", nil, nil)
 )
 
-// sizeQueries ask servers for the size of the database in use.
+// sizeQueries return the size of the current database in bytes.
 var sizeQueries = map[dbmodule.Engine]string{
 	dbmodule.PostgreSQL: "SELECT pg_database_size(current_database())",
 	dbmodule.MySQL: `SELECT CAST(COALESCE(SUM(data_length + index_length), 0) AS SIGNED)
 		FROM information_schema.tables WHERE table_schema = DATABASE()`,
 }
 
-// storage tells at a scrape how large the database is. What can't be read is left out.
+// storage reads the size of the database at a scrape. It sends no metric for a size that it can't
+// read.
 type storage struct {
 	database *dbmodule.Database
-	// base is what the reading's own time limit is put on: a scrape has no context.
+	// base is the parent of the context of each read, because a scrape has no context.
 	base context.Context
 
 	mu   sync.Mutex
@@ -48,7 +50,7 @@ func (s *storage) Describe(out chan<- *prometheus.Desc) {
 	out <- storageLog
 }
 
-// Collect reads them.
+// Collect reads the sizes and sends the metrics.
 func (s *storage) Collect(out chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value int64, err error) {
 		if err == nil {
@@ -56,7 +58,7 @@ func (s *storage) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	if s.database.Engine() != dbmodule.SQLite {
-		size, err := s.ask()
+		size, err := s.cachedSize()
 		gauge(storageBytes, size, err)
 		return
 	}
@@ -81,8 +83,9 @@ func sizeOf(path string) (int64, error) {
 	return info.Size(), nil
 }
 
-// ask asks the server for the size.
-func (s *storage) ask() (int64, error) {
+// cachedSize returns the size from the server. It asks the server if the last answer is older than
+// storageMaxAge.
+func (s *storage) cachedSize() (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.read.IsZero() || time.Since(s.read) >= storageMaxAge {

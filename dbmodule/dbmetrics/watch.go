@@ -8,12 +8,10 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Watch registers the metrics that are read from the database itself at each
-// scrape: its pools', the state of its schema, which needs a connection of
-// the readers for a moment and is read at most every five seconds, and its size, for which
-// a server is asked at most once a minute. ctx is what
-// those readings derive from; when it ends, the schema counts as unreadable.
-// Watch does no I/O itself.
+// Watch registers the metrics that are read from the database at each scrape: the statistics of its
+// pools, the state of its schema, and its size. The state is read at most every five seconds, on a
+// connection of the readers. A server is asked for the size at most once a minute. When ctx ends,
+// these reads fail, and the schema counts as unreadable. Watch itself does no I/O.
 func (m *Metrics) Watch(ctx context.Context, database *dbmodule.Database) error {
 	if database == nil {
 		return errors.New("dbmetrics: watch: there is no database")
