@@ -7,10 +7,9 @@ import (
 	"github.com/uptrace/bun/dialect"
 )
 
-// Upsert makes an INSERT that updates the existing row if there is one with the same
-// values in the conflict columns. These have a unique index or are the primary key. update
-// names the columns that get the inserted values; without any, the existing row stays
-// unchanged.
+// Upsert makes an INSERT that updates the existing row if there is one with the same values in the
+// conflict columns. The conflict columns must be the primary key or have a unique index. update
+// names the columns that get the inserted values; without any, the existing row stays unchanged.
 //
 //	dbquery.Upsert(s.NewInsert().Model(book), []string{"isbn"}, "title", "copies").Exec(ctx)
 //
@@ -19,8 +18,8 @@ import (
 //
 //	Upsert(…).Set("times = book.times + 1") // by the table's alias, or on MySQL without one
 //
-// The number of rows in the result differs between engines. An identifier that the
-// database generates is the existing row's on SQLite and PostgreSQL only.
+// The number of rows in the result differs between engines. If the database generates the id, the
+// model gets the existing row's id on SQLite and PostgreSQL only.
 func Upsert(query *bun.InsertQuery, conflict []string, update ...string) *bun.InsertQuery {
 	if query.DB().Dialect().Name() == dialect.MySQL {
 		query = query.On("DUPLICATE KEY UPDATE")

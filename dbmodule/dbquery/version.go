@@ -32,9 +32,9 @@ type Versioned interface{ rowVersion() *int64 }
 // again, because the version may come from a client.
 var ErrStale = errors.New("somebody else has changed or deleted the row since it was read")
 
-// Update stores columns of a model, all if none are named, if the row still has the model's
-// version; otherwise it returns [ErrStale]. After success the model and its row have the
-// next version. After an error the model is unchanged.
+// Update stores the named columns of a model, or all columns if none are named. If the row no
+// longer has the model's version, it stores nothing and returns [ErrStale]. After success the model
+// and its row have the next version. After an error the model is unchanged.
 func Update(ctx context.Context, db bun.IDB, model Versioned, columns ...string) (err error) {
 	version := model.rowVersion()
 	before := *version
@@ -55,8 +55,8 @@ func Update(ctx context.Context, db bun.IDB, model Versioned, columns ...string)
 	return changed("update", model, result)
 }
 
-// Delete deletes a model's row if the row still has the model's version; otherwise it
-// returns [ErrStale].
+// Delete deletes a model's row. If the row no longer has the model's version, it deletes nothing
+// and returns [ErrStale].
 func Delete(ctx context.Context, db bun.IDB, model Versioned) error {
 	result, err := db.NewDelete().Model(model).WherePK().Where("? = ?", bun.Ident("version"), *model.rowVersion()).Exec(ctx)
 	if err != nil {
@@ -65,6 +65,7 @@ func Delete(ctx context.Context, db bun.IDB, model Versioned) error {
 	return changed("delete", model, result)
 }
 
+// changed returns ErrStale if the statement has changed no row.
 func changed(what string, model any, result interface{ RowsAffected() (int64, error) }) error {
 	n, err := result.RowsAffected()
 	if err == nil && n == 0 {

@@ -1,6 +1,6 @@
-// Package dbtrace makes OpenTelemetry spans for a dbmodule.Database:
-// one for each unit of work, below the span of its context, and below that one
-// for each statement. A span never has values.
+// Package dbtrace makes OpenTelemetry spans for a dbmodule.Database. Each unit of work gets a span,
+// a child of the span in its context. Each statement gets a span, a child of its unit of work's. No
+// span contains the values of a statement.
 //
 // Without fx: dbmodule.WithObserver(dbtrace.New(provider)).
 package dbtrace
@@ -20,20 +20,20 @@ import (
 // Scope is the instrumentation scope of the spans.
 const Scope = "github.com/openhands-go/server/dbmodule/dbtrace"
 
-// longestText bounds a statement in a span, in bytes.
+// longestText is how many bytes of a statement a span contains at most.
 const longestText = 4 << 10
 
 // Tracer is a [dbmodule.Observer] that makes spans. It is safe for concurrent
 // use. Make one with [New].
 type Tracer struct {
 	tracer trace.Tracer
-	// database is "" for an application's main database.
+	// database is the name of the database, or "" for an application's main database.
 	database string
 }
 
 var _ dbmodule.Observer = (*Tracer)(nil)
 
-// New makes a tracer whose spans go to a provider, which stays the caller's.
+// New makes a Tracer whose spans go to provider. The caller shuts the provider down.
 func New(provider trace.TracerProvider) *Tracer {
 	return &Tracer{tracer: provider.Tracer(Scope)}
 }
@@ -48,7 +48,7 @@ var Module = fx.Module("dbtrace", dbmodule.AsObserverOfEach(func(provider trace.
 	}
 }))
 
-// UnitBegan begins a span. It ends with the unit of work.
+// UnitBegan begins the span of a unit of work. [Tracer.UnitEnded] ends it.
 func (t *Tracer) UnitBegan(ctx context.Context, unit dbmodule.UnitOfWork) context.Context {
 	ctx, span := t.tracer.Start(ctx, "unit of work", trace.WithAttributes(
 		system(unit.Engine),
@@ -61,7 +61,7 @@ func (t *Tracer) UnitBegan(ctx context.Context, unit dbmodule.UnitOfWork) contex
 	return ctx
 }
 
-// Acquired adds to the unit of work's span how long the wait was.
+// Acquired adds an event to the unit of work's span, with the time that it waited for a connection.
 func (t *Tracer) Acquired(ctx context.Context, wait dbmodule.Acquisition) {
 	span := trace.SpanFromContext(ctx)
 	if wait.Err == nil && span.IsRecording() {
@@ -70,7 +70,7 @@ func (t *Tracer) Acquired(ctx context.Context, wait dbmodule.Acquisition) {
 	}
 }
 
-// Statement makes a span that is over.
+// Statement makes the span of a statement, which has ended already.
 func (t *Tracer) Statement(ctx context.Context, statement dbmodule.Statement) {
 	operation := statement.Operation()
 	_, span := t.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(statement.Began))
@@ -96,7 +96,7 @@ func (t *Tracer) UnitEnded(ctx context.Context, end dbmodule.UnitEnd) {
 	fail(span, end.Err, dbmodule.ErrorKind(end.Err))
 }
 
-// Retrying adds to the caller's span that a unit of work runs again.
+// Retrying adds an event to the caller's span: a unit of work runs again.
 func (t *Tracer) Retrying(ctx context.Context, retry dbmodule.Retry) {
 	trace.SpanFromContext(ctx).AddEvent("unit of work runs again", trace.WithTimestamp(time.Now()), trace.WithAttributes(
 		attribute.Int("db.session.attempt", retry.Attempt),
@@ -104,14 +104,14 @@ func (t *Tracer) Retrying(ctx context.Context, retry dbmodule.Retry) {
 	))
 }
 
-// name says which database a span is about, if there are several.
+// name sets the name of the database in a span, if it has one.
 func (t *Tracer) name(span trace.Span) {
 	if t.database != "" {
 		span.SetAttributes(attribute.String("db.session.database", t.database))
 	}
 }
 
-// fail marks a span as failed; text is without values.
+// fail marks a span as failed if err is not nil. text describes err without values.
 func fail(span trace.Span, err error, text string) {
 	if err == nil {
 		return
@@ -120,7 +120,8 @@ func fail(span trace.Span, err error, text string) {
 	span.SetStatus(codes.Error, text)
 }
 
-// system is OpenTelemetry's name of an engine, which is also this module's.
+// system returns the attribute db.system.name. OpenTelemetry's names of the engines are those of
+// this module.
 func system(engine dbmodule.Engine) attribute.KeyValue {
 	return attribute.String("db.system.name", string(engine))
 }

@@ -15,38 +15,38 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Column is a part of a listing's order. The columns of a listing are NOT NULL, and the
-// last of them is unique, or all are together: else rows get lost between two pages. An
-// index on them, in their order, makes pages cheap. It begins with the columns that the
-// query's conditions compare with one value. If other indexes begin with these, too, name it
-// by the query's ForceIndex: MariaDB may otherwise read all rows before the page.
+// Column is one column of a listing's order. All columns of the order must be NOT NULL, and
+// together they must be unique; otherwise rows get lost between two pages. An index makes pages
+// cheap. It begins with the columns that the query's conditions compare with one value, and
+// continues with the columns of the order. If other indexes begin with the same columns, name this
+// one by the query's ForceIndex: MariaDB may otherwise read all rows before the page.
 type Column struct {
-	// Name is the column's, with its table's alias if the query joins others.
+	// Name is the column's name, with its table's alias if the query joins other tables.
 	Name string
 	// Descending puts the largest value first.
 	Descending bool
 }
 
-// Listing is a listing of rows of type T. C is what a page's token says of its last row,
-// such as struct{ Title string; ID int64 }: it is read back from JSON as it was, so its
-// times are of microseconds in UTC at most. A Listing is not changed once it is used, and
-// is safe for concurrent use then.
+// Listing reads rows of type T in pages. C is the type of the cursor, which a page's token stores
+// of its last row, such as struct{ Title string; ID int64 }. JSON must encode and decode a cursor
+// unchanged, so its times are in UTC and have at most microseconds. A Listing must not be changed
+// after its first use; it is then safe for concurrent use.
 type Listing[T, C any] struct {
-	// Scope names the listing and what selects its rows, such as "books:7": a token of one
-	// scope is refused in another. It is readable in the token.
+	// Scope names the listing and the values that select its rows, such as "books:7". A listing
+	// refuses tokens of another scope. Clients can read the scope in a token.
 	Scope string
-	// Columns are its order.
+	// Columns are the columns that the rows are ordered by.
 	Columns []Column
 	// Cursor returns what a token stores of a row.
 	Cursor func(row *T) C
-	// Values returns the columns' values, in their order, of the row that a cursor stores.
+	// Values returns the values of Columns in a cursor, in the order of Columns.
 	Values func(cursor C) []any
 }
 
-// Page runs a query for at most limit rows after the page that returned token, which is ""
-// for the first page. The query has the rows' model and conditions, and no order or limit of
-// its own. next is the token for the next page, "" if this was the last. If this
-// listing did not make the token, the error is [ErrToken].
+// Page returns the next page of at most limit rows. token is "" for the first page, and for each
+// later page the next that the page before returned. The query has the rows' model and conditions,
+// and no order or limit of its own. next is the token for the next page, or "" after the last page.
+// If this listing did not make the token, the error is [ErrToken].
 func (l Listing[T, C]) Page(ctx context.Context, query *bun.SelectQuery, token string, limit int) (rows []T, next string, err error) {
 	var values []any
 	if token != "" {
@@ -86,28 +86,28 @@ func After(query *bun.SelectQuery, columns []Column, values ...any) *bun.SelectQ
 	if len(values) == 0 {
 		return query
 	}
-	// a >= x AND (a > x OR a = x AND (b > y OR …)): the first part finds the place in an index.
-	behind, args := "", []any{}
+	// a >= x AND (a > x OR a = x AND (b > y OR …)): the first condition finds the place in an index.
+	condition, args := "", []any{}
 	for i := len(columns) - 1; i >= 0; i-- {
 		name, sign := bun.Ident(columns[i].Name), ">"
 		if columns[i].Descending {
 			sign = "<"
 		}
-		if behind == "" {
-			behind, args = "? "+sign+" ?", []any{name, values[i]}
+		if condition == "" {
+			condition, args = "? "+sign+" ?", []any{name, values[i]}
 			continue
 		}
-		behind = "? " + sign + "= ? AND (? " + sign + " ? OR (" + behind + "))"
+		condition = "? " + sign + "= ? AND (? " + sign + " ? OR (" + condition + "))"
 		args = append([]any{name, values[i], name, values[i]}, args...)
 	}
-	return query.Where("("+behind+")", args...)
+	return query.Where("("+condition+")", args...)
 }
 
-// ErrToken is the error for a token that was made up, or that is of another listing: a
-// client's mistake, which a server answers with 422 or 400.
+// ErrToken is the error for a token that this listing did not make. It is a client's mistake; a
+// server answers it with 422 or 400.
 var ErrToken = errors.New("the token of the page is not one that this listing gave")
 
-// maxToken bounds, in bytes, what Decode reads.
+// maxToken is the length of the longest token, in bytes.
 const maxToken = 4096
 
 type token[C any] struct {
@@ -130,8 +130,8 @@ func Encode[C any](scope string, cursor C) (string, error) {
 	return made, nil
 }
 
-// Decode reads a token that [Encode] made for the same scope and type. For everything else
-// it returns [ErrToken], so that no listing starts again by mistake.
+// Decode reads a token that [Encode] made for the same scope and type. For any other text it
+// returns [ErrToken], so that a wrong token does not start the listing again.
 func Decode[C any](text, scope string) (cursor C, err error) {
 	invalid := fmt.Errorf("keyset: read a token: %w", ErrToken)
 	if len(text) > maxToken {
@@ -145,7 +145,8 @@ func Decode[C any](text, scope string) (cursor C, err error) {
 	if err := json.Unmarshal(plain, &read); err != nil || read.Version != 1 || read.Scope != scope {
 		return cursor, invalid
 	}
-	// What we gave out encodes to itself: nothing else is ours.
+	// Encode gives the same token for the cursor of its own tokens. Any other text was not made by
+	// Encode.
 	if again, err := Encode(scope, read.Cursor); err != nil || again != text {
 		return cursor, invalid
 	}
