@@ -1,7 +1,8 @@
 package graph
 
-// Applied returns all that is applied when the version table holds these rows,
-// dependencies included, in the order of [Graph.Revisions].
+// Applied returns the revisions that are applied when the version table has these
+// rows: those of the rows, their ancestors and all dependencies. They are in the
+// order of [Graph.Revisions].
 func (g *Graph) Applied(current []string) ([]*Revision, error) {
 	rows, err := g.recorded(current)
 	if err != nil {
@@ -11,9 +12,9 @@ func (g *Graph) Applied(current []string) ([]*Revision, error) {
 	return revisionsOf(filter(g.order, func(n *node) bool { return applied[n] })), nil
 }
 
-// AppliedHeads returns the applied revisions that no applied one follows: the
-// rows of the version table and the revisions of other branches that they
-// imply as dependencies. It is what the command current lists.
+// AppliedHeads returns the applied revisions that no applied one follows. These are
+// the rows of the version table, and revisions of other branches that have no row
+// because a row depends on them. The command current lists them.
 func (g *Graph) AppliedHeads(current []string) ([]*Revision, error) {
 	rows, err := g.recorded(current)
 	if err != nil {
@@ -22,8 +23,8 @@ func (g *Graph) AppliedHeads(current []string) ([]*Revision, error) {
 	return revisionsOf(appliedHeads(rows)), nil
 }
 
-// Pending returns what is not applied when the version table holds these rows,
-// in the order in which an upgrade to heads would run it.
+// Pending returns the revisions that are not applied when the version table has
+// these rows, in the order in which an upgrade to heads would run them.
 func (g *Graph) Pending(current []string) ([]*Revision, error) {
 	steps, err := g.UpgradePlan([]string{"heads"}, current)
 	if err != nil {

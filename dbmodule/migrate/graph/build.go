@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// builder makes a graph and collects what is wrong with it.
+// builder makes a graph, and collects all problems of the revisions.
 type builder struct {
 	g    *Graph
 	errs []error
@@ -21,14 +21,14 @@ func (b *builder) fail(format string, args ...any) {
 	b.errs = append(b.errs, fmt.Errorf(format, args...))
 }
 
-// add makes a node of the revision, if its id can be one.
+// add makes a node of the revision, unless its id is malformed or in use.
 func (b *builder) add(r *Revision) {
 	if err := checkID(r.ID); err != nil {
-		b.fail("%s has an id that can't be one: %w", place(r), err)
+		b.fail("%s has an id that can't be one: %w", describe(r), err)
 		return
 	}
 	if other := b.g.names[r.ID]; other != nil {
-		b.fail("%s has the id of %s: give one of them another, in its revision.txt and wherever it is named", place(r), place(other.rev))
+		b.fail("%s has the id of %s: give one of them another, in its revision.txt and wherever it is named", describe(r), describe(other.rev))
 		return
 	}
 	n := &node{rev: r, index: len(b.g.nodes)}
@@ -36,7 +36,8 @@ func (b *builder) add(r *Revision) {
 	b.g.names[r.ID] = n
 }
 
-// graph links the nodes. Each stage needs what those before it found out.
+// graph links the nodes and returns the graph. Each stage uses the results of the
+// stages before it.
 func (b *builder) graph() (*Graph, error) {
 	b.nameBranches()
 	b.linkParents()
@@ -53,7 +54,7 @@ func (b *builder) graph() (*Graph, error) {
 	return b.g, nil
 }
 
-// nameBranches makes labels names of the revisions that declare them.
+// nameBranches makes each label a name of the revision that declares it.
 func (b *builder) nameBranches() {
 	for _, n := range b.g.nodes {
 		for _, label := range n.rev.BranchLabels {
@@ -64,18 +65,18 @@ func (b *builder) nameBranches() {
 
 func (b *builder) nameBranch(n *node, label string) {
 	if err := checkLabel(label); err != nil {
-		b.fail("%s has a branch label that can't be one: %w", place(n.rev), err)
+		b.fail("%s has a branch label that can't be one: %w", describe(n.rev), err)
 		return
 	}
 	switch other := b.g.names[label]; {
 	case other == nil:
 		b.g.names[label] = n
 	case other.rev.ID == label:
-		b.fail("%s has the branch label %q, which is the id of %s: choose another label", place(n.rev), label, place(other.rev))
+		b.fail("%s has the branch label %q, which is the id of %s: choose another label", describe(n.rev), label, describe(other.rev))
 	case other == n:
-		b.fail("%s has the branch label %q twice: remove one", place(n.rev), label)
+		b.fail("%s has the branch label %q twice: remove one", describe(n.rev), label)
 	default:
-		b.fail("%s has the branch label %q, as has %s: keep it in the one where the branch begins", place(n.rev), label, place(other.rev))
+		b.fail("%s has the branch label %q, as has %s: keep it in the one where the branch begins", describe(n.rev), label, describe(other.rev))
 	}
 }
 
@@ -84,11 +85,11 @@ func (b *builder) linkParents() {
 		for _, id := range n.rev.DownRevisions {
 			switch parent := b.g.byID(id); {
 			case id == n.rev.ID:
-				b.fail("%s follows itself: let Revises name the revision before it", place(n.rev))
+				b.fail("%s follows itself: let Revises name the revision before it", describe(n.rev))
 			case parent == nil:
-				b.fail("%s follows %q, which does not exist%s: restore it, or let Revises name the revision before", place(n.rev), id, b.g.hint(id))
+				b.fail("%s follows %q, which does not exist%s: restore it, or let Revises name the revision before", describe(n.rev), id, b.g.hint(id))
 			case slices.Contains(n.parents, parent):
-				b.fail("%s follows %s twice: name it once", place(n.rev), id)
+				b.fail("%s follows %s twice: name it once", describe(n.rev), id)
 			default:
 				n.parents = append(n.parents, parent)
 			}
@@ -101,9 +102,9 @@ func (b *builder) linkDependencies() {
 		for _, symbol := range n.rev.DependsOn {
 			switch dependency, err := b.g.named(symbol); {
 			case err != nil:
-				b.fail("%s depends on what is no revision: %w", place(n.rev), unprefixed(err))
+				b.fail("%s depends on what is no revision: %w", describe(n.rev), unprefixed(err))
 			case dependency == n:
-				b.fail("%s depends on itself: remove %q from Depends On", place(n.rev), symbol)
+				b.fail("%s depends on itself: remove %q from Depends On", describe(n.rev), symbol)
 			case !slices.Contains(n.depends, dependency):
 				n.depends = append(n.depends, dependency)
 			}
@@ -111,8 +112,9 @@ func (b *builder) linkDependencies() {
 	}
 }
 
-// linkBelow finds what takes the place of a revision's row when it is taken
-// back: a dependency that an ancestor has too stays with the ancestor.
+// linkBelow finds the revisions that may replace a revision's row in the version
+// table when it is downgraded: its parents and dependencies. It leaves out a
+// dependency that an ancestor declares too, because the ancestor still implies it.
 func (b *builder) linkBelow() {
 	for _, n := range b.g.nodes {
 		n.below = slices.Clone(n.parents)
@@ -147,8 +149,9 @@ func (b *builder) linkAbove() {
 	}
 }
 
-// spreadLabels carries each label up the branch that it begins, and down the
-// line that leads to it if nothing branches or merges on the way.
+// spreadLabels gives each label to the descendants of the revision that declares it.
+// If none of these is a junction, it also gives the label to the ancestors, down to
+// the first junction.
 func (b *builder) spreadLabels() {
 	for _, n := range b.g.nodes {
 		if len(n.rev.BranchLabels) == 0 {
@@ -158,17 +161,19 @@ func (b *builder) spreadLabels() {
 		for m := range above {
 			m.label(n.rev.BranchLabels)
 		}
-		if !above.any((*node).isKnot) {
-			for m := n; m != nil && !m.isKnot(); m = m.onlyParent() {
+		if !above.any((*node).isJunction) {
+			for m := n; m != nil && !m.isJunction(); m = m.onlyParent() {
 				m.label(n.rev.BranchLabels)
 			}
 		}
 	}
 }
 
-// isKnot reports whether lines meet here.
-func (n *node) isKnot() bool { return len(n.following) > 1 || n.isMergePoint() }
+// isJunction reports whether the node is a junction: it is a merge point, or several
+// nodes follow or depend on it.
+func (n *node) isJunction() bool { return len(n.following) > 1 || n.isMergePoint() }
 
+// onlyParent returns the node's parent, or nil if it has none or several.
 func (n *node) onlyParent() *node {
 	if len(n.parents) == 1 {
 		return n.parents[0]
@@ -176,14 +181,15 @@ func (n *node) onlyParent() *node {
 	return nil
 }
 
+// label adds labels to the node's own.
 func (n *node) label(labels []string) {
 	n.labels = append(n.labels, labels...)
 	slices.Sort(n.labels)
 	n.labels = slices.Compact(n.labels)
 }
 
-// place names a revision so that its file is found.
-func place(r *Revision) string {
+// describe returns a revision's id and folder, for errors.
+func describe(r *Revision) string {
 	if r.Folder == "" {
 		return fmt.Sprintf("revision %q (which only the database knows)", r.ID)
 	}

@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// checkCycles reports revisions that come before themselves: by what they
-// follow, and then those for which it takes what they depend on.
+// checkCycles reports cycles of revisions: first those of parents alone, then those that
+// include dependencies.
 func (b *builder) checkCycles() {
 	cycles := b.g.cycles(stepParents)
 	for _, c := range cycles {
-		b.fail("%s follow one another in a circle: let Revises of one of them name a revision outside of it", places(c))
+		b.fail("%s follow one another in a circle: let Revises of one of them name a revision outside of it", describeAll(c))
 	}
 	isReported := func(c []*node) bool {
 		return slices.ContainsFunc(cycles, func(other []*node) bool { return slices.Equal(c, other) })
 	}
 	for _, c := range b.g.cycles(stepDown) {
 		if !isReported(c) {
-			b.fail("%s depend on one another in a circle: remove what one of them depends on", places(c))
+			b.fail("%s depend on one another in a circle: remove what one of them depends on", describeAll(c))
 		}
 	}
 }
 
-// cycles returns the sets of nodes which lead to each other by steps, each in
+// cycles returns the sets of nodes that can be reached from one another by steps, each in
 // the graph's order.
 func (g *Graph) cycles(step stepFunc) [][]*node {
 	c := cycleSearch{step: step, entered: map[*node]int{}, lowest: map[*node]int{}, open: set{}}
@@ -34,7 +34,7 @@ func (g *Graph) cycles(step stepFunc) [][]*node {
 	return c.found
 }
 
-// cycleSearch is Tarjan's search for strongly connected components.
+// cycleSearch is Tarjan's algorithm for strongly connected components.
 type cycleSearch struct {
 	step            stepFunc
 	entered, lowest map[*node]int // counted from 1
@@ -61,7 +61,7 @@ func (c *cycleSearch) enter(n *node) {
 	}
 }
 
-// leave takes the component that was entered at n off the stack.
+// leave pops the component that was entered at n from the stack.
 func (c *cycleSearch) leave(n *node) {
 	at := slices.Index(c.stack, n)
 	component := slices.Clone(c.stack[at:])
@@ -75,10 +75,10 @@ func (c *cycleSearch) leave(n *node) {
 	}
 }
 
-func places(nodes []*node) string {
+func describeAll(nodes []*node) string {
 	texts := make([]string, len(nodes))
 	for i, n := range nodes {
-		texts[i] = place(n.rev)
+		texts[i] = describe(n.rev)
 	}
 	return strings.Join(texts, ", ")
 }

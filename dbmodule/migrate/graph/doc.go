@@ -1,9 +1,10 @@
-// Package graph knows how revisions follow one another and which of them a
-// database has: Alembic's RevisionMap. It plans the steps of upgrades,
-// downgrades and stamps, and reads Alembic's grammar of targets ("head",
-// "+2", "label@base"). It runs nothing: package migrate does.
+// Package graph computes the order of revisions, and which of them are applied
+// when the version table has certain rows. It corresponds to Alembic's
+// RevisionMap. It plans the steps of upgrades, downgrades and stamps, and
+// resolves targets in Alembic's grammar ("head", "+2", "label@base"). Package
+// migrate runs the steps.
 //
-// A [Revision] is the text of a revision.txt. [New] makes a [Graph] of them;
-// its plans are [Step]s, each with the rows of the version table that it
-// changes. [Printer] writes revisions as Alembic's commands do.
+// A [Revision] holds the fields of a revision.txt. [New] makes a [Graph] of
+// revisions. A plan is a list of [Step]s, each with the changes that it makes to
+// the version table. [Printer] prints revisions as Alembic's commands do.
 package graph

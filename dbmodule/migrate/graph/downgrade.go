@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// DowngradePlan returns the steps that take revisions back until the target is
-// the last of its line, with all that depends on them. The target is a
-// revision as [Graph.Get] takes it, "base", label@base, or -2 and label@-2,
-// which count from the rows of the version table.
+// DowngradePlan returns the steps that downgrade all applied revisions above the
+// target, and those that depend on them. The target is a symbol of [Graph.Get],
+// "base", label@base, or -2 or label@-2, which count down from the rows of the version
+// table.
 //
-// Alembic takes -2 from several rows as from any one of them; here it is an
-// error that asks for the branch.
+// If the version table has several rows, Alembic counts -2 from any one of them. Here
+// it is an error that asks for the branch.
 func (g *Graph) DowngradePlan(target string, current []string) ([]Step, error) {
-	rows, err := g.apart(current)
+	rows, err := g.recordedWithoutOverlap(current)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +37,8 @@ func (g *Graph) DowngradePlan(target string, current []string) ([]Step, error) {
 	return steps, nil
 }
 
-// downgradeTarget returns the revision to go down to, nil for base, and the
-// branch on which, "" for all.
+// downgradeTarget returns the branch to downgrade, "" for all branches, and the revision to
+// downgrade to, nil for base.
 func (g *Graph) downgradeTarget(target string, rows []*node) (string, *node, error) {
 	s, err := g.parse(target)
 	if err != nil {
@@ -55,7 +55,7 @@ func (g *Graph) downgradeTarget(target string, rows []*node) (string, *node, err
 	return s.label, n, err
 }
 
-// downgradeFromRows resolves -2 and label@-2.
+// downgradeFromRows resolves -2 and label@-2, which count down from the version table's rows.
 func (g *Graph) downgradeFromRows(s symbol, rows []*node) (string, *node, error) {
 	if s.steps >= 0 {
 		return "", nil, fmt.Errorf("migrate: %s does not lead to an earlier revision than the database's: write -N with N above 0, or a revision from which to count, as in 1f0c2d9a4b7e-1", s.text)
@@ -82,7 +82,7 @@ func (g *Graph) downgradeFromRows(s symbol, rows []*node) (string, *node, error)
 	return label, n, err
 }
 
-// appliedOn returns the rows that are on a line, else the applied heads that
+// appliedOn returns the rows that are in line. If none is, it returns the applied heads that
 // are.
 func appliedOn(line set, rows []*node) []*node {
 	isOn := func(n *node) bool { return line[n] }
@@ -92,14 +92,15 @@ func appliedOn(line set, rows []*node) []*node {
 	return filter(appliedHeads(rows), isOn)
 }
 
-// appliedHeads returns the applied revisions that no applied one follows: the
-// rows, and what rows depend on.
+// appliedHeads returns the applied revisions that no applied one follows: the rows, and
+// revisions that have no row because another one depends on them.
 func appliedHeads(rows []*node) []*node {
 	return tips(stepParents, closure(stepBelow, rows...))
 }
 
-// downgradeRoots returns the first revisions to take back, those of the branch
-// if it has any.
+// downgradeRoots returns the children of end, or the bases if end is nil. The plan downgrades
+// these and all above them. If there are several and label is not "", it returns only those
+// that lead to what label names.
 func (g *Graph) downgradeRoots(label string, end *node) ([]*node, error) {
 	roots := g.bases()
 	if end != nil {

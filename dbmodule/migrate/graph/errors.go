@@ -8,13 +8,14 @@ import (
 // UnknownRevisionError says that a symbol names no revision.
 type UnknownRevisionError struct {
 	Symbol string
-	// Near are ids and labels that look like it.
+	// Near are ids and labels with a similar spelling.
 	Near []string
-	// Recorded says that it is a row of the version table.
+	// Recorded says that the symbol is a row of the version table.
 	Recorded bool
 }
 
-// Error names the revision, where it was met and what is spelt nearly so.
+// Error names the symbol, says whether it is a row of the version table, and
+// suggests ids and labels with a similar spelling.
 func (e *UnknownRevisionError) Error() string {
 	hint := didYouMean(e.Near)
 	if e.Recorded {
@@ -29,13 +30,13 @@ type AmbiguousRevisionError struct {
 	Candidates []string
 }
 
-// Error names the beginning and every revision that has it.
+// Error names the symbol and all ids and labels that begin with it.
 func (e *AmbiguousRevisionError) Error() string {
 	return fmt.Sprintf("migrate: several revisions begin with %q: %s: write more of the one that is meant", e.Symbol, commas(e.Candidates))
 }
 
-// MultipleHeadsError says that a symbol which takes one revision means
-// several.
+// MultipleHeadsError says that a symbol means several revisions where only one is
+// allowed.
 type MultipleHeadsError struct {
 	Symbol string
 	Heads  []string
@@ -47,8 +48,9 @@ func (e *MultipleHeadsError) Error() string {
 		e.Symbol, commas(e.Heads))
 }
 
-// NotAncestorError says that the start of a range, or where a downgrade should
-// end, does not come before what it should come before.
+// NotAncestorError says that Lower is not an ancestor of Upper. Lower is the start of
+// a range or the target of a downgrade. Upper is the end of the range or the
+// database's revision.
 type NotAncestorError struct {
 	Lower, Upper string
 }
@@ -58,16 +60,17 @@ func (e *NotAncestorError) Error() string {
 	return fmt.Sprintf("migrate: %s does not come before %s", orBase(e.Lower), orBase(e.Upper))
 }
 
-// OverlapError says that of several revisions, as targets or as rows of the
-// version table, one comes after another, and so has it anyway.
+// OverlapError says that of several targets, or rows of the version table, one
+// implies others, because it follows or depends on them.
 type OverlapError struct {
 	Revision string
-	Below    []string
-	// Recorded says that these are rows of the version table.
+	// Below are the revisions that Revision implies.
+	Below []string
+	// Recorded says that the revisions are rows of the version table, not targets.
 	Recorded bool
 }
 
-// Error names the revision and those below it.
+// Error names the revision and those that it implies.
 func (e *OverlapError) Error() string {
 	if e.Recorded {
 		return fmt.Sprintf("migrate: the version table holds %s and also %s, which comes before it: stamp %s if the schema is there", e.Revision, commas(e.Below), e.Revision)
@@ -91,8 +94,8 @@ func didYouMean(near []string) string {
 
 func commas(ids []string) string { return strings.Join(ids, ", ") }
 
-// unprefixed returns an error of this package to be wrapped by one which has
-// the package's prefix itself.
+// unprefixed returns an error of this package without the package's prefix, for an error
+// that has the prefix and wraps it.
 func unprefixed(err error) error { return partOfError{err} }
 
 type partOfError struct{ error }

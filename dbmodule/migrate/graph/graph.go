@@ -5,34 +5,35 @@ import (
 	"slices"
 )
 
-// Graph is the revisions and how they follow one another: Alembic's
-// RevisionMap. It is immutable and safe for concurrent use.
+// Graph holds revisions and the links between them, like Alembic's RevisionMap.
+// It is immutable and safe for concurrent use.
 //
-// Where Alembic leaves an order to chance, the order in which the revisions
-// were given decides.
+// Where Alembic's order is undefined, a Graph uses the order in which [New] got
+// the revisions.
 type Graph struct {
-	nodes []*node          // as given
+	nodes []*node          // in the order in which New got them
 	names map[string]*node // by id, and by the labels that revisions declare
 	order []*node          // each after its parents and dependencies
 }
 
-// node is a revision's place in the graph. All its slices are in the graph's
-// order, but for those that the revision itself orders.
+// node is a revision with its links. parents and depends have the order of the
+// revision's own lists, and below begins with the parents. The other slices of
+// nodes have the order of Graph.nodes.
 type node struct {
 	rev    *Revision
-	index  int
-	labels []string // of all branches it is on, sorted
+	index  int      // in Graph.nodes
+	labels []string // the labels of all branches that it is on, sorted
 
-	parents   []*node // by DownRevisions
-	depends   []*node // by DependsOn
-	below     []*node // parents, then the dependencies that no ancestor has
-	next      []*node // which it is a parent of
-	following []*node // which it is a parent or dependency of
+	parents   []*node // the revisions of DownRevisions
+	depends   []*node // the revisions of DependsOn
+	below     []*node // the parents, then the dependencies that no ancestor declares too
+	next      []*node // its children: the nodes that have it as a parent
+	following []*node // the nodes that have it as a parent or a dependency
 }
 
-// New puts the revisions together. Its error names each revision that
-// doesn't fit, where it is and the way out: ids and labels that are malformed
-// or taken, parents and dependencies that don't exist, cycles.
+// New makes a graph of the revisions. Its error joins all problems: malformed
+// or duplicate ids and labels, parents and dependencies that don't exist, and
+// cycles. Each names the revision and its folder, and says what to do.
 func New(revisions []*Revision) (*Graph, error) {
 	b := newBuilder(len(revisions))
 	for _, r := range revisions {
@@ -41,9 +42,9 @@ func New(revisions []*Revision) (*Graph, error) {
 	return b.graph()
 }
 
-// With returns a graph that has further revisions, those that only the
-// database's history knows. One whose id is there already is left out, and so
-// is a label that is taken: what the graph had goes first.
+// With returns a graph with extra revisions, which are those that only the
+// database's history knows. The graph's own revisions take precedence: With
+// leaves out an extra revision whose id exists, and a label that is in use.
 func (g *Graph) With(extra ...*Revision) (*Graph, error) {
 	revisions := g.given()
 	known := maps.Clone(g.names)
@@ -62,8 +63,8 @@ func (g *Graph) With(extra ...*Revision) (*Graph, error) {
 	return New(revisions)
 }
 
-// withoutLabels returns the revision, or a copy of it that lacks the labels
-// which are names already.
+// withoutLabels returns the revision, or a copy without its labels that are in
+// use.
 func withoutLabels(r *Revision, taken map[string]*node) *Revision {
 	isTaken := func(label string) bool { return taken[label] != nil }
 	if !slices.ContainsFunc(r.BranchLabels, isTaken) {
@@ -77,27 +78,28 @@ func withoutLabels(r *Revision, taken map[string]*node) *Revision {
 // given returns the revisions in the order in which they were given.
 func (g *Graph) given() []*Revision { return revisionsOf(g.nodes) }
 
-// Revisions returns all revisions, each after its parents and dependencies.
+// Revisions returns all revisions, each after its parents and its dependencies.
 func (g *Graph) Revisions() []*Revision { return revisionsOf(g.order) }
 
-// Heads returns the revisions that none follows. One that another depends on
-// is a head too, an "effective head", but has no row of its own in the version
-// table once the other is applied: see [Graph.HeadRows].
+// Heads returns the heads: the revisions that no other revision follows. A head
+// that another revision depends on is an "effective head". Once the other
+// revision is applied, the effective head has no row of its own in the version
+// table: see [Graph.HeadRows].
 func (g *Graph) Heads() []*Revision { return revisionsOf(g.heads()) }
 
-// HeadRows returns the revisions that a version table holds when everything is
-// applied: the heads, without those that others depend on. The target "heads"
+// HeadRows returns the revisions that have a row in the version table when all
+// are applied: the heads that no other revision depends on. The target "heads"
 // means these.
 func (g *Graph) HeadRows() []*Revision { return revisionsOf(g.headRows()) }
 
-// Bases returns the revisions that follow none.
+// Bases returns the revisions that follow no other one.
 func (g *Graph) Bases() []*Revision { return revisionsOf(g.bases()) }
 
-// Has reports whether the id is, in full, a revision's.
+// Has reports whether the graph has a revision with exactly this id.
 func (g *Graph) Has(id string) bool { return g.byID(id) != nil }
 
-// Next returns the revisions that follow the one with this id, not those that
-// only depend on it.
+// Next returns the revisions that follow the one with this id. Revisions that
+// only depend on it are not among them.
 func (g *Graph) Next(id string) []*Revision {
 	if n := g.byID(id); n != nil {
 		return revisionsOf(n.next)
@@ -105,9 +107,10 @@ func (g *Graph) Next(id string) []*Revision {
 	return nil
 }
 
-// Labels returns the names of the branches that the revision with this id is
-// on, sorted. A branch is all that follows the revision which declares the
-// label, and what leads to it in a line of its own, without branching.
+// Labels returns the labels of the branches that the revision with this id is
+// on, sorted. A branch consists of the revision that declares the label and all
+// its descendants. If nothing branches or merges in these, its ancestors down to
+// the first branch point or merge point are on the branch, too.
 func (g *Graph) Labels(id string) []string {
 	if n := g.byID(id); n != nil {
 		return slices.Clone(n.labels)
@@ -127,6 +130,7 @@ func (g *Graph) IsBranchPoint(id string) bool {
 	return n != nil && n.isBranchPoint()
 }
 
+// byID returns the node with exactly this id, or nil.
 func (g *Graph) byID(id string) *node {
 	if n := g.names[id]; n != nil && n.rev.ID == id {
 		return n

@@ -13,7 +13,8 @@ const (
 	nearDistance = 2
 )
 
-// near returns the few names that look most like the symbol.
+// near returns at most nearCount ids and labels, those with the spelling most similar to the
+// symbol's.
 func (g *Graph) near(symbol string) []string {
 	distances := map[string]int{}
 	for candidate := range g.names {
@@ -27,5 +28,5 @@ func (g *Graph) near(symbol string) []string {
 	return names[:min(len(names), nearCount)]
 }
 
-// hint is near as part of a message.
+// hint returns the suggestions of near, as a part of an error's text.
 func (g *Graph) hint(symbol string) string { return didYouMean(g.near(symbol)) }

@@ -6,23 +6,22 @@ import (
 	"slices"
 )
 
-// NewRevision says where in the graph a revision is to be that is not written
-// yet.
+// NewRevision describes a revision to create.
 type NewRevision struct {
 	ID      string
 	Message string
-	// Heads are what it follows, as [Graph.Select] takes them; the default is
-	// "head". Several make it a merge, "base" makes it a first one.
+	// Heads are the revisions to follow, as symbols of [Graph.Select]. The default
+	// is "head". Several make the new revision a merge point; "base" makes it a base.
 	Heads []string
-	// Splice allows to follow what others follow already, which makes a branch.
+	// Splice allows Heads that are no heads. The new revision then begins a branch.
 	Splice       bool
 	BranchLabels []string
 	DependsOn    []string
 }
 
-// PlanRevision returns the revision as it would be: with the ids of what it
-// follows and depends on, labels of dependencies kept. It is an error if the
-// graph would not take it.
+// PlanRevision returns the new revision, with the ids of the revisions that it
+// follows and depends on. A dependency that is given by a label keeps the label. If the
+// revision does not fit into the graph, PlanRevision returns an error.
 func (g *Graph) PlanRevision(n NewRevision) (*Revision, error) {
 	parents, err := g.newParents(n)
 	if err != nil {
@@ -36,7 +35,7 @@ func (g *Graph) PlanRevision(n NewRevision) (*Revision, error) {
 		ID: n.ID, Message: n.Message,
 		DownRevisions: idsOf(parents), DependsOn: dependencies, BranchLabels: slices.Clone(n.BranchLabels),
 	}
-	// It has no folder yet, and is named so in errors about it.
+	// It has no folder yet. Errors name the folder "new".
 	r.Folder = "new"
 	if _, err := New(append(g.given(), r)); err != nil {
 		return nil, err
@@ -66,7 +65,7 @@ func (g *Graph) newParents(n NewRevision) ([]*node, error) {
 	return parents, nil
 }
 
-// newHeadError says of several heads what a new revision can do about them.
+// newHeadError adds to a MultipleHeadsError that the heads could precede the new revision.
 func newHeadError(err error) error {
 	var several *MultipleHeadsError
 	if !errors.As(err, &several) {

@@ -2,17 +2,17 @@ package graph
 
 import "slices"
 
-// strand is a place up to which a walk down the graph has come.
+// strand is one of the lines that a sort follows down the graph.
 type strand struct {
-	at    *node
-	below set // what is at or below it, and may be done
+	at    *node // the next node of the line
+	below set   // at and all below it; nodes that are done may remain in it
 }
 
-// sorted returns the nodes, those that come after others first, in Alembic's
-// order: it goes down one line as far as it can, beginning at the first of the
-// tips, and turns to another when that has to come before.
+// sorted returns the nodes in Alembic's topological order, newest first. It goes down one
+// line as far as possible, beginning at the first of the tips. It changes to another line
+// if that one's next node is above this one's.
 func sorted(nodes set) []*node {
-	// What lies between the nodes is walked, too, for their order.
+	// The nodes between the given ones are sorted too, because they decide the order.
 	list := nodes.list()
 	s := sorter{todo: closure(stepBelow, list...).within(closure(stepFollowing, list...))}
 	for _, n := range tips(stepBelow, s.todo) {
@@ -45,14 +45,15 @@ func (s *sorter) run() {
 	}
 }
 
-// above returns the first other strand that comes after this one, or -1.
+// above returns the index of the first other strand whose next node is above that of the
+// current one; -1 if there is none.
 func (s *sorter) above(current int) int {
 	at := s.strands[current].at
 	return slices.IndexFunc(s.strands, func(other strand) bool { return other.at != at && other.below[at] })
 }
 
-// descend moves the strand to what is below it, with new strands if that is
-// several. It reports whether anything is.
+// descend moves the strand to the node below, and adds a strand for each further node below.
+// It returns false if no node is left below.
 func (s *sorter) descend(current int) bool {
 	n := s.strands[current].at
 	below := filter(n.below, func(m *node) bool { return s.todo[m] && !s.isAt(m) })
@@ -60,8 +61,8 @@ func (s *sorter) descend(current int) bool {
 		return false
 	}
 	if len(n.below) == 1 {
-		// The set, though n is done, serves on: to make it anew at each step of a
-		// long history is slow.
+		// Keep the set, although it contains n, which is done: to compute it for each
+		// node of a long history is slow.
 		s.strands[current].at = below[0]
 		return true
 	}
@@ -72,6 +73,7 @@ func (s *sorter) descend(current int) bool {
 	return true
 }
 
+// isAt reports whether n is the next node of a strand.
 func (s *sorter) isAt(n *node) bool {
 	return slices.ContainsFunc(s.strands, func(other strand) bool { return other.at == n })
 }

@@ -6,37 +6,37 @@ import (
 	"strings"
 )
 
-// Printer writes revisions of a graph as Alembic's commands print them. Its
-// methods return lines without the last newline.
+// Printer formats revisions of a graph as Alembic's commands print them. Its methods
+// return text without the last newline.
 type Printer struct {
 	Graph *Graph
-	// Root is put before the folders of revisions.
+	// Root is the path that is printed before the folders of revisions.
 	Root string
-	// Current are the rows of the version table, to be marked "(current)"; nil
-	// to mark none.
+	// Current are the rows of the version table, which are marked "(current)"; nil
+	// marks none.
 	Current []string
-	// Verbose asks for all about each revision instead of one line.
+	// Verbose prints each revision as Show does, instead of one line.
 	Verbose bool
 }
 
-// Head is a line of the command heads: "1f0c (books) (head)".
+// Head returns a line of the command heads: "1f0c (books) (head)".
 func (p Printer) Head(r *Revision) string {
 	return p.text(r, line{labels: true})
 }
 
-// CurrentHead is a line of the command current: "1f0c (head)".
+// CurrentHead returns a line of the command current: "1f0c (head)".
 func (p Printer) CurrentHead(r *Revision) string {
 	return p.text(r, line{tree: true})
 }
 
-// History is a line of the command history:
+// History returns a line of the command history:
 // "1f0c -> 2a9d (books) (head), create books".
 func (p Printer) History(r *Revision) string {
 	return p.text(r, line{parents: true, labels: true, tree: true, message: true})
 }
 
-// Branch is what the command branches prints of a branch point: it, and the
-// revisions that follow it.
+// Branch returns what the command branches prints for a branch point: the revision,
+// and those that follow it.
 func (p Printer) Branch(r *Revision) string {
 	lines := []string{p.text(r, line{labels: true, tree: true})}
 	indent := strings.Repeat(" ", len(r.ID))
@@ -47,7 +47,7 @@ func (p Printer) Branch(r *Revision) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// Show is what the command show prints of a revision: all about it.
+// Show returns what the command show prints for a revision: all its fields.
 func (p Printer) Show(r *Revision) string {
 	n := p.Graph.byID(r.ID)
 	var b strings.Builder
@@ -75,7 +75,8 @@ func (p Printer) Show(r *Revision) string {
 	return b.String()
 }
 
-// line says what a revision's line has besides its id.
+// line says which parts a revision's line has besides its id and the marks of heads and of
+// Current.
 type line struct {
 	parents, labels, tree, message bool
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CutRange splits "start:end", either of which may be empty. It is an error
-// if there is not exactly one colon.
+// CutRange splits "start:end" at its colon. Both parts may be empty. Text with no
+// colon or several is an error.
 func CutRange(text string) (start, end string, err error) {
 	start, end, found := strings.Cut(strings.TrimSpace(text), ":")
 	if !found || strings.Contains(end, ":") {
@@ -17,14 +17,15 @@ func CutRange(text string) (start, end string, err error) {
 }
 
 // Range returns the revisions from start to end, both included, newest first.
-// Either is what [Graph.Select] takes or "current", the rows of the version
-// table; by default start is base and end is heads. An end of +2 counts from
-// the start, and a start of -2 from the end; there, a count that goes too far
-// means as far as there are revisions.
+// Start and end are symbols of [Graph.Select], or "current", which means the rows
+// of the version table. An empty start is base, and an empty end is heads. An end
+// of +2 counts from the start, and a start of -2 counts from the end. A count that
+// exceeds the number of revisions means all of them.
 //
-// Unless start is base, only what follows it comes, without dependencies that
-// it has not. A start of label@base limits the end to that branch. It is a
-// [NotAncestorError] if start does not come before end.
+// Unless start is base, the range contains only start and its descendants; it does
+// not contain revisions of other branches that these depend on. A start of
+// label@base limits the end to that branch. If start is not below end, the error is
+// a [NotAncestorError].
 func (g *Graph) Range(start, end string, current []string) ([]*Revision, error) {
 	rows, err := g.recorded(current)
 	if err != nil {
@@ -48,8 +49,8 @@ type rangeSearch struct {
 	lower, upper []*node
 }
 
-// resolve finds the nodes of both ends, the one first from which the other may
-// be counted.
+// resolve finds the nodes of start and end. If one is counted from the other, it resolves
+// the other first.
 func (r *rangeSearch) resolve() error {
 	s, err := r.g.parse(r.start)
 	if err != nil {
@@ -116,13 +117,14 @@ func (r *rangeSearch) countStart(s symbol) error {
 	return nil
 }
 
-// keepBranch limits the end to what is on the branch.
+// keepBranch removes nodes from the end that are not on the branch, unless label is "".
 func (r *rangeSearch) keepBranch(label string) {
 	if label != "" {
 		r.upper = filter(r.upper, func(n *node) bool { return r.g.isOn(n, label) })
 	}
 }
 
+// find returns the nodes of the range.
 func (r *rangeSearch) find() (set, error) {
 	for _, nodes := range [][]*node{r.upper, r.lower} {
 		if err := checkOverlap(nodes, false); err != nil {

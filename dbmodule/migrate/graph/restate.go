@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// RowsOf returns what a version table holds when these revisions are applied:
-// those that no other of them comes after.
+// RowsOf returns the rows of the version table when these revisions are applied:
+// those that no other of them follows or depends on.
 func (g *Graph) RowsOf(applied []string) ([]string, error) {
 	nodes, err := g.recorded(applied)
 	if err != nil {
@@ -16,23 +16,24 @@ func (g *Graph) RowsOf(applied []string) ([]string, error) {
 	return idsOf(tips(stepBelow, all)), nil
 }
 
-// HeldError says that a revision can't be taken back while others are applied
-// that come after it or depend on it.
+// HeldError says that a revision can't be downgraded, because revisions of
+// another program that follow it or depend on it are applied.
 type HeldError struct {
 	Revision string
-	// By are the others.
+	// By are the ids of the other program's revisions.
 	By []string
 }
 
-// Error names the revisions and the way out.
+// Error names the revisions, and says which to downgrade first.
 func (e *HeldError) Error() string {
 	return fmt.Sprintf("migrate: %s can't be taken back: %s, which is of another program, needs it: take that one back first, by its name",
 		e.Revision, commas(e.By))
 }
 
-// Restate returns the upgrades and downgrades of a plan that was made with
-// fewer revisions, with the changes that they make to these rows here. It is a
-// [HeldError] if one would be taken back that another one needs.
+// Restate takes the steps of a plan that a graph with fewer revisions made. It
+// returns the same upgrades and downgrades, with the changes that they make to the
+// rows of this graph. If a step would downgrade a revision that an applied one needs,
+// the error is a [HeldError].
 func (g *Graph) Restate(steps []Step, current []string) ([]Step, error) {
 	nodes, err := g.recorded(current)
 	if err != nil {

@@ -14,11 +14,11 @@ const (
 	fieldBranchLabels = "Branch Labels"
 	fieldDependsOn    = "Depends On"
 	fieldCreateDate   = "Create Date"
-	fieldReplaces     = "Replaces" // not Alembic's, and left out where it is empty
+	fieldReplaces     = "Replaces" // not one of Alembic's; omitted if it is empty
 )
 
-// ParseRevision reads the text of a revision.txt: a message, an empty line,
-// and fields. The revision has no SQL yet.
+// ParseRevision reads the text of a revision.txt: a message, an empty line, and
+// fields. The error joins the problems of the text.
 func ParseRevision(text string) (*Revision, error) {
 	head, rest, _ := strings.Cut(strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n"), "\n\n")
 	r := &Revision{Message: strings.Join(strings.Fields(head), " ")}
@@ -90,7 +90,7 @@ func (r *Revision) setField(name, value string) (err error) {
 	return err
 }
 
-// splitList reads names that are separated by commas.
+// splitList splits a list of names at its commas.
 func splitList(text string) []string {
 	var names []string
 	for name := range strings.SplitSeq(text, ",") {
@@ -101,7 +101,7 @@ func splitList(text string) []string {
 	return names
 }
 
-// Text returns the revision as revision.txt has it.
+// Text returns the text of the revision's revision.txt.
 func (r *Revision) Text() string {
 	date := ""
 	if !r.CreateDate.IsZero() {

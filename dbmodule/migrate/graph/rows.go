@@ -2,19 +2,21 @@ package graph
 
 import "slices"
 
-// versionRows are the rows of the version table while steps are planned: the
-// applied revisions of which no other applied one comes after them.
+// versionRows are the rows that the version table will have after the steps planned
+// so far. They are the applied revisions that no other applied revision follows or
+// depends on.
 type versionRows []*node
 
-// upgrade returns the step that applies n, and makes its rows those after it.
+// upgrade returns the step that applies n, and changes the rows to those after the step.
 func (rows *versionRows) upgrade(n *node) Step {
 	step := Step{Revision: n.rev, Direction: Upgrade, From: idsOf(n.parents), To: []string{n.rev.ID}}
 	rows.replace(&step, rows.present(n.below), n)
 	return step
 }
 
-// downgrade returns the step that takes n back, and makes its rows those after
-// it. What n came after becomes a row unless another one still implies it.
+// downgrade returns the step that takes n back, and changes the rows to those after the
+// step. Parents and dependencies of n become rows, unless another row still implies
+// them.
 func (rows *versionRows) downgrade(n *node) Step {
 	step := Step{Revision: n.rev, Direction: Downgrade, From: []string{n.rev.ID}, To: idsOf(n.parents)}
 	others := filter(*rows, func(m *node) bool { return m != n })
@@ -32,8 +34,8 @@ func (rows *versionRows) downgrade(n *node) Step {
 	return step
 }
 
-// notImplied returns the nodes that come before none of the others, nor before
-// each other.
+// notImplied returns the nodes that are an ancestor or dependency neither of one of the
+// others nor of one another.
 func notImplied(nodes, others []*node) []*node {
 	implied := closure(stepBelow, others...)
 	if len(nodes) > 1 {
@@ -46,27 +48,28 @@ func notImplied(nodes, others []*node) []*node {
 	return filter(nodes, func(m *node) bool { return !implied[m] })
 }
 
-// stamp returns the step that puts n in the place of what is on its line, the
-// rows from of which some may be gone by now.
+// stamp returns the step that replaces the rows from by n. Earlier steps of the plan may
+// have replaced some of these rows; From of the step names them nevertheless.
 func (rows *versionRows) stamp(from []*node, n *node) Step {
 	step := Step{Revision: n.rev, Direction: Stamp, From: idsOf(from), To: []string{n.rev.ID}}
 	rows.replace(&step, rows.present(from), n)
 	return step
 }
 
-// keep returns the step that removes what else is on the line of the row n.
+// keep returns the step that leaves the row n, and removes the others of its lineage.
 func (rows *versionRows) keep(n *node, others []*node) Step {
 	*rows = filter(*rows, func(m *node) bool { return !slices.Contains(others, m) })
 	return Step{Revision: n.rev, Direction: Stamp, From: idsOf(others), To: []string{n.rev.ID}, Deletes: idsOf(others)}
 }
 
-// unstamp returns the step that removes n.
+// unstamp returns the step that removes the row n.
 func (rows *versionRows) unstamp(n *node) Step {
 	*rows = filter(*rows, func(m *node) bool { return m != n })
 	return Step{Direction: Stamp, From: []string{n.rev.ID}, Deletes: []string{n.rev.ID}}
 }
 
-// replace puts n in the place of some rows: the last of them becomes n.
+// replace records in the step that n replaces some rows: the last of them is updated to n,
+// and the others are deleted. Without rows to replace, n is inserted.
 func (rows *versionRows) replace(step *Step, replaced []*node, n *node) {
 	if len(replaced) == 0 {
 		step.Inserts = []string{n.rev.ID}
@@ -81,7 +84,7 @@ func (rows *versionRows) replace(step *Step, replaced []*node, n *node) {
 	*rows = append(rest, n)
 }
 
-// present returns the nodes that are rows.
+// present returns those of the nodes that are rows.
 func (rows *versionRows) present(nodes []*node) []*node {
 	return filter(nodes, func(n *node) bool { return slices.Contains(*rows, n) })
 }

@@ -5,12 +5,11 @@ import (
 	"slices"
 )
 
-// StampPlan returns the steps that make the version table say that the targets
-// are applied: each takes the place of the rows on its line. "base" removes
-// all rows, label@base those in line with the branch. Targets relative to
-// where the database is are refused, and so are targets of which one comes
-// after another. Rows of which one comes after another are no error: to stamp
-// the right one repairs them.
+// StampPlan returns the steps that record the targets as applied. Each target
+// replaces the rows of its lineage, by parents and dependencies. "base" removes all
+// rows, and label@base removes those in the lineage of the branch. A relative target
+// is an error. If one target implies another, the error is an [OverlapError]. Rows of the
+// version table that imply one another are no error, because a stamp can repair them.
 func (g *Graph) StampPlan(targets, current []string) ([]Step, error) {
 	rows, err := g.recorded(current)
 	if err != nil {
@@ -54,7 +53,7 @@ func (p *stampPlan) add(target string) error {
 	return nil
 }
 
-// clear removes the rows in line with a branch, or all.
+// clear plans to remove the rows in the lineage of a branch, or all rows if label is "".
 func (p *stampPlan) clear(label string) error {
 	var line set
 	if label != "" {
@@ -72,6 +71,7 @@ func (p *stampPlan) clear(label string) error {
 	return nil
 }
 
+// stamp plans that n replaces the rows of its lineage.
 func (p *stampPlan) stamp(n *node) {
 	p.stamped = append(p.stamped, n)
 	line := fullLineage(n)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Direction says what a step does.
+// Direction is the kind of a step: upgrade, downgrade or stamp.
 type Direction string
 
 // The directions, as Alembic's log names them.
@@ -16,27 +16,27 @@ const (
 	Stamp Direction = "stamp_revision"
 )
 
-// Step is one revision to run, or one row to stamp, and what it does to the
-// version table.
+// Step is one revision to run, or one row to stamp, with the changes to the version
+// table.
 type Step struct {
-	// Revision is what runs, or is stamped; nil for a stamp of base.
+	// Revision is the revision to run or to stamp; nil for a stamp of base.
 	Revision  *Revision
 	Direction Direction
-	// From and To are where the step leads, as Alembic logs it: without
-	// dependencies.
+	// From and To are the revisions before and after the step, as Alembic logs them:
+	// without dependencies.
 	From, To []string
 
-	// Deletes, Inserts and Updates are the rows to change, in this order. Each
-	// deleted or updated row must be found.
+	// Deletes, Inserts and Updates are the changes to the version table, to be made
+	// in this order. Each deleted or updated row must exist.
 	Deletes []string
 	Inserts []string
 	Updates []RowUpdate
 }
 
-// RowUpdate is a row of the version table to change.
+// RowUpdate changes a row of the version table from one revision to another.
 type RowUpdate struct{ From, To string }
 
-// String is what Alembic logs of the step after its direction:
+// String returns what Alembic logs for the step after its direction:
 // "1f0c -> 2a9d, create books".
 func (s Step) String() string {
 	text := fmt.Sprintf("%s -> %s", commas(s.From), commas(s.To))
@@ -46,8 +46,8 @@ func (s Step) String() string {
 	return text
 }
 
-// Rows returns the rows of the version table after the step, given those
-// before, and an error if a row to delete or update is not there.
+// Rows returns the rows of the version table after the step, given those before it.
+// It returns an error if a row to delete or update does not exist.
 func (s Step) Rows(before []string) ([]string, error) {
 	rows := slices.Clone(before)
 	for _, id := range s.Deletes {

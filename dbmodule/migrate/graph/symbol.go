@@ -8,20 +8,21 @@ import (
 	"strings"
 )
 
-// symbol is what a target says: label@name, label@name+2, +2 and so on.
+// symbol is a parsed target, such as label@name, label@name+2 or +2.
 type symbol struct {
 	text  string
 	label string
 	name  string
-	// steps go up or down from name, or from where one is if there is none.
+	// relative says that the symbol counts steps up, or down if negative. They count from
+	// name; without a name, from the database's revision or the heads.
 	steps    int
 	relative bool
 }
 
 var relativePattern = regexp.MustCompile(`^(?:([^@]+)@)?([^@]*?)([+-]\d+)$`)
 
-// parse reads a symbol. What a name of the graph is or begins with is never
-// read as a relative symbol.
+// parse reads a symbol. Text with which an id or label of the graph begins is never read
+// as a relative symbol.
 func (g *Graph) parse(text string) (symbol, error) {
 	s := symbol{text: text}
 	parts := relativePattern.FindStringSubmatch(text)
@@ -44,12 +45,12 @@ func cutLabel(text string) (label, name string, found bool) {
 	return "", text, false
 }
 
-// Get returns the revision that a symbol means: an id, the beginning of one id
-// only, a branch label, "head" where there is one, or any of these on a branch
-// as in label@head.
+// Get returns the one revision that a symbol means. The symbol is an id, an
+// unambiguous beginning of an id, a branch label, "head" if there is only one, or
+// any of these on a branch, as in label@head.
 //
-// Its errors are [UnknownRevisionError], [AmbiguousRevisionError] and
-// [MultipleHeadsError]; "base", which is before all revisions, is an error.
+// Its errors include [UnknownRevisionError], [AmbiguousRevisionError] and
+// [MultipleHeadsError]. "base" is an error, because it is before all revisions.
 func (g *Graph) Get(text string) (*Revision, error) {
 	s, err := g.parse(text)
 	if err != nil {
@@ -68,9 +69,9 @@ func (g *Graph) Get(text string) (*Revision, error) {
 	return n.rev, nil
 }
 
-// Select returns the revisions that a symbol means: what [Graph.Get] takes,
-// "heads", label@heads, none for "base", and so many steps down from each head
-// for -2 and label@-2.
+// Select returns the revisions that a symbol means. It takes all symbols of
+// [Graph.Get], and also "heads" and label@heads; "base", which means no revision;
+// and -2 or label@-2, which counts down from each head.
 func (g *Graph) Select(text string) ([]*Revision, error) {
 	nodes, err := g.selected(text)
 	return revisionsOf(nodes), err
@@ -108,14 +109,15 @@ func (g *Graph) absolute(s symbol) ([]*node, error) {
 		}
 		return heads, err
 	}
-	n, err := g.ident(s.name, s.label)
+	n, err := g.namedIn(s.name, s.label)
 	if err != nil {
 		return nil, err
 	}
 	return []*node{n}, nil
 }
 
-// one is absolute for symbols that take one revision; nil is base.
+// one resolves a symbol that is not relative to one node; nil is base. If the symbol means
+// several, one returns a MultipleHeadsError.
 func (g *Graph) one(s symbol) (*node, error) {
 	nodes, err := g.absolute(s)
 	switch {
@@ -149,7 +151,8 @@ func (g *Graph) relativeToName(s symbol, clip bool) (*node, error) {
 	return g.walk(start, s.steps, line, clip)
 }
 
-// belowHeads resolves -2 and label@-2 as steps down from the heads.
+// belowHeads resolves -2 and label@-2: it counts down from each head, or each head on the
+// branch.
 func (g *Graph) belowHeads(s symbol) ([]*node, error) {
 	if err := g.checkLabel(s.label); err != nil {
 		return nil, err
@@ -171,8 +174,8 @@ func (g *Graph) belowHeads(s symbol) ([]*node, error) {
 	return nodes, nil
 }
 
-// isOn reports whether the node is on the branch of the label, or in line with
-// the revision if it is one's id.
+// isOn reports whether the node is on the branch with this label. If label is a revision's
+// id instead, isOn reports whether the node is in its lineage.
 func (g *Graph) isOn(n *node, label string) bool {
 	branch, err := g.named(label)
 	if err != nil {
@@ -184,7 +187,8 @@ func (g *Graph) isOn(n *node, label string) bool {
 	return lineage(branch)[n]
 }
 
-// headsOn returns the heads of a branch, or all if the label is "".
+// headsOn returns the heads in the lineage of what a label names, or all heads if the label
+// is "".
 func (g *Graph) headsOn(label string) ([]*node, error) {
 	line, err := g.lineOf(label)
 	if err != nil || line == nil {
@@ -193,7 +197,7 @@ func (g *Graph) headsOn(label string) ([]*node, error) {
 	return filter(g.heads(), func(n *node) bool { return line[n] }), nil
 }
 
-// lineOf returns the lineage of what a label names, nil if it is "".
+// lineOf returns the lineage of the revision that a label or id names, nil if it is "".
 func (g *Graph) lineOf(label string) (set, error) {
 	if label == "" {
 		return nil, nil
@@ -205,14 +209,15 @@ func (g *Graph) lineOf(label string) (set, error) {
 	return lineage(branch), nil
 }
 
+// checkLabel returns an error if label is not "" and names no revision.
 func (g *Graph) checkLabel(label string) error {
 	_, err := g.lineOf(label)
 	return err
 }
 
-// ident returns the revision of an id, a label or the beginning of one, which
-// is on the branch unless label is "".
-func (g *Graph) ident(name, label string) (*node, error) {
+// namedIn returns the node that a name means: an id, a label, or an unambiguous beginning of
+// one. Unless label is "", the node must be in the lineage of what label names.
+func (g *Graph) namedIn(name, label string) (*node, error) {
 	line, err := g.lineOf(label)
 	if err != nil {
 		return nil, err
@@ -238,14 +243,15 @@ func (g *Graph) ident(name, label string) (*node, error) {
 	return n, nil
 }
 
-// named is ident on any branch. It finds what stands before an "@", too.
-func (g *Graph) named(name string) (*node, error) { return g.ident(name, "") }
+// named returns the node that a name means, on any branch. It also resolves the part of a
+// symbol before its "@".
+func (g *Graph) named(name string) (*node, error) { return g.namedIn(name, "") }
 
-// shortestFull is the least length of ids and labels that can be shortened.
+// shortestFull is the length from which on an id or label can be abbreviated.
 const shortestFull = 4
 
-// beginningWith returns the ids and labels that can be shortened to the name:
-// ids first, each in the graph's order.
+// beginningWith returns the ids and labels that begin with the name and are long enough to
+// be abbreviated: first the ids, then the labels, each in the graph's order.
 func (g *Graph) beginningWith(name string) []string {
 	if name == "" {
 		return nil
@@ -265,7 +271,8 @@ func (g *Graph) beginningWith(name string) []string {
 	return append(ids, labels...)
 }
 
-// recorded returns the revisions of the version table's rows.
+// recorded returns the nodes of the version table's rows. A row without a node is an
+// UnknownRevisionError.
 func (g *Graph) recorded(rows []string) ([]*node, error) {
 	nodes := make([]*node, 0, len(rows))
 	for _, id := range rows {
@@ -280,8 +287,8 @@ func (g *Graph) recorded(rows []string) ([]*node, error) {
 	return nodes, nil
 }
 
-// apart is recorded for rows of which none may come after another.
-func (g *Graph) apart(rows []string) ([]*node, error) {
+// recordedWithoutOverlap is like recorded. It also returns an OverlapError if a row implies another one.
+func (g *Graph) recordedWithoutOverlap(rows []string) ([]*node, error) {
 	nodes, err := g.recorded(rows)
 	if err != nil {
 		return nil, err
@@ -289,7 +296,8 @@ func (g *Graph) apart(rows []string) ([]*node, error) {
 	return nodes, checkOverlap(nodes, true)
 }
 
-// checkOverlap refuses nodes of which one comes after another.
+// checkOverlap returns an OverlapError if one of the nodes implies another, as its ancestor
+// or dependency. recorded says that the nodes are rows of the version table.
 func checkOverlap(nodes []*node, recorded bool) error {
 	for _, n := range nodes {
 		below := closure(stepBelow, n)

@@ -2,12 +2,13 @@ package graph
 
 import "fmt"
 
-// UpgradePlan returns the steps from the rows of the version table to the
-// targets, none if they are applied. A target is what [Graph.Select] takes,
-// but +2 and label@+2 count from the rows, and steps down need a name before
-// them. It is an error if one target comes after another.
+// UpgradePlan returns the steps that upgrade a database with these rows to the
+// targets; none if they are applied. A target is a symbol of [Graph.Select], with two
+// differences: +2 and label@+2 count up from the rows, and steps down need a name to
+// count from, as in name-2. If one target implies another, the error is an
+// [OverlapError].
 func (g *Graph) UpgradePlan(targets, current []string) ([]Step, error) {
-	rows, err := g.apart(current)
+	rows, err := g.recordedWithoutOverlap(current)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +27,7 @@ func (g *Graph) UpgradePlan(targets, current []string) ([]Step, error) {
 	return g.upgradeSteps(sorted(needed), rows), nil
 }
 
-// upgradeSteps plans the revisions, which come newest first.
+// upgradeSteps returns the steps that apply the revisions, which are given newest first.
 func (g *Graph) upgradeSteps(newestFirst, rows []*node) []Step {
 	state := versionRows(rows)
 	steps := make([]Step, 0, len(newestFirst))
@@ -36,8 +37,8 @@ func (g *Graph) upgradeSteps(newestFirst, rows []*node) []Step {
 	return steps
 }
 
-// upgradeTarget resolves a symbol, for which steps up without a name count
-// from the rows.
+// upgradeTarget resolves a target. Steps without a name count up from the rows. With clip, a
+// count beyond the last revision means the last one.
 func (g *Graph) upgradeTarget(target string, rows []*node, clip bool) ([]*node, error) {
 	s, err := g.parse(target)
 	switch {
@@ -80,8 +81,8 @@ func (g *Graph) walkUpgrade(s symbol, rows []*node, clip bool) (*node, error) {
 	}
 }
 
-// startsOn returns where a walk up the line starts: at the rows that are on
-// it, else at the last applied revisions that are.
+// startsOn returns the nodes from which a walk up the line starts: the rows that are in line,
+// or if none is, the newest applied revisions that are.
 func startsOn(line set, rows []*node) []*node {
 	if on := filter(rows, func(n *node) bool { return line[n] }); len(on) > 0 {
 		return on

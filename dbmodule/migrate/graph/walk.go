@@ -25,14 +25,14 @@ func (s set) any(is func(*node) bool) bool {
 	return false
 }
 
-// without returns the nodes that are in s only.
+// without returns the nodes of s that are not in other.
 func (s set) without(other set) set {
 	rest := maps.Clone(s)
 	maps.DeleteFunc(rest, func(n *node, _ bool) bool { return other[n] })
 	return rest
 }
 
-// within returns the nodes that are in both.
+// within returns the nodes that are in both sets.
 func (s set) within(other set) set {
 	both := maps.Clone(s)
 	maps.DeleteFunc(both, func(n *node, _ bool) bool { return !other[n] })
@@ -44,7 +44,7 @@ func (s set) list() []*node { return slices.SortedFunc(maps.Keys(s), byIndex) }
 
 func byIndex(a, b *node) int { return cmp.Compare(a.index, b.index) }
 
-// stepFunc returns the nodes one step away.
+// stepFunc returns the nodes to which one link of a kind leads.
 type stepFunc func(*node) []*node
 
 func stepParents(n *node) []*node   { return n.parents }
@@ -52,10 +52,11 @@ func stepBelow(n *node) []*node     { return n.below }
 func stepNext(n *node) []*node      { return n.next }
 func stepFollowing(n *node) []*node { return n.following }
 
-// stepDown goes to all dependencies, also those that ancestors have.
+// stepDown returns the parents and all dependencies, also those that an ancestor declares
+// too.
 func stepDown(n *node) []*node { return append(slices.Clip(n.parents), n.depends...) }
 
-// closure returns the nodes and all that steps lead to from them.
+// closure returns the nodes from, and all nodes that can be reached from them by steps.
 func closure(step stepFunc, from ...*node) set {
 	seen := make(set, len(from))
 	todo := slices.Clone(from)
@@ -70,23 +71,24 @@ func closure(step stepFunc, from ...*node) set {
 	return seen
 }
 
-// lineage returns the node, what comes before it and what comes after it, by
-// parents only.
+// lineage returns the node with its ancestors and its descendants. It ignores
+// dependencies.
 func lineage(n *node) set {
 	line := closure(stepParents, n)
 	maps.Copy(line, closure(stepNext, n))
 	return line
 }
 
-// fullLineage is lineage by parents and dependencies.
+// fullLineage returns the node, all that it follows or depends on, and all that follows or
+// depends on it, directly or not.
 func fullLineage(n *node) set {
 	line := closure(stepBelow, n)
 	maps.Copy(line, closure(stepFollowing, n))
 	return line
 }
 
-// tips returns the nodes of which no other comes after them by steps down, in
-// the graph's order.
+// tips returns the nodes of the set to which no step down from another node of the set
+// leads, in the graph's order.
 func tips(step stepFunc, nodes set) []*node {
 	covered := set{}
 	for n := range nodes {
@@ -95,9 +97,10 @@ func tips(step stepFunc, nodes set) []*node {
 	return filter(nodes.list(), func(n *node) bool { return !covered[n] })
 }
 
-// walk goes some steps up from a node, or down for a negative count. nil is
-// base. Upwards, only what is in line counts if that is not nil. When there
-// are too few revisions it fails, or with clip stays at the last.
+// walk returns the node that is a number of steps up from a node, or down if the number is
+// negative. A nil node is base. If line is not nil, walk goes up only to nodes in line. If
+// there are too few revisions, walk returns the last one if clip is set, and an error
+// otherwise. It also returns an error if it could go on to several revisions.
 func (g *Graph) walk(from *node, steps int, line set, clip bool) (*node, error) {
 	at := from
 	for taken := range abs(steps) {
@@ -117,7 +120,8 @@ func (g *Graph) walk(from *node, steps int, line set, clip bool) (*node, error) 
 	return at, nil
 }
 
-// walkChoices returns where one step can lead, and false beyond the ends.
+// walkChoices returns the nodes to which one step can lead, and false if there is none. The
+// step down from a base leads to nil, which is base.
 func (g *Graph) walkChoices(at *node, up bool, line set) ([]*node, bool) {
 	switch {
 	case !up && at == nil:
@@ -139,6 +143,7 @@ func (g *Graph) walkChoices(at *node, up bool, line set) ([]*node, bool) {
 
 func abs(n int) int { return max(n, -n) }
 
+// name returns the node's id, or "base" for nil.
 func name(n *node) string {
 	if n == nil {
 		return "base"
