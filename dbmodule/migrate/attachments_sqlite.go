@@ -10,20 +10,20 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
 )
 
-// attachment is an index or a trigger: what SQLite drops along with a table.
+// attachment is an index or a trigger of a table. SQLite drops it with the table.
 type attachment struct {
 	Kind    string
 	Name    string
 	Table   string
 	SQL     string
-	Columns []string `bun:"-"` // those that an index is on, expressions aside, or whose UPDATE a trigger waits for
-	Final   string   `bun:"-"` // what the table that took the place of its is called; "" if none did
+	Columns []string `bun:"-"` // the columns of an index, without expressions, or of UPDATE OF in a trigger
+	Final   string   `bun:"-"` // the final name of the table that replaces its own in a rebuild; "" if there is none
 }
 
 type attachments []attachment
 
-// attached lists the indexes and triggers of a database, but for the indexes
-// that are part of a table, such as a UNIQUE constraint's.
+// attached returns the indexes and triggers of a database, without the indexes that belong to
+// constraints.
 func attached(ctx context.Context, db bun.IDB) (attachments, error) {
 	var all attachments
 	if err := db.NewRaw(
@@ -51,8 +51,9 @@ func (all attachments) without(others attachments) attachments {
 	return slices.DeleteFunc(slices.Clone(all), func(a attachment) bool { return others.has(a.Name) })
 }
 
-// restore makes those again whose table is there again, unless something has
-// their name. One that can't be made again is an error: it would be lost.
+// restore creates the attachments again whose table exists, unless an attachment has the same
+// name. If one can't be created, or its table got another name, it returns an error, because the
+// attachment would be lost.
 func (all attachments) restore(ctx context.Context, tx bun.Tx) error {
 	if len(all) == 0 {
 		return nil
@@ -71,7 +72,7 @@ func (all attachments) restore(ctx context.Context, tx bun.Tx) error {
 			return err
 		}
 		if len(columns) == 0 {
-			continue // it went with its table
+			continue // the revision dropped the table
 		}
 		for _, name := range a.Columns {
 			if !slices.Contains(columns, rebuild.Fold(name)) {
@@ -86,9 +87,9 @@ func (all attachments) restore(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// restoreBefore creates the attachments of a rebuilt table again before a statement
-// renames the table or a column, so that SQLite renames it in them, too. It leaves those
-// whose names stand in a later statement to that statement.
+// restoreBefore creates the attachments of a rebuilt table again before the i-th statement, if that
+// renames the table or a column of it: then SQLite renames it in the attachments too. It leaves out
+// attachments that a later statement creates or drops.
 func (d *sqliteDialect) restoreBefore(ctx context.Context, tx bun.Tx, w work, i int) error {
 	table := rebuild.Renames(w.statements[i].Text)
 	if table == "" || len(d.dropped) == 0 {
@@ -110,8 +111,7 @@ func (d *sqliteDialect) restoreBefore(ctx context.Context, tx bun.Tx, w work, i 
 	return due.restore(ctx, tx)
 }
 
-// columnsOf lists the columns of a table or view, folded; none if there is no
-// such.
+// columnsOf returns the columns of a table or view, in lower case; none if it does not exist.
 func columnsOf(ctx context.Context, tx bun.Tx, table string) ([]string, error) {
 	var columns []string
 	if err := tx.NewRaw("SELECT lower(name) FROM pragma_table_xinfo(?)", table).Scan(ctx, &columns); err != nil {

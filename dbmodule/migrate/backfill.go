@@ -20,8 +20,8 @@ import (
 // thousand rows are a good size.
 //
 // from says where the piece begins: it is "" for the first piece, and for each
-// other piece the Next of the piece before. Next is stored in the transaction of
-// its piece. If a run is killed, the next run resumes there, and no piece is stored
+// other piece the Next of the piece before. The runner stores Next in the transaction
+// of its piece. So the run after a killed one resumes there, and no piece is stored
 // twice.
 //
 // Other programs, including builds from before the revision, may write to the
@@ -33,17 +33,17 @@ type Piece struct {
 	// Next is where the next piece begins, in a form that the function chooses.
 	// It is ignored if Done.
 	Next string
-	// Rows is how many rows were examined; it is shown as progress.
+	// Rows is how many rows the call examined. It is reported as progress.
 	Rows int64
-	// Done says that there is no next piece.
+	// Done says that this was the last piece.
 	Done bool
 }
 
 // positionPrefix distinguishes the position of a backfill from hashes of statements.
 const positionPrefix = "from "
 
-// backfill runs a step piece by piece. The history has an entry for the step before it begins,
-// with the position of the next piece.
+// backfill runs a step piece by piece. It inserts the step's entry into the history first; each
+// piece updates the entry with the position of the next one.
 func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
 	release, err := r.dialect.lockRevision(ctx)
 	if err != nil {
@@ -57,9 +57,9 @@ func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
 	began := time.Now()
 	for done := false; !done; {
 		var piece Piece
-		var held time.Duration
+		var lasted time.Duration
 		err := r.retryConflicts(ctx, p, func() (err error) {
-			piece, held, err = r.onePiece(ctx, p, w, entry)
+			piece, lasted, err = r.onePiece(ctx, p, w, entry)
 			return err
 		})
 		if err != nil {
@@ -71,7 +71,7 @@ func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
 		if !done && r.engine == dbmodule.SQLite {
 			// Other processes try to lock the file now and then. To let them succeed, leave it
 			// unlocked for as long as the piece had it locked.
-			if err := sleep(ctx, held); err != nil {
+			if err := sleep(ctx, lasted); err != nil {
 				return r.wrapped(err, p.Step)
 			}
 		}
@@ -82,7 +82,7 @@ func (r *run) backfill(ctx context.Context, p Progress, w work) (err error) {
 // onePiece runs one piece and stores the position of the next one. It reads the position in
 // the same transaction, because on SQLite another process may run the same step. held is how
 // long the transaction lasted, without the wait before it.
-func (r *run) onePiece(ctx context.Context, p Progress, w work, entry *Entry) (piece Piece, held time.Duration, err error) {
+func (r *run) onePiece(ctx context.Context, p Progress, w work, entry *Entry) (piece Piece, lasted time.Duration, err error) {
 	after := *entry
 	var began time.Time
 	err = r.transactionOn(ctx, r.conn, sql.LevelReadCommitted, func(tx bun.Tx) error {
@@ -124,8 +124,8 @@ func (r *run) onePiece(ctx context.Context, p Progress, w work, entry *Entry) (p
 	return piece, time.Since(began), err
 }
 
-// backfillMatches returns an error if an earlier run of the step ran something else than a
-// backfill.
+// backfillMatches returns an EditedError if an earlier run of the step ran SQL statements instead of
+// a backfill.
 func (e *Entry) backfillMatches(step graph.Step) error {
 	if e.DoneHashes == "" || strings.HasPrefix(e.DoneHashes, positionPrefix) {
 		return nil

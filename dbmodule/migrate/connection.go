@@ -10,13 +10,13 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// connections is how many connections a run may have: one for revisions, one for records if
-// needsRecordConn, and one that holds a lock.
+// connections is the limit of a run's connections: the working connection, the connection for
+// records (see dialect.needsRecordConn), and one that holds a lock.
 const connections = 3
 
-// connect opens the connection for the next revision. Each revision has a new one, so that it
-// gets none of the settings, roles, variables, temporary tables and locks of the revision
-// before.
+// connect opens the working connection for the next revision. Each revision gets a new one, so
+// that it does not inherit settings, roles, variables, temporary tables and locks from the
+// revision before.
 func (r *run) connect(ctx context.Context) error {
 	if err := r.disconnect(ctx); err != nil {
 		return err
@@ -32,8 +32,8 @@ func (r *run) connect(ctx context.Context) error {
 	return nil
 }
 
-// disconnect closes the working connection. It does not go back to the pool with the changes
-// of a revision.
+// disconnect closes the working connection. The pool must not reuse it, because a revision may have
+// changed its session.
 func (r *run) disconnect(ctx context.Context) error {
 	if !r.connected {
 		return nil
@@ -47,7 +47,7 @@ func (r *run) disconnect(ctx context.Context) error {
 	return errors.Join(err, giveBack(r.conn))
 }
 
-// openRecordConn opens the connection for records, if they need one.
+// openRecordConn opens the connection for records, if the dialect needs one.
 func (r *run) openRecordConn(ctx context.Context) (release func() error, err error) {
 	if !r.dialect.needsRecordConn() {
 		return func() error { return nil }, nil
@@ -60,7 +60,7 @@ func (r *run) openRecordConn(ctx context.Context) (release func() error, err err
 	return func() error { return giveBack(conn) }, nil
 }
 
-// recordConn is the connection for records.
+// recordConn returns the connection on which the version table and the history are written.
 func (r *run) recordConn() bun.Conn {
 	if r.records != nil {
 		return *r.records

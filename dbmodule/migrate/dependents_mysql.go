@@ -7,10 +7,10 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/dependents"
 )
 
-// stillUsed refuses the i-th statement if it removes a table or column that a view or
-// trigger uses, unless a later statement makes that one anew. MySQL and MariaDB would
-// leave the view or trigger there, and it would fail from then on.
-func (d *mysqlDialect) stillUsed(ctx context.Context, w work, i int) error {
+// checkNotUsed returns an error if the i-th statement removes a table or column that a view or
+// trigger uses, unless a later statement drops or replaces that view or trigger. MySQL and
+// MariaDB would keep the view or trigger, and it would fail from then on.
+func (d *mysqlDialect) checkNotUsed(ctx context.Context, w work, i int) error {
 	if !dependents.Removes(w.statements[i].Text) {
 		return nil
 	}
@@ -29,8 +29,8 @@ func (d *mysqlDialect) stillUsed(ctx context.Context, w work, i int) error {
 	return nil
 }
 
-// viewsAndTriggers lists those of the database in use. The definition of a view that
-// this account may not see is empty.
+// viewsAndTriggers returns the views and triggers of the connection's database. A view that this
+// account may not read has an empty definition.
 func (d *mysqlDialect) viewsAndTriggers(ctx context.Context) ([]dependents.Object, error) {
 	var objects []dependents.Object
 	err := d.run.conn.NewRaw("SELECT table_name AS name, '' AS `table`, view_definition AS definition, table_schema AS `schema` "+

@@ -37,39 +37,41 @@ type dialect interface {
 	// long the statements wait for other locks.
 	prepare(ctx context.Context, tx bun.Tx, statements []Statement) error
 	// aroundTx prepares the connection, calls fn, and restores the connection. fn runs a
-	// transaction with DDL, and calls check before it commits.
+	// transaction with DDL, and calls check before it commits. aroundTx may call fn again.
 	aroundTx(ctx context.Context, fn func(check func(tx bun.Tx) error) error) error
 	// resetSettings restores the settings of a new connection, so that records can be written
-	// whatever the revision has set: until the transaction ends, or for good.
+	// whatever the revision has set. It does so until the transaction ends, or permanently if
+	// forGood is set.
 	resetSettings(ctx context.Context, tx bun.Tx, forGood bool) error
 	// execute runs the i-th statement of the work in a transaction.
 	execute(ctx context.Context, tx bun.Tx, w work, i int) error
-	// groupEnd returns the end of the statements that can run in one transaction with the one
-	// at from. It returns from if that statement can't run in a transaction.
+	// groupEnd returns the index after the last statement that can run in one transaction with
+	// the statement at from. If that one can't run in a transaction, groupEnd returns from.
 	groupEnd(statements []Statement, from int) int
 	// needsNoRecord reports whether a statement needs neither a transaction nor a record of
-	// its own, because its effect ends with the session. Between LOCK TABLES and UNLOCK TABLES
-	// no statement has one: a run that stops there can't be resumed.
+	// its own, because its effect ends with the session. The statements between LOCK TABLES
+	// and UNLOCK TABLES get no record either: a run that stops there can't be resumed.
 	needsNoRecord(statement Statement) bool
-	// recordsAtOnce reports whether such a statement is recorded at once all the same.
+	// recordsAtOnce reports whether a statement without a record of its own is recorded as soon
+	// as it is complete, instead of with the next statement.
 	recordsAtOnce(text string) bool
 	// hasTriggersOrRoutines reports whether the database may have triggers or routines.
 	hasTriggersOrRoutines(ctx context.Context) (bool, error)
-	// checkNoRowsLeft returns an error if the statements from one to another may have left
-	// rows behind. They ran in a transaction that was not committed; tables without
-	// transactions keep its rows.
+	// checkNoRowsLeft returns an error if the statements from index from to before to may have
+	// changed rows of tables without transactions. The statements ran in a transaction that was
+	// not committed; such tables keep the changes nevertheless.
 	checkNoRowsLeft(ctx context.Context, w work, from, to int) error
 	// executeAlone runs the i-th statement of the work outside a transaction.
 	executeAlone(ctx context.Context, w work, i int) error
 	// fingerprint describes the part of the schema that a statement can change. It is "" on
 	// engines that don't need it.
 	fingerprint(ctx context.Context, statement string) (string, error)
-	// saysDone reports whether an error says that the effect of the statement is there: what
+	// saysDone reports whether an error says that the statement has taken effect before: what
 	// it creates exists, or what it drops does not.
 	saysDone(err error) bool
-	// doneTwice reports whether a statement that was done can be done once more, with another
-	// result.
-	doneTwice(text string) bool
+	// canRunTwice reports whether the server may run a statement a second time without an error,
+	// and change the schema again.
+	canRunTwice(text string) bool
 	// saysExists reports whether an error says that the table that the statement creates exists.
 	saysExists(err error) bool
 	// hint returns advice for an error with a usual cause, "" for others.
@@ -104,7 +106,7 @@ func (transactionalDialect) hasTriggersOrRoutines(context.Context) (bool, error)
 func (transactionalDialect) checkNoRowsLeft(context.Context, work, int, int) error { return nil }
 func (transactionalDialect) fingerprint(context.Context, string) (string, error)   { return "", nil }
 
-// groupEnd returns the index of the next statement, from from on, that is marked
+// groupEnd returns the index of the first statement, beginning at from, that is marked
 // no-transaction.
 func (transactionalDialect) groupEnd(statements []Statement, from int) int {
 	for from < len(statements) && !statements[from].NoTransaction {

@@ -11,19 +11,19 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// mysqlDialect has a named lock, on the connection that revisions run on. If the process is
-// killed, the server releases the lock only when the connection's last statement has ended:
-// no other process begins while an ALTER TABLE still runs. On a Galera cluster a named lock is
-// known to one node only, so there it has a [lease], too.
+// mysqlDialect takes a named lock on the working connection. If the process is killed, the server
+// releases the lock only when the connection's last statement has ended: no other process begins
+// while an ALTER TABLE still runs. On a Galera cluster only one node knows a named lock, so there
+// the run takes a [lease] too.
 type mysqlDialect struct {
 	run       *run
 	clustered bool
 	lease     *lease
-	// id is the working connection's, and name that of the lock it holds.
+	// id is the server's id of the working connection, and name the name of the lock.
 	id   int64
 	name string
-	// locking is set while the working connection has LOCK TABLES, which a transaction would
-	// end.
+	// locking is set between LOCK TABLES and UNLOCK TABLES on the working connection. A transaction
+	// would release these locks.
 	locking bool
 }
 
@@ -34,8 +34,8 @@ const mysqlLock = "CONCAT('dbmodule.revisions.', SHA1(DATABASE()))"
 func (d *mysqlDialect) transactionalDDL() bool        { return false }
 func (d *mysqlDialect) isolation() sql.IsolationLevel { return sql.LevelDefault }
 
-// releaseConn lets the named lock go at once: the server takes a moment to see that a
-// connection ended.
+// releaseConn releases the named lock at once. Otherwise the lock would last until the server
+// notices that the connection has ended.
 func (d *mysqlDialect) releaseConn(ctx context.Context) {
 	_ = execute(ctx, d.run.conn, "DO RELEASE_ALL_LOCKS()") // it ends with the connection anyway
 }
@@ -43,7 +43,7 @@ func (d *mysqlDialect) releaseConn(ctx context.Context) {
 func (d *mysqlDialect) needsRecordConn() bool                             { return true }
 func (d *mysqlDialect) resetSettings(context.Context, bun.Tx, bool) error { return nil }
 
-// lock takes the lease of a cluster, before any named lock.
+// lock takes the lease on a cluster. The named lock comes later, see setUpConn.
 func (d *mysqlDialect) lock(ctx context.Context) (unlock func() error, err error) {
 	if d.run.ledger.schema == "" {
 		return nil, errors.New("no database is selected")
@@ -66,7 +66,7 @@ func (d *mysqlDialect) lock(ctx context.Context) (unlock func() error, err error
 // lease. Behind a proxy it may be another node than the one that granted the lease.
 const syncWait = "SET SESSION wsrep_sync_wait = 15"
 
-// setUpConn takes the named lock, which ends with the connection.
+// setUpConn takes the named lock, which lasts as long as the connection, and sets lock timeouts.
 func (d *mysqlDialect) setUpConn(ctx context.Context) error {
 	d.locking = false
 	if err := d.run.conn.NewRaw("SELECT CONNECTION_ID(), "+mysqlLock).Scan(ctx, &d.id, &d.name); err != nil {
@@ -94,7 +94,7 @@ func (d *mysqlDialect) setUpConn(ctx context.Context) error {
 	return execute(ctx, d.run.conn, syncWait)
 }
 
-// holder describes who has the lock.
+// holder describes the connection that has the lock, "" if that is not known.
 func (d *mysqlDialect) holder(ctx context.Context) string {
 	var id int64
 	var user, host string
@@ -115,8 +115,7 @@ func isClustered(ctx context.Context, db bun.IDB) (bool, error) {
 	return value == "ON" || value == "1", err
 }
 
-// limitSession sets the limits of waiting for locks; the connection is the
-// run's own.
+// limitSession sets the lock timeouts of the working connection.
 func (d *mysqlDialect) limitSession(ctx context.Context) error {
 	limit := d.run.db.LockTimeout()
 	if limit == 0 {
@@ -139,7 +138,7 @@ func (d *mysqlDialect) lockRevision(context.Context) (func() error, error) {
 
 func (d *mysqlDialect) checkLock(ctx context.Context, tx bun.Tx) error {
 	if d.lease != nil {
-		return d.lease.pass(ctx, tx)
+		return d.lease.touchFence(ctx, tx)
 	}
 	var holder *int64
 	if err := tx.NewRaw("SELECT IS_USED_LOCK(?)", d.name).Scan(ctx, &holder); err != nil {
@@ -163,14 +162,14 @@ func (d *mysqlDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) er
 
 func (d *mysqlDialect) saysDone(err error) bool {
 	switch codeOf(err) {
-	case "1050", "1060", "1061", "1068", "1304", "1359", "1826", "1005", // there already
-		"1051", "1054", "1091", "1146", "1305", "1360": // not there
+	case "1050", "1060", "1061", "1068", "1304", "1359", "1826", "1005", // exists already
+		"1051", "1054", "1091", "1146", "1305", "1360": // does not exist
 		return true
 	}
 	return false
 }
 
-func (d *mysqlDialect) doneTwice(text string) bool { return doneTwice(text) }
+func (d *mysqlDialect) canRunTwice(text string) bool { return canRunTwice(text) }
 
 func (d *mysqlDialect) saysExists(err error) bool { return codeOf(err) == "1050" }
 

@@ -16,28 +16,28 @@ import (
 )
 
 // postgresDialect takes an advisory lock in each transaction, which the server releases with
-// the transaction. So a revision never runs without its lock, also behind a pooler, or while
-// the server still works for a process that died. A process that waits for the lock tries
-// again and again, each time in a new transaction: a statement that waits would have a
-// snapshot, and CREATE INDEX CONCURRENTLY waits for snapshots.
+// the transaction. So no revision runs without the lock: not behind a pooler either, and not while
+// the server still runs a statement of a process that died. A process that waits for the lock
+// polls it, each time in a new transaction: a statement that waits would hold a snapshot, for which
+// CREATE INDEX CONCURRENTLY waits.
 //
 // A revision of several transactions also takes a second lock, in a transaction without a
-// snapshot on a second connection.
+// snapshot on another connection.
 type postgresDialect struct {
 	transactionalDialect
 
 	run *run
-	// spanning is the transaction with the second lock.
-	spanning *bun.Tx
-	// watched are tables that may lose more than the revision knows, and texts are
-	// the statements of both its directions. They last one transaction.
-	watched []takeable
+	// spanTx is the transaction that holds the second lock, nil if there is none.
+	spanTx *bun.Tx
+	// watched are the tables of which a statement of the present transaction drops something,
+	// as they were before. texts are the statements of both directions of the revision.
+	watched []watchedTable
 	texts   []string
 }
 
-// The numbers of the two advisory locks: the letters "dbrevise" and "dbrevisf". Each
-// transaction of a revision takes the first exclusively. A revision of several transactions
-// takes the second exclusively, and the transactions of other revisions share it.
+// The keys of the two advisory locks: the bytes of "dbrevise" and "dbrevisf". Each transaction
+// of a revision takes the first lock exclusively. A revision of several transactions takes the
+// second one exclusively; the transactions of other revisions share it.
 const (
 	postgresLock = 0x6462726576697365
 	postgresSpan = 0x6462726576697366
@@ -54,9 +54,9 @@ func (d *postgresDialect) resetSettings(ctx context.Context, tx bun.Tx, forGood 
 	return nil
 }
 
-// postgresOwnSettings undo SET and set_config: an empty search_path, another
-// role, a read-only default. Roles come first, which may do less than the
-// account. What is not for good ends with the transaction.
+// postgresOwnSettings returns statements that undo SET and set_config, such as an empty
+// search_path, another role, or a read-only default. They reset the role first, because another role
+// may have fewer rights. Unless forGood is set, they last until the transaction ends.
 func postgresOwnSettings(forGood bool) []string {
 	local := "LOCAL "
 	if forGood {
@@ -71,7 +71,7 @@ WHERE source = 'session' AND setting IS DISTINCT FROM reset_val AND name NOT LIK
 }
 
 func (d *postgresDialect) lockTx(ctx context.Context, tx bun.Tx) (got bool, holder string, err error) {
-	if d.spanning == nil {
+	if d.spanTx == nil {
 		if got, err = tryLock(ctx, tx, "pg_try_advisory_xact_lock_shared", postgresSpan); !got || err != nil {
 			return false, d.holder(ctx, tx, postgresSpan), err
 		}
@@ -96,9 +96,9 @@ func (d *postgresDialect) lockRevision(ctx context.Context) (release func() erro
 	for {
 		tx, holder, err := d.trySpan(ctx, conn)
 		if err == nil && holder == "" {
-			d.spanning = &tx
+			d.spanTx = &tx
 			return func() error {
-				d.spanning = nil
+				d.spanTx = nil
 				return errors.Join(endLock(tx), giveBack(conn))
 			}, nil
 		}
@@ -111,15 +111,15 @@ func (d *postgresDialect) lockRevision(ctx context.Context) (release func() erro
 	}
 }
 
-// trySpan begins a transaction with the second lock, or says who has it. The
-// transaction ends with the run, not with ctx: what is unfinished is recorded
-// before another process may begin.
+// trySpan begins a transaction with the second lock. If another process has the lock, holder
+// describes that process. The transaction does not end with ctx: the run records how far the
+// revision is before another process may begin.
 func (d *postgresDialect) trySpan(ctx context.Context, conn bun.Conn) (tx bun.Tx, holder string, err error) {
 	tx, err = conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return tx, "", err
 	}
-	// It is idle for as long as statements take, which servers can forbid.
+	// The transaction is idle while the revision's statements run. A server can limit that.
 	err = execute(ctx, tx, "SELECT set_config(name, '0', true) FROM pg_settings "+
 		"WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')")
 	if err == nil {
@@ -134,6 +134,7 @@ func (d *postgresDialect) trySpan(ctx context.Context, conn bun.Conn) (tx bun.Tx
 	return tx, holder, errors.Join(err, endLock(tx))
 }
 
+// endLock releases the second lock by ending its transaction.
 func endLock(tx bun.Tx) error {
 	if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) && !errors.Is(err, dbmodule.ErrUnavailable) {
 		return fmt.Errorf("migrate: release the lock on revisions: %w", err)
@@ -141,7 +142,7 @@ func endLock(tx bun.Tx) error {
 	return nil
 }
 
-// holder describes who has a lock.
+// holder describes the process that has a lock.
 func (d *postgresDialect) holder(ctx context.Context, db bun.IDB, key int64) string {
 	const unknown = "another process that migrates"
 	var pid int
@@ -158,10 +159,10 @@ AND l.classid = ? AND l.objid = ? LIMIT 1`, key>>32, key&0xffffffff).Scan(ctx, &
 }
 
 func (d *postgresDialect) checkLock(ctx context.Context, _ bun.Tx) error {
-	if d.spanning == nil {
+	if d.spanTx == nil {
 		return nil
 	}
-	if err := execute(ctx, *d.spanning, "SELECT 1"); err != nil {
+	if err := execute(ctx, *d.spanTx, "SELECT 1"); err != nil {
 		return fmt.Errorf("the lock on revisions was lost: %w", err)
 	}
 	return nil
@@ -181,18 +182,18 @@ func (d *postgresDialect) prepare(ctx context.Context, tx bun.Tx, statements []S
 
 func (d *postgresDialect) aroundTx(ctx context.Context, fn func(func(bun.Tx) error) error) error {
 	return fn(func(tx bun.Tx) error {
-		if err := d.nothingTaken(ctx, tx); err != nil {
+		if err := d.checkNothingLost(ctx, tx); err != nil {
 			return err
 		}
-		return d.keysKept(ctx, tx)
+		return d.restoreKeys(ctx, tx)
 	})
 }
 
 func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) error {
 	statement := w.statements[i].Text
 	if name := schemaIfNotExists(statement); name != "" {
-		// Even where it makes nothing it asks for the right to make schemas,
-		// which who works in one that an administrator made need not have.
+		// PostgreSQL demands the right to create schemas even if the schema exists. An account that
+		// works in a schema of an administrator need not have it.
 		var there bool
 		err := tx.NewRaw("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = ?)", name).Scan(ctx, &there)
 		if err != nil || there {
@@ -217,9 +218,9 @@ func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int)
 // reDropIndex matches a statement that drops one index.
 var reDropIndex = regexp.MustCompile(`(?is)^DROP\s+INDEX\s+(?:IF\s+EXISTS\s+)?` + sqlName + `$`)
 
-// dropsUnique returns the statement that drops a unique constraint, if its index has this
-// name, or "". Models have unique indexes only, while other tools make constraints, whose
-// index can't be dropped by itself.
+// dropsUnique returns the statement that drops the unique constraint whose index has this name;
+// "" if there is none. Models have unique indexes only, so revisions drop indexes. Other tools
+// create unique constraints, whose index can't be dropped by itself.
 func dropsUnique(ctx context.Context, tx bun.Tx, index string) (statement string, err error) {
 	err = tx.NewRaw(`SELECT coalesce(max(pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)), '')
 FROM pg_catalog.pg_constraint WHERE contype = 'u' AND conindid = pg_catalog.to_regclass(?)`, index).Scan(ctx, &statement)
@@ -229,7 +230,7 @@ FROM pg_catalog.pg_constraint WHERE contype = 'u' AND conindid = pg_catalog.to_r
 	return statement, nil
 }
 
-// schemaIfNotExists is the name in CREATE SCHEMA IF NOT EXISTS name, or "".
+// schemaIfNotExists returns the name in CREATE SCHEMA IF NOT EXISTS name; "" for other statements.
 func schemaIfNotExists(statement string) string {
 	const words = 6
 	tokens := sqlscan.PostgreSQL.First(statement, words+1)
@@ -239,7 +240,7 @@ func schemaIfNotExists(statement string) string {
 	return storedName(tokens[5])
 }
 
-// storedName is a name as the server stores it: in small letters unless it is quoted.
+// storedName returns a name as the server stores it: in lower case unless it is quoted.
 func storedName(token sqlscan.Token) string {
 	if token.Kind == sqlscan.Name {
 		return strings.ReplaceAll(token.Text[1:len(token.Text)-1], `""`, `"`)
@@ -247,7 +248,7 @@ func storedName(token sqlscan.Token) string {
 	return strings.ToLower(token.Text)
 }
 
-// reConcurrently finds the name of an index that is built beside writers.
+// reConcurrently matches CREATE INDEX CONCURRENTLY, and finds the index's name.
 var reConcurrently = regexp.MustCompile(`(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")+"|[\w$]+)\s+ON\s`)
 
 func (d *postgresDialect) executeAlone(ctx context.Context, w work, i int) error {
@@ -260,8 +261,8 @@ func (d *postgresDialect) executeAlone(ctx context.Context, w work, i int) error
 	return d.retyped(ctx, d.run.conn, w, i)
 }
 
-// dropInvalid removes what an earlier attempt to build an index left: it is in
-// the way of the next one, and slows writers down for nothing.
+// dropInvalid drops the index if an earlier attempt left it invalid. Its name is in the way of the
+// next attempt, and writers maintain it although nothing uses it.
 func (d *postgresDialect) dropInvalid(ctx context.Context, quoted string) error {
 	var names []string
 	err := d.run.conn.NewRaw(`SELECT c.oid::regclass::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
@@ -274,18 +275,17 @@ WHERE NOT i.indisvalid AND c.oid = to_regclass(?)`, quoted).Scan(ctx, &names)
 
 func (d *postgresDialect) saysDone(err error) bool {
 	switch codeOf(err) {
-	case "42P07", "42710", "42701", "42P06", // there already
-		"42P01", "42704", "42703": // not there
+	case "42P07", "42710", "42701", "42P06", // exists already
+		"42P01", "42704", "42703": // does not exist
 		return true
 	}
 	return false
 }
 
-// reUnnamedIndex matches an index that is built beside writers and gets its name from
-// the server.
+// reUnnamedIndex matches CREATE INDEX CONCURRENTLY without a name, which the server then chooses.
 var reUnnamedIndex = regexp.MustCompile(`(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+ON\s`)
 
-func (d *postgresDialect) doneTwice(text string) bool { return reUnnamedIndex.MatchString(text) }
+func (d *postgresDialect) canRunTwice(text string) bool { return reUnnamedIndex.MatchString(text) }
 
 func (d *postgresDialect) saysExists(err error) bool { return codeOf(err) == "42P07" }
 

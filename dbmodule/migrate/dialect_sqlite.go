@@ -15,12 +15,12 @@ import (
 // sqliteDialect has no lock but BEGIN IMMEDIATE. So each revision checks inside its
 // transaction whether another process has run it.
 //
-// On SQLite most changes of a table are a rebuild: a new table is created, the rows are
-// copied, the old table is dropped, and the new one renamed. Foreign keys must be off during
-// that, which only works outside a transaction; they are checked before COMMIT. Columns,
-// constraints and options that the revision does not know are kept in the new table (see
-// rebuilt). Indexes and triggers of the old table are created again (see attachments). A
-// rebuild that can't keep everything is refused.
+// On SQLite most changes of a table are a rebuild: the revision creates a new table, copies the
+// rows, drops the old table and renames the new one. Foreign keys must be off meanwhile. They can
+// be switched off only outside a transaction, and are checked before COMMIT. The new table keeps
+// the columns, constraints and options of the old one that the revision does not know (see
+// package rebuild). The dialect creates the old table's indexes and triggers again (see
+// attachments). It refuses a rebuild that can't keep everything.
 type sqliteDialect struct {
 	transactionalDialect
 
@@ -28,14 +28,15 @@ type sqliteDialect struct {
 	// dropped are the attachments of the tables that this transaction has dropped.
 	dropped attachments
 	// plans are the plans of the rebuilds that this transaction has begun, by the index of
-	// their first statement.
+	// their CREATE TABLE.
 	plans map[int]*rebuild.Plan
-	// numbers are the last numbers of AUTOINCREMENT tables that were dropped before they are
+	// numbers are the last AUTOINCREMENT numbers of tables that are dropped before they are
 	// created again, by their folded names.
 	numbers map[string]int64
-	// usable is what was usable before the first rebuild, and must be usable after it.
+	// usable says which views and triggers worked before the first rebuild or DROP TABLE; nil if
+	// there was none yet. They must work after the revision.
 	usable *usable
-	// allowed are the violations of foreign keys that existed before.
+	// allowed are the violations of foreign keys that existed before the revision.
 	allowed map[violation]bool
 }
 
@@ -43,9 +44,9 @@ func (d *sqliteDialect) resetSettings(context.Context, bun.Tx, bool) error { ret
 
 func (d *sqliteDialect) lockTx(context.Context, bun.Tx) (bool, string, error) { return true, "", nil }
 
-// lockRevision does nothing: SQLite has no lock that lasts longer than a transaction and is
-// released by a crash. So two processes that migrate at once may both run a statement that is
-// marked no-transaction.
+// lockRevision does nothing: SQLite has no lock that outlasts a transaction and ends with the
+// process. So two processes that migrate at once may both run a statement that is marked
+// no-transaction.
 func (d *sqliteDialect) lockRevision(context.Context) (func() error, error) {
 	return func() error { return nil }, nil
 }
@@ -60,7 +61,7 @@ func (d *sqliteDialect) executeAlone(ctx context.Context, w work, i int) error {
 
 func (d *sqliteDialect) aroundTx(ctx context.Context, fn func(check func(bun.Tx) error) error) error {
 	d.allowed = nil
-	err := d.unenforced(ctx, fn)
+	err := d.withoutForeignKeys(ctx, fn)
 	var violated *violationError
 	if !errors.As(err, &violated) {
 		return err
@@ -74,11 +75,11 @@ func (d *sqliteDialect) aroundTx(ctx context.Context, fn func(check func(bun.Tx)
 	if len(violated.beyond(before)) > 0 {
 		return err
 	}
-	return d.unenforced(ctx, fn)
+	return d.withoutForeignKeys(ctx, fn)
 }
 
-// unenforced runs fn with foreign keys off.
-func (d *sqliteDialect) unenforced(ctx context.Context, fn func(check func(bun.Tx) error) error) (err error) {
+// withoutForeignKeys runs fn with foreign keys off.
+func (d *sqliteDialect) withoutForeignKeys(ctx context.Context, fn func(check func(bun.Tx) error) error) (err error) {
 	if err := execute(ctx, d.run.conn, "PRAGMA foreign_keys = off"); err != nil {
 		return err
 	}
@@ -95,7 +96,8 @@ func (d *sqliteDialect) unenforced(ctx context.Context, fn func(check func(bun.T
 	return fn(func(tx bun.Tx) error { return d.check(ctx, tx) })
 }
 
-// check creates the attachments of rebuilt tables again, and checks foreign keys.
+// check creates the attachments of rebuilt tables again. It returns an error if a view or trigger no
+// longer works, or if the revision violates foreign keys.
 func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
 	if err := d.dropped.restore(ctx, tx); err != nil {
 		return err
@@ -103,7 +105,7 @@ func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
 	if err := d.renumber(ctx, tx); err != nil {
 		return err
 	}
-	if err := d.usable.still(ctx, tx); err != nil {
+	if err := d.usable.checkStillWorks(ctx, tx); err != nil {
 		return err
 	}
 	found, err := violations(ctx, tx)
@@ -117,13 +119,14 @@ func (d *sqliteDialect) check(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// violation is a row that refers to a row that does not exist.
+// violation is a row with a foreign key to a row that does not exist.
 type violation struct {
 	table, parent string
 	row           int64
 	key           int
 }
 
+// violations returns all violations of foreign keys in the database.
 func violations(ctx context.Context, db bun.IDB) (map[violation]bool, error) {
 	var rows []struct {
 		Table  string `bun:"table"`
@@ -148,6 +151,7 @@ func violations(ctx context.Context, db bun.IDB) (map[violation]bool, error) {
 // violationError is the error of a revision that would violate foreign keys.
 type violationError struct{ found map[violation]bool }
 
+// beyond returns the violations that are not allowed.
 func (e *violationError) beyond(allowed map[violation]bool) []violation {
 	var beyond []violation
 	for v := range e.found {
@@ -158,7 +162,7 @@ func (e *violationError) beyond(allowed map[violation]bool) []violation {
 	return beyond
 }
 
-// Error names the tables.
+// Error names the tables, and how many of their rows violate a foreign key.
 func (e *violationError) Error() string {
 	counts := map[string]int{}
 	for v := range e.found {
@@ -176,7 +180,7 @@ func (d *sqliteDialect) saysDone(err error) bool {
 	return strings.Contains(text, "already exists") || strings.Contains(text, "duplicate column name")
 }
 
-func (d *sqliteDialect) doneTwice(string) bool { return false }
+func (d *sqliteDialect) canRunTwice(string) bool { return false }
 
 func (d *sqliteDialect) saysExists(err error) bool { return d.saysDone(err) }
 

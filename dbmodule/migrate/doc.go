@@ -1,5 +1,5 @@
-// Package migrate brings the schema of a database from revision to revision:
-// Alembic's model, for SQLite, PostgreSQL and MySQL or MariaDB.
+// Package migrate runs schema revisions on SQLite, PostgreSQL, MySQL and MariaDB,
+// with the model and the version table of Alembic.
 //
 // A revision is a folder beside the program's code:
 //
@@ -20,8 +20,9 @@
 //	Depends On:
 //	Create Date: 2026-11-24T20:30:00Z
 //
-// Revises names the revision before, two for a merge, none for a first one. A
-// SQL file has the statements of both directions, each ended by a semicolon:
+// Revises names the revision that this one follows: none for a base, several for
+// a merge point. A SQL file has the statements of both directions, each ended by a
+// semicolon:
 //
 //	-- migrate:upgrade
 //	CREATE TABLE books (id bigint PRIMARY KEY);
@@ -33,9 +34,10 @@
 //	DROP TABLE books;
 //
 // no-transaction marks the next statement as one that can't run in a
-// transaction. A revision without a downgrade section can't be taken back.
+// transaction. A revision without a downgrade section can't be downgraded.
 // [Code] replaces the SQL files by Go code. To change many rows, use its
-// Backfill: it works in pieces, and other programs can write between them.
+// Backfill: it changes them in pieces, and other programs can write between two
+// pieces.
 //
 // Do not change a revision that databases have applied. If it has to change for
 // the other databases, name the checksum of the old text in revision.txt,
@@ -47,23 +49,24 @@
 // at the start. Package graph computes the order of revisions, and the steps
 // from one revision to another.
 //
-// # What is kept in the database
+// # Version table and history
 //
-// alembic_version is Alembic's own table and holds the heads, so Alembic's
-// tools can read it. alembic_version_history records what ran when, by which
-// build, with which checksum and how far. It also keeps the downgrade SQL of
-// each revision, so that an older build can take back revisions that it does not
-// know. [Source.VersionTable] gives the two tables other names or another schema.
+// alembic_version is Alembic's own version table and holds the applied heads, so
+// Alembic's tools can read it. alembic_version_history records which revision ran,
+// when, by which build, with which checksum, and how many of its statements are
+// done. It also keeps the downgrade SQL of each revision, so that an older build can
+// downgrade revisions that it does not have. [Source.VersionTable] gives the two
+// tables other names or another schema.
 //
 // Several programs can share a database, and even these tables. A program
-// upgrades and takes back its own revisions, including those that newer builds
-// of it added. It leaves another program's revisions alone unless a target names
+// upgrades and downgrades its own revisions, including those that newer builds
+// of it added. It does not run another program's revisions unless a target names
 // one.
 //
 // # Safety
 //
-// One process migrates at a time; the others wait, and find the work done. If a
-// process dies, its lock is released. On SQLite and PostgreSQL a revision is one
+// One process runs a revision at a time. The others wait, and do not run it again. If
+// a process dies, its lock is released. On SQLite and PostgreSQL a revision is one
 // transaction, its version row included. MySQL commits each DDL statement by
 // itself: there, and for statements marked no-transaction, each statement's
 // completion is recorded, and the next run continues after the last one.

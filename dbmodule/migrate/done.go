@@ -7,12 +7,12 @@ import (
 )
 
 // The history records the hashes of the statements that are done. To keep the record of a
-// long revision small, each 128 hashes are replaced by "128:" and one hash of all of them.
+// long revision small, 128 hashes at a time are replaced by "128:" and one hash of all of them.
 
-// doneTogether is how many statements such a hash stands for.
+// doneTogether is how many hashes one hash replaces.
 const doneTogether = 128
 
-// complete adds a statement that is done.
+// complete records that a statement is done.
 func (e *Entry) complete(text string) {
 	e.StatementsDone++
 	e.InDoubt, e.Error = "", ""
@@ -27,12 +27,12 @@ func (e *Entry) complete(text string) {
 	e.DoneHashes = strings.Join(hashes, " ")
 }
 
-// matches returns an error if the statements that are done are not the first statements of
-// the work: somebody has edited the revision.
+// matches returns an EditedError if the statements that are done are not the first statements of
+// the work, because somebody has edited the revision.
 func (e *Entry) matches(step Step, w work) error {
 	hashes := strings.Fields(e.DoneHashes)
 	if slices.Contains(step.Revision.Replaces, e.Checksum) && len(hashes) == e.StatementsDone && len(hashes) > len(w.statements) {
-		// The revision had more statements before, and they are done. That does no harm.
+		// Replaces allows the old SQL. It had more statements, which are done.
 		hashes = hashes[:len(w.statements)]
 		e.StatementsDone, e.DoneHashes = len(hashes), strings.Join(hashes, " ")
 	}
@@ -54,7 +54,7 @@ func (e *Entry) matches(step Step, w work) error {
 	return nil
 }
 
-// hashOf is the hash that stands for these statements.
+// hashOf returns the hash that DoneHashes has for these statements.
 func hashOf(statements []Statement) string {
 	hashes := make([]string, len(statements))
 	for i, statement := range statements {

@@ -14,29 +14,29 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// StatementError is a statement of a revision that failed. errors.Is and
-// errors.As reach the database's error behind it.
+// StatementError says that a statement of a revision, its Go code or a piece of its
+// backfill failed. It wraps the database's error.
 type StatementError struct {
 	Revision  *Revision
 	Direction graph.Direction
-	// File and Line say where the statement stands; File is "" for Go code.
+	// File and Line say where the statement is; File is "" for Go code.
 	File string
 	Line int
-	// Statement is its text.
+	// Statement is the statement's text, "" for Go code.
 	Statement string
-	// Index counts it from 1 to Total. Of a backfill it counts the pieces, whose
-	// Total nobody knows: it is 0.
+	// Index is the statement's number, from 1 to Total. For a backfill it is the
+	// piece's number, and Total is 0.
 	Index, Total int
-	// Kept says that the statements before it stay done, as on MySQL. If it is
+	// Kept says that the statements before this one stay done, as on MySQL. If it is
 	// false, nothing of the revision is stored.
 	Kept bool
-	// Hint is one more thing that may help, or "".
+	// Hint is advice for a known cause of the error, or "".
 	Hint string
 
 	cause error
 }
 
-// Error says what failed, where, what is left of the revision, and what to do.
+// Error says what failed and where, what of the revision is stored, and what to do.
 func (e *StatementError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "migrate: %s revision %s (%s): ", e.Direction, e.Revision.ID, e.Revision.Message)
@@ -71,7 +71,7 @@ func (e *StatementError) Error() string {
 	return b.String()
 }
 
-// reason is why, without where.
+// reason returns the database's error and the statement's number, without the revision.
 func (e *StatementError) reason() string {
 	reason := strings.TrimPrefix(e.cause.Error(), "dbmodule: ")
 	if e.Statement == "" {
@@ -83,9 +83,8 @@ func (e *StatementError) reason() string {
 // keyValues matches the values in a detail such as "Key (a)=(1) is duplicated."
 var keyValues = regexp.MustCompile(`=\(.*\)`)
 
-// serverAdvice is what PostgreSQL says besides its message, without values of
-// rows: details of constraints and of data quote them, and what a function
-// raises may.
+// serverAdvice returns the DETAIL and HINT of an error of PostgreSQL. It leaves out values of
+// rows: details about constraints and about data quote them, and errors that a function raises may.
 func serverAdvice(err error) string {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || len(pg.Code) < 2 || pg.Code[:2] == "P0" {
@@ -113,7 +112,7 @@ func serverAdvice(err error) string {
 // Unwrap returns the database's error.
 func (e *StatementError) Unwrap() error { return e.cause }
 
-// firstWords shows the beginning of a statement on one line.
+// firstWords returns the beginning of a statement, on one line.
 func firstWords(statement string) string {
 	const most = 60
 	text := strings.Join(strings.Fields(statement), " ")
@@ -123,18 +122,19 @@ func firstWords(statement string) string {
 	return text
 }
 
-// EditedError says that somebody edited a statement that a half-done revision had
-// already completed, so that the revision can't simply resume.
+// EditedError says that a revision is not complete and can't resume, because somebody
+// edited a statement that is done.
 type EditedError struct {
 	Revision  *Revision
 	Direction graph.Direction
 	File      string
-	// Index counts the statement from 1; it is one of those up to Last, if that
-	// is not 0. Done of them are complete.
+	// Index is the number of the edited statement, from 1. If Last is greater than
+	// Index, the edited statement is one of those from Index to Last. Done is how many
+	// statements are done.
 	Index, Last, Done int
 }
 
-// Error names the statement and the ways out.
+// Error names the statement, and says what to do.
 func (e *EditedError) Error() string {
 	which := fmt.Sprintf("statement %d", e.Index)
 	if e.Last > e.Index {
@@ -146,22 +146,23 @@ func (e *EditedError) Error() string {
 		e.Direction, e.Revision.ID, e.File, which, e.Done, e.Revision.ID)
 }
 
-// LostSessionError says that a half-done revision can't resume: a completed
-// statement left something in its session, that session is gone, and one of the
+// LostSessionError says that a revision is not complete and can't resume: one of its
+// statements created something in its session, the session has ended, and one of the
 // remaining statements may need it.
 type LostSessionError struct {
 	Revision  *Revision
 	Direction graph.Direction
 	File      string
-	// What was left, such as "the variable @p".
+	// What names the thing in the session, such as "the variable @p".
 	What string
-	// Made and Needed count the two statements from 1; Maker and Needs are their
-	// texts. Done statements are complete.
+	// Made is the number of the statement that created it, from 1, and Maker is its
+	// text. Needed is the number of the statement that may need it, and Needs is its
+	// text. Done is how many statements are done.
 	Made, Needed, Done int
 	Maker, Needs       string
 }
 
-// Error names the statements and the ways out.
+// Error names the statements, and says what to do.
 func (e *LostSessionError) Error() string {
 	return fmt.Sprintf("migrate: %s revision %s: %s: it stopped after %d statements, and the session that it ran in is gone: "+
 		"statement %d, %s, left %s there, and statement %d, %s, may need it: "+
@@ -170,14 +171,14 @@ func (e *LostSessionError) Error() string {
 		e.Direction, e.Revision.ID, e.File, e.Done, e.Made, firstWords(e.Maker), e.What, e.Needed, firstWords(e.Needs), e.Done, e.Direction, e.Revision.ID)
 }
 
-// DirtyError says that a revision has started and is not complete, and that
-// the requested operation would not complete it.
+// DirtyError says that a revision has begun and is not complete, and that the
+// requested operation would not complete it.
 type DirtyError struct {
-	// Entries are the history entries in question.
+	// Entries are the history's entries that are not complete.
 	Entries []*Entry
 }
 
-// Error names the revisions and the ways out.
+// Error names the revisions, and says what to do.
 func (e *DirtyError) Error() string {
 	var parts []string
 	for _, entry := range e.Entries {
@@ -194,7 +195,7 @@ type IrreversibleError struct {
 	Foreign bool
 }
 
-// Error names the revision and the way out.
+// Error names the revision, and says what to do.
 func (e *IrreversibleError) Error() string {
 	if e.Foreign {
 		return fmt.Sprintf("migrate: revision %s (%s) can't be taken back by this build, which lacks it, and the database keeps no SQL for that: use the build that has it",
@@ -204,14 +205,14 @@ func (e *IrreversibleError) Error() string {
 		e.Revision.ID, e.Revision.Message, e.Revision.Folder, directivePrefix+markDowngrade)
 }
 
-// isDefinite tells that the server itself refused a statement, so that nothing
-// of it is in doubt.
+// isDefinite reports whether the server itself refused a statement, so that it is certain that
+// the statement had no effect.
 func isDefinite(err error) bool {
 	return codeOf(err) != "" && !errors.Is(err, dbmodule.ErrUnavailable)
 }
 
-// codeOf returns the server's own code of an error: a SQLSTATE on PostgreSQL,
-// a number on MySQL; "" for what no such server said.
+// codeOf returns the code that the server gave an error: a SQLSTATE on PostgreSQL, a number on
+// MySQL. It returns "" for errors of SQLite and errors that no server sent.
 func codeOf(err error) string {
 	var pg *pgconn.PgError
 	var my *mysql.MySQLError

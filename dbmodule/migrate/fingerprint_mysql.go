@@ -14,12 +14,13 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// fingerprint describes what a statement of DDL names, and for other statements
-// everything that DDL makes in the database. Two of them tell whether a
-// statement took effect in between. What this account may not read, or is
-// broken, is described by the server's refusal.
+// fingerprint returns a hash of the part of the schema that a statement can change. If the
+// hashes before and after the statement differ, the statement took effect. For DDL on tables and
+// views it covers those that the statement names. For other statements it covers all tables,
+// views, triggers, routines and events. If the server refuses to show one, the hash includes the
+// code of that error.
 func (d *mysqlDialect) fingerprint(ctx context.Context, statement string) (string, error) {
-	tables, programs, err := d.concerned(ctx, statement)
+	tables, programs, err := d.affected(ctx, statement)
 	if err != nil {
 		return "", err
 	}
@@ -44,13 +45,13 @@ func (d *mysqlDialect) fingerprint(ctx context.Context, statement string) (strin
 	return hex.EncodeToString(sum.Sum(nil)[:12]), nil
 }
 
-// firstNames is among how many words the names are of what CREATE and ALTER
-// make or change, before those of its parts.
+// firstNames is how many tokens of a CREATE or ALTER are read for the names of tables and views.
 const firstNames = 12
 
-// concerned returns the tables and views that a statement may change, and
-// whether it may change anything else.
-func (d *mysqlDialect) concerned(ctx context.Context, statement string) (tables []string, programs bool, err error) {
+// affected returns the tables and views that a statement may change, and whether it may also
+// change triggers, routines, events or the database's defaults. It may return words that name no
+// table.
+func (d *mysqlDialect) affected(ctx context.Context, statement string) (tables []string, programs bool, err error) {
 	tokens := sqlscan.MySQL.First(statement, firstNames)
 	kinds := 0
 	for _, token := range tokens {
@@ -81,10 +82,11 @@ func (d *mysqlDialect) concerned(ctx context.Context, statement string) (tables 
 	return tables, false, nil
 }
 
-// reAutoIncrement matches what SHOW CREATE TABLE says about rows.
+// reAutoIncrement matches the counter in SHOW CREATE TABLE, which changes with rows.
 var reAutoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
 
-// digest adds the result of a query, or the refusal of the server, to sum.
+// digest adds the result of a query to sum. If the server refuses the query, it adds the code of
+// the error.
 func (d *mysqlDialect) digest(ctx context.Context, sum io.Writer, query string, args ...any) error {
 	var rows []map[string]any
 	err := d.run.recordConn().NewRaw(query, args...).Scan(ctx, &rows)

@@ -12,21 +12,22 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// A draft drops a foreign key and adds it again when one of its columns gets another
-// type. A model can't say that a key is DEFERRABLE, has MATCH FULL, or sets only some
-// columns to NULL, so the draft does not say it either. The runner makes the key
-// DEFERRABLE again. It refuses the revision where it can't give back what was there.
+// If a column gets another type, autogenerate drafts a revision that drops the column's foreign
+// keys and adds them again. A model can't say that a key is DEFERRABLE, has MATCH FULL, or
+// sets only some columns to NULL, so the draft does not say it either. The runner makes such a
+// key DEFERRABLE again. It refuses a revision that would lose one of the other two.
 
-// referring is a foreign key.
-type referring struct {
+// foreignKey is a foreign key of a table.
+type foreignKey struct {
 	OID                  int64 `bun:"oid"`
 	Name                 string
 	Deferrable, Deferred bool
-	// Definition is the key as the server writes it.
+	// Definition is the key's definition, as the server writes it.
 	Definition string
 }
 
-func foreignKeys(ctx context.Context, tx bun.Tx, t takeable) (keys []referring, err error) {
+// foreignKeys returns the foreign keys of a table.
+func foreignKeys(ctx context.Context, tx bun.Tx, t watchedTable) (keys []foreignKey, err error) {
 	err = tx.NewRaw(`SELECT oid::bigint AS oid, conname AS name, condeferrable AS deferrable, condeferred AS deferred, pg_catalog.pg_get_constraintdef(oid) AS definition
 FROM pg_catalog.pg_constraint WHERE conrelid = ?::oid AND contype = 'f' ORDER BY conname`, t.oid).Scan(ctx, &keys)
 	if err != nil {
@@ -35,15 +36,15 @@ FROM pg_catalog.pg_constraint WHERE conrelid = ?::oid AND contype = 'f' ORDER BY
 	return keys, nil
 }
 
-// keysKept looks at the foreign keys that were dropped and added again.
-func (d *postgresDialect) keysKept(ctx context.Context, tx bun.Tx) error {
+// restoreKeys restores clauses of the foreign keys that the revision dropped and added again.
+func (d *postgresDialect) restoreKeys(ctx context.Context, tx bun.Tx) error {
 	for _, t := range d.watched {
 		now, err := foreignKeys(ctx, tx, t)
 		if err != nil {
 			return err
 		}
 		for _, old := range t.keys {
-			i := slices.IndexFunc(now, func(key referring) bool { return key.Name == old.Name && key.OID != old.OID })
+			i := slices.IndexFunc(now, func(key foreignKey) bool { return key.Name == old.Name && key.OID != old.OID })
 			if i < 0 {
 				continue
 			}
@@ -55,12 +56,13 @@ func (d *postgresDialect) keysKept(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// reKeyClauses matches what a key has and no model can say, except DEFERRABLE.
+// reKeyClauses matches clauses of a foreign key that a model can't express, except DEFERRABLE.
 var reKeyClauses = regexp.MustCompile(`MATCH FULL|ON DELETE SET (?:NULL|DEFAULT) \([^)]*\)`)
 
-// restore gives the key that was added again what the old one had. The statements are
-// those of both directions of the revision: what one of them says is meant.
-func (old referring) restore(ctx context.Context, tx bun.Tx, table string, now referring, statements []string) error {
+// restore makes the new key deferrable if the old one was. If the new key would lose another
+// clause, it returns an error. statements are those of both directions of the revision: if one
+// of them has such a clause for the key, the revision decides, and restore changes nothing.
+func (old foreignKey) restore(ctx context.Context, tx bun.Tx, table string, now foreignKey, statements []string) error {
 	said := addedKey(statements, old.Name)
 	if clause := reKeyClauses.FindString(old.Definition); clause != "" && !strings.Contains(now.Definition, clause) && !reKeyClauses.MatchString(said) {
 		return fmt.Errorf("foreign key %s of table %s would lose %s, which the revision does not know: write that in both directions of the revision, where they add the key", old.Name, table, clause)
@@ -78,8 +80,8 @@ func (old referring) restore(ctx context.Context, tx bun.Tx, table string, now r
 	return nil
 }
 
-// addedKey returns the clauses of statements that add a constraint of this name, in
-// capitals and with one space between two words.
+// addedKey returns the clauses with which statements add a constraint of this name, in upper
+// case and with single spaces.
 func addedKey(statements []string, name string) string {
 	var clauses strings.Builder
 	for _, statement := range statements {

@@ -43,7 +43,8 @@ type lease struct {
 	done  sync.WaitGroup
 }
 
-// acquireLease waits for the lease. It works beside the run's connection.
+// acquireLease waits for the lease, and then renews it until release. It uses other connections
+// than the revision.
 func acquireLease(ctx context.Context, r *run) (*lease, error) {
 	l := &lease{run: r, owner: rand.Text()}
 	if err := l.wait(ctx); err != nil {
@@ -51,7 +52,7 @@ func acquireLease(ctx context.Context, r *run) (*lease, error) {
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
-	l.done.Go(func() { l.keep(renewing) })
+	l.done.Go(func() { l.renew(renewing) })
 	return l, nil
 }
 
@@ -60,6 +61,8 @@ func (l *lease) db() bun.IDB { return l.run.db.DB() }
 // term is how long a lease lasts without being renewed.
 func (l *lease) term() time.Duration { return l.run.m.leaseTerm }
 
+// wait takes the lease. While another process holds it, wait tries again; if row 1 has not changed
+// for a whole term, it deletes the row first.
 func (l *lease) wait(ctx context.Context) error {
 	if err := l.ensureTable(ctx); err != nil {
 		return err
@@ -75,7 +78,7 @@ func (l *lease) wait(ctx context.Context) error {
 		if !errors.Is(err, dbmodule.ErrUnique) && !errors.Is(err, dbmodule.ErrConflict) {
 			return err
 		}
-		now, err := l.look(ctx)
+		now, err := l.readRow(ctx)
 		switch {
 		case err != nil:
 			return err
@@ -108,7 +111,8 @@ func (l *lease) ensureTable(ctx context.Context) error {
 // leaseEnd is the time at which a lease that is taken now ends, by the server's clock.
 const leaseEnd = "UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND"
 
-// take inserts the row and moves the fence.
+// take inserts row 1, and writes the owner to the fence. If row 1 exists, the error is
+// dbmodule.ErrUnique.
 func (l *lease) take(ctx context.Context) error {
 	return l.db().RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		for _, into := range []string{"INSERT INTO " + l.table() + " (id, owner, expires_at) VALUES (1, ?, ", "REPLACE INTO " + l.table() + " (id, owner, expires_at) VALUES (2, ?, "} {
@@ -120,11 +124,11 @@ func (l *lease) take(ctx context.Context) error {
 	})
 }
 
-// leaseRow is different after each renewal.
+// leaseRow is the content of a row; each renewal changes it.
 const leaseRow = "CONCAT(owner, ' ', expires_at)"
 
-// look returns row 1, "" for none.
-func (l *lease) look(ctx context.Context) (row string, err error) {
+// readRow returns the content of row 1, "" if it does not exist.
+func (l *lease) readRow(ctx context.Context) (row string, err error) {
 	err = l.db().NewRaw("SELECT "+leaseRow+" FROM "+l.table()+" WHERE id = 1").Scan(ctx, &row)
 	if errors.Is(err, dbmodule.ErrNotFound) {
 		err = nil
@@ -142,12 +146,13 @@ func (l *lease) evict(ctx context.Context, row string) error {
 	return err
 }
 
-// pass writes to the fence, in a transaction of the run. It fails if another process has taken
+// touchFence writes to the fence, in a transaction of the run. It fails if another process has taken
 // the lease.
-func (l *lease) pass(ctx context.Context, tx bun.Tx) error { return l.write(ctx, tx, 2) }
+func (l *lease) touchFence(ctx context.Context, tx bun.Tx) error { return l.renewRow(ctx, tx, 2) }
 
-// write writes the time into a row. It fails if the row belongs to another owner.
-func (l *lease) write(ctx context.Context, db bun.IDB, id int) error {
+// renewRow sets the time of a row to the end of a new term. If the row belongs to another owner, it
+// returns errLeaseLost.
+func (l *lease) renewRow(ctx context.Context, db bun.IDB, id int) error {
 	result, err := db.NewRaw("UPDATE "+l.table()+" SET expires_at = "+leaseEnd+" WHERE id = ? AND owner = ?", l.term().Microseconds(), id, l.owner).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("renew the lock on revisions: %w", err)
@@ -158,9 +163,9 @@ func (l *lease) write(ctx context.Context, db bun.IDB, id int) error {
 	return nil
 }
 
-// keep renews the lease. It ignores errors: if another process takes the lease because of
+// renew renews the lease. It ignores errors: if another process takes the lease because of
 // them, the fence reports it.
-func (l *lease) keep(ctx context.Context) {
+func (l *lease) renew(ctx context.Context) {
 	ticker := time.NewTicker(l.term() / 6)
 	defer ticker.Stop()
 	for {
@@ -168,12 +173,12 @@ func (l *lease) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = l.write(ctx, l.db(), 1)
+			_ = l.renewRow(ctx, l.db(), 1)
 		}
 	}
 }
 
-// release frees the lease at once.
+// release deletes the lease's rows, so that another process can take it at once.
 func (l *lease) release() error {
 	l.stop()
 	l.done.Wait()

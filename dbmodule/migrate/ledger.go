@@ -16,19 +16,18 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// VersionTable names the tables that record which revisions a database has:
-// Alembic's version_table and version_table_schema. Programs that share a
-// database need not share these tables. The zero value is Alembic's table, where
-// the connection finds it.
+// VersionTable names the version table and the history, like Alembic's version_table
+// and version_table_schema. Programs that share a database need not share these
+// tables. The zero value is Alembic's table, in the schema that the connection selects.
 type VersionTable struct {
-	// Name is the version table's, "alembic_version" by default.
+	// Name is the name of the version table, "alembic_version" by default.
 	Name string
 	// Schema is the schema of the version table and the history. It must exist.
-	// By default the connection's search path decides; on MySQL it is
-	// the connection's database, on SQLite "main".
+	// By default it is chosen by the search path on PostgreSQL; on MySQL it is
+	// the connection's database, and on SQLite "main".
 	Schema string
-	// History is the name of the table that records what ran when; Name with
-	// "_history" by default.
+	// History is the name of the history table; by default it is Name with
+	// "_history".
 	History string
 }
 
@@ -48,28 +47,29 @@ func (t VersionTable) history() string {
 	return t.History
 }
 
-// lease is the table of the lock of a cluster.
+// lease returns the name of the table for a cluster's lease.
 func (t VersionTable) lease() string { return t.name() + "_lease" }
 
-// ledger is the version table and the history of one database. Once located, they are named
-// with their schema, so that a revision that changes search_path does not matter.
+// ledger is the version table and the history of one database. After locate it names them with
+// their schema, so that a revision can change search_path.
 type ledger struct {
 	table  VersionTable
 	engine dbmodule.Engine
-	// version and historic are the quoted names.
-	version, historic string
+	// version and historyTable are the quoted names of the version table and the history.
+	version, historyTable string
 	// schema is the schema in which missing tables are created.
 	schema                 string
 	hasVersion, hasHistory bool
 }
 
-// unlocated is the ledger with the configured names, before locate.
+// unlocated returns a ledger with the configured names, which reads no database.
 func unlocated(table VersionTable, engine dbmodule.Engine) *ledger {
 	l := &ledger{table: table, engine: engine, schema: table.Schema}
-	l.version, l.historic = l.quoted(table.Schema, table.name()), l.quoted(table.Schema, table.history())
+	l.version, l.historyTable = l.quoted(table.Schema, table.name()), l.quoted(table.Schema, table.history())
 	return l
 }
 
+// quoted returns a table's name, quoted and with its schema unless that is "".
 func (l *ledger) quoted(schemaName, name string) string {
 	mark := `"`
 	if l.engine == dbmodule.MySQL {
@@ -89,7 +89,8 @@ func (l *ledger) quoted(schemaName, name string) string {
 
 var alembicName = regexp.MustCompile(`^alembic_[a-z_]+$`)
 
-// locate finds the tables that exist, and the schema for those that do not.
+// locate returns the ledger of a database. It finds out which of its tables exist, and in which
+// schema to create the others.
 func locate(ctx context.Context, db bun.IDB, table VersionTable) (*ledger, error) {
 	engine, err := engineOf(db)
 	if err != nil {
@@ -127,18 +128,18 @@ func locate(ctx context.Context, db bun.IDB, table VersionTable) (*ledger, error
 	if err != nil {
 		return nil, fmt.Errorf("look for %s: %w", l.version, err)
 	}
-	l.version, l.historic = l.quoted(l.schema, table.name()), l.quoted(l.schema, table.history())
+	l.version, l.historyTable = l.quoted(l.schema, table.name()), l.quoted(l.schema, table.history())
 	for _, f := range found {
 		if f.Name == table.name() {
 			l.hasVersion, l.version = true, l.quoted(f.Schema, f.Name)
 		} else {
-			l.hasHistory, l.historic = true, l.quoted(f.Schema, f.Name)
+			l.hasHistory, l.historyTable = true, l.quoted(f.Schema, f.Name)
 		}
 	}
 	return l, nil
 }
 
-// engineOf names the engine behind db.
+// engineOf returns the engine of db.
 func engineOf(db bun.IDB) (dbmodule.Engine, error) {
 	switch name := db.Dialect().Name(); name {
 	case bundialect.SQLite:
@@ -159,7 +160,7 @@ func (l *ledger) create() []string {
 		statements = append(statements, createVersion(l.version, l.quoted("", l.table.name()+"_pkc")))
 	}
 	if !l.hasHistory {
-		statements = append(statements, createHistory(l.historic, l.engine))
+		statements = append(statements, createHistory(l.historyTable, l.engine))
 	}
 	return statements
 }
@@ -177,8 +178,8 @@ func (l *ledger) heads(ctx context.Context, db bun.IDB) ([]string, error) {
 // errMoved means that the version table has changed since the step was planned.
 var errMoved = errors.New("another process changed the version table meanwhile: nothing was recorded, run the command again")
 
-// moves returns the statements that record a step in the version table, the same as
-// Alembic's. Each changes exactly one row.
+// moves returns the statements that record a step in the version table, as Alembic writes
+// them. Each changes exactly one row.
 func (l *ledger) moves(d schema.Dialect, step Step) []string {
 	var statements []string
 	add := func(format string, args ...any) {
@@ -197,7 +198,8 @@ func (l *ledger) moves(d schema.Dialect, step Step) []string {
 	return statements
 }
 
-// move records a step in the version table.
+// move records a step in the version table. If a row is not as the step expects it, the error is
+// errMoved.
 func (l *ledger) move(ctx context.Context, db bun.IDB, step Step) error {
 	for _, statement := range l.moves(db.Dialect(), step) {
 		result, err := db.ExecContext(ctx, "?", bun.Safe(statement))
@@ -227,15 +229,15 @@ func (l *ledger) history(ctx context.Context, db bun.IDB) ([]Entry, error) {
 // entries returns the entries that narrow selects, oldest first.
 func (l *ledger) entries(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery) ([]Entry, error) {
 	var entries []Entry
-	err := db.NewSelect().Model(&entries).ModelTableExpr("? AS entry", bun.Safe(l.historic)).Apply(narrow).Order("id").Scan(ctx)
+	err := db.NewSelect().Model(&entries).ModelTableExpr("? AS entry", bun.Safe(l.historyTable)).Apply(narrow).Order("id").Scan(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("migrate: read %s: %w", l.historic, err)
+		return nil, fmt.Errorf("migrate: read %s: %w", l.historyTable, err)
 	}
 	return entries, nil
 }
 
-// unfinished returns the entry of a step that was begun and is not complete,
-// or nil.
+// unfinished returns the entry of a step that has begun and is not complete, or
+// nil.
 func (l *ledger) unfinished(ctx context.Context, db bun.IDB, revision string, direction graph.Direction) (*Entry, error) {
 	entries, err := l.entries(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Where("status = ?", StatusRunning).Where("revision = ?", revision).Where("direction = ?", direction)
@@ -248,15 +250,15 @@ func (l *ledger) unfinished(ctx context.Context, db bun.IDB, revision string, di
 
 // reread reads an entry again.
 func (l *ledger) reread(ctx context.Context, db bun.IDB, e *Entry) error {
-	if err := db.NewSelect().Model(e).ModelTableExpr("? AS entry", bun.Safe(l.historic)).WherePK().Scan(ctx); err != nil {
-		return fmt.Errorf("read %s: %w", l.historic, err)
+	if err := db.NewSelect().Model(e).ModelTableExpr("? AS entry", bun.Safe(l.historyTable)).WherePK().Scan(ctx); err != nil {
+		return fmt.Errorf("read %s: %w", l.historyTable, err)
 	}
 	return nil
 }
 
 func (l *ledger) insert(ctx context.Context, db bun.IDB, e *Entry) error {
-	if _, err := db.NewInsert().Model(e).ModelTableExpr("?", bun.Safe(l.historic)).Exec(ctx); err != nil {
-		return fmt.Errorf("write %s: %w", l.historic, err)
+	if _, err := db.NewInsert().Model(e).ModelTableExpr("?", bun.Safe(l.historyTable)).Exec(ctx); err != nil {
+		return fmt.Errorf("write %s: %w", l.historyTable, err)
 	}
 	return nil
 }
@@ -271,10 +273,11 @@ func (l *ledger) progress(ctx context.Context, db bun.IDB, e *Entry) error {
 	return l.updated(ctx, db.NewUpdate().Model(e).Column("statements_done", "done_hashes", "in_doubt", "error"), e)
 }
 
+// updated runs an update of an entry. If the entry is no longer running, the error is errMoved.
 func (l *ledger) updated(ctx context.Context, q *bun.UpdateQuery, e *Entry) error {
-	result, err := q.ModelTableExpr("? AS entry", bun.Safe(l.historic)).Where("id = ?", e.ID).Where("status = ?", StatusRunning).Exec(ctx)
+	result, err := q.ModelTableExpr("? AS entry", bun.Safe(l.historyTable)).Where("id = ?", e.ID).Where("status = ?", StatusRunning).Exec(ctx)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", l.historic, err)
+		return fmt.Errorf("write %s: %w", l.historyTable, err)
 	}
 	// MySQL counts changed rows only; here each update changes something.
 	if n, err := result.RowsAffected(); err == nil && n == 0 {
@@ -288,9 +291,9 @@ func (l *ledger) giveUp(ctx context.Context, db bun.IDB, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := db.NewRaw("UPDATE ? SET status = ? WHERE status = ? AND id IN (?)", bun.Safe(l.historic), StatusGivenUp, StatusRunning, bun.List(ids)).Exec(ctx)
+	_, err := db.NewRaw("UPDATE ? SET status = ? WHERE status = ? AND id IN (?)", bun.Safe(l.historyTable), StatusGivenUp, StatusRunning, bun.List(ids)).Exec(ctx)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", l.historic, err)
+		return fmt.Errorf("write %s: %w", l.historyTable, err)
 	}
 	return nil
 }

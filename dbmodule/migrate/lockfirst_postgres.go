@@ -13,26 +13,26 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// While a revision waits for a lock on a table, everybody else who wants one
-// waits behind it. And while it has a lock on one table and waits for another,
-// a program that uses the two in the other order waits for it: a deadlock, which
-// the server ends after its deadlock_timeout by failing whoever waited so long.
+// While a revision waits for a lock on a table, all other transactions that want a
+// lock on the table wait behind it. If the revision has locked one table and waits
+// for another, and a transaction uses the two in the other order, they deadlock. After
+// its deadlock_timeout the server fails one of them.
 //
-// So a revision locks all its tables before it does anything, in the order of
-// their names. If that takes longer than half of deadlock_timeout it lets go of
-// all of them, so that the others get on and none of them fails, and tries again
-// a little later, until DATABASE_LOCK_TIMEOUT has passed.
+// So a revision locks all its tables before its first statement, in the order of
+// their names. If that takes longer than half of deadlock_timeout, it releases all of
+// them, so that other transactions continue and none of them fails. After a pause it
+// tries again, until DATABASE_LOCK_TIMEOUT has passed.
 
-// maxLockTry bounds how long one try makes others wait.
+// maxLockTry limits how long one try can make others wait.
 const maxLockTry = 400 * time.Millisecond
 
-// lockTarget is a table to lock. Its name is quoted and has its schema.
+// lockTarget is a table to lock. Its name is quoted, with its schema.
 type lockTarget struct {
 	name string
 	mode lockMode
 }
 
-// lockFirst locks what the statements of the transaction need.
+// lockFirst locks the tables that the statements of the transaction need.
 func (d *postgresDialect) lockFirst(ctx context.Context, tx bun.Tx, statements []Statement) error {
 	targets, err := lockTargets(ctx, tx, needsOf(statements))
 	if err != nil || len(targets) == 0 {
@@ -53,14 +53,14 @@ func (d *postgresDialect) lockFirst(ctx context.Context, tx bun.Tx, statements [
 		case limit > 0 && time.Since(since) >= limit:
 			return fmt.Errorf("lock table %s: %w; %s", on, err, d.hint(err))
 		}
-		if err := sleep(ctx, try); err != nil { // a while for the others
+		if err := sleep(ctx, try); err != nil { // let the others continue
 			return err
 		}
 	}
 }
 
-// lockTry is how long all locks together may take: too short for the server to
-// look for deadlocks.
+// lockTry returns how long one try to take all locks may last. It is less than the time
+// after which the server looks for deadlocks.
 func lockTry(ctx context.Context, tx bun.Tx, limit time.Duration) (time.Duration, error) {
 	var milliseconds int64
 	if err := tx.NewRaw("SELECT setting::bigint FROM pg_settings WHERE name = 'deadlock_timeout'").Scan(ctx, &milliseconds); err != nil {
@@ -73,7 +73,8 @@ func lockTry(ctx context.Context, tx bun.Tx, limit time.Duration) (time.Duration
 	return max(try, time.Millisecond), nil
 }
 
-// lockAll locks all of the tables, or none and names the one that it could not.
+// lockAll locks all tables within a time. If one can't be locked, it releases all of them and
+// returns the name of that table.
 func lockAll(ctx context.Context, tx bun.Tx, targets []lockTarget, within time.Duration) (on string, err error) {
 	const savepoint = "before_locks"
 	if err := execute(ctx, tx, "SAVEPOINT "+savepoint); err != nil {
@@ -92,9 +93,9 @@ func lockAll(ctx context.Context, tx bun.Tx, targets []lockTarget, within time.D
 	return "", nil
 }
 
-// lockTargets are the tables behind the names, in the order of their names.
-// Tables that are not there yet, and those that this account may not lock, are
-// left out: the statements that name them lock them as they always did.
+// lockTargets returns the tables that the needs name, in the order of their names. It
+// leaves out tables that do not exist yet, and those that this account may not lock: the
+// statements themselves lock these.
 func lockTargets(ctx context.Context, tx bun.Tx, n lockNeeds) ([]lockTarget, error) {
 	modes := map[string]lockMode{}
 	add := func(mode lockMode, where string, args ...any) error {

@@ -5,30 +5,31 @@ import (
 	"strings"
 )
 
-// lockMode is how PostgreSQL locks a table before a revision's statements run,
-// the weaker modes first.
+// lockMode is a mode in which a revision locks a table on PostgreSQL before its
+// statements run. Weaker modes come first.
 type lockMode int
 
 const (
-	lockShare     lockMode = iota + 1 // others may read it and lock its rows
-	lockExclusive                     // others may read it
-	lockAccess                        // nobody else may use it
+	lockShare     lockMode = iota + 1 // others may read the table and lock its rows
+	lockExclusive                     // others may read the table
+	lockAccess                        // others may not use the table
 )
 
 func (m lockMode) String() string {
 	return [...]string{"no", "SHARE", "EXCLUSIVE", "ACCESS EXCLUSIVE"}[m]
 }
 
-// lockNeeds are the names in statements, as they are written there, of what a
-// revision locks on PostgreSQL.
+// lockNeeds are the names of tables to lock on PostgreSQL, as the statements write
+// them.
 type lockNeeds struct {
-	// tables are changed or referred to. A dropped index stands for its table.
+	// tables are the tables that the statements change or refer to. The name of a dropped
+	// index stands for its table.
 	tables map[string]lockMode
-	// parted are tables that lose something: a foreign key that goes with it
-	// locks the table at its other end, too.
+	// parted are tables that are dropped or truncated, or of which something is dropped. If a
+	// foreign key is dropped with it, the server also locks the table at the key's other end.
 	parted []string
-	// written are tables whose rows change, which locks rows of the tables that
-	// they refer to.
+	// written are tables whose rows change. The server then also locks rows of the tables
+	// that these refer to.
 	written []string
 }
 
@@ -46,7 +47,7 @@ const (
 )
 
 var (
-	// reHidden matches what is no SQL: comments, strings, bodies of functions.
+	// reHidden matches text that is no SQL: comments, strings and bodies of functions.
 	reHidden      = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$\$.*?\$\$|\$\w+\$.*?\$\w+\$`)
 	reAlterTable  = regexp.MustCompile(`(?is)^alter\s+table\s+` + sqlIf + sqlName)
 	reDropsPart   = regexp.MustCompile(`(?i)\bdrop\b`)
@@ -63,9 +64,9 @@ var (
 	reOneName     = regexp.MustCompile(`(?is)` + sqlName)
 )
 
-// needsOf reads what the statements of a transaction lock. Of a statement that
-// it does not know, such as a call of a function, it finds nothing; neither
-// does a transaction without DDL need anything.
+// needsOf returns the tables to lock for the statements of a transaction. It does not find
+// those of statements that it can't read, such as a call of a function. A transaction
+// without DDL needs none.
 func needsOf(statements []Statement) lockNeeds {
 	n := lockNeeds{tables: map[string]lockMode{}}
 	ddl := false
@@ -85,8 +86,8 @@ func needsOf(statements []Statement) lockNeeds {
 		return lockNeeds{}
 	}
 	if len(n.written) > 0 {
-		// Somebody who has locked a row may wait for the DDL's lock, while the
-		// revision waits for the row: then nobody may have locked one.
+		// Another transaction may have locked a row, and wait for a lock that the DDL holds,
+		// while the revision waits for the row. So nobody else may hold locks of rows.
 		for table := range n.tables {
 			n.add(table, lockExclusive)
 		}
@@ -94,7 +95,7 @@ func needsOf(statements []Statement) lockNeeds {
 	return n
 }
 
-// readDDL adds what one statement locks.
+// readDDL adds the tables that one statement of DDL locks.
 func (n *lockNeeds) readDDL(text string) {
 	concurrently := strings.Contains(strings.ToLower(text), "concurrently")
 	if m := reAlterTable.FindStringSubmatch(text); m != nil && !reValidate.MatchString(text) {
@@ -125,7 +126,7 @@ func (n *lockNeeds) readDDL(text string) {
 	}
 }
 
-// listed returns the names in the list that the pattern finds.
+// listed returns the names in the list that the pattern's first group matches.
 func listed(re *regexp.Regexp, text string) []string {
 	m := re.FindStringSubmatch(text)
 	if m == nil {

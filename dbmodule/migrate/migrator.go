@@ -24,7 +24,7 @@ type Migrator struct {
 	progress ProgressFunc
 	// running counts the runs in this process.
 	running *atomic.Int32
-	// alwaysLease takes the lock of a cluster on a single server too.
+	// alwaysLease says that the run takes a lease on a single MySQL server too. Tests set it.
 	alwaysLease bool
 	leaseTerm   time.Duration
 }
@@ -98,11 +98,11 @@ func (m *Migrator) Upgrade(ctx context.Context, db *dbmodule.Database, targets .
 	return m.migrate(ctx, db, upgradePlan(targets))
 }
 
-// Downgrade takes revisions back until the target ("base", "ae10", "-1",
-// "label@base") is the newest, and returns the steps that it ran. Revisions of
-// a newer build, which only the database's history knows, are taken back by the
-// SQL in that history. Revisions of another program that shares the version table
-// stay unless the target names them.
+// Downgrade downgrades all revisions above the target ("base", "ae10", "-1",
+// "label@base"), and returns the steps that it ran. For revisions of a newer build,
+// which only the database's history knows, it runs the SQL in that history. It
+// leaves revisions of another program that shares the version table, unless the
+// target names one.
 func (m *Migrator) Downgrade(ctx context.Context, db *dbmodule.Database, target string) ([]Step, error) {
 	return m.migrate(ctx, db, downgradePlan(target))
 }
@@ -117,9 +117,9 @@ func (m *Migrator) PlanDowngrade(ctx context.Context, db bun.IDB, target string)
 	return m.plan(ctx, db, downgradePlan(target))
 }
 
-// plan finds the steps to run.
+// plan is an upgrade or downgrade to certain targets.
 type plan struct {
-	// find finds them from rows of the version table.
+	// find returns the steps from these rows of the version table to the targets.
 	find      func(g *graph.Graph, rows []string) ([]Step, error)
 	direction graph.Direction
 }
@@ -140,10 +140,11 @@ func (m *Migrator) plan(ctx context.Context, db bun.IDB, p plan) ([]Step, error)
 	return s.plan(p)
 }
 
-// plan finds the steps and refuses those that would leave something half done. If there is
-// nothing to upgrade, a newer build's revision may be half done: that build completes it.
-func (s *standing) plan(p plan) ([]Step, error) {
-	if err := s.known(); err != nil {
+// plan returns the steps of p. If an earlier run began a step that is not complete, and these
+// steps do not complete it, the error is a DirtyError. An upgrade that has nothing to run
+// ignores an incomplete step of a newer build: that build completes it.
+func (s *dbState) plan(p plan) ([]Step, error) {
+	if err := s.checkKnown(); err != nil {
 		return nil, err
 	}
 	steps, err := s.steps(p)
@@ -167,10 +168,10 @@ func (s *standing) plan(p plan) ([]Step, error) {
 	return steps, nil
 }
 
-// migrate runs the steps of a plan.
+// migrate runs the steps of a plan, and returns those that it ran.
 func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, p plan) (done []Step, err error) {
-	// Most starts find everything applied and need no lock. What looks half
-	// done may be what another process is at.
+	// At most starts everything is applied, and no lock is needed. A DirtyError is checked again
+	// with the lock, because another process may be running the step now.
 	var dirty *DirtyError
 	if steps, err := m.plan(ctx, db.DB(), p); !errors.As(err, &dirty) && (err != nil || len(steps) == 0) {
 		return nil, err
@@ -178,7 +179,7 @@ func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, p plan) (
 	m.running.Add(1)
 	defer m.running.Add(-1)
 	err = m.exclusively(ctx, db, func(ctx context.Context, r *run) error {
-		steps, err := r.standing.plan(p)
+		steps, err := r.state.plan(p)
 		if err != nil {
 			return err
 		}
@@ -188,10 +189,9 @@ func (m *Migrator) migrate(ctx context.Context, db *dbmodule.Database, p plan) (
 	return done, err
 }
 
-// Stamp records the targets as the database's revisions, without running
-// anything, and returns the steps that it recorded. Work that has started and is
-// not complete counts as settled. With purge it first empties the version table,
-// whatever is in it.
+// Stamp records the targets as the database's revisions without running anything,
+// and returns the steps that it recorded. It marks incomplete steps of earlier runs as
+// given up. With purge it first deletes all rows of the version table.
 func (m *Migrator) Stamp(ctx context.Context, db *dbmodule.Database, purge bool, targets ...string) (steps []Step, err error) {
 	err = m.exclusively(ctx, db, func(ctx context.Context, r *run) error {
 		steps, err = r.stamp(ctx, purge, targets)
@@ -205,8 +205,8 @@ func (m *Migrator) EnsureVersion(ctx context.Context, db *dbmodule.Database) err
 	return m.exclusively(ctx, db, func(context.Context, *run) error { return nil })
 }
 
-// Current returns the rows of the version table, sorted; none if there is no
-// such table. It only reads.
+// Current returns the rows of the version table, sorted; none if the table does not
+// exist. It only reads.
 func (m *Migrator) Current(ctx context.Context, db bun.IDB) ([]string, error) {
 	s, err := m.read(ctx, db)
 	if err != nil {
@@ -215,8 +215,8 @@ func (m *Migrator) Current(ctx context.Context, db bun.IDB) ([]string, error) {
 	return s.heads, nil
 }
 
-// DatabaseGraph returns the revisions of this program and those that only the
-// database's history knows. It only reads.
+// DatabaseGraph returns the revisions of this program, and the applied revisions that
+// only the database's history knows. It only reads.
 func (m *Migrator) DatabaseGraph(ctx context.Context, db bun.IDB) (*graph.Graph, error) {
 	s, err := m.read(ctx, db)
 	if err != nil {
@@ -225,9 +225,10 @@ func (m *Migrator) DatabaseGraph(ctx context.Context, db bun.IDB) (*graph.Graph,
 	return s.graph, nil
 }
 
-// Standing returns the input for a plan: the revisions of this program, with those
-// of newer builds that the database's history knows, and which of them the version
-// table has. Other programs' revisions are not among them. It only reads.
+// Standing returns the input for a plan: a graph of this program's revisions,
+// including those of newer builds that the database's history knows, and the rows
+// that the version table has for them. Other programs' revisions are not among them.
+// It only reads.
 func (m *Migrator) Standing(ctx context.Context, db bun.IDB) (*graph.Graph, []string, error) {
 	s, err := m.read(ctx, db)
 	if err != nil {
@@ -236,8 +237,8 @@ func (m *Migrator) Standing(ctx context.Context, db bun.IDB) (*graph.Graph, []st
 	return s.own.graph, s.own.rows, nil
 }
 
-// History returns what was run on the database, oldest first; nothing if there
-// is no such table. It only reads.
+// History returns the entries of the database's history, oldest first; none if the
+// history table does not exist. It only reads.
 func (m *Migrator) History(ctx context.Context, db bun.IDB) ([]Entry, error) {
 	s, err := m.read(ctx, db)
 	if err != nil {
@@ -246,7 +247,8 @@ func (m *Migrator) History(ctx context.Context, db bun.IDB) ([]Entry, error) {
 	return s.entries, nil
 }
 
-// State says which of the revisions the database has. It only reads.
+// State returns which revisions are applied, pending, incomplete or changed since they
+// were applied. It only reads.
 func (m *Migrator) State(ctx context.Context, db bun.IDB) (dbmodule.RevisionState, error) {
 	s, err := m.read(ctx, db)
 	if err != nil {
@@ -270,11 +272,10 @@ func (m *Migrator) StampHeads(ctx context.Context, db *dbmodule.Database) error 
 	return err
 }
 
-// exclusively runs fn while no other process migrates the database, with the
-// two tables in place.
+// exclusively prepares a run and calls fn with it: it takes the engine's locks (see dialect),
+// creates the version table and the history if they do not exist, and reads them.
 func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn func(ctx context.Context, r *run) error) (err error) {
-	// A revision takes as long as it takes.
-	ctx = dbmodule.WithStatementTimeout(ctx, 0)
+	ctx = dbmodule.WithStatementTimeout(ctx, 0) // a revision may run for hours
 	dedicated, closeFunc, err := db.Dedicated(ctx, connections)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -302,11 +303,11 @@ func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn fu
 	if err := r.ensureTables(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	// In a transaction of its own: it begins when nobody else is at work.
+	// On PostgreSQL and SQLite the transaction begins when no other process runs a revision.
 	var readErr error
 	if err := r.transaction(ctx, func(tx bun.Tx) error {
-		if r.standing, readErr = m.read(ctx, tx); readErr == nil {
-			r.ledger = r.standing.ledger
+		if r.state, readErr = m.read(ctx, tx); readErr == nil {
+			r.ledger = r.state.ledger
 		}
 		return readErr
 	}); readErr != nil {
@@ -317,7 +318,7 @@ func (m *Migrator) exclusively(ctx context.Context, db *dbmodule.Database, fn fu
 	return fn(ctx, r)
 }
 
-// list joins names for people.
+// list joins names with commas, for errors; without names it returns "<base>".
 func list(names []string) string {
 	if len(names) == 0 {
 		return "<base>"

@@ -42,10 +42,10 @@ func newFromGraph(p params) (*Migrator, error) {
 	return New(p.Sources, WithBuild(string(p.Build)), WithProgress(LogProgress(p.Log)))
 }
 
-// LogProgress logs the progress of a run: each revision before it begins and
-// when it is done, and what the run waits for.
+// LogProgress returns a function that logs the progress of a run: each revision before
+// it begins and when it is done, each new attempt, and waits for other processes.
 func LogProgress(log *zap.Logger) ProgressFunc {
-	var told atomic.Int64 // when the progress of a backfill was, in Unix seconds
+	var lastLogged atomic.Int64 // when the progress of a backfill was last logged, in Unix seconds
 	return func(p Progress) {
 		switch p.Phase {
 		case PhaseWaiting:
@@ -57,8 +57,8 @@ func LogProgress(log *zap.Logger) ProgressFunc {
 		case PhaseDone:
 			log.Info("revision done", append(stepFields(p), zap.Duration("duration", p.Elapsed))...)
 		case PhaseStatement:
-			if now := time.Now().Unix(); p.Statements == 0 && now-told.Load() >= 5 {
-				told.Store(now)
+			if now := time.Now().Unix(); p.Statements == 0 && now-lastLogged.Load() >= 5 {
+				lastLogged.Store(now)
 				log.Info("backfill goes on", append(stepFields(p), zap.Int("pieces", p.Statement), zap.Int64("rows", p.Rows), zap.Duration("duration", p.Elapsed))...)
 				return
 			}

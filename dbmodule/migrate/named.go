@@ -9,9 +9,9 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// Named gives revisions to the database that dbmodule.Named adds under this
-// name: it is [Module] for that database alone, with its own history. The
-// *Migrator is in the graph under the name too, and as a [NamedMigrator].
+// Named adds revisions for the database that dbmodule.Named adds under this name. It
+// is [Module] for that database alone, with its own history. It supplies the *Migrator
+// under the same name, and as a [NamedMigrator].
 func Named(name string, sources ...Source) fx.Option {
 	tag := fmt.Sprintf("name:%q", name)
 	return fx.Module("migrate."+name, fx.Provide(fx.Annotate(
@@ -25,8 +25,8 @@ func Named(name string, sources ...Source) fx.Option {
 }
 
 // NamedMigrator is a migrator of [Named] with the name of its database. fx's group
-// "migrate.migrators" has all of them in an application, for code that tells of each
-// database's history, such as the page /status.
+// "migrate.migrators" has all of an application's, for code that shows the history of
+// each database, such as the page /status.
 type NamedMigrator struct {
 	Name     string
 	Migrator *Migrator

@@ -11,27 +11,27 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// mysqlNote stands above what is printed for MySQL and MariaDB.
+// mysqlNote is the comment above the SQL for MySQL and MariaDB.
 const mysqlNote = `-- MODIFY and CHANGE state a column whole. db upgrade reads the live column first and
 -- keeps what the revision does not speak of: collation, comment, check, ON UPDATE,
 -- AUTO_INCREMENT, INVISIBLE. SQL can't: compare these statements with SHOW CREATE TABLE.
 -- db upgrade also refuses to remove a table or column that a view or trigger uses.
 `
 
-// retypeNote stands above a revision that gives columns of PostgreSQL another type.
+// retypeNote is the comment above a revision that gives columns of PostgreSQL another type.
 const retypeNote = `-- TYPE without COLLATE gives a column the collation of its new type. db upgrade
 -- keeps the collation that the column has, and lets a sequence of serial count as
 -- far as its column. It keeps a foreign key DEFERRABLE that is dropped and added
 -- again. SQL can't: look at the table with \d+ first.
 `
 
-// WriteSQL writes the statements that a run of the steps would send, for somebody
-// else to run: those of the revisions, of the version table and of the
-// history, with their transactions. db says which engine; it need not be
-// connected. A revision in Go code is an error.
+// WriteSQL writes the SQL of the steps, for somebody else to run: the statements of
+// the revisions, and those that write the version table and the history, with their
+// transactions. It uses db only for its engine; the database need not be reachable. A
+// revision in Go code is an error.
 //
-// The history then says that each revision ran at the time of this call and took no
-// time.
+// The SQL records in the history that each revision ran at the time of this call and
+// took no time.
 func (m *Migrator) WriteSQL(w io.Writer, db *dbmodule.Database, steps []Step) error {
 	o := &offline{m: m, db: db.DB(), engine: db.Engine()}
 	o.dialect = dialectOf(&run{m: m, db: db, engine: o.engine})
@@ -56,11 +56,12 @@ func (m *Migrator) WriteSQL(w io.Writer, db *dbmodule.Database, steps []Step) er
 	return nil
 }
 
-// PurgeSQL is the statement that empties the version table.
+// PurgeSQL returns the statement that empties the version table.
 func (m *Migrator) PurgeSQL(engine dbmodule.Engine) string {
 	return "DELETE FROM " + unlocated(m.table, engine).version + ";\n"
 }
 
+// offline renders the SQL of steps, like Alembic's offline mode.
 type offline struct {
 	m       *Migrator
 	db      *bun.DB
@@ -70,7 +71,7 @@ type offline struct {
 	text    strings.Builder
 }
 
-// statement writes one statement.
+// statement writes one statement, with its delimiter.
 func (o *offline) statement(text string) { o.text.WriteString(scanner(o.engine).Delimited(text)) }
 
 func (o *offline) all(statements []string) {
@@ -79,6 +80,7 @@ func (o *offline) all(statements []string) {
 	}
 }
 
+// step writes a step: its statements in their transactions, and what it records.
 func (o *offline) step(step Step) error {
 	fmt.Fprintf(&o.text, "\n-- Running %s %s\n", step.Direction, step)
 	w := work{}
@@ -99,7 +101,7 @@ func (o *offline) step(step Step) error {
 	}
 	before, after, note := settingsAround(o.engine, w.statements)
 	o.all(before)
-	w.statements = o.guarded(w)
+	w.statements = o.withChecks(w)
 	from := 0
 	for from < len(w.statements) {
 		to := o.dialect.groupEnd(w.statements, from)
@@ -108,7 +110,7 @@ func (o *offline) step(step Step) error {
 			o.statement(w.statements[from].Text)
 			to++
 		case o.dialect.transactionalDDL() && to == len(w.statements):
-			// The rest shares its transaction with the version row.
+			// The last transaction also records the step.
 			o.transaction(w.statements[from:to], after, step, w)
 			o.text.WriteString(note)
 			o.end()
@@ -124,14 +126,15 @@ func (o *offline) step(step Step) error {
 	return nil
 }
 
+// end writes what follows a step.
 func (o *offline) end() {
 	if o.engine == dbmodule.SQLite {
 		o.statement("PRAGMA foreign_keys = on")
 	}
 }
 
-// transaction writes statements and, unless it is empty, what a step records,
-// for which the session's own settings come first.
+// transaction writes a transaction: statements; then settings, which restore those of the
+// session; then the records of a step, unless the step is empty.
 func (o *offline) transaction(statements []Statement, settings []string, step Step, w work) {
 	begin := "BEGIN"
 	if o.engine == dbmodule.SQLite {
@@ -159,7 +162,7 @@ func (o *offline) transaction(statements []Statement, settings []string, step St
 			entry.finish(w)
 			entry.Duration = 0
 		}
-		o.statement(o.db.NewInsert().Model(entry).ModelTableExpr("?", bun.Safe(o.ledger.historic)).Returning("NULL").String())
+		o.statement(o.db.NewInsert().Model(entry).ModelTableExpr("?", bun.Safe(o.ledger.historyTable)).Returning("NULL").String())
 	}
 	o.statement("COMMIT")
 }

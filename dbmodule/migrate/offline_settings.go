@@ -9,9 +9,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/held"
 )
 
-// settingsAround are the statements before and after those of a revision that
-// give the session its own settings back, as each revision of a run begins in
-// them. note names what no statement can give back.
+// settingsAround returns statements to write before and after those of a revision. They
+// restore the session's settings, because in a run each revision begins with the settings of a
+// new connection. note names what no statement can restore.
 func settingsAround(engine dbmodule.Engine, statements []Statement) (before, after []string, note string) {
 	var texts []string
 	for _, statement := range statements {
@@ -34,7 +34,8 @@ func settingsAround(engine dbmodule.Engine, statements []Statement) (before, aft
 	return before, after, note
 }
 
-// mysqlOwnSettings keeps settings in variables.
+// mysqlOwnSettings returns statements that save settings in user variables before a revision,
+// and statements that restore them after it.
 func mysqlOwnSettings(left held.Leftovers) (before, after []string) {
 	var names []string
 	for _, name := range left.Settings {

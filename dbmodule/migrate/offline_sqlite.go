@@ -8,7 +8,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
 )
 
-// sqliteNote stands above what is printed for SQLite.
+// sqliteNote is the comment above the SQL for SQLite.
 const sqliteNote = `-- Run this with sqlite3 -bail: without -bail the client goes on after an error.
 -- "db upgrade" keeps what a table has beyond its revisions when it rebuilds the table.
 -- SQL alone can't do that. So this stops where it would lose a column, a clause of a
@@ -16,8 +16,9 @@ const sqliteNote = `-- Run this with sqlite3 -bail: without -bail the client goe
 -- names it. Run "db upgrade" on the database itself then.
 `
 
-// A check is a table whose constraint has the message for its name: SQLite says
-// it when a row is put in.
+// checkThat returns statements that fail with the message if the query problems returns a
+// row. They insert its rows into a table with a constraint that has the message as its name,
+// and SQLite's error names the constraint.
 func checkThat(message, problems string) []string {
 	return []string{
 		"CREATE TEMP TABLE migrate_check (problem CONSTRAINT " + rebuild.Quote(message) + " CHECK (problem IS NULL))",
@@ -26,8 +27,8 @@ func checkThat(message, problems string) []string {
 	}
 }
 
-// The rows whose foreign keys lead nowhere, before and after. A foreign key
-// that was broken before is no reason to stop.
+// brokenKeys selects the violations of foreign keys. Those that exist before a transaction are
+// saved, because only new ones are a reason to stop.
 const brokenKeys = `SELECT "table", rowid, parent, fkid FROM pragma_foreign_key_check`
 
 var (
@@ -36,9 +37,9 @@ var (
 		`SELECT "table" FROM (`+brokenKeys+` EXCEPT SELECT * FROM temp.migrate_broken)`), "DROP TABLE temp.migrate_broken")
 )
 
-// guarded are the statements of the work with checks before each rebuild of a
-// table, which the database would do without a word.
-func (o *offline) guarded(w work) []Statement {
+// withChecks returns the statements of the work, with checks before each rebuild of a table. Without
+// them SQLite would rebuild the table without an error, and lose what the revision does not know.
+func (o *offline) withChecks(w work) []Statement {
 	out := slices.Clone(w.statements)
 	plans := make([]*rebuild.Plan, len(w.rebuilds))
 	for i := range w.rebuilds {
@@ -51,9 +52,9 @@ func (o *offline) guarded(w work) []Statement {
 	}
 	for i := len(w.rebuilds) - 1; i >= 0; i-- {
 		r := &w.rebuilds[i]
-		first := min(r.Create, r.Drop) // nothing may be lost from here on
+		first := min(r.Create, r.Drop) // the checks must come before this statement
 		var checks []Statement
-		for _, text := range append(guards(w, r), asideGuards(r, plans[i])...) {
+		for _, text := range append(lossChecks(w, r), asideChecks(r, plans[i])...) {
 			checks = append(checks, Statement{Text: text, NoTransaction: out[first].NoTransaction})
 		}
 		out = slices.Insert(out, first, checks...)
@@ -61,9 +62,9 @@ func (o *offline) guarded(w work) []Statement {
 	return out
 }
 
-// asideGuards fail if rows that are put aside would come back with other
-// numbers of SQLite's own.
-func asideGuards(r *rebuild.Rebuild, plan *rebuild.Plan) []string {
+// asideChecks returns checks for a table that is dropped before it is created again. They fail if
+// its rows would get other rowids, or if its AUTOINCREMENT counter would be lost.
+func asideChecks(r *rebuild.Rebuild, plan *rebuild.Plan) []string {
 	var out []string
 	table := rebuild.Quote(r.Source)
 	if r.Aside && plan.Rowid != "" {
@@ -77,10 +78,12 @@ func asideGuards(r *rebuild.Rebuild, plan *rebuild.Plan) []string {
 	return out
 }
 
+// quoted returns s as a string of SQL.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// guards fail if a table has more than the revision that rebuilds it knows.
-func guards(w work, r *rebuild.Rebuild) []string {
+// lossChecks returns checks that fail if a table has indexes, triggers, columns or clauses that the
+// revision which rebuilds it does not know.
+func lossChecks(w work, r *rebuild.Rebuild) []string {
 	table := quoted(r.Source)
 	var known []string
 	for _, statement := range texts(w.statements) {
@@ -94,8 +97,8 @@ func guards(w work, r *rebuild.Rebuild) []string {
 	if expected == "" {
 		return out
 	}
-	// What PRAGMAs say of the columns, and how often the words of other rules
-	// stand in the definition, whose text can't be compared in SQL.
+	// SQL can't compare the definitions of two tables. So compare their columns as PRAGMAs
+	// describe them, and count the keywords of other clauses in the definitions.
 	describe := func(table, schema string) string {
 		return fmt.Sprintf(`SELECT lower(name), lower(type), "notnull", replace(replace(dflt_value, '(', ''), ')', ''), pk, hidden FROM pragma_table_xinfo(%s, '%s')`, table, schema)
 	}

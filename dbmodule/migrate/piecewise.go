@@ -45,8 +45,9 @@ func (r *run) statementByStatement(ctx context.Context, p Progress, w work) (err
 	return r.wrapped(err, p.Step)
 }
 
-// codeWithRecord runs the Go code of a step on an engine without transactional DDL. The
-// history has an entry for the step before it begins, which is completed with the step.
+// codeWithRecord runs the Go code of a step on an engine without transactional DDL. It inserts
+// the step's entry into the history before the code runs, and completes the entry in the code's
+// transaction.
 func (r *run) codeWithRecord(ctx context.Context, p Progress, w work) error {
 	entry, err := r.resume(ctx, p, w)
 	if err != nil {
@@ -108,8 +109,9 @@ func (r *run) resume(ctx context.Context, p Progress, w work) (entry *Entry, err
 	return entry, r.restoreSession(ctx, step, w, entry)
 }
 
-// restoreSession repeats the settings of the session of an earlier run. It returns an error if
-// the remaining statements may need something of that session that can't be restored.
+// restoreSession repeats statements with which an earlier run changed settings of its session.
+// If the remaining statements may need anything else of that session, it returns a
+// LostSessionError.
 func (r *run) restoreSession(ctx context.Context, step Step, w work, entry *Entry) error {
 	if entry.StatementsDone == 0 {
 		return nil
@@ -186,20 +188,21 @@ func (r *run) nextStatements(ctx context.Context, p Progress, w work, entry *Ent
 	return err
 }
 
-// rowsInDoubt is the Entry.InDoubt of a step of which a group of statements was rolled back, or
-// its COMMIT got no answer: tables without transactions may have kept rows.
+// rowsInDoubt is the Entry.InDoubt of a step if a group of its statements was rolled back, or if
+// the group's COMMIT got no answer. Tables without transactions may have kept changed rows.
 const rowsInDoubt = "rows"
 
 // groupTime limits how long a group of statements holds its locks.
 const groupTime = time.Second
 
-// group runs statements in one transaction. On MySQL, the statements before one that fails
-// are kept: then failed is the error, and err is nil.
+// group runs the statements before index to in one transaction, and adds those that succeed to
+// the entry. If a later statement fails on MySQL, the caller is to commit those before it: then
+// failed is the statement's error, and err is nil. On MySQL the group also ends after groupTime.
 func (r *run) group(ctx context.Context, tx bun.Tx, p Progress, w work, after *Entry, to int) (failed, err error) {
 	began, from := time.Now(), after.StatementsDone
 	for i := from; i < to; i++ {
 		text := w.statements[i].Text
-		if !r.dialect.transactionalDDL() && time.Since(began) > groupTime && !tellsOfLast(text) {
+		if !r.dialect.transactionalDDL() && time.Since(began) > groupTime && !usesLastResult(text) {
 			return nil, nil
 		}
 		if err := r.dialect.execute(ctx, tx, w, i); err != nil {
@@ -214,8 +217,8 @@ func (r *run) group(ctx context.Context, tx bun.Tx, p Progress, w work, after *E
 	return nil, nil
 }
 
-// sessionStatement runs a statement whose effect ends with the session. It is recorded
-// together with the next statement that has a record of its own.
+// sessionStatement runs a statement whose effect ends with the session. The record of the next
+// other statement includes it, unless the dialect records it at once.
 func (r *run) sessionStatement(ctx context.Context, p Progress, w work, entry *Entry) error {
 	i := entry.StatementsDone
 	text := w.statements[i].Text
@@ -237,22 +240,23 @@ func (r *run) sessionStatement(ctx context.Context, p Progress, w work, entry *E
 func (r *run) statementAlone(ctx context.Context, p Progress, w work, entry *Entry) error {
 	step, i := p.Step, entry.StatementsDone
 	text := w.statements[i].Text
-	before, err := r.dialect.fingerprint(ctx, text)
+	fingerprintNow, err := r.dialect.fingerprint(ctx, text)
 	if err != nil {
 		return err
 	}
-	doubted, was, doubt := strings.Cut(entry.InDoubt, " ")
-	// unsure: an earlier run sent the statement, and the schema has changed since then.
-	unsure := doubt && (before == "" || before != was)
-	if unsure && doubted != hash(text) {
+	doubtedHash, fingerprintThen, inDoubt := strings.Cut(entry.InDoubt, " ")
+	// unsure means that an earlier run sent the statement, and that the schema has changed since
+	// then, or that the engine can't tell.
+	unsure := inDoubt && (fingerprintNow == "" || fingerprintNow != fingerprintThen)
+	if unsure && doubtedHash != hash(text) {
 		return &EditedError{Revision: step.Revision, Direction: step.Direction, File: w.file, Index: i + 1, Done: i}
 	}
-	if unsure && r.dialect.doneTwice(text) {
+	if unsure && r.dialect.canRunTwice(text) {
 		return fmt.Errorf("%s line %d: a run broke off while statement %d of %d ran, %s: it may be done, and then it would be done twice, since it gives what it adds no name or swaps names: "+
 			"look whether it is done, complete the revision by hand, and stamp it", w.file, w.statements[i].Line, i+1, len(w.statements), firstWords(text))
 	}
-	if !doubt || !unsure {
-		if entry.InDoubt = hash(text) + " " + before; entry.InDoubt != doubted+" "+was {
+	if !inDoubt || !unsure {
+		if entry.InDoubt = hash(text) + " " + fingerprintNow; entry.InDoubt != doubtedHash+" "+fingerprintThen {
 			if err := r.store(ctx, p, entry); err != nil {
 				return err
 			}
@@ -273,12 +277,13 @@ func (r *run) statementAlone(ctx context.Context, p Progress, w work, entry *Ent
 	return r.failed(step, w, i, err, true)
 }
 
-// store records how far the work is.
+// store writes the entry to the history.
 func (r *run) store(ctx context.Context, p Progress, entry *Entry) error {
 	return r.record(ctx, p, func(tx bun.Tx) error { return r.ledger.update(ctx, tx, entry) })
 }
 
-// recordFailure records why a step stopped, if the database still answers. It returns err.
+// recordFailure writes the reason why a step stopped to the history, if the database still
+// answers. It returns err, joined with an error of that write.
 func (r *run) recordFailure(ctx context.Context, p Progress, entry *Entry, err error) error {
 	entry.Error = err.Error()
 	if noteErr := r.store(context.WithoutCancel(ctx), p, entry); noteErr != nil && isDefinite(noteErr) {
@@ -287,8 +292,8 @@ func (r *run) recordFailure(ctx context.Context, p Progress, entry *Entry, err e
 	return err
 }
 
-// record runs fn in a transaction for records, and again after a conflict with others' locks.
-// On a Galera cluster COMMIT reports the conflict.
+// record runs fn in a transaction on the connection for records, with the settings of a new
+// connection. It runs fn again after a conflict, which on a Galera cluster COMMIT reports.
 func (r *run) record(ctx context.Context, p Progress, fn func(tx bun.Tx) error) error {
 	return r.retryConflicts(ctx, p, func() error {
 		return r.recordTx(ctx, func(tx bun.Tx) error {
@@ -300,12 +305,13 @@ func (r *run) record(ctx context.Context, p Progress, fn func(tx bun.Tx) error) 
 	})
 }
 
-// recordTx runs fn in a transaction on the connection for records. It fails if the lock is
-// lost.
+// recordTx runs fn in a transaction on the connection for records. It returns an error if the
+// run's lock is lost.
 func (r *run) recordTx(ctx context.Context, fn func(tx bun.Tx) error) error {
 	return r.lockedOn(ctx, r.recordConn(), fn)
 }
 
+// lockedOn runs fn in a transaction on conn. It returns an error if the run's lock is lost.
 func (r *run) lockedOn(ctx context.Context, conn bun.Conn, fn func(tx bun.Tx) error) error {
 	return r.transactionOn(ctx, conn, r.dialect.isolation(), func(tx bun.Tx) error {
 		if err := r.dialect.checkLock(ctx, tx); err != nil {

@@ -7,16 +7,17 @@ type Phase int
 
 // The phases of a run.
 const (
-	// PhaseWaiting comes every few seconds while another process migrates.
+	// PhaseWaiting is reported every few seconds while another process migrates.
 	PhaseWaiting Phase = iota
-	// PhaseRunning comes before each revision.
+	// PhaseRunning is reported before each revision.
 	PhaseRunning
-	// PhaseStatement comes after each statement of a revision.
+	// PhaseStatement is reported after each statement of a revision, and after each
+	// piece of a backfill.
 	PhaseStatement
-	// PhaseDone comes after each revision.
+	// PhaseDone is reported after each revision.
 	PhaseDone
-	// PhaseRetry comes before a revision, or on MySQL a statement, is tried
-	// again because others held a lock for too long.
+	// PhaseRetry is reported before a revision, or on MySQL a statement, is tried
+	// again after a conflict with other transactions.
 	PhaseRetry
 )
 
@@ -27,15 +28,15 @@ type Progress struct {
 	Step Step
 	// Index counts the steps of the run from 1 to Total.
 	Index, Total int
-	// Statement counts the step's statements that are complete.
-	// Of a backfill Statement counts pieces, and Statements is 0.
+	// Statement is how many of the step's statements are complete, and Statements how
+	// many it has. For a backfill, Statement counts pieces, and Statements is 0.
 	Statement, Statements int
 	// Rows is how many rows a backfill has examined in this run.
 	Rows int64
 	// Elapsed is the time since the wait, or the step, began.
 	Elapsed time.Duration
-	// Detail says what the run waits for, or why it tries something again, as far
-	// as that is known.
+	// Detail says which process the run waits for, or why it tries again; "" if that is
+	// not known.
 	Detail string
 }
 

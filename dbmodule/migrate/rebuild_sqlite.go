@@ -11,11 +11,11 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
 )
 
-// reDropTable matches the statement that takes indexes and triggers along.
+// reDropTable matches DROP TABLE, which also drops the table's indexes and triggers.
 var reDropTable = regexp.MustCompile(`(?i)^drop\s+table\b`)
 
-// execute runs a statement as it stands, unless it is one of a rebuild: then
-// the new table has all that the old one has and the revision does not know.
+// execute runs the i-th statement. It changes the statements of a rebuild, so that the new table
+// also has what the old one has and the revision does not know.
 func (d *sqliteDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) error {
 	statement := w.statements[i].Text
 	for n := range w.rebuilds {
@@ -47,26 +47,26 @@ func (d *sqliteDialect) execute(ctx context.Context, tx bun.Tx, w work, i int) e
 	return err
 }
 
-// create makes the new table of a rebuild.
+// create runs the CREATE TABLE of a rebuild.
 func (d *sqliteDialect) create(ctx context.Context, tx bun.Tx, w work, r *rebuild.Rebuild) error {
-	if err := d.look(ctx, tx); err != nil {
+	if err := d.noteUsable(ctx, tx); err != nil {
 		return err
 	}
 	plan := d.plans[r.Create]
 	if !r.Aside {
 		var err error
-		if plan, err = d.planned(ctx, tx, r); err != nil {
+		if plan, err = d.planRebuild(ctx, tx, r); err != nil {
 			return err
 		}
 	} else if plan == nil {
-		// The old table went in a transaction before.
+		// An earlier transaction dropped the old table.
 		return execute(ctx, tx, w.statements[r.Create].Text)
 	}
 	return explained(execute(ctx, tx, plan.Create), plan)
 }
 
-// explained adds to an error that the new table has more columns than the
-// revision knows.
+// explained adds to an error the names of the columns that the new table keeps although the
+// revision does not know them.
 func explained(err error, plan *rebuild.Plan) error {
 	if err == nil || len(plan.Carried) == 0 {
 		return err
@@ -74,9 +74,9 @@ func explained(err error, plan *rebuild.Plan) error {
 	return fmt.Errorf("%w; the new table is to keep column %s, which the revision does not know", err, strings.Join(plan.Carried, ", "))
 }
 
-// planned plans a rebuild by what the old table is now. It fails if values
-// would be lost.
-func (d *sqliteDialect) planned(ctx context.Context, tx bun.Tx, r *rebuild.Rebuild) (*rebuild.Plan, error) {
+// planRebuild plans a rebuild of the old table as it is in the database. If the rebuild would lose
+// values, it returns an error.
+func (d *sqliteDialect) planRebuild(ctx context.Context, tx bun.Tx, r *rebuild.Rebuild) (*rebuild.Plan, error) {
 	var definitions []string
 	if err := tx.NewRaw("SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = ? AND sql NOT LIKE 'create virtual%'", r.Source).
 		Scan(ctx, &definitions); err != nil {
@@ -89,7 +89,7 @@ func (d *sqliteDialect) planned(ctx context.Context, tx bun.Tx, r *rebuild.Rebui
 	} else if plan, err = r.On(definitions[0]); err != nil {
 		return nil, fmt.Errorf("table %s can't be rebuilt: %w", r.Final, err)
 	}
-	if lost, err := withValues(ctx, tx, r.Source, plan.Lost); err != nil {
+	if lost, err := columnsWithValues(ctx, tx, r.Source, plan.Lost); err != nil {
 		return nil, err
 	} else if len(lost) > 0 {
 		return nil, fmt.Errorf("the rebuild of table %s would lose the values of column %s, which the revision does not copy: "+
@@ -99,8 +99,8 @@ func (d *sqliteDialect) planned(ctx context.Context, tx bun.Tx, r *rebuild.Rebui
 	return plan, nil
 }
 
-// withValues are the columns that are not NULL in all rows.
-func withValues(ctx context.Context, tx bun.Tx, table string, columns []string) ([]string, error) {
+// columnsWithValues returns those of the columns that have a value other than NULL in some row.
+func columnsWithValues(ctx context.Context, tx bun.Tx, table string, columns []string) ([]string, error) {
 	var found []string
 	for _, name := range columns {
 		exists, err := tx.NewSelect().TableExpr("?", bun.Ident(table)).Where("? IS NOT NULL", bun.Ident(name)).Exists(ctx)
@@ -114,7 +114,7 @@ func withValues(ctx context.Context, tx bun.Tx, table string, columns []string) 
 	return found, nil
 }
 
-// copy fills the new table.
+// copy runs the i-th statement that copies rows into the new table.
 func (d *sqliteDialect) copy(ctx context.Context, tx bun.Tx, statement string, r *rebuild.Rebuild, i int) error {
 	if plan := d.plans[r.Create]; plan != nil {
 		statement = plan.Copies[i]
@@ -122,17 +122,17 @@ func (d *sqliteDialect) copy(ctx context.Context, tx bun.Tx, statement string, r
 	return execute(ctx, tx, statement)
 }
 
-// drop drops a table, and notes what goes with it. r is nil if none takes its
-// place.
+// drop drops a table, and remembers the attachments that SQLite drops with it. r is the rebuild
+// that replaces the table, nil if there is none.
 func (d *sqliteDialect) drop(ctx context.Context, tx bun.Tx, statement string, w work, r *rebuild.Rebuild) error {
-	if err := d.look(ctx, tx); err != nil {
+	if err := d.noteUsable(ctx, tx); err != nil {
 		return err
 	}
 	if r != nil && r.Aside {
 		if err := d.setAside(ctx, tx, r); err != nil {
 			return err
 		}
-		r = nil // it has its own name again
+		r = nil // the new table has the name of the old one
 	}
 	if r != nil {
 		if err := d.keepNumber(ctx, tx, w, r); err != nil {
@@ -157,10 +157,11 @@ func (d *sqliteDialect) drop(ctx context.Context, tx bun.Tx, statement string, w
 	return err
 }
 
-// setAside plans what a table is again that goes before it is made again. It
-// fails if its rows would lose values or SQLite's own numbers.
+// setAside plans the rebuild of a table that is dropped before it is created again. If its rows
+// would lose values or get other rowids, it returns an error. It remembers the table's
+// AUTOINCREMENT counter.
 func (d *sqliteDialect) setAside(ctx context.Context, tx bun.Tx, r *rebuild.Rebuild) error {
-	plan, err := d.planned(ctx, tx, r)
+	plan, err := d.planRebuild(ctx, tx, r)
 	if err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (d *sqliteDialect) setAside(ctx context.Context, tx bun.Tx, r *rebuild.Rebu
 	return nil
 }
 
-// renumber lets tables that were made again go on with their numbers.
+// renumber restores the AUTOINCREMENT counters that setAside remembered.
 func (d *sqliteDialect) renumber(ctx context.Context, tx bun.Tx) error {
 	for table, last := range d.numbers {
 		for _, statement := range rebuild.Number(table, last) {
@@ -199,8 +200,8 @@ func (d *sqliteDialect) renumber(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// keepNumber lets the new table go on with the numbers of the old one, unless
-// the revision sees to that.
+// keepNumber copies the old table's AUTOINCREMENT counter to the new table, unless the revision
+// itself writes sqlite_sequence.
 func (d *sqliteDialect) keepNumber(ctx context.Context, tx bun.Tx, w work, r *rebuild.Rebuild) error {
 	plan := d.plans[r.Create]
 	if plan == nil || !plan.Numbered {
@@ -219,8 +220,8 @@ func (d *sqliteDialect) keepNumber(ctx context.Context, tx bun.Tx, w work, r *re
 	return nil
 }
 
-// look notes what is usable, before the first table goes.
-func (d *sqliteDialect) look(ctx context.Context, tx bun.Tx) (err error) {
+// noteUsable records which views and triggers work, unless it did so before in this transaction.
+func (d *sqliteDialect) noteUsable(ctx context.Context, tx bun.Tx) (err error) {
 	if d.usable == nil {
 		d.usable, err = usableNow(ctx, tx)
 	}

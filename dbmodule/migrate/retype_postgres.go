@@ -7,12 +7,13 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// retyped runs the i-th statement. If it gives columns another type, they keep what
-// PostgreSQL would take away or leave behind, and what the revision does not know:
+// retyped runs the i-th statement. If it changes the type of columns, retyped corrects what
+// PostgreSQL does to them and the revision does not know:
 //
-//   - the collation that somebody gave a column. Without COLLATE, a column gets that
-//     of its new type.
-//   - numbers for a column of serial. Its sequence would end where the old type ends.
+//   - A column keeps a collation that is not its type's. Without COLLATE, PostgreSQL would
+//     give it the collation of the new type.
+//   - The sequence of a serial column gets the column's new type. Otherwise it would end at
+//     the greatest number of the old type.
 func (d *postgresDialect) retyped(ctx context.Context, db bun.IDB, w work, i int) error {
 	s := w.retyped[i]
 	if s == nil {
@@ -43,7 +44,8 @@ func (d *postgresDialect) retyped(ctx context.Context, db bun.IDB, w work, i int
 	return d.widenSequences(ctx, db, s.Table, names)
 }
 
-// collations returns the collations of columns that are not those of their types.
+// collations returns the collations of a table's columns, by column, that differ from those of
+// their types.
 func (d *postgresDialect) collations(ctx context.Context, db bun.IDB, table string) (map[string]string, error) {
 	var rows []struct{ Name, Collation string }
 	err := db.NewRaw(`SELECT a.attname AS name, pg_catalog.format('%I.%I', n.nspname, c.collname) AS collation
@@ -60,9 +62,8 @@ WHERE a.attrelid = pg_catalog.to_regclass(?) AND a.attnum > 0 AND NOT a.attisdro
 	return collations, nil
 }
 
-// widenSequences gives sequences that belong to the columns the type of their
-// columns, if that one holds more numbers. PostgreSQL does so for identity columns
-// by itself.
+// widenSequences changes the type of the columns' sequences to that of their columns, if that
+// type holds more numbers. PostgreSQL itself does so for identity columns.
 func (d *postgresDialect) widenSequences(ctx context.Context, db bun.IDB, table string, columns []string) error {
 	var statements []string
 	err := db.NewRaw(`SELECT pg_catalog.format('ALTER SEQUENCE %s AS %s', s.seqrelid::regclass, pg_catalog.format_type(a.atttypid, NULL))

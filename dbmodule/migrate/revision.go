@@ -15,16 +15,16 @@ import (
 // Revision is one step of a schema's history.
 type Revision = graph.Revision
 
-// Step is one revision to run, or one row to stamp.
+// Step is one revision to run or to stamp, with its changes to the version table.
 type Step = graph.Step
 
 // Script is the SQL of a revision on one engine.
 type Script struct {
 	Upgrade, Downgrade []Statement
-	// Irreversible says that there is no downgrade section.
+	// Irreversible says that the script has no downgrade section.
 	Irreversible bool
-	// File is the file that it was read from, within its source; "" for a script
-	// from the database's history.
+	// File is the path of the SQL file within its source; "" for a script from the
+	// database's history.
 	File string
 
 	engine dbmodule.Engine
@@ -36,24 +36,26 @@ type Statement struct {
 	Text string
 	// NoTransaction marks a statement that must run outside a transaction.
 	NoTransaction bool
-	// Line is where it begins in its file, from 1; 0 if it has none.
+	// Line is the line of the file on which the statement begins, from 1; 0 if the
+	// statement is not from a file.
 	Line int
 }
 
 // Code is a revision in Go functions, for work that SQL can't do. The
 // revision's folder then has revision.txt and no SQL.
 //
-// db is a transaction in which the version is recorded too. On MySQL and
-// MariaDB the transaction does not undo DDL: a function that fails after a DDL
-// statement runs again from its start, and must be able to.
+// The db of Upgrade and Downgrade is a transaction, in which the version table is
+// written too. On MySQL and MariaDB a rollback does not undo DDL: after a function has
+// failed, the next run calls it again from its start, so it must tolerate DDL that it
+// ran before.
 type Code struct {
 	// Revision is the id in revision.txt.
 	Revision string
 	Upgrade  func(ctx context.Context, db bun.IDB) error
-	// Backfill replaces Upgrade if many rows change: it changes them
-	// piece by piece, each piece in a transaction of its own.
+	// Backfill replaces Upgrade if many rows change. It is called once for each piece,
+	// each time with another transaction.
 	Backfill BackfillFunc
-	// Downgrade is nil for a revision that can't be taken back.
+	// Downgrade is nil for a revision that can't be downgraded.
 	Downgrade func(ctx context.Context, db bun.IDB) error
 }
 
@@ -61,15 +63,15 @@ type Code struct {
 type content struct {
 	scripts map[dbmodule.Engine]Script
 	code    *Code
-	// unread says why all.sql is no SQL of an engine, which matters to programs
-	// that run on it.
+	// unread is the error of reading all.sql as SQL of an engine. Only programs that run on
+	// this engine return it.
 	unread map[dbmodule.Engine]error
 }
 
-// contents are the revisions' by their ids.
+// contents are the contents of revisions, by their ids.
 type contents map[string]content
 
-// with returns the contents and others.
+// with returns these contents and the others.
 func (c contents) with(others contents) contents {
 	both := maps.Clone(c)
 	maps.Copy(both, others)

@@ -14,31 +14,33 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// run is one run of a Migrator on one database. It has the lock.
+// run is one run of a Migrator on one database.
 type run struct {
 	m      *Migrator
 	db     *dbmodule.Database
 	engine dbmodule.Engine
-	// conn is the connection of the present revision, if connected.
+	// conn is the working connection, on which the present revision runs. It is open if
+	// connected is set.
 	conn      bun.Conn
 	connected bool
-	// records is the connection for the version table and the history, nil for conn.
-	records  *bun.Conn
-	dialect  dialect
-	ledger   *ledger
-	standing *standing
+	// records is the connection for the version table and the history; nil if they are written
+	// on conn.
+	records *bun.Conn
+	dialect dialect
+	ledger  *ledger
+	state   *dbState
 }
 
-// errAlreadyDone means that another process has run the step: the lock lasts only for one
-// revision, so that others may run between two.
+// errAlreadyDone means that another process has run the step. That can happen because the lock
+// lasts for one revision only.
 var errAlreadyDone = errors.New("already done")
 
-// steps runs steps and returns those that are done. Before the first one begins, the
-// statements of all are read.
+// steps runs the steps, and returns those that it completed. It reads the statements of all
+// steps before it runs the first one.
 func (r *run) steps(ctx context.Context, steps []Step) (done []Step, err error) {
 	works := make([]work, len(steps))
 	for i, step := range steps {
-		if works[i], err = workOf(step, r.standing.contents, r.engine, slices.Contains(r.standing.foreign, step.Revision.ID)); err != nil {
+		if works[i], err = workOf(step, r.state.contents, r.engine, slices.Contains(r.state.foreign, step.Revision.ID)); err != nil {
 			return nil, err
 		}
 	}
@@ -65,12 +67,12 @@ func (r *run) steps(ctx context.Context, steps []Step) (done []Step, err error) 
 	return done, nil
 }
 
-// step runs one step, in one transaction if that is possible.
+// step runs one step, in one transaction if possible.
 func (r *run) step(ctx context.Context, p Progress, w work) error {
 	switch {
 	case w.backfill != nil:
 		return r.backfill(ctx, p, w)
-	case r.dialect.transactionalDDL() && !w.marked():
+	case r.dialect.transactionalDDL() && !w.hasNoTransaction():
 		return r.inOneTransaction(ctx, p, w)
 	case w.code != nil:
 		return r.codeWithRecord(ctx, p, w)
@@ -79,16 +81,17 @@ func (r *run) step(ctx context.Context, p Progress, w work) error {
 }
 
 const (
-	// maxAttempts limits how often a revision, or on MySQL a statement, runs again because of
-	// locks of others.
+	// maxAttempts limits how often a revision, or on MySQL a statement, is tried if it conflicts
+	// with other transactions.
 	maxAttempts = 5
-	// lockPause is the wait between two attempts to take a lock.
+	// lockPause is the pause between two attempts to take a lock.
 	lockPause = 200 * time.Millisecond
-	// reportEvery is how often waiting is reported.
+	// reportEvery is the least time between two reports of a wait.
 	reportEvery = 2 * time.Second
 )
 
-// retryConflicts calls attempt, and calls it again after a conflict with others' locks.
+// retryConflicts calls attempt until it returns no dbmodule.ErrConflict, at most maxAttempts
+// times. It does not retry a commit of unknown outcome.
 func (r *run) retryConflicts(ctx context.Context, p Progress, attempt func() error) error {
 	for n := 1; ; n++ {
 		err := attempt()
@@ -103,7 +106,7 @@ func (r *run) retryConflicts(ctx context.Context, p Progress, attempt func() err
 	}
 }
 
-// reasonOf is the short text of an error, for progress reports.
+// reasonOf returns the short text of an error, for progress reports.
 func reasonOf(err error) string {
 	var statement *StatementError
 	if errors.As(err, &statement) {
@@ -116,12 +119,13 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// transaction runs fn in a transaction of the working connection. On SQLite it waits for the
-// writer until ctx ends.
+// transaction runs fn in a transaction on the working connection. It waits until ctx ends for
+// the lock that lasts one transaction, and on SQLite for other writers.
 func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) error {
 	return r.transactionOn(ctx, r.conn, r.dialect.isolation(), fn)
 }
 
+// transactionOn is transaction on any connection, with an isolation level.
 func (r *run) transactionOn(ctx context.Context, conn bun.Conn, level sql.IsolationLevel, fn func(tx bun.Tx) error) (err error) {
 	tx, err := r.begin(ctx, conn, level)
 	if err != nil {
@@ -147,7 +151,8 @@ func (r *run) transactionOn(ctx context.Context, conn bun.Conn, level sql.Isolat
 	return nil
 }
 
-// begin begins a transaction and takes the lock that lasts as long as it.
+// begin begins a transaction and takes the lock that lasts one transaction. It waits for it
+// until ctx ends.
 func (r *run) begin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (bun.Tx, error) {
 	w := r.waiting()
 	for {
@@ -164,7 +169,8 @@ func (r *run) begin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel
 	}
 }
 
-// tryBegin is begin without waiting: if another process has the lock, holder describes it.
+// tryBegin is begin without waiting. If another process has the lock, holder describes that
+// process, and there is no transaction.
 func (r *run) tryBegin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (tx bun.Tx, holder string, err error) {
 	tx, err = conn.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 	if err != nil {
@@ -183,15 +189,15 @@ func (r *run) tryBegin(ctx context.Context, conn bun.Conn, level sql.IsolationLe
 	return tx, holder, err
 }
 
-// lockWait is a wait for another process, which is reported now and then.
+// lockWait is a wait for another process. It reports itself every few seconds.
 type lockWait struct {
 	run             *run
-	since, reported time.Time
+	since, reported time.Time // when the wait began, and its last report
 }
 
 func (r *run) waiting() *lockWait { return &lockWait{run: r, since: time.Now()} }
 
-// pause waits a moment; it fails when ctx ends.
+// pause waits for lockPause. It returns an error if ctx ends.
 func (w *lockWait) pause(ctx context.Context, holder string) error {
 	if time.Since(w.reported) >= reportEvery {
 		w.reported = time.Now()
@@ -200,6 +206,7 @@ func (w *lockWait) pause(ctx context.Context, holder string) error {
 	return sleep(ctx, lockPause)
 }
 
+// sleep waits for d. It returns an error if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -211,7 +218,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// execute sends a statement unchanged: Bun does not replace placeholders in it.
+// execute sends a statement unchanged. Bun replaces no placeholders in it.
 func execute(ctx context.Context, db bun.IDB, statement string) error {
 	_, err := db.ExecContext(ctx, "?", bun.Safe(statement))
 	return err

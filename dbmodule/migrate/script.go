@@ -9,7 +9,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// The comments that mean something in a SQL file.
+// The marks in SQL files: lines with directivePrefix and one of the words.
 const (
 	directivePrefix = "-- migrate:"
 	markUpgrade     = "upgrade"
@@ -17,12 +17,12 @@ const (
 	markNoTx        = "no-transaction"
 )
 
-// byteOrderMark is what some editors put at the start of a file.
+// byteOrderMark is a character with which some editors begin a file.
 const byteOrderMark = "\ufeff"
 
-// ParseScript reads the text of a SQL file for an engine: its two sections,
-// split into statements by the engine's rules of quoting. Text before the
-// first section may only be comments.
+// ParseScript reads the text of a SQL file for an engine, and splits its two sections
+// into statements by the engine's syntax. Before the first section only comments are
+// allowed.
 func ParseScript(engine dbmodule.Engine, text string) (Script, error) {
 	sections, err := splitSections(strings.ReplaceAll(strings.TrimPrefix(text, byteOrderMark), "\r\n", "\n"))
 	if err != nil {
@@ -46,7 +46,7 @@ type section struct {
 	line int // its first line, from 1
 }
 
-// splitSections cuts a file at its section marks. no-transaction marks stay,
+// splitSections splits a file at its section marks. It leaves no-transaction marks in the text,
 // as comments of their statements.
 func splitSections(text string) (map[string]section, error) {
 	sections := map[string]section{}
@@ -94,7 +94,7 @@ func firstStatementLine(lines []string) string {
 	return ""
 }
 
-// scanner has the engine's rules of reading SQL.
+// scanner returns the engine's SQL syntax.
 func scanner(engine dbmodule.Engine) *sqlscan.Dialect {
 	switch engine {
 	case dbmodule.PostgreSQL:
@@ -106,15 +106,16 @@ func scanner(engine dbmodule.Engine) *sqlscan.Dialect {
 	}
 }
 
+// splitStatements splits a section into statements.
 func splitStatements(engine dbmodule.Engine, s section) ([]Statement, error) {
 	scanned, unread := scanner(engine).Split(s.text)
 	statements := make([]Statement, 0, len(scanned))
 	for _, found := range scanned {
 		line := s.line + found.Line - 1
-		if err := refused(engine, found.Text); err != nil {
+		if err := checkAllowed(engine, found.Text); err != nil {
 			return nil, fmt.Errorf("line %d: %s: %w", line, firstWords(found.Text), err)
 		}
-		statements = append(statements, Statement{Text: found.Text, NoTransaction: marked(found.Comments), Line: line})
+		statements = append(statements, Statement{Text: found.Text, NoTransaction: hasNoTxMark(found.Comments), Line: line})
 	}
 	var unreadable *sqlscan.Error
 	if errors.As(unread, &unreadable) {
@@ -123,9 +124,9 @@ func splitStatements(engine dbmodule.Engine, s section) ([]Statement, error) {
 	return statements, errors.Join(unread, strayMarks(s, statements))
 }
 
-// transactional reports whether a statement begins or ends a transaction. A ROLLBACK to a
+// controlsTransaction reports whether a statement begins or ends a transaction. A ROLLBACK to a
 // savepoint does not, and neither does the end of a transaction that was prepared before.
-func transactional(engine dbmodule.Engine, first []sqlscan.Token) bool {
+func controlsTransaction(engine dbmodule.Engine, first []sqlscan.Token) bool {
 	rest := first[1:]
 	for len(rest) > 0 && rest[0].Is("WORK", "TRANSACTION") {
 		rest = rest[1:]
@@ -144,9 +145,9 @@ func transactional(engine dbmodule.Engine, first []sqlscan.Token) bool {
 	return false
 }
 
-// leavesOpen reports whether settings have the server wait for a COMMIT after each
-// statement.
-func leavesOpen(setting []sqlscan.Token) bool {
+// disablesAutocommit reports whether settings switch autocommit off, so that a transaction stays open after
+// each statement.
+func disablesAutocommit(setting []sqlscan.Token) bool {
 	for i, token := range setting {
 		if !token.Is("autocommit") {
 			continue
@@ -162,18 +163,18 @@ func leavesOpen(setting []sqlscan.Token) bool {
 	return false
 }
 
-// enoughOfSettings are more tokens than a list of settings has.
+// enoughOfSettings is how many tokens of a SET are read.
 const enoughOfSettings = 200
 
-// refused reports why a statement can't stand in a revision.
-func refused(engine dbmodule.Engine, text string) error {
+// checkAllowed returns an error if a revision may not contain the statement.
+func checkAllowed(engine dbmodule.Engine, text string) error {
 	d := scanner(engine)
 	const enough = 4 // ROLLBACK WORK TO …
 	first := d.First(text, enough)
 	switch {
 	case len(first) == 0:
 		return nil
-	case transactional(engine, first), engine == dbmodule.MySQL && first[0].Is("SET") && leavesOpen(d.First(text, enoughOfSettings)):
+	case controlsTransaction(engine, first), engine == dbmodule.MySQL && first[0].Is("SET") && disablesAutocommit(d.First(text, enoughOfSettings)):
 		return fmt.Errorf("transactions are begun and ended around revisions: remove it; mark a statement that can't run in one by %q", directivePrefix+markNoTx)
 	case engine == dbmodule.PostgreSQL && first[0].Is("COPY") && fromStdin(d.Tokens(text)):
 		return errors.New("its rows stand in the file for psql alone to send: write INSERTs instead, as pg_dump --inserts does")
@@ -181,6 +182,7 @@ func refused(engine dbmodule.Engine, text string) error {
 	return nil
 }
 
+// fromStdin reports whether a COPY reads its rows from the client.
 func fromStdin(copying []sqlscan.Token) bool {
 	for i, token := range copying {
 		if token.Is("STDIN") && copying[i-1].Is("FROM") {
@@ -190,8 +192,8 @@ func fromStdin(copying []sqlscan.Token) bool {
 	return false
 }
 
-// strayMarks reports marks that belong to no statement: a mark that an empty
-// line parts from its statement would be lost in silence.
+// strayMarks returns an error if a no-transaction mark belongs to no statement, for example because
+// an empty line follows it. Otherwise the mark would have no effect, without an error.
 func strayMarks(s section, statements []Statement) error {
 	marks := 0
 	for line := range strings.SplitSeq(s.text, "\n") {
@@ -212,8 +214,8 @@ func strayMarks(s section, statements []Statement) error {
 
 func isNoTxMark(line string) bool { return strings.TrimRight(line, " \t") == directivePrefix+markNoTx }
 
-// marked reports whether one of a statement's comments is no-transaction.
-func marked(comments []string) bool {
+// hasNoTxMark reports whether one of a statement's comments is no-transaction.
+func hasNoTxMark(comments []string) bool {
 	for _, comment := range comments {
 		for line := range strings.SplitSeq(comment, "\n") {
 			if isNoTxMark(line) {
@@ -224,7 +226,7 @@ func marked(comments []string) bool {
 	return false
 }
 
-// Text returns the script as a SQL file has it, without its comments.
+// Text returns the script as the text of a SQL file, without comments.
 func (s Script) Text() string {
 	var b strings.Builder
 	b.WriteString(directivePrefix + markUpgrade + "\n")

@@ -17,18 +17,17 @@ import (
 // folder for each revision, and the functions of revisions in Go code. Several
 // sources make one history.
 type Source struct {
-	// FS holds the folders. Files beside them are ignored, and so are the
+	// FS holds the folders of revisions. Files beside them are ignored, and so are the
 	// folder [SnapshotFolder] and names that begin with "." or "_".
 	FS fs.FS
-	// Code are the revisions whose folders have no SQL.
+	// Code are the Go functions of the revisions whose folders have no SQL.
 	Code []Code
-	// VersionTable names the tables that record which of the revisions a database
-	// has. Sources of one history must name the same tables; sources that leave it
-	// empty use those of the others.
+	// VersionTable names the version table and the history. The sources of a migrator
+	// must name the same tables; a source with the zero value uses those of the others.
 	VersionTable VersionTable
 }
 
-// versionTable is the one that the sources name.
+// versionTable returns the tables that the sources name. It returns an error if they differ.
 func versionTable(sources []Source) (VersionTable, error) {
 	var table VersionTable
 	for _, source := range sources {
@@ -46,18 +45,19 @@ func versionTable(sources []Source) (VersionTable, error) {
 	return table, nil
 }
 
-// SnapshotFolder is the folder beside the revisions that describes the schema
-// they lead to. This package does not read it; autogenerate does.
+// SnapshotFolder is the folder beside the revisions that describes the schema after
+// all of them. This package does not read it; autogenerate does.
 const SnapshotFolder = "snapshot"
 
-// RevisionFile is the name of the file that says what a revision is.
+// RevisionFile is the name of the file in a revision's folder with its id, its message and the
+// revisions that it follows.
 const RevisionFile = "revision.txt"
 
-// allEngines is the name of the SQL file for engines that have none.
+// allEngines is the name, without .sql, of the SQL file for engines without a file of their own.
 const allEngines = "all"
 
-// load reads the revisions of all sources, in the order of their folders. The
-// error joins everything that is wrong, each with the file that it is about.
+// load reads the revisions of all sources, in the order of their folders. The error joins all
+// problems that it finds; each names its file or folder.
 func load(sources []Source) ([]*Revision, contents, error) {
 	var (
 		revisions []*Revision
@@ -107,8 +107,8 @@ func (s Source) load() ([]*Revision, contents, error) {
 	return revisions, found, errors.Join(errs...)
 }
 
-// isRevisionLink reports whether a symbolic link leads to a folder that would
-// be a revision if it stood here.
+// isRevisionLink reports whether a symbolic link leads to a folder, whose name does not exclude it
+// from the revisions.
 func isRevisionLink(files fs.FS, name string) bool {
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
 		return false
@@ -117,7 +117,8 @@ func isRevisionLink(files fs.FS, name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// attachCode gives the functions to their revisions.
+// attachCode adds the Go functions of Code to found. It returns an error for code without a
+// revision, and for revisions with both SQL and code, or neither.
 func (s Source) attachCode(revisions []*Revision, found contents) error {
 	var errs []error
 	for i := range s.Code {
@@ -147,6 +148,7 @@ func (s Source) attachCode(revisions []*Revision, found contents) error {
 	return errors.Join(errs...)
 }
 
+// loadRevision reads the folder of a revision.
 func loadRevision(files fs.FS, folder string) (*Revision, content, error) {
 	text, err := fs.ReadFile(files, path.Join(folder, RevisionFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -184,8 +186,8 @@ func loadRevision(files fs.FS, folder string) (*Revision, content, error) {
 	return r, work, errors.Join(append(errs, err)...)
 }
 
-// parseScripts reads each engine's own file, or the one for all of them. That
-// one need not be SQL of all engines: a program may run on some only.
+// parseScripts reads for each engine its own file, or else all.sql. An error in all.sql that only
+// some engines have goes to unread, because the program may not run on these.
 func parseScripts(folder string, texts map[string]string) (content, error) {
 	c := content{scripts: map[dbmodule.Engine]Script{}, unread: map[dbmodule.Engine]error{}}
 	var errs []error
@@ -213,13 +215,13 @@ func parseScripts(folder string, texts map[string]string) (content, error) {
 		c.scripts[engine] = script
 	}
 	if shared > 0 && len(c.unread) == shared {
-		errs = append(errs, together(c.unread))
+		errs = append(errs, joinUnread(c.unread))
 	}
 	return c, errors.Join(errs...)
 }
 
-// together says once what is wrong for several engines.
-func together(unread map[dbmodule.Engine]error) error {
+// joinUnread joins the errors of all engines, without those that repeat another one's text.
+func joinUnread(unread map[dbmodule.Engine]error) error {
 	var causes []string
 	var errs []error
 	for _, engine := range Engines() {
@@ -234,7 +236,7 @@ func together(unread map[dbmodule.Engine]error) error {
 	return errors.Join(errs...)
 }
 
-// Engines are the engines that a revision can have SQL for.
+// Engines returns the engines for which a revision can have SQL.
 func Engines() []dbmodule.Engine {
 	return []dbmodule.Engine{dbmodule.SQLite, dbmodule.PostgreSQL, dbmodule.MySQL}
 }

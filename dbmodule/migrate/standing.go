@@ -13,29 +13,29 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// standing is what the version table and the history of a database say about its revisions.
-type standing struct {
+// dbState is what the version table and the history of a database say about its revisions.
+type dbState struct {
 	ledger  *ledger
-	heads   []string
-	entries []Entry
-	// graph has the revisions of this build, and those that only the history knows.
+	heads   []string // the rows of the version table
+	entries []Entry  // the history, oldest first
+	// graph has the revisions of this build, and the applied ones that only the history knows.
 	graph    *graph.Graph
 	contents contents
-	// foreign are the ids of the revisions that only the history knows.
+	// foreign are the ids of the applied revisions that only the history knows.
 	foreign []string
 	// unknown are the heads that graph does not have.
 	unknown []string
-	// own is the part of this program; see lineage.
-	own lineage
+	// own is the part of it that belongs to this program.
+	own ownPart
 }
 
 // read reads the version table and the history. A table that does not exist counts as empty.
-func (m *Migrator) read(ctx context.Context, db bun.IDB) (*standing, error) {
+func (m *Migrator) read(ctx context.Context, db bun.IDB) (*dbState, error) {
 	l, err := locate(ctx, db, m.table)
 	if err != nil {
 		return nil, err
 	}
-	s := &standing{graph: m.graph, contents: m.contents, ledger: l}
+	s := &dbState{graph: m.graph, contents: m.contents, ledger: l}
 	if l.hasVersion {
 		if s.heads, err = l.heads(ctx, db); err != nil {
 			return nil, err
@@ -54,12 +54,13 @@ func (m *Migrator) read(ctx context.Context, db bun.IDB) (*standing, error) {
 			s.unknown = append(s.unknown, head)
 		}
 	}
-	s.own, err = s.ownLineage(m.graph)
+	s.own, err = s.findOwnPart(m.graph)
 	return s, err
 }
 
-// addForeign adds the applied revisions that this build does not have.
-func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *graph.Graph) error {
+// addForeign adds the applied revisions that this build does not have, with their downgrade SQL
+// from the history.
+func (s *dbState) addForeign(ctx context.Context, db bun.IDB, own *graph.Graph) error {
 	var ids []int64
 	latest := s.latest()
 	for id, entry := range latest {
@@ -83,13 +84,13 @@ func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *graph.Graph)
 		}
 		down, err := splitStatements(engine, section{text: *entries[i].DownSQL, line: 1})
 		if err != nil {
-			return fmt.Errorf("migrate: read %s: revision %s: %w", s.ledger.historic, entries[i].Revision, err)
+			return fmt.Errorf("migrate: read %s: revision %s: %w", s.ledger.historyTable, entries[i].Revision, err)
 		}
 		found[entries[i].Revision] = content{scripts: map[dbmodule.Engine]Script{engine: {Downgrade: down}}}
 	}
 	s.graph, err = own.With(revisions...)
 	if err != nil {
-		return fmt.Errorf("migrate: revisions that only %s knows: %w", s.ledger.historic, err)
+		return fmt.Errorf("migrate: revisions that only %s knows: %w", s.ledger.historyTable, err)
 	}
 	s.contents = s.contents.with(found)
 	for _, r := range revisions {
@@ -99,8 +100,8 @@ func (s *standing) addForeign(ctx context.Context, db bun.IDB, own *graph.Graph)
 	return nil
 }
 
-// latest returns the last entry of each revision.
-func (s *standing) latest() map[string]*Entry {
+// latest returns the last entry of each revision that is not given up.
+func (s *dbState) latest() map[string]*Entry {
 	latest := map[string]*Entry{}
 	for i := range s.entries {
 		if entry := &s.entries[i]; entry.Status != StatusGivenUp {
@@ -119,7 +120,7 @@ func (e *Entry) applied() bool {
 }
 
 // running returns the entries of this program's steps that have begun and are not complete.
-func (s *standing) running() []*Entry {
+func (s *dbState) running() []*Entry {
 	var running []*Entry
 	for i := range s.entries {
 		if s.entries[i].Status == StatusRunning && s.isOurs(&s.entries[i]) {
@@ -130,18 +131,18 @@ func (s *standing) running() []*Entry {
 }
 
 // isForeign reports whether this build does not have the revision.
-func (s *standing) isForeign(id string) bool {
+func (s *dbState) isForeign(id string) bool {
 	return !s.graph.Has(id) || slices.Contains(s.foreign, id)
 }
 
-// UnknownVersionError says that a database has revisions that neither
-// this build nor the database's own history knows.
+// UnknownVersionError says that the version table has revisions that neither this build
+// nor the database's history knows.
 type UnknownVersionError struct {
-	// Revisions are the rows of the version table in question.
+	// Revisions are these rows of the version table.
 	Revisions []string
 }
 
-// Error names the revisions and the way out.
+// Error names the revisions, and says what to do.
 func (e *UnknownVersionError) Error() string {
 	return fmt.Sprintf("migrate: the database is at revision %s, which this program does not know: another program or build stamped it; "+
 		"use that one; if it is another program's, give each a version table of its own (Source.VersionTable); "+
@@ -149,16 +150,16 @@ func (e *UnknownVersionError) Error() string {
 		strings.Join(e.Revisions, ", "))
 }
 
-// known returns an error if the version table has revisions that nobody here knows.
-func (s *standing) known() error {
+// checkKnown returns an UnknownVersionError if the version table has revisions that are unknown.
+func (s *dbState) checkKnown() error {
 	if len(s.unknown) > 0 {
 		return &UnknownVersionError{Revisions: s.unknown}
 	}
 	return nil
 }
 
-// state returns the standing for commands and health checks.
-func (s *standing) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.RevisionState, error) {
+// state returns the state of the revisions, for commands and health checks.
+func (s *dbState) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.RevisionState, error) {
 	state := dbmodule.RevisionState{Current: s.heads, Unknown: s.unknown}
 	for _, head := range own.Heads() {
 		state.Heads = append(state.Heads, head.ID)
@@ -177,7 +178,7 @@ func (s *standing) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.Rev
 	isApplied := map[string]bool{}
 	for _, r := range applied {
 		isApplied[r.ID] = true
-		if slices.Contains(s.foreign, r.ID) && !slices.Contains(s.own.strangers, r.ID) {
+		if slices.Contains(s.foreign, r.ID) && !slices.Contains(s.own.others, r.ID) {
 			state.Ahead = append(state.Ahead, r.ID)
 		}
 	}
@@ -199,8 +200,9 @@ func (s *standing) state(own *graph.Graph, engine dbmodule.Engine) (dbmodule.Rev
 	return state, nil
 }
 
-// drifted reports whether the SQL of an applied revision was changed after it was applied.
-func (s *standing) drifted(r *Revision, entry *Entry, engine dbmodule.Engine) bool {
+// drifted reports whether somebody changed the SQL of a revision after it was applied. entry is
+// the revision's last one in the history, or nil.
+func (s *dbState) drifted(r *Revision, entry *Entry, engine dbmodule.Engine) bool {
 	if entry == nil || entry.Checksum == "" || !entry.applied() {
 		return false
 	}

@@ -25,7 +25,7 @@ const (
 	mysqlSession
 )
 
-// mysqlKindOf returns the kind of a statement by its first words.
+// mysqlKindOf returns the kind of a statement, which its first words tell.
 func mysqlKindOf(text string) mysqlKind {
 	first := sqlscan.MySQL.First(text, 2)
 	switch {
@@ -36,7 +36,7 @@ func mysqlKindOf(text string) mysqlKind {
 	case first[0].Is("USE"):
 		return mysqlSession
 	case first[0].Is("SET") && len(first) > 1 && !first[1].Is("PASSWORD", "DEFAULT", "STATEMENT", "GLOBAL"):
-		if tellsOfLast(text) {
+		if usesLastResult(text) {
 			return mysqlRows
 		}
 		return mysqlSession
@@ -44,10 +44,10 @@ func mysqlKindOf(text string) mysqlKind {
 	return mysqlAlone
 }
 
-// tellsOfLast reports whether a statement uses a result of the statement right before it, such
+// usesLastResult reports whether a statement uses a result of the statement right before it, such
 // as ROW_COUNT().
-func tellsOfLast(text string) bool {
-	const longest = 2000 // a longer statement is rows
+func usesLastResult(text string) bool {
+	const longest = 2000 // longer statements insert rows
 	if len(text) > longest {
 		return false
 	}
@@ -60,7 +60,7 @@ func tellsOfLast(text string) bool {
 	return false
 }
 
-// The limits of a group, because of the server's undo log and of the locks that it holds.
+// The limits of a group, which keep the server's undo log and the time of its locks small.
 const (
 	groupStatements = 1000
 	groupBytes      = 4 << 20
@@ -69,7 +69,7 @@ const (
 func (d *mysqlDialect) groupEnd(statements []Statement, from int) int {
 	to, size := from, 0
 	for to < len(statements) && !statements[to].NoTransaction && mysqlKindOf(statements[to].Text) == mysqlRows {
-		if (to-from >= groupStatements || size > groupBytes) && !tellsOfLast(statements[to].Text) {
+		if (to-from >= groupStatements || size > groupBytes) && !usesLastResult(statements[to].Text) {
 			break
 		}
 		size += len(statements[to].Text)
@@ -78,11 +78,13 @@ func (d *mysqlDialect) groupEnd(statements []Statement, from int) int {
 	return to
 }
 
-// needsNoRecord is true for settings, and while tables are locked.
+// needsNoRecord returns true for statements that change only the session, and while LOCK TABLES is
+// in effect.
 func (d *mysqlDialect) needsNoRecord(statement Statement) bool {
 	return d.locking || mysqlKindOf(statement.Text) == mysqlSession || locks(statement.Text)
 }
 
+// locks reports whether a statement is LOCK TABLES or UNLOCK TABLES.
 func locks(text string) bool {
 	first := sqlscan.MySQL.First(text, 2)
 	return len(first) > 1 && first[0].Is("LOCK", "UNLOCK") && first[1].Is("TABLE", "TABLES")
@@ -91,11 +93,11 @@ func locks(text string) bool {
 func (d *mysqlDialect) recordsAtOnce(text string) bool { return locks(text) }
 
 func (d *mysqlDialect) executeAlone(ctx context.Context, w work, i int) error {
-	statement, err := d.keeping(ctx, w, i)
+	statement, err := d.statementToRun(ctx, w, i)
 	if err != nil {
 		return err
 	}
-	if err := d.stillUsed(ctx, w, i); err != nil {
+	if err := d.checkNotUsed(ctx, w, i); err != nil {
 		return err
 	}
 	err = execute(ctx, d.run.conn, statement)
@@ -108,7 +110,7 @@ func (d *mysqlDialect) executeAlone(ctx context.Context, w work, i int) error {
 	return err
 }
 
-// emptyStatement is the server's code for a statement without words.
+// emptyStatement is the code of the server's error for an empty statement.
 const emptyStatement = "1065"
 
 func (d *mysqlDialect) hasTriggersOrRoutines(ctx context.Context) (bool, error) {
@@ -121,8 +123,8 @@ func (d *mysqlDialect) hasTriggersOrRoutines(ctx context.Context) (bool, error) 
 	return n > 0, nil
 }
 
-// checkNoRowsLeft looks for tables without transactions among the names in the statements, of
-// one group at most.
+// checkNoRowsLeft returns an error if one of the statements names a table without transactions. It
+// looks at the statements of one group at most.
 func (d *mysqlDialect) checkNoRowsLeft(ctx context.Context, w work, from, to int) error {
 	if from >= to || mysqlKindOf(w.statements[from].Text) != mysqlRows {
 		return nil
@@ -145,9 +147,9 @@ func (d *mysqlDialect) checkNoRowsLeft(ctx context.Context, w work, from, to int
 	return nil
 }
 
-// keeping returns the statement to run. If MODIFY or CHANGE would take away something of a
-// column that the revision does not know, keeping adds it to the statement.
-func (d *mysqlDialect) keeping(ctx context.Context, w work, i int) (string, error) {
+// statementToRun returns the i-th statement. If its MODIFY or CHANGE would remove clauses of a
+// column that the revision does not know, statementToRun adds them.
+func (d *mysqlDialect) statementToRun(ctx context.Context, w work, i int) (string, error) {
 	restated := w.restated[i]
 	if restated == nil {
 		return w.statements[i].Text, nil

@@ -8,33 +8,34 @@ import (
 )
 
 // A database can have the revisions of several programs. A foreign revision is one that only
-// the history knows. If it follows a revision of this program, a newer build of this program
-// has run it: it is kin. All other foreign revisions are strangers, of another program:
-// no step is planned for them unless a target names one.
+// the history knows. If it follows a revision of this program, directly or not, a newer build
+// of this program has run it. All other foreign revisions belong to other programs: no step is
+// planned for them unless a target names one.
 
-// lineage is this program's part of a standing.
-type lineage struct {
-	// graph has the program's revisions and their kin.
+// ownPart is the part of the database state that belongs to this program.
+type ownPart struct {
+	// graph has the revisions of this build, and the applied ones of newer builds.
 	graph *graph.Graph
-	// rows are the rows that the version table would have without the strangers.
+	// rows are the rows that the version table would have without other programs' revisions.
 	rows []string
-	// strangers are the ids of applied revisions of other programs.
-	strangers []string
+	// others are the ids of applied revisions of other programs.
+	others []string
 }
 
-// ownLineage finds this program's part.
-func (s *standing) ownLineage(own *graph.Graph) (lineage, error) {
-	kin, strangers := s.kin(own)
-	if len(strangers) == 0 {
-		return lineage{graph: s.graph, rows: s.knownHeads()}, nil
+// findOwnPart returns the part of the state that belongs to this program. own has the
+// revisions of this build.
+func (s *dbState) findOwnPart(own *graph.Graph) (ownPart, error) {
+	newer, others := s.splitForeign(own)
+	if len(others) == 0 {
+		return ownPart{graph: s.graph, rows: s.knownHeads()}, nil
 	}
-	near, err := own.With(kin...)
+	near, err := own.With(newer...)
 	if err != nil {
-		return lineage{}, err
+		return ownPart{}, err
 	}
 	applied, err := s.graph.Applied(s.knownHeads())
 	if err != nil {
-		return lineage{}, err
+		return ownPart{}, err
 	}
 	var ids []string
 	for _, r := range applied {
@@ -43,11 +44,12 @@ func (s *standing) ownLineage(own *graph.Graph) (lineage, error) {
 		}
 	}
 	rows, err := near.RowsOf(ids)
-	return lineage{graph: near, rows: rows, strangers: strangers}, err
+	return ownPart{graph: near, rows: rows, others: others}, err
 }
 
-// kin divides the foreign revisions into kin and strangers.
-func (s *standing) kin(own *graph.Graph) (kin []*Revision, strangers []string) {
+// splitForeign divides the foreign revisions into those of newer builds of this program, and those of
+// other programs.
+func (s *dbState) splitForeign(own *graph.Graph) (newer []*Revision, others []string) {
 	follows := map[string]bool{}
 	for _, r := range s.graph.Revisions() { // each after its parents
 		switch {
@@ -55,25 +57,26 @@ func (s *standing) kin(own *graph.Graph) (kin []*Revision, strangers []string) {
 			follows[r.ID] = true
 		case slices.ContainsFunc(r.DownRevisions, func(id string) bool { return follows[id] }):
 			follows[r.ID] = true
-			kin = append(kin, r)
+			newer = append(newer, r)
 		default:
-			strangers = append(strangers, r.ID)
+			others = append(others, r.ID)
 		}
 	}
-	return kin, strangers
+	return newer, others
 }
 
-// knownHeads are the rows of the version table whose revision is known.
-func (s *standing) knownHeads() []string {
+// knownHeads returns the rows of the version table whose revision is known.
+func (s *dbState) knownHeads() []string {
 	return slices.DeleteFunc(slices.Clone(s.heads), func(head string) bool { return slices.Contains(s.unknown, head) })
 }
 
-// steps returns the steps of a plan: among the program's own revisions, or among all if the
-// plan names a stranger.
-func (s *standing) steps(p plan) ([]Step, error) {
+// steps returns the steps of a plan. It plans with this program's revisions only, unless a
+// target names another program's revision. The steps have the changes to the version table's
+// real rows.
+func (s *dbState) steps(p plan) ([]Step, error) {
 	l := s.own
 	steps, err := p.find(l.graph, l.rows)
-	if len(l.strangers) == 0 {
+	if len(l.others) == 0 {
 		return steps, err
 	}
 	var unknown *graph.UnknownRevisionError
@@ -86,8 +89,8 @@ func (s *standing) steps(p plan) ([]Step, error) {
 	return s.graph.Restate(steps, s.heads)
 }
 
-// isOurs reports whether an entry of the history belongs to a revision of this program, or to
-// one that follows such a revision.
-func (s *standing) isOurs(e *Entry) bool {
+// isOurs reports whether an entry of the history is of a revision of this program, or of one
+// that directly follows such a revision.
+func (s *dbState) isOurs(e *Entry) bool {
 	return s.own.graph.Has(e.Revision) || slices.ContainsFunc(splitList(e.DownRevisions), s.own.graph.Has)
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// createVersion makes the version table, as Alembic does.
+// createVersion returns the statement that creates the version table, with Alembic's columns.
 func createVersion(quoted, key string) string {
 	return "CREATE TABLE IF NOT EXISTS " + quoted + " (\n\tversion_num VARCHAR(32) NOT NULL,\n" +
 		"\tCONSTRAINT " + key + " PRIMARY KEY (version_num)\n)"
 }
 
-// createHistory makes the table that says what ran when.
+// createHistory returns the statement that creates the history table.
 func createHistory(quoted string, engine dbmodule.Engine) string {
 	types := map[string]string{
 		"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "time": "TIMESTAMP", "text": "TEXT", "end": "",
@@ -52,7 +52,7 @@ func createHistory(quoted string, engine dbmodule.Engine) string {
 	return "CREATE TABLE IF NOT EXISTS " + quoted + " (" + strings.Join(columns, ",") + "\n)" + types["end"]
 }
 
-// ensureTables makes the two tables where they are not.
+// ensureTables creates the version table and the history if they do not exist.
 func (r *run) ensureTables(ctx context.Context) error {
 	statements := r.ledger.create()
 	if len(statements) == 0 {

@@ -8,13 +8,13 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// A run can break off while an ALTER TABLE runs, which the server then completes. The
-// next run can't know that, and runs the statement again: usually the server answers that
-// the column or the index is there already. Not all statements are refused so.
+// A process can die while the server runs an ALTER TABLE, which the server then completes. The
+// next run can't know that, and runs the statement again. Usually the server refuses it, because
+// the column or the index exists already. Some statements it would run a second time.
 
-// doneTwice reports whether a statement that was done can be done once more, with another
-// result: it adds an index or a constraint without a name, or it swaps names.
-func doneTwice(text string) bool {
+// canRunTwice reports whether the server would run a statement a second time, with another result:
+// it adds an index or a constraint without a name, or it swaps names.
+func canRunTwice(text string) bool {
 	tokens := sqlscan.MySQL.Tokens(text)
 	at := slices.IndexFunc(tokens[:min(len(tokens), 4)], func(t sqlscan.Token) bool { return t.Is("TABLE", "TABLES") })
 	switch {
@@ -23,7 +23,7 @@ func doneTwice(text string) bool {
 	case tokens[0].Is("RENAME"):
 		return swapsTables(tokens[at+1:])
 	case tokens[0].Is("ALTER"):
-		return alteredTwice(tokens[at+1:])
+		return alterRunsTwice(tokens[at+1:])
 	}
 	return false
 }
@@ -48,7 +48,7 @@ func clausesOf(tokens []sqlscan.Token) [][]sqlscan.Token {
 	return clauses
 }
 
-// swapsTables reports whether the pairs of RENAME TABLE can be renamed once more.
+// swapsTables reports whether the server would run the clauses of RENAME TABLE a second time.
 func swapsTables(tokens []sqlscan.Token) bool {
 	there := map[string]bool{}
 	var pairs [][2]string
@@ -75,9 +75,9 @@ func swapsTables(tokens []sqlscan.Token) bool {
 	return true
 }
 
-// alteredTwice looks at the clauses of ALTER TABLE, with the table's name before the
-// first one.
-func alteredTwice(tokens []sqlscan.Token) bool {
+// alterRunsTwice reports whether the server would run an ALTER TABLE a second time, with another
+// result. tokens begin with the table's name.
+func alterRunsTwice(tokens []sqlscan.Token) bool {
 	from, to := map[string]bool{}, map[string]bool{}
 	for i, clause := range clausesOf(tokens) {
 		if begins := slices.IndexFunc(clause, func(t sqlscan.Token) bool { return t.Is("ADD", "CHANGE", "RENAME", "EXCHANGE") }); i == 0 && begins > 0 {
@@ -102,7 +102,7 @@ func alteredTwice(tokens []sqlscan.Token) bool {
 	return len(from) > 0 && maps.Equal(from, to)
 }
 
-// isUnnamed reports whether what follows ADD is an index or a constraint without a name.
+// isUnnamed reports whether the tokens after ADD are an index or a constraint without a name.
 func isUnnamed(tokens []sqlscan.Token) bool {
 	if len(tokens) > 0 && tokens[0].Is("CONSTRAINT") {
 		tokens = tokens[1:]
@@ -122,7 +122,7 @@ func isUnnamed(tokens []sqlscan.Token) bool {
 	return false
 }
 
-// folded is a name without its quotes, in small letters.
+// folded returns a name without its quotes, in lower case.
 func folded(token sqlscan.Token) string {
 	text := token.Text
 	if token.Kind == sqlscan.Name && len(text) > 1 {

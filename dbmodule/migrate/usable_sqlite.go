@@ -11,18 +11,18 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/rebuild"
 )
 
-// usable is what a statement can be made for: views, and the tables whose
-// triggers all fit. SQLite makes a trigger or keeps a view that names what is
-// not there; who uses it then fails.
+// usable records which views and triggers work. SQLite keeps a view, and creates a trigger,
+// that names tables or columns which do not exist. Statements that use it then fail.
 type usable struct {
-	works map[use]bool
+	works map[use]bool // false if SQLite can't compile the statement
 }
 
-// use is one way to use a view or a table with triggers.
+// use is a statement that uses a view, or that runs triggers of a table or view.
 type use struct{ table, statement string }
 
-// uses lists them. A trigger is of INSERT, UPDATE or DELETE; each of its
-// table's is compiled with a statement of that kind.
+// uses returns a statement for each view, and for each table or view with triggers one
+// statement of each kind (INSERT, UPDATE, DELETE) that has triggers. SQLite compiles the
+// triggers of a table with a statement of their kind.
 func uses(ctx context.Context, tx bun.Tx) ([]use, error) {
 	var rows []struct{ Name, Type string }
 	if err := tx.NewRaw("SELECT DISTINCT tbl_name AS name, type FROM sqlite_schema WHERE type IN ('view', 'trigger') ORDER BY type, tbl_name").Scan(ctx, &rows); err != nil {
@@ -43,7 +43,7 @@ func uses(ctx context.Context, tx bun.Tx) ([]use, error) {
 	return all, nil
 }
 
-// writes are the statements that have the triggers of a table compiled.
+// writes returns the statements with which SQLite compiles the triggers of a table or view.
 func writes(ctx context.Context, tx bun.Tx, table string) ([]use, error) {
 	name := rebuild.Quote(table)
 	var columns []string
@@ -68,7 +68,7 @@ func writes(ctx context.Context, tx bun.Tx, table string) ([]use, error) {
 		"update": "UPDATE " + name + " SET " + strings.Join(sets, ", "),
 		"delete": "DELETE FROM " + name,
 	} {
-		// A view can be written in the ways that it has triggers for.
+		// Without a trigger of this kind, the statement would fail on a view.
 		if slices.ContainsFunc(triggers, func(sql string) bool {
 			head, _, _ := strings.Cut(sql, "begin")
 			return strings.Contains(head, keyword)
@@ -79,7 +79,7 @@ func writes(ctx context.Context, tx bun.Tx, table string) ([]use, error) {
 	return found, nil
 }
 
-// compiles reports why SQLite can't make a program of a statement.
+// compiles returns an error if SQLite can't compile the statement. It does not run it.
 func (u use) compiles(ctx context.Context, tx bun.Tx) error {
 	rows, err := tx.QueryContext(ctx, "?", bun.Safe("EXPLAIN "+u.statement))
 	if err != nil {
@@ -90,6 +90,7 @@ func (u use) compiles(ctx context.Context, tx bun.Tx) error {
 	return firstOf(rows.Err(), rows.Close())
 }
 
+// firstOf returns the first of the errors that is not nil.
 func firstOf(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -99,6 +100,7 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
+// usableNow records which views and triggers work now.
 func usableNow(ctx context.Context, tx bun.Tx) (*usable, error) {
 	all, err := uses(ctx, tx)
 	if err != nil {
@@ -111,8 +113,9 @@ func usableNow(ctx context.Context, tx bun.Tx) (*usable, error) {
 	return u, nil
 }
 
-// still reports what was usable and is no longer.
-func (u *usable) still(ctx context.Context, tx bun.Tx) error {
+// checkStillWorks returns an error if a view or trigger worked before and does not work now. A nil usable
+// returns nil.
+func (u *usable) checkStillWorks(ctx context.Context, tx bun.Tx) error {
 	if u == nil {
 		return nil
 	}
@@ -134,8 +137,8 @@ func (u *usable) still(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// failed says that a use, or one like it of columns that are others now, failed
-// before.
+// failed reports whether a statement of the same kind on the same table failed before. The columns
+// in the statement may have changed since then.
 func (u *usable) failed(now use) bool {
 	verb, _, _ := strings.Cut(now.statement, " ")
 	for before, worked := range u.works {
@@ -146,8 +149,8 @@ func (u *usable) failed(now use) bool {
 	return false
 }
 
-// broken names the view, or the triggers of which each makes the statement
-// fail by itself.
+// broken returns the name of the view, or of the triggers that make the statement fail each by
+// itself.
 func (u use) broken(ctx context.Context, tx bun.Tx) (string, error) {
 	if strings.HasPrefix(u.statement, "SELECT") {
 		return "view " + u.table, nil
@@ -156,7 +159,7 @@ func (u use) broken(ctx context.Context, tx bun.Tx) (string, error) {
 	if err := tx.NewRaw("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? ORDER BY name", u.table).Scan(ctx, &triggers); err != nil {
 		return "", fmt.Errorf("list the triggers of %s: %w", u.table, err)
 	}
-	// The revision is refused: what is dropped here comes back by that.
+	// The revision will be rolled back, which undoes these DROPs.
 	for _, trigger := range triggers {
 		if err := execute(ctx, tx, "DROP TRIGGER "+rebuild.Quote(trigger.Name)); err != nil {
 			return "", err

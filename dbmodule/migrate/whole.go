@@ -14,8 +14,8 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// inOneTransaction runs a step in one transaction, with its version row and its entry in the
-// history: all of it is stored, or nothing.
+// inOneTransaction runs a step in one transaction, together with the changes to the version table
+// and the history. So all of it is stored, or nothing.
 func (r *run) inOneTransaction(ctx context.Context, p Progress, w work) error {
 	return r.retryConflicts(ctx, p, func() error {
 		return r.dialect.aroundTx(ctx, func(check func(tx bun.Tx) error) error {
@@ -29,7 +29,7 @@ func (r *run) inOneTransaction(ctx context.Context, p Progress, w work) error {
 }
 
 // insideTransaction runs the step inside its transaction. check is the engine's check before
-// COMMIT, see aroundTx.
+// COMMIT (see dialect.aroundTx).
 func (r *run) insideTransaction(ctx context.Context, tx bun.Tx, p Progress, w work, entry *Entry, check func(bun.Tx) error) error {
 	if err := r.dialect.prepare(ctx, tx, w.statements); err != nil {
 		return err
@@ -54,13 +54,13 @@ func (r *run) insideTransaction(ctx context.Context, tx bun.Tx, p Progress, w wo
 }
 
 // stillDue reads the version table again, inside the transaction. If another process has run
-// the step, it returns errAlreadyDone.
+// the step meanwhile, it returns errAlreadyDone.
 func (r *run) stillDue(ctx context.Context, db bun.IDB, step Step) error {
 	heads, err := r.ledger.heads(ctx, db)
 	if err != nil {
 		return err
 	}
-	applied, err := r.standing.graph.Applied(heads)
+	applied, err := r.state.graph.Applied(heads)
 	if err != nil {
 		return errors.Join(errMoved, err)
 	}
@@ -92,7 +92,8 @@ func (r *run) executeAll(ctx context.Context, tx bun.Tx, p Progress, w work) err
 	return nil
 }
 
-// failed describes the failure of a statement.
+// failed returns the StatementError for the failure of the i-th statement. kept says that the
+// statements before it stay done.
 func (r *run) failed(step Step, w work, i int, err error, kept bool) error {
 	return &StatementError{
 		Revision: step.Revision, Direction: step.Direction,
@@ -102,20 +103,21 @@ func (r *run) failed(step Step, w work, i int, err error, kept bool) error {
 	}
 }
 
-// hint returns advice for an error with a usual cause. Here that is a table that existed
-// before the first revision, which the last of the statements creates.
+// hint returns advice for the error of the last of the statements, "" if there is none. It
+// recognises one cause itself: the statement is of a first revision, and creates a table that
+// existed before. For other causes it asks the dialect.
 func (r *run) hint(step Step, statements []Statement, err error) string {
 	last := len(statements) - 1
 	made := r.created(statements[last])
 	madeBefore := slices.ContainsFunc(statements[:last], func(s Statement) bool { return r.created(s) == made })
-	if len(r.standing.heads) == 0 && step.Direction == graph.Upgrade && step.Revision.IsBase() && made != "" && !madeBefore && r.dialect.saysExists(err) {
+	if len(r.state.heads) == 0 && step.Direction == graph.Upgrade && step.Revision.IsBase() && made != "" && !madeBefore && r.dialect.saysExists(err) {
 		return fmt.Sprintf("%s was there before the first revision. If another tool made the whole schema, compare the two first (check --live tells how they differ); "+
 			"only where the database has all that revision %s makes, record that by stamp %s", made, step.Revision.ID, step.Revision.ID)
 	}
 	return r.dialect.hint(err)
 }
 
-// created is the name of the table that a statement makes, or "".
+// created returns the name of the table that a statement creates, or "".
 func (r *run) created(s Statement) string {
 	const most = 9
 	tokens := scanner(r.engine).First(s.Text, most)
@@ -134,7 +136,7 @@ func (r *run) created(s Statement) string {
 	return name
 }
 
-// wrapped adds the revision to an error that does not name it.
+// wrapped returns the error with the step's revision, unless the error names it already.
 func (r *run) wrapped(err error, step Step) error {
 	var statement *StatementError
 	var edited *EditedError

@@ -31,15 +31,16 @@ type work struct {
 	// restated are the statements on MySQL that write a column's whole definition again
 	// (MODIFY, CHANGE), by index.
 	restated map[int]*restate.Statement
-	// other are the statements of the other direction. foreign is set if this program does not
-	// have the revision: other is empty then.
+	// other are the statements of the other direction. foreign says that this program does not
+	// have the revision, which comes from the history; other is empty then.
 	other   []string
 	foreign bool
 	// retyped are the statements on PostgreSQL that change the type of columns, by index.
 	retyped map[int]*retype.Statement
 }
 
-// workOf reads what a step runs. It runs nothing.
+// workOf returns what a step runs on an engine. It runs nothing. foreign says that this program
+// does not have the step's revision.
 func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work, error) {
 	r := step.Revision
 	if code := all[r.ID].code; code != nil {
@@ -59,7 +60,7 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 	}
 	if !script.Irreversible {
 		var b strings.Builder
-		writeStatements(&b, engine, storable(script, engine))
+		writeStatements(&b, engine, downgradeForHistory(script, engine))
 		text := b.String()
 		w.downSQL = &text
 	}
@@ -82,9 +83,10 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 	return w, nil
 }
 
-// storable returns the downgrade for the history, for builds that don't have the revision. On
-// SQLite it includes what the upgrade knows of the tables that the downgrade rebuilds.
-func storable(script Script, engine dbmodule.Engine) []Statement {
+// downgradeForHistory returns the downgrade to store in the history, for builds that don't have the
+// revision. On SQLite, comments describe the tables that it rebuilds: such a build does not have
+// the upgrade, which says how these tables look.
+func downgradeForHistory(script Script, engine dbmodule.Engine) []Statement {
 	if engine != dbmodule.SQLite {
 		return script.Downgrade
 	}
@@ -103,6 +105,7 @@ func texts(statements []Statement) []string {
 	return list
 }
 
+// codeWork returns the Go code of a step.
 func codeWork(step Step, code *Code) (work, error) {
 	if step.Direction != graph.Downgrade {
 		return work{code: code.Upgrade, backfill: code.Backfill}, nil
@@ -113,8 +116,8 @@ func codeWork(step Step, code *Code) (work, error) {
 	return work{code: code.Downgrade}, nil
 }
 
-// marked reports whether one of the statements must run outside a transaction.
-func (w work) marked() bool {
+// hasNoTransaction reports whether one of the statements must run outside a transaction.
+func (w work) hasNoTransaction() bool {
 	for _, statement := range w.statements {
 		if statement.NoTransaction {
 			return true
