@@ -79,7 +79,7 @@ func TestPages(t *testing.T) {
 		require.NoError(t, err)
 		rows, _, err := byYear.Page(t.Context(), query(), token, 5)
 		require.NoError(t, err)
-		assert.Equal(t, want[5:10], rows, "the page goes on condition a row that is gone")
+		assert.Equal(t, want[5:10], rows, "the page goes on behind a row that is gone")
 	})
 }
 
