@@ -10,15 +10,14 @@ import (
 	"ariga.io/atlas/sql/sqlite"
 )
 
-// renameConstraint is the rename of a foreign key or a check.
+// renameConstraint is a change that renames a foreign key or a check.
 type renameConstraint struct {
 	schema.Change
 	from, to string
 }
 
-// changesBetween compares two realms in the form of [Realm]. To the changes that
-// atlas's differ finds it adds those that the differ overlooks. It may normalize the
-// realms.
+// changesBetween returns the changes from one realm to another, both in the form of [Realm]: the
+// changes that atlas's differ finds, and those that it overlooks. It may normalize the realms.
 func changesBetween(e engine, differ schema.Differ, from, to *schema.Realm) ([]schema.Change, error) {
 	var changes []schema.Change
 	for _, name := range schemaNames(from, to) {
@@ -40,6 +39,7 @@ func changesBetween(e engine, differ schema.Differ, from, to *schema.Realm) ([]s
 	return changes, nil
 }
 
+// schemaNames returns the sorted names of all schemas, each once.
 func schemaNames(realms ...*schema.Realm) []string {
 	var names []string
 	for _, realm := range realms {
@@ -51,6 +51,7 @@ func schemaNames(realms ...*schema.Realm) []string {
 	return slices.Compact(names)
 }
 
+// schemaNamed returns the schema with this name, or an empty one.
 func schemaNamed(realm *schema.Realm, name string) *schema.Schema {
 	if s, ok := realm.Schema(name); ok {
 		return s
@@ -58,9 +59,9 @@ func schemaNamed(realm *schema.Realm, name string) *schema.Schema {
 	return schema.New(name)
 }
 
-// overlooked adds changes that atlas's differs don't find: of a column's default, of
-// whether the database numbers a column (SQLite and MySQL), and those that the engine
-// finds.
+// overlooked adds the changes of columns that atlas's differ does not find: changes of the default,
+// of whether the database numbers the column (SQLite and MySQL), and the changes that the engine's
+// method of the same name returns.
 func overlooked(e engine, from, to *schema.Schema, changes []schema.Change) []schema.Change {
 	for _, now := range to.Tables {
 		old, ok := from.Table(now.Name)
@@ -88,6 +89,8 @@ func overlooked(e engine, from, to *schema.Schema, changes []schema.Change) []sc
 	return changes
 }
 
+// addColumnChange adds a change of a column to the change of its table, which it makes if there is
+// none.
 func addColumnChange(changes []schema.Change, table *schema.Table, change *schema.ModifyColumn) []schema.Change {
 	for _, c := range changes {
 		modify, ok := c.(*schema.ModifyTable)

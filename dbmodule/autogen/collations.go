@@ -6,23 +6,24 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// settleCollations removes the collations of PostgreSQL's columns that no reference
-// names: the collation of the type name, and those that somebody set by hand. So a
-// comparison leaves them alone.
+// settleCollations removes, on PostgreSQL, the collation of a column if no reference has a
+// collation for it. So a comparison ignores the collation that the type name always has, and
+// collations that somebody set by hand.
 func settleCollations(e engine, live *schema.Realm, references []*schema.Realm) {
 	if e.name() != dbmodule.PostgreSQL {
 		return
 	}
 	for _, table := range tablesOf(live) {
 		for _, column := range table.Columns {
-			if !saysCollation(nameOfTable(table), column.Name, references) {
+			if !hasCollation(nameOfTable(table), column.Name, references) {
 				column.Attrs = schema.RemoveAttr[*schema.Collation](column.Attrs)
 			}
 		}
 	}
 }
 
-func saysCollation(table tableName, column string, references []*schema.Realm) bool {
+// hasCollation reports whether a reference has a collation for the column.
+func hasCollation(table tableName, column string, references []*schema.Realm) bool {
 	for _, reference := range references {
 		known, ok := tableAt(reference, table)
 		if !ok {

@@ -89,15 +89,15 @@ func compare(ctx context.Context, e engine, differ schema.Differ, from, to *sche
 	return draft, nil
 }
 
-// oneWay plans one direction. The other direction is planned by itself, not by
-// reversing the statements, since engines can't revert every statement.
+// oneWay returns the statements and warnings of one direction. Each direction is planned by itself,
+// because engines can't revert every statement.
 func oneWay(ctx context.Context, e engine, differ schema.Differ, from, to *schema.Realm) ([]string, []Warning, error) {
 	from, to = cloneRealm(from), cloneRealm(to)
 	changes, err := changesBetween(e, differ, from, to)
 	if err != nil {
 		return nil, nil, err
 	}
-	// Before the planner, which modifies the changes.
+	// The warnings come first, because the planner modifies the changes.
 	warnings := warningsOf(e, from, changes)
 	statements, err := e.draft(ctx, from, to, changes)
 	if err != nil {

@@ -44,9 +44,10 @@ func (r *results) err(what string) error {
 	return nil
 }
 
-// switched turns a setting of the connection off, runs fn and turns the setting on
-// again. If that fails, the connection does not return to its pool.
-func switched(ctx context.Context, conn bun.Conn, read, off, on string, fn func() error) (err error) {
+// withoutForeignKeys turns the connection's enforcement of foreign keys off, runs fn and turns it
+// on again. read, off and on are the engine's statements for that. If it can't be turned on again,
+// the connection does not return to its pool.
+func withoutForeignKeys(ctx context.Context, conn bun.Conn, read, off, on string, fn func() error) (err error) {
 	var isOn bool
 	if err := conn.QueryRowContext(ctx, read).Scan(&isOn); err != nil {
 		return fmt.Errorf("autogen: read the enforcement of foreign keys: %w", err)

@@ -75,6 +75,7 @@ func convert(e engine, models []any) (*schema.Realm, error) {
 	return c.realm, nil
 }
 
+// converter converts models into a realm.
 type converter struct {
 	engine  engine
 	realm   *schema.Realm
@@ -84,11 +85,13 @@ type converter struct {
 	byModel map[*bunschema.Table]*model
 }
 
+// model is a model with the table that it is converted to.
 type model struct {
 	bun   *bunschema.Table
 	name  tableName
 	table *schema.Table
-	// unmanaged is true if others manage the table. Then it is not converted.
+	// unmanaged is true if the model declares its whole table as unmanaged. The table is then not
+	// converted.
 	unmanaged bool
 	// unique are the sets of columns that identify a row.
 	unique [][]string
@@ -106,6 +109,7 @@ func (m *model) column(name string) (*schema.Column, error) {
 	return column, nil
 }
 
+// add registers a model. It returns an error if another model has the same table.
 func (c *converter) add(table *bunschema.Table) error {
 	name, err := nameOf(c.engine, table)
 	if err != nil {
@@ -171,6 +175,7 @@ func (c *converter) claimNames(m *model) error {
 	return nil
 }
 
+// checks adds the model's checks to its table.
 func (c *converter) checks(m *model) error {
 	checker, ok := m.bun.ZeroIface.(dbmodule.Checker)
 	if !ok {
@@ -201,6 +206,7 @@ func (c *converter) checks(m *model) error {
 	return nil
 }
 
+// comments adds the comments of the table and of its columns.
 func (c *converter) comments(m *model) error {
 	commenter, ok := m.bun.ZeroIface.(dbmodule.Commenter)
 	if !ok {

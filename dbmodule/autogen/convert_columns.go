@@ -13,6 +13,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
+// columns adds the columns and the primary key.
 func (c *converter) columns(m *model) error {
 	if len(m.bun.Fields) == 0 {
 		return errors.New("it has no columns")
@@ -90,6 +91,7 @@ func (c *converter) columnType(field *bunschema.Field, own string) (t schema.Typ
 	return t, declared, collation, err
 }
 
+// column converts a field. own is the type that ColumnTypes returns for it, or empty.
 func (c *converter) column(field *bunschema.Field, own string) (*schema.Column, error) {
 	if err := checkName(c.engine, field.Name); err != nil {
 		return nil, err
@@ -128,7 +130,8 @@ func (c *converter) column(field *bunschema.Field, own string) (*schema.Column, 
 	return column, nil
 }
 
-// fit turns a literal into one of the column's type.
+// fit gives a literal the kind of the column's type. It returns an error if the type has no such
+// value.
 func fit(d defaultValue, t schema.Type) (defaultValue, error) {
 	_, isBool := t.(*schema.BoolType)
 	switch {

@@ -12,6 +12,8 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
+// foreignKeys adds a foreign key for each relation that is one. Relations over the same columns
+// share a key.
 func (c *converter) foreignKeys(m *model) error {
 	var keys []*schema.ForeignKey
 	for _, name := range slices.Sorted(maps.Keys(m.bun.Relations)) {
@@ -151,7 +153,8 @@ func (c *converter) target(table *bunschema.Table) *model {
 	return c.byName[name]
 }
 
-// action reads Bun's "ON DELETE CASCADE". The default is left out.
+// action parses the action in Bun's clause, such as "ON DELETE CASCADE". It returns "" for NO
+// ACTION, which is the default.
 func (c *converter) action(option, clause string, key *schema.ForeignKey) (schema.ReferenceOption, error) {
 	_, rule, _ := strings.Cut(strings.TrimPrefix(clause, "ON "), " ")
 	switch action := schema.ReferenceOption(strings.ToUpper(strings.TrimSpace(rule))); action {
@@ -176,7 +179,8 @@ func (c *converter) action(option, clause string, key *schema.ForeignKey) (schem
 	}
 }
 
-// mergeActions joins two relations over the same columns into one key.
+// mergeActions adds the actions of other to key, which has the same columns. It returns an error if
+// the two have different actions.
 func mergeActions(key, other *schema.ForeignKey) error {
 	for _, pair := range []struct {
 		option string
@@ -193,6 +197,8 @@ func mergeActions(key, other *schema.ForeignKey) error {
 	return nil
 }
 
+// sameColumns reports whether two keys of one table have the same columns and refer to the same
+// columns.
 func sameColumns(a, b *schema.ForeignKey) bool {
 	return a.RefTable == b.RefTable &&
 		slices.Equal(columnNames(a.Columns), columnNames(b.Columns)) &&

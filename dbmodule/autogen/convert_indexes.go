@@ -56,6 +56,7 @@ func (c *converter) keys(m *model) error {
 	return nil
 }
 
+// index converts an index that the model asks for.
 func (c *converter) index(m *model, asked dbmodule.Index) (*schema.Index, error) {
 	if len(asked.Columns) == 0 {
 		return nil, errors.New("it has no columns")

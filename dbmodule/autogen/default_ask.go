@@ -22,8 +22,8 @@ const scratchTable = "dbmodule_scratch"
 // rules is complete. So a temporary table gets the reference's defaults, and what the
 // server stores for them is compared with what it stores for the table.
 //
-// If the server can't create a temporary table, only the texts are compared. If they
-// don't show whether the defaults are equal, the column is added to r.untold.
+// If the server can't create a temporary table, only the texts are compared. If they don't show
+// whether the defaults are equal, the column is added to r.undecided.
 func (r *reading) settleDefaults(ctx context.Context, e engine, db bun.IConn, reference *schema.Realm) error {
 	for _, table := range tablesOf(r.live) {
 		like, ok := tableAt(reference, nameOfTable(table))
@@ -45,7 +45,7 @@ func (r *reading) settleDefaults(ctx context.Context, e engine, db bun.IConn, re
 			case answer.equal[known.Name]:
 				column.Default = cloneOne(known.Default)
 			case answer.refused != "" && !surelyUnlike(column, known):
-				r.untold = append(r.untold, untold{nameOfTable(table), column.Name, answer.refused})
+				r.undecided = append(r.undecided, undecidedDefault{nameOfTable(table), column.Name, answer.refused})
 			}
 		}
 	}
@@ -70,8 +70,8 @@ func unlikeDefaults(table, like *schema.Table) []*schema.Column {
 	return unlike
 }
 
-// untold is a default that could not be compared with the models' default.
-type untold struct {
+// undecidedDefault is a default of which it is unknown whether it equals the model's.
+type undecidedDefault struct {
 	table  tableName
 	column string
 	reason string
@@ -90,7 +90,7 @@ func (sqliteEngine) equalDefaults(context.Context, bun.IConn, tableName, []*sche
 	return defaultsAnswer{}, nil
 }
 
-// storedDefaults reads a table's defaults as PostgreSQL stores them.
+// storedDefaults is the query for a table's defaults as PostgreSQL stores them.
 const storedDefaults = `SELECT a.attname, pg_get_expr(d.adbin, d.adrelid)
 FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
 WHERE d.adrelid = to_regclass(?)`
@@ -128,6 +128,7 @@ func (e postgresEngine) equalDefaults(ctx context.Context, db bun.IConn, table t
 	return defaultsAnswer{equal: equalTexts(own, kept)}, err
 }
 
+// stored returns the defaults of a table, by column, as the server stores them.
 func (postgresEngine) stored(ctx context.Context, db bun.IConn, table string) (map[string]string, error) {
 	kept := map[string]string{}
 	rows := query(ctx, db, storedDefaults, table)
@@ -167,12 +168,13 @@ func (e mysqlEngine) equalDefaults(ctx context.Context, db bun.IConn, table tabl
 	return defaultsAnswer{equal: equalTexts(own, kept)}, err
 }
 
-// The server quotes names by the connection's sql_mode.
+// The server writes names in backticks or in double quotes, depending on the connection's sql_mode.
 var (
 	reShownColumn   = regexp.MustCompile("^\\s*(?:`((?:[^`]|``)+)`|\"((?:[^\"]|\"\")+)\") (.*?),?$")
 	reShownOnUpdate = regexp.MustCompile(`(?i) on update current_timestamp(\(\d?\))?`)
 )
 
+// stored returns the definitions of a table's columns as the server stores them, without ON UPDATE.
 func (e mysqlEngine) stored(ctx context.Context, db bun.IConn, table string) (map[string]string, error) {
 	text, err := e.shown(ctx, db, table)
 	kept := shownColumns(text)

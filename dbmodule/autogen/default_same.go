@@ -6,9 +6,9 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// withoutDefaults removes all columns' defaults while fn runs. sameDefault compares
-// defaults instead of atlas's differs: those compare texts, and they ask the database
-// to compare values, which fails for types without equality such as json.
+// withoutDefaults removes all columns' defaults while fn runs, so that atlas's differ does not
+// compare them; sameDefault does. The differ compares texts, and asks the database to compare
+// values, which fails for types without equality such as json.
 func withoutDefaults(schemas []*schema.Schema, fn func() ([]schema.Change, error)) ([]schema.Change, error) {
 	defaults := map[*schema.Column]schema.Expr{}
 	for _, s := range schemas {
@@ -26,11 +26,11 @@ func withoutDefaults(schemas []*schema.Schema, fn func() ([]schema.Change, error
 	return fn()
 }
 
-// sameDefault reports whether two columns of a type get the same value by default.
-// Numbers are compared by value, expressions by text.
+// sameDefault reports whether two columns of the same type have the same default. It compares
+// numbers by value and expressions by text.
 func sameDefault(a, b *schema.Column) bool { return defaultKey(a) == defaultKey(b) }
 
-// defaultKey is equal for equal defaults, and empty for none.
+// defaultKey returns the same text for equal defaults, and an empty text if there is no default.
 func defaultKey(c *schema.Column) string {
 	d, ok := parseDefault(exprText(c.Default))
 	if !ok {

@@ -37,11 +37,11 @@ func (e mysqlEngine) draft(ctx context.Context, from, to *schema.Realm, changes 
 type mysqlAlter struct {
 	engine mysqlEngine
 	table  *schema.Table
-	drops  []schema.Change
-	first  []schema.Change
-	fill   []string
-	main   []schema.Change
-	adds   []schema.Change
+	drops  []schema.Change // checks to drop
+	first  []schema.Change // new types of the columns that fill fills
+	fill   []string        // UPDATE statements that replace NULL by the default
+	main   []schema.Change // all other changes
+	adds   []schema.Change // checks to add
 }
 
 func (e mysqlEngine) alter(ctx context.Context, modify *schema.ModifyTable) ([]string, error) {

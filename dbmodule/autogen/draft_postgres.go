@@ -52,15 +52,15 @@ func (e postgresEngine) createSchema(name string) string {
 	return fmt.Sprintf("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s) THEN CREATE SCHEMA %s; END IF; END $$", quote(name), quoted(e, name))
 }
 
-// postgresAlter sorts the changes of a table: some can't be in one statement, and
-// some must come after NULLs were filled.
+// postgresAlter sorts the changes of a table into statements, which run in the order of the fields:
+// PostgreSQL can't make all changes in one ALTER TABLE.
 type postgresAlter struct {
 	engine postgresEngine
 	table  *schema.Table
 	before []string
 	first  []schema.Change
-	fill   []string
-	second []schema.Change
+	fill   []string        // UPDATE statements that replace NULL by the default
+	second []schema.Change // changes that need the filled columns, or the drops of first
 	after  []string
 }
 

@@ -54,6 +54,7 @@ func (e sqliteEngine) draft(ctx context.Context, from, to *schema.Realm, changes
 	return out, err
 }
 
+// sqliteAlter is a change of one table.
 type sqliteAlter struct {
 	engine   sqliteEngine
 	from, to *schema.Table

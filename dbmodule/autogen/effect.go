@@ -13,13 +13,15 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// effect is what a change of type does to the values of a column.
+// effect says what a change of type does to the values of a column.
 type effect int
 
 const (
 	// keeps: every value fits into the new type.
 	keeps effect = iota
+	// narrows: some values may not fit into the new type, or lose digits.
 	narrows
+	// converts: every value is converted to another kind of type.
 	converts
 )
 

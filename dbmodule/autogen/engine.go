@@ -13,7 +13,7 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// engine is what differs between the engines. Implementations have no state.
+// engine has the operations that differ between engines. Implementations have no state.
 type engine interface {
 	name() dbmodule.Engine
 
@@ -29,7 +29,7 @@ type engine interface {
 	identify(t *schema.Table, c *schema.Column) error
 	// collate sets the collation that a type tag asked for.
 	collate(c *schema.Column, collation string)
-	// finish sets what every table has, and makes the checks that need the whole table.
+	// finish completes a converted table. It returns an error if the engine can't have the table.
 	finish(t *schema.Table) error
 	// index sets a partial index's condition.
 	index(i *schema.Index, where string) error
@@ -43,6 +43,7 @@ type engine interface {
 	// identQuotes are the characters that an identifier can't have.
 	identQuotes() string
 
+	// planner, differ and hcl return atlas's planner, differ and codec for the engine.
 	planner() migrate.PlanApplier
 	differ() schema.Differ
 	hcl() hclCodec
@@ -52,6 +53,7 @@ type engine interface {
 	rename(r renaming) []string
 	// draft renders changes between two schemas as statements for a file.
 	draft(ctx context.Context, from, to *schema.Realm, changes []schema.Change) ([]string, error)
+	// open returns atlas's driver, which reads the database through db.
 	open(db schema.ExecQuerier) (migrate.Driver, error)
 	// tables lists the tables of the connection's default schema, except those of
 	// Alembic and of package migrate.
@@ -59,19 +61,19 @@ type engine interface {
 	// types returns the statements that create the types of the connection's default
 	// schema.
 	types(ctx context.Context, conn bun.Conn) ([]string, error)
-	// complete adds to tables what atlas can't read, and returns what could not be read.
+	// complete reads those parts of tables that atlas does not read, and returns the objects that
+	// can't be read.
 	complete(ctx context.Context, conn bun.Conn, tables []*schema.Table) (unread, error)
-	// unsaid says why models can't express an index. It is empty if they can.
-	unsaid(index *schema.Index) string
+	// whyUnmanaged returns the reason why models can't express an index, or "" if they can.
+	whyUnmanaged(index *schema.Index) string
 	// accept makes a column of the database and of the model equal where they mean the
 	// same. known is the snapshot's column, or nil; table is the table of live.
 	accept(live, want, known *schema.Column, table *schema.Table)
 	// normalize removes from an inspected table what the server added to it.
 	normalize(live, want *schema.Table)
 
-	// equalDefaults finds the columns of asked whose default the database would store
-	// as it stores the default that the table has. db may be in a transaction, which
-	// stays open.
+	// equalDefaults finds the columns of asked whose default equals the table's: the database
+	// stores both as the same text. db may be in a transaction, which stays open.
 	equalDefaults(ctx context.Context, db bun.IConn, table tableName, asked []*schema.Column) (defaultsAnswer, error)
 
 	// exclusive runs fn while no other process creates or drops tables: in one
@@ -87,8 +89,8 @@ type engine interface {
 	prepare(ctx context.Context, db bun.IConn, tables []tableName) error
 	// find looks for the tables and views that have these names.
 	find(ctx context.Context, db bun.IConn, tables []tableName) (map[tableName]relation, error)
-	// hidden returns those of the tables that may exist although find did not find
-	// them: the server does not show them to this user.
+	// hidden returns the tables, among those that find did not find, that may exist: the server
+	// does not show them to this user.
 	hidden(ctx context.Context, db bun.IConn, tables []tableName) ([]LeftAlone, error)
 	// references lists the foreign keys that refer to these tables.
 	references(ctx context.Context, db bun.IConn, tables []relation) ([]reference, error)

@@ -17,9 +17,10 @@ var (
 	reSpaces  = regexp.MustCompile(`\s+`)
 	reCharset = regexp.MustCompile(`(?i) (character set|charset) \w+`)
 	reCollate = regexp.MustCompile(`(?i)^(.*) collate (?:"?pg_catalog"?\.)?("[^"]+"|[\w.-]+)$`)
-	// A collation in quotes in a tag, whose type has none around the whole.
+	// reQuotedCollate matches a type with a collation in quotes, if the type as a whole is in no
+	// quotes.
 	reQuotedCollate = regexp.MustCompile(`(?i)(?:^|,)type:([^",]+(?:\([^")]*\)[^",]*)? collate (?:"pg_catalog"\.)?"[^"]+")`)
-	// Collations that MySQL could mean: a character set and a rule, or binary.
+	// reMySQLCollation matches names of collations of MySQL: a character set and a rule, or binary.
 	reMySQLCollation = regexp.MustCompile(`^((utf|ucs|latin|ascii|cp|koi|gb|euc|uca|big5|dec8|geostd8|greek|hebrew|hp8|keybcs2|mac|sjis|swe7|tis620|ujis|armscii8)[a-z0-9]*_[a-z0-9_]+|binary)$`)
 )
 
@@ -85,6 +86,7 @@ var goTypes = map[string]string{
 	"database/sql.NullTime":           "timestamptz",
 }
 
+// goType returns the column type for a field without a type tag. t is the type of its values.
 func goType(f *bunschema.Field, t reflect.Type) (string, error) {
 	if f.Tag.HasOption("msgpack") {
 		return "blob", nil
@@ -148,11 +150,11 @@ func isValuer(t reflect.Type) bool {
 
 // typeName is a type in parts, to look it up in a table of aliases.
 type typeName struct {
-	// base is in small letters and without arguments: "timestamp with time zone".
+	// base is in lower case and without arguments: "timestamp with time zone".
 	base string
 	// args are the arguments with their parentheses, or empty.
 	args string
-	// array says that it ended in brackets.
+	// array is true if the type ended in brackets.
 	array bool
 }
 

@@ -51,7 +51,7 @@ func WhyUnmanaged(engine dbmodule.Engine, index *schema.Index) string {
 	if err != nil {
 		return err.Error()
 	}
-	return e.unsaid(index)
+	return e.whyUnmanaged(index)
 }
 
 // InspectTables reads the named tables, such as "books" or "audit.logs", with or
@@ -101,6 +101,7 @@ func Diff(ctx context.Context, conn bun.Conn, models ...any) ([]schema.Change, e
 	return changesBetween(e, r.driver, r.live, want)
 }
 
+// wanted returns the connection's engine, and the models as a realm.
 func wanted(conn bun.Conn, models []any) (engine, *schema.Realm, error) {
 	e, err := engineOfDialect(conn.Dialect())
 	if err != nil {
@@ -110,22 +111,23 @@ func wanted(conn bun.Conn, models []any) (engine, *schema.Realm, error) {
 	return e, want, err
 }
 
-// reading is what was read from a database.
+// reading is the result of read.
 type reading struct {
 	driver migrate.Driver
 	rows   *rowsKeeper
 	live   *schema.Realm
-	// left is what could not be read.
-	left   []LeftAlone
-	hidden []hiddenConstraint
-	untold []untold
+	// left are the objects that could not be read.
+	left      []LeftAlone
+	hidden    []hiddenConstraint
+	undecided []undecidedDefault
 }
 
-// read reads the named tables. Where a server rewrites what it was given, read takes
-// the text from the first reference that has the table. If a table can't be read, the
-// others are still read, and it is added to left.
+// read reads the named tables. Servers rewrite some texts of a definition; for these, read takes
+// the text from the first reference that has the table. If a table can't be read, read adds it to
+// left and reads the others.
 func read(ctx context.Context, e engine, conn bun.Conn, names []tableName, references ...*schema.Realm) (reading, error) {
-	// Not Bun's own methods: they would not bind the $1 in atlas's queries.
+	// atlas gets the connection of database/sql: Bun's methods would not bind the $1 in atlas's
+	// queries.
 	rows := &rowsKeeper{ExecQuerier: conn.Conn}
 	driver, err := e.open(rows)
 	if err != nil {
@@ -272,6 +274,7 @@ func (r *reading) schema(ctx context.Context, conn bun.Conn, name string, found 
 	return s, nil
 }
 
+// inspect reads tables of one schema by atlas, and closes the rows that atlas left open.
 func (r *reading) inspect(ctx context.Context, name string, tables []string) (*schema.Schema, error) {
 	s, err := r.driver.InspectSchema(ctx, name, &schema.InspectOptions{Mode: schema.InspectSchemas | schema.InspectTables, Tables: tables})
 	return s, errors.Join(err, r.rows.close())

@@ -28,11 +28,12 @@ func (l LeftAlone) String() string {
 	return "table " + l.Table + ": " + l.Object + " is left alone: " + l.Reason
 }
 
+// leave makes a LeftAlone.
 func leave(table tableName, object, reason string) LeftAlone {
 	return LeftAlone{Table: table.String(), Object: object, Reason: reason}
 }
 
-// unread lists what an engine could not read.
+// unread lists the objects that an engine could not read.
 type unread struct {
 	left        []LeftAlone
 	constraints []hiddenConstraint

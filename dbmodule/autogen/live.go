@@ -64,13 +64,13 @@ func lookalikes(ctx context.Context, e engine, conn bun.Conn, live, want *schema
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	there, err := e.tables(ctx, conn)
+	existing, err := e.tables(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
 	var warnings []Warning
 	for _, table := range missing {
-		for _, other := range there {
+		for _, other := range existing {
 			if other.name != table.Name && strings.EqualFold(other.name, table.Name) {
 				warnings = append(warnings, Warning{Code: NameCase, Table: table.Name, Text: fmt.Sprintf(
 					"the database has a table %s, whose name differs in upper and lower case only: if it is the one that the model means, write its name in the model as it is", other.name)})

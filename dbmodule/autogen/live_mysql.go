@@ -15,9 +15,10 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// mysqlCatalog quotes a string so that it is one under ANSI_QUOTES, too, and removes
-// from a column's EXTRA what atlas does not know. It also keeps tables whose collation
-// is not in COLLATIONS: MariaDB lists utf8mb4_uca1400_ai_ci without its character set.
+// mysqlCatalog rewrites atlas's queries in three ways. It puts a string in single quotes, because
+// under ANSI_QUOTES text in double quotes is a name. It removes words from a column's EXTRA that
+// atlas does not know. It keeps tables whose collation is not in COLLATIONS: MariaDB lists
+// utf8mb4_uca1400_ai_ci there without its character set.
 var mysqlCatalog = strings.NewReplacer(
 	`"YES" AS ENFORCED`, `'YES' AS ENFORCED`,
 	"\tJOIN INFORMATION_SCHEMA.COLLATIONS AS", "\tLEFT JOIN INFORMATION_SCHEMA.COLLATIONS AS",
@@ -110,8 +111,8 @@ func hiddenConstraints(table *schema.Table, statement string) []hiddenConstraint
 	return hidden
 }
 
-// The server's errors for a table. To a user without a privilege on the name it
-// answers the first, whether the table exists or not.
+// Errors of the server about a table. A user without a privilege on the table gets mysqlDenied,
+// whether the table exists or not.
 const (
 	mysqlDenied  = 1142 // ER_TABLEACCESS_DENIED_ERROR
 	mysqlNoTable = 1146 // ER_NO_SUCH_TABLE
@@ -126,9 +127,8 @@ func mysqlCode(err error) uint16 {
 	return 0
 }
 
-// hidden asks for each table by name. The catalog does not show tables on which the
-// user has no privilege. Asked for one, the server answers that it does not exist, or
-// that the user has no privilege.
+// hidden runs SHOW CREATE TABLE for each table. The catalog does not show tables on which the user
+// has no privilege. For these, SHOW CREATE TABLE returns the error mysqlDenied.
 func (e mysqlEngine) hidden(ctx context.Context, db bun.IConn, tables []tableName) ([]LeftAlone, error) {
 	var left []LeftAlone
 	for _, table := range tables {
@@ -146,7 +146,7 @@ func (e mysqlEngine) hidden(ctx context.Context, db bun.IConn, tables []tableNam
 	return left, nil
 }
 
-func (mysqlEngine) unsaid(index *schema.Index) string {
+func (mysqlEngine) whyUnmanaged(index *schema.Index) string {
 	if kind, ok := attrOf[*mysql.IndexType](index.Attrs); ok && kind.T != mysql.IndexTypeBTree && kind.T != mysql.IndexTypeHash {
 		return "models can't express an index of the kind " + kind.T
 	}

@@ -11,7 +11,8 @@ import (
 
 func (postgresEngine) tables(ctx context.Context, conn bun.Conn) ([]tableName, error) {
 	var names []tableName
-	// The partitions of a table, and what belongs to an extension, are parts.
+	// Partitions and tables of extensions are left out: they are parts of a table or of an
+	// extension.
 	rows := query(ctx, conn, `SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT LIKE 'alembic\_version%'
 AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -94,7 +95,7 @@ ORDER BY 1, 2`, bun.List(baseNames(unqualified)))
 	return left, rows.err("look for tables")
 }
 
-func (postgresEngine) unsaid(index *schema.Index) string {
+func (postgresEngine) whyUnmanaged(index *schema.Index) string {
 	if kind, ok := attrOf[*postgres.IndexType](index.Attrs); ok && !strings.EqualFold(kind.T, postgres.IndexTypeBTree) {
 		return "models can't express an index of the kind " + strings.ToUpper(kind.T)
 	}

@@ -96,7 +96,7 @@ func completeGenerated(ctx context.Context, conn bun.Conn, table *schema.Table) 
 	return left, rows.err("read generated columns")
 }
 
-func (sqliteEngine) unsaid(index *schema.Index) string {
+func (sqliteEngine) whyUnmanaged(index *schema.Index) string {
 	for _, part := range index.Parts {
 		if part.X != nil {
 			return "models can't express an index on an expression"

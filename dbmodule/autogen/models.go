@@ -60,6 +60,8 @@ func boolRank(b bool) int {
 	return 0
 }
 
+// hasM2M reports whether a struct, or one embedded in it, has a many-to-many relation. outer are
+// the structs around it, so that a struct that embeds itself ends the search.
 func hasM2M(t reflect.Type, outer []reflect.Type) bool {
 	if slices.Contains(outer, t) {
 		return false
@@ -100,8 +102,8 @@ func nameOf(e engine, table *bunschema.Table) (tableName, error) {
 	return name, nil
 }
 
-// tableNames returns the sorted names of the models' tables, without those that others
-// manage. The dialect may be a connection's, which has most models already.
+// tableNames returns the sorted names of the models' tables, without unmanaged tables. The dialect
+// may be a connection's, which has most models already.
 func tableNames(e engine, d bunschema.Dialect, models []any) ([]tableName, error) {
 	types, err := structTypes(models)
 	if err != nil {

@@ -123,9 +123,9 @@ func supportKeys(t *schema.Table) {
 	slices.SortFunc(t.Indexes, func(a, b *schema.Index) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// normalize removes the table's character set and collation, and the same ones of its
-// columns, the number of the next row, and RESTRICT, which MySQL shows for a foreign
-// key without an action.
+// normalize removes what MySQL adds to a table: the character sets, the table's collation, the same
+// collation of a column whose model does not name it, and the number of the next row. It also
+// removes RESTRICT, which MySQL shows for a foreign key without an action.
 func (mysqlEngine) normalize(live, want *schema.Table) {
 	sameTypes(live, want)
 	sameIndexKinds(live, want)

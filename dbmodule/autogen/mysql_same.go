@@ -32,6 +32,7 @@ func bareType(t schema.Type) bool {
 	return false
 }
 
+// typeWord returns the name of a type without its size, for some kinds of types.
 func typeWord(c *schema.Column) string {
 	switch t := c.Type.Type.(type) {
 	case *schema.StringType:
@@ -72,8 +73,8 @@ var mysqlNamesakes = map[string][]string{
 	"float4":    {mysql.TypeFloat},
 }
 
-// settleTypes accepts an existing column whose type in MySQL is literally the one in
-// the model's tag: type:text creates a LONGTEXT, but an existing TEXT is accepted, too.
+// settleTypes accepts, on MySQL, an existing column whose type has the name in the model's tag:
+// type:text creates a LONGTEXT, but an existing TEXT is accepted, too.
 func settleTypes(e engine, live *schema.Realm, references []*schema.Realm) {
 	if e.name() != dbmodule.MySQL {
 		return

@@ -41,7 +41,7 @@ func (mysqlEngine) exclusive(ctx context.Context, conn bun.Conn, fn func(bun.ICo
 }
 
 func (mysqlEngine) unenforced(ctx context.Context, conn bun.Conn, fn func() error) error {
-	return switched(ctx, conn, "SELECT @@SESSION.foreign_key_checks", "SET SESSION foreign_key_checks = 0", "SET SESSION foreign_key_checks = 1", fn)
+	return withoutForeignKeys(ctx, conn, "SELECT @@SESSION.foreign_key_checks", "SET SESSION foreign_key_checks = 0", "SET SESSION foreign_key_checks = 1", fn)
 }
 
 func (mysqlEngine) prepare(context.Context, bun.IConn, []tableName) error { return nil }

@@ -36,9 +36,9 @@ type statement struct {
 	last bool
 }
 
-// planTables plans the tables one by one: if tables form a cycle, atlas would also take
-// foreign keys apart that are not in it. forward says whether a table can be created
-// before one that it refers to.
+// planTables returns the statements that create the tables. It plans each table by itself: if it
+// gave a cycle of tables to atlas, atlas would also separate foreign keys that are not in the
+// cycle. forward says whether a table can be created before one that it refers to.
 func planTables(ctx context.Context, e engine, creations []creation, forward bool) ([]statement, error) {
 	var statements, keys []statement
 	for _, c := range creations {
@@ -69,6 +69,7 @@ func planTables(ctx context.Context, e engine, creations []creation, forward boo
 	return append(statements, keys...), nil
 }
 
+// planChange returns the statements for one change of a table.
 func planChange(ctx context.Context, e engine, table *schema.Table, change schema.Change) ([]statement, error) {
 	name := nameOfTable(table)
 	plan, err := e.planner().PlanChanges(ctx, "tables", []schema.Change{change})

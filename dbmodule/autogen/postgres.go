@@ -35,7 +35,7 @@ func (postgresEngine) hcl() hclCodec {
 
 func (postgresEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return postgres.Open(db) }
 
-// postgresTypes maps other engines' types; all others are PostgreSQL's own.
+// postgresTypes maps the types of other engines. All other types are used unchanged.
 var postgresTypes = map[string]string{
 	"datetime":          "timestamptz",
 	"tinytext":          "text",

@@ -12,7 +12,7 @@ import (
 // longestPostgres is the greatest length in bytes of a name in PostgreSQL.
 const longestPostgres = 63
 
-// primaryKeyName is the name that PostgreSQL gives a table's primary key.
+// primaryKeyName returns the name that PostgreSQL gives a table's primary key.
 func primaryKeyName(table string) string {
 	const suffix = "_pkey"
 	for len(table)+len(suffix) > longestPostgres {
@@ -27,9 +27,9 @@ func primaryKeyName(table string) string {
 // Only the catalog knows to which.
 func isCut(table string) bool { return len(table)+len("_pkey") > longestPostgres }
 
-// keepsName reports whether the primary key may have PostgreSQL's own name, except for
-// a number at the end.
-func keepsName(table string, key *schema.Index) bool {
+// mayBeNumbered reports whether the key's name in the database may end with a number that key.Name
+// does not have, because PostgreSQL made and shortened the name.
+func mayBeNumbered(table string, key *schema.Index) bool {
 	return isCut(table) && key.Name == primaryKeyName(table)
 }
 
@@ -49,7 +49,7 @@ func forgetCutName(table *schema.Table) {
 // dropPrimaryKey drops the primary key. It looks the name up in the catalog if that may
 // differ from the known name.
 func (a *postgresAlter) dropPrimaryKey(key *schema.Index) {
-	if !keepsName(a.table.Name, key) {
+	if !mayBeNumbered(a.table.Name, key) {
 		a.first = append(a.first, &schema.DropPrimaryKey{P: key})
 		return
 	}

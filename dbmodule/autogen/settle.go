@@ -15,11 +15,11 @@ import (
 	"github.com/openhands-go/server/dbmodule"
 )
 
-// settle prepares the comparison of a database with models, so that it finds only what
-// models can express. An object outside the models is added to want if a statement that
-// creates its table or column again must repeat it; otherwise it is removed from the
-// reading. settle returns the objects that models can't express, except those that a
-// model declares as unmanaged. snapshot can be nil.
+// settle prepares the comparison of a database with models, so that it finds only what models can
+// express. If a statement that creates a table or column again must repeat an object that no model
+// has, settle adds the object to want; otherwise settle removes it from the reading. settle returns
+// the objects that models can't express, except those that a model declares as unmanaged. snapshot
+// can be nil.
 func settle(e engine, differ schema.Differ, r reading, want, snapshot *schema.Realm, models []any) ([]LeftAlone, error) {
 	declared, err := unmanagedOf(e, models)
 	if err != nil {
@@ -31,7 +31,7 @@ func settle(e engine, differ schema.Differ, r reading, want, snapshot *schema.Re
 			removeTables(r.live, []LeftAlone{{Table: name.String()}})
 		}
 	}
-	s := settler{engine: e, differ: differ, left: r.left, hidden: r.hidden, untold: r.untold}
+	s := settler{engine: e, differ: differ, left: r.left, hidden: r.hidden, undecided: r.undecided}
 	for _, live := range tablesOf(r.live) {
 		now, ok := tableAt(want, nameOfTable(live))
 		if !ok {
@@ -43,7 +43,7 @@ func settle(e engine, differ schema.Differ, r reading, want, snapshot *schema.Re
 				known = table
 			}
 		}
-		t := settling{settler: &s, live: live, want: now, known: known, unmanaged: declared[nameOfTable(live)]}
+		t := tableSettler{settler: &s, live: live, want: now, known: known, unmanaged: declared[nameOfTable(live)]}
 		t.settle()
 	}
 	slices.SortStableFunc(s.left, func(a, b LeftAlone) int { return strings.Compare(a.Table, b.Table) })
@@ -52,27 +52,28 @@ func settle(e engine, differ schema.Differ, r reading, want, snapshot *schema.Re
 	return s.left, nil
 }
 
+// settler is the state of settle for all tables.
 type settler struct {
-	engine engine
-	differ schema.Differ
-	left   []LeftAlone
-	hidden []hiddenConstraint
-	untold []untold
+	engine    engine
+	differ    schema.Differ
+	left      []LeftAlone
+	hidden    []hiddenConstraint
+	undecided []undecidedDefault
 }
 
-// settling is a table of the database (live), of the models (want) and of the snapshot
-// (known).
-type settling struct {
+// tableSettler prepares the comparison of one table: the table of the database (live), of the
+// models (want) and of the snapshot (known).
+type tableSettler struct {
 	*settler
 	live, want, known *schema.Table
 	unmanaged         dbmodule.Unmanaged
 }
 
-func (t settling) leave(object, reason string) {
+func (t tableSettler) leave(object, reason string) {
 	t.left = append(t.left, leave(nameOfTable(t.live), object, reason))
 }
 
-func (t settling) settle() {
+func (t tableSettler) settle() {
 	t.attrs()
 	t.columns()
 	t.primaryKey()
@@ -85,7 +86,7 @@ func (t settling) settle() {
 
 // attrs keeps properties of a table that models can't express. The comment is the
 // model's if the model has one, or had one.
-func (t settling) attrs() {
+func (t tableSettler) attrs() {
 	t.want.Attrs = keepComment(t.live.Attrs, t.want.Attrs, t.known.Attrs)
 	for _, attr := range t.live.Attrs {
 		switch attr.(type) {
@@ -108,7 +109,9 @@ func keepComment(live, want, known []schema.Attr) []schema.Attr {
 	return append(slices.Clone(want), comment)
 }
 
-func (t settling) columns() {
+// columns prepares the columns. For a column that models can't express, or that is unmanaged, the
+// model gets the database's definition.
+func (t tableSettler) columns() {
 	for _, live := range t.live.Columns {
 		object := "column " + live.Name
 		generated, isGenerated := attrOf[*schema.GeneratedExpr](live.Attrs)
@@ -145,7 +148,7 @@ func unknownType(c *schema.Column) bool {
 }
 
 // column keeps what a column has in addition to its model.
-func (t settling) column(live, want *schema.Column) {
+func (t tableSettler) column(live, want *schema.Column) {
 	var before []schema.Attr
 	known, ok := t.known.Column(live.Name)
 	if ok {
@@ -156,7 +159,7 @@ func (t settling) column(live, want *schema.Column) {
 	if live.Default == nil || want.Default == nil || sameDefault(live, want) {
 		return
 	}
-	for _, u := range t.untold {
+	for _, u := range t.undecided {
 		if u.table == nameOfTable(t.live) && u.column == live.Name {
 			t.leave(fmt.Sprintf("the default of column %s, %s there and %s in the model,", live.Name, exprText(live.Default), exprText(want.Default)), u.reason)
 			want.Default = cloneOne(live.Default)
@@ -166,18 +169,19 @@ func (t settling) column(live, want *schema.Column) {
 }
 
 // add adds a column of the database to the model.
-func (t settling) add(live *schema.Column) {
+func (t tableSettler) add(live *schema.Column) {
 	t.want.AddColumns(&schema.Column{Name: live.Name, Type: live.Type, Default: live.Default, Attrs: slices.Clone(live.Attrs)})
 }
 
 // adopt gives a column of the model the type, default and attributes of the database's.
-func (t settling) adopt(want, live *schema.Column) {
+func (t tableSettler) adopt(want, live *schema.Column) {
 	want.Type, want.Default, want.Attrs = live.Type, live.Default, slices.Clone(live.Attrs)
 }
 
-// primaryKey keeps the order of the key's columns, which in a model is that of the
-// fields, and what else the key has. Only AUTOINCREMENT is the model's.
-func (t settling) primaryKey() {
+// primaryKey gives the model's key the order and the attributes of the database's key, if both have
+// the same columns: in a model, the columns have the order of the fields. Only AUTOINCREMENT stays
+// as in the model.
+func (t tableSettler) primaryKey() {
 	live, want := t.live.PrimaryKey, t.want.PrimaryKey
 	if live != nil && want != nil && slices.Equal(slices.Sorted(slices.Values(partNames(live))), slices.Sorted(slices.Values(partNames(want)))) {
 		attrs := schema.RemoveAttr[*sqlite.AutoIncrement](slices.Clone(live.Attrs))
@@ -188,13 +192,15 @@ func (t settling) primaryKey() {
 	}
 }
 
-func (t settling) indexes() {
+// indexes prepares the indexes. An index that models can't express, or that is unmanaged, is left
+// out, or the model's index gets its definition.
+func (t tableSettler) indexes() {
 	for _, live := range slices.Clone(t.live.Indexes) {
 		want, ok := t.want.Index(live.Name)
 		if !ok {
 			want, ok = t.unnamed(live)
 		}
-		reason := t.engine.unsaid(live)
+		reason := t.engine.whyUnmanaged(live)
 		// MySQL makes an index with the name of a foreign key.
 		switch declared := matches(t.unmanaged.Indexes, live.Name) || matches(t.unmanaged.ForeignKeys, live.Name); {
 		case ok && declared, ok && reason != "" && slices.Equal(partNames(live), partNames(want)):
@@ -215,7 +221,7 @@ func (t settling) indexes() {
 
 // unnamed returns the model's index for a unique index to which SQLite gave a name, and
 // gives it the model's name.
-func (t settling) unnamed(live *schema.Index) (*schema.Index, bool) {
+func (t tableSettler) unnamed(live *schema.Index) (*schema.Index, bool) {
 	if !isInlineUnique(live) {
 		return nil, false
 	}
@@ -231,7 +237,7 @@ func (t settling) unnamed(live *schema.Index) (*schema.Index, bool) {
 }
 
 // index treats a unique constraint as a model's unique index.
-func (t settling) index(live, want *schema.Index) {
+func (t tableSettler) index(live, want *schema.Index) {
 	constraint, ok := attrOf[*postgres.Constraint](live.Attrs)
 	if ok && want.Unique {
 		want.Attrs = append(slices.Clone(want.Attrs), constraint)
@@ -240,7 +246,7 @@ func (t settling) index(live, want *schema.Index) {
 }
 
 // wantedParts returns the parts of an index with the columns of the wanted table.
-func (t settling) wantedParts(live *schema.Index) []*schema.IndexPart {
+func (t tableSettler) wantedParts(live *schema.Index) []*schema.IndexPart {
 	var parts []*schema.IndexPart
 	for _, part := range live.Parts {
 		copied := *part
@@ -258,7 +264,8 @@ func without[T comparable](all []T, one T) []T {
 	return slices.DeleteFunc(slices.Clone(all), func(other T) bool { return other == one })
 }
 
-func (t settling) checks() {
+// checks prepares the checks. For an unmanaged check, the model gets the database's check.
+func (t tableSettler) checks() {
 	for _, live := range checksOf(t.live) {
 		if !matches(t.unmanaged.Checks, live.Name) {
 			t.check(live)
@@ -273,7 +280,7 @@ func (t settling) checks() {
 }
 
 // check keeps what a check has beside its expression: NO INHERIT.
-func (t settling) check(live *schema.Check) {
+func (t tableSettler) check(live *schema.Check) {
 	for _, want := range checksOf(t.want) {
 		if want.Name == live.Name {
 			want.Attrs = live.Attrs
@@ -281,7 +288,8 @@ func (t settling) check(live *schema.Check) {
 	}
 }
 
-func (t settling) foreignKeys() {
+// foreignKeys prepares the foreign keys. For an unmanaged key, the model gets the database's key.
+func (t tableSettler) foreignKeys() {
 	for _, live := range t.live.ForeignKeys {
 		if !matches(t.unmanaged.ForeignKeys, live.Symbol) {
 			continue
@@ -301,7 +309,7 @@ func (t settling) foreignKeys() {
 
 // hiddenConstraints removes a constraint that can't be read from the model, so that it
 // is not compared.
-func (t settling) hiddenConstraints() {
+func (t tableSettler) hiddenConstraints() {
 	for _, h := range t.hidden {
 		if h.table != nameOfTable(t.live) {
 			continue
@@ -324,7 +332,7 @@ func (t settling) hiddenConstraints() {
 
 // try compares copies of this table alone. If atlas can't compare them, only this table
 // is left alone.
-func (t settling) try() {
+func (t tableSettler) try() {
 	from, to := cloneTable(t.live), cloneTable(t.want)
 	_, err := withoutDefaults([]*schema.Schema{from.Schema, to.Schema}, func() ([]schema.Change, error) {
 		return t.differ.TableDiff(from, to, schema.DiffNormalized())

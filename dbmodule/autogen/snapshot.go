@@ -81,7 +81,7 @@ func ParseSnapshot(engine dbmodule.Engine, text []byte, filename string) (*schem
 			s.Name = ""
 		}
 		if engine == dbmodule.MySQL {
-			// Older snapshots have one, but a table has that of its database.
+			// Older snapshots have character sets and collations, but a table gets its database's.
 			for _, table := range s.Tables {
 				table.UnsetCharset().UnsetCollation()
 				for _, column := range table.Columns {
@@ -97,8 +97,8 @@ func ParseSnapshot(engine dbmodule.Engine, text []byte, filename string) (*schem
 	return realm, nil
 }
 
-// evalSnapshot also refuses what atlas would ignore: after a merge that went wrong, a
-// table or column must not look as if it had been removed.
+// evalSnapshot reads a snapshot into realm. It returns an error for parts that atlas would ignore:
+// after a merge that went wrong, a table or column must not look as if it had been removed.
 func evalSnapshot(e engine, text []byte, filename string, realm *schema.Realm) error {
 	parser := hclparse.NewParser()
 	file, diagnostics := parser.ParseHCL(text, filename)

@@ -135,7 +135,7 @@ func (sqliteEngine) exclusive(ctx context.Context, conn bun.Conn, fn func(bun.IC
 }
 
 func (sqliteEngine) unenforced(ctx context.Context, conn bun.Conn, fn func() error) error {
-	return switched(ctx, conn, "PRAGMA foreign_keys", "PRAGMA foreign_keys = off", "PRAGMA foreign_keys = on", fn)
+	return withoutForeignKeys(ctx, conn, "PRAGMA foreign_keys", "PRAGMA foreign_keys = off", "PRAGMA foreign_keys = on", fn)
 }
 
 func (sqliteEngine) prepare(context.Context, bun.IConn, []tableName) error { return nil }

@@ -33,13 +33,14 @@ func stagesOf(e engine, from, to *schema.Realm, changes []schema.Change) stages 
 			s.change(change)
 		}
 	}
-	s.unsettle(e, from, to)
+	s.recreateKeys(e, from, to)
 	byName := func(a, b *schema.ModifyTable) int { return compareNames(nameOfTable(a.T), nameOfTable(b.T)) }
 	slices.SortFunc(s.changed, byName)
 	s.changed = slices.DeleteFunc(s.changed, func(m *schema.ModifyTable) bool { return len(m.Changes) == 0 })
 	return s
 }
 
+// change sorts the changes of a table: its foreign keys, and all others.
 func (s *stages) change(modify *schema.ModifyTable) {
 	rest := &schema.ModifyTable{T: modify.T}
 	for _, change := range modify.Changes {
@@ -58,9 +59,9 @@ func (s *stages) change(modify *schema.ModifyTable) {
 	s.changed = append(s.changed, rest)
 }
 
-// unsettle drops the foreign keys on changed columns before the changes and adds them
-// again after them.
-func (s *stages) unsettle(e engine, from, to *schema.Realm) {
+// recreateKeys adds the foreign keys on changed columns to the keys that are dropped first and
+// added last.
+func (s *stages) recreateKeys(e engine, from, to *schema.Realm) {
 	for _, table := range tablesOf(from) {
 		now, stays := tableAt(to, nameOfTable(table))
 		if !stays {
@@ -68,18 +69,18 @@ func (s *stages) unsettle(e engine, from, to *schema.Realm) {
 		}
 		for _, key := range table.ForeignKeys {
 			i := slices.IndexFunc(now.ForeignKeys, func(other *schema.ForeignKey) bool { return sameKey(key, other) })
-			if i < 0 || slices.Contains(s.goneKeys, key) || !s.moves(e, key) {
+			if i < 0 || slices.Contains(s.goneKeys, key) || !s.affects(e, key) {
 				continue
 			}
 			s.goneKeys = append(s.goneKeys, key)
 			s.newKeys = append(s.newKeys, now.ForeignKeys[i])
-			s.settleName(key.Symbol)
+			s.removeRename(key.Symbol)
 		}
 	}
 }
 
-// settleName removes the rename of a key that is created again anyway.
-func (s *stages) settleName(symbol string) {
+// removeRename removes the rename of a key that is created again anyway.
+func (s *stages) removeRename(symbol string) {
 	for _, modify := range s.changed {
 		modify.Changes = slices.DeleteFunc(modify.Changes, func(change schema.Change) bool {
 			renamed, ok := change.(renameConstraint)
@@ -88,15 +89,15 @@ func (s *stages) settleName(symbol string) {
 	}
 }
 
-// moves reports whether a column of the foreign key changes, or the key that it refers
-// to.
-func (s *stages) moves(e engine, key *schema.ForeignKey) bool {
+// affects reports whether the changes affect the foreign key: one of its columns, or the key that
+// it refers to.
+func (s *stages) affects(e engine, key *schema.ForeignKey) bool {
 	for _, modify := range s.changed {
 		child := nameOfTable(modify.T) == nameOfTable(key.Table)
 		parent := nameOfTable(modify.T) == nameOfTable(key.RefTable)
 		for _, change := range modify.Changes {
-			if child && movesColumn(e, change, key.Columns) ||
-				parent && (movesColumn(e, change, key.RefColumns) || movesIndex(change, key.RefColumns)) {
+			if child && affectsColumn(e, change, key.Columns) ||
+				parent && (affectsColumn(e, change, key.RefColumns) || affectsIndex(change, key.RefColumns)) {
 				return true
 			}
 		}
@@ -104,8 +105,9 @@ func (s *stages) moves(e engine, key *schema.ForeignKey) bool {
 	return false
 }
 
-// movesColumn reports whether a column changes in a way that a foreign key forbids.
-func movesColumn(e engine, change schema.Change, columns []*schema.Column) bool {
+// affectsColumn reports whether one of the columns changes in a way that the engine forbids while a
+// foreign key uses it.
+func affectsColumn(e engine, change schema.Change, columns []*schema.Column) bool {
 	modify, ok := change.(*schema.ModifyColumn)
 	if !ok || !slices.Contains(columnNames(columns), modify.From.Name) {
 		return false
@@ -117,9 +119,9 @@ func movesColumn(e engine, change schema.Change, columns []*schema.Column) bool 
 	return modify.Change.Is(kinds)
 }
 
-// movesIndex reports whether a unique key is dropped that a foreign key to these columns
+// affectsIndex reports whether the change drops a unique key that a foreign key to these columns
 // may need.
-func movesIndex(change schema.Change, columns []*schema.Column) bool {
+func affectsIndex(change schema.Change, columns []*schema.Column) bool {
 	var index *schema.Index
 	switch change := change.(type) {
 	case *schema.DropPrimaryKey:
@@ -147,7 +149,8 @@ func partNames(index *schema.Index) []string {
 	return names
 }
 
-// statements renders the stages; change does it for a changed table.
+// statements returns the statements of all stages. change returns the statements of one changed
+// table.
 func (s *stages) statements(ctx context.Context, e engine, change func(*schema.ModifyTable) ([]string, error)) ([]string, error) {
 	creations := createOrder(s.goneTables)
 	for _, c := range creations {
@@ -179,7 +182,8 @@ func (s *stages) statements(ctx context.Context, e engine, change func(*schema.M
 	return append(out, keys...), err
 }
 
-// planKeys returns one statement for each table.
+// planKeys returns the statements that add or drop foreign keys, one for each table. change makes
+// the change of a key.
 func planKeys(ctx context.Context, e engine, keys []*schema.ForeignKey, change func(*schema.ForeignKey) schema.Change) ([]string, error) {
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, func(a, b *schema.ForeignKey) int {

@@ -41,7 +41,7 @@ func likelyColumn(e engine, table *schema.Table, name string, to *schema.Realm) 
 	}
 	best, found := "", false
 	for _, column := range now.Columns {
-		if _, there := table.Column(column.Name); there || typeText(e.name(), column) != typeText(e.name(), old) {
+		if _, exists := table.Column(column.Name); exists || typeText(e.name(), column) != typeText(e.name(), old) {
 			continue
 		}
 		if !found || likeness(name, column.Name) > likeness(name, best) {
@@ -57,9 +57,9 @@ func likelyTable(e engine, table *schema.Table, from, to *schema.Realm) (Rename,
 	var best *schema.Table
 	most := 0
 	for _, now := range tablesOf(to) {
-		_, there := tableAt(from, nameOfTable(now))
+		_, exists := tableAt(from, nameOfTable(now))
 		common := commonColumns(e, table, now)
-		if there || nameOfTable(now).schema != nameOfTable(table).schema || 2*common <= max(len(table.Columns), len(now.Columns)) {
+		if exists || nameOfTable(now).schema != nameOfTable(table).schema || 2*common <= max(len(table.Columns), len(now.Columns)) {
 			continue
 		}
 		if common > most || common == most && likeness(table.Name, now.Name) > likeness(table.Name, best.Name) {

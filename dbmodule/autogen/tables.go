@@ -45,7 +45,7 @@ func (Tables) Create(ctx context.Context, conn bun.Conn, models []any) (created 
 		return nil, err
 	}
 	tables := tablesOf(realm)
-	// Most starts find everything there and need no lock.
+	// At most starts no table is missing, and no lock is needed.
 	if missing, err := missingTables(ctx, e, conn, tables); err != nil || len(missing) == 0 {
 		return nil, err
 	}
@@ -72,6 +72,7 @@ func createUnenforced(ctx context.Context, e engine, conn bun.Conn, tables []*sc
 	return fn()
 }
 
+// createMissing creates the tables that are missing, and returns their names.
 func createMissing(ctx context.Context, e engine, db bun.IConn, tables []*schema.Table) ([]string, error) {
 	tables, err := missingTables(ctx, e, db, tables)
 	if err != nil || len(tables) == 0 {
@@ -132,6 +133,8 @@ func (Tables) Drop(ctx context.Context, conn bun.Conn, models []any) (dropped []
 	return dropped, err
 }
 
+// dropFound drops the tables that exist, unless other tables refer to them, and returns their
+// names.
 func dropFound(ctx context.Context, e engine, db bun.IConn, names []tableName) ([]string, error) {
 	found, err := findTables(ctx, e, db, names)
 	if err != nil || len(found) == 0 {
@@ -201,6 +204,7 @@ func (Tables) Missing(ctx context.Context, db bun.IDB, models []any) ([]string, 
 	return missing, nil
 }
 
+// missingTables returns the tables that do not exist. A view counts as a table.
 func missingTables(ctx context.Context, e engine, db bun.IConn, tables []*schema.Table) ([]*schema.Table, error) {
 	if len(tables) == 0 {
 		return nil, nil
@@ -215,6 +219,7 @@ func missingTables(ctx context.Context, e engine, db bun.IConn, tables []*schema
 	}), nil
 }
 
+// findTables returns the tables that exist, without views.
 func findTables(ctx context.Context, e engine, db bun.IConn, names []tableName) (map[tableName]relation, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -274,7 +279,7 @@ func baseNames(tables []tableName) []string {
 	return names
 }
 
-// inTx runs fn in a transaction: committed if it returns nil.
+// inTx runs fn in a transaction. It commits if fn returns nil, and rolls back otherwise.
 func inTx(ctx context.Context, conn bun.Conn, opts *sql.TxOptions, fn func(tx bun.Tx) error) (err error) {
 	tx, err := conn.BeginTx(ctx, opts)
 	if err != nil {
@@ -285,7 +290,7 @@ func inTx(ctx context.Context, conn bun.Conn, opts *sql.TxOptions, fn func(tx bu
 		if done {
 			return
 		}
-		// An error, or a panic on its way. A context that ended has rolled back.
+		// fn returned an error or panicked. If ctx has ended, database/sql has rolled back.
 		if rollbackErr := tx.Rollback(); rollbackErr != nil && !errors.Is(rollbackErr, sql.ErrTxDone) {
 			err = errors.Join(err, fmt.Errorf("autogen: roll back: %w", rollbackErr))
 		}

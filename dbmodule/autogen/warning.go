@@ -244,13 +244,15 @@ func (w *warner) unique(table *schema.Table, index *schema.Index) {
 	}
 }
 
+// key warns of a new foreign key, unless the old table has one that allows the same rows, or
+// existing rows have NULL in it.
 func (w *warner) key(table *schema.Table, key *schema.ForeignKey) {
 	if old, ok := tableAt(w.from, nameOfTable(table)); ok &&
 		slices.ContainsFunc(old.ForeignKeys, func(known *schema.ForeignKey) bool { return sameReference(known, key) }) {
 		return
 	}
 	if slices.ContainsFunc(key.Columns, func(c *schema.Column) bool { return w.isNew(table, c) && c.Default == nil }) {
-		return // they are NULL
+		return // existing rows have NULL there, which refers to no row
 	}
 	w.add(AddForeignKey, table, strings.Join(columnNames(key.Columns), ", "),
 		"foreign key %s fails if a row refers to a missing row of %s", key.Symbol, nameOfTable(key.RefTable))
@@ -266,7 +268,7 @@ func (w *warner) isNew(table *schema.Table, c *schema.Column) bool {
 	return !known
 }
 
-// check warns of a new check, but not of one that had another name before.
+// check warns of a new check, unless the old table has the same check under another name.
 func (w *warner) check(old, table *schema.Table, check *schema.Check) {
 	for _, known := range checksOf(old) {
 		if wrap(known.Expr) == wrap(check.Expr) {
@@ -280,6 +282,7 @@ func (w *warner) primary(table *schema.Table, key *schema.Index) {
 	w.add(ChangePrimaryKey, table, strings.Join(partNames(key), ", "), "the primary key changes: fails if rows are equal in the new one or have NULL there")
 }
 
+// renameWarnings returns a warning for each rename.
 func renameWarnings(done []renaming) []Warning {
 	var warnings []Warning
 	for _, r := range done {

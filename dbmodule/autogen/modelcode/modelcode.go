@@ -57,6 +57,7 @@ func Write(engine dbmodule.Engine, found autogen.Inspection, packageName string)
 	return text, nil
 }
 
+// writer makes the models of the tables.
 type writer struct {
 	engine dbmodule.Engine
 	names  names
@@ -84,19 +85,22 @@ type model struct {
 	left map[string]bool
 }
 
-// field is a field of a model's struct.
+// field is a field of a model's struct: a column, or a relation.
 type field struct {
 	name, goType, tag string
 	// remark is the comment behind the field.
 	remark string
-	// column is the column's name; relation is the tag of a relation to another model.
+	// column is the column's name, and relation is the model that a relation leads to. The other of
+	// the two is empty.
 	column   string
 	relation *model
 }
 
+// columns adds a field for each column. A column whose name no model can have is declared as
+// unmanaged and gets no field.
 func (w writer) columns(m *model) {
 	for _, column := range inKeyOrder(m.table) {
-		if !w.named(m.table, column) {
+		if !w.canDeclare(m.table, column) {
 			m.left[column.Name] = true
 			m.unmanaged.Columns = append(m.unmanaged.Columns, pattern(column.Name))
 			continue
@@ -122,8 +126,8 @@ func (w writer) columns(m *model) {
 	}
 }
 
-// inKeyOrder returns the columns, those of the primary key in the order of the key: a
-// model has no other way to say it.
+// inKeyOrder returns the table's columns, with the columns of the primary key in the order of the
+// key. A model can express that order only by the order of its fields.
 func inKeyOrder(table *schema.Table) []*schema.Column {
 	columns := slices.Clone(table.Columns)
 	if table.PrimaryKey == nil {
@@ -143,7 +147,7 @@ func inKeyOrder(table *schema.Table) []*schema.Column {
 	return columns
 }
 
-// describe returns a column as SQL, as far as it is known.
+// describe returns a column's type and default as SQL, for a comment.
 func describe(column *schema.Column) string {
 	text := column.Type.Raw
 	switch x := column.Default.(type) {
@@ -160,8 +164,8 @@ func (w writer) relations(m *model) {
 	m.keyNames = map[string]string{}
 	for _, key := range m.table.ForeignKeys {
 		parent, ok := w.models[key.RefTable]
-		if !ok || !sayable(key, parent.table) || m.keyNames[columnsOf(key)] != "" || m.leaves(key.Columns) || parent.leaves(key.RefColumns) {
-			if !named(key) {
+		if !ok || !refersToUnique(key, parent.table) || m.keyNames[columnsOf(key)] != "" || m.leaves(key.Columns) || parent.leaves(key.RefColumns) {
+			if !hasName(key) {
 				continue
 			}
 			m.unmanaged.ForeignKeys = append(m.unmanaged.ForeignKeys, pattern(key.Symbol))
@@ -182,13 +186,13 @@ func (w writer) relations(m *model) {
 		m.relations = append(m.relations, field{
 			name: w.names.relation(m.fields, key, parent.name), goType: "*" + parent.name, tag: strings.Join(tag, ","), relation: parent,
 		})
-		if named(key) {
+		if hasName(key) {
 			m.keyNames[columnsOf(key)] = key.Symbol
 		}
 	}
 }
 
-// leaves reports whether one of the columns is left to the database.
+// leaves reports whether one of the columns is in left.
 func (m *model) leaves(columns []*schema.Column) bool {
 	return slices.ContainsFunc(columns, func(c *schema.Column) bool { return m.left[c.Name] })
 }
@@ -198,12 +202,12 @@ func pattern(name string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(name)
 }
 
-// named reports whether a foreign key has a name. Without one, SQLite gives it a number.
-func named(key *schema.ForeignKey) bool { return strings.Trim(key.Symbol, "0123456789") != "" }
+// hasName reports whether a foreign key has a name. Without one, SQLite gives it a number.
+func hasName(key *schema.ForeignKey) bool { return strings.Trim(key.Symbol, "0123456789") != "" }
 
-// sayable reports whether the models will declare the columns that a key refers to as
-// unique.
-func sayable(key *schema.ForeignKey, parent *schema.Table) bool {
+// refersToUnique reports whether the model of parent will declare the columns that the key refers
+// to as unique.
+func refersToUnique(key *schema.ForeignKey, parent *schema.Table) bool {
 	columns := make([]string, len(key.RefColumns))
 	for i, column := range key.RefColumns {
 		columns[i] = column.Name
@@ -226,8 +230,8 @@ func columnsOf(key *schema.ForeignKey) string {
 	return strings.Join(names, ",")
 }
 
-// indexes adds the indexes that models can express, without an index that MySQL made for
-// a foreign key, with the key's name.
+// indexes adds the indexes that models can express, and declares the others as unmanaged. It leaves
+// out an index that MySQL made for a foreign key: that index has the key's name.
 func (w writer) indexes(m *model) {
 	for _, index := range m.table.Indexes {
 		key, hasKey := m.table.ForeignKey(index.Name)
@@ -239,7 +243,7 @@ func (w writer) indexes(m *model) {
 		if autogen.WhyUnmanaged(w.engine, index) != "" || slices.ContainsFunc(partNames(index), func(name string) bool { return m.left[name] }) {
 			name := index.Name
 			if inline {
-				name = "uq_" + m.table.Name + "_" + strings.Join(partNames(index), "_") // as a comparison calls it
+				name = "uq_" + m.table.Name + "_" + strings.Join(partNames(index), "_") // the name that a comparison gives it
 			}
 			m.unmanaged.Indexes = append(m.unmanaged.Indexes, pattern(name))
 			continue
@@ -262,6 +266,7 @@ func (w writer) indexes(m *model) {
 	})
 }
 
+// checks adds the table's checks.
 func (w writer) checks(m *model) {
 	for _, a := range m.table.Attrs {
 		if check, ok := a.(*schema.Check); ok {
@@ -270,6 +275,7 @@ func (w writer) checks(m *model) {
 	}
 }
 
+// comments adds the comments of the table and of its columns.
 func (w writer) comments(m *model) {
 	if comment, ok := attr[*schema.Comment](m.table.Attrs); ok {
 		m.comment = comment.Text
@@ -320,6 +326,7 @@ func partNames(index *schema.Index) []string {
 	return names
 }
 
+// condition returns the condition of a partial index, or "".
 func condition(index *schema.Index) string {
 	if p, ok := attr[*postgres.IndexPredicate](index.Attrs); ok {
 		return p.P

@@ -29,6 +29,7 @@ func (n names) model(table string) string {
 // reserved are names that a model's struct can't use for a field.
 var reserved = []string{"BaseModel", "Indexes", "Checks", "TableComment", "ColumnComments", "ForeignKeyNames", "ColumnTypes", "Unmanaged"}
 
+// field returns the name of a column's field.
 func (n names) field(taken map[string]bool, column string) string {
 	for _, name := range reserved {
 		taken[name] = true
@@ -55,7 +56,7 @@ func (n names) relation(taken map[string]bool, key *schema.ForeignKey, parent st
 	return free(taken, name)
 }
 
-// free returns the name, or a changed one if the name is taken, and takes it.
+// free returns the name, or the name with a number if it is taken, and adds the result to taken.
 func free(taken map[string]bool, name string) string {
 	result := name
 	for i := 2; taken[result] || token.IsKeyword(result); i++ {
@@ -97,6 +98,7 @@ var initialisms = map[string]bool{
 	"json": true, "sha": true, "sql": true, "ssh": true, "tls": true, "ttl": true, "ui": true, "uri": true, "url": true, "uuid": true, "xml": true,
 }
 
+// join makes an exported Go name of words.
 func join(words []string) string {
 	var b strings.Builder
 	for _, word := range words {

@@ -18,7 +18,7 @@ var imports = []struct{ prefix, path string }{
 	{"json.", "encoding/json"}, {"time.", "time"}, {"uuid.", "github.com/google/uuid"},
 }
 
-// render writes the file.
+// render returns the formatted source of the file.
 func render(packageName string, found autogen.Inspection, models []*model) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// Package %s has the models of the database's tables.\npackage %s\n\n", packageName, packageName)
@@ -43,6 +43,7 @@ func render(packageName string, found autogen.Inspection, models []*model) ([]by
 	return format.Source(b.Bytes())
 }
 
+// header writes the imports that the models need.
 func header(b *bytes.Buffer, models []*model) {
 	used := []string{}
 	uses := func(prefix string) bool {

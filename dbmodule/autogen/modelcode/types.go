@@ -47,7 +47,8 @@ func (c choice) tag() string {
 	return strings.Join(parts, ",")
 }
 
-// columnTag begins a tag. Bun would take some names for options, and warns of others.
+// columnTag returns the beginning of a tag, which names the column. A name that Bun would read as
+// an option, or warn about, gets the prefix "column:".
 func columnTag(name string) string {
 	options := []string{"alt", "type", "array", "default", "unique", "rel", "join", "identity", "column", "composite", "polymorphic"}
 	if strings.ContainsAny(name, `,:"\`) || slices.Contains(options, name) {
@@ -76,7 +77,7 @@ func option(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-// goType is the Go type for a column, with and without NULL.
+// goType is a Go type for columns: as NOT NULL, and with NULL.
 type goType struct {
 	plain, nullable string
 	of              reflect.Type
@@ -101,19 +102,19 @@ var (
 // choose finds the shortest tag that describes the column exactly. If there is none, it
 // returns false and the nearest choice.
 func (w writer) choose(table *schema.Table, column *schema.Column) (choice, bool) {
-	goes := w.goType(column)
-	base := choice{goType: goes.plain, column: column.Name}
-	key, counts := isKey(table, column), numbered(table, column)
+	typ := w.goType(column)
+	base := choice{goType: typ.plain, column: column.Name}
+	key, isNumbered := isKey(table, column), numbered(table, column)
 	if key {
 		base.options = append(base.options, "pk")
 	}
-	if counts {
+	if isNumbered {
 		base.options = append(base.options, "autoincrement")
 	}
 	switch {
 	case column.Type.Null:
-		base.goType = goes.nullable
-	case !key && !counts:
+		base.goType = typ.nullable
+	case !key && !isNumbered:
 		base.options = append(base.options, "notnull")
 	}
 	if _, array := column.Type.Type.(*postgres.ArrayType); array {
@@ -131,39 +132,39 @@ func (w writer) choose(table *schema.Table, column *schema.Column) (choice, bool
 		ways = []string{spelled, ""}
 	}
 	for _, declared := range ways {
-		for _, defaults := range defaultsOf(column, counts) {
+		for _, defaults := range defaultsOf(column, isNumbered) {
 			tried := base
 			tried.declared, tried.defaults = declared, defaults
-			if w.agrees(table, withDefault(column, defaults), goes, tried) {
+			if w.agrees(table, withDefault(column, defaults), typ, tried) {
 				return tried, true
 			}
 		}
 	}
 	if w.parses(column, spelled) {
-		for _, defaults := range defaultsOf(column, counts) {
+		for _, defaults := range defaultsOf(column, isNumbered) {
 			tried := base
 			tried.defaults, tried.ofEngine = defaults, spelled
-			if w.agrees(table, withDefault(column, defaults), goes, tried) {
+			if w.agrees(table, withDefault(column, defaults), typ, tried) {
 				return tried, true
 			}
 		}
 	}
 	base.declared = spelled
-	if d := defaultsOf(column, counts); len(d) > 0 {
+	if d := defaultsOf(column, isNumbered); len(d) > 0 {
 		base.defaults = d[0]
 	}
-	if !w.converts(table, goes, base) {
+	if !w.converts(table, typ, base) {
 		base.defaults = ""
-		if !w.converts(table, goes, base) {
+		if !w.converts(table, typ, base) {
 			base.declared = ""
 		}
 	}
 	return base, false
 }
 
-// defaultsOf returns ways to write a column's default.
-func defaultsOf(column *schema.Column, counts bool) []string {
-	if counts {
+// defaultsOf returns the texts that the option default may have for a column, the best one first.
+func defaultsOf(column *schema.Column, isNumbered bool) []string {
+	if isNumbered {
 		return []string{""}
 	}
 	switch x := column.Default.(type) {
@@ -191,8 +192,8 @@ func withDefault(column *schema.Column, chosen string) *schema.Column {
 	return &copied
 }
 
-// named reports whether a model can have a column of this name.
-func (w writer) named(table *schema.Table, column *schema.Column) bool {
+// canDeclare reports whether a model can have a column of this name.
+func (w writer) canDeclare(table *schema.Table, column *schema.Column) bool {
 	return w.converts(table, goInt64, choice{goType: goInt64.plain, column: column.Name})
 }
 
@@ -272,10 +273,10 @@ func collation(table *schema.Table, column *schema.Column) string {
 	return " collate " + own.V
 }
 
-// agrees reports whether a model of this one column, with the choice, equals the column
+// agrees reports whether a model with only this column, declared by the choice, equals the column
 // in the database.
-func (w writer) agrees(table *schema.Table, column *schema.Column, goes goType, c choice) bool {
-	realm, err := w.realm(table.Name, goes, c)
+func (w writer) agrees(table *schema.Table, column *schema.Column, typ goType, c choice) bool {
+	realm, err := w.realm(table.Name, typ, c)
 	if err != nil {
 		return false
 	}
@@ -294,7 +295,7 @@ func (w writer) agrees(table *schema.Table, column *schema.Column, goes goType, 
 		for _, column := range made.Columns {
 			column.Attrs = nil
 			if c.ofEngine != "" {
-				column.Type.Type = copied.Type.Type // as ColumnTypes is going to say
+				column.Type.Type = copied.Type.Type // as the model's ColumnTypes will return it
 			}
 		}
 	}
@@ -302,8 +303,8 @@ func (w writer) agrees(table *schema.Table, column *schema.Column, goes goType, 
 	return err == nil && draft.Empty()
 }
 
-// parses reports whether the engine's spelling of a type, which ColumnTypes would
-// return, is parsed as the column's type.
+// parses reports whether atlas parses spelled, which ColumnTypes would return, as the column's
+// type.
 func (w writer) parses(column *schema.Column, spelled string) bool {
 	parse := sqlite.ParseType
 	switch w.engine {
@@ -321,14 +322,16 @@ func (w writer) parses(column *schema.Column, spelled string) bool {
 	return w.format(&copied) == w.format(column)
 }
 
-func (w writer) converts(table *schema.Table, goes goType, c choice) bool {
-	_, err := w.realm(table.Name, goes, c)
+// converts reports whether autogen can convert a model with only this column, declared by the
+// choice.
+func (w writer) converts(table *schema.Table, typ goType, c choice) bool {
+	_, err := w.realm(table.Name, typ, c)
 	return err == nil
 }
 
-// realm converts a model that has only this column. It leaves out that the column is in
-// a key or is numbered, which needs the rest of the table.
-func (w writer) realm(table string, goes goType, c choice) (realm *schema.Realm, err error) {
+// realm converts a model with only this column, declared by the choice. It leaves out the options
+// pk and autoincrement, which need the rest of the table.
+func (w writer) realm(table string, typ goType, c choice) (realm *schema.Realm, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("modelcode: try a tag: %v", cause)
@@ -349,7 +352,7 @@ func (w writer) realm(table string, goes goType, c choice) (realm *schema.Realm,
 	}
 	tried := c
 	tried.options = options
-	of := goes.of
+	of := typ.of
 	if strings.HasPrefix(c.goType, "*") {
 		of = reflect.PointerTo(of)
 	}
