@@ -31,7 +31,7 @@ func buildPostgreSQL(ctx context.Context, tpl *template, s *schema, name, draft 
 	if tpl.copying, err = strategy(ctx, db); err != nil {
 		return err
 	}
-	if there, err := hasDatabase(ctx, db, name); there || err != nil {
+	if exists, err := hasDatabase(ctx, db, name); exists || err != nil {
 		return err
 	}
 	if _, err := db.DB().ExecContext(ctx, createDatabase(dbmodule.PostgreSQL, draft)); err != nil {
@@ -45,14 +45,14 @@ func buildPostgreSQL(ctx context.Context, tpl *template, s *schema, name, draft 
 		return dropOldTemplates(ctx, db, time.Now())
 	}
 	_, dropErr := db.DB().ExecContext(ctx, "DROP DATABASE IF EXISTS "+draft+" WITH (FORCE)")
-	if there, findErr := hasDatabase(ctx, db, name); there {
+	if exists, findErr := hasDatabase(ctx, db, name); exists {
 		return errors.Join(dropErr, findErr) // another process was faster
 	}
 	return errors.Join(err, dropErr)
 }
 
 // strategy returns the faster way to copy a database. To copy files is faster, unless
-// the server syncs each of them. Before version 15 there is no choice.
+// the server syncs each of them. Before version 15 exists is no choice.
 func strategy(ctx context.Context, db *dbmodule.Database) (option string, err error) {
 	var files bool
 	err = db.DB().NewRaw("SELECT current_setting('server_version_num')::int >= 150000 AND NOT current_setting('fsync')::bool").Scan(ctx, &files)
@@ -65,9 +65,9 @@ func strategy(ctx context.Context, db *dbmodule.Database) (option string, err er
 	return option, nil
 }
 
-func hasDatabase(ctx context.Context, db *dbmodule.Database, name string) (there bool, err error) {
-	err = db.DB().NewRaw("SELECT EXISTS (SELECT FROM pg_database WHERE datname = ?)", name).Scan(ctx, &there)
-	return there, err
+func hasDatabase(ctx context.Context, db *dbmodule.Database, name string) (exists bool, err error) {
+	err = db.DB().NewRaw("SELECT EXISTS (SELECT FROM pg_database WHERE datname = ?)", name).Scan(ctx, &exists)
+	return exists, err
 }
 
 // dropOldTemplates drops old templates. It keeps those of yesterday, for processes
