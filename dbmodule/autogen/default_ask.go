@@ -52,9 +52,8 @@ func (r *reading) settleDefaults(ctx context.Context, e engine, db bun.IConn, re
 	return nil
 }
 
-// unlikeDefaults returns the columns of the reference whose defaults have another
-// text than those of the table. A default with an equal text is replaced by the
-// reference's.
+// unlikeDefaults returns the columns of the reference whose default has another text than the
+// table's default. It replaces a default with an equal text by the reference's.
 func unlikeDefaults(table, like *schema.Table) []*schema.Column {
 	var unlike []*schema.Column
 	for _, column := range table.Columns {

@@ -55,8 +55,8 @@ type engine interface {
 	draft(ctx context.Context, from, to *schema.Realm, changes []schema.Change) ([]string, error)
 	// open returns atlas's driver, which reads the database through db.
 	open(db schema.ExecQuerier) (migrate.Driver, error)
-	// tables lists the tables of the connection's default schema, except those of
-	// Alembic and of package migrate.
+	// tables lists the tables of the connection's default schema, except the tables of Alembic and
+	// of package migrate.
 	tables(ctx context.Context, conn bun.Conn) ([]tableName, error)
 	// types returns the statements that create the types of the connection's default
 	// schema.

@@ -9,10 +9,10 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// CompareLive drafts the statements that change the tables in the database into
-// those of the models, and back. It examines the tables of the models, the tables
-// of the snapshot (so that it finds a table whose model was removed), and the
-// tables that renames name. It ignores all other tables. snapshot can be nil.
+// CompareLive drafts the statements that change the tables in the database into the models' tables,
+// and back. It examines the tables of the models, the tables of the snapshot (so that it finds a
+// table whose model was removed), and the tables that renames name. It ignores all other tables.
+// snapshot can be nil.
 //
 // Servers rewrite the text of checks and of conditions of indexes. If the database
 // and the snapshot both have one with the same name, CompareLive takes its text

@@ -71,8 +71,8 @@ func (e postgresEngine) renamePrimaryKey(table tableName, old string) []string {
 	return []string{renameConstraintSQL(e, table, renameConstraint{from: primaryKeyName(old), to: to})}
 }
 
-// onPrimaryKey alters the primary key of a table, whatever its name is. In action each
-// %I is a name: first that of the key, then to.
+// onPrimaryKey returns a statement that alters the primary key of a table, whose name it looks up
+// in the catalog. In action, the first %I is the key's name, and a second one is to.
 func onPrimaryKey(e engine, table tableName, action, to string) string {
 	at := quotedName(e, table)
 	body := fmt.Sprintf("BEGIN EXECUTE (SELECT format(%s, conrelid::regclass, conname, %s) FROM pg_constraint WHERE contype = 'p' AND conrelid = %s::regclass); END",

@@ -53,7 +53,7 @@ func sqliteTokens(text string) []sqliteToken {
 	return tokens
 }
 
-// sqliteTokenSize is the length of the token or comment that text begins with.
+// sqliteTokenSize returns the length of the token or comment at the beginning of text.
 func sqliteTokenSize(text string) int {
 	until := func(end string, from int) int {
 		if i := strings.Index(text[from:], end); i >= 0 {
@@ -114,8 +114,7 @@ func sqliteGenerated(createTable, column string) (string, bool) {
 	return "", false
 }
 
-// sqliteDefinitions splits the tokens of a CREATE TABLE into those of its
-// columns and constraints.
+// sqliteDefinitions returns the tokens of each column and each constraint in a CREATE TABLE.
 func sqliteDefinitions(tokens []sqliteToken) [][]sqliteToken {
 	var all [][]sqliteToken
 	var one []sqliteToken

@@ -149,8 +149,8 @@ func (w *warner) added(table *schema.Table, c *schema.Column) {
 	w.add(AddNotNull, table, c.Name, "the column is not null and has no default; %s", text)
 }
 
-// nullsFilled is the text for a column that can become not null whatever values the rows
-// have.
+// nullsFilled is the text about a column that becomes not null without an error, because it has a
+// default.
 const nullsFilled = "rows with NULL get the default"
 
 func (w *warner) column(table *schema.Table, change *schema.ModifyColumn) {

@@ -21,7 +21,8 @@ var (
 )
 
 // destructive returns the statements of a section that delete data. It leaves out a DROP TABLE if
-// another statement renames a copy to that table: so most changes of a table are made on SQLite.
+// another statement gives the table's name to a copy: SQLite makes most changes of a table in this
+// way.
 func destructive(statements []migrate.Statement) []migrate.Statement {
 	renamed := map[string]bool{}
 	for _, s := range statements {

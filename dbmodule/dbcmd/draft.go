@@ -11,7 +11,7 @@ import (
 	"github.com/openhands-go/server/dbmodule/autogen"
 )
 
-// draft has the statements that change the schema on one engine to that of the models.
+// draft has the statements that change the schema on one engine into the models' schema.
 type draft struct {
 	engine dbmodule.Engine
 	autogen.Draft

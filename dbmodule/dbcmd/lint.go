@@ -63,7 +63,7 @@ func (t *tree) lintScripts(cmd *cobra.Command, m *migrate.Migrator, r *migrate.R
 		script, err := m.Script(r, engine)
 		if err != nil {
 			text := fmt.Sprintf("there is no SQL for %s: add %s", engine, path.Join(r.Folder, string(engine)+".sql"))
-			if !errors.Is(err, migrate.ErrNoScript) { // there is a file, but it can't be read
+			if !errors.Is(err, migrate.ErrNoScript) { // there is a SQL file, but it is invalid
 				text = fmt.Sprintf("%s: mend it, or add %s", strings.TrimPrefix(err.Error(), "migrate: read revision: "), path.Join(r.Folder, string(engine)+".sql"))
 			}
 			findings = append(findings, finding{where: r.Folder, text: text})

@@ -163,7 +163,7 @@ func restored(ctx context.Context, r *migrate.Revision, before, after *schema.Re
 	}, nil
 }
 
-// schema reads all tables except those of package migrate.
+// schema reads all tables except the tables of package migrate.
 func (s *scratch) schema(ctx context.Context) (tables *schema.Realm, err error) {
 	conn, err := s.db.DB().Conn(ctx)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
-// tellStale prints a note if the revisions in the folder differ from those that the
-// program was built with. This command uses those of the folder, but the program
-// runs its own where the folder does not exist.
+// tellStale prints a note if the revisions in the folder differ from those that the program was
+// built with. This command uses the folder's revisions; where the folder does not exist, the
+// program uses its own.
 func (t *tree) tellStale(cmd *cobra.Command, g *graph.Graph) {
 	if len(t.config.Sources) == 0 {
 		return

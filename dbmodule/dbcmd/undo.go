@@ -90,7 +90,7 @@ func (t *tree) unapplied(cmd *cobra.Command, m *migrate.Migrator, id string) err
 	}
 	if u := s.Database.URL; u.Engine() == dbmodule.SQLite && !u.Memory() {
 		if _, err := os.Stat(u.Path()); errors.Is(err, fs.ErrNotExist) {
-			return nil // nobody has upgraded it, and connecting would create the file
+			return nil // it was never upgraded, and connecting would create the file
 		}
 	}
 	s.ConnectTimeout = min(s.ConnectTimeout, patience)

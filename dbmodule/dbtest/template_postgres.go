@@ -52,7 +52,7 @@ func buildPostgreSQL(ctx context.Context, tpl *template, s *schema, name, draft 
 }
 
 // strategy returns the faster way to copy a database. To copy files is faster, unless
-// the server syncs each of them. Before version 15 exists is no choice.
+// the server syncs each of them. Before version 15 there is no choice.
 func strategy(ctx context.Context, db *dbmodule.Database) (option string, err error) {
 	var files bool
 	err = db.DB().NewRaw("SELECT current_setting('server_version_num')::int >= 150000 AND NOT current_setting('fsync')::bool").Scan(ctx, &files)
@@ -70,8 +70,8 @@ func hasDatabase(ctx context.Context, db *dbmodule.Database, name string) (exist
 	return exists, err
 }
 
-// dropOldTemplates drops old templates. It keeps those of yesterday, for processes
-// that began yesterday.
+// dropOldTemplates drops templates of earlier days. It keeps yesterday's, for processes that began
+// yesterday.
 func dropOldTemplates(ctx context.Context, db *dbmodule.Database, now time.Time) error {
 	var names []string
 	err := db.DB().NewRaw("SELECT datname FROM pg_database WHERE starts_with(datname, ?)", templatePrefix).Scan(ctx, &names)

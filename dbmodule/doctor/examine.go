@@ -37,8 +37,8 @@ type target struct {
 	config dbmodule.Config
 	opts   Options
 	db     *dbmodule.Database
-	// variables are the server's settings in this session, and global those of new
-	// sessions. Only MySQL distinguishes the two.
+	// variables are the server's settings in this session, and global the settings of new sessions.
+	// Only MySQL distinguishes the two.
 	variables, global map[string]string
 }
 
@@ -48,9 +48,9 @@ const (
 	connectLimit = 15 * time.Second
 )
 
-// Examine runs all checks. If it can't connect, it runs only those that need no
-// connection: of the settings and, on SQLite, of the file. Each check takes at
-// most 15 seconds; most take milliseconds.
+// Examine runs all checks. If it can't connect, it runs only the checks that need no connection:
+// the checks of the settings and, on SQLite, of the file. Each check takes at most 15 seconds; most
+// take milliseconds.
 func Examine(ctx context.Context, cfg dbmodule.Config, o Options) Report {
 	if o.Now == nil {
 		o.Now = time.Now

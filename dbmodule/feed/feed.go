@@ -143,7 +143,7 @@ func (f *Feed) Publish(_ context.Context, s *dbmodule.Session, topic, key string
 // It delivers none if s rolls back. It is for data that is not worth storing: nobody learns that a
 // message was lost. Other processes receive the message only by NOTIFY, so only on PostgreSQL, if
 // it has at most [MaxMessage] bytes and not too many messages wait. The caller must not change the
-// message afterwards. Errors are those of Publish.
+// message afterwards. It returns the same errors as Publish.
 func (f *Feed) Pass(_ context.Context, s *dbmodule.Session, topic, key string, message []byte) error {
 	at, err := newTopicKey(topic, key)
 	if err != nil {
