@@ -66,7 +66,8 @@ func (t *tree) restore(cmd *cobra.Command, from string, force bool) error {
 	})
 }
 
-// examine checks whether the program can use the content of the backup.
+// examine returns an error if the program can't use the content of the backup: its revisions are
+// unknown, or foreign keys refer to nothing. With force it prints a note instead.
 func (t *tree) examine(ctx context.Context, cmd *cobra.Command, s Settings, r *backup.Replacement, force bool) error {
 	complain := func(format string, args ...any) error {
 		text := fmt.Sprintf(format, args...)
@@ -103,7 +104,7 @@ func (t *tree) examine(ctx context.Context, cmd *cobra.Command, s Settings, r *b
 	return nil
 }
 
-// revisionsOf compares a file's revisions with the program's.
+// revisionsOf returns the state of a file's revisions, compared with the program's.
 func (t *tree) revisionsOf(ctx context.Context, cmd *cobra.Command, s Settings, path string) (state dbmodule.RevisionState, err error) {
 	m, _, err := t.migrator(cmd)
 	if err != nil {

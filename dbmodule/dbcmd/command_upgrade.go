@@ -97,6 +97,7 @@ func (t *tree) dryRun(cmd *cobra.Command, target string, steps stepsFunc) error 
 	})
 }
 
+// nothingToDo prints that no step is necessary, and which revisions the database has.
 func (t *tree) nothingToDo(ctx context.Context, cmd *cobra.Command, m *migrate.Migrator, db *dbmodule.Database) error {
 	current, err := m.Current(ctx, db.DB())
 	if err != nil {

@@ -76,7 +76,8 @@ func (t *tree) unconnected(work func(db *dbmodule.Database) error) error {
 // patience is how long a command waits for the database before it says so.
 const patience = time.Second
 
-// connect waits until the database answers, at most limit. If it has to wait, it prints the reason.
+// connect waits until the database answers, at most limit. If it waits longer than patience, it
+// prints the reason.
 func connect(ctx context.Context, cmd *cobra.Command, db *dbmodule.Database, limit time.Duration) error {
 	if limit <= patience {
 		return tryConnect(ctx, db, limit, limit)

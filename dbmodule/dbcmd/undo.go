@@ -82,7 +82,7 @@ func (t *tree) undoRevision(cmd *cobra.Command, m *migrate.Migrator, r *migrate.
 // unapplied returns an error if the configured database has applied the revision. If
 // no database can be asked, it prints a note instead.
 func (t *tree) unapplied(cmd *cobra.Command, m *migrate.Migrator, id string) error {
-	const patience = 5 * time.Second
+	const limit = 5 * time.Second
 	s, err := t.settings()
 	if err != nil {
 		tell(cmd, "NOTE: no database was asked whether it has applied %s: %s\n", id, err)
@@ -93,7 +93,7 @@ func (t *tree) unapplied(cmd *cobra.Command, m *migrate.Migrator, id string) err
 			return nil // it was never upgraded, and connecting would create the file
 		}
 	}
-	s.ConnectTimeout = min(s.ConnectTimeout, patience)
+	s.ConnectTimeout = min(s.ConnectTimeout, limit)
 	ctx, stop := interruptible(cmd.Context())
 	defer stop()
 	var applied bool
