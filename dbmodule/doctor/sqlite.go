@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/openhands-go/server/dbmodule"
@@ -198,7 +197,7 @@ func sqliteEncoding(ctx context.Context, t *target) Finding {
 // sqliteWritable checks that the database can be written: it takes the lock of a writer, and
 // releases it.
 func sqliteWritable(ctx context.Context, t *target) Finding {
-	if strings.Contains(t.config.URL.String(), "mode=ro") {
+	if t.config.URL.SQLite().ReadOnly {
 		return wrong("mode=ro in DATABASE_URL", "remove it")
 	}
 	tx, err := t.db.DB().BeginTx(ctx, nil) // BEGIN IMMEDIATE, which takes the lock
