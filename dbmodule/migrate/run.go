@@ -119,8 +119,8 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// transaction runs fn in a transaction on the working connection. It waits until ctx ends for
-// the lock that lasts one transaction, and on SQLite for other writers.
+// transaction runs fn in a transaction on the working connection. It waits for the lock that
+// lasts one transaction, and on SQLite for other writers, until ctx ends.
 func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) error {
 	return r.transactionOn(ctx, r.conn, r.dialect.isolation(), fn)
 }
@@ -151,8 +151,8 @@ func (r *run) transactionOn(ctx context.Context, conn bun.Conn, level sql.Isolat
 	return nil
 }
 
-// begin begins a transaction and takes the lock that lasts one transaction. It waits for it
-// until ctx ends.
+// begin begins a transaction and takes the lock that lasts one transaction. It waits for the
+// lock until ctx ends.
 func (r *run) begin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (bun.Tx, error) {
 	w := r.waiting()
 	for {

@@ -59,7 +59,7 @@ func (s *dbState) stampSteps(purge bool, targets []string) ([]Step, error) {
 	}
 	for _, row := range s.own.rows {
 		if !slices.Contains(s.heads, row) {
-			// Another program's revision depends on this one, so it alone has a row.
+			// Another program's revision depends on this one, so only that revision has a row.
 			return s.graph.StampPlan(targets, s.heads)
 		}
 	}

@@ -12,14 +12,14 @@ type Object struct {
 	Name string
 	// Table is the table of a trigger. It is empty for a view.
 	Table string
-	// Definition is what information_schema has of it: view_definition, in which
-	// the server writes all names in full, or action_statement.
+	// Definition is its definition in information_schema: for a view view_definition, in
+	// which the server writes all names in full; for a trigger action_statement.
 	Definition string
-	// Schema is the one that the object is in.
+	// Schema is the schema of the object.
 	Schema string
 }
 
-// String names it.
+// String returns the kind and the name of the object.
 func (o Object) String() string {
 	if o.Table == "" {
 		return "view " + o.Name
@@ -27,8 +27,8 @@ func (o Object) String() string {
 	return "trigger " + o.Name + " of table " + o.Table
 }
 
-// Uses reports whether the object uses what is removed. For the text of a trigger it can
-// say yes too often: for a column that only another table of the text has.
+// Uses reports whether the object uses the removed table or column. For a trigger it may
+// report true wrongly, if another table in the trigger's text has a column of this name.
 func (o Object) Uses(r Removal) bool {
 	if r.Schema == "" {
 		r.Schema = o.Schema
@@ -40,19 +40,19 @@ func (o Object) Uses(r Removal) bool {
 	return o.triggerUses(tokens, r)
 }
 
-// viewUses looks for `schema`.`table`, with the alias that follows it in the list of
-// tables, and for the columns behind the two.
+// viewUses reports whether the definition of a view uses what is removed. It looks for
+// `schema`.`table`, and for a column after that or after an alias of the table.
 func viewUses(tokens []sqlscan.Token, r Removal) bool {
 	var aliases []string
 	for i := range tokens {
-		if !named(tokens, i, r.Schema) || !named(tokens, i+2, r.Table) || !dotted(tokens, i+1) || dotted(tokens, i-1) {
+		if !isName(tokens, i, r.Schema) || !isName(tokens, i+2, r.Table) || !isDot(tokens, i+1) || isDot(tokens, i-1) {
 			continue
 		}
 		switch {
 		case r.Column == "":
 			return true
-		case dotted(tokens, i+3):
-			if named(tokens, i+4, r.Column) {
+		case isDot(tokens, i+3):
+			if isName(tokens, i+4, r.Column) {
 				return true
 			}
 		case i+3 < len(tokens) && tokens[i+3].Kind == sqlscan.Name:
@@ -60,28 +60,29 @@ func viewUses(tokens []sqlscan.Token, r Removal) bool {
 		}
 	}
 	for i := range tokens {
-		if named(tokens, i+2, r.Column) && dotted(tokens, i+1) && !dotted(tokens, i-1) && !dotted(tokens, i+3) &&
-			slices.ContainsFunc(aliases, func(alias string) bool { return named(tokens, i, alias) }) {
+		if isName(tokens, i+2, r.Column) && isDot(tokens, i+1) && !isDot(tokens, i-1) && !isDot(tokens, i+3) &&
+			slices.ContainsFunc(aliases, func(alias string) bool { return isName(tokens, i, alias) }) {
 			return true
 		}
 	}
 	return false
 }
 
-// triggerUses looks for NEW.column and OLD.column of the trigger's own table, and for
-// statements on the table that use a column of that name.
+// triggerUses reports whether the trigger's statement uses what is removed. It looks for
+// NEW.column and OLD.column of the trigger's own table, and for uses of the table together with a
+// column of this name.
 func (o Object) triggerUses(tokens []sqlscan.Token, r Removal) bool {
 	own := strings.EqualFold(o.Table, r.Table) && strings.EqualFold(o.Schema, r.Schema)
 	onTable, column := false, false
 	for i, token := range tokens {
-		if i > 0 && named(tokens, i, r.Table) && (dotted(tokens, i-1) && i > 1 && named(tokens, i-2, r.Schema) ||
+		if i > 0 && isName(tokens, i, r.Table) && (isDot(tokens, i-1) && i > 1 && isName(tokens, i-2, r.Schema) ||
 			tokens[i-1].Is("INTO", "UPDATE", "FROM", "JOIN", "INSERT", "REPLACE", "IGNORE")) {
 			onTable = true
 		}
-		if r.Column == "" || !named(tokens, i, r.Column) || token.Kind == sqlscan.String {
+		if r.Column == "" || !isName(tokens, i, r.Column) || token.Kind == sqlscan.String {
 			continue
 		}
-		ofRow := i > 1 && dotted(tokens, i-1) && tokens[i-2].Is("NEW", "OLD")
+		ofRow := i > 1 && isDot(tokens, i-1) && tokens[i-2].Is("NEW", "OLD")
 		if ofRow && own {
 			return true
 		}
@@ -90,15 +91,17 @@ func (o Object) triggerUses(tokens []sqlscan.Token, r Removal) bool {
 	return onTable && (r.Column == "" && !own || column)
 }
 
-func named(tokens []sqlscan.Token, i int, name string) bool {
+// isName reports whether the i-th token is this name.
+func isName(tokens []sqlscan.Token, i int, name string) bool {
 	return i >= 0 && i < len(tokens) && (tokens[i].Kind == sqlscan.Word || tokens[i].Kind == sqlscan.Name) && strings.EqualFold(unquoted(tokens[i]), name)
 }
 
-func dotted(tokens []sqlscan.Token, i int) bool {
+// isDot reports whether the i-th token is a dot.
+func isDot(tokens []sqlscan.Token, i int) bool {
 	return i >= 0 && i < len(tokens) && tokens[i].IsSymbol(".")
 }
 
-// Remade reports whether one of the statements drops the object or makes it anew.
+// Remade reports whether one of the statements drops, alters or creates the object.
 func (o Object) Remade(statements []string) bool {
 	kind := "VIEW"
 	if o.Table != "" {
@@ -115,7 +118,7 @@ func (o Object) Remade(statements []string) bool {
 			return false
 		}
 		for i := at + 1; i < len(tokens) && (tokens[0].Is("DROP") || i < at+head && !tokens[i].Is("AS", "ON")); i++ {
-			if named(tokens, i, o.Name) {
+			if isName(tokens, i, o.Name) {
 				return true
 			}
 		}

@@ -9,7 +9,7 @@ import (
 // reader reads the tokens of a statement.
 type reader struct{ sqlscan.Reader }
 
-// name reads one name, without its quotes.
+// name reads a name and returns it without quotes.
 func (r *reader) name() string { return unquoted(r.Any()) }
 
 // table reads the name of a table, with or without its schema.
@@ -21,9 +21,9 @@ func (r *reader) table() Removal {
 	return Removal{Table: name}
 }
 
-// pastComma goes on behind the comma that ends a clause, or behind a parenthesis that
-// was opened before.
-func (r *reader) pastComma() {
+// skipClause skips tokens up to and including the comma after the present clause, or the parenthesis
+// that closes the list around it.
+func (r *reader) skipClause() {
 	for depth := 0; !r.Ended(); {
 		switch token := r.Any(); {
 		case token.IsSymbol("("):
@@ -38,7 +38,7 @@ func (r *reader) pastComma() {
 	}
 }
 
-// unquoted is the name that a token writes.
+// unquoted returns the name that a token writes, without its quotes.
 func unquoted(token sqlscan.Token) string {
 	text := token.Text
 	if token.Kind != sqlscan.Name || len(text) < 2 {

@@ -1,8 +1,8 @@
-// Package dependents finds the views and triggers of MySQL and MariaDB that use a table
-// or column which a revision removes. These servers check neither: the view or trigger
-// stays, and fails from then on.
+// Package dependents finds the views and triggers on MySQL and MariaDB that use a table
+// or column which a revision removes. The servers do not check that: they keep the view or
+// trigger, and it fails from then on.
 //
-// It works on the text of statements and definitions alone and opens no database.
+// The package reads only the text of statements and definitions. It opens no database.
 package dependents
 
 import (
@@ -12,16 +12,15 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// Removal is a table or a column that is not there after a statement, because it was
-// dropped or has another name.
+// Removal is a table or a column that a statement drops or renames.
 type Removal struct {
-	// Schema is empty for the selected one.
+	// Schema is empty for the connection's database.
 	Schema, Table string
-	// Column is empty if the whole table goes.
+	// Column is empty if the statement removes the whole table.
 	Column string
 }
 
-// String names it.
+// String returns the name of the table or column.
 func (r Removal) String() string {
 	if r.Column == "" {
 		return "table " + r.Table
@@ -29,32 +28,32 @@ func (r Removal) String() string {
 	return "column " + r.Column + " of table " + r.Table
 }
 
-func (r Removal) same(other Removal) bool {
+func (r Removal) equal(other Removal) bool {
 	return strings.EqualFold(r.Schema, other.Schema) && strings.EqualFold(r.Table, other.Table) && strings.EqualFold(r.Column, other.Column)
 }
 
-// change is what a statement does to one table or column.
+// change is a table or column that a statement removes, or creates if creates is set.
 type change struct {
 	Removal
-	brings bool
+	creates bool
 }
 
-// Removes reports whether a statement removes something. It is cheap for statements of
-// other kinds, however long they are.
+// Removes reports whether a statement removes a table or column. It is fast for long INSERTs and
+// the like.
 func Removes(statement string) bool {
 	first := sqlscan.MySQL.First(statement, 1)
 	return len(first) > 0 && first[0].Is("ALTER", "DROP", "RENAME") &&
-		slices.ContainsFunc(changesOf(statement), func(c change) bool { return !c.brings })
+		slices.ContainsFunc(changesOf(statement), func(c change) bool { return !c.creates })
 }
 
-// Removed returns what the i-th statement removes, without what it or a later one brings
-// back.
+// Removed returns the tables and columns that the i-th statement removes, without those that it
+// or a later statement creates again.
 func Removed(statements []string, i int) []Removal {
 	changes := changesOf(statements[i])
 	back := changes
 	var removed []Removal
 	for _, c := range changes {
-		if !c.brings {
+		if !c.creates {
 			removed = append(removed, c.Removal)
 		}
 	}
@@ -66,30 +65,30 @@ func Removed(statements []string, i int) []Removal {
 	}
 	var gone []Removal
 	for _, r := range removed {
-		if !isBack(r, back) {
+		if !isRestored(r, back) {
 			gone = append(gone, r)
 		}
 	}
 	return gone
 }
 
-// isBack reports whether a change brings the column, or the whole table, whose columns
-// are not known then.
-func isBack(r Removal, changes []change) bool {
+// isRestored reports whether one of the changes creates the removed table or column again. A change
+// that creates a column's table counts too, because the table's columns are not known.
+func isRestored(r Removal, changes []change) bool {
 	for _, c := range changes {
-		if c.brings && (r.same(c.Removal) || c.Column == "" && strings.EqualFold(c.Table, r.Table)) {
+		if c.creates && (r.equal(c.Removal) || c.Column == "" && strings.EqualFold(c.Table, r.Table)) {
 			return true
 		}
 	}
 	return false
 }
 
-// changesOf reads one statement.
+// changesOf returns the tables and columns that a statement removes and creates.
 func changesOf(sql string) []change {
 	r := reader{sqlscan.Reader{Tokens: sqlscan.MySQL.Tokens(sql)}}
 	switch {
 	case r.Comes("ALTER"):
-		return r.alter()
+		return r.alterTable()
 	case r.Comes("DROP", "TABLE"):
 		r.Comes("IF", "EXISTS")
 		var changes []change
@@ -101,7 +100,7 @@ func changesOf(sql string) []change {
 		}
 		return changes
 	case r.Comes("RENAME", "TABLE"), r.Comes("RENAME", "TABLES"):
-		return r.renames()
+		return r.renameTables()
 	case r.Comes("CREATE"):
 		r.Comes("OR", "REPLACE")
 		if r.Comes("TABLE") {
@@ -112,7 +111,8 @@ func changesOf(sql string) []change {
 	return nil
 }
 
-func (r *reader) renames() []change {
+// renameTables reads the rest of a RENAME TABLE.
+func (r *reader) renameTables() []change {
 	r.Comes("IF", "EXISTS")
 	var changes []change
 	for !r.Ended() {
@@ -128,7 +128,8 @@ func (r *reader) renames() []change {
 	return changes
 }
 
-func (r *reader) alter() []change {
+// alterTable reads the rest of an ALTER TABLE.
+func (r *reader) alterTable() []change {
 	for r.Comes("ONLINE") || r.Comes("OFFLINE") || r.Comes("IGNORE") {
 	}
 	if !r.Comes("TABLE") {
@@ -143,17 +144,17 @@ func (r *reader) alter() []change {
 	var changes []change
 	for !r.Ended() {
 		changes = append(changes, r.clause(table)...)
-		r.pastComma()
+		r.skipClause()
 	}
 	return changes
 }
 
 // clause reads one clause of ALTER TABLE.
 func (r *reader) clause(table Removal) []change {
-	column := func(brings bool) change {
+	column := func(creates bool) change {
 		r.Comes("IF", "EXISTS")
 		r.Comes("IF", "NOT", "EXISTS")
-		return change{Removal{table.Schema, table.Table, r.name()}, brings}
+		return change{Removal{table.Schema, table.Table, r.name()}, creates}
 	}
 	switch {
 	case r.Comes("DROP"):
@@ -182,9 +183,9 @@ func (r *reader) clause(table Removal) []change {
 		if !r.Symbol("(") {
 			return []change{column(true)}
 		}
-		// The clause goes on in its parentheses, which hold a list of columns.
+		// A list of columns in parentheses.
 		changes := []change{column(true)}
-		for r.pastComma(); r.At > 0 && !r.Ended() && r.Tokens[r.At-1].IsSymbol(","); r.pastComma() {
+		for r.skipClause(); r.At > 0 && !r.Ended() && r.Tokens[r.At-1].IsSymbol(","); r.skipClause() {
 			changes = append(changes, column(true))
 		}
 		return changes

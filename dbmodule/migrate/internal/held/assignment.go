@@ -7,16 +7,16 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// assignment is one of those of a SET.
+// assignment is one assignment of a SET.
 type assignment struct {
-	// name is the setting's, or "@name" for a user's variable.
+	// name is the name of the setting, or "@name" for a user variable.
 	name   string
 	value  []sqlscan.Token
-	global bool // not of the session
-	once   bool // for the next transaction or statement only
+	global bool // it does not change the session
+	once   bool // it lasts for the next transaction or statement only
 }
 
-// assignments reads a SET.
+// assignments returns the assignments of a SET, and false for other statements.
 func (s statement) assignments() ([]assignment, bool) {
 	if s.first() != "SET" {
 		return nil, false
@@ -33,7 +33,7 @@ func (s statement) assignments() ([]assignment, bool) {
 	for i := 0; i <= len(rest); i++ {
 		switch {
 		case i == len(rest), depth == 0 && rest[i].IsSymbol(","):
-			all = append(all, assigned(rest[from:i]))
+			all = append(all, parseAssignment(rest[from:i]))
 			from = i + 1
 		case rest[i].IsSymbol("("):
 			depth++
@@ -44,8 +44,8 @@ func (s statement) assignments() ([]assignment, bool) {
 	return all, true
 }
 
-// assigned reads "name = value", "@@session.name = value" and "@name := value".
-func assigned(tokens []sqlscan.Token) assignment {
+// parseAssignment parses "name = value", "@@session.name = value" or "@name := value".
+func parseAssignment(tokens []sqlscan.Token) assignment {
 	var a assignment
 	equals := slices.IndexFunc(tokens, func(t sqlscan.Token) bool { return t.IsSymbol("=") })
 	if equals < 0 {
@@ -71,27 +71,27 @@ func assigned(tokens []sqlscan.Token) assignment {
 	return a
 }
 
-// pure are functions whose result depends on nothing but their arguments.
-var pure = []string{"concat", "concat_ws", "replace", "if", "ifnull", "coalesce", "upper", "lower", "cast", "convert"}
+// pureFunctions are functions whose result depends on their arguments alone.
+var pureFunctions = []string{"concat", "concat_ws", "replace", "if", "ifnull", "coalesce", "upper", "lower", "cast", "convert"}
 
-// moving are system variables that tell about statements and rows, or the time.
-var moving = []string{
+// volatileVariables are system variables that depend on earlier statements, on rows or on the time.
+var volatileVariables = []string{
 	"last_insert_id", "identity", "insert_id", "warning_count", "error_count", "timestamp", "rand_seed1", "rand_seed2",
 	"in_transaction", "pseudo_thread_id", "last_gtid", "gtid_current_pos", "gtid_binlog_pos",
 }
 
-// closed reports whether the value depends on nothing but literals, settings
-// and variables that are not lost: then setting it again gives it again.
-func (a assignment) closed(lost map[string]bool) bool {
+// isRepeatable reports whether the assignment gives the same value in a new session: its value depends
+// only on literals, settings, and variables that are not lost.
+func (a assignment) isRepeatable(lost map[string]bool) bool {
 	for i, t := range a.value {
 		name := plain(t)
 		switch {
 		case t.Kind == sqlscan.Symbol || t.Kind == sqlscan.String:
-		case t.Is("SELECT"), slices.Contains(moving, name):
+		case t.Is("SELECT"), slices.Contains(volatileVariables, name):
 			return false
 		case i > 0 && a.value[i-1].IsSymbol("@") && lost["@"+name]:
 			return false
-		case i+1 < len(a.value) && a.value[i+1].IsSymbol("(") && !slices.Contains(pure, name):
+		case i+1 < len(a.value) && a.value[i+1].IsSymbol("(") && !slices.Contains(pureFunctions, name):
 			return false
 		case strings.HasPrefix(name, "current_") || name == "localtime" || name == "localtimestamp":
 			return false

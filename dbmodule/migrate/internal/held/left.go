@@ -7,30 +7,30 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// Leftovers are what statements leave in the session that ran them.
+// Leftovers are the things that statements leave in their session.
 type Leftovers struct {
-	// Settings are named, in lower case, in the order in which they were first
-	// set; Variables as "@name".
+	// Settings are the names of settings, in lower case, in the order in which they were
+	// first set. Variables are user variables, as "@name".
 	Settings, Variables []string
-	// Others are in words, such as "the temporary table a".
+	// Others are descriptions of other things, such as "the temporary table a".
 	Others []string
 }
 
-// None says that the session is as it was.
+// None reports whether the statements leave nothing.
 func (l Leftovers) None() bool { return len(l.Settings)+len(l.Variables)+len(l.Others) == 0 }
 
-// Left reads statements for what is left in their session after all of them.
+// Left returns what the statements leave in their session after all of them have run.
 func Left(d *sqlscan.Dialect, statements []string) Leftovers {
 	var found Leftovers
-	h := holdings{vars: map[string]bool{}}
+	h := sessionState{lostVars: map[string]bool{}}
 	add := func(to *[]string, name string) {
 		if name != "" && !slices.Contains(*to, name) {
 			*to = append(*to, name)
 		}
 	}
 	for i, text := range statements {
-		s := read(d, text)
-		repeat := h.leave(i, s)
+		s := parse(d, text)
+		repeat := h.apply(i, s)
 		assignments, isSet := s.assignments()
 		if repeat && !isSet && s.first() != "DISCARD" && s.first() != "RESET" {
 			add(&found.Others, strings.TrimSpace("the setting of "+s.first()+" "+strings.ToLower(s.at(1))))

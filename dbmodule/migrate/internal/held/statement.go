@@ -7,15 +7,15 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// statement is what is asked of one.
+// statement is a statement split into tokens.
 type statement struct {
 	dialect *sqlscan.Dialect
 	tokens  []sqlscan.Token
-	// words are its words and quoted names, in lower case, without quotes.
+	// words are its words and quoted names, in lower case and without quotes.
 	words []string
 }
 
-func read(d *sqlscan.Dialect, text string) statement {
+func parse(d *sqlscan.Dialect, text string) statement {
 	s := statement{dialect: d, tokens: d.Tokens(text)}
 	for _, t := range s.tokens {
 		if t.Kind == sqlscan.Word || t.Kind == sqlscan.Name {
@@ -25,7 +25,7 @@ func read(d *sqlscan.Dialect, text string) statement {
 	return s
 }
 
-// plain is a name without its quotes, in lower case.
+// plain returns a token's text without quotes, in lower case.
 func plain(t sqlscan.Token) string {
 	text := t.Text
 	if t.Kind != sqlscan.Word && len(text) > 1 {
@@ -34,9 +34,10 @@ func plain(t sqlscan.Token) string {
 	return strings.ToLower(text)
 }
 
-// first is the first word, in upper case.
+// first returns the first word, in upper case.
 func (s statement) first() string { return s.at(0) }
 
+// at returns the i-th word, in upper case; "" if there is none.
 func (s statement) at(i int) string {
 	if i >= len(s.words) {
 		return ""
@@ -46,7 +47,7 @@ func (s statement) at(i int) string {
 
 func (s statement) mentions(name string) bool { return slices.Contains(s.words, name) }
 
-// calls reports whether a function is called.
+// calls reports whether the statement calls the function.
 func (s statement) calls(function string) bool {
 	for i, t := range s.tokens[:max(len(s.tokens)-1, 0)] {
 		if plain(t) == function && s.tokens[i+1].IsSymbol("(") {
@@ -56,12 +57,13 @@ func (s statement) calls(function string) bool {
 	return false
 }
 
-// isOpaque reports whether the statement runs what its text does not show.
+// isOpaque reports whether the statement runs SQL that its text does not show.
 func (s statement) isOpaque() bool {
 	return s.first() == "CALL" || s.first() == "EXECUTE" || s.first() == "DO" && s.dialect == sqlscan.PostgreSQL
 }
 
-// isDefinition reports whether the statement is DDL, which reads no variables.
+// isDefinition reports whether the statement is DDL without rows of a query, or changes settings.
+// Such statements read no variables through triggers and routines.
 func (s statement) isDefinition() bool {
 	switch s.first() {
 	case "CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE", "COMMENT", "GRANT", "REVOKE", "ANALYZE", "VACUUM", "OPTIMIZE", "REINDEX":
@@ -70,6 +72,7 @@ func (s statement) isDefinition() bool {
 	return s.isSetting()
 }
 
+// isSetting reports whether the statement only changes the session.
 func (s statement) isSetting() bool {
 	switch s.first() {
 	case "SET", "USE", "RESET", "PRAGMA", "ATTACH", "DETACH", "UNLOCK", "LOCK":
@@ -78,12 +81,13 @@ func (s statement) isSetting() bool {
 	return false
 }
 
-// readsRows reports whether DDL fills what it makes.
+// readsRows reports whether the statement fills the table that it creates from a query.
 func (s statement) readsRows() bool {
 	return s.first() == "CREATE" && s.mentions("select") && !s.makesProgram() && !s.mentions("view")
 }
 
-// makesProgram reports whether the statement makes what runs later.
+// makesProgram reports whether the statement creates a routine, trigger, event or rule, whose body
+// runs later.
 func (s statement) makesProgram() bool {
 	if s.first() != "CREATE" && s.first() != "ALTER" {
 		return false
@@ -96,8 +100,8 @@ func (s statement) makesProgram() bool {
 	return false
 }
 
-// makesTemporary returns the name of the temporary table, view or trigger that
-// the statement makes, or "".
+// makesTemporary returns the name of the temporary table, view or trigger that the statement
+// creates, or "".
 func (s statement) makesTemporary() string {
 	at := slices.IndexFunc(s.words[:min(len(s.words), 5)], func(word string) bool { return word == "temp" || word == "temporary" })
 	if s.first() != "CREATE" && s.first() != "SELECT" && s.first() != "WITH" || at < 1 {
@@ -111,9 +115,8 @@ func (s statement) makesTemporary() string {
 	return ""
 }
 
-// doesMore reports whether the body of PostgreSQL's DO leaves something in the
-// session.
-func (s statement) doesMore() bool {
+// changesSession reports whether the body of PostgreSQL's DO may leave something in the session.
+func (s statement) changesSession() bool {
 	for _, t := range s.tokens {
 		if t.Kind != sqlscan.String {
 			continue
@@ -131,8 +134,8 @@ func (s statement) doesMore() bool {
 	return false
 }
 
-// isSetConfig reports whether the statement is nothing but set_config of
-// strings, as dumps of PostgreSQL begin.
+// isSetConfig reports whether the statement only calls set_config with literals, as at the beginning
+// of PostgreSQL's dumps.
 func (s statement) isSetConfig() bool {
 	if s.first() != "SELECT" || !s.calls("set_config") {
 		return false
@@ -145,7 +148,7 @@ func (s statement) isSetConfig() bool {
 	return true
 }
 
-// variables returns where "@name" stands, but not "@@name".
+// variables returns the user variables ("@name", but not "@@name") by the index of their token.
 func (s statement) variables() map[int]string {
 	if s.dialect != sqlscan.MySQL {
 		return nil
@@ -168,9 +171,8 @@ func (s statement) mentionsVariable(name string) bool {
 	return false
 }
 
-// assigned returns the variables that a statement other than SET gives a value:
-// by :=, and after INTO.
-func (s statement) assigned() map[string]bool {
+// assignedVariables returns the variables to which a statement assigns a value by := or INTO.
+func (s statement) assignedVariables() map[string]bool {
 	names := map[string]bool{}
 	into := false
 	variables := s.variables()

@@ -2,11 +2,12 @@ package rebuild
 
 import "slices"
 
-// asides pairs the tables whose rows are put aside, and that go before they are
-// made again under their name: CREATE TEMP TABLE x AS SELECT … FROM t; DROP
-// TABLE t; CREATE TABLE t (…); INSERT INTO t SELECT … FROM x. A table whose
-// rows nobody reads before it goes is meant to be empty.
-func (s steps) asides(paired []Rebuild) []Rebuild {
+// findAside finds the rebuilds that drop the old table before they create the new one,
+// and keep the rows in another table meanwhile: CREATE TEMP TABLE x AS SELECT … FROM t;
+// DROP TABLE t; CREATE TABLE t (…); INSERT INTO t SELECT … FROM x. If no statement reads
+// the rows before the DROP, the revision means to lose them, and it is no rebuild. paired
+// are the rebuilds that were found already.
+func (s steps) findAside(paired []Rebuild) []Rebuild {
 	var found []Rebuild
 	for drop, dropped := range s {
 		if dropped.kind != dropTable || slices.ContainsFunc(paired, func(r Rebuild) bool { return r.Drop == drop }) {
@@ -32,7 +33,7 @@ func (s steps) asides(paired []Rebuild) []Rebuild {
 	return found
 }
 
-// readsTable says that FROM or JOIN stands before the table's name.
+// readsTable reports whether a statement has the table's name after FROM or JOIN.
 func readsTable(sql, table string) bool {
 	list := tokens(sql)
 	for i, t := range list {
@@ -43,15 +44,15 @@ func readsTable(sql, table string) bool {
 	return false
 }
 
-// begins is the first statement that changes the old table or makes the new one.
-func (r *Rebuild) begins() int { return min(r.Create, r.Drop) }
+// first returns the index of the rebuild's first CREATE TABLE or DROP TABLE.
+func (r *Rebuild) first() int { return min(r.Create, r.Drop) }
 
-// lostAside are the columns of the live table whose values are not in the new
-// one, unless the revision knows that they go.
+// lostAside returns the columns of the live table whose values would be lost in a rebuild with
+// Aside. It leaves out columns that the revision knows and drops.
 func (r *Rebuild) lostAside(live *Table) []string {
-	return slices.DeleteFunc(live.stored(), func(name string) bool {
+	return slices.DeleteFunc(live.storedColumns(), func(name string) bool {
 		if r.to.column(name) == nil {
-			return r.base != nil && r.base.column(name) != nil // it is dropped
+			return r.base != nil && r.base.column(name) != nil // the revision drops it
 		}
 		return slices.ContainsFunc(r.copies, func(copied copySQL) bool { return mentions(copied.sql, name) })
 	})

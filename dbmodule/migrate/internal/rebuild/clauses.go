@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// clause says that a clause of a column comes next.
+// clause reports whether a clause of a column comes next.
 func (p *parser) clause() bool {
 	return slices.ContainsFunc([]string{
 		"CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE", "REFERENCES", "GENERATED", "AS",
 	}, func(keyword string) bool { return p.comes(keyword) })
 }
 
-// constraintName reads CONSTRAINT name, if that comes next.
+// constraintName reads CONSTRAINT name if that comes next, and returns the name, folded. Otherwise
+// it returns "".
 func (p *parser) constraintName() (string, error) {
 	if !p.accept("CONSTRAINT") {
 		return "", nil
@@ -24,7 +25,8 @@ func (p *parser) constraintName() (string, error) {
 	return Fold(name.name()), nil
 }
 
-// conflict reads ON CONFLICT action; it returns a part of a key.
+// conflict reads ON CONFLICT action if that comes next. It returns what to append to the clause's
+// key, "" for the default action.
 func (p *parser) conflict() string {
 	if !p.accept("ON", "CONFLICT") || !p.more() {
 		return ""
@@ -36,8 +38,7 @@ func (p *parser) conflict() string {
 	return ""
 }
 
-// columnClause reads a clause. That of a column that may be NULL has no kind:
-// it says nothing.
+// columnClause reads a clause of a column. The clause NULL has no kind, because it is the default.
 func (p *parser) columnClause(column string) (clause, error) {
 	from := p.at
 	name, err := p.constraintName()
@@ -55,7 +56,7 @@ func (p *parser) columnClause(column string) (clause, error) {
 		p.accept("ASC")
 		c.key += p.conflict()
 		if p.accept("AUTOINCREMENT") {
-			c.key += numbers
+			c.key += autoincrement
 		}
 	case p.accept("NOT", "NULL"):
 		c.kind = notNull
@@ -93,20 +94,21 @@ func (p *parser) columnClause(column string) (clause, error) {
 	if err != nil {
 		return clause{}, err
 	}
-	c.text = p.since(from)
+	c.text = p.textFrom(from)
 	return c, nil
 }
 
-// expression reads one in parentheses.
+// expression reads an expression in parentheses, and returns the key of its clause.
 func (p *parser) expression(kind string) (string, error) {
 	list, err := p.group()
-	return kind + " ( " + normal(bare(list)) + " )", err
+	return kind + " ( " + normalized(withoutOuterParentheses(list)) + " )", err
 }
 
+// defaultValue reads the value after DEFAULT, and returns the key of the clause.
 func (p *parser) defaultValue() (string, error) {
 	if p.comes("(") {
 		list, err := p.group()
-		return "default " + normal(bare(list)), err
+		return "default " + normalized(withoutOuterParentheses(list)), err
 	}
 	from := p.at
 	_ = p.accept("-") || p.accept("+")
@@ -117,11 +119,12 @@ func (p *parser) defaultValue() (string, error) {
 	if first := p.list[p.at-1]; first.is("x") && p.more() && p.list[p.at].kind == text && p.list[p.at].start == first.end {
 		p.at++ // x'00'
 	}
-	return "default " + normal(p.list[from:p.at]), nil
+	return "default " + normalized(p.list[from:p.at]), nil
 }
 
-// references reads REFERENCES and all that belongs to it. That the key is deferred is
-// no part of what it means, and neither is MATCH, which SQLite reads and ignores.
+// references reads REFERENCES with its actions, MATCH and DEFERRABLE. It returns key with the
+// table, the columns and the actions appended. The key has no part for MATCH, which SQLite ignores,
+// and none for DEFERRABLE, which deferred tells.
 func (p *parser) references(key string) (meaning string, deferred bool, err error) {
 	from := p.at
 	if !p.accept("REFERENCES") {
@@ -156,7 +159,7 @@ func (p *parser) references(key string) (meaning string, deferred bool, err erro
 				list = append(list, p.list[from:p.at]...)
 			}
 		default:
-			key += " " + normal(list)
+			key += " " + normalized(list)
 			for _, nothing := range []string{" on delete no action", " on update no action"} {
 				key = strings.ReplaceAll(key, nothing, "")
 			}
@@ -165,7 +168,8 @@ func (p *parser) references(key string) (meaning string, deferred bool, err erro
 	}
 }
 
-func (p *parser) tableRule() (clause, error) {
+// tableConstraint reads a constraint of the table.
+func (p *parser) tableConstraint() (clause, error) {
 	from := p.at
 	name, err := p.constraintName()
 	if err != nil {
@@ -187,7 +191,7 @@ func (p *parser) tableRule() (clause, error) {
 		c.kind = foreignKey
 		var list []token
 		if list, err = p.group(); err == nil {
-			c.key, c.deferred, err = p.references("foreign key " + normal(list))
+			c.key, c.deferred, err = p.references("foreign key " + normalized(list))
 		}
 	default:
 		return clause{}, p.unexpected("a constraint")
@@ -195,20 +199,21 @@ func (p *parser) tableRule() (clause, error) {
 	if err != nil {
 		return clause{}, err
 	}
-	c.text = p.since(from)
+	c.text = p.textFrom(from)
 	return c, nil
 }
 
+// keyColumns reads the columns of a primary key or a unique constraint, and returns the clause's key.
 func (p *parser) keyColumns(kind string) (string, error) {
 	list, err := p.group()
 	if err != nil {
 		return "", err
 	}
-	numbered := slices.ContainsFunc(list, func(t token) bool { return t.is("AUTOINCREMENT") })
+	isAutoincrement := slices.ContainsFunc(list, func(t token) bool { return t.is("AUTOINCREMENT") })
 	list = slices.DeleteFunc(slices.Clone(list), func(t token) bool { return t.is("ASC") || t.is("AUTOINCREMENT") })
-	key := kind + " " + normal(list) + p.conflict()
-	if numbered {
-		key += numbers
+	key := kind + " " + normalized(list) + p.conflict()
+	if isAutoincrement {
+		key += autoincrement
 	}
 	return key, nil
 }

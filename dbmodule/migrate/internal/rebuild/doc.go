@@ -1,6 +1,10 @@
-// Package rebuild reads the statements by which a revision rebuilds a SQLite table,
-// and changes them so that the new table keeps what the old one has beyond what
-// the revision knows.
+// Package rebuild reads the statements by which a revision rebuilds a table on
+// SQLite. It changes them so that the new table keeps columns, constraints and options
+// of the old one that the revision does not know.
 //
-// It works on the text of statements alone and opens no database.
+// It is a three-way merge of table definitions. base is the old table as the revision
+// knows it, to is the new table of the revision, and live is the old table as it is in
+// the database. The merged table is live with the changes from base to to.
+//
+// The package reads only the text of statements. It opens no database.
 package rebuild

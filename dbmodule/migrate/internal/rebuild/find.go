@@ -2,41 +2,43 @@ package rebuild
 
 import "slices"
 
-// Rebuild is how a revision rebuilds a table: it creates a new table, copies the
-// rows, drops the old table, and renames the new one. Or it puts the rows aside, and
-// drops the old table before it creates the new one.
+// Rebuild says which statements of a revision rebuild a table. Usually they create a
+// new table, copy the rows, drop the old table, and rename the new one. With Aside
+// they copy the rows into another table, drop the old table, create the new one, and
+// copy the rows back.
 type Rebuild struct {
-	// Create, Copies and Drop are the indexes of the statements.
+	// Create is the index of the statement that creates the new table, and Drop of the
+	// one that drops the old table. Copies are those of the statements that copy rows
+	// into the new table.
 	Create int
 	Copies []int
 	Drop   int
-	// Aside says that Drop comes before Create: the rows are kept elsewhere
-	// meanwhile. Copies is empty then.
+	// Aside says that Drop comes before Create. Copies is empty then.
 	Aside bool
-	// Source is the old table's name when the new one is created, Target the
-	// new one's when the old one is dropped, and Final the one that it ends up
-	// with. All are folded.
+	// Source is the old table's name when the new one is created. Target is the new
+	// table's name when the old one is dropped. Final is the new table's name in the
+	// end. All are folded.
 	Source, Target, Final string
 
 	create string
 	copies []copySQL
-	// to is what the new table is to be; nil for CREATE TABLE … AS.
+	// to is the new table as the revision defines it; nil for CREATE TABLE … AS.
 	to *Table
-	// base is what the revision takes the old table for; nil if nobody knows.
+	// base is the old table as the revision knows it; nil if that is unknown.
 	base *Table
 }
 
 // copySQL is a statement that copies rows from a table.
 type copySQL struct{ sql, from string }
 
-// Find looks for tables that a revision rebuilds. other are the statements
-// of its other direction: what that makes of a table is what this one takes it
-// for. Where there are none, a comment in the statement may say it (see
-// [Remember]).
+// Find returns the rebuilds in the statements of a revision. other are the statements
+// of its other direction, which says how the old table looks: the other direction
+// creates it from the new one. If a statement has a comment of [Remember], that says
+// it instead.
 func Find(statements, other []string) []Rebuild {
-	s := section(statements)
+	s := readSteps(statements)
 	found := s.rebuilds()
-	back := section(other)
+	back := readSteps(other)
 	backwards := back.rebuilds()
 	for i := range found {
 		r := &found[i]
@@ -46,18 +48,18 @@ func Find(statements, other []string) []Rebuild {
 		if r.base = remembered(r.create); r.base == nil {
 			r.base = back.apply(r.to, backwards, r.Final, len(back))
 		}
-		r.base = s.replay(r.base, found[:i], r.Final, r.begins())
+		r.base = s.replay(r.base, found[:i], r.Final, r.first())
 	}
 	return found
 }
 
-// step is what a statement does, as far as it matters here.
+// step is what a statement does to a table.
 type step struct {
 	sql   string
 	kind  stepKind
 	table string
-	// name is what a table or column is called after it, and column the one
-	// that goes or comes.
+	// name is the new name of a renamed table or column. column is the column that is added,
+	// dropped or renamed.
 	name   string
 	column column
 }
@@ -75,7 +77,8 @@ const (
 	insertRows
 )
 
-func section(statements []string) steps {
+// readSteps parses the statements of a section.
+func readSteps(statements []string) steps {
 	s := make(steps, len(statements))
 	for i, sql := range statements {
 		s[i] = readStep(sql)
@@ -85,6 +88,7 @@ func section(statements []string) steps {
 
 type steps []step
 
+// readStep parses a statement.
 func readStep(sql string) step {
 	p := &parser{sql: sql, list: tokens(sql)}
 	s := step{sql: sql}
@@ -111,7 +115,7 @@ func readStep(sql string) step {
 	return s
 }
 
-// tableName reads a name, with its schema before it; folded.
+// tableName reads a name and a schema before it. It returns the name, folded; "" if there is none.
 func (p *parser) tableName() string {
 	name, err := p.name()
 	if err == nil && p.accept(".") {
@@ -123,6 +127,7 @@ func (p *parser) tableName() string {
 	return Fold(name.name())
 }
 
+// alteration reads what follows ALTER TABLE and the table's name.
 func (p *parser) alteration(s *step) {
 	switch {
 	case p.accept("RENAME", "TO"):
@@ -148,23 +153,24 @@ func (p *parser) alteration(s *step) {
 	}
 }
 
-// rebuilds pairs the tables that go with those that take their place.
+// rebuilds pairs each dropped table with the new table that replaces it, and returns these
+// rebuilds in the order of the statements.
 func (s steps) rebuilds() []Rebuild {
 	var found []Rebuild
 	for drop, dropped := range s {
 		if dropped.kind != dropTable {
 			continue
 		}
-		for _, final := range []string{dropped.table, s.before(drop, dropped.table)} {
-			create := s.creation(drop, dropped.table, final)
+		for _, final := range []string{dropped.table, s.renamedFrom(drop, dropped.table)} {
+			create := s.findCreation(drop, dropped.table, final)
 			if final == "" || create < 0 {
 				continue
 			}
-			r := Rebuild{Create: create, Drop: drop, Source: s.earlier(drop, dropped.table, create), Target: s.later(create, drop), Final: final, create: s[create].sql}
+			r := Rebuild{Create: create, Drop: drop, Source: s.earlierName(drop, dropped.table, create), Target: s.laterName(create, drop), Final: final, create: s[create].sql}
 			for i := create + 1; i < drop; i++ {
-				if s[i].kind == insertRows && s[i].table == s.later(create, i) {
+				if s[i].kind == insertRows && s[i].table == s.laterName(create, i) {
 					r.Copies = append(r.Copies, i)
-					r.copies = append(r.copies, copySQL{sql: s[i].sql, from: s.earlier(drop, dropped.table, i)})
+					r.copies = append(r.copies, copySQL{sql: s[i].sql, from: s.earlierName(drop, dropped.table, i)})
 				}
 			}
 			if to, err := ParseTable(r.create); err == nil {
@@ -174,14 +180,14 @@ func (s steps) rebuilds() []Rebuild {
 			break
 		}
 	}
-	found = append(found, s.asides(found)...)
-	slices.SortFunc(found, func(a, b Rebuild) int { return a.begins() - b.begins() })
+	found = append(found, s.findAside(found)...)
+	slices.SortFunc(found, func(a, b Rebuild) int { return a.first() - b.first() })
 	return found
 }
 
-// before is the name that a table had before it got this one; "" if the
-// statements don't rename it.
-func (s steps) before(end int, table string) string {
+// renamedFrom returns the name from which the last statement before end renamed a table to this name; ""
+// if none did.
+func (s steps) renamedFrom(end int, table string) string {
 	for i := end - 1; i >= 0; i-- {
 		if s[i].kind == renameTable && s[i].name == table {
 			return s[i].table
@@ -190,8 +196,8 @@ func (s steps) before(end int, table string) string {
 	return ""
 }
 
-// earlier is the name that the table of a later statement has at an earlier one.
-func (s steps) earlier(end int, table string, at int) string {
+// earlierName returns the name that a table has before statement at, given its name at statement end.
+func (s steps) earlierName(end int, table string, at int) string {
 	for i := end - 1; i >= at; i-- {
 		if s[i].kind == renameTable && s[i].name == table {
 			table = s[i].table
@@ -200,8 +206,8 @@ func (s steps) earlier(end int, table string, at int) string {
 	return table
 }
 
-// later is the name that a table which is created has at a later statement.
-func (s steps) later(create, at int) string {
+// laterName returns the name that the table which statement create creates has at a later statement.
+func (s steps) laterName(create, at int) string {
 	table := s[create].table
 	for _, step := range s[create+1 : at] {
 		if step.kind == renameTable && step.table == table {
@@ -211,9 +217,9 @@ func (s steps) later(create, at int) string {
 	return table
 }
 
-// creation finds the table that is made while source is there and ends up with
-// the name final; -1 if there is none.
-func (s steps) creation(drop int, source, final string) int {
+// findCreation returns the index of the statement before drop that creates another table than source,
+// whose name in the end is final; -1 if there is none.
+func (s steps) findCreation(drop int, source, final string) int {
 	for create := drop - 1; create >= 0; create-- {
 		if s[create].kind != createTable || s[create].table == source {
 			continue
@@ -230,12 +236,12 @@ func (s steps) creation(drop int, source, final string) int {
 	return -1
 }
 
-// apply returns what the first statements make of a table; nil if none of them
-// changes it, or one does so in a way that can't be read.
+// apply returns the table that the statements before end make of a table. It returns nil if none of
+// them changes its columns or rebuilds it, or if a rebuild can't be parsed.
 func (s steps) apply(from *Table, rebuilds []Rebuild, table string, end int) *Table {
 	t := *from
 	t.columns = slices.Clone(t.columns)
-	t.sketch = true
+	t.partial = true
 	touched := false
 	for i, step := range s[:end] {
 		for _, r := range rebuilds {
@@ -265,8 +271,8 @@ func (s steps) apply(from *Table, rebuilds []Rebuild, table string, end int) *Ta
 	return &t
 }
 
-// replay brings what a revision takes a table for to where it is after the
-// statements before end.
+// replay returns the table that the revision expects after its statements before end, if it expects
+// base before them.
 func (s steps) replay(base *Table, rebuilds []Rebuild, table string, end int) *Table {
 	for i, step := range s[:end] {
 		if slices.ContainsFunc(rebuilds, func(r Rebuild) bool { return r.Final == table && r.Create < i && i < r.Drop }) {
@@ -300,6 +306,7 @@ func (s steps) replay(base *Table, rebuilds []Rebuild, table string, end int) *T
 	return base
 }
 
+// add adds a column unless the table has one of its name.
 func (t *Table) add(c column) {
 	if t.column(c.name) == nil {
 		t.columns = append(t.columns, c)
@@ -310,7 +317,7 @@ func (t *Table) drop(name string) {
 	t.columns = slices.DeleteFunc(t.columns, func(c column) bool { return Fold(c.name) == Fold(name) })
 }
 
-// TriggerColumns are the columns of UPDATE OF in a CREATE TRIGGER.
+// TriggerColumns returns the columns of UPDATE OF in a CREATE TRIGGER.
 func TriggerColumns(sql string) []string {
 	p := &parser{sql: sql, list: tokens(sql)}
 	for p.more() && !p.comes("BEGIN") && !p.comes("UPDATE", "OF") {
@@ -340,8 +347,8 @@ func Renames(sql string) string {
 	return ""
 }
 
-// NamesIndexOrTrigger returns the name of the index or trigger that a statement
-// makes or drops, folded; "" if it does neither.
+// NamesIndexOrTrigger returns the name, folded, of the index or trigger that a
+// statement creates or drops; "" if it does neither.
 func NamesIndexOrTrigger(sql string) string {
 	p := &parser{sql: sql, list: tokens(sql)}
 	if !p.accept("CREATE") && !p.accept("DROP") {

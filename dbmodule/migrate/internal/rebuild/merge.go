@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// merge brings to a live table what a revision changes: what makes base into
-// to. All else stays as it is in live. A column's type, default and the like
-// count each by itself, and so does each constraint.
+// merge returns the live table with the changes of the revision, which are the
+// differences between base and to. It compares each property of a column (type, default
+// and so on) and each constraint by itself. All that the revision does not change stays
+// as in live.
 //
-// A nil base says that nobody knows what the revision changes. The table
-// becomes to then, and columns that to lacks are the caller's to judge.
+// If base is nil, it is unknown what the revision changes. Then merge returns to, and
+// the caller decides about columns of live that to lacks.
 func merge(base, to, live *Table) (*Table, error) {
 	if base == nil {
 		return to, nil
 	}
 	m := merger{base: base, to: to, live: live, merged: &Table{Name: to.Name}}
-	if base.sketch && strings.TrimSuffix(live.primaryKey(), numbers) != strings.TrimSuffix(to.primaryKey(), numbers) {
-		return nil, m.doubt("the primary key")
+	if base.partial && strings.TrimSuffix(live.primaryKey(), autoincrement) != strings.TrimSuffix(to.primaryKey(), autoincrement) {
+		return nil, m.errUnknownBase("the primary key")
 	}
 	for _, c := range to.columns {
 		merged, err := m.column(c)
@@ -29,17 +30,17 @@ func merge(base, to, live *Table) (*Table, error) {
 	}
 	for _, c := range live.columns {
 		if to.column(c.name) == nil && base.column(c.name) == nil {
-			m.merged.columns = append(m.merged.columns, m.kept(c))
+			m.merged.columns = append(m.merged.columns, m.keptColumn(c))
 		}
 	}
-	for _, rule := range live.rules {
-		if m.keeps(rule) {
-			m.merged.rules = append(m.merged.rules, rule)
+	for _, constraint := range live.rules {
+		if m.keepsConstraint(constraint) {
+			m.merged.rules = append(m.merged.rules, constraint)
 		}
 	}
-	for _, rule := range to.rules {
-		if m.adds(rule) {
-			m.merged.rules = append(m.merged.rules, m.stillDeferred(rule))
+	for _, constraint := range to.rules {
+		if m.addsConstraint(constraint) {
+			m.merged.rules = append(m.merged.rules, m.keepDeferred(constraint))
 		}
 	}
 	m.merged.strict, m.merged.withoutRowid = live.strict, live.withoutRowid
@@ -54,18 +55,18 @@ func merge(base, to, live *Table) (*Table, error) {
 
 type merger struct{ base, to, live, merged *Table }
 
-// column merges one that the revision wants.
+// column merges a column of the revision's new table.
 func (m *merger) column(to column) (column, error) {
 	live := m.live.column(to.name)
 	if live == nil {
-		return m.added(to), nil
+		return m.addedColumn(to), nil
 	}
 	base := m.base.column(to.name)
 	if base == nil {
 		return column{}, fmt.Errorf("the revision adds column %s, and table %s has one already: drop or rename that first", to.name, m.live.Name)
 	}
-	if m.base.sketch && live.typeKey != to.typeKey {
-		return column{}, m.doubt("the type of column " + to.name)
+	if m.base.partial && live.typeKey != to.typeKey {
+		return column{}, m.errUnknownBase("the type of column " + to.name)
 	}
 	merged := column{name: live.name, written: to.written, declared: live.declared, typeKey: live.typeKey}
 	if base.typeKey != to.typeKey {
@@ -73,45 +74,47 @@ func (m *merger) column(to column) (column, error) {
 	}
 	for _, kind := range []string{notNull, isDefault, collate, generated} {
 		from := live
-		if base.keyOf(kind) != to.keyOf(kind) || m.base.sketch && to.keyOf(kind) != "" {
+		if base.keyOf(kind) != to.keyOf(kind) || m.base.partial && to.keyOf(kind) != "" {
 			from = &to
 		}
 		merged.clauses = append(merged.clauses, from.of(kind)...)
 	}
 	for _, c := range live.clauses {
-		if c.constraint() && m.keeps(c) {
+		if c.constraint() && m.keepsConstraint(c) {
 			merged.clauses = append(merged.clauses, c)
 		}
 	}
 	for _, c := range to.clauses {
-		if c.constraint() && m.adds(c) {
-			merged.clauses = append(merged.clauses, m.stillDeferred(c))
+		if c.constraint() && m.addsConstraint(c) {
+			merged.clauses = append(merged.clauses, m.keepDeferred(c))
 		}
 	}
 	return merged, nil
 }
 
-// doubt says that the revision wants a thing otherwise than it is, and does not
-// say whether it knew how it is.
-func (m *merger) doubt(what string) error {
+// errUnknownBase returns the error for a property in which the live table differs from to, if base does not
+// say whether the revision changes it.
+func (m *merger) errUnknownBase(what string) error {
 	return fmt.Errorf("%s in the database differs from the revision, and the revision's other direction does not say whether to change it: "+
 		"rebuild the table in both sections of the revision", what)
 }
 
-// added is a column that the live table lacks, with what is not there yet.
-func (m *merger) added(c column) column {
-	c.clauses = slices.DeleteFunc(slices.Clone(c.clauses), func(c clause) bool { return c.constraint() && !m.adds(c) })
+// addedColumn returns a column that the live table lacks. It leaves out constraints that the merged table
+// does not get from the revision.
+func (m *merger) addedColumn(c column) column {
+	c.clauses = slices.DeleteFunc(slices.Clone(c.clauses), func(c clause) bool { return c.constraint() && !m.addsConstraint(c) })
 	return c
 }
 
-// kept is a column that the revision does not know.
-func (m *merger) kept(c column) column {
-	c.clauses = slices.DeleteFunc(slices.Clone(c.clauses), func(c clause) bool { return c.constraint() && !m.keeps(c) })
+// keptColumn returns a column of the live table that the revision does not know. It leaves out constraints
+// that the revision drops.
+func (m *merger) keptColumn(c column) column {
+	c.clauses = slices.DeleteFunc(slices.Clone(c.clauses), func(c clause) bool { return c.constraint() && !m.keepsConstraint(c) })
 	return c
 }
 
-// keeps says that a constraint of the live table stays.
-func (m *merger) keeps(c clause) bool {
+// keepsConstraint reports whether the merged table keeps a constraint of the live table.
+func (m *merger) keepsConstraint(c clause) bool {
 	if c.kind == primaryKey {
 		return !m.newPrimaryKey()
 	}
@@ -119,9 +122,9 @@ func (m *merger) keeps(c clause) bool {
 	return gone == nil || m.to.has(*gone) || m.to.has(c)
 }
 
-// stillDeferred defers a foreign key that takes the place of a deferred one, such as
-// one with another action, if the revision does not know of that.
-func (m *merger) stillDeferred(c clause) clause {
+// keepDeferred returns a foreign key of the revision. If it replaces one that is deferred in the live
+// table and not in base, for example to change an action, the new one is deferred too.
+func (m *merger) keepDeferred(c clause) clause {
 	if c.kind != foreignKey || c.deferred {
 		return c
 	}
@@ -138,7 +141,7 @@ func (m *merger) stillDeferred(c clause) clause {
 	return c
 }
 
-// refers is what a foreign key means without its actions.
+// refers returns the key of a foreign key without its actions.
 func (c clause) refers() string {
 	key := c.key
 	for _, action := range []string{" on delete ", " on update "} {
@@ -147,24 +150,25 @@ func (c clause) refers() string {
 	return key
 }
 
-// adds says that a constraint of the wanted table is new to the live one.
-func (m *merger) adds(c clause) bool {
+// addsConstraint reports whether the merged table gets a constraint from to.
+func (m *merger) addsConstraint(c clause) bool {
 	if c.kind == primaryKey {
 		return m.newPrimaryKey()
 	}
-	if m.base.sketch {
+	if m.base.partial {
 		return m.live.find(c) == nil
 	}
 	return !m.base.has(c) && !m.live.has(c)
 }
 
+// newPrimaryKey reports whether the revision changes the primary key.
 func (m *merger) newPrimaryKey() bool { return m.base.primaryKey() != m.to.primaryKey() }
 
 func (c clause) constraint() bool {
 	return c.kind == primaryKey || c.kind == unique || c.kind == check || c.kind == foreignKey
 }
 
-// constraints are those of the columns and those behind them.
+// constraints returns the constraints of the columns, and then those of the table.
 func (t *Table) constraints() []clause {
 	var all []clause
 	for _, c := range t.columns {
@@ -177,15 +181,15 @@ func (t *Table) constraints() []clause {
 	return append(all, t.rules...)
 }
 
-// has says that the table has the constraint under the same name.
+// has reports whether the table has an equal constraint with the same name.
 func (t *Table) has(c clause) bool {
 	return slices.ContainsFunc(t.constraints(), func(other clause) bool {
 		return other.key == c.key && other.name == c.name && other.deferred == c.deferred
 	})
 }
 
-// find returns the constraint that is the same one, whatever its name; that of
-// the same name if there are several.
+// find returns a constraint with the same key, whatever its name, or nil. If there are several, it
+// prefers one with the same name.
 func (t *Table) find(c clause) *clause {
 	var found *clause
 	for _, other := range t.constraints() {
@@ -214,7 +218,7 @@ func (t *Table) column(name string) *column {
 	return nil
 }
 
-// of returns the clauses of a kind.
+// of returns the column's clauses of a kind.
 func (c *column) of(kind string) []clause {
 	var found []clause
 	for _, clause := range c.clauses {
@@ -225,7 +229,7 @@ func (c *column) of(kind string) []clause {
 	return found
 }
 
-// keyOf is what the column's clauses of a kind mean.
+// keyOf returns the keys of the column's clauses of a kind.
 func (c *column) keyOf(kind string) string {
 	var keys []string
 	for _, clause := range c.of(kind) {
@@ -234,7 +238,7 @@ func (c *column) keyOf(kind string) string {
 	return strings.Join(keys, ", ")
 }
 
-// equal says that two tables mean the same, but for their names.
+// equal reports whether two tables are equal except for their names.
 func equal(a, b *Table) bool {
 	if len(a.columns) != len(b.columns) || a.strict != b.strict || a.withoutRowid != b.withoutRowid {
 		return false
@@ -256,7 +260,7 @@ func equal(a, b *Table) bool {
 	return within(a, b) && within(b, a)
 }
 
-// create renders the table under a name that is quoted already.
+// create returns a CREATE TABLE for the table. name is quoted.
 func (t *Table) create(name string) string {
 	var elements []string
 	for _, c := range t.columns {
@@ -269,8 +273,8 @@ func (t *Table) create(name string) string {
 		}
 		elements = append(elements, strings.Join(parts, " "))
 	}
-	for _, rule := range t.rules {
-		elements = append(elements, rule.text)
+	for _, constraint := range t.rules {
+		elements = append(elements, constraint.text)
 	}
 	var options []string
 	if t.withoutRowid {
@@ -286,13 +290,13 @@ func (t *Table) create(name string) string {
 	return sql
 }
 
-// numbers is the end of the key of an AUTOINCREMENT.
-const numbers = " autoincrement"
+// autoincrement is the end of the key of a primary key with AUTOINCREMENT.
+const autoincrement = " autoincrement"
 
-// numbered says that the table never gives a number twice.
-func (t *Table) numbered() bool { return strings.HasSuffix(t.primaryKey(), numbers) }
+// isAutoincrement reports whether the table is AUTOINCREMENT.
+func (t *Table) isAutoincrement() bool { return strings.HasSuffix(t.primaryKey(), autoincrement) }
 
-// hasRowid says that rows have a number of SQLite's own that no column holds.
+// hasRowid reports whether the rows have a rowid that no column holds.
 func (t *Table) hasRowid() bool {
 	if t.withoutRowid {
 		return false
@@ -307,8 +311,7 @@ func (t *Table) hasRowid() bool {
 	return true
 }
 
-// rowidName is a name by which no column hides the number of a row; "" if
-// there is none.
+// rowidName returns a name of the rowid that is no column of the tables; "" if all names are columns.
 func rowidName(tables ...*Table) string {
 	for _, name := range []string{"rowid", "_rowid_", "oid"} {
 		if !slices.ContainsFunc(tables, func(t *Table) bool { return t.column(name) != nil }) {
@@ -318,8 +321,8 @@ func rowidName(tables ...*Table) string {
 	return ""
 }
 
-// stored are the names of the columns that hold values of their own.
-func (t *Table) stored() []string {
+// storedColumns returns the names of the columns that are not generated.
+func (t *Table) storedColumns() []string {
 	var names []string
 	for i := range t.columns {
 		if len(t.columns[i].of(generated)) == 0 {

@@ -6,28 +6,29 @@ import (
 	"strings"
 )
 
-// Plan is a rebuild of a table as it is in a database.
+// Plan says how to rebuild a table as it is in a database.
 type Plan struct {
-	// Create makes the new table, and Copies fill it: the statements of the
-	// revision, extended by what it does not know.
+	// Create is the statement that creates the new table, and Copies are those that
+	// copy rows into it. They are the revision's own, extended by what the revision
+	// does not know.
 	Create string
 	Copies []string
-	// Carried are the columns that the revision does not know and the new
-	// table has nevertheless.
+	// Carried are the columns of the old table that the revision does not know. The
+	// new table gets them too.
 	Carried []string
-	// Lost are the columns whose values would go with the old table although
-	// nothing says that they shall.
+	// Lost are the columns whose values would be lost although the revision does not
+	// say that it drops them.
 	Lost []string
-	// Numbered says that the new table goes on with the old one's
-	// AUTOINCREMENT.
+	// Numbered says that both tables are AUTOINCREMENT, so that the new table must
+	// continue the old one's counter.
 	Numbered bool
-	// Rowid is a name by which the rows of both tables have SQLite's own
-	// number; "" if a column holds it, or there is none.
+	// Rowid is a name of the rowid that works in both tables; "" if a column holds the
+	// rowid, or if there is none.
 	Rowid string
 }
 
-// On plans the rebuild of the table that this CREATE TABLE made. The error
-// says what stands in the way.
+// On plans the rebuild of a live table with this CREATE TABLE. It returns an error if
+// the definition can't be parsed or merged.
 func (r *Rebuild) On(definition string) (*Plan, error) {
 	plan := r.AsItStands()
 	live, err := ParseTable(definition)
@@ -35,8 +36,8 @@ func (r *Rebuild) On(definition string) (*Plan, error) {
 		return nil, err
 	}
 	if r.to == nil {
-		// Its columns are those of a query.
-		plan.Lost = slices.DeleteFunc(live.stored(), func(name string) bool { return mentions(r.create, name) })
+		// CREATE TABLE … AS: the columns of the new table are those of the query.
+		plan.Lost = slices.DeleteFunc(live.storedColumns(), func(name string) bool { return mentions(r.create, name) })
 		return plan, nil
 	}
 	merged, err := merge(r.base, r.to, live)
@@ -46,8 +47,8 @@ func (r *Rebuild) On(definition string) (*Plan, error) {
 	if !equal(merged, r.to) {
 		plan.Create = merged.create(r.written())
 	}
-	plan.Numbered = live.numbered() && merged.numbered()
-	for _, name := range live.stored() {
+	plan.Numbered = live.isAutoincrement() && merged.isAutoincrement()
+	for _, name := range live.storedColumns() {
 		if r.to.column(name) == nil && merged.column(name) != nil {
 			plan.Carried = append(plan.Carried, name)
 		}
@@ -70,7 +71,7 @@ func (r *Rebuild) On(definition string) (*Plan, error) {
 	return plan, nil
 }
 
-// AsItStands is the rebuild as the revision has it.
+// AsItStands returns a plan with the statements as the revision has them.
 func (r *Rebuild) AsItStands() *Plan {
 	plan := &Plan{Create: r.create, Copies: make([]string, len(r.copies))}
 	for i, copied := range r.copies {
@@ -79,8 +80,8 @@ func (r *Rebuild) AsItStands() *Plan {
 	return plan
 }
 
-// KeepNumber are the statements by which a table goes on with the numbers of
-// another, both AUTOINCREMENT. The names are folded.
+// KeepNumber returns statements that copy the AUTOINCREMENT counter of the table
+// source to the table target. The names are folded.
 func KeepNumber(source, target string) []string {
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 	return []string{
@@ -90,8 +91,8 @@ func KeepNumber(source, target string) []string {
 	}
 }
 
-// Number are the statements by which a table, folded, that is AUTOINCREMENT goes
-// on behind this number at least.
+// Number returns statements that set the AUTOINCREMENT counter of a table to last,
+// unless it is greater. The table's name is folded.
 func Number(table string, last int64) []string {
 	quoted := "'" + strings.ReplaceAll(table, "'", "''") + "'"
 	return []string{
@@ -101,7 +102,7 @@ func Number(table string, last int64) []string {
 	}
 }
 
-// AsKnown is the rebuild of a table that is as the revision takes it for.
+// AsKnown plans the rebuild of a table that is as the revision knows it.
 func (r *Rebuild) AsKnown() *Plan {
 	if r.base == nil {
 		return r.AsItStands()
@@ -113,10 +114,10 @@ func (r *Rebuild) AsKnown() *Plan {
 	return plan
 }
 
-// Expected is the CREATE TABLE of a table of this name that is what the
-// revision takes the old one for; "" if nobody knows. AUTOINCREMENT stands in it
-// as a comment: a temporary table that has it brings a table sqlite_sequence of
-// its own, which hides that of the database.
+// Expected returns a CREATE TABLE with this name for the old table as the revision
+// knows it; "" if that is unknown. AUTOINCREMENT is in a comment: for a temporary table
+// with AUTOINCREMENT, SQLite creates a temporary sqlite_sequence, which hides that of the
+// database.
 func (r *Rebuild) Expected(name string) string {
 	if r.base == nil {
 		return ""
@@ -131,7 +132,7 @@ func (r *Rebuild) Expected(name string) string {
 	return sql
 }
 
-// written is the new table's name as it stands in the revision.
+// written returns the new table's name as the revision writes it.
 func (r *Rebuild) written() string {
 	list := tokens(r.create)
 	for i, t := range list {
@@ -142,15 +143,15 @@ func (r *Rebuild) written() string {
 	return Quote(r.Target)
 }
 
-// lost are the columns of the live table that hold values which are not
-// copied, unless the revision knows that they go.
+// lost returns the columns of the live table whose values the rebuild does not copy. It leaves out
+// columns that the revision knows and drops. extended says that the copies have the carried columns.
 func (r *Rebuild) lost(live, merged *Table, extended bool) []string {
 	var lost []string
-	for _, name := range live.stored() {
+	for _, name := range live.storedColumns() {
 		wanted := r.to.column(name) != nil
 		switch {
 		case !wanted && r.base != nil && r.base.column(name) != nil:
-			continue // it is dropped
+			continue // the revision drops it
 		case !wanted && merged.column(name) != nil && extended:
 			continue // it is carried over
 		case slices.ContainsFunc(r.copies, func(copied copySQL) bool { return mentions(copied.sql, name) }):
@@ -161,14 +162,14 @@ func (r *Rebuild) lost(live, merged *Table, extended bool) []string {
 	return lost
 }
 
-// mentions says that a statement names a column, or all of them.
+// mentions reports whether a statement names a column, or selects all columns.
 func mentions(sql, column string) bool {
 	list := tokens(sql)
-	return slices.ContainsFunc(list, func(t token) bool { return t.kind != text && Fold(t.name()) == Fold(column) }) || star(list)
+	return slices.ContainsFunc(list, func(t token) bool { return t.kind != text && Fold(t.name()) == Fold(column) }) || selectsAll(list)
 }
 
-// star says that a query is of all columns.
-func star(list []token) bool {
+// selectsAll reports whether a query selects all columns.
+func selectsAll(list []token) bool {
 	for i, t := range list {
 		if i > 0 && t.is("*") && (list[i-1].is("SELECT") || list[i-1].is(".") || list[i-1].is(",")) {
 			return true
@@ -184,9 +185,8 @@ type copying struct {
 	rowid        string
 }
 
-// extend has the statement copy the carried columns too, and the rows' own
-// numbers. It reports false if it can't have the columns: then the statement
-// is as it was.
+// extend returns the statement extended to copy the carried columns and the rowids too. If it can't
+// add the carried columns, it returns the statement unchanged, and false.
 func (c copying) extend(copied copySQL) (string, bool) {
 	sql := copied.sql
 	i, ok := readInsertion(sql, copied.from)
@@ -195,16 +195,16 @@ func (c copying) extend(copied copySQL) (string, bool) {
 	}
 	extra := slices.Clone(c.carried)
 	if i.columns == nil {
-		// Values go by their place.
+		// The positions of the values decide on their columns.
 		if i.selected != "*" {
 			return sql, len(c.carried) == 0
 		}
 		extra = nil
-		fits := slices.EqualFunc(c.live.stored(), c.merged.stored(), func(a, b string) bool { return Fold(a) == Fold(b) })
+		fits := slices.EqualFunc(c.live.storedColumns(), c.merged.storedColumns(), func(a, b string) bool { return Fold(a) == Fold(b) })
 		if !fits || c.rowid == "" {
 			return sql, fits || len(c.carried) == 0
 		}
-		for _, name := range c.merged.stored() {
+		for _, name := range c.merged.storedColumns() {
 			i.columns = append(i.columns, Quote(name))
 		}
 	}
@@ -222,14 +222,15 @@ func (c copying) extend(copied copySQL) (string, bool) {
 		strings.Join(append([]string{i.selected}, names...), ", "), i.rest), true
 }
 
-// insertion is INSERT INTO … (columns) SELECT selected FROM source …
+// insertion is a parsed INSERT INTO … (columns) SELECT selected FROM source …
 type insertion struct {
-	head, selected, rest string
-	// columns are nil if there is no list of them.
+	head, selected, rest string // head ends with the table's name; rest begins with FROM
+	// columns is nil if the statement has no list of columns.
 	columns []string
 }
 
-// readInsertion reads a statement that copies rows of one table, one by one.
+// readInsertion parses a statement that inserts one row for each selected row of source. It returns
+// false for other statements.
 func readInsertion(sql, source string) (insertion, bool) {
 	p := &parser{sql: sql, list: tokens(sql)}
 	var i insertion
@@ -267,12 +268,12 @@ func readInsertion(sql, source string) (insertion, bool) {
 	if !p.more() || p.at == from {
 		return i, false
 	}
-	i.selected, i.rest = p.since(from), sql[p.list[p.at].start:]
+	i.selected, i.rest = p.textFrom(from), sql[p.list[p.at].start:]
 	p.at++
 	return i, p.tableName() == source && p.onlyFilters()
 }
 
-// onlyFilters says that what follows leaves rows out or orders them at most.
+// onlyFilters reports whether the rest of the query only filters, orders or limits rows.
 func (p *parser) onlyFilters() bool {
 	if p.more() && !p.comes("WHERE") && !p.comes("ORDER") && !p.comes("LIMIT") && !p.comes(";") {
 		return false
@@ -282,14 +283,15 @@ func (p *parser) onlyFilters() bool {
 	})
 }
 
-// The comment that says what a statement's revision takes the table for.
+// The comment in a CREATE TABLE that says how the old table looks.
 const (
 	rememberOpens  = "/* in place of "
 	rememberCloses = " */"
 )
 
-// Remember returns the statements with what each rebuild takes its table for
-// in a comment, for whoever has no other direction to find it out from.
+// Remember returns the statements with a comment in the CREATE TABLE of each rebuild,
+// which says how the old table looks. [Find] reads it if it gets no statements of the
+// other direction.
 func Remember(statements, other []string) []string {
 	out := slices.Clone(statements)
 	for _, r := range Find(statements, other) {
@@ -307,7 +309,7 @@ func Remember(statements, other []string) []string {
 	return out
 }
 
-// remembered reads that comment.
+// remembered returns the table of a comment of Remember, or nil.
 func remembered(sql string) *Table {
 	_, rest, ok := strings.Cut(sql, rememberOpens)
 	if !ok {

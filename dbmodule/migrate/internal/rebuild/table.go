@@ -5,29 +5,28 @@ import (
 	"fmt"
 )
 
-// Table is what a CREATE TABLE says.
+// Table is a parsed CREATE TABLE.
 type Table struct {
 	Name    string
 	columns []column
-	// rules are constraints that stand behind the columns.
+	// rules are the constraints of the table, which come after the columns.
 	rules                []clause
 	strict, withoutRowid bool
-	// sketch says that only the columns that come and go are known, and all
-	// else is as somebody wants it to be.
-	sketch bool
+	// partial says of a base that only its columns are known, because the other direction adds
+	// and drops columns. All else in it is copied from the revision's new table.
+	partial bool
 }
 
 // column is a column with its clauses.
 type column struct {
-	name    string // as it is
-	written string // as it stands in the statement
-	// declared is its type as it stands in the statement, and the type to
-	// compare.
+	name    string // without quotes
+	written string // as the statement writes the name
+	// declared is the type as the statement writes it. typeKey is equal for equal types.
 	declared, typeKey string
 	clauses           []clause
 }
 
-// The clauses of a column that it has once, and the constraints.
+// The kinds of clauses: properties that a column has once, and constraints.
 const (
 	primaryKey = "PRIMARY KEY"
 	notNull    = "NOT NULL"
@@ -42,15 +41,14 @@ const (
 // clause is one clause of a column, or a constraint of a table.
 type clause struct {
 	kind string
-	name string // of the constraint, folded
-	key  string // equal for what means the same, wherever it stands
-	text string // as it stands in the statement
-	// deferred says of a foreign key that it is checked at the end of a transaction.
+	name string // the name of the constraint, folded
+	key  string // equal for clauses of the same meaning, of a column or of the table
+	text string // as the statement writes it
+	// deferred says that a foreign key is checked at the end of the transaction.
 	deferred bool
 }
 
-// ParseTable reads a CREATE TABLE. It fails where there is more in it than it
-// understands.
+// ParseTable parses a CREATE TABLE. It returns an error for syntax that it does not know.
 func ParseTable(sql string) (*Table, error) {
 	p := parser{sql: sql, list: tokens(sql)}
 	t, err := p.table()
@@ -69,7 +67,7 @@ func firstRunes(s string, n int) string {
 	return s
 }
 
-// parser reads tokens one after the other.
+// parser reads the tokens of a statement, one after the other.
 type parser struct {
 	sql  string
 	list []token
@@ -78,7 +76,7 @@ type parser struct {
 
 func (p *parser) more() bool { return p.at < len(p.list) }
 
-// accept reads these keywords if they come next.
+// accept reads these keywords if they come next, and reports whether they did.
 func (p *parser) accept(keywords ...string) bool {
 	if !p.comes(keywords...) {
 		return false
@@ -87,6 +85,7 @@ func (p *parser) accept(keywords ...string) bool {
 	return true
 }
 
+// comes reports whether these keywords come next.
 func (p *parser) comes(keywords ...string) bool {
 	for i, keyword := range keywords {
 		if p.at+i >= len(p.list) || !p.list[p.at+i].is(keyword) {
@@ -105,11 +104,11 @@ func (p *parser) name() (token, error) {
 	return p.list[p.at-1], nil
 }
 
-// group reads what stands in parentheses, and returns it with them.
+// group reads the tokens of a pair of parentheses, and returns them with the parentheses.
 func (p *parser) group() ([]token, error) {
 	end := len(p.list)
 	if p.comes("(") {
-		end = closes(p.list, p.at)
+		end = closingIndex(p.list, p.at)
 	}
 	if end == len(p.list) {
 		return nil, p.unexpected("text in parentheses")
@@ -119,6 +118,7 @@ func (p *parser) group() ([]token, error) {
 	return list, nil
 }
 
+// unexpected returns the error that something else comes next than what is wanted.
 func (p *parser) unexpected(want string) error {
 	if !p.more() {
 		return fmt.Errorf("expected %s at the end", want)
@@ -126,8 +126,8 @@ func (p *parser) unexpected(want string) error {
 	return fmt.Errorf("expected %s at %q", want, firstRunes(p.sql[p.list[p.at].start:], 30))
 }
 
-// since is the text from a token on to the one that was read last.
-func (p *parser) since(from int) string { return p.sql[p.list[from].start:p.list[p.at-1].end] }
+// textFrom returns the text from a token to the last one that was read.
+func (p *parser) textFrom(from int) string { return p.sql[p.list[from].start:p.list[p.at-1].end] }
 
 func (p *parser) table() (*Table, error) {
 	if !p.accept("CREATE") {
@@ -149,13 +149,13 @@ func (p *parser) table() (*Table, error) {
 	if !p.comes("(") {
 		return nil, p.unexpected("the list of columns")
 	}
-	end := closes(p.list, p.at)
+	end := closingIndex(p.list, p.at)
 	if end == len(p.list) {
 		return nil, errors.New("a parenthesis is not closed")
 	}
 	inner := parser{sql: p.sql, list: p.list[:end], at: p.at + 1}
 	for first := true; inner.more(); first = false {
-		if !first && !inner.accept(",") && !inner.rule() {
+		if !first && !inner.accept(",") && !inner.comesConstraint() {
 			return nil, inner.unexpected("a comma")
 		}
 		if err := inner.element(t); err != nil {
@@ -181,15 +181,16 @@ func (p *parser) options(t *Table) error {
 	return nil
 }
 
-// rule says that a constraint of the table comes next.
-func (p *parser) rule() bool {
+// comesConstraint reports whether a constraint of the table comes next.
+func (p *parser) comesConstraint() bool {
 	return p.comes("CONSTRAINT") || p.comes("PRIMARY", "KEY") || p.comes("UNIQUE") || p.comes("CHECK") || p.comes("FOREIGN", "KEY")
 }
 
+// element reads a column or a constraint, and adds it to the table.
 func (p *parser) element(t *Table) error {
-	if p.rule() {
-		rule, err := p.tableRule()
-		t.rules = append(t.rules, rule)
+	if p.comesConstraint() {
+		constraint, err := p.tableConstraint()
+		t.rules = append(t.rules, constraint)
 		return err
 	}
 	name, err := p.name()
@@ -208,7 +209,7 @@ func (p *parser) element(t *Table) error {
 		p.at++
 	}
 	if p.at > from {
-		c.declared, c.typeKey = p.since(from), normal(p.list[from:p.at])
+		c.declared, c.typeKey = p.textFrom(from), normalized(p.list[from:p.at])
 	}
 	for p.more() && !p.comes(",") {
 		if p.comes("FOREIGN", "KEY") || p.comes("PRIMARY", "KEY", "(") || p.comes("UNIQUE", "(") {

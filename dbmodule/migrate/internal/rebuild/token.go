@@ -2,7 +2,7 @@ package rebuild
 
 import "strings"
 
-// kind is what a token is.
+// kind is the kind of a token.
 type kind int
 
 const (
@@ -12,14 +12,14 @@ const (
 	symbol             // anything else, one character
 )
 
-// token is a piece of a statement; comments and blanks are none.
+// token is a token of a statement. Comments and white space are no tokens.
 type token struct {
 	kind       kind
-	start, end int // in the statement
+	start, end int // offsets in the statement
 	text       string
 }
 
-// tokens reads a statement.
+// tokens returns the tokens of a statement.
 func tokens(sql string) []token {
 	var out []token
 	for i := 0; i < len(sql); {
@@ -32,7 +32,7 @@ func tokens(sql string) []token {
 	return out
 }
 
-// next returns where the token or blank at i ends. A blank has the kind -1.
+// next returns the end and the kind of the token at i. White space and comments have the kind -1.
 func next(sql string, i int) (end int, k kind) {
 	const blank kind = -1
 	switch c := sql[i]; {
@@ -62,7 +62,7 @@ func wordByte(c byte) bool {
 	return c == '_' || c == '$' || c >= 0x80 || digit(c) || 'a' <= c|0x20 && c|0x20 <= 'z'
 }
 
-// after returns the end of the next mark, or of the statement.
+// after returns the offset after the next mark, or the end of the statement.
 func after(sql string, i int, mark string) int {
 	if n := strings.Index(sql[i:], mark); n >= 0 {
 		return i + n + len(mark)
@@ -70,7 +70,7 @@ func after(sql string, i int, mark string) int {
 	return len(sql)
 }
 
-// closing returns the end of what is quoted from i on. Two quotes are one.
+// closing returns the end of the quoted text that begins at i. Two quotes in it mean one.
 func closing(sql string, i int, quote byte) int {
 	for i++; i < len(sql); i++ {
 		if sql[i] != quote {
@@ -84,12 +84,12 @@ func closing(sql string, i int, quote byte) int {
 	return len(sql)
 }
 
-// is says that the token is this keyword or symbol.
+// is reports whether the token is this keyword or symbol.
 func (t token) is(keyword string) bool {
 	return (t.kind == word || t.kind == symbol) && strings.EqualFold(t.text, keyword)
 }
 
-// name is what the token names: SQLite also takes a string for a name.
+// name returns the name that the token writes, without quotes. SQLite also takes a string for a name.
 func (t token) name() string {
 	if t.kind == word || t.kind == symbol {
 		return t.text
@@ -101,7 +101,7 @@ func (t token) name() string {
 	return strings.ReplaceAll(body, string([]byte{open, open}), string(open))
 }
 
-// isName says that the token can name a thing.
+// isName reports whether the token can be a name.
 func (t token) isName() bool {
 	return t.kind == quoted || t.kind == text || t.kind == word && !digit(t.text[0])
 }
@@ -116,9 +116,9 @@ func Fold(name string) string {
 	}, name)
 }
 
-// normal renders tokens so that equal ones mean the same: however names are
-// quoted and wherever blanks stand.
-func normal(list []token) string {
+// normalized returns the text of the tokens in a form to compare: names folded and without quotes, and
+// single spaces.
+func normalized(list []token) string {
 	parts := make([]string, len(list))
 	for i, t := range list {
 		if parts[i] = t.text; t.kind == word || t.kind == quoted {
@@ -128,17 +128,17 @@ func normal(list []token) string {
 	return strings.Join(parts, " ")
 }
 
-// bare takes parentheses off that hold all of the tokens.
-func bare(list []token) []token {
-	for len(list) > 1 && list[0].is("(") && closes(list, 0) == len(list)-1 {
+// withoutOuterParentheses returns the tokens without parentheses around all of them.
+func withoutOuterParentheses(list []token) []token {
+	for len(list) > 1 && list[0].is("(") && closingIndex(list, 0) == len(list)-1 {
 		list = list[1 : len(list)-1]
 	}
 	return list
 }
 
-// closes returns the index of the parenthesis that closes the one at i, or the
-// number of tokens.
-func closes(list []token, i int) int {
+// closingIndex returns the index of the parenthesis that closes the one at i; the number of tokens if there
+// is none.
+func closingIndex(list []token, i int) int {
 	depth := 0
 	for ; i < len(list); i++ {
 		switch {

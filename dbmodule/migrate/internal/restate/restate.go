@@ -1,8 +1,8 @@
-// Package restate reads the statements by which a revision restates a whole
-// column on MySQL and MariaDB (MODIFY and CHANGE), and gives the new statement
-// what the column has beyond what the revision knows.
+// Package restate reads the statements with which a revision writes a column's whole
+// definition again on MySQL and MariaDB (MODIFY and CHANGE). It adds the clauses that
+// the column has in the database and that the revision does not know.
 //
-// It works on the text of statements alone and opens no database.
+// The package reads only the text of statements. It opens no database.
 package restate
 
 import (
@@ -12,29 +12,31 @@ import (
 	"strings"
 )
 
-// Statement is an ALTER TABLE that restates columns.
+// Statement is an ALTER TABLE with MODIFY or CHANGE.
 type Statement struct {
-	// Table is the table as the statement writes it.
+	// Table is the table's name as the statement writes it.
 	Table string
 
 	sql     string
-	columns []restated
+	columns []restatedColumn
 }
 
-type restated struct {
-	start, end int // of the definition in the statement
-	old, name  string
+// restatedColumn is a column that a statement restates.
+type restatedColumn struct {
+	start, end int    // offsets of the definition in the statement
+	old, name  string // the column's names before and after the statement
 	to         definition
-	// base is what the other direction of the revision makes of the column.
+	// base is the column's definition in the other direction of the revision.
 	base definition
 }
 
-// Find returns the statements that restate columns of which the other
-// direction knows what they were, by their index.
+// Find returns the statements that restate columns, by their index. It includes only
+// columns that the other direction of the revision restates too, because that says
+// how the column was before.
 func Find(statements, other []string) map[int]*Statement {
 	known := map[string]definition{}
 	for _, sql := range other {
-		if s := read(sql); s != nil {
+		if s := parse(sql); s != nil {
 			for _, c := range s.columns {
 				known[key(s.Table, c.name)] = c.to
 				known[key(s.Table, c.old)] = c.to
@@ -43,11 +45,11 @@ func Find(statements, other []string) map[int]*Statement {
 	}
 	found := map[int]*Statement{}
 	for i, sql := range statements {
-		s := read(sql)
+		s := parse(sql)
 		if s == nil {
 			continue
 		}
-		s.columns = slices.DeleteFunc(s.columns, func(c restated) bool { return known[key(s.Table, c.name)] == nil })
+		s.columns = slices.DeleteFunc(s.columns, func(c restatedColumn) bool { return known[key(s.Table, c.name)] == nil })
 		for n := range s.columns {
 			s.columns[n].base = known[key(s.Table, s.columns[n].name)]
 		}
@@ -58,13 +60,14 @@ func Find(statements, other []string) map[int]*Statement {
 	return found
 }
 
+// key returns a key for a column of a table.
 func key(table, column string) string {
 	return strings.ToLower(unquoted(table) + "." + column)
 }
 
-// On returns the statement for a table that SHOW CREATE TABLE describes so:
-// clauses of a column that neither direction of the revision speaks of are
-// added to it. The error names what it can't keep.
+// On returns the statement for a table in a database. created is the table's SHOW
+// CREATE TABLE. On adds the clauses of the table's columns that neither direction of
+// the revision mentions. If a clause can't be added, the error names it.
 func (s *Statement) On(created string) (string, error) {
 	live := map[string]definition{}
 	for line := range strings.SplitSeq(created, "\n") {
@@ -73,7 +76,7 @@ func (s *Statement) On(created string) (string, error) {
 			continue
 		}
 		list := tokens(line)
-		live[strings.ToLower(unquoted(list[0].text))] = define(line, list[1:])
+		live[strings.ToLower(unquoted(list[0].text))] = parseDefinition(line, list[1:])
 	}
 	out := s.sql
 	for i := len(s.columns) - 1; i >= 0; i-- {
@@ -82,7 +85,7 @@ func (s *Statement) On(created string) (string, error) {
 		if !ok {
 			continue
 		}
-		text, err := c.keep(is)
+		text, err := c.merge(is)
 		if err != nil {
 			return "", fmt.Errorf("column %s of table %s: %w", c.old, unquoted(s.Table), err)
 		}
@@ -91,19 +94,20 @@ func (s *Statement) On(created string) (string, error) {
 	return out, nil
 }
 
-// reNow matches the present time, which has as many digits as its column.
+// reNow matches CURRENT_TIMESTAMP, which must have the same precision as its column.
 var reNow = regexp.MustCompile(`(?i)\bcurrent_timestamp(\(\d*\))?`)
 
-// digits are those of a type of time, in parentheses.
-func digits(declared string) string {
+// precision returns the precision of a type of time, with its parentheses; "()" if it has none.
+func precision(declared string) string {
 	if at := strings.IndexByte(declared, '('); at >= 0 {
 		return declared[at:]
 	}
 	return "()"
 }
 
-// keep renders the definition with what is there and nobody speaks of.
-func (c *restated) keep(live definition) (string, error) {
+// merge returns the text of the definition, with the clauses of the live column that neither direction
+// of the revision mentions.
+func (c *restatedColumn) merge(live definition) (string, error) {
 	if live[generated] != "" && c.to[generated] == "" && c.base[generated] == "" {
 		return "", fmt.Errorf("it is a generated column (%s), and the revision would make it a plain one: "+
 			"write the expression into both sections of the revision, or drop the column first", live[generated])
@@ -113,7 +117,7 @@ func (c *restated) keep(live definition) (string, error) {
 		if live[kind] != "" && c.to[kind] == "" && c.base[kind] == "" {
 			text := live[kind]
 			if kind == onUpdate || kind == isDefault && !strings.Contains(text, "'") {
-				text = reNow.ReplaceAllLiteralString(text, "current_timestamp"+digits(c.to[isType]))
+				text = reNow.ReplaceAllLiteralString(text, "current_timestamp"+precision(c.to[isType]))
 			}
 			parts = append(parts, text)
 		}
@@ -136,14 +140,14 @@ func (c *restated) keep(live definition) (string, error) {
 		}
 		add(kind)
 	}
-	if c.to[place] != "" {
-		parts = append(parts, c.to[place])
+	if c.to[position] != "" {
+		parts = append(parts, c.to[position])
 	}
 	return strings.Join(parts, " "), nil
 }
 
-// read reads a statement; nil if it restates nothing.
-func read(sql string) *Statement {
+// parse parses a statement. It returns nil if the statement restates no column.
+func parse(sql string) *Statement {
 	list := tokens(sql)
 	if len(list) < 5 || !list[0].is("ALTER") {
 		return nil
@@ -152,7 +156,7 @@ func read(sql string) *Statement {
 	if at < 0 || at+2 >= len(list) {
 		return nil
 	}
-	at = past(list, at+1, "IF", "EXISTS")
+	at = skipWords(list, at+1, "IF", "EXISTS")
 	if at+1 >= len(list) {
 		return nil
 	}
@@ -162,7 +166,7 @@ func read(sql string) *Statement {
 		s.Table += "." + list[at+1].text
 		at += 2
 	}
-	if at = past(list, at, "NOWAIT"); at+1 < len(list) && list[at].is("WAIT") {
+	if at = skipWords(list, at, "NOWAIT"); at+1 < len(list) && list[at].is("WAIT") {
 		at += 2
 	}
 	for at < len(list) {
@@ -179,8 +183,8 @@ func read(sql string) *Statement {
 	return s
 }
 
-// past is where the list goes on behind these words; at if they don't stand there.
-func past(list []token, at int, words ...string) int {
+// skipWords returns the index after these words, if they are at this index; otherwise it returns at.
+func skipWords(list []token, at int, words ...string) int {
 	for i, word := range words {
 		if at+i >= len(list) || !list[at+i].is(word) {
 			return at
@@ -197,19 +201,19 @@ func (s *Statement) clause(list []token) {
 	} else if len(list) > 0 && list[0].is("CHANGE") {
 		names = 2
 	}
-	at := past(list, past(list, 1, "COLUMN"), "IF", "EXISTS")
+	at := skipWords(list, skipWords(list, 1, "COLUMN"), "IF", "EXISTS")
 	if names == 0 || len(list) <= at+names {
 		return
 	}
 	from := at + names
-	s.columns = append(s.columns, restated{
+	s.columns = append(s.columns, restatedColumn{
 		start: list[from].start, end: list[len(list)-1].end,
 		old: unquoted(list[at].text), name: unquoted(list[from-1].text),
-		to: define(s.sql, list[from:]),
+		to: parseDefinition(s.sql, list[from:]),
 	})
 }
 
-// definition is what a column is, by the kind of clause.
+// definition is a column's definition: the text of its clauses, by their kind.
 type definition map[string]string
 
 // The kinds of clauses.
@@ -225,47 +229,49 @@ const (
 	comment       = "comment"
 	invisible     = "invisible"
 	check         = "check"
-	place         = "place"
+	position      = "place"
 	rest          = "rest"
 )
 
-// implied is a clause that the type brings along.
+// implied stands for a clause that follows from the type.
 const implied = "-"
 
+// isText reports whether the type is one of text, which has a collation.
 func (d definition) isText() bool {
-	base := d.base()
+	base := d.typeName()
 	return strings.Contains(base, "char") || strings.Contains(base, "text") || base == "enum" || base == "set"
 }
 
-func (d definition) base() string {
+// typeName returns the name of the type, in lower case and without its length.
+func (d definition) typeName() string {
 	base, _, _ := strings.Cut(strings.ToLower(d[isType]), "(")
 	base, _, _ = strings.Cut(base, " ")
 	return base
 }
 
-func (d definition) sameType(other definition) bool { return d.base() == other.base() }
+func (d definition) sameType(other definition) bool { return d.typeName() == other.typeName() }
 
-// define reads a definition.
-func define(sql string, list []token) definition {
+// parseDefinition parses a definition.
+func parseDefinition(sql string, list []token) definition {
 	r := reader{sql: sql, list: list}
 	d := definition{}
-	r.skip()
-	for r.comes("UNSIGNED") || r.comes("SIGNED") || r.comes("ZEROFILL") || r.comes("PRECISION") || r.comes("VARYING") {
+	r.skipValue()
+	for r.accept("UNSIGNED") || r.accept("SIGNED") || r.accept("ZEROFILL") || r.accept("PRECISION") || r.accept("VARYING") {
 		if r.at < len(r.list) && r.list[r.at].is("(") {
-			r.skip()
+			r.skipValue()
 		}
 	}
-	d[isType] = r.since(0)
+	d[isType] = r.textFrom(0)
 	for r.at < len(r.list) {
 		from := r.at
 		kind := r.clause()
 		if d[kind] != "" {
 			d[kind] += " "
 		}
-		d[kind] += r.since(from)
+		d[kind] += r.textFrom(from)
 	}
-	if d.base() == "json" {
-		// MariaDB keeps it as a text with these.
+	if d.typeName() == "json" {
+		// MariaDB stores JSON as a text with these clauses.
 		for _, kind := range []string{charset, collate, check} {
 			if d[kind] == "" {
 				d[kind] = implied
@@ -282,11 +288,11 @@ type reader struct {
 	at   int
 }
 
-// since is the text from a token to the last that was read.
-func (r *reader) since(from int) string { return r.sql[r.list[from].start:r.list[r.at-1].end] }
+// textFrom returns the text from a token to the last one that was read.
+func (r *reader) textFrom(from int) string { return r.sql[r.list[from].start:r.list[r.at-1].end] }
 
-// skip reads one value, with what stands in parentheses behind it.
-func (r *reader) skip() {
+// skipValue reads one value, and the parentheses after it.
+func (r *reader) skipValue() {
 	for depth := 0; r.at < len(r.list); {
 		depth += r.list[r.at].depth()
 		r.at++
@@ -296,8 +302,8 @@ func (r *reader) skip() {
 	}
 }
 
-// comes reads these words, if they come next, and reports whether they did.
-func (r *reader) comes(words ...string) bool {
+// accept reads these words, if they come next, and reports whether they did.
+func (r *reader) accept(words ...string) bool {
 	for i, w := range words {
 		if r.at+i >= len(r.list) || !r.list[r.at+i].is(w) {
 			return false
@@ -314,39 +320,39 @@ func (r *reader) sign() {
 	}
 }
 
-// clause reads one clause, and returns its kind.
+// clause reads one clause and returns its kind.
 func (r *reader) clause() (kind string) {
 	switch {
-	case r.comes("CHARACTER", "SET"), r.comes("CHARSET"):
+	case r.accept("CHARACTER", "SET"), r.accept("CHARSET"):
 		kind = charset
-	case r.comes("COLLATE"):
+	case r.accept("COLLATE"):
 		kind = collate
-	case r.comes("DEFAULT"):
+	case r.accept("DEFAULT"):
 		kind = isDefault
 		r.sign()
-	case r.comes("ON", "UPDATE"):
+	case r.accept("ON", "UPDATE"):
 		kind = onUpdate
-	case r.comes("COMMENT"):
+	case r.accept("COMMENT"):
 		kind = comment
-	case r.comes("CHECK"):
+	case r.accept("CHECK"):
 		kind = check
-	case r.comes("AFTER"):
-		kind = place
-	case r.comes("GENERATED", "ALWAYS", "AS"), r.comes("AS"):
-		r.skip()
-		_ = r.comes("STORED") || r.comes("PERSISTENT") || r.comes("VIRTUAL")
+	case r.accept("AFTER"):
+		kind = position
+	case r.accept("GENERATED", "ALWAYS", "AS"), r.accept("AS"):
+		r.skipValue()
+		_ = r.accept("STORED") || r.accept("PERSISTENT") || r.accept("VIRTUAL")
 		return generated
-	case r.comes("NOT", "NULL"), r.comes("NULL"): // these have no value
+	case r.accept("NOT", "NULL"), r.accept("NULL"): // these have no value
 		return null
-	case r.comes("AUTO_INCREMENT"):
+	case r.accept("AUTO_INCREMENT"):
 		return autoIncrement
-	case r.comes("INVISIBLE"):
+	case r.accept("INVISIBLE"):
 		return invisible
-	case r.comes("FIRST"):
-		return place
+	case r.accept("FIRST"):
+		return position
 	default:
 		kind = rest
 	}
-	r.skip()
+	r.skipValue()
 	return kind
 }

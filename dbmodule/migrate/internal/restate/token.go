@@ -2,14 +2,15 @@ package restate
 
 import "strings"
 
-// token is a piece of a statement; comments and blanks are none.
+// token is a token of a statement. Comments and white space are no tokens.
 type token struct {
-	start, end int
+	start, end int // offsets in the statement
 	text       string
 }
 
 func (t token) is(keyword string) bool { return strings.EqualFold(t.text, keyword) }
 
+// depth returns 1 for an opening parenthesis, -1 for a closing one, and 0 otherwise.
 func (t token) depth() int {
 	switch t.text {
 	case "(":
@@ -20,6 +21,7 @@ func (t token) depth() int {
 	return 0
 }
 
+// tokens returns the tokens of a statement.
 func tokens(sql string) []token {
 	var out []token
 	for i := 0; i < len(sql); {
@@ -32,6 +34,7 @@ func tokens(sql string) []token {
 	return out
 }
 
+// next returns the end of the token at i. blank says that it is white space or a comment instead.
 func next(sql string, i int) (end int, blank bool) {
 	switch c := sql[i]; {
 	case strings.IndexByte(" \t\r\n\f", c) >= 0:
@@ -54,6 +57,7 @@ func wordByte(c byte) bool {
 	return c == '_' || c == '$' || c == '@' || c >= 0x80 || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 }
 
+// after returns the offset after the next mark, or the end of the statement.
 func after(sql string, i int, mark string) int {
 	if n := strings.Index(sql[i:], mark); n >= 0 {
 		return i + n + len(mark)
@@ -61,7 +65,7 @@ func after(sql string, i int, mark string) int {
 	return len(sql)
 }
 
-// closing returns the end of what is quoted from i on.
+// closing returns the end of the quoted text that begins at i.
 func closing(sql string, i int, quote byte) int {
 	for i++; i < len(sql); i++ {
 		switch {
@@ -77,7 +81,7 @@ func closing(sql string, i int, quote byte) int {
 	return len(sql)
 }
 
-// unquoted is the name that a token, or two with a point between, writes.
+// unquoted returns a name without its quotes. The name may have two parts with a dot between them.
 func unquoted(name string) string {
 	return strings.NewReplacer("``", "`", "`", "", `"`, "").Replace(name)
 }

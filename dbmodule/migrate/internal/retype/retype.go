@@ -1,8 +1,8 @@
-// Package retype reads the statements by which a revision gives a column of
-// PostgreSQL another type (ALTER COLUMN … TYPE), and adds the collation that the
-// column has and that the revision does not know.
+// Package retype reads the statements by which a revision changes the type of a
+// column on PostgreSQL (ALTER COLUMN … TYPE). It adds the collation that the column
+// has in the database, if the revision does not know of it.
 //
-// It works on the text of statements alone and opens no database.
+// The package reads only the text of statements. It opens no database.
 package retype
 
 import (
@@ -12,11 +12,11 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
-// Statement is an ALTER TABLE that gives columns another type.
+// Statement is an ALTER TABLE that changes the type of columns.
 type Statement struct {
-	// Table is the table as the statement writes it.
+	// Table is the table's name as the statement writes it.
 	Table string
-	// Columns are in the order of the statement.
+	// Columns are the columns that get another type, in the order of the statement.
 	Columns []Column
 
 	sql string
@@ -28,21 +28,21 @@ type Column struct {
 	Name string
 	// Type is the new type as the statement writes it.
 	Type string
-	// Known says that the revision decides on the collation: one of its
-	// directions writes COLLATE, or the other direction does not change the type
-	// back, so that nothing says what the column was.
+	// Known says that the revision decides on the collation, which With then does not
+	// add: one of its directions writes COLLATE, or the other direction does not
+	// change the type back, so that nothing says what the column was.
 	Known bool
 
-	end     int // of the type, in the statement
-	collate bool
+	end     int  // the end of the type in the statement
+	collate bool // the statement writes COLLATE
 }
 
-// Find returns the statements that give columns another type, by their index.
-// other are the statements of the revision's other direction.
+// Find returns the statements that change the type of columns, by their index. other
+// are the statements of the revision's other direction.
 func Find(statements, other []string) map[int]*Statement {
 	collates := map[string]bool{}
 	for _, sql := range other {
-		if s := read(sql); s != nil {
+		if s := parse(sql); s != nil {
 			for _, c := range s.Columns {
 				collates[s.key(c)] = collates[s.key(c)] || c.collate
 			}
@@ -50,7 +50,7 @@ func Find(statements, other []string) map[int]*Statement {
 	}
 	found := map[int]*Statement{}
 	for i, sql := range statements {
-		s := read(sql)
+		s := parse(sql)
 		if s == nil {
 			continue
 		}
@@ -65,8 +65,8 @@ func Find(statements, other []string) map[int]*Statement {
 
 func (s *Statement) key(c Column) string { return s.Table + "\x00" + c.Name }
 
-// With returns the statement with these collations, by the names of columns.
-// Collations are written as they are given.
+// With returns the statement with COLLATE clauses for the columns whose collation the
+// revision does not know. collations are by the names of columns, in the form of SQL.
 func (s *Statement) With(collations map[string]string) string {
 	sql := s.sql
 	for _, c := range slices.Backward(s.Columns) {
@@ -77,8 +77,8 @@ func (s *Statement) With(collations map[string]string) string {
 	return sql
 }
 
-// read reads a statement. It returns nil if no column gets another type.
-func read(sql string) *Statement {
+// parse parses a statement. It returns nil if the statement changes no column's type.
+func parse(sql string) *Statement {
 	r := reader{sqlscan.Reader{Tokens: sqlscan.PostgreSQL.Tokens(sql)}}
 	if !r.Comes("ALTER", "TABLE") {
 		return nil
@@ -94,7 +94,7 @@ func read(sql string) *Statement {
 		if c, ok := r.column(sql); ok {
 			s.Columns = append(s.Columns, c)
 		}
-		r.pastComma()
+		r.skipClause()
 	}
 	if len(s.Columns) == 0 {
 		return nil
@@ -105,7 +105,7 @@ func read(sql string) *Statement {
 // reader reads the tokens of a statement.
 type reader struct{ sqlscan.Reader }
 
-// name reads one name, as the statement writes it.
+// name reads a name and returns it as the statement writes it.
 func (r *reader) name() string { return r.Any().Text }
 
 // column reads ALTER [COLUMN] name [SET DATA] TYPE type [COLLATE collation].
@@ -114,7 +114,7 @@ func (r *reader) column(sql string) (Column, bool) {
 		return Column{}, false
 	}
 	r.Comes("COLUMN")
-	c := Column{Name: stored(r.name())}
+	c := Column{Name: storedName(r.name())}
 	r.Comes("SET", "DATA")
 	if !r.Comes("TYPE") || r.Ended() {
 		return Column{}, false
@@ -136,8 +136,8 @@ func (r *reader) column(sql string) (Column, bool) {
 	return c, true
 }
 
-// pastComma goes on behind the comma that ends a clause.
-func (r *reader) pastComma() {
+// skipClause skips tokens up to and including the comma after the present clause.
+func (r *reader) skipClause() {
 	for depth := 0; !r.Ended(); {
 		token := r.Any()
 		if depth += nesting(token); depth == 0 && token.IsSymbol(",") {
@@ -146,6 +146,7 @@ func (r *reader) pastComma() {
 	}
 }
 
+// nesting returns 1 for an opening parenthesis or bracket, -1 for a closing one, and 0 otherwise.
 func nesting(token sqlscan.Token) int {
 	switch {
 	case token.IsSymbol("("), token.IsSymbol("["):
@@ -156,8 +157,8 @@ func nesting(token sqlscan.Token) int {
 	return 0
 }
 
-// stored is a name as PostgreSQL stores it: in small letters unless it is quoted.
-func stored(name string) string {
+// storedName returns a name as PostgreSQL stores it: in lower case unless it is quoted.
+func storedName(name string) string {
 	if len(name) > 1 && name[0] == '"' {
 		return strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
 	}

@@ -2,16 +2,17 @@ package sqlscan
 
 import "strings"
 
-// blocks follows a statement whose body has semicolons of its own.
+// blocks reads the tokens of a statement, and tells whether a semicolon belongs to a body
+// inside the statement.
 type blocks interface {
-	// feed takes the next token, and the lexer behind it to look ahead.
+	// feed reads the next token. ahead is a lexer after this token, for looking ahead.
 	feed(token Token, ahead lexer)
-	// inside reports whether a semicolon that comes now ends nothing.
+	// inside reports whether the next semicolon would belong to a body, and not end the
+	// statement.
 	inside() bool
 }
 
-// sqliteBlocks follows CREATE TRIGGER as SQLite's shell does: it ends with
-// "; END ;".
+// sqliteBlocks finds the end of CREATE TRIGGER as SQLite's shell does: at "; END ;".
 type sqliteBlocks struct {
 	count    int
 	trigger  bool
@@ -35,10 +36,10 @@ func (b *sqliteBlocks) feed(token Token, _ lexer) {
 
 func (b *sqliteBlocks) inside() bool { return b.trigger && !b.endAfter }
 
-// postgresBlocks follows functions whose body is SQL: BEGIN ATOMIC … END.
+// postgresBlocks finds the bodies of functions in SQL syntax: BEGIN ATOMIC … END.
 type postgresBlocks struct {
-	words []string // the first few
-	depth int
+	words []string // the first words of the statement
+	depth int      // how many BEGIN and CASE are open
 }
 
 func newPostgresBlocks() blocks { return &postgresBlocks{} }
@@ -58,6 +59,7 @@ func (b *postgresBlocks) feed(token Token, _ lexer) {
 	}
 }
 
+// routine reports whether the statement creates a function or a procedure.
 func (b *postgresBlocks) routine() bool {
 	words := strings.Join(b.words, " ") + " "
 	words = strings.Replace(words, "CREATE OR REPLACE ", "CREATE ", 1)
@@ -66,16 +68,16 @@ func (b *postgresBlocks) routine() bool {
 
 func (b *postgresBlocks) inside() bool { return b.depth > 0 }
 
-// mysqlBlocks follows stored programs and compound statements. The server's
-// own client can't: it needs DELIMITER.
+// mysqlBlocks finds the bodies of stored programs and compound statements. The server's
+// own client does not; it needs DELIMITER.
 type mysqlBlocks struct {
-	count    int
-	settled  bool // whether it is a program is known
-	program  bool
-	depth    int
-	last     Token
-	brackets int
-	// handler is true between HANDLER FOR and the statement that handles.
+	count      int   // how many tokens were read
+	classified bool  // program is final
+	program    bool  // the statement is a stored program or a compound statement
+	depth      int   // how many blocks are open
+	last       Token // the token before
+	brackets   int   // how many parentheses are open
+	// handler is true between HANDLER FOR and the handler's statement.
 	handler bool
 }
 
@@ -83,37 +85,37 @@ func newMySQLBlocks() blocks { return &mysqlBlocks{} }
 
 func (b *mysqlBlocks) inside() bool { return b.program && b.depth > 0 }
 
-// programs are what CREATE can make that has a body.
+// programs are the objects with a body that CREATE can create.
 var programs = []string{"PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE"}
 
-// noPrograms are the others, which end the search for the former.
+// noPrograms are the objects without a body. After one of these words the statement is no program.
 var noPrograms = []string{"TABLE", "VIEW", "INDEX", "UNIQUE", "FULLTEXT", "SPATIAL", "DATABASE", "SCHEMA", "USER", "ROLE", "SERVER", "SEQUENCE", "TEMPORARY", "TABLESPACE", "LOGFILE"}
 
 func (b *mysqlBlocks) feed(token Token, ahead lexer) {
 	b.count++
-	b.settle(token, ahead)
+	b.classify(token, ahead)
 	if b.program {
-		b.follow(token, ahead)
+		b.countOpen(token, ahead)
 	}
 	b.last = token
 }
 
-// settle finds out what the statement is.
-func (b *mysqlBlocks) settle(token Token, ahead lexer) {
+// classify finds out whether the statement is a program.
+func (b *mysqlBlocks) classify(token Token, ahead lexer) {
 	switch {
-	case b.settled:
+	case b.classified:
 	case b.count == 1 && !token.Is("CREATE", "ALTER"):
-		b.settled = true
+		b.classified = true
 		b.program = token.Is("BEGIN") && peek(ahead).Is("NOT") || token.Is("IF", "WHILE", "LOOP", "REPEAT", "FOR", "CASE")
 	case token.Is(programs...):
-		b.settled, b.program = true, true
+		b.classified, b.program = true, true
 	case token.Is(noPrograms...):
-		b.settled = true
+		b.classified = true
 	}
 }
 
-// follow counts what is open.
-func (b *mysqlBlocks) follow(token Token, ahead lexer) {
+// countOpen counts the parentheses and blocks that are open.
+func (b *mysqlBlocks) countOpen(token Token, ahead lexer) {
 	switch {
 	case token.IsSymbol("("):
 		b.brackets++
@@ -126,23 +128,23 @@ func (b *mysqlBlocks) follow(token Token, ahead lexer) {
 	case token.Is("END") && b.depth > 0:
 		b.depth--
 	case b.last.Is("END"):
-	case token.Is("CASE"), token.Is("BEGIN", "LOOP", "WHILE") && b.begins(), token.Is("IF") && b.begins() && !isFunction(ahead, 2),
-		token.Is("REPEAT") && b.begins() && !peek(ahead).IsSymbol("("), token.Is("FOR") && b.begins() && isLoop(ahead):
+	case token.Is("CASE"), token.Is("BEGIN", "LOOP", "WHILE") && b.canBegin(), token.Is("IF") && b.canBegin() && !isFunction(ahead, 2),
+		token.Is("REPEAT") && b.canBegin() && !peek(ahead).IsSymbol("("), token.Is("FOR") && b.canBegin() && isLoop(ahead):
 		b.depth++
 		b.handler = false
 	}
 }
 
-// begins reports whether a statement can begin after the last token. In the
-// head of a program that is nearly everywhere.
-func (b *mysqlBlocks) begins() bool {
+// canBegin reports whether a statement can begin after the last token. Before the first block of a
+// program, one can begin nearly everywhere.
+func (b *mysqlBlocks) canBegin() bool {
 	if b.depth == 0 {
 		return b.brackets == 0 && !b.last.Is(append(programs, "BODY")...)
 	}
 	return b.handler || b.last.IsSymbol(";") || b.last.IsSymbol(":") || b.last.Is("BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ATOMIC")
 }
 
-// peek returns the token that comes next, or an empty one.
+// peek returns the next token, or an empty one at the end.
 func peek(ahead lexer) Token {
 	for ahead.space(); ahead.pos < len(ahead.text); ahead.space() {
 		token, err := ahead.next()
@@ -156,7 +158,8 @@ func peek(ahead lexer) Token {
 	return Token{}
 }
 
-// isLoop tells FOR i IN … from FOR EACH ROW and the rest.
+// isLoop reports whether the tokens after FOR make it a loop, FOR i IN …, and not FOR EACH ROW or
+// the like.
 func isLoop(ahead lexer) bool {
 	for range 2 {
 		ahead.space()
@@ -174,8 +177,8 @@ func isLoop(ahead lexer) bool {
 	return false
 }
 
-// isFunction tells the function IF(a, b, c) from the statement IF (a) THEN, by
-// the commas in the parentheses.
+// isFunction reports whether the parentheses that come next have as many commas as a call of a
+// function. It distinguishes the function IF(a, b, c) from the statement IF (a) THEN.
 func isFunction(ahead lexer, commas int) bool {
 	if !peek(ahead).IsSymbol("(") {
 		return false

@@ -1,6 +1,6 @@
-// Package sqlscan reads the text of a SQL file as the engine's own client
-// does: into statements by [Dialect.Split], and a statement into its words by
-// [Dialect.Tokens]. It knows quotes, comments, bodies with semicolons of their
-// own, and what each engine has besides: MySQL's DELIMITER and comments that
-// the server runs, PostgreSQL's dollar quotes and nested comments.
+// Package sqlscan reads SQL files as the engine's own client does. [Dialect.Split]
+// splits a file into statements, and [Dialect.Tokens] splits a statement into tokens.
+// It knows quotes, comments, and bodies of functions and triggers, which contain
+// semicolons. It also knows MySQL's DELIMITER and the comments that MySQL executes, and
+// PostgreSQL's dollar quotes and nested comments.
 package sqlscan

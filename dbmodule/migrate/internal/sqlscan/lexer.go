@@ -7,30 +7,30 @@ import (
 	"unicode/utf8"
 )
 
-// Dialect is an engine's rules of reading SQL.
+// Dialect is an engine's SQL syntax.
 type Dialect struct {
-	quotes         string // what opens a string or a quoted name
+	quotes         string // the characters that open a string or a quoted name
 	backslashes    bool   // a backslash escapes in strings
 	eStrings       bool   // PostgreSQL's E'…'
 	dollars        bool   // PostgreSQL's $tag$…$tag$
 	nestedComments bool
 	hashComments   bool
 	spacedDashes   bool // "--" begins a comment only before a space
-	executable     bool // comments that the server runs
-	delimiters     bool // the client's command DELIMITER
-	parentheses    bool // a semicolon in parentheses ends nothing
+	executable     bool // the server executes comments such as /*!50001 … */
+	delimiters     bool // the client has the command DELIMITER
+	parentheses    bool // a semicolon in parentheses does not end the statement
 	commands       bool // the client's commands begin with a backslash
 	blocks         func() blocks
 }
 
-// The dialects. MySQL is also MariaDB.
+// The dialects of the engines. MySQL is that of MariaDB too.
 var (
 	SQLite     = &Dialect{quotes: "'\"`[", blocks: newSQLiteBlocks}
 	PostgreSQL = &Dialect{quotes: "'\"", eStrings: true, dollars: true, nestedComments: true, parentheses: true, commands: true, blocks: newPostgresBlocks}
 	MySQL      = &Dialect{quotes: "'\"`", backslashes: true, hashComments: true, spacedDashes: true, executable: true, delimiters: true, blocks: newMySQLBlocks}
 )
 
-// Kind is what a [Token] is.
+// Kind is the kind of a [Token].
 type Kind uint8
 
 // The kinds of tokens.
@@ -41,20 +41,20 @@ const (
 	Name
 	// String is a string, with its quotes.
 	String
-	// Symbol is one character of anything else.
+	// Symbol is any other character.
 	Symbol
 
-	comment // a comment that nobody runs
+	comment // a comment that the server does not execute
 	opening // "/*!50001"
-	closing // its "*/"
+	closing // the "*/" for an opening
 )
 
-// Token is a piece of a statement.
+// Token is a token of a statement.
 type Token struct {
 	Kind Kind
-	// Text is the piece as it stands there.
+	// Text is the token's text in the statement.
 	Text string
-	// Pos is its offset in the text.
+	// Pos is the token's offset in the statement.
 	Pos int
 }
 
@@ -74,23 +74,23 @@ func (t Token) Is(words ...string) bool {
 // IsSymbol reports whether the token is this character.
 func (t Token) IsSymbol(text string) bool { return t.Kind == Symbol && t.Text == text }
 
-// lexer reads tokens. It is copied to look ahead.
+// lexer reads tokens. A copy of it looks ahead.
 type lexer struct {
 	*Dialect
 	text      string
 	pos       int
 	delimiter string
-	executing bool // in a comment that the server runs
+	executing bool // pos is in a comment that the server executes
 }
 
-// line is where an offset is, for errors.
+// line returns the line of an offset, for errors.
 func (l *lexer) line(pos int) int { return 1 + strings.Count(l.text[:pos], "\n") }
 
-// Error is text that can't be read.
+// Error says that text can't be read.
 type Error struct {
-	// Line counts from 1.
+	// Line is the line of the problem, from 1.
 	Line int
-	// Problem says what is wrong, and what to do where that is not plain.
+	// Problem says what is wrong.
 	Problem string
 }
 
@@ -110,21 +110,21 @@ func (l *lexer) space() string {
 	return l.text[from:l.pos]
 }
 
-// next returns the token at the position, which is neither white space nor the
-// end of the text.
+// next reads the token at the position, where there must be neither white space nor the end of the
+// text.
 func (l *lexer) next() (Token, error) {
 	from := l.pos
-	kind, err := l.take()
+	kind, err := l.advance()
 	return Token{Kind: kind, Text: l.text[from:l.pos], Pos: from}, err
 }
 
-// take moves the position behind the token that begins there.
-func (l *lexer) take() (Kind, error) {
+// advance moves the position to the end of the token that begins there, and returns its kind.
+func (l *lexer) advance() (Kind, error) {
 	rest := l.rest()
 	c := rest[0]
 	switch {
 	case strings.HasPrefix(rest, "--") && l.isDashComment(rest[2:]), c == '#' && l.hashComments:
-		l.until("\n")
+		l.skipPast("\n")
 		return comment, nil
 	case strings.HasPrefix(rest, "/*"):
 		return l.blockComment()
@@ -151,12 +151,14 @@ func (l *lexer) take() (Kind, error) {
 	return Word, nil
 }
 
+// isDashComment reports whether "--" begins a comment. after is the text after it.
 func (l *lexer) isDashComment(after string) bool {
 	return !l.spacedDashes || after == "" || after[0] <= ' '
 }
 
-// until moves behind the end, or to the end of the text.
-func (l *lexer) until(end string) bool {
+// skipPast moves the position after the next end. If there is none, it moves to the end of the text and
+// returns false.
+func (l *lexer) skipPast(end string) bool {
 	at := strings.Index(l.rest(), end)
 	if at < 0 {
 		l.pos = len(l.text)
@@ -166,6 +168,7 @@ func (l *lexer) until(end string) bool {
 	return true
 }
 
+// blockComment reads a comment. Of a comment that the server executes it reads only the opening.
 func (l *lexer) blockComment() (Kind, error) {
 	from := l.pos
 	if l.executable && !l.executing {
@@ -186,15 +189,15 @@ func (l *lexer) blockComment() (Kind, error) {
 				continue
 			}
 		}
-		if !l.until("*/") {
+		if !l.skipPast("*/") {
 			return comment, l.fail(from, "a comment /* has no end")
 		}
 	}
 	return comment, nil
 }
 
-// executableMark returns the length of "/*!50001" or "/*M!100100", 0 for a
-// comment that the server doesn't run.
+// executableMark returns the length of "/*!50001" or "/*M!100100"; 0 for a comment that the server
+// does not execute.
 func executableMark(text string) int {
 	mark := 3
 	switch {
@@ -210,7 +213,7 @@ func executableMark(text string) int {
 	return mark
 }
 
-// quoted reads a string or a quoted name. A doubled quote stands for itself.
+// quoted reads a string or a quoted name. Two quotes in it mean one.
 func (l *lexer) quoted(open byte, backslashes bool) (Kind, error) {
 	from := l.pos
 	end := open
@@ -236,7 +239,7 @@ func (l *lexer) quoted(open byte, backslashes bool) (Kind, error) {
 	return String, l.fail(from, "a quote %c has no end", open)
 }
 
-// escaped reads the quotes of E'…', which may go on after a new line.
+// escaped reads the quotes of E'…'. After a new line, further quotes continue the string.
 func (l *lexer) escaped() (Kind, error) {
 	for {
 		if kind, err := l.quoted('\'', true); err != nil {
@@ -245,7 +248,7 @@ func (l *lexer) escaped() (Kind, error) {
 		ahead := *l
 		newLine := strings.Contains(ahead.space(), "\n")
 		for strings.HasPrefix(ahead.rest(), "--") {
-			newLine = ahead.until("\n")
+			newLine = ahead.skipPast("\n")
 			ahead.space()
 		}
 		if !newLine || !strings.HasPrefix(ahead.rest(), "'") {
@@ -255,7 +258,7 @@ func (l *lexer) escaped() (Kind, error) {
 	}
 }
 
-// dollarTag returns the tag that the text begins with, or "".
+// dollarTag returns the tag of a dollar quote, such as $body$, with which the text begins, or "".
 func dollarTag(text string) string {
 	for i, r := range text[1:] {
 		if r == '$' {
@@ -271,13 +274,14 @@ func dollarTag(text string) string {
 func (l *lexer) dollarQuoted(tag string) (Kind, error) {
 	from := l.pos
 	l.pos += len(tag)
-	if !l.until(tag) {
+	if !l.skipPast(tag) {
 		return String, l.fail(from, "a quote %s has no end", tag)
 	}
 	return String, nil
 }
 
-// word moves behind a word. A delimiter that looks like a part of it ends it.
+// word moves the position to the end of a word. The delimiter ends the word even if it consists of
+// letters.
 func (l *lexer) word() {
 	for l.pos < len(l.text) {
 		r, size := utf8.DecodeRuneInString(l.rest())
@@ -292,8 +296,8 @@ func isWordRune(r rune) bool {
 	return r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf
 }
 
-// Tokens returns the tokens of a statement, without comments; what is in a
-// comment that the server runs is among them. What can't be read ends them.
+// Tokens returns the tokens of a statement, without comments. The tokens in a comment
+// that the server executes are included. Tokens stops at text that can't be read.
 func (d *Dialect) Tokens(statement string) []Token { return d.First(statement, len(statement)) }
 
 // First returns at most n tokens from the beginning of a statement.

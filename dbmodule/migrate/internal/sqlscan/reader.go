@@ -3,7 +3,7 @@ package sqlscan
 // Reader reads the tokens of a statement, one after the other.
 type Reader struct {
 	Tokens []Token
-	// At is the index of the token that comes next.
+	// At is the index of the next token.
 	At int
 }
 
@@ -33,7 +33,7 @@ func (r *Reader) Symbol(text string) bool {
 	return true
 }
 
-// Any reads the token that comes next, and returns an empty one at the end.
+// Any reads and returns the next token. At the end it returns an empty one.
 func (r *Reader) Any() Token {
 	if r.Ended() {
 		return Token{}

@@ -6,21 +6,21 @@ import (
 
 // Statement is a statement of a file.
 type Statement struct {
-	// Text has neither the delimiter nor the comments before it.
+	// Text is the statement without its delimiter and the comments before it.
 	Text string
-	// Line is where it begins, from 1.
+	// Line is the line on which the statement begins, from 1.
 	Line int
-	// Comments are those right before it, without an empty line between.
+	// Comments are the comments before the statement, without an empty line between.
 	Comments []string
 }
 
-// Split cuts a text into statements where the engine's client would. The error
-// is an [*Error]; the statements returned with it come before it.
+// Split splits a text into statements as the engine's client does. The error is an
+// [*Error]; the statements returned with it are those before the error.
 func (d *Dialect) Split(text string) ([]Statement, error) {
 	s := splitter{lexer: lexer{Dialect: d, text: text, delimiter: ";"}}
 	var statements []Statement
 	for {
-		if err := s.lead(); err != nil {
+		if err := s.readLeading(); err != nil {
 			return statements, err
 		}
 		if s.pos == len(s.text) {
@@ -38,22 +38,24 @@ func (d *Dialect) Split(text string) ([]Statement, error) {
 	}
 }
 
+// splitter splits a text into statements.
 type splitter struct {
 	lexer
-	comments []string
-	// counted lines end at counted.
+	comments []string // those before the present statement
+	// lines is how many lines end before the offset counted.
 	counted, lines int
 }
 
-// lineFrom is line for offsets that grow.
+// lineFrom returns the line of an offset, which must not be less than that of the last call. It counts
+// each line once.
 func (s *splitter) lineFrom(pos int) int {
 	s.lines += strings.Count(s.text[s.counted:pos], "\n")
 	s.counted = pos
 	return s.lines + 1
 }
 
-// lead reads what comes before a statement: comments and the client's commands.
-func (s *splitter) lead() error {
+// readLeading reads the comments and the client's commands before a statement.
+func (s *splitter) readLeading() error {
 	s.comments = nil
 	ended := false // the last comment ended with its line
 	for {
@@ -114,8 +116,7 @@ func (s *splitter) setDelimiter() error {
 	return nil
 }
 
-// body reads a statement to its delimiter, and returns where the text of the
-// statement ends.
+// body reads a statement and its delimiter, and returns the end of the statement's text.
 func (s *splitter) body() (end int, err error) {
 	depth := 0
 	open := s.Dialect.blocks()
@@ -146,9 +147,9 @@ func (s *splitter) body() (end int, err error) {
 	return len(s.text), nil
 }
 
-// Delimited returns a statement as it stands in a file that [Dialect.Split]
-// and the engine's client read back: ended by a semicolon or, where MySQL's
-// client would take one in it for its end, between two DELIMITER lines.
+// Delimited returns a statement with its delimiter, in a form that [Dialect.Split] and
+// the engine's client read as one statement. A statement with a semicolon in it is for
+// MySQL written between two DELIMITER lines; all others get a semicolon at the end.
 func (d *Dialect) Delimited(statement string) string {
 	if !d.delimiters || !strings.Contains(statement, ";") {
 		return statement + ";\n"
