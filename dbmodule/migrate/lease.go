@@ -163,8 +163,8 @@ func (l *lease) renewRow(ctx context.Context, db bun.IDB, id int) error {
 	return nil
 }
 
-// renew renews the lease. It ignores errors: if another process takes the lease because of
-// them, the fence reports it.
+// renew renews the lease a few times in each term, until ctx ends. It ignores errors: if another
+// process takes the lease because of them, the next record fails at the fence.
 func (l *lease) renew(ctx context.Context) {
 	ticker := time.NewTicker(l.term() / 6)
 	defer ticker.Stop()

@@ -92,8 +92,8 @@ func (m *Migrator) Graph() *graph.Graph { return m.graph }
 // it and does not return its steps. After an error, the steps returned with it are
 // done.
 //
-// When ctx ends, the run ends: a revision in progress is rolled back, or on MySQL
-// stays half done and can be resumed.
+// When ctx ends, the run ends. The revision in progress is rolled back; on MySQL its
+// completed statements stay, and the next run resumes after them.
 func (m *Migrator) Upgrade(ctx context.Context, db *dbmodule.Database, targets ...string) ([]Step, error) {
 	return m.migrate(ctx, db, upgradePlan(targets))
 }

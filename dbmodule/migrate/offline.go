@@ -126,7 +126,7 @@ func (o *offline) step(step Step) error {
 	return nil
 }
 
-// end writes what follows a step.
+// end writes the statement after a step that switches SQLite's foreign keys on again.
 func (o *offline) end() {
 	if o.engine == dbmodule.SQLite {
 		o.statement("PRAGMA foreign_keys = on")

@@ -25,7 +25,7 @@ type dbState struct {
 	foreign []string
 	// unknown are the heads that graph does not have.
 	unknown []string
-	// own is the part of it that belongs to this program.
+	// own is the part of the state that belongs to this program.
 	own ownPart
 }
 

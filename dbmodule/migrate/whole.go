@@ -74,7 +74,7 @@ func (r *run) stillDue(ctx context.Context, db bun.IDB, step Step) error {
 	return nil
 }
 
-// executeAll runs the step's Go code, or all its statements.
+// executeAll runs the step's Go code or all its statements, in a transaction.
 func (r *run) executeAll(ctx context.Context, tx bun.Tx, p Progress, w work) error {
 	if w.code != nil {
 		if err := w.code(ctx, tx); err != nil {

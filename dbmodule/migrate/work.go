@@ -84,8 +84,8 @@ func workOf(step Step, all contents, engine dbmodule.Engine, foreign bool) (work
 }
 
 // downgradeForHistory returns the downgrade to store in the history, for builds that don't have the
-// revision. On SQLite, comments describe the tables that it rebuilds: such a build does not have
-// the upgrade, which says how these tables look.
+// revision. On SQLite it has comments that describe the tables that it rebuilds: such a build does
+// not have the upgrade, which says how these tables look.
 func downgradeForHistory(script Script, engine dbmodule.Engine) []Statement {
 	if engine != dbmodule.SQLite {
 		return script.Downgrade

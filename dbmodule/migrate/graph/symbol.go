@@ -13,8 +13,8 @@ type symbol struct {
 	text  string
 	label string
 	name  string
-	// relative says that the symbol counts steps up, or down if negative. They count from
-	// name; without a name, from the database's revision or the heads.
+	// relative says that the symbol counts steps: up, or down if negative. They begin at name;
+	// without a name, at the rows of the version table or at the heads.
 	steps    int
 	relative bool
 }

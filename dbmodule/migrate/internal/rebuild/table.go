@@ -118,7 +118,7 @@ func (p *parser) group() ([]token, error) {
 	return list, nil
 }
 
-// unexpected returns the error that something else comes next than what is wanted.
+// unexpected returns an error that names the text that comes next, and what was expected instead.
 func (p *parser) unexpected(want string) error {
 	if !p.more() {
 		return fmt.Errorf("expected %s at the end", want)
