@@ -68,6 +68,10 @@ func (p Purpose) Text() string {
 	return [...]string{Begins: "BEGIN", Commits: "COMMIT", RollsBack: "ROLLBACK"}[p]
 }
 
+// autocommits reports whether the statement commits by itself, and its caller's context has not
+// ended yet. c may be nil.
+func (c *Call) autocommits() bool { return c != nil && c.Autocommit && c.Caller.Err() == nil }
+
 type callKey struct{}
 
 // CallOf returns the call in a context, nil for none.

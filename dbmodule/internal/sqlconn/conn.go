@@ -173,13 +173,10 @@ func (c *Conn) orCommitUnknown(call *Call, err error) error {
 	return c.connector.failure(dberr.ErrCommitUnknown, err)
 }
 
-// commits reports whether the call's statement commits by itself, and may still be sent.
-func (c *Call) commits() bool { return c != nil && c.Autocommit && c.Caller.Err() == nil }
-
-// orDone is orCommitUnknown for a statement that was sent. ended is set if the statement commits by
-// itself and its context ended meanwhile: SQLite's driver then returns that, even if the statement
-// was done before.
-func (c *Conn) orDone(call *Call, ended bool, query string, err error) error {
+// orInDoubt is orCommitUnknown for a statement that was sent. ended is set if the statement commits
+// by itself and its context ended while it ran. SQLite's driver then returns the context's error,
+// even if the statement had committed before.
+func (c *Conn) orInDoubt(call *Call, ended bool, query string, err error) error {
 	if err == nil || !ended || c.connector.Judge(err).Answered || sqltext.PlainSelect(c.connector.Dialect, query) {
 		return c.orCommitUnknown(call, err)
 	}
@@ -197,10 +194,10 @@ func (c *Conn) exec(ctx context.Context, call *Call, st engine.Stmt, query strin
 	}
 	l := c.newLimit(ctx)
 	defer l.End()
-	m, commits := c.measure(l, query), call.commits()
+	m, autocommits := c.measure(l, query), call.autocommits()
 	result, err := c.execAdmitted(l, call, st, query, args)
-	ended := commits && l.Context().Err() != nil
-	return result, c.orDone(call, ended, query, m.ran(result, c.record(l, query, err)))
+	ended := autocommits && l.Context().Err() != nil
+	return result, c.orInDoubt(call, ended, query, m.ran(result, c.record(l, query, err)))
 }
 
 func (c *Conn) execAdmitted(l *deadline.Limit, call *Call, st engine.Stmt, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -240,11 +237,11 @@ func (c *Conn) query(ctx context.Context, call *Call, st engine.Stmt, query stri
 	result := &rows{conn: c, call: call}
 	c.startLimit(ctx, &result.limit)
 	result.measured = c.measure(&result.limit, query)
-	commits := call.commits()
+	autocommits := call.autocommits()
 	inner, statement, err := c.queryAdmitted(&result.limit, call, st, query, args)
-	ended := commits && result.limit.Context().Err() != nil
+	ended := autocommits && result.limit.Context().Err() != nil
 	opened, err := result.opened(inner, err, statement)
-	return opened, c.orDone(call, ended, query, err)
+	return opened, c.orInDoubt(call, ended, query, err)
 }
 
 // queryAdmitted returns the driver's rows, and the prepared statement of this package that

@@ -71,7 +71,7 @@ func (c *Conn) inSavepoint(ctx context.Context, fn func(context.Context) error) 
 		return err
 	}
 	err := c.inner.Control(ctx, "RELEASE SAVEPOINT "+rawSavepoint)
-	if err != nil && c.misses(err) {
+	if err != nil && c.lacksSavepoint(err) {
 		c.broken = true // a later statement would commit by itself
 		err = fmt.Errorf("dbmodule: raw: %w: %w: %w", dberr.ErrPendingRollback, errRawEnded, err)
 		c.state.Failed(err, true)
@@ -79,10 +79,10 @@ func (c *Conn) inSavepoint(ctx context.Context, fn func(context.Context) error) 
 	return err
 }
 
-// misses reports whether by its error the database does not have rawSavepoint, or can't release
-// it since the transaction has failed. Otherwise RELEASE itself failed, for example because the
-// connection was lost.
-func (c *Conn) misses(err error) bool {
+// lacksSavepoint reports whether the error of RELEASE says that rawSavepoint does not exist any more,
+// or that the transaction has failed. Other errors, such as that of a lost connection, say nothing
+// about what the function did.
+func (c *Conn) lacksSavepoint(err error) bool {
 	verdict := c.connector.Judge(err)
 	return verdict.Code != "" && !verdict.LosesConnection && (verdict.Kind == nil || errors.Is(verdict.Kind, dberr.ErrPendingRollback))
 }

@@ -42,7 +42,7 @@ func (s *segment) effects(d Dialect) (all Effects, last bool) {
 	switch {
 	case s.is(0, "CREATE"):
 		return s.creates(d), s.hasBody()
-	case s.isAny(0, alters[:]...):
+	case s.isAny(0, schemaWords[:]...):
 		return Schema, false
 	case d == MySQL && s.is(0, "SET") && s.is(1, "STATEMENT"):
 		return s.setsFor(d), true
@@ -63,13 +63,13 @@ func (s *segment) effects(d Dialect) (all Effects, last bool) {
 	return s.calls(d), false
 }
 
-// alters are the words, besides CREATE, that begin a change of the schema.
-var alters = [...]string{"ALTER", "DROP", "TRUNCATE", "RENAME", "COMMENT", "GRANT", "REVOKE", "REINDEX", "IMPORT", "SECURITY", "REASSIGN"}
+// schemaWords are the words, besides CREATE, that begin a change of the schema.
+var schemaWords = [...]string{"ALTER", "DROP", "TRUNCATE", "RENAME", "COMMENT", "GRANT", "REVOKE", "REINDEX", "IMPORT", "SECURITY", "REASSIGN"}
 
 // alters looks for a change of the schema inside a compound statement.
 func (s *segment) alters() Effects {
 	for t := range s.tokens() {
-		if word := s.Text(t); t.Kind == Word && (strings.EqualFold(word, "CREATE") || slices.ContainsFunc(alters[:], func(other string) bool { return strings.EqualFold(word, other) })) {
+		if word := s.Text(t); t.Kind == Word && (strings.EqualFold(word, "CREATE") || slices.ContainsFunc(schemaWords[:], func(other string) bool { return strings.EqualFold(word, other) })) {
 			return Schema
 		}
 	}
