@@ -237,15 +237,7 @@ func schemaIfNotExists(statement string) string {
 	if len(tokens) != words || !tokens[0].Is("CREATE") || !tokens[1].Is("SCHEMA") || !tokens[2].Is("IF") || !tokens[3].Is("NOT") || !tokens[4].Is("EXISTS") {
 		return ""
 	}
-	return storedName(tokens[5])
-}
-
-// storedName returns a name as the server stores it: in lower case unless it is quoted.
-func storedName(token sqlscan.Token) string {
-	if token.Kind == sqlscan.Name {
-		return strings.ReplaceAll(token.Text[1:len(token.Text)-1], `""`, `"`)
-	}
-	return strings.ToLower(token.Text)
+	return tokens[5].PostgresName()
 }
 
 // reConcurrently matches CREATE INDEX CONCURRENTLY, and finds the index's name.

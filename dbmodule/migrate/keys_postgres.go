@@ -87,18 +87,10 @@ func addedKey(statements []string, name string) string {
 	for _, statement := range statements {
 		tokens := sqlscan.PostgreSQL.Tokens(statement)
 		for i := 2; i < len(tokens); i++ {
-			if !tokens[i-2].Is("ADD") || !tokens[i-1].Is("CONSTRAINT") || storedName(tokens[i]) != name {
+			if !tokens[i-2].Is("ADD") || !tokens[i-1].Is("CONSTRAINT") || tokens[i].PostgresName() != name {
 				continue
 			}
-			depth := 0
-			for _, token := range tokens[i+1:] {
-				if token.IsSymbol("(") {
-					depth++
-				} else if token.IsSymbol(")") {
-					depth--
-				} else if depth == 0 && token.IsSymbol(",") {
-					break
-				}
+			for _, token := range sqlscan.Clauses(tokens[i+1:])[0] {
 				clauses.WriteString(strings.ToUpper(token.Text) + " ")
 			}
 		}

@@ -153,7 +153,7 @@ func disablesAutocommit(setting []sqlscan.Token) bool {
 			continue
 		}
 		i++
-		for i < len(setting) && (setting[i].IsSymbol(":") || setting[i].IsSymbol("=")) {
+		for i < len(setting) && (setting[i].Is(":") || setting[i].Is("=")) {
 			i++
 		}
 		if i < len(setting) && (setting[i].Is("0", "OFF", "FALSE") || setting[i].Kind == sqlscan.String && strings.EqualFold(setting[i].Text, "'OFF'")) {

@@ -28,31 +28,11 @@ func canRunTwice(text string) bool {
 	return false
 }
 
-// clausesOf splits tokens at the commas outside parentheses.
-func clausesOf(tokens []sqlscan.Token) [][]sqlscan.Token {
-	clauses := [][]sqlscan.Token{nil}
-	depth := 0
-	for _, token := range tokens {
-		switch {
-		case token.IsSymbol("("):
-			depth++
-		case token.IsSymbol(")"):
-			depth--
-		case token.IsSymbol(",") && depth == 0:
-			clauses = append(clauses, nil)
-			continue
-		}
-		last := len(clauses) - 1
-		clauses[last] = append(clauses[last], token)
-	}
-	return clauses
-}
-
 // swapsTables reports whether the server would run the clauses of RENAME TABLE a second time.
 func swapsTables(tokens []sqlscan.Token) bool {
 	there := map[string]bool{}
 	var pairs [][2]string
-	for _, clause := range clausesOf(tokens) {
+	for _, clause := range sqlscan.Clauses(tokens) {
 		to := slices.IndexFunc(clause, func(t sqlscan.Token) bool { return t.Is("TO") })
 		if to < 1 || to == len(clause)-1 {
 			return false
@@ -79,7 +59,7 @@ func swapsTables(tokens []sqlscan.Token) bool {
 // result. tokens begin with the table's name.
 func alterRunsTwice(tokens []sqlscan.Token) bool {
 	from, to := map[string]bool{}, map[string]bool{}
-	for i, clause := range clausesOf(tokens) {
+	for i, clause := range sqlscan.Clauses(tokens) {
 		if begins := slices.IndexFunc(clause, func(t sqlscan.Token) bool { return t.Is("ADD", "CHANGE", "RENAME", "EXCHANGE") }); i == 0 && begins > 0 {
 			clause = clause[begins:]
 		}
@@ -112,7 +92,7 @@ func isUnnamed(tokens []sqlscan.Token) bool {
 	}
 	for i, token := range tokens {
 		switch {
-		case token.IsSymbol("("):
+		case token.Is("("):
 			return true
 		case token.Is("INDEX", "KEY", "UNIQUE", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK", "IF", "NOT", "EXISTS", "USING"), i > 0 && tokens[i-1].Is("USING"):
 		default:
@@ -123,10 +103,4 @@ func isUnnamed(tokens []sqlscan.Token) bool {
 }
 
 // folded returns a name without its quotes, in lower case.
-func folded(token sqlscan.Token) string {
-	text := token.Text
-	if token.Kind == sqlscan.Name && len(text) > 1 {
-		text = strings.ReplaceAll(text[1:len(text)-1], "``", "`")
-	}
-	return strings.ToLower(text)
-}
+func folded(token sqlscan.Token) string { return strings.ToLower(token.Unquoted()) }

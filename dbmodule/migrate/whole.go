@@ -126,7 +126,7 @@ func (r *run) created(s Statement) string {
 	}
 	name := ""
 	for _, token := range tokens[2:] {
-		if token.IsSymbol("(") || token.Is("AS", "LIKE", "SELECT") {
+		if token.Is("(") || token.Is("AS", "LIKE", "SELECT") {
 			break
 		}
 		if token.Kind != sqlscan.Symbol && !token.Is("TABLE", "IF", "NOT", "EXISTS") {

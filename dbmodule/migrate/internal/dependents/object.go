@@ -56,7 +56,7 @@ func viewUses(tokens []sqlscan.Token, r Removal) bool {
 				return true
 			}
 		case i+3 < len(tokens) && tokens[i+3].Kind == sqlscan.Name:
-			aliases = append(aliases, unquoted(tokens[i+3]))
+			aliases = append(aliases, tokens[i+3].Unquoted())
 		}
 	}
 	for i := range tokens {
@@ -86,19 +86,19 @@ func (o Object) triggerUses(tokens []sqlscan.Token, r Removal) bool {
 		if ofRow && own {
 			return true
 		}
-		column = column || !ofRow && (i == 0 || !tokens[i-1].IsSymbol("@"))
+		column = column || !ofRow && (i == 0 || !tokens[i-1].Is("@"))
 	}
 	return onTable && (r.Column == "" && !own || column)
 }
 
 // isName reports whether the i-th token is this name.
 func isName(tokens []sqlscan.Token, i int, name string) bool {
-	return i >= 0 && i < len(tokens) && (tokens[i].Kind == sqlscan.Word || tokens[i].Kind == sqlscan.Name) && strings.EqualFold(unquoted(tokens[i]), name)
+	return i >= 0 && i < len(tokens) && (tokens[i].Kind == sqlscan.Word || tokens[i].Kind == sqlscan.Name) && strings.EqualFold(tokens[i].Unquoted(), name)
 }
 
 // isDot reports whether the i-th token is a dot.
 func isDot(tokens []sqlscan.Token, i int) bool {
-	return i >= 0 && i < len(tokens) && tokens[i].IsSymbol(".")
+	return i >= 0 && i < len(tokens) && tokens[i].Is(".")
 }
 
 // Remade reports whether one of the statements drops, alters or creates the object.

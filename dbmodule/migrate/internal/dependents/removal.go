@@ -85,26 +85,26 @@ func isRestored(r Removal, changes []change) bool {
 
 // changesOf returns the tables and columns that a statement removes and creates.
 func changesOf(sql string) []change {
-	r := reader{sqlscan.Reader{Tokens: sqlscan.MySQL.Tokens(sql)}}
+	r := reader{sqlscan.MySQL.Read(sql)}
 	switch {
-	case r.Comes("ALTER"):
+	case r.Accept("ALTER"):
 		return r.alterTable()
-	case r.Comes("DROP", "TABLE"):
-		r.Comes("IF", "EXISTS")
+	case r.Accept("DROP", "TABLE"):
+		r.Accept("IF", "EXISTS")
 		var changes []change
 		for !r.Ended() {
 			changes = append(changes, change{Removal: r.table()})
-			if !r.Symbol(",") {
+			if !r.Accept(",") {
 				break
 			}
 		}
 		return changes
-	case r.Comes("RENAME", "TABLE"), r.Comes("RENAME", "TABLES"):
+	case r.Accept("RENAME", "TABLE"), r.Accept("RENAME", "TABLES"):
 		return r.renameTables()
-	case r.Comes("CREATE"):
-		r.Comes("OR", "REPLACE")
-		if r.Comes("TABLE") {
-			r.Comes("IF", "NOT", "EXISTS")
+	case r.Accept("CREATE"):
+		r.Accept("OR", "REPLACE")
+		if r.Accept("TABLE") {
+			r.Accept("IF", "NOT", "EXISTS")
 			return []change{{r.table(), true}}
 		}
 	}
@@ -113,15 +113,15 @@ func changesOf(sql string) []change {
 
 // renameTables reads the rest of a RENAME TABLE.
 func (r *reader) renameTables() []change {
-	r.Comes("IF", "EXISTS")
+	r.Accept("IF", "EXISTS")
 	var changes []change
 	for !r.Ended() {
 		changes = append(changes, change{Removal: r.table()})
-		for !r.Ended() && !r.Comes("TO") { // WAIT 5, NOWAIT
+		for !r.Ended() && !r.Accept("TO") { // WAIT 5, NOWAIT
 			r.At++
 		}
 		changes = append(changes, change{r.table(), true})
-		if !r.Symbol(",") {
+		if !r.Accept(",") {
 			break
 		}
 	}
@@ -130,21 +130,21 @@ func (r *reader) renameTables() []change {
 
 // alterTable reads the rest of an ALTER TABLE.
 func (r *reader) alterTable() []change {
-	for r.Comes("ONLINE") || r.Comes("OFFLINE") || r.Comes("IGNORE") {
+	for r.Accept("ONLINE") || r.Accept("OFFLINE") || r.Accept("IGNORE") {
 	}
-	if !r.Comes("TABLE") {
+	if !r.Accept("TABLE") {
 		return nil
 	}
-	r.Comes("IF", "EXISTS")
+	r.Accept("IF", "EXISTS")
 	table := r.table()
-	if r.Comes("WAIT") {
+	if r.Accept("WAIT") {
 		r.At++
 	}
-	r.Comes("NOWAIT")
+	r.Accept("NOWAIT")
 	var changes []change
 	for !r.Ended() {
 		changes = append(changes, r.clause(table)...)
-		r.skipClause()
+		r.SkipClause()
 	}
 	return changes
 }
@@ -152,40 +152,40 @@ func (r *reader) alterTable() []change {
 // clause reads one clause of ALTER TABLE.
 func (r *reader) clause(table Removal) []change {
 	column := func(creates bool) change {
-		r.Comes("IF", "EXISTS")
-		r.Comes("IF", "NOT", "EXISTS")
+		r.Accept("IF", "EXISTS")
+		r.Accept("IF", "NOT", "EXISTS")
 		return change{Removal{table.Schema, table.Table, r.name()}, creates}
 	}
 	switch {
-	case r.Comes("DROP"):
-		if !r.Comes("COLUMN") && r.Next("INDEX", "KEY", "PRIMARY", "FOREIGN", "CONSTRAINT", "CHECK", "PARTITION", "SYSTEM", "PERIOD") {
+	case r.Accept("DROP"):
+		if !r.Accept("COLUMN") && r.ComesOneOf("INDEX", "KEY", "PRIMARY", "FOREIGN", "CONSTRAINT", "CHECK", "PARTITION", "SYSTEM", "PERIOD") {
 			return nil
 		}
 		return []change{column(false)}
-	case r.Comes("CHANGE"):
-		r.Comes("COLUMN")
+	case r.Accept("CHANGE"):
+		r.Accept("COLUMN")
 		return []change{column(false), column(true)}
-	case r.Comes("RENAME", "COLUMN"):
+	case r.Accept("RENAME", "COLUMN"):
 		from := column(false)
-		r.Comes("TO")
+		r.Accept("TO")
 		return []change{from, column(true)}
-	case r.Comes("RENAME"):
-		if r.Next("INDEX", "KEY", "CONSTRAINT") {
+	case r.Accept("RENAME"):
+		if r.ComesOneOf("INDEX", "KEY", "CONSTRAINT") {
 			return nil
 		}
-		if !r.Comes("TO") && !r.Comes("AS") {
-			r.Symbol("=")
+		if !r.Accept("TO") && !r.Accept("AS") {
+			r.Accept("=")
 		}
 		return []change{{table, false}, {r.table(), true}}
-	case r.Comes("ADD"):
-		r.Comes("COLUMN")
-		r.Comes("IF", "NOT", "EXISTS")
-		if !r.Symbol("(") {
+	case r.Accept("ADD"):
+		r.Accept("COLUMN")
+		r.Accept("IF", "NOT", "EXISTS")
+		if !r.Accept("(") {
 			return []change{column(true)}
 		}
 		// A list of columns in parentheses.
 		changes := []change{column(true)}
-		for r.skipClause(); r.At > 0 && !r.Ended() && r.Tokens[r.At-1].IsSymbol(","); r.skipClause() {
+		for r.SkipClause(); r.At > 0 && !r.Ended() && r.Tokens[r.At-1].Is(","); r.SkipClause() {
 			changes = append(changes, column(true))
 		}
 		return changes

@@ -29,17 +29,8 @@ func (s statement) assignments() ([]assignment, bool) {
 		return []assignment{{name: s.at(1), value: nil}}, true
 	}
 	var all []assignment
-	depth, from := 0, 0
-	for i := 0; i <= len(rest); i++ {
-		switch {
-		case i == len(rest), depth == 0 && rest[i].IsSymbol(","):
-			all = append(all, parseAssignment(rest[from:i]))
-			from = i + 1
-		case rest[i].IsSymbol("("):
-			depth++
-		case rest[i].IsSymbol(")"):
-			depth--
-		}
+	for _, clause := range sqlscan.Clauses(rest) {
+		all = append(all, parseAssignment(clause))
 	}
 	return all, true
 }
@@ -47,16 +38,16 @@ func (s statement) assignments() ([]assignment, bool) {
 // parseAssignment parses "name = value", "@@session.name = value" or "@name := value".
 func parseAssignment(tokens []sqlscan.Token) assignment {
 	var a assignment
-	equals := slices.IndexFunc(tokens, func(t sqlscan.Token) bool { return t.IsSymbol("=") })
+	equals := slices.IndexFunc(tokens, func(t sqlscan.Token) bool { return t.Is("=") })
 	if equals < 0 {
 		return a
 	}
 	a.value = tokens[equals+1:]
 	name := tokens[:equals]
-	if n := len(name); n > 0 && name[n-1].IsSymbol(":") {
+	if n := len(name); n > 0 && name[n-1].Is(":") {
 		name = name[:n-1]
 	}
-	user := len(name) > 1 && name[0].IsSymbol("@") && !name[1].IsSymbol("@")
+	user := len(name) > 1 && name[0].Is("@") && !name[1].Is("@")
 	for _, t := range name {
 		switch {
 		case t.Is("GLOBAL", "PERSIST"):
@@ -89,9 +80,9 @@ func (a assignment) isRepeatable(lost map[string]bool) bool {
 		case t.Kind == sqlscan.Symbol || t.Kind == sqlscan.String:
 		case t.Is("SELECT"), slices.Contains(volatileVariables, name):
 			return false
-		case i > 0 && a.value[i-1].IsSymbol("@") && lost["@"+name]:
+		case i > 0 && a.value[i-1].Is("@") && lost["@"+name]:
 			return false
-		case i+1 < len(a.value) && a.value[i+1].IsSymbol("(") && !slices.Contains(pureFunctions, name):
+		case i+1 < len(a.value) && a.value[i+1].Is("(") && !slices.Contains(pureFunctions, name):
 			return false
 		case strings.HasPrefix(name, "current_") || name == "localtime" || name == "localtimestamp":
 			return false

@@ -50,7 +50,7 @@ func (s statement) mentions(name string) bool { return slices.Contains(s.words, 
 // calls reports whether the statement calls the function.
 func (s statement) calls(function string) bool {
 	for i, t := range s.tokens[:max(len(s.tokens)-1, 0)] {
-		if plain(t) == function && s.tokens[i+1].IsSymbol("(") {
+		if plain(t) == function && s.tokens[i+1].Is("(") {
 			return true
 		}
 	}
@@ -123,7 +123,7 @@ func (s statement) changesSession() bool {
 		}
 		var last sqlscan.Token
 		for _, word := range s.dialect.Tokens(strings.Trim(t.Text, "$'")) {
-			begins := last == sqlscan.Token{} || last.IsSymbol(";") || last.Is("BEGIN", "THEN", "ELSE", "LOOP")
+			begins := last == sqlscan.Token{} || last.Is(";") || last.Is("BEGIN", "THEN", "ELSE", "LOOP")
 			if word.Is("SET") && begins || word.Is("TEMP", "TEMPORARY", "PREPARE", "LISTEN", "EXECUTE", "CALL", "PERFORM") ||
 				strings.Contains(plain(word), "set_config") || strings.Contains(plain(word), "advisory") {
 				return true
@@ -155,7 +155,7 @@ func (s statement) variables() map[int]string {
 	}
 	found := map[int]string{}
 	for i := 1; i < len(s.tokens); i++ {
-		if s.tokens[i-1].IsSymbol("@") && (i < 2 || !s.tokens[i-2].IsSymbol("@")) && s.tokens[i].Kind != sqlscan.Symbol {
+		if s.tokens[i-1].Is("@") && (i < 2 || !s.tokens[i-2].Is("@")) && s.tokens[i].Kind != sqlscan.Symbol {
 			found[i] = "@" + plain(s.tokens[i])
 		}
 	}
@@ -182,7 +182,7 @@ func (s statement) assignedVariables() map[string]bool {
 		if !ok {
 			continue
 		}
-		assigns := i+2 < len(s.tokens) && s.tokens[i+1].IsSymbol(":") && s.tokens[i+2].IsSymbol("=")
+		assigns := i+2 < len(s.tokens) && s.tokens[i+1].Is(":") && s.tokens[i+2].Is("=")
 		if into || assigns {
 			names[name] = true
 		}

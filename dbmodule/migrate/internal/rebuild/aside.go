@@ -1,6 +1,10 @@
 package rebuild
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+)
 
 // findAside finds the rebuilds that drop the old table before they create the new one,
 // and keep the rows in another table meanwhile: CREATE TEMP TABLE x AS SELECT … FROM t;
@@ -35,9 +39,9 @@ func (s steps) findAside(paired []Rebuild) []Rebuild {
 
 // readsTable reports whether a statement has the table's name after FROM or JOIN.
 func readsTable(sql, table string) bool {
-	list := tokens(sql)
+	list := sqlscan.SQLite.Tokens(sql)
 	for i, t := range list {
-		if i > 0 && (list[i-1].is("FROM") || list[i-1].is("JOIN")) && t.isName() && Fold(t.name()) == table {
+		if i > 0 && (list[i-1].Is("FROM") || list[i-1].Is("JOIN")) && isName(t) && Fold(t.Unquoted()) == table {
 			return true
 		}
 	}

@@ -1,6 +1,10 @@
 package rebuild
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+)
 
 // Rebuild says which statements of a revision rebuild a table. Usually they create a
 // new table, copy the rows, drop the old table, and rename the new one. With Aside
@@ -90,23 +94,23 @@ type steps []step
 
 // readStep parses a statement.
 func readStep(sql string) step {
-	p := &parser{sql: sql, list: tokens(sql)}
+	p := &parser{sqlscan.SQLite.Read(sql)}
 	s := step{sql: sql}
 	switch {
-	case p.accept("CREATE", "TABLE"), p.accept("CREATE", "TEMP", "TABLE"), p.accept("CREATE", "TEMPORARY", "TABLE"):
-		p.accept("IF", "NOT", "EXISTS")
+	case p.Accept("CREATE", "TABLE"), p.Accept("CREATE", "TEMP", "TABLE"), p.Accept("CREATE", "TEMPORARY", "TABLE"):
+		p.Accept("IF", "NOT", "EXISTS")
 		s.kind, s.table = createTable, p.tableName()
-	case p.accept("DROP", "TABLE"):
-		p.accept("IF", "EXISTS")
+	case p.Accept("DROP", "TABLE"):
+		p.Accept("IF", "EXISTS")
 		s.kind, s.table = dropTable, p.tableName()
-	case p.accept("ALTER", "TABLE"):
+	case p.Accept("ALTER", "TABLE"):
 		s.table = p.tableName()
 		p.alteration(&s)
-	case p.accept("INSERT", "INTO"), p.accept("REPLACE", "INTO"):
+	case p.Accept("INSERT", "INTO"), p.Accept("REPLACE", "INTO"):
 		s.kind, s.table = insertRows, p.tableName()
-	case p.accept("INSERT", "OR"):
-		p.at++
-		p.accept("INTO")
+	case p.Accept("INSERT", "OR"):
+		p.At++
+		p.Accept("INTO")
 		s.kind, s.table = insertRows, p.tableName()
 	}
 	if s.table == "" {
@@ -118,37 +122,37 @@ func readStep(sql string) step {
 // tableName reads a name and a schema before it. It returns the name, folded; "" if there is none.
 func (p *parser) tableName() string {
 	name, err := p.name()
-	if err == nil && p.accept(".") {
+	if err == nil && p.Accept(".") {
 		name, err = p.name()
 	}
 	if err != nil {
 		return ""
 	}
-	return Fold(name.name())
+	return Fold(name.Unquoted())
 }
 
 // alteration reads what follows ALTER TABLE and the table's name.
 func (p *parser) alteration(s *step) {
 	switch {
-	case p.accept("RENAME", "TO"):
+	case p.Accept("RENAME", "TO"):
 		s.kind, s.name = renameTable, p.tableName()
-	case p.accept("RENAME"):
-		p.accept("COLUMN")
+	case p.Accept("RENAME"):
+		p.Accept("COLUMN")
 		old, err := p.name()
-		if err != nil || !p.accept("TO") {
+		if err != nil || !p.Accept("TO") {
 			return
 		}
-		s.kind, s.column.name, s.name = renameColumn, old.name(), p.tableName()
-	case p.accept("ADD"):
-		p.accept("COLUMN")
+		s.kind, s.column.name, s.name = renameColumn, old.Unquoted(), p.tableName()
+	case p.Accept("ADD"):
+		p.Accept("COLUMN")
 		var t Table
 		if p.element(&t) == nil && len(t.columns) == 1 {
 			s.kind, s.column = addColumn, t.columns[0]
 		}
-	case p.accept("DROP"):
-		p.accept("COLUMN")
+	case p.Accept("DROP"):
+		p.Accept("COLUMN")
 		if name, err := p.name(); err == nil {
-			s.kind, s.column.name = dropColumn, name.name()
+			s.kind, s.column.name = dropColumn, name.Unquoted()
 		}
 	}
 }
@@ -319,12 +323,12 @@ func (t *Table) drop(name string) {
 
 // TriggerColumns returns the columns of UPDATE OF in a CREATE TRIGGER.
 func TriggerColumns(sql string) []string {
-	p := &parser{sql: sql, list: tokens(sql)}
-	for p.more() && !p.comes("BEGIN") && !p.comes("UPDATE", "OF") {
-		p.at++
+	p := &parser{sqlscan.SQLite.Read(sql)}
+	for !p.Ended() && !p.Comes("BEGIN") && !p.Comes("UPDATE", "OF") {
+		p.At++
 	}
 	var names []string
-	if !p.accept("UPDATE", "OF") {
+	if !p.Accept("UPDATE", "OF") {
 		return nil
 	}
 	for {
@@ -332,7 +336,7 @@ func TriggerColumns(sql string) []string {
 		if err != nil {
 			return names
 		}
-		if names = append(names, name.name()); !p.accept(",") {
+		if names = append(names, name.Unquoted()); !p.Accept(",") {
 			return names
 		}
 	}
@@ -350,14 +354,14 @@ func Renames(sql string) string {
 // NamesIndexOrTrigger returns the name, folded, of the index or trigger that a
 // statement creates or drops; "" if it does neither.
 func NamesIndexOrTrigger(sql string) string {
-	p := &parser{sql: sql, list: tokens(sql)}
-	if !p.accept("CREATE") && !p.accept("DROP") {
+	p := &parser{sqlscan.SQLite.Read(sql)}
+	if !p.Accept("CREATE") && !p.Accept("DROP") {
 		return ""
 	}
-	p.accept("UNIQUE")
-	if !p.accept("INDEX") && !p.accept("TRIGGER") {
+	p.Accept("UNIQUE")
+	if !p.Accept("INDEX") && !p.Accept("TRIGGER") {
 		return ""
 	}
-	_ = p.accept("IF", "NOT", "EXISTS") || p.accept("IF", "EXISTS")
+	_ = p.Accept("IF", "NOT", "EXISTS") || p.Accept("IF", "EXISTS")
 	return p.tableName()
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
 // Plan says how to rebuild a table as it is in a database.
@@ -123,10 +125,10 @@ func (r *Rebuild) Expected(name string) string {
 		return ""
 	}
 	sql := r.base.create(Quote(name))
-	list := tokens(sql)
+	list := sqlscan.SQLite.Tokens(sql)
 	for i := len(list) - 1; i >= 0; i-- {
-		if t := list[i]; t.is("AUTOINCREMENT") {
-			sql = sql[:t.start] + "/* " + t.text + " */" + sql[t.end:]
+		if t := list[i]; t.Is("AUTOINCREMENT") {
+			sql = sql[:t.Pos] + "/* " + t.Text + " */" + sql[t.End():]
 		}
 	}
 	return sql
@@ -134,10 +136,10 @@ func (r *Rebuild) Expected(name string) string {
 
 // written returns the new table's name as the revision writes it.
 func (r *Rebuild) written() string {
-	list := tokens(r.create)
+	list := sqlscan.SQLite.Tokens(r.create)
 	for i, t := range list {
-		if t.is("(") {
-			return list[i-1].text
+		if t.Is("(") {
+			return list[i-1].Text
 		}
 	}
 	return Quote(r.Target)
@@ -164,14 +166,14 @@ func (r *Rebuild) lost(live, merged *Table, extended bool) []string {
 
 // mentions reports whether a statement names a column, or selects all columns.
 func mentions(sql, column string) bool {
-	list := tokens(sql)
-	return slices.ContainsFunc(list, func(t token) bool { return t.kind != text && Fold(t.name()) == Fold(column) }) || selectsAll(list)
+	list := sqlscan.SQLite.Tokens(sql)
+	return slices.ContainsFunc(list, func(t sqlscan.Token) bool { return t.Kind != sqlscan.String && Fold(t.Unquoted()) == Fold(column) }) || selectsAll(list)
 }
 
 // selectsAll reports whether a query selects all columns.
-func selectsAll(list []token) bool {
+func selectsAll(list []sqlscan.Token) bool {
 	for i, t := range list {
-		if i > 0 && t.is("*") && (list[i-1].is("SELECT") || list[i-1].is(".") || list[i-1].is(",")) {
+		if i > 0 && t.Is("*") && (list[i-1].Is("SELECT") || list[i-1].Is(".") || list[i-1].Is(",")) {
 			return true
 		}
 	}
@@ -232,54 +234,54 @@ type insertion struct {
 // readInsertion parses a statement that inserts one row for each selected row of source. It returns
 // false for other statements.
 func readInsertion(sql, source string) (insertion, bool) {
-	p := &parser{sql: sql, list: tokens(sql)}
+	p := &parser{sqlscan.SQLite.Read(sql)}
 	var i insertion
-	for p.more() && !p.accept("INTO") {
-		p.at++
+	for !p.Ended() && !p.Accept("INTO") {
+		p.At++
 	}
 	if p.tableName() == "" {
 		return i, false
 	}
-	i.head = sql[:p.list[p.at-1].end]
-	if p.comes("(") {
+	i.head = sql[:p.Tokens[p.At-1].End()]
+	if p.Comes("(") {
 		list, err := p.group()
 		if err != nil {
 			return i, false
 		}
 		for _, t := range list {
-			if t.isName() {
-				i.columns = append(i.columns, t.text)
+			if isName(t) {
+				i.columns = append(i.columns, t.Text)
 			}
 		}
 	}
-	if !p.accept("SELECT") || p.comes("DISTINCT") || p.comes("ALL") {
+	if !p.Accept("SELECT") || p.Comes("DISTINCT") || p.Comes("ALL") {
 		return i, false
 	}
-	from := p.at
-	for p.more() && !p.comes("FROM") {
-		if p.comes("(") {
+	from := p.At
+	for !p.Ended() && !p.Comes("FROM") {
+		if p.Comes("(") {
 			if _, err := p.group(); err != nil {
 				return i, false
 			}
 			continue
 		}
-		p.at++
+		p.At++
 	}
-	if !p.more() || p.at == from {
+	if p.Ended() || p.At == from {
 		return i, false
 	}
-	i.selected, i.rest = p.textFrom(from), sql[p.list[p.at].start:]
-	p.at++
+	i.selected, i.rest = p.TextFrom(from), sql[p.Tokens[p.At].Pos:]
+	p.At++
 	return i, p.tableName() == source && p.onlyFilters()
 }
 
 // onlyFilters reports whether the rest of the query only filters, orders or limits rows.
 func (p *parser) onlyFilters() bool {
-	if p.more() && !p.comes("WHERE") && !p.comes("ORDER") && !p.comes("LIMIT") && !p.comes(";") {
+	if !p.Ended() && !p.Comes("WHERE") && !p.Comes("ORDER") && !p.Comes("LIMIT") && !p.Comes(";") {
 		return false
 	}
-	return !slices.ContainsFunc(p.list[p.at:], func(t token) bool {
-		return t.is("GROUP") || t.is("UNION") || t.is("EXCEPT") || t.is("INTERSECT")
+	return !slices.ContainsFunc(p.Tokens[p.At:], func(t sqlscan.Token) bool {
+		return t.Is("GROUP") || t.Is("UNION") || t.Is("EXCEPT") || t.Is("INTERSECT")
 	})
 }
 
@@ -299,11 +301,11 @@ func Remember(statements, other []string) []string {
 			continue
 		}
 		base := r.base.create(Quote(r.Final))
-		list := tokens(r.create)
+		list := sqlscan.SQLite.Tokens(r.create)
 		if strings.Contains(base, "*/") || remembered(r.create) != nil {
 			continue
 		}
-		at := list[0].end
+		at := list[0].End()
 		out[r.Create] = r.create[:at] + " " + rememberOpens + base + rememberCloses + r.create[at:]
 	}
 	return out

@@ -3,6 +3,8 @@ package rebuild
 import (
 	"errors"
 	"fmt"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
 // Table is a parsed CREATE TABLE.
@@ -50,7 +52,7 @@ type clause struct {
 
 // ParseTable parses a CREATE TABLE. It returns an error for syntax that it does not know.
 func ParseTable(sql string) (*Table, error) {
-	p := parser{sql: sql, list: tokens(sql)}
+	p := parser{sqlscan.SQLite.Read(sql)}
 	t, err := p.table()
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", firstRunes(sql, 60), err)
@@ -67,113 +69,86 @@ func firstRunes(s string, n int) string {
 	return s
 }
 
-// parser reads the tokens of a statement, one after the other.
-type parser struct {
-	sql  string
-	list []token
-	at   int
-}
-
-func (p *parser) more() bool { return p.at < len(p.list) }
-
-// accept reads these keywords if they come next, and reports whether they did.
-func (p *parser) accept(keywords ...string) bool {
-	if !p.comes(keywords...) {
-		return false
-	}
-	p.at += len(keywords)
-	return true
-}
-
-// comes reports whether these keywords come next.
-func (p *parser) comes(keywords ...string) bool {
-	for i, keyword := range keywords {
-		if p.at+i >= len(p.list) || !p.list[p.at+i].is(keyword) {
-			return false
-		}
-	}
-	return true
-}
+// parser reads a statement of SQLite.
+type parser struct{ sqlscan.Reader }
 
 // name reads a name.
-func (p *parser) name() (token, error) {
-	if !p.more() || !p.list[p.at].isName() {
-		return token{}, p.unexpected("a name")
+func (p *parser) name() (sqlscan.Token, error) {
+	if p.Ended() || !isName(p.Tokens[p.At]) {
+		return sqlscan.Token{}, p.unexpected("a name")
 	}
-	p.at++
-	return p.list[p.at-1], nil
+	p.At++
+	return p.Tokens[p.At-1], nil
 }
 
 // group reads the tokens of a pair of parentheses, and returns them with the parentheses.
-func (p *parser) group() ([]token, error) {
-	end := len(p.list)
-	if p.comes("(") {
-		end = closingIndex(p.list, p.at)
+func (p *parser) group() ([]sqlscan.Token, error) {
+	end := len(p.Tokens)
+	if p.Comes("(") {
+		end = closingIndex(p.Tokens, p.At)
 	}
-	if end == len(p.list) {
+	if end == len(p.Tokens) {
 		return nil, p.unexpected("text in parentheses")
 	}
-	list := p.list[p.at : end+1]
-	p.at = end + 1
+	list := p.Tokens[p.At : end+1]
+	p.At = end + 1
 	return list, nil
 }
 
 // unexpected returns an error that names the text that comes next, and what was expected instead.
 func (p *parser) unexpected(want string) error {
-	if !p.more() {
+	if p.Ended() {
 		return fmt.Errorf("expected %s at the end", want)
 	}
-	return fmt.Errorf("expected %s at %q", want, firstRunes(p.sql[p.list[p.at].start:], 30))
+	return fmt.Errorf("expected %s at %q", want, firstRunes(p.Rest(), 30))
 }
 
-// textFrom returns the text from a token to the last one that was read.
-func (p *parser) textFrom(from int) string { return p.sql[p.list[from].start:p.list[p.at-1].end] }
-
 func (p *parser) table() (*Table, error) {
-	if !p.accept("CREATE") {
+	if !p.Accept("CREATE") {
 		return nil, p.unexpected("CREATE")
 	}
-	_ = p.accept("TEMP") || p.accept("TEMPORARY")
-	if !p.accept("TABLE") {
+	_ = p.Accept("TEMP") || p.Accept("TEMPORARY")
+	if !p.Accept("TABLE") {
 		return nil, p.unexpected("TABLE")
 	}
-	p.accept("IF", "NOT", "EXISTS")
+	p.Accept("IF", "NOT", "EXISTS")
 	name, err := p.name()
-	if err == nil && p.accept(".") {
+	if err == nil && p.Accept(".") {
 		name, err = p.name()
 	}
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Name: name.name()}
-	if !p.comes("(") {
+	t := &Table{Name: name.Unquoted()}
+	if !p.Comes("(") {
 		return nil, p.unexpected("the list of columns")
 	}
-	end := closingIndex(p.list, p.at)
-	if end == len(p.list) {
+	end := closingIndex(p.Tokens, p.At)
+	if end == len(p.Tokens) {
 		return nil, errors.New("a parenthesis is not closed")
 	}
-	inner := parser{sql: p.sql, list: p.list[:end], at: p.at + 1}
-	for first := true; inner.more(); first = false {
-		if !first && !inner.accept(",") && !inner.comesConstraint() {
+	inner := *p
+	inner.Tokens, inner.At = p.Tokens[:end], p.At+1
+	for first := true; !inner.Ended(); first = false {
+		if !first && !inner.Accept(",") && !inner.comesConstraint() {
 			return nil, inner.unexpected("a comma")
 		}
 		if err := inner.element(t); err != nil {
 			return nil, err
 		}
 	}
-	p.at = end + 1
+	p.At = end + 1
 	return t, p.options(t)
 }
 
 func (p *parser) options(t *Table) error {
-	for p.more() {
+	for !p.Ended() {
 		switch {
-		case p.accept("STRICT"):
+		case p.Accept("STRICT"):
 			t.strict = true
-		case p.accept("WITHOUT", "ROWID"):
+		case p.Accept("WITHOUT", "ROWID"):
 			t.withoutRowid = true
-		case p.accept(","), p.accept(";"):
+		case p.Accept(","), p.Accept(";"):
 		default:
 			return p.unexpected("an option of the table")
 		}
@@ -183,7 +158,7 @@ func (p *parser) options(t *Table) error {
 
 // comesConstraint reports whether a constraint of the table comes next.
 func (p *parser) comesConstraint() bool {
-	return p.comes("CONSTRAINT") || p.comes("PRIMARY", "KEY") || p.comes("UNIQUE") || p.comes("CHECK") || p.comes("FOREIGN", "KEY")
+	return p.Comes("CONSTRAINT") || p.Comes("PRIMARY", "KEY") || p.Comes("UNIQUE") || p.Comes("CHECK") || p.Comes("FOREIGN", "KEY")
 }
 
 // element reads a column or a constraint, and adds it to the table.
@@ -197,22 +172,22 @@ func (p *parser) element(t *Table) error {
 	if err != nil {
 		return err
 	}
-	c := column{name: name.name(), written: name.text}
-	from := p.at
-	for p.more() && !p.comes(",") && !p.clause() {
-		if p.comes("(") {
+	c := column{name: name.Unquoted(), written: name.Text}
+	from := p.At
+	for !p.Ended() && !p.Comes(",") && !p.clause() {
+		if p.Comes("(") {
 			if _, err := p.group(); err != nil {
 				return err
 			}
 			continue
 		}
-		p.at++
+		p.At++
 	}
-	if p.at > from {
-		c.declared, c.typeKey = p.textFrom(from), normalized(p.list[from:p.at])
+	if p.At > from {
+		c.declared, c.typeKey = p.TextFrom(from), normalized(p.Tokens[from:p.At])
 	}
-	for p.more() && !p.comes(",") {
-		if p.comes("FOREIGN", "KEY") || p.comes("PRIMARY", "KEY", "(") || p.comes("UNIQUE", "(") {
+	for !p.Ended() && !p.Comes(",") {
+		if p.Comes("FOREIGN", "KEY") || p.Comes("PRIMARY", "KEY", "(") || p.Comes("UNIQUE", "(") {
 			break // a constraint of the table without a comma before it
 		}
 		clause, err := p.columnClause(c.name)

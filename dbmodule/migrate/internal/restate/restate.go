@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
 // Statement is an ALTER TABLE with MODIFY or CHANGE.
@@ -17,6 +19,7 @@ type Statement struct {
 	// Table is the table's name as the statement writes it.
 	Table string
 
+	name    string // the table's name without quotes, after its schema's if it is written
 	sql     string
 	columns []restatedColumn
 }
@@ -38,8 +41,8 @@ func Find(statements, other []string) map[int]*Statement {
 	for _, sql := range other {
 		if s := parse(sql); s != nil {
 			for _, c := range s.columns {
-				known[key(s.Table, c.name)] = c.to
-				known[key(s.Table, c.old)] = c.to
+				known[s.key(c.name)] = c.to
+				known[s.key(c.old)] = c.to
 			}
 		}
 	}
@@ -49,9 +52,9 @@ func Find(statements, other []string) map[int]*Statement {
 		if s == nil {
 			continue
 		}
-		s.columns = slices.DeleteFunc(s.columns, func(c restatedColumn) bool { return known[key(s.Table, c.name)] == nil })
+		s.columns = slices.DeleteFunc(s.columns, func(c restatedColumn) bool { return known[s.key(c.name)] == nil })
 		for n := range s.columns {
-			s.columns[n].base = known[key(s.Table, s.columns[n].name)]
+			s.columns[n].base = known[s.key(s.columns[n].name)]
 		}
 		if len(s.columns) > 0 {
 			found[i] = s
@@ -60,10 +63,8 @@ func Find(statements, other []string) map[int]*Statement {
 	return found
 }
 
-// key returns a key for a column of a table.
-func key(table, column string) string {
-	return strings.ToLower(unquoted(table) + "." + column)
-}
+// key returns a key for a column of the table.
+func (s *Statement) key(column string) string { return strings.ToLower(s.name + "." + column) }
 
 // On returns the statement for a table in a database. created is the table's SHOW
 // CREATE TABLE. On adds the clauses of the table's columns that neither direction of
@@ -75,8 +76,8 @@ func (s *Statement) On(created string) (string, error) {
 		if line == "" || line[0] != '`' && line[0] != '"' {
 			continue
 		}
-		list := tokens(line)
-		live[strings.ToLower(unquoted(list[0].text))] = parseDefinition(line, list[1:])
+		r := reader{sqlscan.MySQL.Read(line)}
+		live[strings.ToLower(r.Any().Unquoted())] = r.definition()
 	}
 	out := s.sql
 	for i := len(s.columns) - 1; i >= 0; i-- {
@@ -87,7 +88,7 @@ func (s *Statement) On(created string) (string, error) {
 		}
 		text, err := c.merge(is)
 		if err != nil {
-			return "", fmt.Errorf("column %s of table %s: %w", c.old, unquoted(s.Table), err)
+			return "", fmt.Errorf("column %s of table %s: %w", c.old, s.name, err)
 		}
 		out = out[:c.start] + text + out[c.end:]
 	}
@@ -148,34 +149,30 @@ func (c *restatedColumn) merge(live definition) (string, error) {
 
 // parse parses a statement. It returns nil if the statement restates no column.
 func parse(sql string) *Statement {
-	list := tokens(sql)
-	if len(list) < 5 || !list[0].is("ALTER") {
+	r := reader{sqlscan.MySQL.Read(sql)}
+	if !r.Accept("ALTER") {
 		return nil
 	}
-	at := slices.IndexFunc(list, func(t token) bool { return t.is("TABLE") })
-	if at < 0 || at+2 >= len(list) {
+	for !r.Ended() && !r.Accept("TABLE") {
+		r.Any() // ONLINE, IGNORE
+	}
+	r.Accept("IF", "EXISTS")
+	if r.Ended() {
 		return nil
 	}
-	at = skipWords(list, at+1, "IF", "EXISTS")
-	if at+1 >= len(list) {
-		return nil
+	from := r.At
+	s := &Statement{sql: sql, name: r.Any().Unquoted()}
+	if r.Accept(".") {
+		s.name += "." + r.Any().Unquoted()
 	}
-	s := &Statement{sql: sql, Table: list[at].text}
-	at++
-	if list[at].is(".") && at+2 < len(list) {
-		s.Table += "." + list[at+1].text
-		at += 2
+	s.Table = r.TextFrom(from)
+	r.Accept("NOWAIT")
+	if r.Accept("WAIT") {
+		r.Any()
 	}
-	if at = skipWords(list, at, "NOWAIT"); at+1 < len(list) && list[at].is("WAIT") {
-		at += 2
-	}
-	for at < len(list) {
-		end := at
-		for depth := 0; end < len(list) && (depth > 0 || !list[end].is(",")); end++ {
-			depth += list[end].depth()
-		}
-		s.clause(list[at:end])
-		at = end + 1
+	for _, clause := range sqlscan.Clauses(r.Tokens[r.At:]) {
+		r.Tokens, r.At = clause, 0
+		s.clause(r)
 	}
 	if len(s.columns) == 0 {
 		return nil
@@ -183,34 +180,25 @@ func parse(sql string) *Statement {
 	return s
 }
 
-// skipWords returns the index after these words, if they are at this index; otherwise it returns at.
-func skipWords(list []token, at int, words ...string) int {
-	for i, word := range words {
-		if at+i >= len(list) || !list[at+i].is(word) {
-			return at
-		}
-	}
-	return at + len(words)
-}
-
 // clause reads MODIFY [COLUMN] name definition, or CHANGE with two names.
-func (s *Statement) clause(list []token) {
-	names := 0
-	if len(list) > 0 && list[0].is("MODIFY") {
-		names = 1
-	} else if len(list) > 0 && list[0].is("CHANGE") {
-		names = 2
-	}
-	at := skipWords(list, skipWords(list, 1, "COLUMN"), "IF", "EXISTS")
-	if names == 0 || len(list) <= at+names {
+func (s *Statement) clause(r reader) {
+	change := r.Accept("CHANGE")
+	if !change && !r.Accept("MODIFY") {
 		return
 	}
-	from := at + names
-	s.columns = append(s.columns, restatedColumn{
-		start: list[from].start, end: list[len(list)-1].end,
-		old: unquoted(list[at].text), name: unquoted(list[from-1].text),
-		to: parseDefinition(s.sql, list[from:]),
-	})
+	r.Accept("COLUMN")
+	r.Accept("IF", "EXISTS")
+	old := r.Any().Unquoted()
+	name := old
+	if change {
+		name = r.Any().Unquoted()
+	}
+	if r.Ended() {
+		return
+	}
+	start := r.Tokens[r.At].Pos
+	to := r.definition()
+	s.columns = append(s.columns, restatedColumn{start: start, end: r.Tokens[r.At-1].End(), old: old, name: name, to: to})
 }
 
 // definition is a column's definition: the text of its clauses, by their kind.
@@ -251,24 +239,27 @@ func (d definition) typeName() string {
 
 func (d definition) sameType(other definition) bool { return d.typeName() == other.typeName() }
 
-// parseDefinition parses a definition.
-func parseDefinition(sql string, list []token) definition {
-	r := reader{sql: sql, list: list}
+// reader reads a statement of MySQL or MariaDB.
+type reader struct{ sqlscan.Reader }
+
+// definition reads a column's definition, up to the last token.
+func (r *reader) definition() definition {
 	d := definition{}
+	from := r.At
 	r.skipValue()
-	for r.accept("UNSIGNED") || r.accept("SIGNED") || r.accept("ZEROFILL") || r.accept("PRECISION") || r.accept("VARYING") {
-		if r.at < len(r.list) && r.list[r.at].is("(") {
+	for r.Accept("UNSIGNED") || r.Accept("SIGNED") || r.Accept("ZEROFILL") || r.Accept("PRECISION") || r.Accept("VARYING") {
+		if r.Comes("(") {
 			r.skipValue()
 		}
 	}
-	d[isType] = r.textFrom(0)
-	for r.at < len(r.list) {
-		from := r.at
+	d[isType] = r.TextFrom(from)
+	for !r.Ended() {
+		from := r.At
 		kind := r.clause()
 		if d[kind] != "" {
 			d[kind] += " "
 		}
-		d[kind] += r.textFrom(from)
+		d[kind] += r.TextFrom(from)
 	}
 	if d.typeName() == "json" {
 		// MariaDB stores JSON as a text with these clauses.
@@ -281,74 +272,45 @@ func parseDefinition(sql string, list []token) definition {
 	return d
 }
 
-// reader reads the tokens of a column's definition, one after the other.
-type reader struct {
-	sql  string
-	list []token
-	at   int
-}
-
-// textFrom returns the text from a token to the last one that was read.
-func (r *reader) textFrom(from int) string { return r.sql[r.list[from].start:r.list[r.at-1].end] }
-
 // skipValue reads one value, and the parentheses after it.
 func (r *reader) skipValue() {
-	for depth := 0; r.at < len(r.list); {
-		depth += r.list[r.at].depth()
-		r.at++
-		if depth == 0 && (r.at == len(r.list) || !r.list[r.at].is("(")) {
+	for depth := 0; !r.Ended(); {
+		depth += r.Any().Nesting()
+		if depth == 0 && !r.Comes("(") {
 			return
 		}
-	}
-}
-
-// accept reads these words, if they come next, and reports whether they did.
-func (r *reader) accept(words ...string) bool {
-	for i, w := range words {
-		if r.at+i >= len(r.list) || !r.list[r.at+i].is(w) {
-			return false
-		}
-	}
-	r.at += len(words)
-	return true
-}
-
-// sign reads the sign of a number, if there is one.
-func (r *reader) sign() {
-	if r.at < len(r.list) && (r.list[r.at].is("-") || r.list[r.at].is("+")) {
-		r.at++
 	}
 }
 
 // clause reads one clause and returns its kind.
 func (r *reader) clause() (kind string) {
 	switch {
-	case r.accept("CHARACTER", "SET"), r.accept("CHARSET"):
+	case r.Accept("CHARACTER", "SET"), r.Accept("CHARSET"):
 		kind = charset
-	case r.accept("COLLATE"):
+	case r.Accept("COLLATE"):
 		kind = collate
-	case r.accept("DEFAULT"):
+	case r.Accept("DEFAULT"):
 		kind = isDefault
-		r.sign()
-	case r.accept("ON", "UPDATE"):
+		_ = r.Accept("-") || r.Accept("+")
+	case r.Accept("ON", "UPDATE"):
 		kind = onUpdate
-	case r.accept("COMMENT"):
+	case r.Accept("COMMENT"):
 		kind = comment
-	case r.accept("CHECK"):
+	case r.Accept("CHECK"):
 		kind = check
-	case r.accept("AFTER"):
+	case r.Accept("AFTER"):
 		kind = position
-	case r.accept("GENERATED", "ALWAYS", "AS"), r.accept("AS"):
+	case r.Accept("GENERATED", "ALWAYS", "AS"), r.Accept("AS"):
 		r.skipValue()
-		_ = r.accept("STORED") || r.accept("PERSISTENT") || r.accept("VIRTUAL")
+		_ = r.Accept("STORED") || r.Accept("PERSISTENT") || r.Accept("VIRTUAL")
 		return generated
-	case r.accept("NOT", "NULL"), r.accept("NULL"): // these have no value
+	case r.Accept("NOT", "NULL"), r.Accept("NULL"): // these have no value
 		return null
-	case r.accept("AUTO_INCREMENT"):
+	case r.Accept("AUTO_INCREMENT"):
 		return autoIncrement
-	case r.accept("INVISIBLE"):
+	case r.Accept("INVISIBLE"):
 		return invisible
-	case r.accept("FIRST"):
+	case r.Accept("FIRST"):
 		return position
 	default:
 		kind = rest

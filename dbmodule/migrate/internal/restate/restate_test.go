@@ -25,6 +25,11 @@ func TestOn(t *testing.T) {
 			"ALTER TABLE t MODIFY a bigint NOT NULL", "ALTER TABLE t MODIFY a varchar(20) NULL",
 			"`a` varchar(20) DEFAULT 'seven'", "ALTER TABLE t MODIFY a bigint NOT NULL", "",
 		},
+		"a default in bits, a point, a sign": {
+			"ALTER TABLE t MODIFY a bit(1) NOT NULL DEFAULT b'0', MODIFY d decimal(10,2) NOT NULL", "ALTER TABLE t MODIFY a bit(1), MODIFY d decimal(9,2)",
+			"`a` bit(1) DEFAULT b'1' COMMENT 'c',\n  `d` decimal(9,2) DEFAULT -1.50",
+			"ALTER TABLE t MODIFY a bit(1) NOT NULL DEFAULT b'0' COMMENT 'c', MODIFY d decimal(10,2) NOT NULL DEFAULT -1.50", "",
+		},
 		"ON UPDATE": {
 			"ALTER TABLE t MODIFY a datetime(6) NOT NULL DEFAULT current_timestamp(6)", "ALTER TABLE t MODIFY a datetime(6) NULL",
 			"`a` datetime(6) DEFAULT NULL ON UPDATE current_timestamp(6)",

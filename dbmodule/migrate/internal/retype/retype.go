@@ -7,7 +7,6 @@ package retype
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
@@ -79,22 +78,27 @@ func (s *Statement) With(collations map[string]string) string {
 
 // parse parses a statement. It returns nil if the statement changes no column's type.
 func parse(sql string) *Statement {
-	r := reader{sqlscan.Reader{Tokens: sqlscan.PostgreSQL.Tokens(sql)}}
-	if !r.Comes("ALTER", "TABLE") {
+	r := reader{sqlscan.PostgreSQL.Read(sql)}
+	if !r.Accept("ALTER", "TABLE") {
 		return nil
 	}
-	r.Comes("IF", "EXISTS")
-	r.Comes("ONLY")
-	s := &Statement{sql: sql, Table: r.name()}
-	if r.Symbol(".") {
-		s.Table += "." + r.name()
+	r.Accept("IF", "EXISTS")
+	r.Accept("ONLY")
+	if r.Ended() {
+		return nil
 	}
-	r.Symbol("*")
+	from := r.At
+	r.Any()
+	if r.Accept(".") {
+		r.Any()
+	}
+	s := &Statement{sql: sql, Table: r.TextFrom(from)}
+	r.Accept("*")
 	for !r.Ended() {
-		if c, ok := r.column(sql); ok {
+		if c, ok := r.column(); ok {
 			s.Columns = append(s.Columns, c)
 		}
-		r.skipClause()
+		r.SkipClause()
 	}
 	if len(s.Columns) == 0 {
 		return nil
@@ -105,62 +109,25 @@ func parse(sql string) *Statement {
 // reader reads the tokens of a statement.
 type reader struct{ sqlscan.Reader }
 
-// name reads a name and returns it as the statement writes it.
-func (r *reader) name() string { return r.Any().Text }
-
 // column reads ALTER [COLUMN] name [SET DATA] TYPE type [COLLATE collation].
-func (r *reader) column(sql string) (Column, bool) {
-	if !r.Comes("ALTER") {
+func (r *reader) column() (Column, bool) {
+	if !r.Accept("ALTER") {
 		return Column{}, false
 	}
-	r.Comes("COLUMN")
-	c := Column{Name: storedName(r.name())}
-	r.Comes("SET", "DATA")
-	if !r.Comes("TYPE") || r.Ended() {
+	r.Accept("COLUMN")
+	c := Column{Name: r.Any().PostgresName()}
+	r.Accept("SET", "DATA")
+	if !r.Accept("TYPE") {
 		return Column{}, false
 	}
-	from := r.Tokens[r.At].Pos
-	for depth := 0; !r.Ended(); r.At++ {
-		token := r.Tokens[r.At]
-		if depth == 0 && (token.IsSymbol(",") || token.Is("COLLATE", "USING")) {
-			break
-		}
-		depth += nesting(token)
-		c.end = token.Pos + len(token.Text)
+	from := r.At
+	for depth := 0; !r.Ended() && (depth > 0 || !r.ComesOneOf(",", "COLLATE", "USING")); {
+		depth += r.Any().Nesting()
 	}
-	if c.end == 0 {
+	if r.At == from {
 		return Column{}, false
 	}
-	c.Type = sql[from:c.end]
-	c.collate = r.Comes("COLLATE")
+	c.Type, c.end = r.TextFrom(from), r.Tokens[r.At-1].End()
+	c.collate = r.Accept("COLLATE")
 	return c, true
-}
-
-// skipClause skips tokens up to and including the comma after the present clause.
-func (r *reader) skipClause() {
-	for depth := 0; !r.Ended(); {
-		token := r.Any()
-		if depth += nesting(token); depth == 0 && token.IsSymbol(",") {
-			return
-		}
-	}
-}
-
-// nesting returns 1 for an opening parenthesis or bracket, -1 for a closing one, and 0 otherwise.
-func nesting(token sqlscan.Token) int {
-	switch {
-	case token.IsSymbol("("), token.IsSymbol("["):
-		return 1
-	case token.IsSymbol(")"), token.IsSymbol("]"):
-		return -1
-	}
-	return 0
-}
-
-// storedName returns a name as PostgreSQL stores it: in lower case unless it is quoted.
-func storedName(name string) string {
-	if len(name) > 1 && name[0] == '"' {
-		return strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
-	}
-	return strings.ToLower(name)
 }

@@ -30,7 +30,7 @@ func (b *sqliteBlocks) feed(token Token, _ lexer) {
 	case b.count == 2 && token.Is("TRIGGER") && b.last.Is("CREATE", "TEMP", "TEMPORARY"):
 		b.trigger = true
 	}
-	b.endAfter = token.Is("END") && b.last.IsSymbol(";")
+	b.endAfter = token.Is("END") && b.last.Is(";")
 	b.last = token
 }
 
@@ -117,11 +117,11 @@ func (b *mysqlBlocks) classify(token Token, ahead lexer) {
 // countOpen counts the parentheses and blocks that are open.
 func (b *mysqlBlocks) countOpen(token Token, ahead lexer) {
 	switch {
-	case token.IsSymbol("("):
+	case token.Is("("):
 		b.brackets++
-	case token.IsSymbol(")"):
+	case token.Is(")"):
 		b.brackets--
-	case token.IsSymbol(";"):
+	case token.Is(";"):
 		b.handler = false
 	case token.Is("FOR") && b.last.Is("HANDLER"):
 		b.handler = true
@@ -129,7 +129,7 @@ func (b *mysqlBlocks) countOpen(token Token, ahead lexer) {
 		b.depth--
 	case b.last.Is("END"):
 	case token.Is("CASE"), token.Is("BEGIN", "LOOP", "WHILE") && b.canBegin(), token.Is("IF") && b.canBegin() && !isFunction(ahead, 2),
-		token.Is("REPEAT") && b.canBegin() && !peek(ahead).IsSymbol("("), token.Is("FOR") && b.canBegin() && isLoop(ahead):
+		token.Is("REPEAT") && b.canBegin() && !peek(ahead).Is("("), token.Is("FOR") && b.canBegin() && isLoop(ahead):
 		b.depth++
 		b.handler = false
 	}
@@ -141,7 +141,7 @@ func (b *mysqlBlocks) canBegin() bool {
 	if b.depth == 0 {
 		return b.brackets == 0 && !b.last.Is(append(programs, "BODY")...)
 	}
-	return b.handler || b.last.IsSymbol(";") || b.last.IsSymbol(":") || b.last.Is("BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ATOMIC")
+	return b.handler || b.last.Is(";") || b.last.Is(":") || b.last.Is("BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ATOMIC")
 }
 
 // peek returns the next token, or an empty one at the end.
@@ -180,7 +180,7 @@ func isLoop(ahead lexer) bool {
 // isFunction reports whether the parentheses that come next have as many commas as a call of a
 // function. It distinguishes the function IF(a, b, c) from the statement IF (a) THEN.
 func isFunction(ahead lexer, commas int) bool {
-	if !peek(ahead).IsSymbol("(") {
+	if !peek(ahead).Is("(") {
 		return false
 	}
 	depth, found := 0, 0
@@ -189,13 +189,13 @@ func isFunction(ahead lexer, commas int) bool {
 		switch {
 		case err != nil:
 			return false
-		case token.IsSymbol("("):
+		case token.Is("("):
 			depth++
-		case token.IsSymbol(")"):
+		case token.Is(")"):
 			if depth--; depth == 0 {
 				return found == commas
 			}
-		case token.IsSymbol(",") && depth == 1:
+		case token.Is(",") && depth == 1:
 			found++
 		}
 	}

@@ -39,7 +39,7 @@ const (
 	Word Kind = iota
 	// Name is a quoted name.
 	Name
-	// String is a string, with its quotes.
+	// String is a string, with its quotes and its prefix, such as x'00'.
 	String
 	// Symbol is any other character.
 	Symbol
@@ -58,9 +58,9 @@ type Token struct {
 	Pos int
 }
 
-// Is reports whether the token is one of the words, in upper or lower case.
+// Is reports whether the token is one of the words or symbols. It ignores the case of words.
 func (t Token) Is(words ...string) bool {
-	if t.Kind != Word {
+	if t.Kind != Word && t.Kind != Symbol {
 		return false
 	}
 	for _, word := range words {
@@ -71,8 +71,40 @@ func (t Token) Is(words ...string) bool {
 	return false
 }
 
-// IsSymbol reports whether the token is this character.
-func (t Token) IsSymbol(text string) bool { return t.Kind == Symbol && t.Text == text }
+// End is the offset after the token in the statement.
+func (t Token) End() int { return t.Pos + len(t.Text) }
+
+// Nesting returns 1 for an opening parenthesis or bracket, -1 for a closing one, and 0 for any other
+// token.
+func (t Token) Nesting() int {
+	switch {
+	case t.Is("(", "["):
+		return 1
+	case t.Is(")", "]"):
+		return -1
+	}
+	return 0
+}
+
+// Unquoted returns a name or a string without its quotes. Any other token it returns as it is.
+func (t Token) Unquoted() string {
+	if t.Kind != Name && t.Kind != String || strings.IndexByte("'\"`[", t.Text[0]) < 0 {
+		return t.Text
+	}
+	quote, text := t.Text[:1], t.Text[1:len(t.Text)-1]
+	if quote == "[" {
+		return text
+	}
+	return strings.ReplaceAll(text, quote+quote, quote)
+}
+
+// PostgresName returns a name as PostgreSQL stores it: in lower case unless it is quoted.
+func (t Token) PostgresName() string {
+	if t.Kind == Name {
+		return t.Unquoted()
+	}
+	return strings.ToLower(t.Text)
+}
 
 // lexer reads tokens. A copy of it looks ahead.
 type lexer struct {
@@ -145,8 +177,13 @@ func (l *lexer) advance() (Kind, error) {
 		return Symbol, nil
 	}
 	l.word()
-	if l.eStrings && l.pos < len(l.text) && l.text[l.pos] == '\'' && strings.EqualFold(rest[:l.pos-(len(l.text)-len(rest))], "e") {
-		return l.escaped()
+	if prefix := l.text[len(l.text)-len(rest) : l.pos]; strings.HasPrefix(l.rest(), "'") {
+		switch {
+		case l.eStrings && strings.EqualFold(prefix, "e"):
+			return l.escaped()
+		case len(prefix) == 1 && strings.Contains("bBnNxX", prefix), prefix[0] == '_' && l.backslashes: // _utf8mb4'…'
+			return l.quoted('\'', l.backslashes)
+		}
 	}
 	return Word, nil
 }
@@ -280,12 +317,15 @@ func (l *lexer) dollarQuoted(tag string) (Kind, error) {
 	return String, nil
 }
 
-// word moves the position to the end of a word. The delimiter ends the word even if it consists of
-// letters.
+// word moves the position to the end of a word. A number with a point is one word. The delimiter ends
+// the word even if it consists of letters.
 func (l *lexer) word() {
+	digits := true
 	for l.pos < len(l.text) {
 		r, size := utf8.DecodeRuneInString(l.rest())
-		if !isWordRune(r) && r != '$' || l.delimiter != "" && strings.HasPrefix(l.rest(), l.delimiter) {
+		point := r == '.' && digits
+		digits = digits && r >= '0' && r <= '9'
+		if !isWordRune(r) && r != '$' && !point || l.delimiter != "" && strings.HasPrefix(l.rest(), l.delimiter) {
 			return
 		}
 		l.pos += size

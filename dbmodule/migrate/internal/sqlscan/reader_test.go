@@ -1,6 +1,8 @@
 package sqlscan_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
@@ -8,20 +10,95 @@ import (
 
 func TestReader(t *testing.T) {
 	t.Parallel()
-	r := sqlscan.Reader{Tokens: sqlscan.MySQL.Tokens("ALTER TABLE `t`, u")}
-	if r.Comes("ALTER", "VIEW") || r.Comes("TABLE") || r.At != 0 {
+	r := sqlscan.MySQL.Read("ALTER TABLE `t`, u")
+	if r.Accept("ALTER", "VIEW") || r.Accept("TABLE") || r.At != 0 {
 		t.Error("it read words that do not come")
 	}
-	if !r.Next("DROP", "ALTER") || r.At != 0 || !r.Comes("alter", "table") {
+	if !r.ComesOneOf("DROP", "ALTER") || r.At != 0 || !r.Accept("alter", "table") {
 		t.Error("it did not see the words that come")
 	}
 	if name := r.Any().Text; name != "`t`" {
 		t.Error(name)
 	}
-	if r.Symbol(".") || !r.Symbol(",") || r.Ended() {
+	if r.Accept(".") || !r.Accept(",") || r.Ended() {
 		t.Error("the comma comes, and one more name")
 	}
-	if r.Any().Text != "u" || !r.Ended() || r.Any().Text != "" || r.Next("u") || r.Comes("u") || r.Symbol(",") {
+	if r.Any().Text != "u" || !r.Ended() || r.Any().Text != "" || r.ComesOneOf("u") || r.Accept("u") || r.Accept(",") {
 		t.Error("nothing comes after the end")
+	}
+}
+
+func TestSkipClause(t *testing.T) {
+	t.Parallel()
+	r := sqlscan.PostgreSQL.Read("ADD a numeric(10, 2) DEFAULT x[1, 2], ADD b int) REST")
+	r.SkipClause()
+	if !r.Comes("ADD", "b") {
+		t.Errorf("after the first clause comes %q", r.Rest())
+	}
+	from := r.At
+	r.SkipClause()
+	if got := r.TextFrom(from); got != "ADD b int)" || r.Rest() != "REST" {
+		t.Errorf("the second clause is %q, and then comes %q", got, r.Rest())
+	}
+	r.SkipClause()
+	if !r.Ended() || r.Rest() != "" {
+		t.Errorf("%q is left", r.Rest())
+	}
+}
+
+func TestClauses(t *testing.T) {
+	t.Parallel()
+	tests := map[string][]string{
+		"":                            {""},
+		"a":                           {"a"},
+		"a b, c":                      {"a b", "c"},
+		"f(a, g(b, c)), d, ":          {"f ( a , g ( b , c ) )", "d", ""},
+		"`a,b` = ',', c -- d, e\n, f": {"`a,b` = ','", "c", "f"},
+	}
+	for text, want := range tests {
+		var got []string
+		for _, clause := range sqlscan.Clauses(sqlscan.MySQL.Tokens(text)) {
+			words := make([]string, len(clause))
+			for i, token := range clause {
+				words[i] = token.Text
+			}
+			got = append(got, strings.Join(words, " "))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		dialect              *sqlscan.Dialect
+		text, want, postgres string
+	}{
+		"a word":           {sqlscan.PostgreSQL, `Ab`, `Ab`, `ab`},
+		"a quoted name":    {sqlscan.PostgreSQL, `"A""b"`, `A"b`, `A"b`},
+		"backticks":        {sqlscan.MySQL, "`A``b`", "A`b", "A`b"},
+		"brackets":         {sqlscan.SQLite, "[A b]", "A b", "A b"},
+		"a string":         {sqlscan.SQLite, "'A''b'", "A'b", "'a''b'"},
+		"bytes":            {sqlscan.SQLite, "x'00'", "x'00'", "x'00'"},
+		"dollars":          {sqlscan.PostgreSQL, "$$a$$", "$$a$$", "$$a$$"},
+		"nothing in it":    {sqlscan.MySQL, "``", "", ""},
+		"only parentheses": {sqlscan.MySQL, "(", "(", "("},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tokens := tt.dialect.Tokens(tt.text)
+			if len(tokens) != 1 {
+				t.Fatalf("%d tokens", len(tokens))
+			}
+			if got := tokens[0].Unquoted(); got != tt.want {
+				t.Errorf("unquoted: %q, want %q", got, tt.want)
+			}
+			if got := tokens[0].PostgresName(); got != tt.postgres {
+				t.Errorf("PostgreSQL stores %q, want %q", got, tt.postgres)
+			}
+		})
 	}
 }

@@ -133,10 +133,10 @@ func (s *splitter) body() (end int, err error) {
 		if token.Kind >= comment {
 			continue
 		}
-		if s.parentheses && token.IsSymbol("(") {
+		if s.parentheses && token.Is("(") {
 			depth++
 		}
-		if s.parentheses && token.IsSymbol(")") {
+		if s.parentheses && token.Is(")") {
 			depth = max(depth-1, 0)
 		}
 		open.feed(token, s.lexer)

@@ -115,11 +115,27 @@ func TestUnreadable(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	t.Parallel()
-	var got []string
-	for _, token := range sqlscan.MySQL.Tokens("/*!50001 SELECT*/ @a/* x */, `b`, 'c''d' # e") {
-		got = append(got, token.Text)
+	tests := map[string]struct {
+		dialect *sqlscan.Dialect
+		text    string
+		want    []string
+	}{
+		"a comment that runs": {sqlscan.MySQL, "/*!50001 SELECT*/ @a/* x */, `b`, 'c''d' # e", []string{"SELECT", "@", "a", ",", "`b`", ",", "'c''d'"}},
+		"numbers":             {sqlscan.MySQL, "1.5, -.5e3 t1.a 1a.b 10..20", []string{"1.5", ",", "-", ".", "5e3", "t1", ".", "a", "1a", ".", "b", "10.", ".", "20"}},
+		"prefixes of MySQL":   {sqlscan.MySQL, `b'01' x'0f' N'a\'b' _utf8mb4'c\'d' e'f'`, []string{"b'01'", "x'0f'", `N'a\'b'`, `_utf8mb4'c\'d'`, "e", "'f'"}},
+		"prefixes of SQLite":  {sqlscan.SQLite, `X'00' _a'b\'`, []string{"X'00'", "_a", `'b\'`}},
+		"of PostgreSQL":       {sqlscan.PostgreSQL, `E'a\'b' B'01' _a'b\'`, []string{`E'a\'b'`, "B'01'", "_a", `'b\'`}},
 	}
-	if want := []string{"SELECT", "@", "a", ",", "`b`", ",", "'c''d'"}; !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, token := range tt.dialect.Tokens(tt.text) {
+				got = append(got, token.Text)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
 	}
 }
