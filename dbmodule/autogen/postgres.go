@@ -33,7 +33,14 @@ func (postgresEngine) hcl() hclCodec {
 	return hclCodec{marshal: marshalPostgres, eval: postgres.EvalHCL}
 }
 
-func (postgresEngine) open(db schema.ExecQuerier) (migrate.Driver, error) { return postgres.Open(db) }
+// postgresCatalog hides parts of foreign keys from atlas. PostgreSQL stores a foreign key to a
+// partitioned table once for the table and once for each partition, all on the same table.
+var postgresCatalog = strings.NewReplacer("AND con.contype = 'f'",
+	"AND con.contype = 'f' AND NOT EXISTS (SELECT FROM pg_constraint AS whole WHERE whole.oid = con.conparentid AND whole.conrelid = con.conrelid)")
+
+func (postgresEngine) open(db schema.ExecQuerier) (migrate.Driver, error) {
+	return postgres.Open(catalog{db, postgresCatalog})
+}
 
 // postgresTypes maps the types of other engines. All other types are used unchanged.
 var postgresTypes = map[string]string{
@@ -208,12 +215,13 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname IN (?)`, bun.List(bas
 	return found, rows.err("look for tables")
 }
 
+// references leaves out the foreign keys that partitions have from their table.
 func (postgresEngine) references(ctx context.Context, db bun.IConn, tables []relation) ([]reference, error) {
 	return catalogReferences(ctx, db, tables, `SELECT k.conname, cn.nspname, c.relname, pn.nspname, p.relname
 FROM pg_constraint AS k
 JOIN pg_class AS c ON c.oid = k.conrelid JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
 JOIN pg_class AS p ON p.oid = k.confrelid JOIN pg_namespace AS pn ON pn.oid = p.relnamespace
-WHERE k.contype = 'f' AND p.relname IN (?)`)
+WHERE k.contype = 'f' AND k.conparentid = 0 AND p.relname IN (?)`)
 }
 
 // dropStatements drops all tables in one statement. Otherwise tables that refer to one
