@@ -53,6 +53,9 @@ const lateRollback = 100 * time.Millisecond
 // time. If the two have to be equal, read the row back, or truncate the time before by
 // t.Truncate(time.Microsecond).
 //
+// Only Commit, Rollback and Close end the transaction. COMMIT, ROLLBACK and the like are refused as
+// statements.
+//
 // The transaction does not end with the context of the statement that began
 // it; each statement, Commit and Rollback obey their own context.
 type Session struct {

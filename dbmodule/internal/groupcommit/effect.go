@@ -2,7 +2,6 @@ package groupcommit
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/openhands-go/server/dbmodule/dberr"
@@ -73,18 +72,6 @@ func (g *Group) RawEffect(touched bool) Effect {
 func (g *Group) RefusedError() error { return g.coordinator.failure(dberr.ErrConflict, errShared) }
 
 var errShared = errors.New("the statement may roll back the whole transaction, which this unit of work shares with others: run the unit of work again, then it has a transaction of its own")
-
-// RefusesEnd returns an error if a session's statement is COMMIT or ROLLBACK as text: it
-// would end the transaction of others, too.
-func (g *Group) RefusesEnd(query string) error {
-	if g == nil {
-		return nil
-	}
-	if word := sqltext.EndsTransaction(g.coordinator.dialect, query); word != "" {
-		return fmt.Errorf("dbmodule: %s as a statement of a session: others may share its transaction (see DATABASE_GROUP_COMMIT): call the session's Commit or Rollback", word)
-	}
-	return nil
-}
 
 // WithoutOrRollback returns a session's statement as it is sent: with OR ABORT instead of OR
 // ROLLBACK, which would also roll back the changes of others. The caller rolls back the

@@ -417,8 +417,6 @@ func TestTexts(t *testing.T) {
 		assert.Equal(t, "INSERT OR ABORT INTO t VALUES (1)", w.group.WithoutOrRollback(query))
 		assert.True(t, w.group.HasOrRollback(query))
 		assert.Equal(t, "SELECT 1", w.group.WithoutOrRollback("SELECT 1"))
-		require.ErrorContains(t, w.group.RefusesEnd("commit"), "call the session's Commit or Rollback")
-		require.NoError(t, w.group.RefusesEnd("SELECT 1"))
 		require.ErrorIs(t, w.group.RefusedError(), dberr.ErrConflict)
 	})
 }
@@ -439,7 +437,6 @@ func TestNilSharesNothing(t *testing.T) {
 	assert.False(t, group.IsOpen() || group.Joined())
 	assert.Equal(t, groupcommit.None, group.Effect("ATTACH 'x' AS y", true, true))
 	assert.Equal(t, groupcommit.None, group.RawEffect(true))
-	require.NoError(t, group.RefusesEnd("COMMIT"))
 	const query = "INSERT OR ROLLBACK INTO t VALUES (1)"
 	assert.Equal(t, query, group.WithoutOrRollback(query))
 }

@@ -19,6 +19,9 @@ func (c *Conn) admits(ctx context.Context, query string) error {
 	if err := c.admitsBesideRows(query); err != nil {
 		return err
 	}
+	if err := c.admitsEnd(query); err != nil {
+		return err
+	}
 	if err := c.admitsShared(ctx, query); err != nil {
 		return err
 	}
@@ -26,6 +29,19 @@ func (c *Conn) admits(ctx context.Context, query string) error {
 		return err
 	}
 	return c.admitsReading(query)
+}
+
+// admitsEnd refuses COMMIT, ROLLBACK and the like as a statement of a session. The session would not
+// notice that its transaction has ended: what follows would be stored statement by statement, also
+// if the unit of work fails, and by a read-only session, too.
+func (c *Conn) admitsEnd(query string) error {
+	if !c.state.Strict {
+		return nil
+	}
+	if words := sqltext.EndsTransaction(c.connector.Dialect, query); words != "" {
+		return fmt.Errorf("dbmodule: %s as a statement of a session: call the session's Commit or Rollback, or use a session with Autocommit for what can't run in a transaction", words)
+	}
+	return nil
 }
 
 // admitsReading refuses DDL and its like in a read-only session's transaction on MySQL: MySQL

@@ -21,11 +21,6 @@ func (c *Conn) admitsShared(ctx context.Context, query string) error {
 			return c.connector.failure(dberr.ErrUnavailable, engine.ErrConnLost)
 		}
 	}
-	if c.state.Strict {
-		if err := c.group.RefusesEnd(query); err != nil {
-			return err
-		}
-	}
 	return c.admitsEffect(ctx, c.group.Effect(query, c.state.Strict, c.state.Touched()))
 }
 

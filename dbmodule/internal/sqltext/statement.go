@@ -125,24 +125,53 @@ func nameOf(d Dialect, kind Kind, text string) string {
 	return ""
 }
 
-// EndsTransaction returns the word, in upper case, with which a statement in the text ends
-// the transaction; "" for none. ROLLBACK TO and the END of a trigger don't end it.
+// EndsTransaction returns the words, in upper case, with which a statement in the text ends the
+// transaction; "" for none. ROLLBACK TO and the END of a trigger don't end it. On MySQL, BEGIN and
+// START TRANSACTION do: MySQL commits first. What a procedure does is not seen.
 func EndsTransaction(d Dialect, text string) string {
-	if !mentions(text, "COMMIT", "END", "ROLLBACK") {
+	if strings.IndexByte(text, ';') < 0 && !canEnd(FirstWord(d, text)) {
 		return ""
 	}
-	trigger := false
+	trigger, first := false, true
 	for s := range segments(d, text) {
-		word := strings.ToUpper(s.word(0))
 		switch {
 		case trigger:
-			trigger = word != "END"
-		case word == "CREATE":
+			trigger = !s.is(0, "END")
+		case d != SQLite && s.is(0, "CREATE") && s.hasBody():
+			return "" // the rest of the text is the body
+		case s.is(0, "CREATE"):
 			trigger = s.is(1, "TRIGGER") || s.is(2, "TRIGGER") // CREATE TEMP TRIGGER
-		case word == "ROLLBACK" && (s.is(1, "TO") || s.is(2, "TO")):
-		case word == "COMMIT", word == "END", word == "ROLLBACK":
-			return word
+		default:
+			if words := s.ending(d, first); words != "" {
+				return words
+			}
 		}
+		first = false
+	}
+	return ""
+}
+
+// canEnd reports whether a statement that begins with the word may end the transaction.
+func canEnd(word string) bool {
+	for _, other := range [...]string{"COMMIT", "ROLLBACK", "END", "ABORT", "PREPARE", "BEGIN", "START"} {
+		if strings.EqualFold(word, other) {
+			return true
+		}
+	}
+	return false
+}
+
+// ending is EndsTransaction for one statement. first is set for the first one of the text: on
+// MySQL a later BEGIN or END belongs to a compound statement.
+func (s *segment) ending(d Dialect, first bool) string {
+	switch {
+	case s.is(0, "ROLLBACK") && (s.is(1, "TO") || s.is(2, "TO")):
+		return ""
+	case s.isAny(0, "COMMIT", "ROLLBACK"), s.is(0, "END") && d != MySQL, s.is(0, "ABORT") && d == PostgreSQL,
+		s.is(0, "BEGIN") && d == MySQL && first && !s.is(1, "NOT"):
+		return strings.ToUpper(s.word(0))
+	case s.is(0, "PREPARE") && s.is(1, "TRANSACTION") && d == PostgreSQL, s.is(0, "START") && s.is(1, "TRANSACTION") && d == MySQL:
+		return strings.ToUpper(s.word(0)) + " TRANSACTION"
 	}
 	return ""
 }

@@ -74,15 +74,46 @@ func TestSavepointOf(t *testing.T) {
 
 func TestEndsTransaction(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"COMMIT": "COMMIT", " end transaction": "END", "ROLLBACK": "ROLLBACK", "rollback transaction;": "ROLLBACK",
-		"\ufeffCOMMIT": "COMMIT", "-- x\nCOMMIT": "COMMIT", "INSERT INTO t VALUES (1);COMMIT": "COMMIT", "/* ; */ COMMIT": "COMMIT",
-		"ROLLBACK TO a": "", "ROLLBACK TRANSACTION TO a": "", "SELECT ';COMMIT'": "", "SELECT 1": "", "": "", "COMMITTED": "",
-		"CREATE TRIGGER a AFTER INSERT ON t BEGIN UPDATE t SET a = 1; END":              "",
-		"CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN UPDATE t SET a = 1; END; COMMIT": "COMMIT",
-		"CREATE TABLE a (b INTEGER); END":                                               "END",
+	pg, my, lite := sqltext.PostgreSQL, sqltext.MySQL, sqltext.SQLite
+	none := ""
+	for text, wants := range map[string]map[sqltext.Dialect]string{
+		"COMMIT":                                 {pg: "COMMIT", my: "COMMIT", lite: "COMMIT"},
+		"rollback work and chain":                {pg: "ROLLBACK", my: "ROLLBACK"},
+		"ROLLBACK":                               {pg: "ROLLBACK", my: "ROLLBACK", lite: "ROLLBACK"},
+		" end transaction":                       {pg: "END", my: none, lite: "END"},
+		"rollback transaction;":                  {pg: "ROLLBACK", lite: "ROLLBACK"},
+		"abort":                                  {pg: "ABORT", my: none, lite: none},
+		"PREPARE TRANSACTION 'a'":                {pg: "PREPARE TRANSACTION"},
+		"PREPARE a AS SELECT 1":                  {pg: none},
+		"PREPARE a FROM 'COMMIT'":                {my: none},
+		"BEGIN":                                  {pg: none, my: "BEGIN", lite: none},
+		"START TRANSACTION READ ONLY":            {pg: none, my: "START TRANSACTION"},
+		"START SLAVE":                            {my: none},
+		"/*!40101 COMMIT */":                     {my: "COMMIT"},
+		"BEGIN NOT ATOMIC SELECT 1; END":         {my: none},
+		"BEGIN NOT ATOMIC SELECT 1; COMMIT; END": {my: "COMMIT"},
+		"IF 1 THEN SELECT 1; END IF":             {my: none},
+		"\ufeffCOMMIT":                           {lite: "COMMIT"},
+		"-- x\nCOMMIT":                           {pg: "COMMIT", my: "COMMIT", lite: "COMMIT"},
+		"INSERT INTO t VALUES (1);COMMIT":        {pg: "COMMIT", my: "COMMIT", lite: "COMMIT"},
+		"/* ; */ COMMIT":                         {pg: "COMMIT", my: "COMMIT", lite: "COMMIT"},
+		"ROLLBACK TO a":                          {pg: none, my: none, lite: none},
+		"ROLLBACK TRANSACTION TO a":              {pg: none, lite: none},
+		"SELECT ';COMMIT'":                       {pg: none, my: none, lite: none},
+		"SELECT 1":                               {pg: none, my: none, lite: none},
+		"":                                       {pg: none, my: none, lite: none},
+		"COMMITTED":                              {pg: none, my: none, lite: none},
+		"DO $$ BEGIN COMMIT; END $$":             {pg: none},
+		"CREATE TABLE a (b INTEGER); END":        {pg: "END", lite: "END"},
+		"SAVEPOINT a; RELEASE a; SELECT 1;":      {pg: none, my: none, lite: none},
+		"CREATE PROCEDURE p() BEGIN INSERT INTO t VALUES (1); COMMIT; END":              {my: none},
+		"CREATE FUNCTION f() RETURNS integer BEGIN ATOMIC SELECT 1; END":                {pg: none},
+		"CREATE TRIGGER a AFTER INSERT ON t BEGIN UPDATE t SET a = 1; END":              {lite: none},
+		"CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN UPDATE t SET a = 1; END; COMMIT": {lite: "COMMIT"},
 	} {
-		assert.Equal(t, want, sqltext.EndsTransaction(sqltext.SQLite, text), text)
+		for d, want := range wants {
+			assert.Equal(t, want, sqltext.EndsTransaction(d, text), "%d: %s", d, text)
+		}
 	}
 }
 
