@@ -38,6 +38,8 @@ func TestMasked(t *testing.T) {
 		{sqltext.PostgreSQL, `SELECT E'a\', b, ', c`, `SELECT ?, c`},
 		{sqltext.PostgreSQL, `SELECT $tag$ it's $x$ $tag$, $$hidden$$, $1, '{"a":1}'::jsonb`, `SELECT ?, ?, $1, ?::jsonb`},
 		{sqltext.PostgreSQL, `SELECT a[1], "select ""x""" /* a /* b */ 'c */ , d`, `SELECT a[?], "select ""x""" , d`},
+		{sqltext.PostgreSQL, "SELECT E'a' -- b\n  'it\\'s hidden', c, 'd'\n'e\\', f", "SELECT ?, c, ?\n?, f"},
+		{sqltext.PostgreSQL, `SELECT b'01', n'x', x'0f', date'2020-01-01', 1ELSE-1`, `SELECT ?, ?, ?, date?, ?-?`},
 		{sqltext.PostgreSQL, `SELECT 'unterminated /* ', x`, `SELECT ?, x`},
 
 		{sqltext.MySQL, `SELECT 'a\', b, ', c, "hidden", _utf8mb4'x'`, `SELECT ?, c, ?, ?`},

@@ -16,6 +16,7 @@ func TestFirstWord(t *testing.T) {
 	for text, want := range map[string]string{
 		"SELECT 1": "SELECT", " \n select 1": "select", "((SELECT 1))": "SELECT", "/* it's */ UPDATE t": "UPDATE",
 		"-- it's\nDELETE": "DELETE", "": "", "'SELECT'": "", ";": "", "INSERT": "INSERT",
+		"SELECT'a'": "SELECT",
 	} {
 		for _, d := range dialects {
 			assert.Equal(t, want, sqltext.FirstWord(d, text), "%d: %s", d, text)
@@ -55,7 +56,7 @@ func TestSavepointOf(t *testing.T) {
 		name string
 	}{
 		"SAVEPOINT a": {sqltext.Set, "a"}, "savepoint A;": {sqltext.Set, "a"}, `SAVEPOINT "a b"`: {sqltext.Set, "a b"},
-		"/* x */ SAVEPOINT a -- b": {sqltext.Set, "a"}, "RELEASE a": {sqltext.Release, "a"}, "RELEASE SAVEPOINT a": {sqltext.Release, "a"},
+		"/* x */ SAVEPOINT a -- b": {sqltext.Set, "a"}, "SAVEPOINT'a'": {sqltext.Set, "a"}, "RELEASE a": {sqltext.Release, "a"}, "RELEASE SAVEPOINT a": {sqltext.Release, "a"},
 		"ROLLBACK TO a": {sqltext.RollbackTo, "a"}, "ROLLBACK WORK TO SAVEPOINT a": {sqltext.RollbackTo, "a"},
 		"rollback transaction to\nsavepoint a ;": {sqltext.RollbackTo, "a"},
 		"ROLLBACK":                               {}, "SAVEPOINT": {}, "SELECT 'SAVEPOINT a'": {}, "": {}, "ROLLBACK TO": {},

@@ -78,6 +78,12 @@ func (r *Reader) Next() Token {
 	return Token{Kind: kind, From: from, To: to, Open: open}
 }
 
+// Seek sets the offset at which the next token is read. It must not be inside a comment.
+func (r *Reader) Seek(pos int) { r.pos = pos }
+
+// Executing reports whether the reader is inside a comment that MySQL runs.
+func (r *Reader) Executing() bool { return r.runs }
+
 // Significant is Next without comments.
 func (r *Reader) Significant() Token {
 	for {
@@ -241,19 +247,18 @@ func (r *Reader) dollar() (kind Kind, to int, open bool) {
 	return Variable, i, false
 }
 
-// number reads digits and everything directly after them, such as an exponent with its sign.
-// It also takes the digits after a name and a point for a number; no caller minds.
+// number reads digits, a point among them, and all letters directly after them, such as an exponent
+// with its sign. It also takes a name that begins with a digit, which MySQL allows; no caller minds.
 func (r *Reader) number() int {
-	hex := strings.HasPrefix(r.text[r.pos:], "0x") || strings.HasPrefix(r.text[r.pos:], "0X")
-	i := r.pos
-	for ; i < len(r.text); i++ {
-		c := r.text[i]
-		exponent := (c == '+' || c == '-') && !hex && i > r.pos && r.text[i-1]|0x20 == 'e'
-		if c != '.' && !wordByte(c) && !exponent {
-			break
-		}
+	i, point := r.pos, false
+	for i < len(r.text) && (digit(r.text[i]) || r.text[i] == '.' && !point) {
+		point = point || r.text[i] == '.'
+		i++
 	}
-	return i
+	if i+1 < len(r.text) && r.text[i]|0x20 == 'e' && (r.text[i+1] == '+' || r.text[i+1] == '-') {
+		i += 2
+	}
+	return r.wordEnd(i)
 }
 
 func (r *Reader) wordEnd(from int) int {
@@ -265,10 +270,38 @@ func (r *Reader) wordEnd(from int) int {
 
 func (r *Reader) word() (kind Kind, to int, open bool) {
 	end := r.wordEnd(r.pos)
-	if end < len(r.text) && r.text[end] == '\'' { // X'00', E'\n', _utf8mb4'a'
-		return r.quoted(Prefixed, end, r.dialect == MySQL || end == r.pos+1 && r.text[r.pos]|0x20 == 'e')
+	if end == len(r.text) || r.text[end] != '\'' || !r.dialect.isPrefix(r.text[r.pos:end]) {
+		return Word, end, false
 	}
-	return Word, end, false
+	if r.dialect == PostgreSQL && r.text[r.pos]|0x20 == 'e' {
+		return r.escapes(end)
+	}
+	return r.quoted(Prefixed, end, r.dialect == MySQL)
+}
+
+// isPrefix reports whether a word directly before a quote belongs to the string: X'00', E'\n',
+// _utf8mb4'a'. Any other word is a word of its own, as in SELECT'a'.
+func (d Dialect) isPrefix(word string) bool {
+	letters := [...]string{SQLite: "xX", PostgreSQL: "bBeEnNxX", MySQL: "bBnNxX"}
+	return len(word) == 1 && strings.Contains(letters[d], word) || d == MySQL && word[0] == '_'
+}
+
+// escapes reads PostgreSQL's string with backslashes, whose first quote is at from. In the next
+// line, further quotes continue the string.
+func (r *Reader) escapes(from int) (kind Kind, to int, open bool) {
+	for {
+		if kind, to, open = r.quoted(Prefixed, from, true); open {
+			return kind, to, open
+		}
+		after := Reader{dialect: r.dialect, text: r.text, pos: to}
+		for after.space(); after.at(0) == '-' && after.comments(); after.space() {
+			_, after.pos, _ = after.comment()
+		}
+		if !strings.Contains(r.text[to:after.pos], "\n") || after.at(0) != '\'' {
+			return kind, to, open
+		}
+		from = after.pos
+	}
 }
 
 // operators are the characters of which PostgreSQL makes operators.

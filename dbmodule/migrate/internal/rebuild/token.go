@@ -8,7 +8,7 @@ import (
 
 // isName reports whether the token can be a name. SQLite also takes a string for a name.
 func isName(t sqlscan.Token) bool {
-	return t.Kind == sqlscan.Name || t.Kind == sqlscan.String || t.Kind == sqlscan.Word && (t.Text[0] < '0' || t.Text[0] > '9')
+	return t.Kind == sqlscan.Name || t.Kind == sqlscan.String || t.Kind == sqlscan.Word && strings.IndexByte(".0123456789", t.Text[0]) < 0
 }
 
 // Fold folds a name as SQLite compares names.

@@ -17,7 +17,7 @@ type Statement struct {
 // Split splits a text into statements as the engine's client does. The error is an
 // [*Error]; the statements returned with it are those before the error.
 func (d *Dialect) Split(text string) ([]Statement, error) {
-	s := splitter{lexer: lexer{Dialect: d, text: text, delimiter: ";"}}
+	s := splitter{lexer: d.lexer(text, ";")}
 	var statements []Statement
 	for {
 		if err := s.readLeading(); err != nil {
@@ -121,7 +121,7 @@ func (s *splitter) body() (end int, err error) {
 	depth := 0
 	open := s.Dialect.blocks()
 	for s.space(); s.pos < len(s.text); s.space() {
-		if strings.HasPrefix(s.rest(), s.delimiter) && !s.executing && (s.delimiter != ";" || depth == 0 && !open.inside()) {
+		if strings.HasPrefix(s.rest(), s.delimiter) && !s.reader.Executing() && (s.delimiter != ";" || depth == 0 && !open.inside()) {
 			end = s.pos
 			s.pos += len(s.delimiter)
 			return end, nil
@@ -141,7 +141,7 @@ func (s *splitter) body() (end int, err error) {
 		}
 		open.feed(token, s.lexer)
 	}
-	if s.executing {
+	if s.reader.Executing() {
 		return 0, s.fail(len(s.text), "a comment /*! has no end")
 	}
 	return len(s.text), nil

@@ -121,7 +121,7 @@ func TestTokens(t *testing.T) {
 		want    []string
 	}{
 		"a comment that runs": {sqlscan.MySQL, "/*!50001 SELECT*/ @a/* x */, `b`, 'c''d' # e", []string{"SELECT", "@", "a", ",", "`b`", ",", "'c''d'"}},
-		"numbers":             {sqlscan.MySQL, "1.5, -.5e3 t1.a 1a.b 10..20", []string{"1.5", ",", "-", ".", "5e3", "t1", ".", "a", "1a", ".", "b", "10.", ".", "20"}},
+		"numbers":             {sqlscan.MySQL, "1.5, -.5e-3 t1.a 1a.b 10..20", []string{"1.5", ",", "-", ".5e-3", "t1", ".", "a", "1a", ".", "b", "10.", ".20"}},
 		"prefixes of MySQL":   {sqlscan.MySQL, `b'01' x'0f' N'a\'b' _utf8mb4'c\'d' e'f'`, []string{"b'01'", "x'0f'", `N'a\'b'`, `_utf8mb4'c\'d'`, "e", "'f'"}},
 		"prefixes of SQLite":  {sqlscan.SQLite, `X'00' _a'b\'`, []string{"X'00'", "_a", `'b\'`}},
 		"of PostgreSQL":       {sqlscan.PostgreSQL, `E'a\'b' B'01' _a'b\'`, []string{`E'a\'b'`, "B'01'", "_a", `'b\'`}},
