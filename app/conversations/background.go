@@ -36,7 +36,7 @@ func run(ctx context.Context, tick <-chan time.Time, log *zap.Logger, sweeps ...
 }
 
 // sweepInBackground sweeps from the application's start to its stop.
-func sweepInBackground(d *Deleter, t *TagSorter, lifecycle fx.Lifecycle, log *zap.Logger) {
+func sweepInBackground(d *Deleter, r *Corrector, lifecycle fx.Lifecycle, log *zap.Logger) {
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // OnStop cancels it
 	ended := make(chan struct{})
 	lifecycle.Append(fx.Hook{
@@ -47,7 +47,7 @@ func sweepInBackground(d *Deleter, t *TagSorter, lifecycle fx.Lifecycle, log *za
 				defer tick.Stop()
 				run(ctx, tick.C, log,
 					sweep{d.Sweep, "interrupted deletions of conversations could not be continued"},
-					sweep{t.Sweep, "tags that another build of the server wrote could not be sorted: listings by tag may be incomplete"})
+					sweep{r.Sweep, "what another build of the server wrote could not be checked: listings by tag, title or parent may be incomplete"})
 			}()
 			return nil
 		},

@@ -41,8 +41,8 @@ func PageQuery(q *bun.SelectQuery, f Filter, w Way, order, pageID string, limit 
 // Erase is erase.
 func (d *Deleter) Erase(ctx context.Context, id string) error { return d.erase(ctx, id) }
 
-// Sort is sort.
-func (t *TagSorter) Sort(ctx context.Context, id string) error { return t.sort(ctx, id) }
+// Correct is correct.
+func (r *Corrector) Correct(ctx context.Context, id string) error { return r.correct(ctx, id) }
 
 // Run is run, with sweeps in the order of their names, which are what is logged when they fail.
 func Run(ctx context.Context, tick <-chan time.Time, log *zap.Logger, sweeps map[string]func(context.Context) error, names ...string) {

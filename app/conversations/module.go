@@ -13,7 +13,7 @@ import (
 // which package events provides, and a [Publisher], which package live provides.
 var Module = fx.Module("conversations",
 	dbmodule.Models((*Conversation)(nil), (*Tag)(nil)),
-	fx.Provide(NewPublishing, NewDeleter, NewTagSorter),
+	fx.Provide(NewPublishing, NewDeleter, NewCorrector),
 	httpmodule.AsRoutes(NewRoutes),
 	fx.Invoke(sweepInBackground),
 )

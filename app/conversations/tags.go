@@ -65,20 +65,28 @@ func (*Store) writeTags(ctx context.Context, db *dbmodule.Session, c *Conversati
 	if _, err := db.NewDelete().Model((*Tag)(nil)).Where("conversation_id = ?", c.ID).Exec(ctx); err != nil {
 		return fmt.Errorf("conversations: tag %s: %w", c.ID, err)
 	}
-	var rows []*Tag
+	for part := range slices.Chunk(c.tagRows(), 200) {
+		if _, err := db.NewInsert().Model(&part).Returning("NULL").Exec(ctx); err != nil {
+			return fmt.Errorf("conversations: tag %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
+// tagRows returns the rows of c's tags, in the order of their names. A name that is too long for the column, which
+// only builds before this one accepted, has no row.
+func (c *Conversation) tagRows() (rows []*Tag) {
 	for name, value := range c.tags() {
+		if len(name) > maxName {
+			continue
+		}
 		rows = append(rows, &Tag{
 			ConversationID: c.ID, Name: name, Value: value,
 			CreatedMicros: c.CreatedAt.UnixMicro(), UpdatedMicros: c.UpdatedAt.UnixMicro(), TitleSort: c.TitleSort,
 		})
 	}
 	slices.SortFunc(rows, func(a, b *Tag) int { return cmp.Compare(a.Name, b.Name) })
-	for part := range slices.Chunk(rows, 200) {
-		if _, err := db.NewInsert().Model(&part).Returning("NULL").Exec(ctx); err != nil {
-			return fmt.Errorf("conversations: tag %s: %w", c.ID, err)
-		}
-	}
-	return nil
+	return rows
 }
 
 // mergeTags returns the tags of before with those of pushed, which win.

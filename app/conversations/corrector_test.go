@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func TestTagsOfAnotherBuildAreSorted(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		const n = 8
 		began := wire.Now()
-		sorter := conversations.NewTagSorter(s.Sessions, s.Conversations)
+		corrector := conversations.NewCorrector(s.Sessions, s.Conversations)
 		at := func(i int) time.Time { return began.Add(time.Duration(i-n) * time.Minute) }
 		for i := range n {
 			apptest.JSON[wire.Success](t, s, http.MethodPost, push, fmt.Sprintf(
@@ -64,24 +65,66 @@ func TestTagsOfAnotherBuildAreSorted(t *testing.T) {
 			exec("INSERT INTO conversation_tags (conversation_id, name, value) VALUES (?, 'all', '1')", id(i))
 		}
 		check(false, "stored by another build", "CREATED_AT", "UPDATED_AT_DESC", "TITLE")
-		require.NoError(t, sorter.Sweep(t.Context()))
+		require.NoError(t, corrector.Sweep(t.Context()))
 		check(true, "stored by another build, after a look", "CREATED_AT", "UPDATED_AT_DESC", "TITLE")
 
 		for i := range n {
-			exec("UPDATE conversations SET updated_at = ?, title_sort = ? WHERE id = ?", wire.Now().Add(time.Duration(-i)*time.Second), fmt.Sprint("t", n-i), id(i))
+			title := fmt.Sprint("t", n-i)
+			exec("UPDATE conversations SET updated_at = ?, title_folded = ?, title_sort = ? WHERE id = ?",
+				wire.Now().Add(time.Duration(-i)*time.Second), title, title, id(i))
 		}
 		check(false, "changed by another build", "UPDATED_AT_DESC", "TITLE")
-		require.NoError(t, sorter.Sweep(t.Context()))
+		require.NoError(t, corrector.Sweep(t.Context()))
 		check(true, "changed by another build, after another look", "CREATED_AT", "UPDATED_AT_DESC", "TITLE")
 
 		// What is right is left alone, and what is gone meanwhile is no error.
 		exec("UPDATE conversations SET updated_at = ? WHERE id = ?", began.Add(-25*time.Hour), id(0))
 		exec("UPDATE conversation_tags SET updated_micros = 1 WHERE conversation_id = ?", id(0))
 		var left int
-		require.NoError(t, conversations.NewTagSorter(s.Sessions, s.Conversations).Sweep(t.Context()))
+		require.NoError(t, conversations.NewCorrector(s.Sessions, s.Conversations).Sweep(t.Context()))
 		require.NoError(t, s.DB.DB().NewRaw("SELECT count(*) FROM conversation_tags WHERE updated_micros = 1").Scan(t.Context(), &left))
 		assert.Equal(t, 1, left, "a change of the day before yesterday is not looked for")
-		require.NoError(t, sorter.Sort(t.Context(), id(9999)))
+		require.NoError(t, corrector.Correct(t.Context(), id(9999)))
+	})
+}
+
+// While one build replaces another, the one before may write conversations without the columns that listings are
+// read by. A sweep makes it good.
+func TestWhatAnotherBuildWroteIsListed(t *testing.T) {
+	t.Parallel()
+	const all = "include_sub_conversations=true&sort_order=TITLE_DESC"
+	cases := map[string]struct{ written, query, wrong, right string }{
+		"tags without rows":  {"DELETE FROM conversation_tags WHERE conversation_id = ?", all + "&tag=all:1", "", "parent child"},
+		"rows without a tag": {"INSERT INTO conversation_tags (conversation_id, name, value) VALUES (?, 'old', '1')", "include_sub_conversations=true&tag=old", "child parent", ""},
+		"another value":      {"UPDATE conversation_tags SET value = '2' WHERE conversation_id = ?", all + "&tag=all:1", "", "parent child"},
+		"no has_parent":      {"UPDATE conversations SET has_parent = FALSE WHERE id = ?", "sort_order=TITLE_DESC", "parent child", "parent"},
+		"no title_sort":      {"UPDATE conversations SET title_sort = '' WHERE id = ?", all, "child parent", "parent child"},
+		"a name for which the column is too short": {`UPDATE conversations SET tags = '{"all":"1","` + strings.Repeat("x", 300) + `":"1"}' WHERE id = ?`, all + "&tag=all:1", "parent child", "parent child"},
+	}
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		parent, child := id(0), id(1)
+		for _, body := range []string{
+			fmt.Sprintf(`{"id":"%s","title":"parent","tags":{"all":"1"}}`, parent),
+			fmt.Sprintf(`{"id":"%s","title":"child","tags":{"all":"1"},"parent_conversation_id":"%s"}`, child, parent),
+		} {
+			apptest.JSON[wire.Success](t, s, http.MethodPost, push, body, 200)
+		}
+		listed := func(query string) string {
+			var titles []string
+			for _, c := range apptest.JSON[apptest.Page[info]](t, s, http.MethodGet, appRoot+"/search?"+query, "", 200).Items {
+				titles = append(titles, *c.Title)
+			}
+			return strings.Join(titles, " ")
+		}
+		for name, c := range cases {
+			for _, of := range []string{parent, child} {
+				_, err := s.DB.DB().NewRaw(c.written, of).Exec(t.Context())
+				require.NoError(t, err, name)
+			}
+			assert.Equal(t, c.wrong, listed(c.query), name)
+			require.NoError(t, conversations.NewCorrector(s.Sessions, s.Conversations).Sweep(t.Context()), name)
+			assert.Equal(t, c.right, listed(c.query), name)
+		}
 	})
 }
 
