@@ -64,6 +64,11 @@ func compare(ctx context.Context, e engine, differ schema.Differ, from, to *sche
 	if err != nil {
 		return Draft{}, err
 	}
+	return compareRenamed(ctx, e, differ, renamed, to, done)
+}
+
+// compareRenamed drafts the renames that rename did in a schema, and what else differs.
+func compareRenamed(ctx context.Context, e engine, differ schema.Differ, renamed, to *schema.Realm, done []renaming) (Draft, error) {
 	warned := renameWarnings(done)
 	done = append(done, caseRenames(e, renamed, to)...)
 	var draft Draft

@@ -38,7 +38,15 @@ func CompareLive(ctx context.Context, conn bun.Conn, snapshot *schema.Realm, ren
 	if err != nil {
 		return Draft{}, err
 	}
-	left, err := settle(e, r.driver, r, want, snapshot, models)
+	done, err := r.rename(want, renames)
+	if err != nil {
+		return Draft{}, err
+	}
+	known := cloneRealm(snapshot)
+	for _, renamed := range done {
+		renamed.apply(known)
+	}
+	left, err := settle(e, r.driver, r, want, known, models)
 	if err != nil {
 		return Draft{}, err
 	}
@@ -46,10 +54,33 @@ func CompareLive(ctx context.Context, conn bun.Conn, snapshot *schema.Realm, ren
 	if err != nil {
 		return Draft{}, err
 	}
-	draft, err := compare(ctx, e, r.driver, r.live, want, renames)
+	draft, err := compareRenamed(ctx, e, r.driver, r.live, want, done)
 	draft.LeftAlone = left
 	draft.Warnings = append(lookalikes, draft.Warnings...)
 	return draft, err
+}
+
+// rename applies hints to what was read, and returns the renames. Without them a comparison would
+// not know which table of the models says what is to be left alone in a table of the database.
+func (r *reading) rename(want *schema.Realm, hints []Rename) ([]renaming, error) {
+	done, err := rename(r.live, want, hints)
+	for _, renamed := range done {
+		for i := range r.hidden {
+			if renamed.column == "" && r.hidden[i].table == renamed.at() {
+				r.hidden[i].table.name = renamed.to
+			}
+		}
+		for i := range r.undecided {
+			switch u := &r.undecided[i]; {
+			case u.table != renamed.at():
+			case renamed.column == "":
+				u.table.name = renamed.to
+			case u.column == renamed.column:
+				u.column = renamed.to
+			}
+		}
+	}
+	return done, err
 }
 
 // lookalikes returns a warning for each table to create whose name differs only in

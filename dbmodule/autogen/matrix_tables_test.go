@@ -131,6 +131,13 @@ type (
 		ID   int32  `bun:",pk,autoincrement"`
 		Name string `bun:"type:varchar(20)"`
 	}
+	uncommented struct {
+		bun.BaseModel `bun:"table:items"`
+
+		ID int64 `bun:",pk"`
+		X  int64
+		W  string `bun:"type:varchar(100)"`
+	}
 	kid struct {
 		bun.BaseModel `bun:"table:kids"`
 
@@ -230,6 +237,12 @@ func tableChanges() []change {
 			rows: []string{"INSERT INTO parents (id, code) VALUES (1, 'a')"},
 			up:   []string{"parents WHERE code = 'a'"}, down: []string{"parents WHERE code = 'a'"},
 			work: []string{"INSERT INTO children (id, parent_id) VALUES (1, 1)"},
+		},
+		{
+			name: "comments of a renamed table and column dropped",
+			old:  thing[commentOne](), new: []any{(*uncommented)(nil)},
+			renames: []string{"things=items", "items.v=x"},
+			rows:    thingRows, up: []string{"items WHERE id = 1 AND x = 1 AND w = 'a'"}, down: thingStays,
 		},
 		{
 			name: "table dropped",

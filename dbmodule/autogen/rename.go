@@ -60,6 +60,20 @@ func (r renaming) reversed() renaming {
 	return reversed
 }
 
+// apply renames the table or column in a realm, if the realm has it.
+func (r renaming) apply(realm *schema.Realm) {
+	table, ok := tableAt(realm, r.at())
+	if !ok {
+		return
+	}
+	if r.column == "" {
+		table.Name = r.to
+	} else if column, ok := table.Column(r.column); ok {
+		column.Name = r.to
+		renameInTexts(table, r.column, r.to)
+	}
+}
+
 func (r renaming) at() tableName { return tableName{schema: r.schema, name: r.table} }
 
 // renamer applies hints to the old schema, so that a comparison with the new one finds
@@ -178,9 +192,14 @@ func (r renamer) now(path string) tableName {
 	return at
 }
 
-// renameInTexts renames the column in checks and in conditions of indexes, as engines
-// do. It returns these checks before and after the rename.
+// renameInTexts renames the column in checks, in conditions of indexes and in expressions of
+// generated columns, as engines do. It returns these checks before and after the rename.
 func renameInTexts(table *schema.Table, old, name string) (before, after []*schema.Check) {
+	for _, column := range table.Columns {
+		if generated, ok := attrOf[*schema.GeneratedExpr](column.Attrs); ok {
+			generated.Expr, _ = replaceIdent(generated.Expr, old, name)
+		}
+	}
 	for i, attr := range table.Attrs {
 		check, ok := attr.(*schema.Check)
 		if !ok {
