@@ -3,6 +3,7 @@ package dbmodule_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -203,6 +204,56 @@ func TestProceduresLeaveNothing(t *testing.T) {
 			assert.Nil(t, left, statement)
 			assert.NotEqual(t, int64(123), timeout, statement)
 		}
+	})
+}
+
+// Locks and cursors that no end of a transaction releases end with their unit of work, also if
+// that failed and could not release them.
+func TestLocksAndCursorsEndWithTheirUnitOfWork(t *testing.T) {
+	t.Parallel()
+	for engine, left := range map[dbmodule.Engine]struct {
+		statements []string
+		count      string
+	}{
+		dbmodule.PostgreSQL: {
+			[]string{
+				"SELECT pg_advisory_lock(1)", "SELECT pg_try_advisory_lock_shared(1)", "DO $$ BEGIN PERFORM pg_advisory_lock(1); END $$",
+				"DECLARE held CURSOR WITH HOLD FOR SELECT 1",
+			},
+			`SELECT (SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND datname = current_database()) +
+				(SELECT count(*) FROM pg_cursors WHERE name = 'held')`,
+		},
+		dbmodule.MySQL: {[]string{"SELECT GET_LOCK('held', 1)", "DO GET_LOCK('held', 1)"}, "SELECT IS_USED_LOCK('held') IS NOT NULL"},
+	} {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			onOneConnectionOf(t, engine, 10, func(t *testing.T, db *dbmodule.Database) {
+				for _, statement := range left.statements {
+					inUnit(t, db, statement)
+					require.Error(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+						_, err := s.ExecContext(ctx, statement)
+						require.NoError(t, err, statement)
+						_, err = s.ExecContext(ctx, "SELECT * FROM nowhere")
+						return err
+					}))
+					assert.EventuallyWithT(t, func(t *assert.CollectT) {
+						count := -1
+						assert.NoError(t, db.DB().NewRaw(left.count).Scan(context.Background(), &count))
+						assert.Zero(t, count, statement)
+					}, time.Minute, time.Millisecond)
+				}
+			})
+		})
+	}
+}
+
+// A connection inside an XA transaction can begin no other one.
+func TestBranchThatIsLeftOpen(t *testing.T) {
+	t.Parallel()
+	onOneConnectionOf(t, dbmodule.MySQL, 10, func(t *testing.T, db *dbmodule.Database) {
+		_, err := db.DB().ExecContext(t.Context(), "XA START 'left'")
+		require.NoError(t, err)
+		inUnit(t, db, "SELECT 1")
 	})
 }
 

@@ -11,8 +11,8 @@ type Effects uint8
 const (
 	// Schema is set for DDL.
 	Schema Effects = 1 << iota
-	// Settings is set for changes that last as long as the connection and change the meaning
-	// of later statements: SET, USE, PRAGMA, DISCARD, temporary tables.
+	// Settings is set for what lasts as long as the connection and concerns its next user: SET,
+	// USE, PRAGMA, DISCARD, temporary tables, locks and cursors that no transaction ends.
 	Settings
 	// LocalSettings is set for changes that last until the transaction ends, such as SET
 	// LOCAL.
@@ -55,8 +55,10 @@ func (s *segment) effects(d Dialect) (all Effects, last bool) {
 		return Settings, false
 	case d == MySQL && (s.is(0, "BEGIN") && s.is(1, "NOT") || s.isAny(0, "IF", "CASE", "FOR", "LOOP", "REPEAT", "WHILE")):
 		return Unknown | Settings | s.alters(), false // MariaDB runs what else stands in a procedure
-	case d == MySQL && s.isAny(0, "CALL", "EXECUTE", "HANDLER", "LOCK", "FLUSH"):
-		return Unknown | Settings, false // variables, cursors and locks outlive it, and nothing resets them
+	case d == MySQL && s.isAny(0, "CALL", "EXECUTE", "HANDLER", "LOCK", "FLUSH", "XA"):
+		return Unknown | Settings, false // variables, cursors, locks and branches outlive it, and nothing resets them
+	case s.is(0, "DECLARE") && s.holds():
+		return Settings, false
 	case s.isAny(0, "CALL", "DO", "EXECUTE"):
 		return Unknown | s.calls(d), false
 	}
@@ -106,6 +108,22 @@ func (s *segment) setsFor(d Dialect) Effects {
 		}
 	}
 	return 0
+}
+
+// holds reports whether DECLARE makes a cursor WITH HOLD, which outlives its transaction.
+func (s *segment) holds() bool {
+	with := false
+	for t := range s.tokens() {
+		word := s.Text(t)
+		switch {
+		case strings.EqualFold(word, "FOR"):
+			return false
+		case with && strings.EqualFold(word, "HOLD"):
+			return true
+		}
+		with = strings.EqualFold(word, "WITH")
+	}
+	return false
 }
 
 // hasBody reports whether the statement is CREATE TRIGGER or the like, whose body contains
@@ -238,11 +256,18 @@ func (s *segment) call(before, name Token) Effects {
 	switch text = strings.ToLower(text); {
 	case text == "set_config":
 		return s.setConfig()
+	case slices.Contains(sessionLocks[:], text):
+		return Settings
 	case harmless[text]:
 		return 0
 	}
 	return Unknown
 }
+
+// sessionLocks are the functions of PostgreSQL and MySQL that take a lock which no end of a
+// transaction releases. A unit of work that failed can't release it either: PostgreSQL runs no
+// statement then.
+var sessionLocks = [...]string{"pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared", "get_lock"}
 
 // setConfig reads the arguments of set_config(name, value, is_local).
 func (s *segment) setConfig() Effects {

@@ -154,19 +154,24 @@ func TestEffectsOf(t *testing.T) {
 			"SELECT set_config('a', 'b', false)", "SELECT pg_catalog.set_config('a', lower(b, true), false), true", `SELECT "set_config"('a', 'b', $1)`,
 			"SELECT set_config('a', 'b', true), set_config('a', 'b', false)", "SELECT 1; SET x = 1", "CREATE TABLE pg_temp.t (a INTEGER)",
 			"SELECT a, b, c, d, e, f, g, h, i, set_config(a, b, c) FROM t", "LOAD 'x'",
+			"SELECT pg_advisory_lock(1)", "SELECT pg_try_advisory_lock_shared(1, 2)", "DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT 1",
 		}},
 		{local, []sqltext.Dialect{pg}, []string{
 			"SET LOCAL x = 1", "set local time zone 'UTC'", "SET TRANSACTION READ ONLY", "SELECT set_config('a', 'b', true)", "SELECT set_config('a', lower('b'), TRUE)",
 			"CREATE TEMP TABLE t (a INTEGER) ON COMMIT DROP", "BEGIN; SET LOCAL x = 1",
 		}},
-		{0, []sqltext.Dialect{pg}, []string{"SET LOCAL plan_cache_mode = force_custom_plan", `SELECT "set_config" FROM t`}},
+		{0, []sqltext.Dialect{pg}, []string{
+			"SET LOCAL plan_cache_mode = force_custom_plan", `SELECT "set_config" FROM t`, "SELECT pg_advisory_xact_lock_shared(1)", "SELECT pg_advisory_unlock(1)",
+			"DECLARE c CURSOR FOR SELECT 1", "DECLARE c CURSOR WITHOUT HOLD FOR WITH hold AS (SELECT 1) SELECT * FROM hold",
+		}},
 		{ddl | settings, []sqltext.Dialect{pg}, []string{"SELECT a INTO TEMP u FROM t"}},
 		{unknown, []sqltext.Dialect{pg, my}, []string{"DO $$x$$", "SELECT use_tenant(1)", "SELECT a.lower_it(b) FROM t", "SELECT t.* FROM f(1)", "INSERT INTO s.t SELECT f(1)"}},
 		{unknown, []sqltext.Dialect{pg}, []string{"CALL p()", "EXECUTE a"}},
 		{unknown | settings, []sqltext.Dialect{my}, []string{
 			"CALL p()", "EXECUTE a", "EXECUTE IMMEDIATE 'SET @a = 1'", "SELECT a INTO @a FROM t", "HANDLER t OPEN", "LOCK TABLES t WRITE", "FLUSH TABLES WITH READ LOCK", "DO f(@a := 1)",
+			"XA START 'a'", "DO GET_LOCK('a', 1)",
 		}},
-		{settings, []sqltext.Dialect{my}, []string{"SET x = 1", "SET SESSION x = 1", "SET @a = 1", "SET NAMES utf8", "USE d", "SELECT @a := 1", "SET LOCAL x = 1"}},
+		{settings, []sqltext.Dialect{my}, []string{"SET x = 1", "SET SESSION x = 1", "SET @a = 1", "SET NAMES utf8", "USE d", "SELECT @a := 1", "SET LOCAL x = 1", "SELECT get_lock('a', 1)"}},
 		{0, []sqltext.Dialect{my}, []string{
 			"SET STATEMENT max_statement_time = 1 FOR SELECT 1", "LOAD DATA INFILE 'x' INTO TABLE t", "SELECT /*! SQL_NO_CACHE */ 1", "SELECT 1 /* SET x = 1 */",
 			"SET STATEMENT max_statement_time = length(substring('a' FROM 1 FOR 1)) FOR SELECT 1",

@@ -116,10 +116,9 @@ func (c *conn) QueryAnySettings(ctx context.Context, query string, args []driver
 	return c.DriverConn.Query(ctx, query, args)
 }
 
-// forget is DISCARD ALL, except that it keeps prepared statements and advisory locks, which
-// their users release. RESET ROLE is for servers before 15.9: there the role that ALTER ROLE
-// or ALTER DATABASE sets would be lost.
-const forget = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES"
+// forget is DISCARD ALL, except that it keeps prepared statements. RESET ROLE is for servers
+// before 15.9: there the role that ALTER ROLE or ALTER DATABASE sets would be lost.
+const forget = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
 
 // Forget implements engine.Conn. Behind a pooler it does nothing: the next transaction may run
 // in another session.
