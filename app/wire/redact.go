@@ -18,7 +18,8 @@ const Mask = "**********"
 //   - in a list of arguments, the value after --api-key and the like, and the value of --api-key=…;
 //   - in texts, the password of a URL, values of query parameters with secret names, authorization
 //     headers, private keys, and keys of known providers;
-//   - in texts that are commands or documents, the values of secret names in name=…, --name …,
+//   - all of these in a text that is a JSON document, such as the arguments of a tool call;
+//   - in texts that have commands or parts of documents, the values of secret names in name=…, --name …,
 //     "name": "…" and -H "name: …".
 //
 // Null, booleans, empty texts and numbers of tokens are not secret.
@@ -136,10 +137,22 @@ func (r *redactor) takeText(value string, here sensitivity) {
 	case here != public || follows && !strings.HasPrefix(value, "-"):
 		r.mask()
 	default:
-		if clean := maskWithin(value); clean != value {
+		if clean := maskText(value); clean != value {
 			r.replace(clean)
 		}
 	}
+}
+
+// maskText masks the secrets within a text. A text that is a JSON document, as the arguments of a tool call are, is
+// redacted as one.
+func maskText(text string) string {
+	raw := []byte(text)
+	if kind := Kind(raw); (kind == '{' || kind == '[') && json.Valid(raw) {
+		if clean, err := Redact(raw); err == nil {
+			return string(clean)
+		}
+	}
+	return maskWithin(text)
 }
 
 // valueEnds is called after each value.

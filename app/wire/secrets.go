@@ -97,8 +97,8 @@ var named = [...]struct {
 	{[]string{"="}, regexp.MustCompile(`(?:[?&;:#]|(?:^|[\s"'])(?:--?)?)([A-Za-z0-9_.-]+)(=\\*)("[^"]+"|'[^']+'|[^&\s"'#;]+)`)},
 	// A header that a command line sends.
 	{[]string{"-H", "header"}, regexp.MustCompile(`["'=]([A-Za-z0-9-]+)(: *)([^"'\s]{8,})`)},
-	// A command line's option and its value.
-	{[]string{"--"}, regexp.MustCompile(`--([A-Za-z0-9_.-]+)(\s+["']?)([^\s"'-][^\s"']*)`)},
+	// An option and its value, in a command line or in a list of arguments.
+	{[]string{"--"}, regexp.MustCompile(`--([A-Za-z0-9_.-]+)((?:\\*["'],)?\s+\\*["']?|\\*["'],\\*["'])([^\s"'\\-](?:[^\s"'\\]|\\[^"'\\])*)`)},
 	// A member of a JSON document, or of a Python dictionary, that is a text.
 	{[]string{`":`, `':`, `" :`, `' :`}, regexp.MustCompile(`["']([A-Za-z0-9_.-]+)(\\*["']\s*:\s*\\*["'])((?:[^"'\\]|\\[^"'\\])+)`)},
 }
