@@ -27,8 +27,9 @@ const retypeNote = `-- TYPE without COLLATE gives a column the collation of its 
 
 // WriteSQL writes the SQL of the steps, for somebody else to run: the statements of
 // the revisions, and those that write the version table and the history, with their
-// transactions. It uses db only for its engine; the database need not be reachable. A
-// revision in Go code is an error.
+// transactions. Before them it writes the settings that connections of the program have.
+// It uses db only for its URL; the database need not be reachable. A revision in Go code
+// is an error.
 //
 // The SQL records in the history that each revision ran at the time of this call and
 // took no time.
@@ -42,9 +43,9 @@ func (m *Migrator) WriteSQL(w io.Writer, db *dbmodule.Database, steps []Step) er
 	case dbmodule.MySQL:
 		o.text.WriteString(mysqlNote)
 	}
-	for _, statement := range o.ledger.create() {
-		o.statement(statement)
-	}
+	o.connection = connectionSettings(db.URL())
+	o.all(o.connection)
+	o.all(o.ledger.create())
 	for _, step := range steps {
 		if err := o.step(step); err != nil {
 			return err
@@ -69,6 +70,8 @@ type offline struct {
 	dialect dialect
 	ledger  *ledger
 	text    strings.Builder
+	// connection are the statements of connectionSettings.
+	connection []string
 }
 
 // statement writes one statement, with its delimiter.
@@ -100,6 +103,9 @@ func (o *offline) step(step Step) error {
 		o.text.WriteString(retypeNote)
 	}
 	before, after, note := settingsAround(o.engine, w.statements)
+	if o.engine == dbmodule.PostgreSQL && len(after) > 0 {
+		after = append(after, o.connection...) // after resets them, too
+	}
 	o.all(before)
 	w.statements = o.withChecks(w)
 	from := 0

@@ -9,6 +9,35 @@ import (
 	"github.com/openhands-go/server/dbmodule/migrate/internal/held"
 )
 
+// connectionSettings returns statements that give a session the settings which connections of
+// the program have: how text is encoded, what a time without a zone means, which schema is meant,
+// and whether a value that does not fit is an error. Without them the client's own settings, which
+// depend on its configuration and its locale, would decide what is stored.
+func connectionSettings(url dbmodule.URL) []string {
+	var statements []string
+	switch url.Engine() {
+	case dbmodule.PostgreSQL:
+		statements = append(statements, "SET client_encoding = 'UTF8'")
+		runtime := url.PostgreSQL().Runtime
+		for _, name := range []string{"search_path", "timezone"} {
+			if value, ok := runtime[name]; ok {
+				statements = append(statements, fmt.Sprintf("SELECT pg_catalog.set_config('%s', %s, false)", name, quoted(value)))
+			}
+		}
+	case dbmodule.MySQL:
+		o := url.MySQL()
+		names := "SET NAMES utf8mb4"
+		if o.Collation != "" {
+			names += " COLLATE " + o.Collation
+		}
+		statements = append(statements, names)
+		for _, name := range []string{"sql_mode", "time_zone"} {
+			statements = append(statements, "SET SESSION "+name+" = "+o.Variables[name])
+		}
+	}
+	return statements
+}
+
 // settingsAround returns statements to write before and after those of a revision. They
 // restore the session's settings, because in a run each revision begins with the settings of a
 // new connection. note names what no statement can restore.

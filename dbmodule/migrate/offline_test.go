@@ -93,3 +93,86 @@ func TestWrittenSQLOfMySQLSaysWhatItCannotCarry(t *testing.T) {
 		t.Errorf("it does not say what it leaves out:\n%s", text.String())
 	}
 }
+
+// What printed SQL stores does not depend on the settings of the client that runs it.
+func TestWrittenSQLBringsItsSettings(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		engine          dbmodule.Engine
+		options         string // of the program's URL
+		program, client string // and what the client set before
+		up, query, want string
+	}{
+		"text, MariaDB": {
+			dbmodule.MySQL, "", "mariadb", "SET NAMES latin1;",
+			"CREATE TABLE t (n varchar(9) CHARACTER SET utf8mb4); INSERT INTO t VALUES ('aß😀');", "SELECT hex(n) FROM t", "61C39FF09F9880",
+		},
+		"times, MariaDB": {
+			dbmodule.MySQL, "", "mariadb", "SET time_zone = '+05:00';",
+			"CREATE TABLE t (at timestamp NULL); INSERT INTO t VALUES ('2026-01-01 12:00:00');", "SELECT unix_timestamp(at) FROM t", "1767268800",
+		},
+		"strings, MariaDB": {
+			dbmodule.MySQL, "", "mariadb", "SET sql_mode = 'NO_BACKSLASH_ESCAPES';",
+			`CREATE TABLE t (n varchar(9)); INSERT INTO t VALUES ('a\\b');`, "SELECT hex(n) FROM t", "615C62",
+		},
+		"the program's mode, MariaDB": {
+			dbmodule.MySQL, "sql_mode=ANSI_QUOTES", "mariadb", "",
+			`CREATE TABLE "t" (n text); INSERT INTO "t" VALUES (@@sql_mode);`, "SELECT n FROM t", "ANSI_QUOTES,STRICT_TRANS_TABLES",
+		},
+		"the program's collation, MariaDB": {
+			dbmodule.MySQL, "collation=utf8mb4_bin", "mariadb", "",
+			"CREATE TABLE t AS SELECT 'a' AS n;", "SELECT collation(n) FROM t", "utf8mb4_bin",
+		},
+		"text, PostgreSQL": {
+			dbmodule.PostgreSQL, "", "psql", "SET client_encoding = 'LATIN1';",
+			"CREATE TABLE t (n text); INSERT INTO t VALUES ('aß😀');", "SELECT encode(convert_to(n, 'UTF8'), 'hex') FROM t", "61c39ff09f9880",
+		},
+		"the program's schema, PostgreSQL": {
+			dbmodule.PostgreSQL, "search_path=tenant,public", "psql", "",
+			"CREATE TABLE t (n text); INSERT INTO t SELECT current_schema; SET search_path = public;\n-- migrate:no-transaction\nSELECT 1;", "SELECT (SELECT n FROM tenant.t) || (SELECT count(*) FROM tenant.alembic_version)", "tenant1",
+		},
+		"the program's zone, PostgreSQL": {
+			dbmodule.PostgreSQL, "timezone=Asia/Tokyo", "psql", "",
+			"CREATE TABLE t (at timestamptz); INSERT INTO t VALUES ('2026-01-01 12:00:00');", "SELECT extract(epoch FROM at)::bigint FROM t", "1767236400",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMigrator(t, source(folder{id: "a1", ups: map[dbmodule.Engine]string{test.engine: test.up}, down: "-"}))
+			for _, printed := range []bool{false, true} {
+				raw := dbtest.URL(t, test.engine)
+				cfg := dbmodule.DefaultConfig()
+				separator := "?"
+				if strings.Contains(raw, "?") {
+					separator = "&"
+				}
+				if err := cfg.URL.UnmarshalText([]byte(raw + separator + test.options)); err != nil {
+					t.Fatal(err)
+				}
+				db := dbtest.Open(t, cfg)
+				if test.engine == dbmodule.PostgreSQL {
+					run(t, db, "CREATE SCHEMA tenant")
+				}
+				if !printed {
+					if _, err := m.Upgrade(t.Context(), db, "head"); err != nil {
+						t.Fatal(err)
+					}
+				} else {
+					steps, err := m.PlanUpgrade(t.Context(), db.DB(), "head")
+					if err != nil {
+						t.Fatal(err)
+					}
+					var text strings.Builder
+					if err := m.WriteSQL(&text, db, steps); err != nil {
+						t.Fatal(err)
+					}
+					client(t, raw, test.client+"\n"+text.String(), test.program)
+				}
+				var got string
+				if err := db.DB().NewRaw(test.query).Scan(t.Context(), &got); err != nil || got != test.want {
+					t.Errorf("printed is %t: got %q, %v, want %q", printed, got, err, test.want)
+				}
+			}
+		})
+	}
+}
