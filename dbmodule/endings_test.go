@@ -29,8 +29,10 @@ func TestSessionAloneEndsItsTransaction(t *testing.T) {
 				require.NoError(t, insert(ctx, s, "before"))
 				_, err := s.ExecContext(ctx, ending)
 				require.ErrorContains(t, err, told, ending)
+				require.ErrorIs(t, s.NewRaw("SELECT 1").Scan(ctx, new(int)), dbmodule.ErrPendingRollback, "for those who ignore the error")
+				require.ErrorIs(t, s.Commit(ctx), dbmodule.ErrPendingRollback)
+				require.NoError(t, insert(ctx, s, "later"))
 				require.ErrorContains(t, s.NewRaw(ending).Scan(ctx, new(int)), told, ending)
-				require.NoError(t, insert(ctx, s, "after"))
 				return failed
 			}), failed)
 			assert.Empty(t, names(t, db), "%s", ending)

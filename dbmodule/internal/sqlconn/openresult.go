@@ -33,15 +33,19 @@ func (c *Conn) admits(ctx context.Context, query string) error {
 
 // admitsEnd refuses COMMIT, ROLLBACK and the like as a statement of a session. The session would not
 // notice that its transaction has ended: what follows would be stored statement by statement, also
-// if the unit of work fails, and by a read-only session, too.
+// if the unit of work fails, and by a read-only session, too. It counts as a failed statement: a
+// caller who ignores that ROLLBACK was refused must not commit.
 func (c *Conn) admitsEnd(query string) error {
 	if !c.state.Strict {
 		return nil
 	}
-	if words := sqltext.EndsTransaction(c.connector.Dialect, query); words != "" {
-		return fmt.Errorf("dbmodule: %s as a statement of a session: call the session's Commit or Rollback, or use a session with Autocommit for what can't run in a transaction", words)
+	words := sqltext.EndsTransaction(c.connector.Dialect, query)
+	if words == "" {
+		return nil
 	}
-	return nil
+	err := fmt.Errorf("dbmodule: %s as a statement of a session: call the session's Commit or Rollback, or use a session with Autocommit for what can't run in a transaction", words)
+	c.state.Failed(err, false)
+	return err
 }
 
 // admitsReading refuses DDL and its like in a read-only session's transaction on MySQL: MySQL
