@@ -61,7 +61,7 @@ func (f *SessionFactory) New(opts ...SessionOption) *Session {
 // ends. So fn's other effects must be safe to repeat; put the rest into
 // [Session.AfterCommit]. A commit whose outcome is unknown
 // ([ErrCommitUnknown]) is never repeated without an [IdempotencyKey]. If fn has
-// committed by itself, nothing is repeated.
+// committed by itself, or had MySQL do so by DDL, nothing is repeated.
 //
 // s is closed for good when fn and its after-commit hooks have returned, also if fn left
 // behind a goroutine that uses s: its later uses return [ErrSessionClosed].

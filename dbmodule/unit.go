@@ -193,6 +193,9 @@ func (s *Session) detach() *heldConn {
 	s.endAdopted()
 	s.inTx, s.last = false, nil
 	held := s.held
+	if held != nil && held.raw.StoredInPart() {
+		s.commits++ // so that InTx does not repeat it
+	}
 	s.held = nil
 	return held
 }

@@ -44,7 +44,8 @@ type Conn struct {
 	// timer limits the statements of the connection.
 	timer deadline.Timer
 	// state is the state of the connection's transaction.
-	state txstate.State
+	state    txstate.State
+	implicit implicitCommit
 }
 
 // outdated reports whether the server stopped being the primary after the connection was
@@ -54,6 +55,7 @@ func (c *Conn) outdated() bool { return c.generation != c.connector.generation.C
 // record notes what the result of a statement means for the connection and its
 // transaction. It returns the driver's error with its type.
 func (c *Conn) record(l *deadline.Limit, query string, err error) error {
+	c.noteImplicitCommit(query, err)
 	if err == nil {
 		c.state.Succeeded(c.connector.Dialect, query)
 		return nil
@@ -325,6 +327,7 @@ func (c *Conn) Checkin() bool {
 	c.unit, c.sessionTx, c.reading = nil, nil, nil
 	c.endChanges()
 	c.state.Reset()
+	c.implicit = implicitCommit{}
 	return c.usable() && !c.changes.settings
 }
 

@@ -28,7 +28,10 @@ func (c *Conn) admits(ctx context.Context, query string) error {
 	if err := c.state.Admits(c.connector.Dialect, query); err != nil {
 		return err
 	}
-	return c.admitsReading(query)
+	if err := c.admitsReading(query); err != nil {
+		return err
+	}
+	return c.beginNext(ctx)
 }
 
 // admitsEnd refuses COMMIT, ROLLBACK and the like as a statement of a session. The session would not

@@ -9,6 +9,7 @@ import (
 func (c *Conn) beginOrEnd(call *Call) (err error) {
 	if call.Does == Begins {
 		c.state.Strict = true
+		c.implicit = implicitCommit{begins: call.Options}
 		c.sessionTx, err = c.beginTx(call.Caller, call.Options, true)
 		return err
 	}
