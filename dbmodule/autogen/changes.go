@@ -22,7 +22,7 @@ func changesBetween(e engine, differ schema.Differ, from, to *schema.Realm) ([]s
 	var changes []schema.Change
 	for _, name := range schemaNames(from, to) {
 		old, now := schemaNamed(from, name), schemaNamed(to, name)
-		settleTexts(old, now)
+		settleTexts(e.name(), old, now)
 		found, err := withoutDefaults([]*schema.Schema{old, now}, func() ([]schema.Change, error) {
 			return differ.SchemaDiff(old, now, schema.DiffNormalized())
 		})

@@ -60,7 +60,7 @@ func DDL(ctx context.Context, engine dbmodule.Engine, realm *schema.Realm) ([]st
 
 func compare(ctx context.Context, e engine, differ schema.Differ, from, to *schema.Realm, hints []Rename) (Draft, error) {
 	renamed := cloneRealm(from)
-	done, err := rename(renamed, to, hints)
+	done, err := rename(e.name(), renamed, to, hints)
 	if err != nil {
 		return Draft{}, err
 	}

@@ -187,7 +187,7 @@ func (c *converter) checks(m *model) error {
 		if expression == "" {
 			return fmt.Errorf("check %q: it has no expression", asked.Name)
 		}
-		if err := noComment(expression); err != nil {
+		if err := noLineComment(c.engine.name(), expression); err != nil {
 			return fmt.Errorf("check %q: %w", asked.Name, err)
 		}
 		name := asked.Name

@@ -115,7 +115,7 @@ func (c *converter) column(field *bunschema.Field, own string) (*schema.Column, 
 		// Bun reads only the text between the quotes.
 		return nil, fmt.Errorf(`default %s: write a value with double quotes as default:\"…\" in the tag, and each double quote in it as \\\"`, field.SQLDefault)
 	}
-	if err := noComment(field.SQLDefault); err != nil {
+	if err := noLineComment(c.engine.name(), field.SQLDefault); err != nil {
 		return nil, fmt.Errorf("default: %w", err)
 	}
 	if d, ok := parseDefault(field.SQLDefault); ok {

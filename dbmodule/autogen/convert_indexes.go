@@ -81,7 +81,7 @@ func (c *converter) index(m *model, asked dbmodule.Index) (*schema.Index, error)
 	}
 	where := strings.TrimSpace(asked.Where)
 	if where != "" {
-		if err := errors.Join(noComment(where), c.engine.index(index, where)); err != nil {
+		if err := errors.Join(noLineComment(c.engine.name(), where), c.engine.index(index, where)); err != nil {
 			return nil, err
 		}
 	}

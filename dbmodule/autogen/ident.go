@@ -3,60 +3,54 @@ package autogen
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
-// replaceIdent replaces an identifier in an SQL expression, quoted or not, and
-// reports whether it found one. It does not change strings.
-func replaceIdent(text, old, name string) (replaced string, found bool) {
+// replaceTokens returns an SQL expression in which each token is replaced by what replace returns for
+// it. White space and comments stay.
+func replaceTokens(e dbmodule.Engine, text string, replace func(sqlscan.Token) string) string {
 	var out strings.Builder
-	for text != "" {
-		token := sqlToken(text)
-		text = text[len(token):]
-		quote := token[:1]
-		switch {
-		case token == old:
-			out.WriteString(name)
-			found = true
-		case strings.Contains("\"`", quote) && token == quote+old+quote:
-			out.WriteString(quote + name + quote)
-			found = true
-		default:
-			out.WriteString(token)
-		}
+	end := 0
+	for _, token := range sqlscan.For(e).Tokens(text) {
+		out.WriteString(text[end:token.Pos])
+		out.WriteString(replace(token))
+		end = token.End()
 	}
-	return out.String(), found
+	out.WriteString(text[end:])
+	return out.String()
 }
 
-// sqlToken returns the first token of a text: a word, a quoted text or one character.
-func sqlToken(text string) string {
-	first, size := utf8.DecodeRuneInString(text)
-	switch {
-	case strings.ContainsRune("'\"`", first):
-		if end := strings.IndexByte(text[1:], text[0]); end >= 0 {
-			return text[:end+2]
+// replaceIdent replaces an identifier in an SQL expression, quoted or not, and reports whether it
+// found one. It does not change strings.
+func replaceIdent(e dbmodule.Engine, text, old, name string) (replaced string, found bool) {
+	replaced = replaceTokens(e, text, func(token sqlscan.Token) string {
+		quoted := isQuotedName(e, token)
+		if token.Unquoted() != old || !quoted && token.Kind != sqlscan.Word {
+			return token.Text
 		}
-		return text
-	case isWord(first):
-		if end := strings.IndexFunc(text, func(r rune) bool { return !isWord(r) }); end >= 0 {
-			return text[:end]
+		found = true
+		if !quoted {
+			return name
 		}
-		return text
-	}
-	return text[:size]
+		opens, closes := token.Text[:1], token.Text[len(token.Text)-1:]
+		return opens + strings.ReplaceAll(name, closes, closes+closes) + closes
+	})
+	return replaced, found
 }
 
-// noComment returns an error for a comment that begins with two hyphens: in a
-// statement it would hide the text behind the expression.
-func noComment(text string) error {
-	for rest := text; rest != ""; {
-		if strings.HasPrefix(rest, "--") {
-			return fmt.Errorf("%s: it has a comment: remove the -- and the text after it", text)
-		}
-		rest = rest[len(sqlToken(rest)):]
+// isQuotedName reports whether a token of a check or a condition is a name in quotes. In these MySQL and
+// MariaDB write names in backticks, so that double quotes are those of a string.
+func isQuotedName(e dbmodule.Engine, token sqlscan.Token) bool {
+	return token.Kind == sqlscan.Name && (e != dbmodule.MySQL || token.Text[0] == '`')
+}
+
+// noLineComment returns an error for a comment that ends with its line: in a statement it would hide
+// the text behind the expression.
+func noLineComment(e dbmodule.Engine, text string) error {
+	if sqlscan.For(e).HasLineComment(text) {
+		return fmt.Errorf("%s: it has a comment up to the end of the line: remove it, or write it as /* … */", text)
 	}
 	return nil
 }
-
-func isWord(r rune) bool { return r == '_' || r == '$' || unicode.IsLetter(r) || unicode.IsDigit(r) }

@@ -7,6 +7,8 @@ import (
 
 	"ariga.io/atlas/sql/schema"
 	"github.com/uptrace/bun"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // CompareLive drafts the statements that change the tables in the database into the models' tables,
@@ -38,13 +40,13 @@ func CompareLive(ctx context.Context, conn bun.Conn, snapshot *schema.Realm, ren
 	if err != nil {
 		return Draft{}, err
 	}
-	done, err := r.rename(want, renames)
+	done, err := r.rename(e.name(), want, renames)
 	if err != nil {
 		return Draft{}, err
 	}
 	known := cloneRealm(snapshot)
 	for _, renamed := range done {
-		renamed.apply(known)
+		renamed.apply(e.name(), known)
 	}
 	left, err := settle(e, r.driver, r, want, known, models)
 	if err != nil {
@@ -62,8 +64,8 @@ func CompareLive(ctx context.Context, conn bun.Conn, snapshot *schema.Realm, ren
 
 // rename applies hints to what was read, and returns the renames. Without them a comparison would
 // not know which table of the models says what is to be left alone in a table of the database.
-func (r *reading) rename(want *schema.Realm, hints []Rename) ([]renaming, error) {
-	done, err := rename(r.live, want, hints)
+func (r *reading) rename(e dbmodule.Engine, want *schema.Realm, hints []Rename) ([]renaming, error) {
+	done, err := rename(e, r.live, want, hints)
 	for _, renamed := range done {
 		for i := range r.hidden {
 			if renamed.column == "" && r.hidden[i].table == renamed.at() {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"ariga.io/atlas/sql/schema"
+
+	"github.com/openhands-go/server/dbmodule"
 )
 
 // Rename says that a table or column has a new name in the models and its old name
@@ -61,7 +63,7 @@ func (r renaming) reversed() renaming {
 }
 
 // apply renames the table or column in a realm, if the realm has it.
-func (r renaming) apply(realm *schema.Realm) {
+func (r renaming) apply(e dbmodule.Engine, realm *schema.Realm) {
 	table, ok := tableAt(realm, r.at())
 	if !ok {
 		return
@@ -70,7 +72,7 @@ func (r renaming) apply(realm *schema.Realm) {
 		table.Name = r.to
 	} else if column, ok := table.Column(r.column); ok {
 		column.Name = r.to
-		renameInTexts(table, r.column, r.to)
+		renameInTexts(e, table, r.column, r.to)
 	}
 }
 
@@ -79,6 +81,7 @@ func (r renaming) at() tableName { return tableName{schema: r.schema, name: r.ta
 // renamer applies hints to the old schema, so that a comparison with the new one finds
 // only the other changes.
 type renamer struct {
+	engine   dbmodule.Engine
 	from, to *schema.Realm
 	// tables has the new names of tables that were renamed.
 	tables map[tableName]tableName
@@ -86,8 +89,8 @@ type renamer struct {
 
 // rename changes from, and returns the renames in the order in which it did them:
 // tables first, so that a hint for a column may use the old or the new table name.
-func rename(from, to *schema.Realm, hints []Rename) ([]renaming, error) {
-	r := renamer{from: from, to: to, tables: map[tableName]tableName{}}
+func rename(e dbmodule.Engine, from, to *schema.Realm, hints []Rename) ([]renaming, error) {
+	r := renamer{engine: e, from: from, to: to, tables: map[tableName]tableName{}}
 	var done []renaming
 	var columns []Rename
 	for _, hint := range hints {
@@ -179,7 +182,7 @@ func (r renamer) column(hint Rename) (renaming, error) {
 	}
 	column.Name = name
 	renamed := renaming{schema: at.schema, table: at.name, column: old, to: name}
-	renamed.before, renamed.after = renameInTexts(table, old, name)
+	renamed.before, renamed.after = renameInTexts(r.engine, table, old, name)
 	return renamed, nil
 }
 
@@ -194,10 +197,10 @@ func (r renamer) now(path string) tableName {
 
 // renameInTexts renames the column in checks, in conditions of indexes and in expressions of
 // generated columns, as engines do. It returns these checks before and after the rename.
-func renameInTexts(table *schema.Table, old, name string) (before, after []*schema.Check) {
+func renameInTexts(e dbmodule.Engine, table *schema.Table, old, name string) (before, after []*schema.Check) {
 	for _, column := range table.Columns {
 		if generated, ok := attrOf[*schema.GeneratedExpr](column.Attrs); ok {
-			generated.Expr, _ = replaceIdent(generated.Expr, old, name)
+			generated.Expr, _ = replaceIdent(e, generated.Expr, old, name)
 		}
 	}
 	for i, attr := range table.Attrs {
@@ -205,7 +208,7 @@ func renameInTexts(table *schema.Table, old, name string) (before, after []*sche
 		if !ok {
 			continue
 		}
-		text, found := replaceIdent(check.Expr, old, name)
+		text, found := replaceIdent(e, check.Expr, old, name)
 		if !found {
 			continue
 		}
@@ -216,7 +219,7 @@ func renameInTexts(table *schema.Table, old, name string) (before, after []*sche
 	}
 	for _, index := range table.Indexes {
 		if p := predicateText(index); p != nil {
-			*p, _ = replaceIdent(*p, old, name)
+			*p, _ = replaceIdent(e, *p, old, name)
 		}
 	}
 	return before, after

@@ -44,7 +44,7 @@ func caseRenames(e engine, from, to *schema.Realm) []renaming {
 			}
 			r := renaming{schema: nameOfTable(table).schema, table: table.Name, column: column.Name, to: name}
 			column.Name = name
-			r.before, r.after = renameInTexts(table, r.column, name)
+			r.before, r.after = renameInTexts(e.name(), table, r.column, name)
 			done = append(done, r)
 		}
 	}

@@ -1,15 +1,16 @@
 package autogen
 
 import (
-	"strings"
-
 	"ariga.io/atlas/sql/schema"
+
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // settleTexts replaces checks and conditions of indexes in the old schema by those in
 // the new schema if they differ only in quotes around names of columns. SQLite adds
 // such quotes when it renames a column.
-func settleTexts(from, to *schema.Schema) {
+func settleTexts(e dbmodule.Engine, from, to *schema.Schema) {
 	for _, now := range to.Tables {
 		old, ok := from.Table(now.Name)
 		if !ok {
@@ -22,7 +23,7 @@ func settleTexts(from, to *schema.Schema) {
 		}
 		for _, check := range checksOf(old) {
 			for _, known := range checksOf(now) {
-				if check.Name == known.Name && sameSQL(check.Expr, known.Expr, isColumn) {
+				if check.Name == known.Name && sameSQL(e, check.Expr, known.Expr, isColumn) {
 					check.Expr = known.Expr
 				}
 			}
@@ -33,7 +34,7 @@ func settleTexts(from, to *schema.Schema) {
 				continue
 			}
 			text, knownText := predicateText(index), predicateText(known)
-			if text != nil && knownText != nil && sameSQL(*text, *knownText, isColumn) {
+			if text != nil && knownText != nil && sameSQL(e, *text, *knownText, isColumn) {
 				*text = *knownText
 			}
 		}
@@ -42,21 +43,17 @@ func settleTexts(from, to *schema.Schema) {
 
 // sameSQL compares two expressions. It ignores parentheses around the whole and quotes
 // around names of columns.
-func sameSQL(a, b string, isColumn func(string) bool) bool {
-	return wrap(unquoteIdents(a, isColumn)) == wrap(unquoteIdents(b, isColumn))
+func sameSQL(e dbmodule.Engine, a, b string, isColumn func(string) bool) bool {
+	return wrap(unquoteIdents(e, a, isColumn)) == wrap(unquoteIdents(e, b, isColumn))
 }
 
 // unquoteIdents removes the quotes around names of columns. Other text in double quotes
 // may be a string.
-func unquoteIdents(text string, isColumn func(string) bool) string {
-	var out strings.Builder
-	for text != "" {
-		token := sqlToken(text)
-		text = text[len(token):]
-		if len(token) > 2 && strings.Contains("\"`", token[:1]) && isColumn(token[1:len(token)-1]) {
-			token = token[1 : len(token)-1]
+func unquoteIdents(e dbmodule.Engine, text string, isColumn func(string) bool) string {
+	return replaceTokens(e, text, func(token sqlscan.Token) string {
+		if name := token.Unquoted(); isQuotedName(e, token) && isColumn(name) {
+			return name
 		}
-		out.WriteString(token)
-	}
-	return out.String()
+		return token.Text
+	})
 }

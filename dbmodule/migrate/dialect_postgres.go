@@ -12,7 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // postgresDialect takes an advisory lock in each transaction, which the server releases with

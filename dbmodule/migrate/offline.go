@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
 )
 
@@ -75,7 +76,7 @@ type offline struct {
 }
 
 // statement writes one statement, with its delimiter.
-func (o *offline) statement(text string) { o.text.WriteString(scanner(o.engine).Delimited(text)) }
+func (o *offline) statement(text string) { o.text.WriteString(sqlscan.For(o.engine).Delimited(text)) }
 
 func (o *offline) all(statements []string) {
 	for _, statement := range statements {

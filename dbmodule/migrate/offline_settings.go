@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 	"github.com/openhands-go/server/dbmodule/migrate/internal/held"
 )
 
@@ -46,7 +47,7 @@ func settingsAround(engine dbmodule.Engine, statements []Statement) (before, aft
 	for _, statement := range statements {
 		texts = append(texts, statement.Text)
 	}
-	left := held.Left(scanner(engine), texts)
+	left := held.Left(sqlscan.For(engine), texts)
 	switch {
 	case left.None():
 		return nil, nil, ""

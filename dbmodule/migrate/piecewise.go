@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 	"github.com/openhands-go/server/dbmodule/migrate/internal/held"
 )
 
@@ -124,7 +125,7 @@ func (r *run) restoreSession(ctx context.Context, step Step, w work, entry *Entr
 	for i, statement := range w.statements {
 		texts[i] = statement.Text
 	}
-	repeat, loss := held.Resume(scanner(r.engine), texts, entry.StatementsDone, programs)
+	repeat, loss := held.Resume(sqlscan.For(r.engine), texts, entry.StatementsDone, programs)
 	if loss != nil {
 		return &LostSessionError{
 			Revision: step.Revision, Direction: step.Direction, File: w.file, Done: entry.StatementsDone, What: loss.What,

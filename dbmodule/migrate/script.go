@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/openhands-go/server/dbmodule"
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // The marks in SQL files: lines with directivePrefix and one of the words.
@@ -94,21 +94,9 @@ func firstStatementLine(lines []string) string {
 	return ""
 }
 
-// scanner returns the engine's SQL syntax.
-func scanner(engine dbmodule.Engine) *sqlscan.Dialect {
-	switch engine {
-	case dbmodule.PostgreSQL:
-		return sqlscan.PostgreSQL
-	case dbmodule.MySQL:
-		return sqlscan.MySQL
-	default:
-		return sqlscan.SQLite
-	}
-}
-
 // splitStatements splits a section into statements.
 func splitStatements(engine dbmodule.Engine, s section) ([]Statement, error) {
-	scanned, unread := scanner(engine).Split(s.text)
+	scanned, unread := sqlscan.For(engine).Split(s.text)
 	statements := make([]Statement, 0, len(scanned))
 	for _, found := range scanned {
 		line := s.line + found.Line - 1
@@ -168,7 +156,7 @@ const enoughOfSettings = 200
 
 // checkAllowed returns an error if a revision may not contain the statement.
 func checkAllowed(engine dbmodule.Engine, text string) error {
-	d := scanner(engine)
+	d := sqlscan.For(engine)
 	const enough = 4 // ROLLBACK WORK TO …
 	first := d.First(text, enough)
 	switch {
@@ -243,6 +231,6 @@ func writeStatements(b *strings.Builder, engine dbmodule.Engine, statements []St
 		if statement.NoTransaction {
 			b.WriteString(directivePrefix + markNoTx + "\n")
 		}
-		b.WriteString(scanner(engine).Delimited(statement.Text))
+		b.WriteString(sqlscan.For(engine).Delimited(statement.Text))
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // mysqlKind is how a statement runs.

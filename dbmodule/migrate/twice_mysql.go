@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // A process can die while the server runs an ALTER TABLE, which the server then completes. The

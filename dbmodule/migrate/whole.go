@@ -10,8 +10,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 	"github.com/openhands-go/server/dbmodule/migrate/graph"
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
 // inOneTransaction runs a step in one transaction, together with the changes to the version table
@@ -120,7 +120,7 @@ func (r *run) hint(step Step, statements []Statement, err error) string {
 // created returns the name of the table that a statement creates, or "".
 func (r *run) created(s Statement) string {
 	const most = 9
-	tokens := scanner(r.engine).First(s.Text, most)
+	tokens := sqlscan.For(r.engine).First(s.Text, most)
 	if len(tokens) < 3 || !tokens[0].Is("CREATE") || !slices.ContainsFunc(tokens[1:3], func(t sqlscan.Token) bool { return t.Is("TABLE") }) {
 		return ""
 	}

@@ -1,6 +1,6 @@
 package dependents
 
-import "github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+import "github.com/openhands-go/server/dbmodule/internal/sqlscan"
 
 // reader reads the tokens of a statement.
 type reader struct{ sqlscan.Reader }

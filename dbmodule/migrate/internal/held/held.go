@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // Loss is something that a statement left in a session which has ended, and that a

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 	"github.com/openhands-go/server/dbmodule/migrate/internal/held"
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
 // Each case is statements, "|" where the session was lost, and then what is

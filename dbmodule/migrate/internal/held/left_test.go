@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 	"github.com/openhands-go/server/dbmodule/migrate/internal/held"
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
 )
 
 func TestLeft(t *testing.T) {

@@ -3,7 +3,7 @@ package rebuild
 import (
 	"slices"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // findAside finds the rebuilds that drop the old table before they create the new one,

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // clause reports whether a clause of a column comes next.

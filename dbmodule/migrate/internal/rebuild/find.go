@@ -3,7 +3,7 @@ package rebuild
 import (
 	"slices"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // Rebuild says which statements of a revision rebuild a table. Usually they create a

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // Plan says how to rebuild a table as it is in a database.

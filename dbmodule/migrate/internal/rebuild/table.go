@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // Table is a parsed CREATE TABLE.
@@ -85,7 +85,7 @@ func (p *parser) name() (sqlscan.Token, error) {
 func (p *parser) group() ([]sqlscan.Token, error) {
 	end := len(p.Tokens)
 	if p.Comes("(") {
-		end = closingIndex(p.Tokens, p.At)
+		end = sqlscan.Closing(p.Tokens, p.At)
 	}
 	if end == len(p.Tokens) {
 		return nil, p.unexpected("text in parentheses")
@@ -123,7 +123,7 @@ func (p *parser) table() (*Table, error) {
 	if !p.Comes("(") {
 		return nil, p.unexpected("the list of columns")
 	}
-	end := closingIndex(p.Tokens, p.At)
+	end := sqlscan.Closing(p.Tokens, p.At)
 	if end == len(p.Tokens) {
 		return nil, errors.New("a parenthesis is not closed")
 	}

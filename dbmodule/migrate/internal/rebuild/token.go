@@ -3,7 +3,7 @@ package rebuild
 import (
 	"strings"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // isName reports whether the token can be a name. SQLite also takes a string for a name.
@@ -35,22 +35,10 @@ func normalized(list []sqlscan.Token) string {
 
 // withoutOuterParentheses returns the tokens without parentheses around all of them.
 func withoutOuterParentheses(list []sqlscan.Token) []sqlscan.Token {
-	for len(list) > 1 && list[0].Is("(") && closingIndex(list, 0) == len(list)-1 {
+	for len(list) > 1 && list[0].Is("(") && sqlscan.Closing(list, 0) == len(list)-1 {
 		list = list[1 : len(list)-1]
 	}
 	return list
-}
-
-// closingIndex returns the index of the parenthesis that closes the one at i; the number of tokens if there
-// is none.
-func closingIndex(list []sqlscan.Token, i int) int {
-	depth := 0
-	for ; i < len(list); i++ {
-		if depth += list[i].Nesting(); depth == 0 {
-			return i
-		}
-	}
-	return i
 }
 
 // Quote quotes a name.

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // Statement is an ALTER TABLE with MODIFY or CHANGE.

@@ -8,7 +8,7 @@ package retype
 import (
 	"slices"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // Statement is an ALTER TABLE that changes the type of columns.

@@ -87,3 +87,15 @@ func Clauses(tokens []Token) [][]Token {
 	}
 	return append(clauses, tokens[from:])
 }
+
+// Closing returns the index of the token that closes the parenthesis at i; the number of tokens if there
+// is none.
+func Closing(tokens []Token, i int) int {
+	depth := 0
+	for ; i < len(tokens); i++ {
+		if depth += tokens[i].Nesting(); depth == 0 {
+			return i
+		}
+	}
+	return i
+}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 var dialects = map[string]*sqlscan.Dialect{"sqlite": sqlscan.SQLite, "postgresql": sqlscan.PostgreSQL, "mysql": sqlscan.MySQL}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openhands-go/server/dbmodule/migrate/internal/sqlscan"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 func TestReader(t *testing.T) {
@@ -98,6 +98,44 @@ func TestNames(t *testing.T) {
 			}
 			if got := tokens[0].PostgresName(); got != tt.postgres {
 				t.Errorf("PostgreSQL stores %q, want %q", got, tt.postgres)
+			}
+		})
+	}
+}
+
+func TestClosing(t *testing.T) {
+	t.Parallel()
+	tokens := sqlscan.SQLite.Tokens("t (a, [b)], (c) ')') d")
+	for i, want := range map[int]int{0: 0, 1: 10, 6: 8} {
+		if got := sqlscan.Closing(tokens, i); got != want {
+			t.Errorf("%d: %d, want %d", i, got, want)
+		}
+	}
+	if got := sqlscan.Closing(tokens[:5], 1); got != 5 {
+		t.Errorf("a parenthesis without an end: %d", got)
+	}
+}
+
+func TestHasLineComment(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		dialect *sqlscan.Dialect
+		text    string
+		want    bool
+	}{
+		"two hyphens":             {sqlscan.SQLite, "a > 0 -- b", true},
+		"in a string":             {sqlscan.SQLite, "a > '-- b'", false},
+		"in a comment":            {sqlscan.PostgreSQL, "a > 0 /* -- b */", false},
+		"hyphens that only count": {sqlscan.MySQL, "a > 0--1", false},
+		"a hash":                  {sqlscan.MySQL, "a > 0 # b", true},
+		"a hash elsewhere":        {sqlscan.PostgreSQL, "a # 1 > 0", false},
+		"a quote without an end":  {sqlscan.MySQL, "a > 'b", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := tt.dialect.HasLineComment(tt.text); got != tt.want {
+				t.Errorf("%q: %t", tt.text, got)
 			}
 		})
 	}

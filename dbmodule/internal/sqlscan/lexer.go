@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/openhands-go/server/dbmodule/dburl"
 	"github.com/openhands-go/server/dbmodule/internal/sqltext"
 )
 
@@ -24,6 +25,18 @@ var (
 	PostgreSQL = &Dialect{sql: sqltext.PostgreSQL, parentheses: true, commands: true, blocks: newPostgresBlocks}
 	MySQL      = &Dialect{sql: sqltext.MySQL, delimiters: true, blocks: newMySQLBlocks}
 )
+
+// For returns the dialect of an engine.
+func For(engine dburl.Engine) *Dialect {
+	switch engine {
+	case dburl.PostgreSQL:
+		return PostgreSQL
+	case dburl.MySQL:
+		return MySQL
+	default:
+		return SQLite
+	}
+}
 
 // Kind is the kind of a [Token].
 type Kind uint8
@@ -205,4 +218,19 @@ func (d *Dialect) First(statement string, n int) []Token {
 		}
 	}
 	return tokens
+}
+
+// HasLineComment reports whether a text has a comment that ends with its line.
+func (d *Dialect) HasLineComment(text string) bool {
+	l := d.lexer(text, "")
+	for l.space(); l.pos < len(l.text); l.space() {
+		token, err := l.next()
+		if err != nil {
+			return false
+		}
+		if token.Kind == comment && !strings.HasPrefix(token.Text, "/*") {
+			return true
+		}
+	}
+	return false
 }
