@@ -130,6 +130,8 @@ func TestRootNeedsTheKeyForWhatItSays(t *testing.T) {
 	page := ask("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	assert.Equal(t, 200, page.Code)
 	assert.Contains(t, page.Body.String(), "/docs")
+	assert.Contains(t, page.Body.String(), `<meta name="viewport" content="width=device-width`, "telephones show it in their width")
+	assert.Contains(t, page.Body.String(), `<meta name="color-scheme" content="light dark">`)
 	assert.NotContains(t, page.Body.String(), "9.9.9")
 	assert.Equal(t, http.StatusUnauthorized, ask("Accept", "application/json").Code)
 	assert.Equal(t, http.StatusUnauthorized, ask("Accept", "application/json", "X-Session-API-Key", "another").Code)
