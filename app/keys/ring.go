@@ -75,12 +75,12 @@ func join(rings ...ring) (ring, error) {
 	return all, nil
 }
 
-// parse reads lines of the form name:scope:key. It skips empty lines and comments, which begin with #. An
-// error has the line's number, but no text of the line.
+// parse reads lines of the form name:scope:key. It skips empty lines, comments, which begin with #, and the byte
+// order mark with which editors on Windows begin files. An error has the line's number, but no text of the line.
 func parse(text string) (ring, error) {
 	var all ring
 	number := 0
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		number++
 		line = strings.TrimRight(line, "\r\n")
 		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") {

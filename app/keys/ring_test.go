@@ -22,6 +22,11 @@ func TestKeysAreRead(t *testing.T) {
 		assert.Equal(t, want, got.scope, key)
 		assert.Equal(t, want != "", ok, key)
 	}
+	for _, marked := range []string{"\ufeffagent:all:1\r\n", "\ufeff# ours\r\nagent:all:1\r\n"} {
+		r, err = parse(marked)
+		require.NoError(t, err, marked)
+		assert.Len(t, r, 1)
+	}
 	listed, err := parseList("a:read:1,b:all:2\nc:webhooks:3")
 	require.NoError(t, err)
 	assert.Len(t, listed, 3)
