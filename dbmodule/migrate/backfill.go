@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -30,13 +31,26 @@ type BackfillFunc func(ctx context.Context, db bun.IDB, from string) (Piece, err
 
 // Piece is the result of one call of a [BackfillFunc].
 type Piece struct {
-	// Next is where the next piece begins, in a form that the function chooses.
-	// It is ignored if Done.
+	// Next is where the next piece begins, in a form that the function chooses: valid
+	// UTF-8 without NUL. It is ignored if Done.
 	Next string
 	// Rows is how many rows the call examined. It is reported as progress.
 	Rows int64
 	// Done says that this was the last piece.
 	Done bool
+}
+
+// checkNext returns an error if no piece can begin at Next. from is where this piece began.
+func (p Piece) checkNext(from string) error {
+	switch {
+	case p.Next == from:
+		return fmt.Errorf("its Backfill did a piece from %q and returned the same text as Next: it would never end", from)
+	case p.Next == "":
+		return fmt.Errorf("its Backfill did a piece from %q and returned neither Next nor Done: it would begin again with the first piece", from)
+	case !utf8.ValidString(p.Next) || strings.Contains(p.Next, "\x00"):
+		return fmt.Errorf("its Backfill did a piece from %q and returned bytes as Next that are no text: write them as text, for example in hexadecimal", from)
+	}
+	return nil
 }
 
 // positionPrefix distinguishes the position of a backfill from hashes of statements.
@@ -113,8 +127,8 @@ func (r *run) onePiece(ctx context.Context, p Progress, w work, entry *Entry) (p
 			pieces := after.StatementsDone
 			after.finish(w)
 			after.StatementsDone, after.StatementsTotal = pieces, pieces
-		} else if piece.Next == from {
-			return fmt.Errorf("its Backfill did a piece from %q and returned the same text as Next: it would never end", from)
+		} else if err := piece.checkNext(from); err != nil {
+			return err
 		}
 		return r.ledger.update(ctx, tx, &after)
 	})

@@ -128,17 +128,36 @@ func TestBackfill(t *testing.T) {
 	})
 }
 
-// A backfill that gets nowhere is an error rather than an endless run.
-func TestBackfillThatNeverEnds(t *testing.T) {
+// A backfill is an error rather than an endless run, or one that goes on elsewhere than it
+// said: the history holds another text for bytes that are none.
+func TestBackfillThatGetsNowhere(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, db *dbmodule.Database) {
-		src := (&pieces{}).source()
-		src.Code[0].Backfill = func(context.Context, bun.IDB, string) (migrate.Piece, error) { return migrate.Piece{Next: "here"}, nil }
-		_, err := newMigrator(t, src).Upgrade(t.Context(), db, "head")
-		if err == nil || !strings.Contains(err.Error(), `b2: its Backfill did a piece from "here" and returned the same text as Next`) {
-			t.Error(err)
-		}
-	})
+	for name, tt := range map[string]struct{ next, want string }{
+		"the same":  {"here", `b2: its Backfill did a piece from "here" and returned the same text as Next`},
+		"none":      {"", `b2: its Backfill did a piece from "here" and returned neither Next nor Done`},
+		"not UTF-8": {"a\xff", `b2: its Backfill did a piece from "here" and returned bytes as Next that are no text`},
+		"a NUL":     {"a\x00b", `b2: its Backfill did a piece from "here" and returned bytes as Next that are no text`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, db *dbmodule.Database) {
+				src, calls := (&pieces{}).source(), 0
+				src.Code[0].Backfill = func(_ context.Context, _ bun.IDB, from string) (migrate.Piece, error) {
+					if calls++; calls > 2 {
+						return migrate.Piece{}, fmt.Errorf("it goes on from %q", from)
+					}
+					if from == "" {
+						return migrate.Piece{Next: "here"}, nil
+					}
+					return migrate.Piece{Next: tt.next}, nil
+				}
+				_, err := newMigrator(t, src).Upgrade(t.Context(), db, "head")
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 func TestBackfillIsTheOnlyWork(t *testing.T) {
