@@ -171,7 +171,7 @@ func (d *differential) values(columns []string) (all []any) {
 
 // fit is most often a value that a column takes.
 func (d *differential) fit(column string) any {
-	if d.IntN(5) == 0 {
+	if !d.onlyFitting && d.IntN(5) == 0 {
 		return d.value()
 	}
 	if d.IntN(10) == 0 {
