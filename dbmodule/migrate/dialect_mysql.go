@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -174,7 +175,11 @@ func (d *mysqlDialect) canRunTwice(text string) bool { return canRunTwice(text) 
 func (d *mysqlDialect) saysExists(err error) bool { return codeOf(err) == "1050" }
 
 func (d *mysqlDialect) hint(err error) string {
-	if codeOf(err) == "1205" {
+	switch code := codeOf(err); {
+	case code == "1091" && strings.Contains(err.Error(), "DROP CONSTRAINT"):
+		return "if SHOW CREATE TABLE has the check in the definition of a column, MariaDB drops it only with that definition: " +
+			"MODIFY the column, without CHECK in this direction of the revision and with it in the other"
+	case code == "1205":
 		return fmt.Sprintf("others held a lock on the table for longer than DATABASE_LOCK_TIMEOUT=%s, in %d attempts", d.run.db.LockTimeout().Round(time.Millisecond), maxAttempts)
 	}
 	return ""

@@ -112,3 +112,32 @@ func TestResumedRevisionWasReplaced(t *testing.T) {
 		t.Errorf("%+v, tables %s", s, tables(t, db))
 	}
 }
+
+// MariaDB has no statement that drops a column's own check. The error says what does, and that works.
+func TestMySQLCheckOfAColumn(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Open(t, dbtest.Config(t, dbmodule.MySQL))
+	upgrade := func(up, down string) error {
+		m := newMigrator(t, source(
+			folder{id: "a1", up: "CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL COMMENT 'kept' CHECK (n >= 0));", down: "DROP TABLE t;"},
+			folder{id: "b2", revises: "a1", up: up, down: down},
+		))
+		_, err := m.Upgrade(t.Context(), db, "head")
+		if err == nil {
+			run(t, db, "INSERT INTO t (id, n) VALUES (1, -1)", "DELETE FROM t")
+			_, err = m.Downgrade(t.Context(), db, "a1")
+		}
+		return err
+	}
+	err := upgrade("ALTER TABLE t DROP CONSTRAINT n;", "ALTER TABLE t ADD CONSTRAINT n CHECK (n >= 0);")
+	if err == nil || !strings.Contains(err.Error(), "MODIFY the column, without CHECK in this direction") {
+		t.Fatal(err)
+	}
+	if err := upgrade("ALTER TABLE t MODIFY n int NOT NULL;", "ALTER TABLE t MODIFY n int NOT NULL CHECK (n >= 0);"); err != nil {
+		t.Fatal(err)
+	}
+	var table, text string
+	if err := db.DB().NewRaw("SHOW CREATE TABLE t").Scan(t.Context(), &table, &text); err != nil || !strings.Contains(text, "COMMENT 'kept' CHECK (`n` >= 0)") {
+		t.Errorf("%v: %s", err, text)
+	}
+}
