@@ -90,6 +90,35 @@ func TestWhatIsNotStoredIsPassedOn(t *testing.T) {
 	})
 }
 
+// A client that has got events from one process, and goes on with another one that does not know them yet, gets none
+// of them again.
+func TestClientsAreAheadOfAProcess(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+		here, there := apptest.NewPolling(t, cfg, time.Minute), apptest.New(t, cfg) // the feed of there is not started
+		base := here.Listen(t)
+		store(t, here, "e0")
+		first := open(t, base, "/sockets/session/"+id)
+		first.next()
+		store(t, there, names("e", 1, 5)...)
+		session := open(t, base, "/sockets/session/"+id+"?after_seq=3")
+		sync := session.next()
+		assert.Equal(t, []int64{4, 4}, []int64{*sync.From, *sync.Through})
+		next := follow(t, base+"/api/conversations/"+id+"/events/stream", "3")
+		for i := 4; i < 7; i++ {
+			if i > 4 {
+				store(t, here, fmt.Sprint("e", i))
+			}
+			f := session.next()
+			assert.Equal(t, fmt.Sprint("e", i), f.Event.ID)
+			assert.Equal(t, int64(i), *f.Seq)
+			assert.True(t, strings.HasPrefix(next(), fmt.Sprintf("id: %d\n", i)))
+		}
+		// Who has seen more than there is has seen an earlier conversation with this id.
+		assert.Equal(t, int64(7), *open(t, base, "/sockets/session/"+id+"?after_seq=99").next().From)
+	})
+}
+
 // A conversation that is deleted in another process closes its sockets.
 func TestDeletedElsewhere(t *testing.T) {
 	t.Parallel()

@@ -146,9 +146,25 @@ type member struct {
 	queue *httpstream.Queue[item]
 }
 
-// join adds a listener to a room; the caller ends it by leave. It returns the number of the last
-// event that the listener will not get.
-func (r *Rooms) join(ctx context.Context, id string) (*member, int64, error) {
+// join adds a listener to a room; the caller ends it by leave. seen is the number of the last event that the client
+// has, -1 for none. join returns the number of the last event that was stored before the listener joined, or an
+// earlier one, but none before seen: in another process the client may have got events that this room, which
+// follows its feed, does not know yet.
+func (r *Rooms) join(ctx context.Context, id string, seen int64) (m *member, through int64, err error) {
+	m, through, err = r.add(ctx, id)
+	if err != nil || seen <= through {
+		return m, through, err
+	}
+	standing, err := r.standing(ctx, id)
+	if err != nil {
+		m.leave()
+		return nil, 0, err
+	}
+	return m, max(through, standing.Numbered-1), nil
+}
+
+// add adds a listener to a room. It returns the number of the last event that the room will not give it.
+func (r *Rooms) add(ctx context.Context, id string) (*member, int64, error) {
 	m := &member{room: r.enter(ctx, id), queue: httpstream.NewQueue[item](queueItems, queueBytes)}
 	select {
 	case <-m.room.begun:

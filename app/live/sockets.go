@@ -40,6 +40,8 @@ type protocol struct {
 	from func(ctx context.Context, through int64) (int64, error)
 	// since is the time, in microseconds since 1970, of the oldest event in the replay.
 	since int64
+	// seen is the number of the last event that the client has, -1 if that is not known.
+	seen int64
 	// frame returns the frame for an item, or nil if the item is not sent.
 	frame func(i item) []byte
 	// failed returns the frame that reports that a client's message was not stored.
@@ -65,7 +67,7 @@ func (h *handlers) socket(c echo.Context, newProtocol func(id string) (*protocol
 			return err
 		}
 		socket.SetCountedReadLimit(messageLimit)
-		m, through, err := h.rooms.join(ctx, id)
+		m, through, err := h.rooms.join(ctx, id, p.seen)
 		switch {
 		case errors.Is(err, dbmodule.ErrNotFound):
 			return errGone
@@ -251,6 +253,7 @@ func (h *handlers) eventsSocket(c echo.Context) error {
 			return nil, wire.NewInvalid("literal_error", "Input should be 'all' or 'since'", "query", "resend_mode")
 		}
 		p := &protocol{
+			seen:  -1,
 			hello: func(ctx context.Context, _ int64) ([]byte, error) { return h.rooms.fullState(ctx, id) },
 			from: func(ctx context.Context, through int64) (int64, error) {
 				switch mode {
@@ -305,7 +308,7 @@ type (
 // sessionSocket is /sockets/session/{id}.
 func (h *handlers) sessionSocket(c echo.Context) error {
 	return h.socket(c, func(string) (*protocol, error) {
-		after, replay := int64(0), c.QueryParams().Has("after_seq")
+		after, replay := int64(-1), c.QueryParams().Has("after_seq")
 		if replay {
 			var err error
 			if after, err = strconv.ParseInt(c.QueryParam("after_seq"), 10, 64); err != nil || after < -1 {
@@ -321,6 +324,7 @@ func (h *handlers) sessionSocket(c echo.Context) error {
 			return through
 		}
 		return &protocol{
+			seen: after,
 			hello: func(_ context.Context, through int64) ([]byte, error) {
 				s := syncFrame{Type: "sync", From: begin(through) + 1}
 				if through >= 0 {

@@ -29,7 +29,7 @@ func (h *handlers) stream(c echo.Context) error {
 		return wire.NotFound(err, "Conversation")
 	}
 	return h.streams.Events(func(ctx context.Context, w *httpstream.EventWriter) error {
-		m, through, err := h.rooms.join(ctx, id)
+		m, through, err := h.rooms.join(ctx, id, after)
 		if err != nil {
 			return err
 		}
@@ -43,14 +43,14 @@ func (h *handlers) stream(c echo.Context) error {
 }
 
 // lastSeen returns the number of the last event that the client has seen, -1 for none: the header Last-Event-ID, or
-// else the parameter after_seq. It reports false if there is neither.
+// else the parameter after_seq. If there is neither, it returns -1 and reports false.
 func lastSeen(c echo.Context) (after int64, replay bool, err error) {
 	text, where := c.Request().Header.Get("Last-Event-ID"), []any{"header", "Last-Event-ID"}
 	if text == "" {
 		text, where = c.QueryParam("after_seq"), []any{"query", "after_seq"}
 	}
 	if text == "" {
-		return 0, false, nil
+		return -1, false, nil
 	}
 	after, err = strconv.ParseInt(text, 10, 64)
 	if err != nil || after < -1 {
