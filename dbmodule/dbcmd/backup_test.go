@@ -96,6 +96,12 @@ func TestBackupNamesTheEnginesOwnProgram(t *testing.T) {
 			require.NoError(t, err)
 			_, err = db.DB().ExecContext(t.Context(), "INSERT INTO books VALUES (1), (2)")
 			require.NoError(t, err)
+			byHand, drop, there := "CREATE FUNCTION by_hand() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "DROP FUNCTION by_hand", "SELECT count(*) FROM pg_proc WHERE proname = 'by_hand'"
+			if engine == dbmodule.MySQL {
+				byHand, drop, there = "CREATE EVENT by_hand ON SCHEDULE EVERY 1 DAY DISABLE DO DELETE FROM books", "DROP EVENT by_hand", "SELECT count(*) FROM information_schema.events WHERE event_schema = DATABASE()"
+			}
+			_, err = db.DB().DB.ExecContext(t.Context(), byHand)
+			require.NoError(t, err)
 
 			p := newProgram(t).on(cfg)
 			file := filepath.Join(t.TempDir(), "it's.dump")
@@ -118,8 +124,13 @@ func TestBackupNamesTheEnginesOwnProgram(t *testing.T) {
 			run("backup")
 			_, err = db.DB().ExecContext(t.Context(), "DELETE FROM books")
 			require.NoError(t, err)
+			_, err = db.DB().DB.ExecContext(t.Context(), drop)
+			require.NoError(t, err)
+			require.ErrorContains(t, p.try("restore", file).err, "on an empty database")
 			run("restore")
 			var n int
+			require.NoError(t, db.DB().NewRaw(there).Scan(t.Context(), &n))
+			require.Equal(t, 1, n)
 			require.NoError(t, db.DB().NewRaw("SELECT count(*) FROM books").Scan(t.Context(), &n))
 			require.Equal(t, 2, n)
 		})

@@ -15,17 +15,21 @@ import (
 // command line of the engine's own program.
 func otherTools(cmd *cobra.Command, u dbmodule.URL, file string) error {
 	program, line := dumpLine(u, file)
+	where := ""
 	if cmd.Name() == "restore" {
 		program, line = loadLine(u, file)
+		// These programs drop only what the backup has, so the next upgrade would find tables of
+		// later revisions.
+		where = " on an empty database, because tables that are newer than the backup would stay"
 	}
-	return fmt.Errorf("dbcmd: %q is for SQLite only: with %s, run %s, which asks for the password: %s", "db "+cmd.Name(), u.Engine(), program, line)
+	return fmt.Errorf("dbcmd: %q is for SQLite only: with %s, run %s%s; it asks for the password: %s", "db "+cmd.Name(), u.Engine(), program, where, line)
 }
 
 func dumpLine(u dbmodule.URL, file string) (program, line string) {
 	if u.Engine() == dbmodule.PostgreSQL {
 		return "pg_dump", shell("", []string{"pg_dump", "--format=custom", "--file=" + file}, u.ClientFlags(), []string{u.Database()})
 	}
-	return "mariadb-dump", shell("", []string{"mariadb-dump", "--single-transaction", "--routines", "--triggers", "--result-file=" + file},
+	return "mariadb-dump", shell("", []string{"mariadb-dump", "--single-transaction", "--routines", "--events", "--triggers", "--result-file=" + file},
 		u.ClientFlags(), []string{"--password", u.Database()})
 }
 
