@@ -183,6 +183,9 @@ func (s *Session) release() error {
 	if held == nil {
 		return nil
 	}
+	if held.raw.StoredInPart() {
+		s.commits++ // so that InTx does not repeat it
+	}
 	err := held.release()
 	s.endUnit(held, &s.unit) // the connection may use the unit until it is released
 	return err
@@ -193,9 +196,6 @@ func (s *Session) detach() *heldConn {
 	s.endAdopted()
 	s.inTx, s.last = false, nil
 	held := s.held
-	if held != nil && held.raw.StoredInPart() {
-		s.commits++ // so that InTx does not repeat it
-	}
 	s.held = nil
 	return held
 }
