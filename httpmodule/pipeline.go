@@ -73,25 +73,30 @@ func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.listened {
 			err = s.refuseHost(c.Request())
 		}
+		writer := c.Response().Writer
 		if err == nil {
 			err = guarded(next, c)
 		}
-		s.conclude(c, r, err)
+		s.conclude(c, r, writer, err)
+		r.response.finish()
 		return nil
 	}
 }
 
-// conclude answers err, if it is not nil, and completes the response.
-func (s *Server) conclude(c echo.Context, r *request, err error) {
-	if own := c.Response(); err != nil && !r.response.wrote && (own.Committed || own != r.response.echo) {
-		// The handler, or an error handler, wrote to a writer of middleware, which has not sent it.
-		r.response.echo = echo.NewResponse(&r.response, s.echo)
-		c.SetResponse(r.response.echo)
+// conclude answers err, if it is not nil. writer is the writer of the response before the handler ran.
+func (s *Server) conclude(c echo.Context, r *request, writer http.ResponseWriter, err error) {
+	if own := c.Response(); err != nil && !r.response.wrote {
+		if own.Committed || own != r.response.echo {
+			// The handler, or an error handler, wrote to a writer of middleware, which has not sent it.
+			r.response.echo = echo.NewResponse(&r.response, s.echo)
+			c.SetResponse(r.response.echo)
+		} else {
+			own.Writer = writer // middleware that failed may have left one of its own, which sends nothing
+		}
 	}
 	if err != nil {
 		c.Error(err)
 	}
-	r.response.finish()
 }
 
 // pipeline runs for every request after routing, also if no route matches, and before the
@@ -110,8 +115,13 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 		limits := s.limitsFor(c)
 		limitConnection(r.response.ResponseWriter, limits)
 		ctx, end := s.withLimits(c.Request().Context(), limits, &r.base)
+		writer := c.Response().Writer
+		// Middleware of e.Pre with a writer of its own may send the answer when this has returned.
+		sends := writer == http.ResponseWriter(&r.response)
 		if end != nil {
-			defer end()
+			if sends {
+				defer end() // otherwise COMMIT needs the context, which ends with the request
+			}
 			c.SetRequest(c.Request().WithContext(ctx))
 		}
 		r.share.answerBy = limits.answerBy(s.config, r.started)
@@ -122,7 +132,10 @@ func (s *Server) pipeline(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			return next(c)
 		}, c)
-		s.conclude(c, r, err)
+		s.conclude(c, r, writer, err)
+		if sends {
+			r.response.finish()
+		}
 		return nil
 	}
 }
