@@ -113,6 +113,10 @@ func findRefused(db *dbmodule.Database, store *refused.Store) httpstatus.Finding
 		if err != nil || n == 0 {
 			return "", err
 		}
-		return fmt.Sprintf("%d deliveries of agent servers could not be stored: see /api/v1/webhooks/refused", n), nil
+		deliveries := "deliveries"
+		if n == 1 {
+			deliveries = "delivery"
+		}
+		return fmt.Sprintf("%d %s of agent servers could not be stored: see /api/v1/webhooks/refused", n, deliveries), nil
 	}
 }

@@ -186,10 +186,16 @@ func (s *setting) parse(tag reflect.StructTag) (reflect.Value, error) {
 // readField sets the field from the environment.
 func (s *setting) readField() error {
 	v, err := s.parse(reflect.StructTag(fmt.Sprintf("envconfig:%q default:%q", s.name, s.field.Tag.Get("default"))))
-	if err == nil {
-		s.value.Set(v)
+	if err != nil {
+		return err
 	}
-	return err
+	if list, ok := v.Interface().([]string); ok {
+		for i := range list {
+			list[i] = strings.TrimSpace(list[i]) // of "a, b"
+		}
+	}
+	s.value.Set(v)
+	return nil
 }
 
 // unset is the name of a variable that is never set: reading it returns the default.

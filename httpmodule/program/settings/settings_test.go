@@ -52,7 +52,7 @@ func defaults() *shelf { return &shelf{Room: "attic", Books: 3, Wait: time.Minut
 // Not parallel, as all here: it sets environment variables.
 func TestRead(t *testing.T) {
 	for name, value := range map[string]string{
-		"SHELF_ROOM": "hall", "SHELF_BOOKS": "7", "SHELF_WAIT": "90s", "SHELF_COLOUR": "blue", "SHELF_KEY": "s3cret", "SHELF_NOTES": "a,b", "SHELF_DOORS": "true",
+		"SHELF_ROOM": "hall", "SHELF_BOOKS": "7", "SHELF_WAIT": "90s", "SHELF_COLOUR": "blue", "SHELF_KEY": "s3cret", "SHELF_NOTES": "a, b", "SHELF_DOORS": "true",
 	} {
 		t.Setenv(name, value)
 	}
