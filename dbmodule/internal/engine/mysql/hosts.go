@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,8 +29,9 @@ type Hosts struct {
 }
 
 type host struct {
-	open   func(context.Context) (driver.Conn, error)
-	killer *killer
+	address string // host:port, or the path of a socket
+	open    func(context.Context) (driver.Conn, error)
+	killer  *killer
 }
 
 // ErrSettings is returned for settings that the driver refuses. The driver's own
@@ -45,7 +48,7 @@ func NewHosts(limit time.Duration, configs ...*mysql.Config) (*Hosts, error) {
 		if err != nil {
 			return nil, ErrSettings
 		}
-		h.all = append(h.all, &host{open: connector.Connect, killer: newKiller(connector.Connect)})
+		h.all = append(h.all, &host{address: config.Addr, open: connector.Connect, killer: newKiller(connector.Connect)})
 	}
 	return h, nil
 }
@@ -87,7 +90,7 @@ func (h *Hosts) openPrimary(ctx context.Context, of *host) (engine.Conn, error) 
 	}
 	row, err := readRow(ctx, conn.Driver(), "SELECT @@global.read_only", 1)
 	if err == nil && row[0] != "0" {
-		err = engine.Verdict{Kind: dberr.ErrUnavailable}.Error(dburl.MySQL, errors.New("the server is read-only"))
+		err = engine.Verdict{Kind: dberr.ErrUnavailable}.Error(dburl.MySQL, errors.New(of.address+": the server is read-only"))
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -100,6 +103,9 @@ func (of *host) connect(ctx context.Context) (engine.Conn, error) {
 	if err != nil {
 		if err.Error() == lostInHandshake {
 			err = engine.ErrConnLost
+		}
+		if !strings.Contains(err.Error(), of.address) {
+			err = fmt.Errorf("%s: %w", of.address, err)
 		}
 		return nil, err
 	}

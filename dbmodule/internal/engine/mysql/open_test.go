@@ -83,4 +83,5 @@ func TestServerThatIsGoneInTheHandshake(t *testing.T) {
 	require.Error(t, err)
 	_, err = engine.Judge(mysql.Judge).Typed(dburl.MySQL, err)
 	require.ErrorIs(t, err, dberr.ErrUnavailable)
+	require.ErrorContains(t, err, "nowhere:1", "which of several servers it was")
 }
