@@ -44,7 +44,8 @@ type Conn struct {
 	// timer limits the statements of the connection.
 	timer deadline.Timer
 	// state is the state of the connection's transaction.
-	state    txstate.State
+	state txstate.State
+	// implicit is what MySQL has committed of the current unit of work by itself.
 	implicit implicitCommit
 }
 

@@ -88,8 +88,8 @@ func Clauses(tokens []Token) [][]Token {
 	return append(clauses, tokens[from:])
 }
 
-// Closing returns the index of the token that closes the parenthesis at i; the number of tokens if there
-// is none.
+// Closing returns the index of the token that closes the parenthesis or bracket at i; the number of tokens
+// if there is none. If the token at i is neither, Closing returns i.
 func Closing(tokens []Token, i int) int {
 	depth := 0
 	for ; i < len(tokens); i++ {
