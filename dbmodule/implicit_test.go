@@ -81,3 +81,24 @@ func TestImplicitCommitIsNotRepeated(t *testing.T) {
 	}
 	assert.Equal(t, []string{"once"}, names(t, db))
 }
+
+// A connection that is lost after DDL can't begin the next transaction. The statement that needed it is
+// not stored, and the unit of work is not repeated.
+func TestConnectionIsLostAfterAnImplicitCommit(t *testing.T) {
+	t.Parallel()
+	proxy := dbtest.StartProxy(t, dbtest.URL(t, dbmodule.MySQL))
+	db := openAccounts(t, proxy.Config(t))
+	_, err := db.DB().ExecContext(t.Context(), "CREATE TABLE notes (id INTEGER)")
+	require.NoError(t, err)
+	runs := 0
+	require.ErrorIs(t, db.Sessions().InTx(t.Context(), func(ctx context.Context, s *dbmodule.Session) error {
+		runs++
+		require.NoError(t, insert(ctx, s, "before"))
+		_, err := s.ExecContext(ctx, "ALTER TABLE notes ADD COLUMN name VARCHAR(9)")
+		require.NoError(t, err)
+		proxy.Cut()
+		return insert(ctx, s, "after")
+	}), dbmodule.ErrUnavailable)
+	assert.Equal(t, 1, runs)
+	assert.Equal(t, []string{"before"}, names(t, db))
+}
