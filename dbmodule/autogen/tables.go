@@ -3,7 +3,6 @@ package autogen
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/conntx"
 )
 
 // Tables creates and drops the tables of models. It has no state. It is safe for
@@ -280,27 +280,10 @@ func baseNames(tables []tableName) []string {
 }
 
 // inTx runs fn in a transaction. It commits if fn returns nil, and rolls back otherwise.
-func inTx(ctx context.Context, conn bun.Conn, opts *sql.TxOptions, fn func(tx bun.Tx) error) (err error) {
-	tx, err := conn.BeginTx(ctx, opts)
+func inTx(ctx context.Context, conn bun.Conn, opts *sql.TxOptions, fn func(tx bun.Tx) error) error {
+	tx, err := conntx.Begin(ctx, conn, opts)
 	if err != nil {
 		return fmt.Errorf("autogen: begin: %w", err)
 	}
-	done := false
-	defer func() {
-		if done {
-			return
-		}
-		// fn returned an error or panicked. If ctx has ended, database/sql has rolled back.
-		if rollbackErr := tx.Rollback(); rollbackErr != nil && !errors.Is(rollbackErr, sql.ErrTxDone) {
-			err = errors.Join(err, fmt.Errorf("autogen: roll back: %w", rollbackErr))
-		}
-	}()
-	if err := fn(tx); err != nil {
-		return err
-	}
-	done = true
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("autogen: commit: %w", err)
-	}
-	return nil
+	return tx.Run(fn)
 }

@@ -32,22 +32,16 @@ func copyDatabase(ctx context.Context, from *sql.Conn, to string, progress func(
 // committed before that step, and SQLite would restart the copy after every write
 // of another connection.
 func snapshot(ctx context.Context, conn *sql.Conn) (end func() error, err error) {
-	tx, err := conn.BeginTx(ctx, nil)
+	// If ctx ended the transaction, database/sql would close the connection while it is in use.
+	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return nil, typed(err)
 	}
-	end = func() error {
-		err := tx.Rollback()
-		if errors.Is(err, sql.ErrTxDone) || ctx.Err() != nil { // the end of ctx has rolled it back
-			return nil
-		}
-		return err
-	}
 	var tables int
 	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-		return nil, errors.Join(typed(err), end())
+		return nil, errors.Join(typed(err), tx.Rollback())
 	}
-	return end, nil
+	return tx.Rollback, nil
 }
 
 // copyPages copies the database of a driver's connection into the file to, a few pages at a time.

@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/conntx"
 )
 
 // run is one run of a Migrator on one database.
@@ -126,34 +127,17 @@ func (r *run) transaction(ctx context.Context, fn func(tx bun.Tx) error) error {
 }
 
 // transactionOn is transaction on any connection, with an isolation level.
-func (r *run) transactionOn(ctx context.Context, conn bun.Conn, level sql.IsolationLevel, fn func(tx bun.Tx) error) (err error) {
+func (r *run) transactionOn(ctx context.Context, conn bun.Conn, level sql.IsolationLevel, fn func(tx bun.Tx) error) error {
 	tx, err := r.begin(ctx, conn, level)
 	if err != nil {
 		return err
 	}
-	committed := false
-	defer func() {
-		if committed {
-			return
-		}
-		// fn returned an error or panicked. If ctx has ended, database/sql has rolled back.
-		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
-			err = errors.Join(err, fmt.Errorf("roll back: %w", undo))
-		}
-	}()
-	if err := fn(tx); err != nil {
-		return err
-	}
-	committed = true
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return tx.Run(fn)
 }
 
 // begin begins a transaction and takes the lock that lasts one transaction. It waits for the
 // lock until ctx ends.
-func (r *run) begin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (bun.Tx, error) {
+func (r *run) begin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (*conntx.Tx, error) {
 	w := r.waiting()
 	for {
 		tx, holder, err := r.tryBegin(ctx, conn, level)
@@ -161,32 +145,29 @@ func (r *run) begin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel
 			return tx, nil
 		}
 		if err != nil {
-			return bun.Tx{}, fmt.Errorf("begin: %w", err)
+			return nil, fmt.Errorf("begin: %w", err)
 		}
 		if err := w.pause(ctx, holder); err != nil {
-			return bun.Tx{}, fmt.Errorf("wait for %s: %w", holder, err)
+			return nil, fmt.Errorf("wait for %s: %w", holder, err)
 		}
 	}
 }
 
 // tryBegin is begin without waiting. If another process has the lock, holder describes that
 // process, and there is no transaction.
-func (r *run) tryBegin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (tx bun.Tx, holder string, err error) {
-	tx, err = conn.BeginTx(ctx, &sql.TxOptions{Isolation: level})
+func (r *run) tryBegin(ctx context.Context, conn bun.Conn, level sql.IsolationLevel) (tx *conntx.Tx, holder string, err error) {
+	tx, err = conntx.Begin(ctx, conn, &sql.TxOptions{Isolation: level})
 	if err != nil {
 		if r.engine == dbmodule.SQLite && errors.Is(err, dbmodule.ErrConflict) {
-			return tx, "another process that writes to the file", nil
+			return nil, "another process that writes to the file", nil
 		}
-		return tx, "", err
+		return nil, "", err
 	}
-	got, holder, err := r.dialect.lockTx(ctx, tx)
+	got, holder, err := r.dialect.lockTx(ctx, tx.Tx)
 	if got {
 		return tx, "", nil
 	}
-	if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
-		err = errors.Join(err, undo)
-	}
-	return tx, holder, err
+	return nil, holder, errors.Join(err, tx.Rollback())
 }
 
 // lockWait is a wait for another process. It reports itself every few seconds.
