@@ -15,7 +15,7 @@ import (
 // newRequest makes the request: its context becomes the http.Request's, and its response wraps w.
 // It runs before Echo.
 func (s *Server) newRequest(w http.ResponseWriter, sent *http.Request) *request {
-	sent = withoutKeyInURL(sent)
+	sent = withoutKeyInURL(withLiteralQuery(sent))
 	ctx := sent.Context()
 	r := &request{
 		server:  s,
