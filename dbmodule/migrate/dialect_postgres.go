@@ -240,31 +240,6 @@ func schemaIfNotExists(statement string) string {
 	return tokens[5].PostgresName()
 }
 
-// reConcurrently matches CREATE INDEX CONCURRENTLY, and finds the index's name.
-var reConcurrently = regexp.MustCompile(`(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")+"|[\w$]+)\s+ON\s`)
-
-func (d *postgresDialect) executeAlone(ctx context.Context, w work, i int) error {
-	statement := w.statements[i].Text
-	if m := reConcurrently.FindStringSubmatch(statement); m != nil {
-		if err := d.dropInvalid(ctx, m[1]); err != nil {
-			return err
-		}
-	}
-	return d.retyped(ctx, d.run.conn, w, i)
-}
-
-// dropInvalid drops the index if an earlier attempt left it invalid. Its name is in the way of the
-// next attempt, and writers maintain it although nothing uses it.
-func (d *postgresDialect) dropInvalid(ctx context.Context, quoted string) error {
-	var names []string
-	err := d.run.conn.NewRaw(`SELECT c.oid::regclass::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-WHERE NOT i.indisvalid AND c.oid = to_regclass(?)`, quoted).Scan(ctx, &names)
-	for _, name := range names {
-		err = errors.Join(err, execute(ctx, d.run.conn, "DROP INDEX CONCURRENTLY IF EXISTS "+name))
-	}
-	return err
-}
-
 func (d *postgresDialect) saysDone(err error) bool {
 	switch codeOf(err) {
 	case "42P07", "42710", "42701", "42P06", // exists already
@@ -273,11 +248,6 @@ func (d *postgresDialect) saysDone(err error) bool {
 	}
 	return false
 }
-
-// reUnnamedIndex matches CREATE INDEX CONCURRENTLY without a name, which the server then chooses.
-var reUnnamedIndex = regexp.MustCompile(`(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+ON\s`)
-
-func (d *postgresDialect) canRunTwice(text string) bool { return reUnnamedIndex.MatchString(text) }
 
 func (d *postgresDialect) saysExists(err error) bool { return codeOf(err) == "42P07" }
 
