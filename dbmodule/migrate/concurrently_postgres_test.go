@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,50 @@ func TestCutOffIndexWithoutName(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if n := count(t, db, "SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"); n != 1 {
+		t.Errorf("%d indexes, want 1", n)
+	}
+}
+
+// A server goes on with the statement of a process that was killed. A run that waits for it in vain does
+// not know that the statement was not done, so the run after it finds it done.
+func TestStatementOfAKilledProcessGoesOn(t *testing.T) {
+	t.Parallel()
+	const build = "CREATE INDEX CONCURRENTLY ix ON t (x);"
+	db, m, writer := cutOff(t, "CREATE TABLE t (id int, x text);", "t", build)
+	if err := writer.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{"DROP INDEX ix", "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET lock_timeout = 50', current_database()); END $$"} {
+		if _, err := db.DB().ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hold(t, writer, "t")
+	// This connection stands for that of the killed process.
+	conn, err := db.DB().Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.ExecContext(t.Context(), "SET lock_timeout = 0"); err != nil {
+		t.Fatal(err)
+	}
+	built := make(chan error, 1)
+	go func() {
+		_, err := conn.ExecContext(context.WithoutCancel(t.Context()), build)
+		built <- err
+	}()
+	awaitCount(t, db, "SELECT count(*) "+waiting, 1)
+	if _, err := m.Upgrade(t.Context(), db, "head"); !errors.Is(err, dbmodule.ErrConflict) {
+		t.Errorf("%v, want a conflict", err)
+	}
+	if err := errors.Join(writer.Close(), <-built); err != nil {
+		t.Fatal(err)
+	}
+	if steps, err := m.Upgrade(t.Context(), db, "head"); err != nil || stepIDs(steps) != "b2" {
+		t.Error(stepIDs(steps), err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid"); n != 1 {
 		t.Errorf("%d indexes, want 1", n)
 	}
 }

@@ -271,7 +271,11 @@ func (r *run) statementAlone(ctx context.Context, p Progress, w work, entry *Ent
 		entry.complete(text)
 		return r.store(ctx, p, entry)
 	}
-	if isDefinite(err) || r.engine == dbmodule.SQLite && ctx.Err() == nil {
+	waited := errors.Is(err, dbmodule.ErrConflict) || errors.Is(err, dbmodule.ErrTimeout)
+	switch {
+	case unsure && waited:
+		// The statement waited in vain, perhaps for the earlier run's: the server may still run that.
+	case isDefinite(err) || r.engine == dbmodule.SQLite && ctx.Err() == nil:
 		// The engine refused the statement: nothing is in doubt.
 		entry.InDoubt = ""
 	}
