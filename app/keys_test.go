@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -61,6 +64,70 @@ func TestKeysOfTheServer(t *testing.T) {
 			assert.False(t, strings.Contains(s.log.b.String(), "s3cret"), "a key is in the log")
 		})
 	}
+}
+
+// A stream ends soon after its client's key was removed from the file. The streams of other keys go on.
+//
+// Not parallel: it sets environment variables.
+func TestRemovedKeyEndsItsStreams(t *testing.T) {
+	const conversation = "0d3ee5a55f044e7a9c3b2f9e4f1d7a10"
+	file := filepath.Join(t.TempDir(), "keys")
+	require.NoError(t, os.WriteFile(file, []byte("gone:read:s3cret-G\nstays:read:s3cret-S\n"), 0o600))
+	s := serve(t, map[string]string{"SESSION_API_KEY": "s3cret-D", "API_KEYS_FILE": file})
+	status, answer := s.ask(t, http.MethodPost, "/api/v1/webhooks/conversations", `{"id":"`+conversation+`"}`, "X-Session-API-Key", "s3cret-D")
+	require.Equal(t, 200, status, answer)
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	// open opens all kinds of streams with a key. Each sends to ended how it has ended.
+	open := func(key string) (ended chan any) {
+		ended = make(chan any, 5)
+		for _, path := range []string{"/api/conversations/stream", "/api/conversations/" + conversation + "/events/stream"} {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
+			require.NoError(t, err)
+			r.Header.Set("X-Session-API-Key", key)
+			response, err := http.DefaultClient.Do(r)
+			require.NoError(t, err)
+			require.Equal(t, 200, response.StatusCode, path)
+			go func() {
+				defer func() { _ = response.Body.Close() }()
+				_, err := io.Copy(io.Discard, response.Body)
+				ended <- err
+			}()
+		}
+		for _, socket := range []struct {
+			path   string
+			header http.Header // nil: the key is in the first frame
+		}{
+			{"/sockets/events/", http.Header{"X-Session-Api-Key": {key}}},
+			{"/sockets/session/", http.Header{"X-Session-Api-Key": {key}}},
+			{"/sockets/events/", nil},
+		} {
+			ws, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.url, "http")+socket.path+conversation, &websocket.DialOptions{HTTPHeader: socket.header}) //nolint:bodyclose // the library says that it need not be closed
+			require.NoError(t, err)
+			if socket.header == nil {
+				require.NoError(t, ws.Write(ctx, websocket.MessageText, []byte(`{"type":"auth","session_api_key":"`+key+`"}`)))
+			}
+			_, _, err = ws.Read(ctx)
+			require.NoError(t, err, "it is open")
+			go func() {
+				defer func() { _ = ws.CloseNow() }()
+				for err == nil {
+					_, _, err = ws.Read(ctx)
+				}
+				ended <- websocket.CloseStatus(err)
+			}()
+		}
+		return ended
+	}
+	stay, gone := open("s3cret-S"), open("s3cret-G")
+	require.NoError(t, os.WriteFile(file, []byte("stays:read:s3cret-S\n"), 0o600))
+	how := map[any]int{}
+	for range cap(gone) {
+		how[<-gone]++
+	}
+	assert.Equal(t, map[any]int{nil: 2, websocket.StatusCode(4001): 3}, how)
+	assert.Empty(t, stay)
 }
 
 // Not parallel: it sets environment variables.

@@ -83,6 +83,16 @@ func (c *caller) identify(ctx context.Context, socket *httpstream.Socket) error 
 	}
 }
 
+// keyCheck is how often an open stream asks whether its client's key still allows reading. A key that
+// was removed must not go on reading.
+const keyCheck = 5 * time.Second
+
+// isRevoked reports whether the caller's key was removed, or does not allow reading any more.
+func isRevoked(who httpmodule.Caller) bool {
+	var answer *httpmodule.HTTPError
+	return errors.As(who.Admit(http.MethodGet), &answer) && answer.Status != http.StatusTooManyRequests
+}
+
 // mayWrite returns an error unless the caller's key allows writing.
 func (c *caller) mayWrite() error { return c.Admit(http.MethodPost) }
 

@@ -109,12 +109,18 @@ func (l *listener) serve(ctx context.Context, through int64) error {
 	if err != nil {
 		return err
 	}
+	check := time.NewTicker(keyCheck)
+	defer check.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-l.member.room.gone:
 			return errGone
+		case <-check.C:
+			if isRevoked(l.caller.Caller) {
+				return errUnauthorized
+			}
 		case <-l.member.queue.Ready():
 			items, over := l.member.queue.Take()
 			if err := l.send(ctx, items...); err != nil {

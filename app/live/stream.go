@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -28,13 +29,17 @@ func (h *handlers) stream(c echo.Context) error {
 	}); err != nil {
 		return wire.NotFound(err, "Conversation")
 	}
+	who, err := httpmodule.CallerOf(c.Request())
+	if err != nil {
+		return err
+	}
 	return h.streams.Events(func(ctx context.Context, w *httpstream.EventWriter) error {
 		m, through, err := h.rooms.join(ctx, id, after)
 		if err != nil {
 			return err
 		}
 		defer m.leave()
-		s := &subscriber{handlers: h, id: id, out: w, member: m, last: through}
+		s := &subscriber{handlers: h, id: id, caller: who, out: w, member: m, last: through}
 		if replay {
 			s.last = min(after, through)
 		}
@@ -63,6 +68,7 @@ func lastSeen(c echo.Context) (after int64, replay bool, err error) {
 type subscriber struct {
 	*handlers
 	id     string
+	caller httpmodule.Caller
 	out    *httpstream.EventWriter
 	member *member
 	last   int64
@@ -70,6 +76,8 @@ type subscriber struct {
 
 func (s *subscriber) serve(ctx context.Context, through int64) error {
 	memory := httpmodule.NewPatientRoom(ctx)
+	check := time.NewTicker(keyCheck)
+	defer check.Stop()
 	for {
 		for s.last < through {
 			found, err := s.rooms.after(ctx, memory, s.id, s.last)
@@ -88,6 +96,11 @@ func (s *subscriber) serve(ctx context.Context, through int64) error {
 			return ctx.Err()
 		case <-s.member.room.gone:
 			return nil // a client that reconnects gets 404
+		case <-check.C:
+			if isRevoked(s.caller) {
+				return nil // a client that reconnects gets 401
+			}
+			continue
 		case <-s.member.queue.Ready():
 		}
 		items, over := s.member.queue.Take()
@@ -115,6 +128,10 @@ func (s *subscriber) send(i item) error {
 
 // listStream is GET /api/conversations/stream: changes of all conversations.
 func (h *handlers) listStream(c echo.Context) error {
+	who, err := httpmodule.CallerOf(c.Request())
+	if err != nil {
+		return err
+	}
 	return h.streams.Events(func(ctx context.Context, w *httpstream.EventWriter) error {
 		queue, leave, err := h.rooms.watch(ctx)
 		if err != nil {
@@ -124,10 +141,16 @@ func (h *handlers) listStream(c echo.Context) error {
 		if err := w.Send("", listSync, []byte("{}")); err != nil {
 			return err
 		}
+		check := time.NewTicker(keyCheck)
+		defer check.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
+			case <-check.C:
+				if isRevoked(who) {
+					return nil
+				}
 			case <-queue.Ready():
 			}
 			changes, over := queue.Take()
