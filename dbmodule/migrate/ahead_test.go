@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/dbtest"
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
@@ -42,4 +43,43 @@ func TestNewerBuildsRevisionThatIsNotComplete(t *testing.T) {
 			t.Errorf("the newer build, upgrade to a1: %v", err)
 		}
 	})
+}
+
+// A newer build migrates the database between two revisions of an older one, as when both start at the
+// same moment. The older one finds its revisions done, whatever the newer one has added to them.
+func TestNewerBuildGoesFirst(t *testing.T) {
+	t.Parallel()
+	plain := func() []folder { return bookshop() }
+	pieces := func() []folder {
+		folders := bookshop()
+		folders[1].up = "-- migrate:no-transaction\n" + folders[1].up
+		return folders
+	}
+	for name, revisions := range map[string]func() []folder{"whole revisions": plain, "statement by statement": pieces} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Each(t, func(t *testing.T, cfg dbmodule.Config) {
+				db, other := dbtest.Open(t, cfg), dbtest.Open(t, cfg)
+				if db.Engine() == dbmodule.MySQL {
+					t.Skip("its lock lasts the whole run: nobody comes between")
+				}
+				newer := newMigrator(t, source(append(revisions(),
+					folder{id: "d4", revises: "c3", up: "CREATE TABLE four (id INTEGER);"}, folder{id: "e5", revises: "d4", up: "CREATE TABLE five (id INTEGER);"})...))
+				older := newMigrator(t, source(revisions()...))
+				older = older.With(migrate.WithProgress(func(p migrate.Progress) {
+					if p.Phase == migrate.PhaseRunning && p.Step.Revision.ID == "b2" {
+						if steps, err := newer.Upgrade(t.Context(), other, "head"); err != nil || stepIDs(steps) != "b2 c3 d4 e5" {
+							t.Error(stepIDs(steps), err)
+						}
+					}
+				}))
+				if steps, err := older.Upgrade(t.Context(), db, "head"); err != nil || stepIDs(steps) != "a1" {
+					t.Errorf("the older build ran %q: %v", stepIDs(steps), err)
+				}
+				if got := current(t, newer, db); got != "e5" || count(t, db, "SELECT count(*) FROM authors") != 2 {
+					t.Errorf("at %s", got)
+				}
+			})
+		})
+	}
 }

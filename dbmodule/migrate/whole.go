@@ -54,13 +54,22 @@ func (r *run) insideTransaction(ctx context.Context, tx bun.Tx, p Progress, w wo
 }
 
 // stillDue reads the version table again, inside the transaction. If another process has run
-// the step meanwhile, it returns errAlreadyDone.
+// the step meanwhile, it returns errAlreadyDone. That process may be a newer build, which has gone on
+// with revisions that only the history knows by now.
 func (r *run) stillDue(ctx context.Context, db bun.IDB, step Step) error {
 	heads, err := r.ledger.heads(ctx, db)
 	if err != nil {
 		return err
 	}
-	applied, err := r.state.graph.Applied(heads)
+	known := r.state.graph
+	if slices.ContainsFunc(heads, func(head string) bool { return !known.Has(head) }) {
+		now, err := r.m.read(ctx, db)
+		if err != nil {
+			return err
+		}
+		known = now.graph
+	}
+	applied, err := known.Applied(heads)
 	if err != nil {
 		return errors.Join(errMoved, err)
 	}
