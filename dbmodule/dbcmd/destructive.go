@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 	"github.com/openhands-go/server/dbmodule/migrate"
 )
 
@@ -23,24 +25,34 @@ var (
 // destructive returns the statements of a section that delete data. It leaves out a DROP TABLE if
 // another statement gives the table's name to a copy: SQLite makes most changes of a table in this
 // way.
-func destructive(statements []migrate.Statement) []migrate.Statement {
-	renamed := map[string]bool{}
-	for _, s := range statements {
-		if m := reRenamed.FindStringSubmatch(s.Text); m != nil {
+func destructive(engine dbmodule.Engine, statements []migrate.Statement) []migrate.Statement {
+	renamed, outlines := map[string]bool{}, outlinesOf(engine, statements)
+	for _, text := range outlines {
+		if m := reRenamed.FindStringSubmatch(text); m != nil {
 			renamed[unquoted(m[1])] = true
 		}
 	}
 	var found []migrate.Statement
-	for _, s := range statements {
-		m := reDropTable.FindStringSubmatch(s.Text)
+	for i, text := range outlines {
+		m := reDropTable.FindStringSubmatch(text)
 		switch {
-		case m != nil && renamed[unquoted(m[1])], reSequence.MatchString(s.Text):
-		case m != nil, reDropSchema.MatchString(s.Text), reTruncate.MatchString(s.Text),
-			reDelete.MatchString(s.Text), reDropColumn.MatchString(s.Text):
-			found = append(found, s)
+		case m != nil && renamed[unquoted(m[1])], reSequence.MatchString(text):
+		case m != nil, reDropSchema.MatchString(text), reTruncate.MatchString(text),
+			reDelete.MatchString(text), reDropColumn.MatchString(text):
+			found = append(found, statements[i])
 		}
 	}
 	return found
+}
+
+// outlinesOf returns the statements without comments and without what stands in strings.
+func outlinesOf(engine dbmodule.Engine, statements []migrate.Statement) []string {
+	dialect := sqlscan.For(engine)
+	outlines := make([]string, len(statements))
+	for i, s := range statements {
+		outlines[i] = dialect.Outline(s.Text)
+	}
+	return outlines
 }
 
 func unquoted(name string) string { return strings.ToLower(strings.Trim(name, "\"`;")) }

@@ -88,7 +88,7 @@ func (t *tree) lintScripts(cmd *cobra.Command, m *migrate.Migrator, r *migrate.R
 				text:  `it can't be taken back: add a section "-- migrate:downgrade", empty if there is nothing to do`,
 			})
 		}
-		for _, s := range destructive(script.Upgrade) {
+		for _, s := range destructive(engine, script.Upgrade) {
 			findings = append(findings, finding{
 				where: fmt.Sprintf("%s:%d", script.File, s.Line),
 				text:  "it deletes data: " + firstLine(s.Text),

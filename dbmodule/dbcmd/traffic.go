@@ -50,7 +50,7 @@ func rx(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?is)` + pat
 
 // Names in statements.
 const (
-	anyName    = "(?:[\\w$]+|\"(?:[^\"]|\"\")+\"|`(?:[^`]|``)+`)"
+	anyName    = "(?:[\\w$\\x{80}-\\x{10ffff}]+|\"(?:[^\"]|\"\")+\"|`(?:[^`]|``)+`)"
 	tableName  = `(` + anyName + `(?:\s*\.\s*` + anyName + `)?)`
 	alterTable = `^alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?` + tableName + `\b?.*?`
 )
@@ -147,20 +147,20 @@ var reCreates = rx(`^create\s+(?:temporary\s+|temp\s+|unlogged\s+)?table\s+(?:if
 
 // traffic returns the risks of statements, by their indexes.
 func traffic(engine dbmodule.Engine, statements []migrate.Statement) map[int]risk {
-	fresh := map[string]bool{}
-	for _, s := range statements {
-		if m := reCreates.FindStringSubmatch(s.Text); m != nil {
+	fresh, outlines := map[string]bool{}, outlinesOf(engine, statements)
+	for _, text := range outlines {
+		if m := reCreates.FindStringSubmatch(text); m != nil {
 			fresh[unquoted(m[1])] = true
 		}
 		// On SQLite a rebuild drops the table and gives its name to a copy.
-		if m := reRenamed.FindStringSubmatch(s.Text); m != nil && engine == dbmodule.SQLite {
+		if m := reRenamed.FindStringSubmatch(text); m != nil && engine == dbmodule.SQLite {
 			fresh[unquoted(m[1])] = true
 		}
 	}
 	found := map[int]risk{}
-	for i, s := range statements {
+	for i, text := range outlines {
 		for _, r := range risks {
-			if r.concerns(engine, s.Text, fresh) {
+			if r.concerns(engine, text, fresh) {
 				found[i] = r
 				break
 			}

@@ -200,7 +200,7 @@ func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int)
 			return err
 		}
 	}
-	if m := reDropIndex.FindStringSubmatch(statement); m != nil {
+	if m := reDropIndex.FindStringSubmatch(sqlscan.PostgreSQL.Outline(statement)); m != nil {
 		drops, err := dropsUnique(ctx, tx, m[1])
 		if err != nil {
 			return err

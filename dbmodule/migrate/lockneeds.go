@@ -3,6 +3,8 @@ package migrate
 import (
 	"regexp"
 	"strings"
+
+	"github.com/openhands-go/server/dbmodule/internal/sqlscan"
 )
 
 // lockMode is a mode in which a revision locks a table on PostgreSQL before its
@@ -41,14 +43,13 @@ func (n *lockNeeds) add(table string, mode lockMode) {
 
 // Parts of the patterns below.
 const (
-	sqlName  = `((?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))?)`
+	sqlPart  = `(?:"(?:[^"]|"")+"|[\w$\x{80}-\x{10ffff}]+)`
+	sqlName  = `(` + sqlPart + `(?:\s*\.\s*` + sqlPart + `)?)`
 	sqlIf    = `(?:if\s+exists\s+)?(?:only\s+)?`
 	sqlNames = `((?:` + sqlName + `[\s*]*,?\s*)+)`
 )
 
 var (
-	// reHidden matches text that is no SQL: comments, strings and bodies of functions.
-	reHidden      = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$\$.*?\$\$|\$\w+\$.*?\$\w+\$`)
 	reAlterTable  = regexp.MustCompile(`(?is)^alter\s+table\s+` + sqlIf + sqlName)
 	reDropsPart   = regexp.MustCompile(`(?i)\bdrop\b`)
 	reValidate    = regexp.MustCompile(`(?is)^alter\s+table\s+\S+\s+validate\s+constraint\s+\S+$`)
@@ -71,7 +72,7 @@ func needsOf(statements []Statement) lockNeeds {
 	n := lockNeeds{tables: map[string]lockMode{}}
 	ddl := false
 	for _, s := range statements {
-		text := strings.TrimSpace(reHidden.ReplaceAllString(s.Text, " "))
+		text := sqlscan.PostgreSQL.Outline(s.Text)
 		switch {
 		case reIsDDL.MatchString(text):
 			ddl = true

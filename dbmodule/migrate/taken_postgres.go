@@ -39,7 +39,7 @@ type columnObject struct {
 // watch remembers the objects and foreign keys of the table of which the i-th statement drops
 // something, before the statement runs.
 func (d *postgresDialect) watch(ctx context.Context, tx bun.Tx, w work, i int) error {
-	text := strings.TrimSpace(reHidden.ReplaceAllString(w.statements[i].Text, " "))
+	text := sqlscan.PostgreSQL.Outline(w.statements[i].Text)
 	m := reAlterTable.FindStringSubmatch(text)
 	if m == nil || !reDropsPart.MatchString(text) || w.foreign {
 		return nil

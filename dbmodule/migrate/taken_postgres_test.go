@@ -30,6 +30,8 @@ func TestPostgresKeepsWhatOtherColumnsNeed(t *testing.T) {
 		"known by name":   {"CREATE UNIQUE INDEX x ON t (v, w)", dropped, added + "CREATE UNIQUE INDEX IF NOT EXISTS X ON t (v, w);", ""},
 		"dropped":         {"CREATE UNIQUE INDEX x ON t (v, w)", "DROP INDEX x;" + dropped, added, ""},
 		"with the table":  {"CREATE UNIQUE INDEX x ON t (v, w)", dropped + "DROP TABLE t;", "CREATE TABLE t (id bigint PRIMARY KEY, v bigint, w bigint);", ""},
+		"behind comments": {"CREATE UNIQUE INDEX x ON t (v, w)", "ALTER /* old */ TABLE t /* it's */ DROP COLUMN v; SELECT 'x';", added, "index x of table t"},
+		"other letters":   {"ALTER TABLE t RENAME TO größe; CREATE UNIQUE INDEX x ON größe (v, w)", "ALTER TABLE größe DROP COLUMN v;", added, "index x of table \"größe\""},
 		"another's index": {"CREATE UNIQUE INDEX x ON p (c)", dropped, added, ""},
 	}
 	for name, tt := range tests {

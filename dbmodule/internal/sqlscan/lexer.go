@@ -220,6 +220,27 @@ func (d *Dialect) First(statement string, n int) []Token {
 	return tokens
 }
 
+// Outline returns a statement for searches by pattern: without comments, and with empty strings. The
+// rest is as it was written. Outline stops where Tokens does.
+func (d *Dialect) Outline(statement string) string {
+	var b strings.Builder
+	end := 0
+	for _, token := range d.Tokens(statement) {
+		between := statement[end:token.Pos]
+		if strings.TrimSpace(between) != "" { // a comment
+			between = " "
+		}
+		b.WriteString(between)
+		if token.Kind == String {
+			b.WriteString("''")
+		} else {
+			b.WriteString(token.Text)
+		}
+		end = token.End()
+	}
+	return strings.TrimSpace(b.String())
+}
+
 // HasLineComment reports whether a text has a comment that ends with its line.
 func (d *Dialect) HasLineComment(text string) bool {
 	l := d.lexer(text, "")

@@ -140,3 +140,23 @@ func TestHasLineComment(t *testing.T) {
 		})
 	}
 }
+
+func TestOutline(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		dialect    *sqlscan.Dialect
+		text, want string
+	}{
+		{sqlscan.PostgreSQL, "DROP  TABLE\n\"a b\" -- it's old", "DROP  TABLE\n\"a b\""},
+		{sqlscan.PostgreSQL, "DROP/* a /* b */ c */TABLE t", "DROP TABLE t"},
+		{sqlscan.PostgreSQL, `SET a = E'it\'s', b = $x$ DROP $x$, c = ''`, "SET a = '', b = '', c = ''"},
+		{sqlscan.PostgreSQL, "ALTER TABLE größe", "ALTER TABLE größe"},
+		{sqlscan.MySQL, "/*!40101 SET a = 'b' */ # c", "SET a = ''"},
+		{sqlscan.SQLite, "", ""},
+		{sqlscan.SQLite, "-- a", ""},
+	} {
+		if got := tt.dialect.Outline(tt.text); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
