@@ -30,8 +30,8 @@ type Tx struct {
 }
 
 // Begin begins a transaction. It waits for a lock until ctx ends. The statements of the transaction
-// have contexts of their own. If ctx ends at the moment at which the transaction begins, Begin
-// closes conn.
+// have contexts of their own. If ctx ends while the transaction begins, conn may be lost, and Begin
+// may have closed it.
 func Begin(ctx context.Context, conn bun.Conn, opts *sql.TxOptions) (*Tx, error) {
 	own, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
