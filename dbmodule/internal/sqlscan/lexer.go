@@ -2,6 +2,7 @@ package sqlscan
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -206,18 +207,27 @@ func (d *Dialect) Tokens(statement string) []Token { return d.First(statement, l
 
 // First returns at most n tokens from the beginning of a statement.
 func (d *Dialect) First(statement string, n int) []Token {
-	l := d.lexer(statement, "")
 	var tokens []Token
-	for l.space(); l.pos < len(l.text) && len(tokens) < n; l.space() {
-		token, err := l.next()
-		if err != nil {
+	for token := range d.each(statement) {
+		if len(tokens) == n {
 			break
 		}
-		if token.Kind < comment {
-			tokens = append(tokens, token)
-		}
+		tokens = append(tokens, token)
 	}
 	return tokens
+}
+
+// each returns Tokens one after the other.
+func (d *Dialect) each(statement string) iter.Seq[Token] {
+	return func(yield func(Token) bool) {
+		l := d.lexer(statement, "")
+		for l.space(); l.pos < len(l.text); l.space() {
+			token, err := l.next()
+			if err != nil || token.Kind < comment && !yield(token) {
+				return
+			}
+		}
+	}
 }
 
 // Outline returns a statement for searches by pattern: without comments, and with empty strings. The
@@ -225,7 +235,7 @@ func (d *Dialect) First(statement string, n int) []Token {
 func (d *Dialect) Outline(statement string) string {
 	var b strings.Builder
 	end := 0
-	for _, token := range d.Tokens(statement) {
+	for token := range d.each(statement) {
 		between := statement[end:token.Pos]
 		if strings.TrimSpace(between) != "" { // a comment
 			between = " "
