@@ -219,16 +219,37 @@ func TestGraphWith(t *testing.T) {
 	}
 }
 
+// Ten times the revisions take 25 to 30 times as long. If the history were walked once for each pair of
+// revisions, it would be a thousand times. The best of a few runs counts, because machines are busy.
 func TestLongHistoryIsQuick(t *testing.T) {
 	t.Parallel()
+	const few, factor, most, runs = 400, 10, 200, 3
+	best := map[int]time.Duration{}
+	for range runs {
+		for _, n := range []int{few, few * factor} {
+			took := planWhole(t, n)
+			if was, ok := best[n]; !ok || took < was {
+				best[n] = took
+			}
+		}
+	}
+	if best[few*factor] > most*best[few] {
+		t.Errorf("%d revisions took %v, and %d took %v", few, best[few], few*factor, best[few*factor])
+	}
+}
+
+// planWhole plans the upgrade and the downgrade of a history of n revisions, and returns how long it took.
+func planWhole(t *testing.T, n int) time.Duration {
+	t.Helper()
 	var revisions []*graph.Revision
-	for i := range 5000 {
+	for i := range n {
 		r := rev(fmt.Sprintf("r%05d", i))
 		if i > 0 {
 			r.DownRevisions = []string{fmt.Sprintf("r%05d", i-1)}
 		}
 		revisions = append(revisions, r)
 	}
+	head := revisions[n-1].ID
 	slices.Reverse(revisions)
 	start := time.Now()
 	g, err := graph.New(revisions)
@@ -236,14 +257,12 @@ func TestLongHistoryIsQuick(t *testing.T) {
 		t.Fatal(err)
 	}
 	up, err := g.UpgradePlan([]string{"head"}, nil)
-	if err != nil || len(up) != 5000 {
+	if err != nil || len(up) != n {
 		t.Errorf("upgrade: %d steps, %v", len(up), err)
 	}
-	down, err := g.DowngradePlan("base", []string{"r04999"})
-	if err != nil || len(down) != 5000 {
+	down, err := g.DowngradePlan("base", []string{head})
+	if err != nil || len(down) != n {
 		t.Errorf("downgrade: %d steps, %v", len(down), err)
 	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("took %v", took)
-	}
+	return time.Since(start)
 }
