@@ -285,5 +285,13 @@ func inTx(ctx context.Context, conn bun.Conn, opts *sql.TxOptions, fn func(tx bu
 	if err != nil {
 		return fmt.Errorf("autogen: begin: %w", err)
 	}
-	return tx.Run(fn)
+	var failed error
+	err = tx.Run(func(tx bun.Tx) error {
+		failed = fn(tx)
+		return failed
+	})
+	if err != nil && failed == nil { // COMMIT failed; the errors of fn have their prefix
+		return fmt.Errorf("autogen: %w", err)
+	}
+	return err
 }

@@ -24,9 +24,11 @@ const grace = 5 * time.Second
 // Tx is a transaction on a connection. Whoever begins it calls Run or Rollback, also when the context
 // has ended.
 type Tx struct {
-	bun.Tx
+	// Tx runs the transaction's statements. Its Commit and Rollback are not called.
+	Tx  bun.Tx
 	ctx context.Context //nolint:containedctx // sql.Tx has one, too
-	end context.CancelFunc
+	// end releases what the transaction's own context holds.
+	end func()
 }
 
 // Begin begins a transaction. It waits for a lock until ctx ends. The statements of the transaction
@@ -51,8 +53,8 @@ func Begin(ctx context.Context, conn bun.Conn, opts *sql.TxOptions) (*Tx, error)
 		}
 		return nil, errors.Join(context.Cause(ctx), err)
 	}
-	context.AfterFunc(ctx, func() { time.AfterFunc(grace, end) })
-	return &Tx{Tx: tx, ctx: ctx, end: end}, nil
+	stop = context.AfterFunc(ctx, func() { time.AfterFunc(grace, end) })
+	return &Tx{Tx: tx, ctx: ctx, end: func() { stop(); end() }}, nil
 }
 
 // Run runs fn in the transaction. It commits if fn returns nil. If fn returns an error or panics, or
@@ -72,13 +74,13 @@ func (t *Tx) Run(fn func(tx bun.Tx) error) (err error) {
 	}
 	committed = true
 	defer t.end()
-	if err := t.Commit(); err != nil {
+	if err := t.Tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }
 
-// Rollback rolls back.
+// Rollback rolls back. It returns nil if the transaction has ended already.
 func (t *Tx) Rollback() error {
 	defer t.end()
 	if err := t.Tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {

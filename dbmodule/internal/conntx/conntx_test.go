@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,6 +74,38 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// counting is a context that counts the functions which wait for its end.
+type counting struct {
+	context.Context
+	ended   chan struct{}
+	waiting atomic.Int32
+}
+
+func (c *counting) Done() <-chan struct{} { return c.ended }
+
+// AfterFunc is called by package context.
+func (c *counting) AfterFunc(func()) (stop func() bool) {
+	c.waiting.Add(1)
+	return func() bool { c.waiting.Add(-1); return true }
+}
+
+// A backfill runs many transactions with one context: none may leave something behind in it.
+func TestEndedTransactionLeavesNothingInItsContext(t *testing.T) {
+	each(t, func(t *testing.T, _ *dbmodule.Database, conn bun.Conn) {
+		ctx := &counting{Context: t.Context(), ended: make(chan struct{})}
+		for _, end := range []func(tx *conntx.Tx) error{
+			(*conntx.Tx).Rollback,
+			func(tx *conntx.Tx) error { return tx.Run(func(bun.Tx) error { return nil }) },
+		} {
+			tx, err := conntx.Begin(ctx, conn, nil)
+			require.NoError(t, err)
+			require.Positive(t, ctx.waiting.Load())
+			require.NoError(t, end(tx))
+			require.Zero(t, ctx.waiting.Load())
+		}
+	})
+}
+
 func TestRollback(t *testing.T) {
 	each(t, func(t *testing.T, _ *dbmodule.Database, conn bun.Conn) {
 		for range 50 {
@@ -131,4 +164,43 @@ func TestBeginWaitsUntilTheContextEnds(t *testing.T) {
 	_, err = conntx.Begin(ctx, conn, nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.NoError(t, conn.PingContext(t.Context()))
+}
+
+// A server that answers nothing any more does not hold up who wants to leave: COMMIT and ROLLBACK end
+// some time after the context.
+func TestServerThatHangs(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []dbmodule.Engine{dbmodule.PostgreSQL, dbmodule.MySQL} {
+		for name, end := range map[string]func(tx *conntx.Tx) error{
+			"Rollback": func(tx *conntx.Tx) error { _ = tx.Rollback(); return nil }, // the lost connection is rolled back
+			"Run": func(tx *conntx.Tx) error {
+				if err := tx.Run(func(bun.Tx) error { return nil }); err == nil {
+					return errors.New("the transaction counts as committed")
+				}
+				return nil
+			},
+		} {
+			t.Run(string(engine)+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				proxy := dbtest.StartProxy(t, dbtest.URL(t, engine))
+				cfg := proxy.Config(t)
+				cfg.StatementTimeout = 0 // as that of migrations
+				db := dbtest.Open(t, cfg)
+				conn, err := db.DB().Conn(t.Context())
+				require.NoError(t, err)
+				defer func() { _ = conn.Close() }()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				tx, err := conntx.Begin(ctx, conn, nil)
+				require.NoError(t, err)
+				_, err = tx.Tx.ExecContext(ctx, "CREATE TABLE t (a INTEGER)")
+				require.NoError(t, err)
+				proxy.Stall()
+				defer proxy.Resume()
+				leave := time.AfterFunc(10*time.Millisecond, cancel)
+				defer leave.Stop()
+				require.NoError(t, end(tx)) // otherwise it hangs until the test's time is over
+			})
+		}
+	}
 }
