@@ -19,10 +19,15 @@ func (d *postgresDialect) executeAlone(ctx context.Context, w work, i int) error
 		}
 	}
 	err := d.retyped(ctx, d.run.conn, w, i)
-	if completing := finalizes(statement); completing != "" && codeOf(err) == notInState {
-		if again := execute(ctx, d.run.conn, completing); codeOf(again) != notInState {
-			return again
-		}
+	if codeOf(err) != notInState {
+		return err
+	}
+	completing := finalizes(statement)
+	if completing == "" {
+		return err
+	}
+	if again := execute(ctx, d.run.conn, completing); codeOf(again) != notInState {
+		return again
 	}
 	return err
 }

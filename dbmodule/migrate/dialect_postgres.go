@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -200,8 +199,8 @@ func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int)
 			return err
 		}
 	}
-	if m := reDropIndex.FindStringSubmatch(sqlscan.PostgreSQL.Outline(statement)); m != nil {
-		drops, err := dropsUnique(ctx, tx, m[1])
+	if index := droppedIndex(statement); index != "" {
+		drops, err := dropsUnique(ctx, tx, index)
 		if err != nil {
 			return err
 		}
@@ -215,8 +214,24 @@ func (d *postgresDialect) execute(ctx context.Context, tx bun.Tx, w work, i int)
 	return d.retyped(ctx, tx, w, i)
 }
 
-// reDropIndex matches a statement that drops one index.
-var reDropIndex = regexp.MustCompile(`(?is)^DROP\s+INDEX\s+(?:IF\s+EXISTS\s+)?` + sqlName + `$`)
+// droppedIndex returns the name that DROP INDEX writes, if it drops one index and nothing with it;
+// "" for other statements.
+func droppedIndex(statement string) string {
+	const enough = 8 // DROP INDEX IF EXISTS s . i, and one that must not come
+	r := sqlscan.Reader{Tokens: sqlscan.PostgreSQL.First(statement, enough)}
+	if !r.Accept("DROP", "INDEX") {
+		return ""
+	}
+	r.Accept("IF", "EXISTS")
+	name := r.Any().Text
+	if r.Accept(".") {
+		name += "." + r.Any().Text
+	}
+	if !r.Ended() {
+		return ""
+	}
+	return name
+}
 
 // dropsUnique returns the statement that drops the unique constraint whose index has this name;
 // "" if there is none. Models have unique indexes only, so revisions drop indexes. Other tools

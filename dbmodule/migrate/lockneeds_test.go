@@ -56,3 +56,15 @@ func TestLockNeeds(t *testing.T) {
 		}
 	}
 }
+
+func TestDroppedIndex(t *testing.T) {
+	t.Parallel()
+	for statement, want := range map[string]string{
+		"DROP INDEX ix": "ix", `drop index if exists "S" . größe`: `"S".größe`, "DROP /* old */ INDEX ix -- gone": "ix",
+		"DROP INDEX a, b": "", "DROP INDEX ix CASCADE": "", "DROP INDEX CONCURRENTLY ix": "", "DROP TABLE ix": "", "": "",
+	} {
+		if got := droppedIndex(statement); got != want {
+			t.Errorf("%s: got %q, want %q", statement, got, want)
+		}
+	}
+}

@@ -39,9 +39,13 @@ type columnObject struct {
 // watch remembers the objects and foreign keys of the table of which the i-th statement drops
 // something, before the statement runs.
 func (d *postgresDialect) watch(ctx context.Context, tx bun.Tx, w work, i int) error {
+	first := sqlscan.PostgreSQL.First(w.statements[i].Text, 1)
+	if w.foreign || len(first) == 0 || !first[0].Is("ALTER") {
+		return nil
+	}
 	text := sqlscan.PostgreSQL.Outline(w.statements[i].Text)
 	m := reAlterTable.FindStringSubmatch(text)
-	if m == nil || !reDropsPart.MatchString(text) || w.foreign {
+	if m == nil || !reDropsPart.MatchString(text) {
 		return nil
 	}
 	t := watchedTable{table: m[1]}
