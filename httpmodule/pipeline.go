@@ -73,6 +73,9 @@ func (s *Server) enter(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.listened {
 			err = s.refuseHost(c.Request())
 		}
+		if err == nil {
+			err = checkQuery(c.Request().URL.RawQuery)
+		}
 		writer := c.Response().Writer
 		if err == nil {
 			err = guarded(next, c)

@@ -2,6 +2,7 @@ package httpmodule
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -21,21 +22,39 @@ func withLiteralQuery(r *http.Request) *http.Request {
 
 // literalQuery escapes the semicolons of a query, and its percent signs that escape nothing.
 func literalQuery(query string) string {
-	if !strings.ContainsAny(query, ";%") {
+	var b strings.Builder
+	written := 0
+	for i := range len(query) {
+		escaped := ""
+		switch {
+		case query[i] == ';':
+			escaped = "%3B"
+		case query[i] == '%' && (i+2 >= len(query) || !isHex(query[i+1]) || !isHex(query[i+2])):
+			escaped = "%25"
+		default:
+			continue
+		}
+		b.WriteString(query[written:i])
+		b.WriteString(escaped)
+		written = i + 1
+	}
+	if written == 0 {
 		return query
 	}
-	var b strings.Builder
-	for i := range len(query) {
-		switch c := query[i]; {
-		case c == ';':
-			b.WriteString("%3B")
-		case c == '%' && (i+2 >= len(query) || !isHex(query[i+1]) || !isHex(query[i+2])):
-			b.WriteString("%25")
-		default:
-			b.WriteByte(c)
-		}
+	return b.String() + query[written:]
+}
+
+// checkQuery returns an error if net/url reads no parameter of a query because there are too many. It
+// has a limit of 10,000, and each parameter but the first takes a byte or more.
+func checkQuery(query string) error {
+	const few = 9_000
+	if len(query) < few {
+		return nil
 	}
-	return b.String()
+	if _, err := url.ParseQuery(query); err != nil {
+		return NewError(http.StatusRequestURITooLong, "The URL has too many query parameters: send at most 10000")
+	}
+	return nil
 }
 
 func isHex(c byte) bool {

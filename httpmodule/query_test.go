@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -40,5 +41,10 @@ func TestQueryIsReadAsFastAPIReadsIt(t *testing.T) {
 			assert.Equal(t, 200, a.status, path+"?"+query)
 			assert.JSONEq(t, fmt.Sprintf("%q", want), a.body, path+"?"+query)
 		}
+	}
+	// net/url has a limit of 10,000 parameters.
+	for more, status := range map[int]int{9_999: 200, 10_000: 414} {
+		a := f.do(http.MethodGet, "/typed?q=a"+strings.Repeat("&", more), "")
+		assert.Equal(t, status, a.status, a.body)
 	}
 }
