@@ -87,7 +87,8 @@ func (c *caller) identify(ctx context.Context, socket *httpstream.Socket) error 
 // was removed must not go on reading.
 const keyCheck = 5 * time.Second
 
-// isRevoked reports whether the caller's key was removed, or does not allow reading any more.
+// isRevoked reports whether the caller's key was removed, or does not allow reading any more. A 429 says
+// nothing about the key: others at the client's address have guessed.
 func isRevoked(who httpmodule.Caller) bool {
 	var answer *httpmodule.HTTPError
 	return errors.As(who.Admit(http.MethodGet), &answer) && answer.Status != http.StatusTooManyRequests
