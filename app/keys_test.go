@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -128,6 +129,74 @@ func TestRemovedKeyEndsItsStreams(t *testing.T) {
 	}
 	assert.Equal(t, map[any]int{nil: 2, websocket.StatusCode(4001): 3}, how)
 	assert.Empty(t, stay)
+}
+
+// A replay of many events to a client that reads slowly ends, too, after the client's key was removed.
+//
+// Not parallel: it sets environment variables.
+func TestRemovedKeyEndsAReplay(t *testing.T) {
+	const conversation, events, size = "0d3ee5a55f044e7a9c3b2f9e4f1d7a10", 140, 200 << 10
+	for name, replay := range map[string]func(t *testing.T, ctx context.Context, url, key string) (next func() (int, error)){
+		"server-sent events": func(t *testing.T, ctx context.Context, url, key string) func() (int, error) {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/conversations/"+conversation+"/events/stream?after_seq=-1", nil)
+			require.NoError(t, err)
+			r.Header.Set("X-Session-API-Key", key)
+			response, err := http.DefaultClient.Do(r)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = response.Body.Close() })
+			require.Equal(t, 200, response.StatusCode)
+			part := make([]byte, size)
+			return func() (int, error) { return response.Body.Read(part) }
+		},
+		"websocket": func(t *testing.T, ctx context.Context, url, key string) func() (int, error) {
+			ws, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(url, "http")+"/sockets/session/"+conversation+"?after_seq=-1", //nolint:bodyclose // the library says that it need not be closed
+				&websocket.DialOptions{HTTPHeader: http.Header{"X-Session-Api-Key": {key}}})
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = ws.CloseNow() })
+			ws.SetReadLimit(2 * size)
+			return func() (int, error) {
+				_, frame, err := ws.Read(ctx)
+				return len(frame), err
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "keys")
+			require.NoError(t, os.WriteFile(file, []byte("gone:read:s3cret-G\nstays:read:s3cret-S\n"), 0o600))
+			s := serve(t, map[string]string{"SESSION_API_KEY": "s3cret-D", "API_KEYS_FILE": file})
+			var batch []string
+			for i := range events {
+				batch = append(batch, fmt.Sprintf(`{"id":"e%d","kind":"MessageEvent","source":"user","timestamp":"2026-01-01T00:00:00","text":%q}`, i, strings.Repeat("x", size)))
+			}
+			for _, push := range [][2]string{
+				{"conversations", `{"id":"` + conversation + `"}`},
+				{"events/" + conversation, "[" + strings.Join(batch, ",") + "]"},
+			} {
+				status, answer := s.ask(t, http.MethodPost, "/api/v1/webhooks/"+push[0], push[1], "X-Session-API-Key", "s3cret-D")
+				require.Equal(t, 200, status, answer)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			t.Cleanup(cancel)
+			gone, stays := replay(t, ctx, s.url, "s3cret-G"), replay(t, ctx, s.url, "s3cret-S")
+			_, err := gone()
+			require.NoError(t, err, "it has begun")
+			require.NoError(t, os.WriteFile(file, []byte("stays:read:s3cret-S\n"), 0o600))
+			require.Eventually(t, func() bool {
+				_, err := stays() // a client that reads nothing is cut off
+				require.NoError(t, err)
+				status, _ := s.ask(t, http.MethodGet, "/api/conversations/count", "", "X-Session-API-Key", "s3cret-G")
+				return status == 401
+			}, time.Minute, 50*time.Millisecond)
+			read := 0
+			for err == nil {
+				var n int
+				n, err = gone()
+				read += n
+			}
+			assert.Less(t, read, events*size/2)
+			require.NoError(t, ctx.Err())
+		})
+	}
 }
 
 // Not parallel: it sets environment variables.

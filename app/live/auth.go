@@ -84,7 +84,7 @@ func (c *caller) identify(ctx context.Context, socket *httpstream.Socket) error 
 }
 
 // keyCheck is how often an open stream asks whether its client's key still allows reading. A key that
-// was removed must not go on reading.
+// was removed must not go on reading. While stored events are replayed, it asks before each page.
 const keyCheck = 5 * time.Second
 
 // isRevoked reports whether the caller's key was removed, or does not allow reading any more. A 429 says

@@ -148,6 +148,9 @@ func (l *listener) replay(ctx context.Context, through int64) error {
 	memory := httpmodule.NewPatientRoom(ctx)
 	defer memory.Release()
 	for l.last < through {
+		if isRevoked(l.caller.Caller) { // a long replay to a slow client takes minutes
+			return errUnauthorized
+		}
 		found, err := l.rooms.after(ctx, memory, l.id, l.last)
 		if err != nil {
 			return err
