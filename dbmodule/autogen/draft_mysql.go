@@ -42,6 +42,8 @@ type mysqlAlter struct {
 	fill   []string        // UPDATE statements that replace NULL by the default
 	main   []schema.Change // all other changes
 	adds   []schema.Change // checks to add
+	// checked are checks to add to the definitions of their columns.
+	checked []*schema.Check
 }
 
 func (e mysqlEngine) alter(ctx context.Context, modify *schema.ModifyTable) ([]string, error) {
@@ -49,6 +51,7 @@ func (e mysqlEngine) alter(ctx context.Context, modify *schema.ModifyTable) ([]s
 	for _, change := range modify.Changes {
 		a.add(change)
 	}
+	a.dropColumnChecks(modify.Changes)
 	var out []string
 	for _, changes := range [][]schema.Change{a.drops, a.first} {
 		planned, err := planModify(ctx, e, modify.T, changes)
@@ -65,18 +68,55 @@ func (e mysqlEngine) alter(ctx context.Context, modify *schema.ModifyTable) ([]s
 		}
 		out = append(out, planned...)
 	}
+	for _, check := range a.checked {
+		planned, err := planModify(ctx, e, modify.T, []schema.Change{redefine(modify.T, check.Name)})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, planned[0]+" CHECK "+wrap(check.Expr))
+	}
 	return out, nil
+}
+
+// dropColumnChecks drops checks that are in the definitions of columns: a column is defined
+// again without its check, unless another change does so or drops it.
+func (a *mysqlAlter) dropColumnChecks(changes []schema.Change) {
+	for _, change := range changes {
+		var check *schema.Check
+		switch change := change.(type) {
+		case *schema.DropCheck:
+			check = change.C
+		case *schema.ModifyCheck:
+			check = change.From
+		default:
+			continue
+		}
+		_, stays := a.table.Column(check.Name)
+		redefined := slices.ContainsFunc(a.main, func(change schema.Change) bool {
+			modify, ok := change.(*schema.ModifyColumn)
+			return ok && modify.To.Name == check.Name
+		})
+		if isColumnCheck(check) && stays && !redefined {
+			a.main = append(a.main, redefine(a.table, check.Name))
+		}
+	}
+}
+
+// redefine writes the definition of a column again.
+func redefine(table *schema.Table, name string) *schema.ModifyColumn {
+	column, _ := table.Column(name)
+	return &schema.ModifyColumn{From: column, To: column, Change: schema.ChangeAttr}
 }
 
 func (a *mysqlAlter) add(change schema.Change) {
 	switch change := change.(type) {
 	case *schema.DropCheck:
-		a.drops = append(a.drops, change)
+		a.dropCheck(change.C)
 	case *schema.AddCheck:
-		a.adds = append(a.adds, change)
+		a.addCheck(change.C)
 	case *schema.ModifyCheck:
-		a.drops = append(a.drops, &schema.DropCheck{C: change.From})
-		a.adds = append(a.adds, &schema.AddCheck{C: change.To})
+		a.dropCheck(change.From)
+		a.addCheck(change.To)
 	case *schema.ModifyIndex:
 		a.main = append(a.main, &schema.DropIndex{I: change.From}, &schema.AddIndex{I: change.To})
 	case *schema.ModifyColumn:
@@ -84,6 +124,20 @@ func (a *mysqlAlter) add(change schema.Change) {
 	default:
 		a.main = append(a.main, change)
 	}
+}
+
+func (a *mysqlAlter) dropCheck(check *schema.Check) {
+	if !isColumnCheck(check) {
+		a.drops = append(a.drops, &schema.DropCheck{C: check})
+	}
+}
+
+func (a *mysqlAlter) addCheck(check *schema.Check) {
+	if isColumnCheck(check) {
+		a.checked = append(a.checked, check)
+		return
+	}
+	a.adds = append(a.adds, &schema.AddCheck{C: check})
 }
 
 func (a *mysqlAlter) column(change *schema.ModifyColumn) {

@@ -62,6 +62,7 @@ func (e mysqlEngine) complete(ctx context.Context, conn bun.Conn, tables []*sche
 			return unread{}, fmt.Errorf("autogen: read table %s: %w", name, err)
 		default:
 			completeJSON(table, columns, text)
+			markColumnChecks(table, text)
 			found.constraints = append(found.constraints, hiddenConstraints(table, text)...)
 		}
 	}
@@ -83,6 +84,24 @@ func completeJSON(table *schema.Table, columns map[string]string, statement stri
 			check, ok := attr.(*schema.Check)
 			return ok && wrap(check.Expr) == valid && !isShownConstraint(statement, check.Name)
 		})
+	}
+}
+
+// columnCheck marks a check that MariaDB keeps in its column's definition. Its name is the
+// column's, and DROP CONSTRAINT does not find it.
+type columnCheck struct{ schema.Attr }
+
+// isColumnCheck reports whether the check is in the definition of a column of the table.
+func isColumnCheck(check *schema.Check) bool {
+	_, ok := attrOf[columnCheck](check.Attrs)
+	return ok
+}
+
+func markColumnChecks(table *schema.Table, statement string) {
+	for _, check := range checksOf(table) {
+		if _, ok := table.Column(check.Name); ok && !isShownConstraint(statement, check.Name) {
+			check.Attrs = append(check.Attrs, columnCheck{})
+		}
 	}
 }
 
