@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -178,6 +179,17 @@ func (c *typedContext) Param(name string) string {
 		}
 	}
 	return value
+}
+
+// Query returns a query parameter. If there are several with this name, it returns the last one, as
+// FastAPI does. An empty one means that the parameter is not set, so others come before it.
+func (c *typedContext) Query(name string) string {
+	for _, value := range slices.Backward(humaecho.Unwrap(c.humaContext).QueryParams()[name]) {
+		if value != "" {
+			return value
+		}
+	}
+	return ""
 }
 
 // BodyReader returns the request's body. A long body of known length is a sizedBody.

@@ -48,3 +48,35 @@ func TestQueryIsReadAsFastAPIReadsIt(t *testing.T) {
 		assert.Equal(t, status, a.status, a.body)
 	}
 }
+
+// Of several parameters with one name, a typed operation gets the last one, as with FastAPI, or all if it
+// takes a list.
+func TestRepeatedQueryParameters(t *testing.T) {
+	t.Parallel()
+	type input struct {
+		Limit int      `query:"limit" default:"7"`
+		IDs   []string `query:"id,explode"`
+	}
+	type output struct{ Body string }
+	f := serve(t, testConfig(), func(*fixture) httpmodule.Routes {
+		return func(_ *echo.Echo, api huma.API) {
+			huma.Get(api, "/typed", func(_ context.Context, in *input) (*output, error) {
+				return &output{Body: fmt.Sprintf("%d %q", in.Limit, in.IDs)}, nil
+			})
+		}
+	})
+	for query, want := range map[string]string{
+		"":                        `7 []`,
+		"limit=1&limit=2":         `2 []`,
+		"limit=1&limit=":          `1 []`,
+		"limit=&limit=1":          `1 []`,
+		"limit=&limit=":           `7 []`,
+		"id=a&limit=1&id=b&id=":   `1 ["a" "b" ""]`,
+		"id=&id=a":                `7 ["" "a"]`,
+		"limit=1&%6Cimit=3&Limit": `3 []`,
+	} {
+		a := f.do(http.MethodGet, "/typed?"+query, "")
+		assert.Equal(t, 200, a.status, query)
+		assert.JSONEq(t, fmt.Sprintf("%q", want), a.body, query)
+	}
+}
