@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/openhands-go/server/dbmodule"
+	"github.com/openhands-go/server/dbmodule/autogen"
 )
 
 type uncheckedBook struct {
@@ -46,20 +47,45 @@ func (*checkedBookStricter) Checks() []dbmodule.Check {
 	return []dbmodule.Check{{Name: "pages", Expression: "pages > 10"}}
 }
 
+type renamedBook struct {
+	bun.BaseModel `bun:"table:books"`
+	ID            int64  `bun:",pk,autoincrement"`
+	Pages         *int64 `bun:"leaves"`
+	Copies        *int64
+}
+
+type renamedCheckedBook renamedBook
+
+func (*renamedCheckedBook) Checks() []dbmodule.Check {
+	return []dbmodule.Check{{Name: "pages", Expression: "leaves > 0"}}
+}
+
 // MariaDB keeps the check of a column in the column's definition, and DROP CONSTRAINT does
 // not find it. A draft changes the definition, and the way down brings the check back.
 func TestColumnChecks(t *testing.T) {
 	t.Parallel()
 	const zero, few, many = "INSERT INTO books (pages) VALUES (0)", "INSERT INTO books (pages) VALUES (5)", "INSERT INTO books (pages) VALUES (50)"
+	leaves := []autogen.Rename{{From: "books.pages", To: "leaves"}}
+	renamed := func(statement string) string { return strings.ReplaceAll(statement, "pages", "leaves") }
 	for name, c := range map[string]struct {
 		model        any
 		takes, fails []string
+		renames      []autogen.Rename
 	}{
-		"the model has none":     {(*uncheckedBook)(nil), []string{zero, few, many}, nil},
-		"the column changes":     {(*uncheckedBookFilled)(nil), []string{zero, few, many}, nil},
-		"the model has another":  {(*checkedBookStricter)(nil), []string{many}, []string{zero, few}},
-		"the model has the same": {(*checkedBook)(nil), []string{few, many}, []string{zero}},
-		"the column goes":        {(*uncheckedBookShorter)(nil), nil, []string{many}},
+		"the model has none":     {model: (*uncheckedBook)(nil), takes: []string{zero, few, many}},
+		"the column changes":     {model: (*uncheckedBookFilled)(nil), takes: []string{zero, few, many}},
+		"the model has another":  {model: (*checkedBookStricter)(nil), takes: []string{many}, fails: []string{zero, few}},
+		"the model has the same": {model: (*checkedBook)(nil), takes: []string{few, many}, fails: []string{zero}},
+		"the column goes":        {model: (*uncheckedBookShorter)(nil), fails: []string{many}},
+		"the column is renamed": {
+			model: (*renamedCheckedBook)(nil), renames: leaves,
+			takes: []string{renamed(few)}, fails: []string{renamed(zero)},
+		},
+		"the column is replaced": {
+			model: (*renamedCheckedBook)(nil),
+			takes: []string{renamed(few)}, fails: []string{zero, renamed(zero)},
+		},
+		"the column is renamed, the model has none": {model: (*renamedBook)(nil), renames: leaves, takes: []string{renamed(zero)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +93,7 @@ func TestColumnChecks(t *testing.T) {
 				made := []string{"CREATE TABLE books (id bigint PRIMARY KEY AUTO_INCREMENT, pages bigint CHECK (pages > 0), copies bigint COMMENT 'by hand')"}
 				migrateEach(t, d, made)
 				known := realm(t, d.engine, (*checkedBook)(nil))
-				draft := compareLive(t, d, known, nil, []any{c.model})
+				draft := compareLive(t, d, known, c.renames, []any{c.model})
 				migrateEach(t, d, []string{"DROP TABLE books"})
 				m := branchedHistory(t, d.engine, made, draft, nil)
 				insert := func(when string, taken bool, statements ...string) {

@@ -69,7 +69,7 @@ func (e mysqlEngine) alter(ctx context.Context, modify *schema.ModifyTable) ([]s
 		out = append(out, planned...)
 	}
 	for _, check := range a.checked {
-		planned, err := planModify(ctx, e, modify.T, []schema.Change{redefine(modify.T, check.Name)})
+		planned, err := planModify(ctx, e, modify.T, []schema.Change{redefine(modify.T, ownerOf(check))})
 		if err != nil {
 			return nil, err
 		}
@@ -91,13 +91,14 @@ func (a *mysqlAlter) dropColumnChecks(changes []schema.Change) {
 		default:
 			continue
 		}
-		_, stays := a.table.Column(check.Name)
+		owner := ownerOf(check)
+		_, stays := a.table.Column(owner)
 		redefined := slices.ContainsFunc(a.main, func(change schema.Change) bool {
 			modify, ok := change.(*schema.ModifyColumn)
-			return ok && modify.To.Name == check.Name
+			return ok && modify.To.Name == owner
 		})
-		if isColumnCheck(check) && stays && !redefined {
-			a.main = append(a.main, redefine(a.table, check.Name))
+		if stays && !redefined {
+			a.main = append(a.main, redefine(a.table, owner))
 		}
 	}
 }
@@ -127,13 +128,13 @@ func (a *mysqlAlter) add(change schema.Change) {
 }
 
 func (a *mysqlAlter) dropCheck(check *schema.Check) {
-	if !isColumnCheck(check) {
+	if ownerOf(check) == "" {
 		a.drops = append(a.drops, &schema.DropCheck{C: check})
 	}
 }
 
 func (a *mysqlAlter) addCheck(check *schema.Check) {
-	if isColumnCheck(check) {
+	if _, there := a.table.Column(ownerOf(check)); there {
 		a.checked = append(a.checked, check)
 		return
 	}

@@ -62,7 +62,7 @@ func (e mysqlEngine) complete(ctx context.Context, conn bun.Conn, tables []*sche
 			return unread{}, fmt.Errorf("autogen: read table %s: %w", name, err)
 		default:
 			completeJSON(table, columns, text)
-			markColumnChecks(table, text)
+			markColumnChecks(table, columns, text)
 			found.constraints = append(found.constraints, hiddenConstraints(table, text)...)
 		}
 	}
@@ -87,20 +87,31 @@ func completeJSON(table *schema.Table, columns map[string]string, statement stri
 	}
 }
 
-// columnCheck marks a check that MariaDB keeps in its column's definition. Its name is the
-// column's, and DROP CONSTRAINT does not find it.
-type columnCheck struct{ schema.Attr }
-
-// isColumnCheck reports whether the check is in the definition of a column of the table.
-func isColumnCheck(check *schema.Check) bool {
-	_, ok := attrOf[columnCheck](check.Attrs)
-	return ok
+// columnCheck marks a check that MariaDB keeps in the definition of a column. DROP CONSTRAINT
+// does not find it. It has the name that the column had when the check was made.
+type columnCheck struct {
+	schema.Attr
+	column string
 }
 
-func markColumnChecks(table *schema.Table, statement string) {
+// ownerOf returns the name of the column that has the check in its definition, empty for a
+// check of the table.
+func ownerOf(check *schema.Check) string {
+	mark, _ := attrOf[columnCheck](check.Attrs)
+	return mark.column
+}
+
+// markColumnChecks marks the checks that are in the definitions of columns.
+func markColumnChecks(table *schema.Table, columns map[string]string, statement string) {
 	for _, check := range checksOf(table) {
-		if _, ok := table.Column(check.Name); ok && !isShownConstraint(statement, check.Name) {
-			check.Attrs = append(check.Attrs, columnCheck{})
+		if isShownConstraint(statement, check.Name) {
+			continue
+		}
+		for _, column := range table.Columns {
+			definition, text := columns[column.Name], " CHECK "+wrap(check.Expr)
+			if strings.HasSuffix(strings.ReplaceAll(definition, `"`, "`"), strings.ReplaceAll(text, `"`, "`")) && (ownerOf(check) == "" || column.Name == check.Name) {
+				check.Attrs = []schema.Attr{columnCheck{column: column.Name}}
+			}
 		}
 	}
 }

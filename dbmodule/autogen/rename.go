@@ -196,7 +196,8 @@ func (r renamer) now(path string) tableName {
 }
 
 // renameInTexts renames the column in checks, in conditions of indexes and in expressions of
-// generated columns, as engines do. It returns these checks before and after the rename.
+// generated columns, as engines do. It returns the checks of the table before and after the
+// rename. Checks in the definitions of columns follow a rename by themselves.
 func renameInTexts(e dbmodule.Engine, table *schema.Table, old, name string) (before, after []*schema.Check) {
 	for _, column := range table.Columns {
 		if generated, ok := attrOf[*schema.GeneratedExpr](column.Attrs); ok {
@@ -215,6 +216,12 @@ func renameInTexts(e dbmodule.Engine, table *schema.Table, old, name string) (be
 		renamed := *check
 		renamed.Expr = text
 		table.Attrs[i] = &renamed
+		if owner := ownerOf(check); owner != "" {
+			if owner == old {
+				renamed.Attrs = []schema.Attr{columnCheck{column: name}}
+			}
+			continue
+		}
 		before, after = append(before, check), append(after, &renamed)
 	}
 	for _, index := range table.Indexes {
