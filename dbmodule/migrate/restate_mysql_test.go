@@ -26,7 +26,7 @@ func TestMySQLRestatedColumnKeepsWhatIsMadeByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, db,
-		"ALTER TABLE t MODIFY id bigint AUTO_INCREMENT, MODIFY a varchar(20) COLLATE utf8mb4_bin NULL COMMENT 'it''s pii' CHECK (a <> 'bad'), MODIFY at datetime(6) NULL INVISIBLE ON UPDATE current_timestamp(6)",
+		"ALTER TABLE t MODIFY id bigint AUTO_INCREMENT, MODIFY a varchar(20) COMPRESSED COLLATE utf8mb4_bin NULL COMMENT 'it''s pii' CHECK (a <> 'bad'), MODIFY at datetime(6) NULL INVISIBLE ON UPDATE current_timestamp(6)",
 		"INSERT INTO t (a) VALUES ('One')")
 	look := func(when string) {
 		t.Helper()
@@ -38,6 +38,10 @@ func TestMySQLRestatedColumnKeepsWhatIsMadeByHand(t *testing.T) {
 			if n := count(t, db, query); n != 1 {
 				t.Errorf("%s: %s is %d", when, query, n)
 			}
+		}
+		var table, created string
+		if err := db.DB().QueryRowContext(t.Context(), "SHOW CREATE TABLE t").Scan(&table, &created); err != nil || !strings.Contains(created, "COMPRESSED") {
+			t.Errorf("%s: %v: it is not compressed: %s", when, err, created)
 		}
 		if _, err := db.DB().ExecContext(t.Context(), "INSERT INTO t (a) VALUES ('bad')"); err == nil {
 			t.Errorf("%s: the check is gone", when)

@@ -135,6 +135,9 @@ func (c *restatedColumn) merge(live definition) (string, error) {
 	if !strings.EqualFold(live[isDefault], "DEFAULT NULL") && c.to[generated] == "" && live.sameType(c.to) {
 		add(isDefault)
 	}
+	if c.to.takes(live[rest]) {
+		add(rest)
+	}
 	for _, kind := range []string{onUpdate, autoIncrement, comment, invisible, check} {
 		if c.to[kind] != "" && c.to[kind] != implied {
 			parts = append(parts, c.to[kind])
@@ -218,7 +221,7 @@ const (
 	invisible     = "invisible"
 	check         = "check"
 	position      = "place"
-	rest          = "rest"
+	rest          = "rest" // all others, such as COMPRESSED, STORAGE DISK and SRID 4326
 )
 
 // implied stands for a clause that follows from the type.
@@ -228,6 +231,14 @@ const implied = "-"
 func (d definition) isText() bool {
 	base := d.typeName()
 	return strings.Contains(base, "char") || strings.Contains(base, "text") || base == "enum" || base == "set"
+}
+
+// takes reports whether a column of this type can have the clauses of kind rest. Only texts and
+// bytes can be COMPRESSED.
+func (d definition) takes(clauses string) bool {
+	base := d.typeName()
+	return !strings.Contains(strings.ToUpper(clauses), "COMPRESSED") ||
+		strings.Contains(base, "char") || strings.Contains(base, "text") || strings.Contains(base, "blob") || strings.Contains(base, "binary")
 }
 
 // typeName returns the name of the type, in lower case and without its length.

@@ -46,6 +46,14 @@ func TestOn(t *testing.T) {
 		"a number has no collation": {
 			"ALTER TABLE t MODIFY a int NULL", down, "`a` varchar(20) COLLATE utf8mb4_bin DEFAULT NULL", "ALTER TABLE t MODIFY a int NULL", "",
 		},
+		"clauses in comments that the server executes": {
+			up + ", MODIFY g geometry NOT NULL", down + ", MODIFY g geometry NULL",
+			"`a` varchar(20) /*M!100301 COMPRESSED*/ DEFAULT NULL COMMENT 'c' /*!80023 INVISIBLE */,\n  `g` geometry DEFAULT NULL /*!80003 SRID 4326 */",
+			up + " COMPRESSED COMMENT 'c' INVISIBLE, MODIFY g geometry NOT NULL SRID 4326", "",
+		},
+		"a number is not compressed": {
+			"ALTER TABLE t MODIFY a int NULL", down, "`a` varchar(20) /*M!100301 COMPRESSED*/ DEFAULT NULL", "ALTER TABLE t MODIFY a int NULL", "",
+		},
 		"generated": {up, down, "`a` varchar(20) GENERATED ALWAYS AS (upper(`b`)) STORED", "", "column a of table t: it is a generated column (GENERATED ALWAYS AS (upper(`b`)) STORED)"},
 		"only where it is there": {
 			"ALTER TABLE IF EXISTS t MODIFY COLUMN IF EXISTS a int, CHANGE IF EXISTS b z int", "ALTER TABLE t MODIFY a bigint, CHANGE z b bigint",
