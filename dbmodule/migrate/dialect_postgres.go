@@ -272,6 +272,12 @@ func (d *postgresDialect) hint(err error) string {
 		return fmt.Sprintf("it can't run in a transaction: put the line %q right before it", directivePrefix+markNoTx)
 	case "55P04":
 		return fmt.Sprintf("put the line %q right before the ALTER TYPE that adds the value", directivePrefix+markNoTx)
+	case "0A000":
+		if strings.Contains(err.Error(), "cannot alter type of a column used") {
+			return "drop what uses the column before this statement, and create it again after it"
+		}
+	case "2BP01":
+		return "drop what depends on it before this statement, and create again after it what is still wanted; CASCADE would drop it without a word"
 	case "55006":
 		if strings.Contains(err.Error(), "pending trigger events") {
 			return "rows of the table wait for a deferred constraint: put the line \"SET CONSTRAINTS ALL IMMEDIATE;\" before this statement, so that they are checked now"

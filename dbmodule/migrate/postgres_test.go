@@ -122,6 +122,29 @@ func TestNothingBetweenTransactions(t *testing.T) {
 	}
 }
 
+// What else uses a column or a table stands in the way of a change. The error says what to do, and
+// that helps.
+func TestWhatDependsOnAColumn(t *testing.T) {
+	t.Parallel()
+	const made, view = "CREATE TABLE t (a int, b text);\n", "CREATE VIEW v AS SELECT a FROM t;\n"
+	for name, test := range map[string]struct{ change, hint string }{
+		"another type": {"ALTER TABLE t ALTER COLUMN a TYPE bigint;\n", "drop what uses the column before this statement"},
+		"no column":    {"ALTER TABLE t DROP COLUMN a, ADD COLUMN a int;\n", "drop what depends on it before this statement"},
+		"no table":     {"DROP TABLE t;\n" + made, "drop what depends on it before this statement"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.Open(t, dbtest.Config(t, dbmodule.PostgreSQL))
+			if err := applied(t, db, made+view+test.change); err == nil || !strings.Contains(err.Error(), test.hint) {
+				t.Errorf("%v", err)
+			}
+			if err := applied(t, db, made+view+"DROP VIEW v;\n"+test.change+view); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // Rows that a deferred constraint has yet to look at stand in the way of ALTER
 // TABLE. The error says how to have them looked at, and that helps.
 func TestRowsThatWaitForADeferredConstraint(t *testing.T) {
