@@ -45,7 +45,7 @@ func snapshot(ctx context.Context, conn *sql.Conn) (end func() error, err error)
 }
 
 // copyPages copies the database of a driver's connection into the file to, a few pages at a time.
-func copyPages(ctx context.Context, conn any, to string, progress func(done, total int)) (err error) {
+func copyPages(ctx context.Context, conn any, to string, progress func(done, total int)) error {
 	if wrapped, ok := conn.(interface{ Unwrap() driver.Conn }); ok {
 		conn = wrapped.Unwrap()
 	}
@@ -59,19 +59,19 @@ func copyPages(ctx context.Context, conn any, to string, progress func(done, tot
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.Finish()) }()
 	for more := true; more; {
 		if err := context.Cause(ctx); err != nil {
-			return err
+			return errors.Join(err, b.Finish())
 		}
 		if more, err = b.Step(pagesPerStep); err != nil {
+			_ = b.Finish() // it repeats the error of Step
 			return err
 		}
 		if progress != nil {
 			progress(b.PageCount()-b.Remaining(), b.PageCount())
 		}
 	}
-	return nil
+	return b.Finish()
 }
 
 // selfContained turns write-ahead logging off in the copy, so that it can be read

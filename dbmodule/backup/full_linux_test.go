@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -24,6 +25,7 @@ func TestBackupOntoAFullDisk(t *testing.T) {
 	}
 	_, err := backup.Create(t.Context(), db, filepath.Join(small, "copy.db"), backup.Options{})
 	require.ErrorIs(t, err, dbmodule.ErrDiskFull)
+	require.Equal(t, 1, strings.Count(err.Error(), "database or disk is full"), "the error is told once: %v", err)
 	require.Empty(t, files(t, small), "what was cut off is removed")
 	require.NoError(t, book(t.Context(), db, 2001))
 
